@@ -1,0 +1,13 @@
+/** The entry point of `iouring/abi`: the kernel's interface as data. Its names are too many to list here. */
+export * from './commands.ts';
+export * from './errno.ts';
+export * from './event-flags.ts';
+export * from './file-flags.ts';
+export * from './flags.ts';
+export * from './layouts.ts';
+export * from './mmap.ts';
+export * from './operations.ts';
+export * from './registrations.ts';
+export * from './socket-flags.ts';
+export * from './structs.ts';
+export * from './syscalls.ts';
