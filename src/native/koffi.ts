@@ -1,0 +1,149 @@
+import { createRequire } from 'node:module';
+import threads from 'node:worker_threads';
+import type * as Koffi from 'koffi';
+import { SYS_IO_URING_ENTER, SYS_IO_URING_REGISTER, SYS_IO_URING_SETUP } from '../abi/syscalls.ts';
+import { MAP_POPULATE, MAP_SHARED, PROT_READ, PROT_WRITE } from '../abi/mmap.ts';
+import type { Native } from './native.ts';
+
+let instance: Native | undefined;
+
+/**
+ * The implementation over koffi, made at the first call and then shared by the whole thread.
+ * @throws {Error} `ERR_IOURING_UNSUPPORTED` where there is no io_uring to reach: not Linux, not 64 bit,
+ *   or koffi cannot be loaded (its prebuilt binary is missing, or the runtime forbids native code).
+ */
+export function koffiNative(): Native {
+  return (instance ??= bind(loadKoffi()));
+}
+
+function loadKoffi(): typeof Koffi {
+  if (process.platform !== 'linux') {
+    throw unsupported(`io_uring exists only on Linux, this is ${process.platform}`);
+  }
+  if (process.arch !== 'x64' && process.arch !== 'arm64') {
+    throw unsupported(`only x86-64 and arm64 are supported, this is ${process.arch}`);
+  }
+  try {
+    // Not an import: loading native code may fail, and importing this package never does.
+    return createRequire(import.meta.url)('koffi') as typeof Koffi;
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code;
+    const reason =
+      code === 'ERR_DLOPEN_DISABLED'
+        ? 'the permission model forbids native code: start node with --allow-addons'
+        : 'koffi could not be loaded: install its prebuilt package for this platform';
+    throw unsupported(`${reason} (${(cause as Error).message})`, cause);
+  }
+}
+
+function unsupported(reason: string, cause?: unknown): Error {
+  return Object.assign(new Error(`Cannot use io_uring: ${reason}`, { cause }), {
+    code: 'ERR_IOURING_UNSUPPORTED',
+  });
+}
+
+function bind(koffi: typeof Koffi): Native {
+  const libc = koffi.load(null);
+  // syscall(2) is variadic in C; with integer arguments only, both ABIs pass them as if it were not.
+  // Each signature is as short and as narrow as it can be: koffi's price is by the argument.
+  const setup = libc.func('syscall', 'int', ['int', 'uint', 'void *']) as Syscall;
+  const enter = libc.func('syscall', 'int', ['int', 'int', 'uint', 'uint', 'uint', 'int']) as Syscall;
+  const withArgument = ['int', 'int', 'uint', 'uint', 'uint', 'uintptr_t', 'uint64'];
+  const enterWith = libc.func('syscall', 'int', withArgument) as Syscall;
+  const register = libc.func('syscall', 'int', ['int', 'int', 'uint', 'uintptr_t', 'uint']) as Syscall;
+  const mapping = ['uintptr_t', 'size_t', 'int', 'int', 'int', 'int64'];
+  const mmap = libc.func('mmap', 'intptr_t', mapping) as Syscall;
+  const munmap = libc.func('munmap', 'int', ['uintptr_t', 'size_t']) as Syscall;
+  const close = libc.func('close', 'int', ['int']) as Syscall;
+  const { errno } = koffi;
+  const transferEscapesMark = escapesMark();
+
+  return {
+    setup(entries, params) {
+      const fd = setup(SYS_IO_URING_SETUP, entries, params);
+      return fd < 0 ? -errno() : fd;
+    },
+    enter(fd, toSubmit, minComplete, flags) {
+      const consumed = enter(SYS_IO_URING_ENTER, fd, toSubmit, minComplete, flags, 0);
+      return consumed < 0 ? -errno() : consumed;
+    },
+    enterWith(fd, toSubmit, minComplete, flags, argument, size) {
+      const n = SYS_IO_URING_ENTER;
+      const consumed = enterWith(n, fd, toSubmit, minComplete, flags, argument, size);
+      return consumed < 0 ? -errno() : consumed;
+    },
+    register(fd, opcode, argument, count) {
+      const result = register(SYS_IO_URING_REGISTER, fd, opcode, argument, count);
+      return result < 0 ? -errno() : result;
+    },
+    map(fd, offset, length) {
+      const flags = MAP_SHARED | MAP_POPULATE;
+      const address = mmap(0, length, PROT_READ | PROT_WRITE, flags, fd, offset);
+      return address === -1 ? -errno() : address;
+    },
+    unmap(address, length) {
+      return munmap(address, length) < 0 ? -errno() : 0;
+    },
+    view(address, length) {
+      return koffi.view(address, length);
+    },
+    close(fd) {
+      return close(fd) < 0 ? -errno() : 0;
+    },
+    addressOf(memory) {
+      // Through a view: koffi takes no SharedArrayBuffer itself.
+      return Number(koffi.address(new Uint8Array(memory)));
+    },
+    keepInPlace(memory) {
+      threads.markAsUntransferable(memory);
+      if (transferEscapesMark) forbidTransfer(memory);
+    },
+    closeAtThreadExit: closeAtThreadExit(koffi, libc),
+  };
+}
+
+type Syscall = (...numbers: unknown[]) => number;
+
+/** Some engines' `ArrayBuffer.prototype.transfer` does not heed the mark (Node 22 and 24; 26 does). */
+function escapesMark(): boolean {
+  const probe = new ArrayBuffer(1) as ArrayBuffer & { transfer?(): ArrayBuffer };
+  threads.markAsUntransferable(probe);
+  try {
+    return probe.transfer?.() !== undefined;
+  } catch {
+    return false;
+  }
+}
+
+function forbidTransfer(memory: ArrayBuffer): void {
+  const value = (): never => {
+    const message = 'Cannot transfer an ArrayBuffer that was lent to io_uring: copy it instead';
+    throw Object.assign(new TypeError(message), { code: 'ERR_INVALID_STATE' });
+  };
+  Object.defineProperties(memory, {
+    transfer: { value, configurable: true },
+    transferToFixedLength: { value, configurable: true },
+  });
+}
+
+/**
+ * A thread's end frees its JavaScript memory without running any JavaScript. Node calls C functions of
+ * the form `void (*)(void *)` then, and close(2) has that shape in every supported calling convention.
+ * On the main thread the end of the process closes the descriptor.
+ */
+function closeAtThreadExit(koffi: typeof Koffi, libc: Koffi.LibraryHandle): Native['closeAtThreadExit'] {
+  if (threads.isMainThread) return () => () => {};
+  const type = ['void *', 'void *', 'uintptr_t'];
+  let add: Syscall, remove: Syscall, close: unknown;
+  try {
+    add = libc.func('napi_add_env_cleanup_hook', 'int', type) as Syscall;
+    remove = libc.func('napi_remove_env_cleanup_hook', 'int', type) as Syscall;
+    close = libc.symbol('close');
+  } catch {
+    return () => () => {};
+  }
+  return (fd) => {
+    add(koffi.node.env, close, fd);
+    return () => void remove(koffi.node.env, close, fd);
+  };
+}

@@ -1,0 +1,54 @@
+/**
+ * The one seam to machine code. Everything above it is TypeScript over shared memory; a scripted fake
+ * of this interface stands in for the kernel in unit tests.
+ *
+ * Every call answers the kernel's way: a value ≥ 0, or `-errno`. None of them throws for a kernel "no".
+ * Addresses are plain numbers: user space ends far below 2^53 on every 64-bit Linux.
+ */
+export interface Native {
+  /** io_uring_setup(2). `params` is a `struct io_uring_params`, read and written. The ring's descriptor. */
+  setup(entries: number, params: Uint8Array): number;
+
+  /** io_uring_enter(2) without an argument: no signal mask, no timeout. SQEs consumed. */
+  enter(fd: number, toSubmit: number, minComplete: number, flags: number): number;
+
+  /** io_uring_enter(2) with an argument of `size` bytes at address `argument`. SQEs consumed. */
+  enterWith(
+    fd: number,
+    toSubmit: number,
+    minComplete: number,
+    flags: number,
+    argument: number,
+    size: number,
+  ): number;
+
+  /** io_uring_register(2). `argument` is an address, or 0 for none. */
+  register(fd: number, opcode: number, argument: number, count: number): number;
+
+  /** mmap(2) of a ring's memory, shared and populated. The address. */
+  map(fd: number, offset: number, length: number): number;
+
+  /** munmap(2). No view of the memory may be touched afterwards: that is a crash, not an exception. */
+  unmap(address: number, length: number): number;
+
+  /** The memory at `address` as an ArrayBuffer. It is a window: it neither owns nor frees the memory. */
+  view(address: number, length: number): ArrayBuffer;
+
+  /** close(2). */
+  close(fd: number): number;
+
+  /** Where the bytes of `memory` are. They stay there as long as `memory` is alive and not detached. */
+  addressOf(memory: ArrayBufferLike): number;
+
+  /**
+   * Forbid that `memory` is ever transferred (to another thread, or by `ArrayBuffer.prototype.transfer`):
+   * a transferred buffer can be freed while the kernel still writes to it. For good: no runtime can undo it.
+   */
+  keepInPlace(memory: ArrayBuffer): void;
+
+  /**
+   * Have `fd` closed when this thread ends without closing it, as a terminated worker does: its memory is
+   * freed then, and an open ring would go on writing to it. The function returned calls that off.
+   */
+  closeAtThreadExit(fd: number): () => void;
+}
