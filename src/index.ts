@@ -1,0 +1,12 @@
+export { IoUring } from './ring/ring.ts';
+export { Completion } from './ring/completion.ts';
+export { ProvidedBufRing } from './ring/buffer-ring.ts';
+export { allocateAligned } from './ring/aligned-memory.ts';
+export { diagnose } from './ring/diagnose.ts';
+export type { Diagnosis } from './ring/diagnose.ts';
+export type { IoUringOptions } from './ring/setup.ts';
+export type { KernelError } from './ring/kernel-error.ts';
+export type { Lendable } from './ring/lent-memory.ts';
+export type { OperationSupport } from './ring/probe.ts';
+export type { FileOffset } from './ring/prepare-file.ts';
+export type { UserData } from './ring/sqe.ts';

@@ -1,0 +1,91 @@
+import {
+  IORING_CQE_BUFFER_SHIFT,
+  IORING_CQE_F_BUFFER,
+  IORING_CQE_F_MORE,
+  IORING_CQE_F_SOCK_NONEMPTY,
+} from '../abi/flags.ts';
+
+/**
+ * A reaped completion (`struct io_uring_cqe`).
+ *
+ * The one that `forEachCompletion` hands out is a cursor: the same object for every completion, valid only
+ * until the callback returns. {@link Completion.copy} makes one to keep.
+ */
+export class Completion {
+  /** The result: what the operation's page says (bytes, a descriptor, 0), or `-errno`. */
+  res = 0;
+  #userLow = 0;
+  #userHigh = 0;
+  #flags = 0;
+
+  /** Point this cursor at a completion. For the ring; a caller has no reason to. @internal */
+  static set(c: Completion, userLow: number, userHigh: number, res: number, flags: number): void {
+    c.#userLow = userLow;
+    c.#userHigh = userHigh;
+    c.res = res;
+    c.#flags = flags;
+  }
+
+  /**
+   * The `userData` of the submission, exact.
+   * @throws {RangeError} `ERR_OUT_OF_RANGE` above 2^53-1: read {@link Completion.userData64} then.
+   */
+  get userData(): number {
+    const low = this.#userLow;
+    if (this.#userHigh === 0) return low >= 0 ? low : low + 0x1_0000_0000;
+    return wide(low, this.#userHigh);
+  }
+
+  /** The `userData` of the submission, always exact; 0 … 2^64-1. */
+  get userData64(): bigint {
+    return (BigInt(this.#userHigh >>> 0) << 32n) | BigInt(this.#userLow >>> 0);
+  }
+
+  /** IORING_CQE_F_* bits; the buffer id, if there is one, in the upper 16. */
+  get flags(): number {
+    return this.#flags >>> 0;
+  }
+
+  /** The id of the provided buffer that the kernel filled, or undefined if it used none. */
+  bufferId(): number | undefined {
+    return this.#flags & IORING_CQE_F_BUFFER ? this.#flags >>> IORING_CQE_BUFFER_SHIFT : undefined;
+  }
+
+  /** Will the same submission post again? If not, a multishot operation has ended and must be queued anew. */
+  hasMore(): boolean {
+    return (this.#flags & IORING_CQE_F_MORE) !== 0;
+  }
+
+  /**
+   * May the socket hold more (or the listener more connections)? A multishot receive that ends with `res` 0 and
+   * this false is the end of the stream. With this true it can be that the receive was cut short with data left,
+   * and it can be the end all the same, for TCP sets it there too: queue the receive once more, and take a second
+   * 0 with nothing in between for the end.
+   */
+  sockNonempty(): boolean {
+    return (this.#flags & IORING_CQE_F_SOCK_NONEMPTY) !== 0;
+  }
+
+  /** A completion of its own, to keep after the callback. */
+  copy(): Completion {
+    const copy = new Completion();
+    Completion.set(copy, this.#userLow, this.#userHigh, this.res, this.#flags);
+    return copy;
+  }
+
+  toJSON(): { userData: number | string; res: number; flags: number } {
+    const exact = this.userData64;
+    const userData = exact <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(exact) : `${exact}`;
+    return { userData, res: this.res, flags: this.flags };
+  }
+}
+
+function wide(low: number, high: number): number {
+  const value = (high >>> 0) * 0x1_0000_0000 + (low >>> 0);
+  if (value > Number.MAX_SAFE_INTEGER) {
+    const exact = (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+    const message = `The userData ${exact} is above 2^53-1 and not exact as a number: read userData64`;
+    throw Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' });
+  }
+  return value;
+}

@@ -1,0 +1,98 @@
+import { release } from 'node:os';
+import { errnoMessage } from '../abi/errno.ts';
+import { FEATURES, SETUP_FLAGS, flagNames } from '../abi/flags.ts';
+import { runtimeName } from '../native/runtime.ts';
+import type { KernelError } from './kernel-error.ts';
+import type { OperationSupport } from './probe.ts';
+import { explainRefusal, type Refusal } from './refusal.ts';
+import { IoUring } from './ring.ts';
+
+/** Is io_uring usable here, and if not, why. */
+export interface Diagnosis {
+  usable: boolean;
+  /** As uname(2) calls it. Only shown: what the kernel can do is tried, not concluded from this. */
+  kernel: string;
+  platform: string;
+  arch: string;
+  runtime: string;
+  /** Why a ring could not be made, or could not be made to work. */
+  problem?: Refusal & { code: string; message: string };
+  /** The ring that was made, as the kernel made it. */
+  ring?: {
+    sqEntries: number;
+    cqEntries: number;
+    setupFlags: string[];
+    features: string[];
+    /** Could its descriptor be registered, to be entered by index? */
+    registeredRingFd: boolean;
+    /** Could a ring of provided buffers be registered, which multishot receives need? */
+    providedBuffers: boolean;
+  };
+  /** Every operation that this package or this kernel knows. */
+  operations: OperationSupport[];
+}
+
+/**
+ * Find out by doing: set a ring up, send an operation through it, register a buffer ring, close it.
+ * Never throws for what the machine lacks.
+ */
+export function diagnose(): Diagnosis {
+  const { platform, arch } = process;
+  const diagnosis: Diagnosis = {
+    usable: false,
+    kernel: release(),
+    platform,
+    arch,
+    runtime: runtimeName(),
+    operations: [],
+  };
+  let ring: IoUring | undefined;
+  try {
+    ring = new IoUring(8);
+    ring.prepNop(1);
+    ring.submitAndWait(1, { timeoutMs: 1000 });
+    diagnosis.usable = ring.forEachCompletion(() => {}) === 1;
+    diagnosis.ring = {
+      sqEntries: ring.sqEntries,
+      cqEntries: ring.cqEntries,
+      setupFlags: flagNames(SETUP_FLAGS, ring.setupFlags),
+      features: flagNames(FEATURES, ring.features),
+      registeredRingFd: ring.registeredFd !== undefined,
+      providedBuffers: tryBufferRing(ring),
+    };
+    diagnosis.operations = ring.probe();
+    if (!diagnosis.usable) diagnosis.problem = SILENT;
+  } catch (error) {
+    diagnosis.usable = false;
+    diagnosis.problem = explain(error as KernelError);
+  } finally {
+    ring?.close();
+  }
+  return diagnosis;
+}
+
+const SILENT = {
+  code: 'ETIME',
+  message: 'An operation that does nothing did not complete within a second',
+  cause: 'the kernel, or the sandbox that stands in for it, accepts operations and does not run them',
+  remedy: 'update the kernel, or leave that sandbox',
+};
+
+function tryBufferRing(ring: IoUring): boolean {
+  try {
+    ring.registerBufRing(1, 16, 0)[Symbol.dispose]();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function explain(error: KernelError): NonNullable<Diagnosis['problem']> {
+  const { code, message, errno, syscall } = error;
+  if (typeof errno === 'number') {
+    const refusal = `${code}: ${errnoMessage(-errno)}, ${syscall}`;
+    return { code, message: refusal, ...explainRefusal(-errno) };
+  }
+  const remedy = 'run on x86-64 or arm64 Linux with the packages of package.json installed';
+  return { code, message, cause: message.replace(/^Cannot use io_uring: /, ''), remedy };
+}

@@ -1,0 +1,42 @@
+/** A wrong kind of value, in Node's shape: a TypeError with `code` `ERR_INVALID_ARG_TYPE`. */
+export function wrongType(name: string, expected: string, received: unknown): TypeError {
+  const message = `The "${name}" argument must be ${expected}. Received ${describe(received)}`;
+  return Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_TYPE' });
+}
+
+/** A value of the right kind outside its range, in Node's shape: a RangeError with `ERR_OUT_OF_RANGE`. */
+export function outOfRange(name: string, expected: string, received: unknown): RangeError {
+  const message =
+    `The value of "${name}" is out of range. It must be ${expected}. Received ${describe(received)}`;
+  return Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' });
+}
+
+/** A TypeError for an argument that is of the right type and still cannot serve, `ERR_INVALID_ARG_VALUE`. */
+export function wrongValue(name: string, reason: string): TypeError {
+  const message = `The argument "${name}" is invalid: ${reason}`;
+  return Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_VALUE' });
+}
+
+/** A call that the object cannot serve in the state it is in. */
+export function wrongState(code: `ERR_${string}`, message: string): Error {
+  return Object.assign(new Error(message), { code });
+}
+
+/** @throws {TypeError|RangeError} unless `value` is a whole number from `min` to `max`. */
+export function checkInteger(name: string, value: unknown, min: number, max: number): number {
+  if (typeof value !== 'number') throw wrongType(name, 'of type number', value);
+  if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value);
+  if (value < min || value > max) throw outOfRange(name, `>= ${min} and <= ${max}`, value);
+  return value;
+}
+
+function describe(value: unknown): string {
+  if (value === null || value === undefined) return `${value}`;
+  if (typeof value === 'function') return `function ${value.name}`;
+  if (typeof value === 'object') {
+    const name = (value as { constructor?: { name?: string } }).constructor?.name;
+    return name ? `an instance of ${name}` : 'an object';
+  }
+  const text = typeof value === 'bigint' ? `${value}n` : JSON.stringify(value) ?? String(value);
+  return typeof value === 'number' ? String(value) : `type ${typeof value} (${text})`;
+}

@@ -1,0 +1,113 @@
+/**
+ * The operations that lend memory to the kernel, from the moment they are queued to their last completion.
+ * While an operation is here its buffer is referenced and cannot be collected.
+ *
+ * `userData` belongs to the caller: all 64 bits of it, and repeated as he likes. So it cannot say which
+ * buffer a completion frees. An operation with a pin therefore goes to the kernel under a key of ours,
+ * and the completion is translated back:
+ *
+ *     key, low 32 bits      slot in the arrays below
+ *     key, high 32 bits     16 bits drawn at random for this ring, 16 bits generation of the slot
+ *
+ * Operations that lend nothing keep the caller's value and cost nothing here, unless that value happens to
+ * look like a key: then it gets a slot too. A message from another ring, which may carry any value, cannot
+ * free a pin without guessing the ring's 16 bits and a live slot's generation.
+ *
+ * Generations: a completion counts only if its key is the one the slot has now; a late or doubled one is
+ * handed to the caller as it came and frees nothing.
+ */
+export class Pins {
+  /** What tells a key from a caller's value: `(high & KEY_MASK) === tag`. */
+  readonly tag: number;
+  /** Slots in use. */
+  size = 0;
+  #keyHigh: Int32Array;
+  #userLow: Int32Array;
+  #userHigh: Int32Array;
+  #lent: unknown[];
+  #free: Int32Array;
+
+  constructor(capacity: number, random: () => number = Math.random) {
+    // Never 0 or -1: the high half of small numbers and of small negative ones.
+    this.tag = (1 + Math.floor(random() * 0xfffe)) << 16;
+    this.#keyHigh = new Int32Array(capacity).fill(this.tag);
+    this.#userLow = new Int32Array(capacity);
+    this.#userHigh = new Int32Array(capacity);
+    this.#lent = Array.from({ length: capacity }, () => undefined);
+    this.#free = Int32Array.from({ length: capacity }, (_, i) => capacity - 1 - i);
+  }
+
+  /** Hold `lent` for an operation of this `userData`. The slot: the low half of the operation's key. */
+  hold(userLow: number, userHigh: number, lent: unknown): number {
+    if (this.size === this.#free.length) this.#grow();
+    const slot = this.#free[this.#free.length - 1 - this.size++];
+    this.#userLow[slot] = userLow;
+    this.#userHigh[slot] = userHigh;
+    this.#lent[slot] = lent;
+    return slot;
+  }
+
+  /** The high half of the key of `slot`'s operation. */
+  keyHigh(slot: number): number {
+    return this.#keyHigh[slot];
+  }
+
+  /** Is this the key of an operation in flight? */
+  has(keyLow: number, keyHigh: number): boolean {
+    if ((keyHigh & KEY_MASK) !== this.tag) return false;
+    return this.#keyHigh[keyLow] === keyHigh && this.#lent[keyLow] !== undefined;
+  }
+
+  userLow(slot: number): number {
+    return this.#userLow[slot];
+  }
+
+  userHigh(slot: number): number {
+    return this.#userHigh[slot];
+  }
+
+  lent(slot: number): unknown {
+    return this.#lent[slot];
+  }
+
+  /** The last completion was reaped: let go of the buffer. */
+  release(slot: number): void {
+    this.#lent[slot] = undefined;
+    this.#keyHigh[slot] = this.tag | ((this.#keyHigh[slot] + 1) & 0xffff);
+    this.#free[this.#free.length - this.size--] = slot;
+  }
+
+  /** The slot of the oldest-numbered operation in flight with this `userData`, or -1. */
+  find(userLow: number, userHigh: number): number {
+    for (let slot = 0; slot < this.#lent.length; slot++) {
+      const same = this.#userLow[slot] === userLow && this.#userHigh[slot] === userHigh;
+      if (same && this.#lent[slot] !== undefined) return slot;
+    }
+    return -1;
+  }
+
+  /** The slots of all operations in flight. */
+  held(): number[] {
+    return [...this.#lent.keys()].filter((slot) => this.#lent[slot] !== undefined);
+  }
+
+  #grow(): void {
+    const used = this.#free.length;
+    const capacity = used * 2;
+    const wider = (from: Int32Array, rest: number): Int32Array => {
+      const to = new Int32Array(capacity).fill(rest);
+      to.set(from);
+      return to;
+    };
+    this.#keyHigh = wider(this.#keyHigh, this.tag);
+    this.#userLow = wider(this.#userLow, 0);
+    this.#userHigh = wider(this.#userHigh, 0);
+    while (this.#lent.length < capacity) this.#lent.push(undefined);
+    // Every old slot is in use; the free ones are the new ones, taken from the end of the unused part.
+    this.#free = new Int32Array(capacity);
+    for (let i = 0; i < used; i++) this.#free[i] = capacity - 1 - i;
+  }
+}
+
+/** The bits of a key's high half that are the ring's tag. */
+export const KEY_MASK = 0xffff << 16;

@@ -1,0 +1,203 @@
+import { EINVAL } from '../abi/errno.ts';
+import {
+  IORING_FEAT_NODROP,
+  IORING_FEAT_RW_CUR_POS,
+  IORING_FEAT_SINGLE_MMAP,
+  IORING_FEAT_SUBMIT_STABLE,
+  IORING_SETUP_COOP_TASKRUN,
+  IORING_SETUP_CQSIZE,
+  IORING_SETUP_DEFER_TASKRUN,
+  IORING_SETUP_NO_SQARRAY,
+  IORING_SETUP_SINGLE_ISSUER,
+  IORING_SETUP_SQPOLL,
+  IORING_SETUP_SQ_AFF,
+  IORING_SETUP_SUBMIT_ALL,
+  IORING_SETUP_TASKRUN_FLAG,
+  SETUP_FLAGS,
+  flagNames,
+} from '../abi/flags.ts';
+import { IO_URING_PARAMS, IO_URING_PARAMS_SIZE } from '../abi/layouts.ts';
+import type { Native } from '../native/native.ts';
+import { kernelError } from './kernel-error.ts';
+import { checkInteger, outOfRange, wrongType, wrongValue } from './misuse.ts';
+import { explainRefusal } from './refusal.ts';
+
+/** The kernel's own limits (IORING_MAX_ENTRIES, IORING_MAX_CQ_ENTRIES). */
+const ENTRIES_MAX = 32768;
+const CQ_ENTRIES_MAX = 65536;
+
+/**
+ * How to set a ring up. Of each switch: left out, the ring takes it where the kernel has it; `true` insists
+ * (and the constructor throws where the kernel refuses); `false` does without.
+ */
+export interface IoUringOptions {
+  /**
+   * Completion queue entries, from the submission queue's up to 65536; rounded up to a power of two.
+   * Default: four times the submission queue, at least 256. A queue that overflows loses nothing, but
+   * every overflow costs extra system calls.
+   */
+  cqEntries?: number;
+  /** IORING_SETUP_SINGLE_ISSUER (6.0): only this thread uses the ring. Always true of a ring in JavaScript. */
+  singleIssuer?: boolean;
+  /**
+   * IORING_SETUP_DEFER_TASKRUN (6.1): completions are finished when this thread enters the kernel for them, never
+   * in between. Fastest for a ring that blocks in `submitAndWait`. Needs `singleIssuer`, excludes `sqPoll`.
+   */
+  deferTaskrun?: boolean;
+  /** IORING_SETUP_COOP_TASKRUN (5.19): no interruption of this thread for completions. Taken where there is no DEFER_TASKRUN. */
+  coopTaskrun?: boolean;
+  /** IORING_SETUP_SUBMIT_ALL (5.18): a bad entry does not stop the rest of its batch. */
+  submitAll?: boolean;
+  /** IORING_SETUP_NO_SQARRAY (6.6): no index array between the ring and its entries. */
+  noSqArray?: boolean;
+  /** IORING_REGISTER_RING_FDS (5.18): enter by a registered index, which saves a look-up at every call. Not a set-up flag. */
+  registerRingFd?: boolean;
+  /**
+   * IORING_SETUP_SQPOLL (5.11 without privileges): a kernel thread submits, and keeps a core busy while it polls.
+   * Only on request. `idleMs`: how long it polls before it sleeps (default: the kernel's second); `cpu`: where.
+   */
+  sqPoll?: boolean | { idleMs?: number; cpu?: number };
+}
+
+/** A ring as the kernel made it. */
+export interface Setup {
+  fd: number;
+  /** `struct io_uring_params` as the kernel filled it. */
+  params: DataView;
+  setupFlags: number;
+  features: number;
+}
+
+/** What a switch asks of one flag. */
+interface Switch {
+  flag: number;
+  name: string;
+  wanted: boolean | undefined;
+}
+
+/** Check the arguments, then set up with the strongest flags that both the options and the kernel allow. */
+export function setUp(native: Native, entries: number, options: IoUringOptions): Setup {
+  checkInteger('entries', entries, 1, ENTRIES_MAX);
+  checkOptions(options);
+  const sqEntries = 2 ** Math.ceil(Math.log2(entries));
+  const cqEntries = options.cqEntries ?? Math.min(CQ_ENTRIES_MAX, Math.max(256, 4 * sqEntries));
+  if (options.cqEntries !== undefined) {
+    checkInteger('options.cqEntries', cqEntries, 1, CQ_ENTRIES_MAX);
+    if (cqEntries < sqEntries) {
+      throw outOfRange('options.cqEntries', `at least the ${sqEntries} submission entries`, cqEntries);
+    }
+  }
+  const poll = pollOptions(options.sqPoll);
+  let refused = EINVAL;
+  for (const flags of tiers(options)) {
+    const params = new Uint8Array(IO_URING_PARAMS_SIZE);
+    const view = new DataView(params.buffer);
+    view.setUint32(IO_URING_PARAMS.flags, flags | IORING_SETUP_CQSIZE | poll.flags, true);
+    view.setUint32(IO_URING_PARAMS.cq_entries, cqEntries, true);
+    view.setUint32(IO_URING_PARAMS.sq_thread_idle, poll.idleMs, true);
+    view.setUint32(IO_URING_PARAMS.sq_thread_cpu, poll.cpu, true);
+    const fd = native.setup(entries, params);
+    if (fd >= 0) return accept(native, fd, view);
+    refused = -fd;
+    if (refused !== EINVAL) break;
+  }
+  const asked = flagNames(SETUP_FLAGS, poll.flags | switches(options).reduce(insisted, 0)).join(' | ');
+  const { cause, remedy } = explainRefusal(refused, asked);
+  throw kernelError(refused, 'io_uring_setup', `${cause}; ${remedy}`);
+}
+
+const insisted = (flags: number, { flag, wanted }: Switch): number => (wanted ? flags | flag : flags);
+
+/** The features that everything here is built on; all of them are in 5.6. */
+const REQUIRED =
+  IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_RW_CUR_POS;
+
+function accept(native: Native, fd: number, params: DataView): Setup {
+  const setupFlags = params.getUint32(IO_URING_PARAMS.flags, true);
+  const features = params.getUint32(IO_URING_PARAMS.features, true);
+  if ((features & REQUIRED) !== REQUIRED) {
+    native.close(fd);
+    const message = 'Cannot create ring: the kernel is too old for this package, which needs Linux 5.6';
+    throw Object.assign(new Error(message), { code: 'ERR_IOURING_UNSUPPORTED' });
+  }
+  return { fd, params, setupFlags, features };
+}
+
+function switches(options: IoUringOptions): Switch[] {
+  const { singleIssuer, deferTaskrun, coopTaskrun, submitAll, noSqArray } = options;
+  return [
+    { flag: IORING_SETUP_NO_SQARRAY, name: 'noSqArray', wanted: noSqArray },
+    { flag: IORING_SETUP_DEFER_TASKRUN, name: 'deferTaskrun', wanted: deferTaskrun },
+    { flag: IORING_SETUP_SINGLE_ISSUER, name: 'singleIssuer', wanted: singleIssuer },
+    { flag: IORING_SETUP_COOP_TASKRUN, name: 'coopTaskrun', wanted: coopTaskrun },
+    { flag: IORING_SETUP_SUBMIT_ALL, name: 'submitAll', wanted: submitAll },
+  ];
+}
+
+/** Flag sets, strongest first, without doubles; each leaves out what a younger kernel brought. */
+function tiers(options: IoUringOptions): number[] {
+  const wanted = switches(options);
+  const forced = wanted.reduce(insisted, options.deferTaskrun ? IORING_SETUP_SINGLE_ISSUER : 0);
+  let without = wanted.reduce((flags, s) => (s.wanted === false ? flags | s.flag : flags), 0);
+  if (options.sqPoll) without |= IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_COOP_TASKRUN;
+  if (options.coopTaskrun || options.singleIssuer === false) without |= IORING_SETUP_DEFER_TASKRUN;
+  let flags =
+    IORING_SETUP_NO_SQARRAY |
+    IORING_SETUP_DEFER_TASKRUN |
+    IORING_SETUP_SINGLE_ISSUER |
+    IORING_SETUP_COOP_TASKRUN |
+    IORING_SETUP_SUBMIT_ALL;
+  const found = [flags];
+  for (const youngest of [
+    IORING_SETUP_NO_SQARRAY, // 6.6
+    IORING_SETUP_DEFER_TASKRUN, // 6.1
+    IORING_SETUP_SINGLE_ISSUER, // 6.0
+    IORING_SETUP_COOP_TASKRUN, // 5.19
+    IORING_SETUP_SUBMIT_ALL, // 5.18
+  ]) {
+    found.push((flags &= ~youngest));
+  }
+  return [...new Set(found.map((tier) => complete((tier & ~without) | forced)))];
+}
+
+/** Settle what the flags demand of each other. */
+function complete(flags: number): number {
+  if (flags & IORING_SETUP_DEFER_TASKRUN) flags &= ~IORING_SETUP_COOP_TASKRUN;
+  // Tells a reaper with an empty queue that entering the kernel would bring something.
+  const lazy = IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_COOP_TASKRUN;
+  return flags & lazy ? flags | IORING_SETUP_TASKRUN_FLAG : flags;
+}
+
+function checkOptions(options: IoUringOptions): void {
+  if (typeof options !== 'object' || options === null) {
+    throw wrongType('options', 'an object', options);
+  }
+  const bools = [...switches(options), { name: 'registerRingFd', wanted: options.registerRingFd }];
+  for (const { name, wanted } of bools) {
+    if (wanted !== undefined && typeof wanted !== 'boolean') {
+      throw wrongType(`options.${name}`, 'of type boolean', wanted);
+    }
+  }
+  if (options.deferTaskrun && options.singleIssuer === false) {
+    throw wrongValue('options.deferTaskrun', 'it needs singleIssuer');
+  }
+  if (options.deferTaskrun && options.coopTaskrun) {
+    throw wrongValue('options.coopTaskrun', 'deferTaskrun takes its place: choose one');
+  }
+  for (const name of ['deferTaskrun', 'coopTaskrun'] as const) {
+    if (options.sqPoll && options[name]) throw wrongValue(`options.${name}`, 'it excludes sqPoll');
+  }
+}
+
+function pollOptions(sqPoll: IoUringOptions['sqPoll']): { flags: number; idleMs: number; cpu: number } {
+  if (sqPoll === undefined || sqPoll === false) return { flags: 0, idleMs: 0, cpu: 0 };
+  if (sqPoll === true) return { flags: IORING_SETUP_SQPOLL, idleMs: 0, cpu: 0 };
+  if (typeof sqPoll !== 'object' || sqPoll === null) {
+    throw wrongType('options.sqPoll', 'of type boolean or an object', sqPoll);
+  }
+  const { idleMs = 0, cpu } = sqPoll;
+  checkInteger('options.sqPoll.idleMs', idleMs, 0, 2 ** 32 - 1);
+  if (cpu !== undefined) checkInteger('options.sqPoll.cpu', cpu, 0, 2 ** 32 - 1);
+  const affinity = cpu === undefined ? 0 : IORING_SETUP_SQ_AFF;
+  return { flags: IORING_SETUP_SQPOLL | affinity, idleMs, cpu: cpu ?? 0 };
+}
