@@ -1,0 +1,19 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** A folder that is gone with the block. */
+export class Temporary implements Disposable {
+  readonly path = mkdtempSync(join(tmpdir(), 'iouring-test-'));
+
+  /** A file in it, with these contents. */
+  file(name: string, contents: string | Uint8Array = ''): string {
+    const path = join(this.path, name);
+    writeFileSync(path, contents);
+    return path;
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.path, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,98 @@
+// A ring belongs to its thread, and ends with it.
+import assert from 'node:assert/strict';
+import { readFileSync, writeSync } from 'node:fs';
+import { once } from 'node:events';
+import { describe, it } from 'node:test';
+import { MessageChannel, Worker } from 'node:worker_threads';
+import { IoUring } from '../../src/index.ts';
+import { Descriptors } from './libc.ts';
+
+const api = new URL('../../src/index.js', import.meta.url).href;
+
+describe('a ring and threads', () => {
+  it('cannot be sent to another thread: the message that tries says so', () => {
+    using ring = new IoUring(8);
+    const { port1 } = new MessageChannel();
+    for (const send of [() => port1.postMessage(ring), () => structuredClone(ring)]) {
+      assert.throws(send, { code: 'ERR_IOURING_THREAD', message: /each thread a ring of its own/ });
+    }
+    port1.close();
+  });
+
+  it('the kernel refuses its descriptor in another thread, and the ring is unharmed', async () => {
+    using ring = new IoUring(8);
+    const code = `
+      const { parentPort, workerData } = require('node:worker_threads');
+      import(workerData.native).then(({ koffiNative }) =>
+        parentPort.postMessage(koffiNative().enter(workerData.fd, 0, 0, 1)));`;
+    const native = new URL('../../src/native/koffi.js', import.meta.url).href;
+    const worker = new Worker(code, { eval: true, workerData: { native, fd: ring.fd } });
+    const [answer] = (await once(worker, 'message')) as [number];
+    assert.equal(answer, -17, 'EEXIST');
+    ring.prepNop(1);
+    assert.equal(ring.submitAndWait(1), 1);
+  });
+
+  it('a worker that is terminated with a read in flight leaves no ring behind', async () => {
+    using files = new Descriptors();
+    const [reader, writer] = files.pipe();
+    const code = `
+      const { parentPort, workerData } = require('node:worker_threads');
+      import(workerData.api).then(({ IoUring }) => {
+        const ring = new IoUring(8);
+        ring.prepRead(workerData.reader, new Uint8Array(4096), 4096, 1);
+        ring.submit();
+        globalThis.keep = ring;
+        parentPort.postMessage(ring.fd);
+        setInterval(() => {}, 1000);
+      });`;
+    const worker = new Worker(code, { eval: true, workerData: { api, reader } });
+    const [fd] = (await once(worker, 'message')) as [number];
+    assert.match(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'), /SqMask/);
+    await worker.terminate();
+    const left = ((): string => {
+      try {
+        return readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8');
+      } catch {
+        return '';
+      }
+    })();
+    assert.doesNotMatch(left, /SqMask/, 'the descriptor is closed');
+    writeSync(writer, 'nobody reads this');
+  });
+
+  it('a worker that ends by itself without closing its ring leaves none behind either', async () => {
+    const code = `
+      const { parentPort, workerData } = require('node:worker_threads');
+      import(workerData.api).then(({ IoUring }) => {
+        globalThis.keep = new IoUring(8);
+        parentPort.postMessage(globalThis.keep.fd);
+      });`;
+    const worker = new Worker(code, { eval: true, workerData: { api } });
+    const [[fd]] = (await Promise.all([once(worker, 'message'), once(worker, 'exit')])) as [[number], unknown];
+    assert.throws(() => assert.match(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'), /SqMask/));
+  });
+
+  it('a worker that closed its ring does not close a later descriptor of the same number', async () => {
+    const code = `
+      const { parentPort, workerData } = require('node:worker_threads');
+      const fs = require('node:fs');
+      import(workerData.api).then(({ IoUring }) => {
+        const ring = new IoUring(8);
+        const { fd } = ring;
+        ring.close();
+        // Not opened by fs: a worker closes that itself when it ends.
+        parentPort.postMessage(fd);
+        parentPort.once('message', () => process.exit());
+      });`;
+    const worker = new Worker(code, { eval: true, workerData: { api } });
+    const [fd] = (await once(worker, 'message')) as [number];
+    using files = new Descriptors();
+    const taken: number[] = [];
+    while (!taken.includes(fd) && taken.length < 64) taken.push(...files.pipe());
+    assert.ok(taken.includes(fd), 'the number is in use again');
+    worker.postMessage('end');
+    await once(worker, 'exit');
+    assert.doesNotThrow(() => readFileSync(`/proc/self/fdinfo/${fd}`), 'and still open');
+  });
+});
