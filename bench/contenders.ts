@@ -1,0 +1,116 @@
+/** Who can compete on this machine: this package, C, Node, Node's own io_uring, and Bun. */
+import { existsSync } from 'node:fs';
+import { buildC, liburingVersion } from './competitors/build.ts';
+import { type Command, findInPath, type Launcher } from './launcher.ts';
+import { competitorProgram, inProject } from './project.ts';
+import type { Case, Competitor } from './scenario.ts';
+
+const PROBE_MS = 10_000;
+
+type Arguments<C> = (test: C) => readonly string[];
+type Options<C extends Case> = Partial<Pick<Competitor<C>, 'takesPart'>> & {
+  readonly env?: Readonly<Record<string, string>>;
+};
+
+/** A competitor in TypeScript that this Node runs. */
+export function onNode<C extends Case>(
+  name: string,
+  program: string,
+  args: Arguments<C>,
+  { env, ...options }: Options<C> = {},
+): Competitor<C> {
+  const file = process.execPath;
+  return {
+    ...options,
+    name,
+    command: (test): Command => {
+      const command = { file, args: [competitorProgram(program), ...args(test)] };
+      return env === undefined ? command : { ...command, env };
+    },
+  };
+}
+
+/** A competitor on top of this package. */
+export function onIoUring<C extends Case>(
+  name: string,
+  program: string,
+  args: Arguments<C>,
+): Competitor<C> {
+  const built = existsSync(inProject('dist', 'index.js'));
+  const missing = built ? undefined : 'this package is not built: npm run build';
+  return { ...onNode(name, program, args), missing };
+}
+
+/** A competitor in C. */
+export async function inC<C extends Case>(
+  launcher: Launcher,
+  program: string,
+  args: Arguments<C>,
+): Promise<Competitor<C>> {
+  const built = await buildC(launcher, program);
+  const version = await liburingVersion(launcher);
+  const name = version === undefined ? 'C, liburing' : `C, liburing ${version}`;
+  if ('missing' in built) {
+    return { name, missing: built.missing, command: noCommand };
+  }
+  return { name, command: (test) => ({ file: built.program, args: args(test) }) };
+}
+
+/** A competitor in TypeScript whose file calls go through Node's own use of io_uring. */
+export async function onNodeIoUring<C extends Case>(
+  launcher: Launcher,
+  name: string,
+  program: string,
+  args: Arguments<C>,
+): Promise<Competitor<C>> {
+  const env = { UV_USE_IO_URING: '1' };
+  const probe = { file: process.execPath, args: [competitorProgram('uv-io-uring')], env };
+  const { reads, submitted } = await launcher.runForJson<{ reads: number; submitted: number }>(
+    probe,
+    'beside',
+    PROBE_MS,
+  );
+  const honoured = submitted >= reads;
+  const missing = honoured
+    ? undefined
+    : `Node ${process.version} put ${submitted} of ${reads} reads into a ring`;
+  return { ...onNode(name, program, args, { env }), missing };
+}
+
+/** The Bun of $BUN, of PATH or of node_modules, with its version. */
+export async function findBun(
+  launcher: Launcher,
+): Promise<{ readonly file: string; readonly version: string } | undefined> {
+  const local = inProject('node_modules', '.bin', 'bun');
+  const file = process.env['BUN'] ?? findInPath('bun') ?? (existsSync(local) ? local : undefined);
+  if (file === undefined) {
+    return undefined;
+  }
+  const output = await launcher.run({ file, args: ['--version'] }, 'beside', PROBE_MS);
+  return { file, version: output.trim() };
+}
+
+/** A competitor in TypeScript that Bun runs. */
+export async function onBun<C extends Case>(
+  launcher: Launcher,
+  what: string,
+  program: string,
+  args: Arguments<C>,
+): Promise<Competitor<C>> {
+  const bun = await findBun(launcher);
+  if (bun === undefined) {
+    const missing = 'no bun in $BUN, in PATH or in node_modules/.bin: npm install -g bun';
+    return { name: `Bun, ${what}`, missing, command: noCommand };
+  }
+  return {
+    name: `Bun ${bun.version}, ${what}`,
+    command: (test) => ({
+      file: bun.file,
+      args: ['run', competitorProgram(program), ...args(test)],
+    }),
+  };
+}
+
+function noCommand(): never {
+  throw new Error('Cannot start a competitor that is missing');
+}

@@ -1,0 +1,164 @@
+/** Starts competitors and tools as child processes, each on its core; none outlives this one. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { basename, delimiter, join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+export interface Command {
+  readonly file: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+/** `measured`: where the program runs whose numbers count; `beside`: what must not disturb it. */
+export type Place = 'measured' | 'beside';
+
+export interface Server extends AsyncDisposable {
+  readonly pid: number;
+  readonly port: number;
+}
+
+/** What changes how a child behaves, and is set only for those that are meant to have it. */
+const NOT_INHERITED = ['NODE_OPTIONS', 'UV_USE_IO_URING', 'UV_THREADPOOL_SIZE'];
+const STDERR_SHOWN = 2000;
+const SERVER_START_MS = 10_000;
+
+/** The full path of a program in PATH. */
+export function findInPath(name: string): string | undefined {
+  for (const folder of (process.env['PATH'] ?? '').split(delimiter)) {
+    const path = join(folder, name);
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      // Not in this folder.
+    }
+  }
+  return undefined;
+}
+
+/** The cores this process may use, from the kernel's list such as `0-2,5`. */
+function allowedCores(): number[] {
+  const status = readFileSync('/proc/self/status', 'latin1');
+  const list = /^Cpus_allowed_list:\s*(\S+)/m.exec(status)?.[1] ?? '0';
+  return list.split(',').flatMap((range) => {
+    const [first, last] = range.split('-').map(Number);
+    return Array.from({ length: (last ?? first) - first + 1 }, (_, i) => first + i);
+  });
+}
+
+export class Launcher {
+  readonly cores: Readonly<Record<Place, number>> | undefined;
+  /** Why nothing is pinned to a core. */
+  readonly unpinned: string | undefined;
+  readonly #signal: AbortSignal;
+  readonly #running = new Set<ChildProcess>();
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+    const cores = allowedCores();
+    if (cores.length < 2) {
+      this.unpinned = 'there is only one core';
+    } else if (findInPath('taskset') === undefined) {
+      this.unpinned = 'taskset is not there: apt-get install util-linux';
+    } else {
+      this.cores = { measured: cores.at(-1)!, beside: cores[0] };
+    }
+    process.once('exit', () => this.#killAll());
+  }
+
+  /** Runs a command to its end; what it printed. */
+  async run(command: Command, place: Place, timeoutMs: number): Promise<string> {
+    const child = this.#start(command, place);
+    const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+    const output: string[] = [];
+    child.stdout!.setEncoding('utf8').on('data', (text: string) => output.push(text));
+    const errors = collectErrors(child);
+    try {
+      const [code, signal] = await once(child, 'close');
+      this.#signal.throwIfAborted();
+      if (code !== 0) {
+        throw new Error(`${basename(command.file)} ended with ${signal ?? code}: ${errors()}`);
+      }
+      return output.join('');
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Runs a command that prints one line of JSON. */
+  async runForJson<T>(command: Command, place: Place, timeoutMs: number): Promise<T> {
+    return JSON.parse(await this.run(command, place, timeoutMs)) as T;
+  }
+
+  /** Starts a server, which prints `{"port":N}` once it listens. */
+  async serve(command: Command): Promise<Server> {
+    const child = this.#start(command, 'measured');
+    const closed = once(child, 'close');
+    const errors = collectErrors(child);
+    const timer = setTimeout(() => child.kill('SIGKILL'), SERVER_START_MS);
+    const lines = createInterface({ input: child.stdout! });
+    const first = await Promise.race([once(lines, 'line'), closed]);
+    clearTimeout(timer);
+    this.#signal.throwIfAborted();
+    if (child.exitCode !== null || child.signalCode !== null || typeof first[0] !== 'string') {
+      throw new Error(`${basename(command.file)} did not listen: ${errors()}`);
+    }
+    return {
+      pid: child.pid!,
+      port: (JSON.parse(first[0]) as { port: number }).port,
+      async [Symbol.asyncDispose]() {
+        const early = child.exitCode !== null || child.signalCode !== null;
+        child.kill('SIGKILL');
+        await closed;
+        if (early) {
+          throw new Error(`${basename(command.file)} ended too early: ${errors()}`);
+        }
+      },
+    };
+  }
+
+  #start({ file, args, env }: Command, place: Place): ChildProcess {
+    this.#signal.throwIfAborted();
+    const inherited = { ...process.env };
+    for (const name of NOT_INHERITED) {
+      delete inherited[name];
+    }
+    const words = [file, ...args];
+    if (this.cores !== undefined) {
+      words.unshift('taskset', '-c', String(this.cores[place]));
+    }
+    const child = spawn(words[0], words.slice(1), {
+      env: { ...inherited, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    // taskset replaces itself by the program, so this is the program's own process.
+    const stop = (): boolean => child.kill('SIGKILL');
+    this.#signal.addEventListener('abort', stop, { once: true });
+    this.#running.add(child);
+    child.once('close', () => {
+      this.#signal.removeEventListener('abort', stop);
+      this.#running.delete(child);
+    });
+    return child;
+  }
+
+  #killAll(): void {
+    for (const child of this.#running) {
+      child.kill('SIGKILL');
+    }
+  }
+}
+
+/** What a child complained of: the line that names the error in it, or the last one. */
+function collectErrors(child: ChildProcess): () => string {
+  let text = '';
+  child.stderr!.setEncoding('utf8').on('data', (more: string) => {
+    text = (text + more).slice(-STDERR_SHOWN);
+  });
+  return () => {
+    const lines = text.split('\n').map((line) => line.trim());
+    return lines.find((line) => /^(\w*Error:|Cannot)/.test(line)) ?? lines.at(-1) ?? '';
+  };
+}

@@ -1,0 +1,119 @@
+/** The benchmark's command line: runs scenarios, shows their tables, writes the results. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { parseArgs } from 'node:util';
+import { compare } from './compare.ts';
+import { Launcher } from './launcher.ts';
+import { describeMachine } from './machine.ts';
+import { memory } from './memory.ts';
+import { nop } from './nop.ts';
+import { Progress } from './progress.ts';
+import { inProject } from './project.ts';
+import { randomRead } from './random-read.ts';
+import { responder } from './responder.ts';
+import type { Results, ScenarioResult } from './results.ts';
+import type { Case, Context, Scenario } from './scenario.ts';
+import { showScenario } from './tables.ts';
+
+const USAGE = `Usage: npm run bench -- [options]
+
+  --scenario A,B  only these scenarios (see --list); all of them otherwise
+  --rounds N      measurements of each competitor in each case (5)
+  --seconds S     length of a measurement (1)
+  --quick         one round of 0.2 seconds: does everything work?
+  --json FILE     where to write the results (bench/out/latest.json)
+  --save          write them to bench/results/latest.json too, for the README
+  --list          the scenarios
+`;
+
+const SCENARIOS = {
+  nop: comparing(nop),
+  read: comparing(randomRead),
+  responder: comparing(responder),
+  memory,
+};
+
+type Run = (context: Context, signal: AbortSignal, progress: Progress) => Promise<ScenarioResult>;
+
+function comparing<C extends Case>(open: (context: Context) => Promise<Scenario<C>>): Run {
+  return async (context, signal, progress) => {
+    await using scenario = await open(context);
+    return await compare(scenario, context, signal, progress);
+  };
+}
+
+function readOptions() {
+  const { values } = parseArgs({
+    options: {
+      scenario: { type: 'string', default: Object.keys(SCENARIOS).join(',') },
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      json: { type: 'string', default: inProject('bench', 'out', 'latest.json') },
+      save: { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  const names = values.scenario.split(',');
+  const unknown = names.find((name) => !(name in SCENARIOS));
+  if (unknown !== undefined) {
+    throw new Error(`Cannot run ${unknown}: scenarios are ${Object.keys(SCENARIOS).join(', ')}`);
+  }
+  const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
+  const seconds = Number(values.seconds ?? (values.quick ? 0.2 : 1));
+  if (!Number.isInteger(rounds) || rounds < 1 || !(seconds > 0)) {
+    throw new Error('Cannot measure: --rounds must be 1 or more and --seconds above 0');
+  }
+  return { ...values, names: names as (keyof typeof SCENARIOS)[], rounds, seconds };
+}
+
+function writeResults(file: string, results: Results): void {
+  mkdirSync(dirname(file), { recursive: true });
+  writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`);
+}
+
+async function main(signal: AbortSignal): Promise<boolean> {
+  const { names, rounds, seconds, json, save, list, help } = readOptions();
+  if (help || list) {
+    console.log(help ? USAGE : Object.keys(SCENARIOS).join('\n'));
+    return true;
+  }
+  const launcher = new Launcher(signal);
+  const machine = await describeMachine(launcher);
+  const context = { launcher, rounds, seconds };
+  const scenarios: ScenarioResult[] = [];
+  for (const name of names) {
+    const result = await SCENARIOS[name](context, signal, new Progress());
+    console.log(showScenario(result));
+    scenarios.push(result);
+  }
+  const options = process.argv.slice(2).join(' ');
+  const command = `npm run bench${options === '' ? '' : ` -- ${options}`}`;
+  const date = new Date().toISOString();
+  const results = { date, command, machine, settings: { rounds, seconds }, scenarios };
+  writeResults(json, results);
+  if (save) {
+    writeResults(inProject('bench', 'results', 'latest.json'), results);
+  }
+  return scenarios.every(({ failed }) => failed.length === 0);
+}
+
+const interrupted = new AbortController();
+for (const [name, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
+  // Not `once`: npm passes on a Ctrl-C that the terminal has sent here already.
+  process.on(name, () => {
+    process.exitCode = code;
+    interrupted.abort();
+  });
+}
+try {
+  if (!(await main(interrupted.signal))) {
+    process.exitCode = 1;
+  }
+} catch (error) {
+  if (!interrupted.signal.aborted) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * Writes the saved results into README.md, between its two markers. With --check it writes nothing
+ * and ends with 1 when the README says something else.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { formatNumber, formatRatio, mebibytes } from './format.ts';
+import type { Machine } from './machine.ts';
+import { growth } from './memory.ts';
+import { inProject } from './project.ts';
+import type { CaseResult, ComparisonResult, MemoryResult, Results } from './results.ts';
+import type { Metric } from './scenario.ts';
+
+const START = '<!-- bench:start -->';
+const END = '<!-- bench:end -->';
+
+/** The README's text with the results in place of what stood between the markers. */
+export function withResults(readme: string, results: Results): string {
+  const start = readme.indexOf(START);
+  const end = readme.indexOf(END);
+  if (start < 0 || end < start) {
+    throw new Error(`Cannot write the table: README.md lacks ${START} or ${END} after it`);
+  }
+  const before = readme.slice(0, start + START.length);
+  return `${before}\n\n${markdown(results)}\n\n${readme.slice(end)}`;
+}
+
+function markdown({ scenarios, machine, command, date, settings }: Results): string {
+  const tables = scenarios.flatMap((result) =>
+    result.kind === 'comparison' ? comparisonTables(result) : memoryLine(result),
+  );
+  const reading =
+    'The first line of a table is the median. Every other line says how many times as good as ' +
+    'that competitor `iouring` is, round by round: median (lowest–highest) of ' +
+    `${settings.rounds} rounds of ${settings.seconds} s, taken in turns. ` +
+    'Above 1, `iouring` is better.';
+  const origin = `Measured on ${describe(machine)}, ${date.slice(0, 10)}, by \`${command}\`.`;
+  return [...tables, reading, origin].join('\n\n');
+}
+
+function describe({ cpu, cores, kernel, node, liburing, bun, pinning }: Machine): string {
+  const parts = [`${cpu}, ${cores} cores`, `Linux ${kernel}`, `Node ${node}`];
+  if (liburing !== undefined) {
+    parts.push(`liburing ${liburing}`);
+  }
+  if (bun !== undefined) {
+    parts.push(`Bun ${bun}`);
+  }
+  return [...parts, pinning].join('; ');
+}
+
+/** One table for each group of cases, of the first metric: a line a competitor, a column a case. */
+function comparisonTables({ title, metrics, cases }: ComparisonResult): string[] {
+  const [metric] = metrics;
+  const groups = [...new Set(cases.map(({ group }) => group))];
+  return groups.map((group) => {
+    const columns = cases.filter((test) => test.group === group);
+    const names = new Set(columns.flatMap((test) => test.competitors.map(({ name }) => name)));
+    const heading = groups.length === 1 ? title : `${title}, ${group}`;
+    const rows = [
+      ['', ...columns.map(({ name }) => name)],
+      Array.from({ length: columns.length + 1 }, () => '---'),
+      ...[...names].map((name) => [name, ...columns.map((test) => cell(test, name, metric))]),
+    ];
+    const lines = rows.map((row) => `| ${row.join(' | ')} |`);
+    return `**${heading}: ${metric.title}**\n\n${lines.join('\n')}`;
+  });
+}
+
+function cell({ competitors }: CaseResult, competitor: string, { key, digits }: Metric): string {
+  const result = competitors.find(({ name }) => name === competitor)?.metrics[key];
+  if (result === undefined) {
+    return '';
+  }
+  const { summary, ratio } = result;
+  return ratio === undefined ? formatNumber(summary.median, digits) : formatRatio(ratio);
+}
+
+function memoryLine(result: MemoryResult): string[] {
+  const grown = growth(result);
+  if (grown === undefined) {
+    return [];
+  }
+  const { rss, heapUsed, external, arrayBuffers } = grown;
+  return [
+    `**${result.title}**: between the second and the tenth million the process grew by ` +
+      `${mebibytes(rss)} (heap ${mebibytes(heapUsed)}, external ${mebibytes(external)}, ` +
+      `array buffers ${mebibytes(arrayBuffers)}).`,
+  ];
+}
+
+const { values } = parseArgs({
+  options: {
+    json: { type: 'string', default: inProject('bench', 'results', 'latest.json') },
+    check: { type: 'boolean', default: false },
+  },
+});
+const file = inProject('README.md');
+const readme = readFileSync(file, 'utf8');
+const results = JSON.parse(readFileSync(values.json, 'utf8')) as Results;
+const updated = withResults(readme, results);
+if (!values.check) {
+  writeFileSync(file, updated);
+} else if (updated !== readme) {
+  console.error('README.md does not show bench/results/latest.json: npm run bench:readme');
+  process.exitCode = 1;
+}

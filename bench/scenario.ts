@@ -1,0 +1,69 @@
+/** What a scenario is: who competes, in which cases, and how one measurement is made. */
+import type { Command, Launcher } from './launcher.ts';
+import type { Better } from './statistics.ts';
+
+export interface Metric {
+  readonly key: string;
+  readonly title: string;
+  readonly better: Better;
+  readonly digits: number;
+}
+
+/** One measurement: a number for each metric of the scenario. */
+export type Sample = Readonly<Record<string, number>>;
+
+export interface Case {
+  /** Cases of one group stand together in a table; `name` tells them apart within it. */
+  readonly group: string;
+  readonly name: string;
+}
+
+export interface Competitor<C extends Case> {
+  readonly name: string;
+  /** Why it cannot take part. */
+  readonly missing?: string | undefined;
+  /** Whether it takes part in this case; in every one when left out. */
+  takesPart?(test: C): boolean;
+  command(test: C): Command;
+}
+
+export interface Scenario<C extends Case> extends AsyncDisposable {
+  readonly name: string;
+  readonly title: string;
+  readonly metrics: readonly Metric[];
+  readonly cases: readonly C[];
+  /** The first is the one whose ratio to each other one is shown. */
+  readonly competitors: readonly Competitor<C>[];
+  /** What a reader of the numbers has to know, such as cases that had to be left out. */
+  readonly notes: readonly string[];
+  measure(competitor: Competitor<C>, test: C): Promise<Sample>;
+}
+
+export interface Settings {
+  readonly rounds: number;
+  readonly seconds: number;
+}
+
+export interface Context extends Settings {
+  readonly launcher: Launcher;
+}
+
+/** What every competitor that measures its own loop prints. */
+export interface LoopResult {
+  readonly ops: number;
+  readonly seconds: number;
+  readonly cpuSeconds: number;
+}
+
+export const WARMUP_SECONDS = 0.3;
+
+/** Runs one competitor that measures its own loop. */
+export async function measureLoop(
+  { launcher, seconds }: Context,
+  { file, args, env }: Command,
+): Promise<LoopResult> {
+  const timing = ['--warmup', String(WARMUP_SECONDS), '--seconds', String(seconds)];
+  const command = { file, args: [...args, ...timing], ...(env === undefined ? {} : { env }) };
+  const timeoutMs = 10_000 + 5000 * (WARMUP_SECONDS + seconds);
+  return launcher.runForJson<LoopResult>(command, 'measured', timeoutMs);
+}
