@@ -1,0 +1,60 @@
+// The house rules that a reader of the folder listing relies on.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { describe, it } from 'node:test';
+import * as abi from '../src/abi/index.ts';
+import * as api from '../src/index.ts';
+
+/** From the ground up: an import points to the same layer or to a lower one. */
+const LAYERS = ['abi', 'native', 'ring', 'index.ts', 'cli'];
+
+const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+const layerOf = (file: string): number => LAYERS.indexOf(file.split('/')[0]);
+const imports = (file: string): string[] =>
+  [...readFileSync(join('src', file), 'utf8').matchAll(/^(?:import|export) [^;]*?from '(\.[^']+)'/gms)].map(
+    ([, path]) => relative('src', join('src', dirname(file), path)),
+  );
+
+describe('layers', () => {
+  it('every file stands in one', () => {
+    assert.ok(files.length > 20);
+    for (const file of files) assert.notEqual(layerOf(file), -1, file);
+  });
+
+  it('imports never point up', () => {
+    for (const file of files) {
+      for (const target of imports(file)) assert.ok(layerOf(target) <= layerOf(file), `${file} imports ${target}`);
+    }
+  });
+
+  it('abi imports nothing outside itself; the command line only what a user can import', () => {
+    for (const file of files) {
+      for (const target of imports(file)) {
+        if (file.startsWith('abi/')) assert.ok(target.startsWith('abi/'), `${file} imports ${target}`);
+        const allowed = /^(cli\/|index\.ts$|abi\/index\.ts$)/;
+        if (file.startsWith('cli/')) assert.match(target, allowed, `${file} imports ${target}`);
+      }
+    }
+  });
+
+  it('only native/ names koffi, looks at the runtime, or calls what is not JavaScript', () => {
+    for (const file of files.filter((name) => !name.startsWith('native/'))) {
+      const text = readFileSync(join('src', file), 'utf8');
+      assert.doesNotMatch(text, /from 'koffi'|process\.versions|globalThis\.(Bun|Deno)/, file);
+    }
+  });
+});
+
+describe('entry points', () => {
+  it('iouring: a change of these names is a change of the contract', () => {
+    const names = ['Completion', 'IoUring', 'ProvidedBufRing', 'allocateAligned', 'diagnose'];
+    assert.deepEqual(Object.keys(api).sort(), names);
+  });
+
+  it('iouring/abi: the kernel’s names, constants and tables', () => {
+    for (const name of ['IORING_OP_READV', 'IORING_SETUP_DEFER_TASKRUN', 'IO_URING_SQE', 'OPERATIONS', 'ERRNO']) {
+      assert.ok(name in abi, name);
+    }
+  });
+});

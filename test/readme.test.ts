@@ -1,0 +1,40 @@
+// The README says what is true: its example is the one that runs here, and its table comes from the results.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { run } from './run.ts';
+
+const readme = readFileSync('README.md', 'utf8');
+const example = (name: string): string => new URL(`../examples/${name}.js`, import.meta.url).pathname;
+
+describe('README', () => {
+  it('shows examples/readme.ts, to the letter, and it runs', async () => {
+    const source = readFileSync('examples/readme.ts', 'utf8');
+    assert.ok(readme.includes(`\`\`\`ts\n${source}\`\`\``), 'the example stands in the README');
+    const { status, stdout } = await run(process.execPath, [example('readme')]);
+    assert.equal(status, 0);
+    const name = readFileSync('/etc/hostname', 'utf8');
+    assert.equal(stdout, `read ${Buffer.byteLength(name)} bytes: ${name.trim()}\nnothing, done: 0\n`);
+  });
+
+  it('shows the benchmark’s saved results', async () => {
+    const { status, stderr } = await run(process.execPath, ['build/bench/readme-table.js', '--check']);
+    assert.equal(stderr, '');
+    assert.equal(status, 0);
+  });
+
+  it('names only scripts that package.json has', () => {
+    const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
+    for (const [, name] of readme.matchAll(/npm run ([\w:-]+)/g)) assert.ok(name in scripts, name);
+  });
+});
+
+describe('examples', () => {
+  it('npm start: the tour verifies what it reads and echoes, and ends by itself', async () => {
+    const { status, stdout, stderr } = await run(process.execPath, [example('tour')]);
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /node:fs reads the same/);
+    assert.match(stdout, /got every line back/);
+    assert.match(stdout, /random 4 KiB reads/);
+  });
+});
