@@ -56,7 +56,6 @@ function bind(koffi: typeof Koffi): Native {
   const munmap = libc.func('munmap', 'int', ['uintptr_t', 'size_t']) as Syscall;
   const close = libc.func('close', 'int', ['int']) as Syscall;
   const { errno } = koffi;
-  const transferEscapesMark = escapesMark();
 
   return {
     setup(entries, params) {
@@ -96,33 +95,27 @@ function bind(koffi: typeof Koffi): Native {
     },
     keepInPlace(memory) {
       threads.markAsUntransferable(memory);
-      if (transferEscapesMark) forbidTransfer(memory);
+      if ('transfer' in memory) forbidTransfer(memory);
     },
+    endsWithProcess: threads.isMainThread,
     closeAtThreadExit: closeAtThreadExit(koffi, libc),
   };
 }
 
 type Syscall = (...numbers: unknown[]) => number;
 
-/** Some engines' `ArrayBuffer.prototype.transfer` does not heed the mark (Node 22 and 24; 26 does). */
-function escapesMark(): boolean {
-  const probe = new ArrayBuffer(1) as ArrayBuffer & { transfer?(): ArrayBuffer };
-  threads.markAsUntransferable(probe);
-  try {
-    return probe.transfer?.() !== undefined;
-  } catch {
-    return false;
-  }
-}
-
+/**
+ * Not every engine's `ArrayBuffer.prototype.transfer` heeds the mark (Node 22 and 24 do not, 26 does). Which, is not
+ * tried: one buffer that was detached makes V8 check every other at every access from then on.
+ */
 function forbidTransfer(memory: ArrayBuffer): void {
   const value = (): never => {
     const message = 'Cannot transfer an ArrayBuffer that was lent to io_uring: copy it instead';
     throw Object.assign(new TypeError(message), { code: 'ERR_INVALID_STATE' });
   };
   Object.defineProperties(memory, {
-    transfer: { value, configurable: true },
-    transferToFixedLength: { value, configurable: true },
+    transfer: { value },
+    transferToFixedLength: { value },
   });
 }
 

@@ -47,6 +47,12 @@ export interface Native {
   keepInPlace(memory: ArrayBuffer): void;
 
   /**
+   * Does this thread end with the process? If not, its memory is freed when it ends, and whatever of the kernel's
+   * could still write there must end before: see {@link closeAtThreadExit}.
+   */
+  readonly endsWithProcess: boolean;
+
+  /**
    * Have `fd` closed when this thread ends without closing it, as a terminated worker does: its memory is
    * freed then, and an open ring would go on writing to it. The function returned calls that off.
    */

@@ -54,7 +54,7 @@ export class Holdings {
   readonly sq: SubmissionQueue;
   readonly cq: CompletionQueue;
   readonly pins: Pins;
-  /** The buffer groups that are registered, by id. */
+  /** The buffer groups by id: those that are registered, and those disposed of that receives are armed on. */
   readonly groups = new Map<number, BufferGroup>();
   /** A timespec for every position of the submission queue. */
   readonly timespecs: { view: DataView; address: number };
@@ -137,12 +137,12 @@ export class Holdings {
 
   /** Take a buffer group from the kernel. */
   unregisterGroup(group: BufferGroup): void {
-    if (this.groups.get(group.id) !== group) return;
+    if (group.ended !== undefined) return;
     const { view, address } = this.registerArgument;
     group.describe(view);
     this.native.register(this.fd, IORING_UNREGISTER_PBUF_RING, address, 1);
-    this.groups.delete(group.id);
     group.ended = 'it was disposed of';
+    if (!this.pins.holdsFor(group)) this.groups.delete(group.id);
   }
 
   /**
@@ -159,7 +159,7 @@ export class Holdings {
     if (pins.size > 0) this.#recall();
     // In spite of all the kernel may be writing there yet: that memory is kept for ever.
     if (pins.size > 0) abandoned.add(pins);
-    for (const group of this.groups.values()) group.ended = 'its ring is closed';
+    for (const group of this.groups.values()) group.ended ??= 'its ring is closed';
     this.groups.clear();
     sq.detach();
     cq.detach();

@@ -86,6 +86,11 @@ export class Pins {
     return -1;
   }
 
+  /** Is there an operation in flight that `lent` is held for? */
+  holdsFor(lent: unknown): boolean {
+    return this.#lent.includes(lent);
+  }
+
   /** The slots of all operations in flight. */
   held(): number[] {
     return [...this.#lent.keys()].filter((slot) => this.#lent[slot] !== undefined);

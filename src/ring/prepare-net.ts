@@ -52,7 +52,7 @@ export abstract class NetPreparation extends FilePreparation {
   prepRecvMultishot(fd: number, bgid: number, userData: UserData): boolean {
     const file = checkFd('fd', fd);
     const group = this.holdings.groups.get(bgid);
-    if (group === undefined) {
+    if (group?.ended !== undefined || group === undefined) {
       checkInteger('bgid', bgid, 0, 0xffff);
       this.checkOpen();
       const message = `Cannot receive: no buffer ring is registered for group ${bgid}`;

@@ -75,9 +75,13 @@ export class IoUring extends NetPreparation implements Disposable {
     this.setupFlags = setup.setupFlags;
     this.features = setup.features;
     this.#polled = (setup.setupFlags & IORING_SETUP_SQPOLL) !== 0;
-    if (options.registerRingFd !== false && !holdings.registerRingFd() && options.registerRingFd) {
+    // An index in the thread's table keeps the ring open past the close that ends it with its thread.
+    const wanted = native.endsWithProcess && options.registerRingFd !== false;
+    const registered = wanted && holdings.registerRingFd();
+    if (options.registerRingFd && !registered) {
       holdings.close();
-      throw wrongState('ERR_IOURING_UNSUPPORTED', 'Cannot register the ring descriptor: needs Linux 5.18');
+      const reason = wanted ? 'needs Linux 5.18' : 'only on the main thread';
+      throw wrongState('ERR_IOURING_UNSUPPORTED', `Cannot register the ring descriptor: ${reason}`);
     }
     dropped.register(this, holdings, holdings);
     forbidCloning(this);
@@ -262,9 +266,14 @@ export class IoUring extends NetPreparation implements Disposable {
     this.checkOpen();
     const { holdings } = this;
     const { native, groups, registerArgument } = holdings;
-    const inUse = (): Error =>
-      kernelError(EEXIST, 'io_uring_register', `group ${bgid} has a buffer ring: choose another bgid`);
-    if (groups.has(bgid)) throw inUse();
+    const inUse = (hint: string): Error =>
+      kernelError(EEXIST, 'io_uring_register', `group ${bgid} ${hint}, or choose another bgid`);
+    const former = groups.get(bgid);
+    if (former && former.ended === undefined) throw inUse('has a buffer ring: dispose of it');
+    // The kernel would hand the new buffers to a receive that is armed on the group since then.
+    if (former && this.pins.holdsFor(former)) {
+      throw inUse('still has receives in flight from the buffer ring before: cancel them and reap');
+    }
     const group = new BufferGroup(native, bgid, entries, bufSize);
     group.describe(registerArgument.view);
     const result = native.register(
@@ -273,7 +282,7 @@ export class IoUring extends NetPreparation implements Disposable {
       registerArgument.address,
       1,
     );
-    if (result === -EEXIST) throw inUse();
+    if (result === -EEXIST) throw inUse('is taken');
     if (result < 0) {
       const hint = result === -EINVAL ? 'provided buffer rings need Linux 5.19' : undefined;
       throw kernelError(-result, 'io_uring_register', hint);

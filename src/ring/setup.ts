@@ -50,7 +50,10 @@ export interface IoUringOptions {
   submitAll?: boolean;
   /** IORING_SETUP_NO_SQARRAY (6.6): no index array between the ring and its entries. */
   noSqArray?: boolean;
-  /** IORING_REGISTER_RING_FDS (5.18): enter by a registered index, which saves a look-up at every call. Not a set-up flag. */
+  /**
+   * IORING_REGISTER_RING_FDS (5.18): enter by a registered index, which saves a look-up at every call. On the main
+   * thread only: a worker's memory is freed before its registered rings end, and they could write there.
+   */
   registerRingFd?: boolean;
   /**
    * IORING_SETUP_SQPOLL (5.11 without privileges): a kernel thread submits, and keeps a core busy while it polls.

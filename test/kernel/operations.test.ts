@@ -359,6 +359,23 @@ describe('provided buffers', () => {
     }
   });
 
+  it('a group with receives in flight from before is not registered anew: the kernel would mix the two', () => {
+    using files = new Descriptors();
+    using ring = new IoUring(8);
+    const [a] = files.socketPair();
+    ring.registerBufRing(2, 16, 5);
+    const before = ring.registerBufRing(2, 16, 6);
+    ring.prepRecvMultishot(a, 6, 1);
+    ring.submit();
+    before[Symbol.dispose]();
+    assert.throws(() => ring.registerBufRing(2, 16, 6), { code: 'EEXIST', message: /in flight.*cancel/ });
+    assert.throws(() => ring.prepRecvMultishot(a, 6, 2), { code: 'ERR_INVALID_STATE' });
+    ring.prepCancel(1, 3);
+    ring.submitAndWait(2);
+    reap(ring);
+    assert.equal(ring.registerBufRing(2, 16, 6).group, 6);
+  });
+
   it('disposed of under an armed receive: it ends with ENOBUFS when data comes', () => {
     using files = new Descriptors();
     using ring = new IoUring(8);

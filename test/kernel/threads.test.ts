@@ -73,6 +73,21 @@ describe('a ring and threads', () => {
     assert.throws(() => assert.match(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'), /SqMask/));
   });
 
+  it('in a worker a ring is not registered with the thread, which would keep it open past the memory', async () => {
+    const code = `
+      const { parentPort, workerData } = require('node:worker_threads');
+      import(workerData.api).then(({ IoUring }) => {
+        let refusal;
+        try { new IoUring(8, { registerRingFd: true }); } catch (error) { refusal = error.message; }
+        parentPort.postMessage([new IoUring(8).registeredFd, refusal]);
+      });`;
+    const worker = new Worker(code, { eval: true, workerData: { api } });
+    const [[registeredFd, refusal]] = (await once(worker, 'message')) as [[undefined, string]];
+    assert.equal(registeredFd, undefined);
+    assert.match(refusal, /only on the main thread/);
+    await worker.terminate();
+  });
+
   it('a worker that closed its ring does not close a later descriptor of the same number', async () => {
     const code = `
       const { parentPort, workerData } = require('node:worker_threads');

@@ -146,6 +146,8 @@ export class FakeKernel implements Native {
     return address;
   }
 
+  readonly endsWithProcess = true;
+
   keepInPlace(): void {}
 
   closeAtThreadExit(): () => void {
