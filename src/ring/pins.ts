@@ -77,11 +77,14 @@ export class Pins {
     this.#free[this.#free.length - this.size--] = slot;
   }
 
-  /** The slot of the oldest-numbered operation in flight with this `userData`, or -1. */
+  /**
+   * The slot of an operation in flight with this `userData`, or -1. A search, for cancelling is rare: an index would
+   * cost every operation.
+   */
   find(userLow: number, userHigh: number): number {
-    for (let slot = 0; slot < this.#lent.length; slot++) {
-      const same = this.#userLow[slot] === userLow && this.#userHigh[slot] === userHigh;
-      if (same && this.#lent[slot] !== undefined) return slot;
+    const lows = this.#userLow;
+    for (let slot = lows.indexOf(userLow); slot !== -1; slot = lows.indexOf(userLow, slot + 1)) {
+      if (this.#userHigh[slot] === userHigh && this.#lent[slot] !== undefined) return slot;
     }
     return -1;
   }
