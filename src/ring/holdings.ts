@@ -1,3 +1,4 @@
+import { EAGAIN, EBUSY, EINTR, ETIME } from '../abi/errno.ts';
 import {
   IORING_CQE_F_MORE,
   IORING_ENTER_EXT_ARG,
@@ -39,6 +40,9 @@ import { writeTimespec } from './timespec.ts';
 
 /** How long a close waits for operations that the kernel does not give up at once. */
 const CLOSE_WAIT_MS = 5000;
+
+/** Refusals that another try may not meet. */
+const PASSING = new Set([EAGAIN, EBUSY, EINTR, ETIME]);
 
 /** What operations that outlived that wait still use. Never let go: a leak is harmless, a stray write is not. */
 const abandoned = new Set<unknown>();
@@ -184,8 +188,10 @@ export class Holdings {
       }
       const flags = IORING_ENTER_GETEVENTS | wake;
       // Short waits: what was interrupted, or could not be submitted yet, is simply tried again.
-      if (this.#canTimeOut) this.enterFor(sq.publish(), 1, flags, 50);
-      else this.enter(sq.publish(), 0, flags);
+      const result = this.#canTimeOut
+        ? this.enterFor(sq.publish(), 1, flags, 50)
+        : this.enter(sq.publish(), 0, flags);
+      if (result < 0 && !PASSING.has(-result)) return;
       sq.refresh();
       for (const tail = cq.tail; cq.head !== tail; cq.head = (cq.head + 1) | 0) {
         const word = cq.first + (cq.head & cq.mask) * 4;

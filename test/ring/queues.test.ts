@@ -11,6 +11,7 @@ import { IoUring } from '../../src/ring/ring.ts';
 import type { IoUringOptions } from '../../src/ring/setup.ts';
 import { FakeKernel, targetOf } from './fake-kernel.ts';
 
+const EPERM = 1;
 const EINTR = 4;
 const EAGAIN = 11;
 const EBUSY = 16;
@@ -413,6 +414,18 @@ describe('close', () => {
     assert.deepEqual(kernel.log, ['unmap', 'unmap', 'close']);
     ring.close();
     assert.deepEqual(kernel.log, ['unmap', 'unmap', 'close'], 'a second close does nothing');
+  });
+
+  it('gives up at once when the kernel may not be entered any more, and still closes', () => {
+    const kernel = new FakeKernel();
+    kernel.result = () => undefined;
+    const ring = open(kernel, 4);
+    ring.prepRead(3, new Uint8Array(8), 8, 1);
+    ring.submit();
+    kernel.answers = [-EPERM];
+    ring.close();
+    assert.equal(kernel.calls.length, 2);
+    assert.deepEqual(kernel.log, ['unmap', 'unmap', 'close']);
   });
 
   it('drops what was never submitted without asking the kernel', () => {
