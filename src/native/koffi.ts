@@ -91,7 +91,7 @@ function bind(koffi: typeof Koffi): Native {
     },
     addressOf(memory) {
       // Through a view: koffi takes no SharedArrayBuffer itself.
-      return Number(koffi.address(new Uint8Array(memory)));
+      return Number(koffi.address(new Uint8Array(memory, 0, Math.min(1, memory.byteLength))));
     },
     keepInPlace(memory) {
       threads.markAsUntransferable(memory);
@@ -135,8 +135,12 @@ function closeAtThreadExit(koffi: typeof Koffi, libc: Koffi.LibraryHandle): Nati
   } catch {
     return () => () => {};
   }
+  let count = 0;
   return (fd) => {
-    add(koffi.node.env, close, fd);
-    return () => void remove(koffi.node.env, close, fd);
+    // Node aborts when the same function gets the same argument twice, as happens when somebody else closes a ring's
+    // descriptor and its number comes back. close(2) takes an int: what stands above it makes them differ.
+    const argument = (++count % 2 ** 20) * 2 ** 32 + fd;
+    add(koffi.node.env, close, argument);
+    return () => void remove(koffi.node.env, close, argument);
   };
 }

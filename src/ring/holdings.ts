@@ -33,7 +33,7 @@ import { aligned } from './aligned-memory.ts';
 import type { BufferGroup } from './buffer-ring.ts';
 import { CompletionQueue } from './completion-queue.ts';
 import { kernelError } from './kernel-error.ts';
-import { Pins } from './pins.ts';
+import { ACCEPTED, Pins } from './pins.ts';
 import type { Setup } from './setup.ts';
 import { SubmissionQueue } from './submission-queue.ts';
 import { writeTimespec } from './timespec.ts';
@@ -69,6 +69,8 @@ export class Holdings {
   /** The index of the descriptor in this thread's table, where it could be registered. */
   registeredIndex: number | undefined;
   closed = false;
+  /** A group that was disposed of is still in `groups`. */
+  lingering = false;
   #enterFd: number;
   #enterFlags = 0;
   /** A kernel thread submits. */
@@ -146,7 +148,18 @@ export class Holdings {
     group.describe(view);
     this.native.register(this.fd, IORING_UNREGISTER_PBUF_RING, address, 1);
     group.ended = 'it was disposed of';
-    if (!this.pins.holdsFor(group)) this.groups.delete(group.id);
+    this.lingering = true;
+    this.forgetGroups();
+  }
+
+  /** Let go of the groups that were disposed of, once no receive is armed on them any more. */
+  forgetGroups(): void {
+    this.lingering = false;
+    for (const group of this.groups.values()) {
+      if (group.ended === undefined) continue;
+      if (this.pins.holdsFor(group)) this.lingering = true;
+      else this.groups.delete(group.id);
+    }
   }
 
   /**
@@ -173,7 +186,7 @@ export class Holdings {
     native.close(this.fd);
   }
 
-  /** Cancel the operations that use lent memory, and reap until each has posted its last completion. */
+  /** Cancel the operations with a pin, and reap until each has posted its last completion. */
   #recall(): void {
     const { sq, cq, pins } = this;
     const slots = pins.held();
@@ -188,15 +201,18 @@ export class Holdings {
       }
       const flags = IORING_ENTER_GETEVENTS | wake;
       // Short waits: what was interrupted, or could not be submitted yet, is simply tried again.
+      const toSubmit = this.#polled ? sq.show() : sq.publish();
       const result = this.#canTimeOut
-        ? this.enterFor(sq.publish(), 1, flags, 50)
-        : this.enter(sq.publish(), 0, flags);
+        ? this.enterFor(toSubmit, 1, flags, 50)
+        : this.enter(toSubmit, 0, flags);
       if (result < 0 && !PASSING.has(-result)) return;
       sq.refresh();
       for (const tail = cq.tail; cq.head !== tail; cq.head = (cq.head + 1) | 0) {
         const word = cq.first + (cq.head & cq.mask) * 4;
-        const last = (cq.words[word + 3] & IORING_CQE_F_MORE) === 0;
-        if (last && pins.has(cq.words[word], cq.words[word + 1])) pins.release(cq.words[word]);
+        const slot = cq.words[word];
+        if (!pins.has(slot, cq.words[word + 1])) continue;
+        if (pins.lent(slot) === ACCEPTED && cq.words[word + 2] >= 0) this.native.close(cq.words[word + 2]);
+        if ((cq.words[word + 3] & IORING_CQE_F_MORE) === 0) pins.release(slot);
       }
       cq.publish();
     }

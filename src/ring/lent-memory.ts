@@ -5,6 +5,9 @@ import { outOfRange, wrongType, wrongValue } from './misuse.ts';
 /** What a caller may lend to the kernel: memory that neither moves nor shrinks while it is lent. */
 export type Lendable = ArrayBufferView | ArrayBufferLike;
 
+/** An entry's `len` has 32 bits. */
+const LENGTH_MAX = 2 ** 32 - 1;
+
 /**
  * Finds where a buffer's bytes are, and refuses those whose bytes could go away under the kernel:
  * resizable and growable ones (their end moves), detached ones (their memory is somebody else's).
@@ -60,8 +63,9 @@ export class LentMemory {
     refuseIfItCanGoAway(memory);
     const byteLength = isView ? viewLength(buffer) : memoryLength(memory);
     if (typeof length !== 'number') throw wrongType('len', 'of type number', length);
-    if (!Number.isInteger(length) || length < 0 || length > byteLength) {
-      throw outOfRange('len', `an integer from 0 to the buffer's ${byteLength} bytes`, length);
+    if (!Number.isInteger(length) || length < 0 || length > byteLength || length > LENGTH_MAX) {
+      const limit = byteLength > LENGTH_MAX ? '4294967295 (2^32-1)' : `the buffer's ${byteLength} bytes`;
+      throw outOfRange('len', `an integer from 0 to ${limit}`, length);
     }
     if (!Located.is(memory)) {
       if (!types.isSharedArrayBuffer(memory)) this.#native.keepInPlace(memory);

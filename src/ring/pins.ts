@@ -31,7 +31,7 @@ export class Pins {
     // Never 0 or -1: the high half of small numbers and of small negative ones.
     this.tag = (1 + Math.floor(random() * 0xfffe)) << 16;
     this.#keyHigh = new Int32Array(capacity).fill(this.tag);
-    this.#userLow = new Int32Array(capacity);
+    this.#userLow = new Int32Array(capacity).fill(this.tag);
     this.#userHigh = new Int32Array(capacity);
     this.#lent = Array.from({ length: capacity }, () => undefined);
     this.#free = Int32Array.from({ length: capacity }, (_, i) => capacity - 1 - i);
@@ -73,18 +73,22 @@ export class Pins {
   /** The last completion was reaped: let go of the buffer. */
   release(slot: number): void {
     this.#lent[slot] = undefined;
+    // A value that is hardly ever searched for: find() does not stop at free slots.
+    this.#userLow[slot] = this.tag;
     this.#keyHigh[slot] = this.tag | ((this.#keyHigh[slot] + 1) & 0xffff);
     this.#free[this.#free.length - this.size--] = slot;
   }
 
   /**
-   * The slot of an operation in flight with this `userData`, or -1. A search, for cancelling is rare: an index would
-   * cost every operation.
+   * The slot of an operation with this `userData` that `accepts` takes, or -1. A search through all slots, for
+   * cancelling is rare: an index would cost every operation.
    */
-  find(userLow: number, userHigh: number): number {
+  find(userLow: number, userHigh: number, accepts: (slot: number) => boolean): number {
+    if (this.size === 0) return -1;
     const lows = this.#userLow;
     for (let slot = lows.indexOf(userLow); slot !== -1; slot = lows.indexOf(userLow, slot + 1)) {
-      if (this.#userHigh[slot] === userHigh && this.#lent[slot] !== undefined) return slot;
+      const inFlight = this.#userHigh[slot] === userHigh && this.#lent[slot] !== undefined;
+      if (inFlight && accepts(slot)) return slot;
     }
     return -1;
   }
@@ -108,7 +112,7 @@ export class Pins {
       return to;
     };
     this.#keyHigh = wider(this.#keyHigh, this.tag);
-    this.#userLow = wider(this.#userLow, 0);
+    this.#userLow = wider(this.#userLow, this.tag);
     this.#userHigh = wider(this.#userHigh, 0);
     while (this.#lent.length < capacity) this.#lent.push(undefined);
     // Every old slot is in use; the free ones are the new ones, taken from the end of the unused part.
@@ -116,6 +120,12 @@ export class Pins {
     for (let i = 0; i < used; i++) this.#free[i] = capacity - 1 - i;
   }
 }
+
+/**
+ * Held in place of memory by an accept: what it returns is a descriptor, and one that nobody reaps before the ring
+ * closes must be closed with it.
+ */
+export const ACCEPTED = Symbol('accepted descriptor');
 
 /** The bits of a key's high half that are the ring's tag. */
 export const KEY_MASK = 0xffff << 16;

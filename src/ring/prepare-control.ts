@@ -1,3 +1,4 @@
+import { IORING_CQE_F_MORE } from '../abi/flags.ts';
 import { IORING_OP_ASYNC_CANCEL, IORING_OP_NOP, IORING_OP_TIMEOUT } from '../abi/operations.ts';
 import { KERNEL_TIMESPEC_SIZE } from '../abi/layouts.ts';
 import { checkInteger } from './misuse.ts';
@@ -55,11 +56,24 @@ export abstract class ControlPreparation extends SqePreparation {
     let low = lowWord(target);
     let high = highWord(target);
     // Operations that lend memory went to the kernel under a key of ours.
-    const slot = this.pins.find(low, high);
+    const slot = this.pins.find(low, high, (candidate) => !this.#isDone(candidate));
     if (slot >= 0) {
       low = slot;
       high = this.pins.keyHigh(slot);
     }
     return this.queue(IORING_OP_ASYNC_CANCEL, 0, 0, -1, 0, 0, low, high, 0, 0, 0, userData, undefined);
+  }
+
+  /** Has the operation in `slot` posted its last completion, which is only not reaped yet? */
+  #isDone(slot: number): boolean {
+    const { cq, pins } = this;
+    const { words, first, mask, tail } = cq;
+    const keyHigh = pins.keyHigh(slot);
+    for (let { head } = cq; head !== tail; head = (head + 1) | 0) {
+      const word = first + (head & mask) * 4;
+      const last = (words[word + 3] & IORING_CQE_F_MORE) === 0;
+      if (last && words[word] === slot && words[word + 1] === keyHigh) return true;
+    }
+    return false;
   }
 }

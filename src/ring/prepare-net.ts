@@ -3,6 +3,7 @@ import { IORING_OP_ACCEPT, IORING_OP_RECV, IORING_OP_SEND } from '../abi/operati
 import { SOCK_CLOEXEC, SOCK_NONBLOCK } from '../abi/socket-flags.ts';
 import type { Lendable } from './lent-memory.ts';
 import { checkInteger, wrongState } from './misuse.ts';
+import { ACCEPTED } from './pins.ts';
 import { FilePreparation } from './prepare-file.ts';
 import { checkFd, type UserData } from './sqe.ts';
 
@@ -19,7 +20,7 @@ export abstract class NetPreparation extends FilePreparation {
   prepAccept(listenFd: number, userData: UserData): boolean {
     const file = checkFd('listenFd', listenFd);
     const flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
-    return this.queue(IORING_OP_ACCEPT, 0, 0, file, 0, 0, 0, 0, 0, flags, 0, userData, undefined);
+    return this.queue(IORING_OP_ACCEPT, 0, 0, file, 0, 0, 0, 0, 0, flags, 0, userData, ACCEPTED);
   }
 
   /**
@@ -32,7 +33,7 @@ export abstract class NetPreparation extends FilePreparation {
     const file = checkFd('listenFd', listenFd);
     const flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
     const multishot = IORING_ACCEPT_MULTISHOT;
-    return this.queue(IORING_OP_ACCEPT, 0, multishot, file, 0, 0, 0, 0, 0, flags, 0, userData, undefined);
+    return this.queue(IORING_OP_ACCEPT, 0, multishot, file, 0, 0, 0, 0, 0, flags, 0, userData, ACCEPTED);
   }
 
   /**

@@ -198,6 +198,7 @@ export class IoUring extends NetPreparation implements Disposable {
     } finally {
       this.#reaping = false;
       this.cq.publish();
+      if (this.holdings.lingering) this.holdings.forgetGroups();
     }
     return reaped;
   }
