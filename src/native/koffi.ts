@@ -18,28 +18,28 @@ export function koffiNative(): Native {
 
 function loadKoffi(): typeof Koffi {
   if (process.platform !== 'linux') {
-    throw unsupported(`io_uring exists only on Linux, this is ${process.platform}`);
+    throw unsupported(`io_uring exists only on Linux, this is ${process.platform}`, 'run on Linux');
   }
   if (process.arch !== 'x64' && process.arch !== 'arm64') {
-    throw unsupported(`only x86-64 and arm64 are supported, this is ${process.arch}`);
+    const reason = `only x86-64 and arm64 are supported, this is ${process.arch}`;
+    throw unsupported(reason, 'run on one of these');
   }
   try {
     // Not an import: loading native code may fail, and importing this package never does.
     return createRequire(import.meta.url)('koffi') as typeof Koffi;
   } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code;
-    const reason =
-      code === 'ERR_DLOPEN_DISABLED'
-        ? 'the permission model forbids native code: start node with --allow-addons'
-        : 'koffi could not be loaded: install its prebuilt package for this platform';
-    throw unsupported(`${reason} (${(cause as Error).message})`, cause);
+    const { code, message } = cause as NodeJS.ErrnoException;
+    if (code === 'ERR_DLOPEN_DISABLED') {
+      throw unsupported('the permission model forbids native code', 'start node with --allow-addons', cause);
+    }
+    const remedy = 'install it with its prebuilt package for this platform: npm install koffi';
+    throw unsupported(`koffi could not be loaded (${message.split('\n')[0]})`, remedy, cause);
   }
 }
 
-function unsupported(reason: string, cause?: unknown): Error {
-  return Object.assign(new Error(`Cannot use io_uring: ${reason}`, { cause }), {
-    code: 'ERR_IOURING_UNSUPPORTED',
-  });
+function unsupported(reason: string, remedy: string, cause?: unknown): Error {
+  const message = `Cannot use io_uring: ${reason}; ${remedy}`;
+  return Object.assign(new Error(message, { cause }), { code: 'ERR_IOURING_UNSUPPORTED', reason, remedy });
 }
 
 function bind(koffi: typeof Koffi): Native {

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import {
   IO_URING_BUF,
   IO_URING_BUF_REG,
@@ -6,7 +7,7 @@ import {
   IO_URING_BUF_SIZE,
 } from '../abi/layouts.ts';
 import type { Native } from '../native/native.ts';
-import { aligned, PAGE_SIZE_MAX } from './aligned-memory.ts';
+import { aligned, alignedForLending, PAGE_SIZE_MAX } from './aligned-memory.ts';
 import { checkInteger, outOfRange, wrongState } from './misuse.ts';
 
 /** The kernel's limit on the entries of one buffer ring. */
@@ -45,7 +46,7 @@ export class BufferGroup {
     this.id = id;
     this.entries = entries;
     this.bufSize = bufSize;
-    const slab = aligned(native, entries * bufSize, 4096);
+    const slab = alignedForLending(native, entries * bufSize, 4096);
     const ring = aligned(native, entries * IO_URING_BUF_SIZE, PAGE_SIZE_MAX);
     this.slab = slab.bytes;
     this.#slabAddress = slab.address;

@@ -93,6 +93,7 @@ function explain(error: KernelError): NonNullable<Diagnosis['problem']> {
     const refusal = `${code}: ${errnoMessage(-errno)}, ${syscall}`;
     return { code, message: refusal, ...explainRefusal(-errno) };
   }
-  const remedy = 'run on x86-64 or arm64 Linux with the packages of package.json installed';
-  return { code, message, cause: message.replace(/^Cannot use io_uring: /, ''), remedy };
+  // An error that says itself what it comes from.
+  const { reason = message, remedy = 'see the message' } = error as { reason?: string; remedy?: string };
+  return { code, message, cause: reason, remedy };
 }

@@ -47,6 +47,22 @@ const PASSING = new Set([EAGAIN, EBUSY, EINTR, ETIME]);
 /** What operations that outlived that wait still use. Never let go: a leak is harmless, a stray write is not. */
 const abandoned = new Set<unknown>();
 
+/** The open rings of a worker. */
+const unclosed = new Set<Holdings>();
+
+/**
+ * A worker that ends by itself, or by process.exit(), closes its rings first. One that is terminated runs no JavaScript
+ * any more; closing the descriptor is all that can be done then.
+ */
+function closeAtExit(holdings: Holdings): void {
+  if (unclosed.size === 0) process.once('exit', closeAll);
+  unclosed.add(holdings);
+}
+
+function closeAll(): void {
+  for (const holdings of unclosed) holdings.close();
+}
+
 /**
  * Everything that must be given back when a ring ends: the descriptor, the mapped memory, the registered
  * index, and what the kernel was lent. It knows nothing of the `IoUring` that uses it, so that it is still
@@ -113,6 +129,7 @@ export class Holdings {
       true,
     );
     this.#forgetThreadExit = native.closeAtThreadExit(this.fd);
+    if (!native.endsWithProcess) closeAtExit(this);
   }
 
   /** Register the descriptor with this thread, to be entered by index. False where that cannot be. */
@@ -183,6 +200,7 @@ export class Holdings {
     if (this.registeredIndex !== undefined) this.#unregisterRingFd(this.registeredIndex);
     this.#unmap();
     this.#forgetThreadExit();
+    unclosed.delete(this);
     native.close(this.fd);
   }
 

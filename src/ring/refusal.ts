@@ -25,6 +25,8 @@ export function explainRefusal(errno: number, asked = ''): Refusal {
       return explainForbidden();
     case ENOSYS:
     case EOPNOTSUPP:
+      // Some profiles answer so. A kernel with this switch has io_uring.
+      if (isFiltered() && read(SWITCH) !== undefined) return FILTERED;
       return {
         cause: 'this kernel has no io_uring: older than 5.1, built without it, or a sandbox such as gVisor',
         remedy: 'run on Linux 5.6 or later, outside that sandbox',
@@ -56,8 +58,22 @@ export function explainRefusal(errno: number, asked = ''): Refusal {
   }
 }
 
+/** The administrator's switch; Linux 6.6. */
+const SWITCH = '/proc/sys/kernel/io_uring_disabled';
+
+const FILTERED: Refusal = {
+  cause: 'a seccomp filter forbids it, as the default profiles of Docker, Podman and Kubernetes do',
+  remedy:
+    'allow io_uring_setup, io_uring_enter and io_uring_register in the profile' +
+    ' (to try: docker run --security-opt seccomp=unconfined)',
+};
+
+function isFiltered(): boolean {
+  return /^Seccomp:\s*2$/m.test(read('/proc/self/status') ?? '');
+}
+
 function explainForbidden(): Refusal {
-  const disabled = read('/proc/sys/kernel/io_uring_disabled')?.trim();
+  const disabled = read(SWITCH)?.trim();
   if (disabled === '2') {
     return {
       cause: 'the administrator disabled io_uring for all processes (kernel.io_uring_disabled is 2)',
@@ -71,14 +87,7 @@ function explainForbidden(): Refusal {
       remedy: 'join the group in kernel.io_uring_group, or as root: sysctl kernel.io_uring_disabled=0',
     };
   }
-  if (/^Seccomp:\s*2$/m.test(read('/proc/self/status') ?? '')) {
-    return {
-      cause: "a seccomp filter forbids it, as the default profiles of Docker, Podman and Kubernetes do",
-      remedy:
-        'allow io_uring_setup, io_uring_enter and io_uring_register in the profile' +
-        ' (to try: docker run --security-opt seccomp=unconfined)',
-    };
-  }
+  if (isFiltered()) return FILTERED;
   return {
     cause: 'a security module (SELinux, AppArmor) or a missing privilege (SQPOLL before Linux 5.11)',
     remedy: 'look for the denial in the audit log, and allow io_uring for this program',

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { EAGAIN, EBADR, EBUSY, EEXIST, EINTR, EINVAL, ETIME } from '../abi/errno.ts';
 import {
   IORING_CQE_BUFFER_SHIFT,
@@ -30,6 +31,12 @@ import { checkMilliseconds } from './timespec.ts';
 /** Gives back what a ring held that was collected without having been closed. */
 const dropped = new FinalizationRegistry<Holdings>((holdings) => holdings.close());
 
+/**
+ * How long a worker waits in the kernel at a stretch. Ending a worker stops its JavaScript, not its system calls: one
+ * that waited without a limit could not be ended, and neither could the process.
+ */
+const SLICE_MS = 100;
+
 /** How often a kernel that is short of memory is asked again, with nothing to reap in between. */
 const STALLS_MAX = 64;
 
@@ -52,6 +59,8 @@ export class IoUring extends NetPreparation implements Disposable {
   /** IORING_FEAT_* bits of the kernel. */
   readonly features: number;
   readonly #polled: boolean;
+  /** Waits are cut into slices. */
+  readonly #sliced: boolean;
   readonly #cursor = new Completion();
   #reaping = false;
 
@@ -68,19 +77,23 @@ export class IoUring extends NetPreparation implements Disposable {
   constructor(entries: number, options?: IoUringOptions);
   /** @internal `native` is the kernel; unit tests hand in another. */
   constructor(entries: number, options?: IoUringOptions, native?: Native);
-  constructor(entries: number, options: IoUringOptions = {}, native: Native = koffiNative()) {
+  constructor(entries: number, asked: IoUringOptions = {}, native: Native = koffiNative()) {
+    if (typeof asked !== 'object' || asked === null) throw wrongType('options', 'an object', asked);
+    // Read once: a getter that answers differently the second time, or throws, must not catch a ring half made.
+    const options = { ...asked };
     const setup = setUp(native, entries, options);
     const holdings = new Holdings(native, setup);
     super(holdings, new LentMemory(native));
     this.setupFlags = setup.setupFlags;
     this.features = setup.features;
     this.#polled = (setup.setupFlags & IORING_SETUP_SQPOLL) !== 0;
+    this.#sliced = !native.endsWithProcess && (setup.features & IORING_FEAT_EXT_ARG) !== 0;
     // An index in the thread's table keeps the ring open past the close that ends it with its thread.
     const wanted = native.endsWithProcess && options.registerRingFd !== false;
     const registered = wanted && holdings.registerRingFd();
     if (options.registerRingFd && !registered) {
       holdings.close();
-      const reason = wanted ? 'needs Linux 5.18' : 'only on the main thread';
+      const reason = wanted ? 'needs Linux 5.18, and one of the 16 places of this thread' : 'only on the main thread';
       throw wrongState('ERR_IOURING_UNSUPPORTED', `Cannot register the ring descriptor: ${reason}`);
     }
     dropped.register(this, holdings, holdings);
@@ -153,7 +166,7 @@ export class IoUring extends NetPreparation implements Disposable {
     this.checkOpen();
     if (typeof waitNr !== 'number' || waitNr >>> 0 !== waitNr) checkInteger('waitNr', waitNr, 0, 2 ** 32 - 1);
     const wanted = waitNr > this.cq.entries ? this.cq.entries : waitNr;
-    if (timeoutMs !== undefined && timeoutMs !== Infinity) return this.#submitFor(wanted, timeoutMs);
+    if (timeoutMs !== undefined || this.#sliced) return this.#submitFor(wanted, timeoutMs ?? Infinity);
     // What was reaped inside a running forEachCompletion does not count any more.
     this.cq.publish();
     if (this.#polled) return this.#submitPolled(wanted, Infinity);
@@ -322,17 +335,31 @@ export class IoUring extends NetPreparation implements Disposable {
     this.close();
   }
 
+  /** What JSON.stringify and loggers see. */
+  toJSON(): { fd: number; sqEntries: number; cqEntries: number; setupFlags: number; features: number } {
+    const { fd, sqEntries, cqEntries, setupFlags, features } = this;
+    return { fd, sqEntries, cqEntries, setupFlags, features };
+  }
+
   #submitFor(waitNr: number, timeoutMs: number): number {
-    checkMilliseconds('options.timeoutMs', timeoutMs);
-    if ((this.features & IORING_FEAT_EXT_ARG) === 0) {
+    if (timeoutMs !== Infinity) checkMilliseconds('options.timeoutMs', timeoutMs);
+    if (timeoutMs !== Infinity && (this.features & IORING_FEAT_EXT_ARG) === 0) {
       throw wrongState('ERR_IOURING_UNSUPPORTED', 'Cannot wait with a timeout: needs Linux 5.11');
     }
     this.cq.publish();
     const deadline = performance.now() + timeoutMs;
     if (this.#polled) return this.#submitPolled(waitNr, deadline);
     const toSubmit = this.sq.publish();
-    const consumed = this.holdings.enterFor(toSubmit, waitNr, IORING_ENTER_GETEVENTS, timeoutMs);
-    return this.#goOn(consumed, waitNr, deadline);
+    return this.#goOn(this.#enterUntil(toSubmit, waitNr, deadline), waitNr, deadline);
+  }
+
+  /** io_uring_enter(2) that waits until `deadline` at most; in a worker, a slice of that at most. */
+  #enterUntil(toSubmit: number, waitNr: number, deadline: number): number {
+    let left = deadline === Infinity ? Infinity : Math.max(0, deadline - performance.now());
+    if (this.#sliced && left > SLICE_MS) left = SLICE_MS;
+    return left === Infinity
+      ? this.holdings.enter(toSubmit, waitNr, IORING_ENTER_GETEVENTS)
+      : this.holdings.enterFor(toSubmit, waitNr, IORING_ENTER_GETEVENTS, left);
   }
 
   /**
@@ -347,8 +374,10 @@ export class IoUring extends NetPreparation implements Disposable {
       const toSubmit = sq.refresh();
       if (result < 0) {
         const errno = -result;
-        if (errno === ETIME) return consumed;
-        if (errno === EAGAIN || errno === EBUSY) {
+        if (errno === ETIME) {
+          // The end of a slice is not the end of the time.
+          if (!this.#sliced || performance.now() >= deadline) return consumed;
+        } else if (errno === EAGAIN || errno === EBUSY) {
           // Reap first. What was not consumed is still queued.
           if (cq.ready > 0) return consumed;
           if (++stalls > STALLS_MAX) throw this.#refusal(errno);
@@ -359,14 +388,12 @@ export class IoUring extends NetPreparation implements Disposable {
         return consumed;
       }
       if (toSubmit === 0 && cq.ready >= waitNr) return consumed;
-      if (deadline === Infinity) {
-        const flags = waitNr > 0 || stalls > 0 ? IORING_ENTER_GETEVENTS : 0;
-        result = holdings.enter(toSubmit, waitNr, flags);
-      } else {
-        const left = deadline - performance.now();
-        if (left <= 0 && toSubmit === 0) return consumed;
-        result = holdings.enterFor(toSubmit, waitNr, IORING_ENTER_GETEVENTS, Math.max(0, left));
-      }
+      if (toSubmit === 0 && performance.now() >= deadline) return consumed;
+      // Without anything to wait for, or to be let through, the kernel need not look for completions.
+      result =
+        waitNr === 0 && stalls === 0 && deadline === Infinity
+          ? holdings.enter(toSubmit, 0, 0)
+          : this.#enterUntil(toSubmit, waitNr, deadline);
     }
   }
 

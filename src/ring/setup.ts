@@ -19,7 +19,7 @@ import {
 import { IO_URING_PARAMS, IO_URING_PARAMS_SIZE } from '../abi/layouts.ts';
 import type { Native } from '../native/native.ts';
 import { kernelError } from './kernel-error.ts';
-import { checkInteger, outOfRange, wrongType, wrongValue } from './misuse.ts';
+import { checkInteger, outOfRange, wrongState, wrongType, wrongValue } from './misuse.ts';
 import { explainRefusal } from './refusal.ts';
 
 /** The kernel's own limits (IORING_MAX_ENTRIES, IORING_MAX_CQ_ENTRIES). */
@@ -57,7 +57,8 @@ export interface IoUringOptions {
   registerRingFd?: boolean;
   /**
    * IORING_SETUP_SQPOLL (5.11 without privileges): a kernel thread submits, and keeps a core busy while it polls.
-   * Only on request. `idleMs`: how long it polls before it sleeps (default: the kernel's second); `cpu`: where.
+   * Only on request, and only on the main thread: a worker's memory is freed when it ends, and the kernel's thread
+   * would go on writing there. `idleMs`: how long it polls before it sleeps (default: the kernel's second); `cpu`: where.
    */
   sqPoll?: boolean | { idleMs?: number; cpu?: number };
 }
@@ -91,6 +92,10 @@ export function setUp(native: Native, entries: number, options: IoUringOptions):
     }
   }
   const poll = pollOptions(options.sqPoll);
+  if (poll.flags !== 0 && !native.endsWithProcess) {
+    const message = 'Cannot poll the submission queue of a worker: the kernel would outlive its memory';
+    throw wrongState('ERR_IOURING_UNSUPPORTED', message);
+  }
   let refused = EINVAL;
   for (const flags of tiers(options)) {
     const params = new Uint8Array(IO_URING_PARAMS_SIZE);
@@ -172,9 +177,6 @@ function complete(flags: number): number {
 }
 
 function checkOptions(options: IoUringOptions): void {
-  if (typeof options !== 'object' || options === null) {
-    throw wrongType('options', 'an object', options);
-  }
   const bools = [...switches(options), { name: 'registerRingFd', wanted: options.registerRingFd }];
   for (const { name, wanted } of bools) {
     if (wanted !== undefined && typeof wanted !== 'boolean') {
