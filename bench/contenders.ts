@@ -8,7 +8,7 @@ import type { Case, Competitor } from './scenario.ts';
 const PROBE_MS = 10_000;
 
 type Arguments<C> = (test: C) => readonly string[];
-type Options<C extends Case> = Partial<Pick<Competitor<C>, 'takesPart'>> & {
+type Options<C extends Case> = Partial<Pick<Competitor<C>, 'takesPart' | 'place'>> & {
   readonly env?: Readonly<Record<string, string>>;
 };
 
@@ -56,7 +56,10 @@ export async function inC<C extends Case>(
   return { name, command: (test) => ({ file: built.program, args: args(test) }) };
 }
 
-/** A competitor in TypeScript whose file calls go through Node's own use of io_uring. */
+/**
+ * A competitor in TypeScript whose file calls go through Node's own use of io_uring: a kernel thread
+ * polls its ring, and the two of them on one core would only wait for each other.
+ */
 export async function onNodeIoUring<C extends Case>(
   launcher: Launcher,
   name: string,
@@ -74,7 +77,7 @@ export async function onNodeIoUring<C extends Case>(
   const missing = honoured
     ? undefined
     : `Node ${process.version} put ${submitted} of ${reads} reads into a ring`;
-  return { ...onNode(name, program, args, { env }), missing };
+  return { ...onNode(name, program, args, { env, place: 'anywhere' }), missing };
 }
 
 /** The Bun of $BUN, of PATH or of node_modules, with its version. */

@@ -11,8 +11,11 @@ export interface Command {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** `measured`: where the program runs whose numbers count; `beside`: what must not disturb it. */
-export type Place = 'measured' | 'beside';
+/**
+ * `measured`: where the program runs whose numbers count; `beside`: what must not disturb it;
+ * `anywhere`: a measured program that needs more than one core.
+ */
+export type Place = 'measured' | 'beside' | 'anywhere';
 
 export interface Server extends AsyncDisposable {
   readonly pid: number;
@@ -49,7 +52,7 @@ function allowedCores(): number[] {
 }
 
 export class Launcher {
-  readonly cores: Readonly<Record<Place, number>> | undefined;
+  readonly cores: Readonly<Record<Exclude<Place, 'anywhere'>, number>> | undefined;
   /** Why nothing is pinned to a core. */
   readonly unpinned: string | undefined;
   readonly #signal: AbortSignal;
@@ -126,7 +129,7 @@ export class Launcher {
       delete inherited[name];
     }
     const words = [file, ...args];
-    if (this.cores !== undefined) {
+    if (this.cores !== undefined && place !== 'anywhere') {
       words.unshift('taskset', '-c', String(this.cores[place]));
     }
     const child = spawn(words[0], words.slice(1), {

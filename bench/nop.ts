@@ -28,7 +28,7 @@ export async function nop(context: Context): Promise<Scenario<NopCase>> {
     ],
     notes: [],
     async measure(competitor, test) {
-      const { ops, seconds, cpuSeconds } = await measureLoop(context, competitor.command(test));
+      const { ops, seconds, cpuSeconds } = await measureLoop(context, competitor, test);
       return { nanoseconds: (seconds * 1e9) / ops, cpuNanoseconds: (cpuSeconds * 1e9) / ops };
     },
     async [Symbol.asyncDispose]() {},

@@ -23,7 +23,10 @@ export async function randomRead(context: Context): Promise<Scenario<ReadCase>> 
   const cached = cachedFile();
   const direct = directFile();
   const cases = casesOf(cached, 'cached', 'page cache');
-  const notes: string[] = [];
+  const notes =
+    context.launcher.cores === undefined
+      ? []
+      : ['Random reads: one core each, except for those named “all cores”'];
   if ('missing' in direct) {
     notes.push(`O_DIRECT is left out: ${direct.missing}`);
   } else {
@@ -34,13 +37,19 @@ export async function randomRead(context: Context): Promise<Scenario<ReadCase>> 
     title: '4 KiB random reads of a 256 MiB file',
     metrics: [
       { key: 'readsPerSecond', title: 'reads/s', better: 'higher', digits: 0 },
-      { key: 'cpuMicroseconds', title: 'CPU µs per read', better: 'lower', digits: 2 },
+      {
+        key: 'cpuMicroseconds',
+        title: 'CPU µs per read',
+        better: 'lower',
+        digits: 2,
+        inReadme: true,
+      },
     ],
     cases,
     competitors,
     notes,
     async measure(competitor, test) {
-      const { ops, seconds, cpuSeconds } = await measureLoop(context, competitor.command(test));
+      const { ops, seconds, cpuSeconds } = await measureLoop(context, competitor, test);
       return { readsPerSecond: ops / seconds, cpuMicroseconds: (cpuSeconds * 1e6) / ops };
     },
     async [Symbol.asyncDispose]() {
@@ -57,18 +66,21 @@ async function competitorsFor({ launcher }: Context): Promise<Competitor<ReadCas
     `--mode ${mode} --depth ${depth} --file`.split(' ').concat(path);
   const fs = 'random-read-fs';
   const promises = 'random-read-fs-promises';
+  const unpinned = { place: 'anywhere', takesPart: () => launcher.cores !== undefined } as const;
   return [
     onIoUring('iouring', 'random-read-iouring', args),
     await inC(launcher, 'random-read', args),
     onNode('node:fs', fs, args),
+    onNode('node:fs, all cores', fs, args, unpinned),
     // More threads are of use only where they wait, and only when there is more to do than four.
     onNode(`node:fs, ${POOL_THREADS} threads`, fs, args, {
       env: { UV_THREADPOOL_SIZE: String(POOL_THREADS) },
       takesPart: ({ mode, depth }) => mode === 'direct' && depth > 4,
     }),
-    await onNodeIoUring(launcher, 'node:fs, UV_USE_IO_URING=1', fs, args),
+    await onNodeIoUring(launcher, 'node:fs, UV_USE_IO_URING=1, all cores', fs, args),
     onNode('node:fs/promises', promises, args),
     await onBun(launcher, 'node:fs', fs, args),
+    { ...(await onBun(launcher, 'node:fs, all cores', fs, args)), ...unpinned },
     await onBun(launcher, 'node:fs/promises', promises, args),
   ];
 }

@@ -49,11 +49,14 @@ function describe({ cpu, cores, kernel, node, liburing, bun, pinning }: Machine)
   return [...parts, pinning].join('; ');
 }
 
-/** One table for each group of cases, of the first metric: a line a competitor, a column a case. */
-function comparisonTables({ title, metrics, cases }: ComparisonResult): string[] {
-  const [metric] = metrics;
+/** For each group of cases and each metric a table: a line a competitor, a column a case. */
+function comparisonTables({ title, metrics, cases, notes }: ComparisonResult): string[] {
   const groups = [...new Set(cases.map(({ group }) => group))];
-  return groups.map((group) => {
+  const shown = metrics.filter(({ inReadme }, index) => index === 0 || inReadme === true);
+  const tables = groups.flatMap((group) => shown.map((metric) => comparisonTable(group, metric)));
+  return [...tables, ...notes.map((note) => `${note}.`)];
+
+  function comparisonTable(group: string, metric: Metric): string {
     const columns = cases.filter((test) => test.group === group);
     const names = new Set(columns.flatMap((test) => test.competitors.map(({ name }) => name)));
     const heading = groups.length === 1 ? title : `${title}, ${group}`;
@@ -64,7 +67,7 @@ function comparisonTables({ title, metrics, cases }: ComparisonResult): string[]
     ];
     const lines = rows.map((row) => `| ${row.join(' | ')} |`);
     return `**${heading}: ${metric.title}**\n\n${lines.join('\n')}`;
-  });
+  }
 }
 
 function cell({ competitors }: CaseResult, competitor: string, { key, digits }: Metric): string {

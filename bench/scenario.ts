@@ -1,5 +1,5 @@
 /** What a scenario is: who competes, in which cases, and how one measurement is made. */
-import type { Command, Launcher } from './launcher.ts';
+import type { Command, Launcher, Place } from './launcher.ts';
 import type { Better } from './statistics.ts';
 
 export interface Metric {
@@ -7,6 +7,8 @@ export interface Metric {
   readonly title: string;
   readonly better: Better;
   readonly digits: number;
+  /** Whether the README shows it too; the first one is shown anyway. */
+  readonly inReadme?: boolean;
 }
 
 /** One measurement: a number for each metric of the scenario. */
@@ -24,6 +26,8 @@ export interface Competitor<C extends Case> {
   readonly missing?: string | undefined;
   /** Whether it takes part in this case; in every one when left out. */
   takesPart?(test: C): boolean;
+  /** On which cores; on the measured one when left out. */
+  readonly place?: Place;
   command(test: C): Command;
 }
 
@@ -58,12 +62,14 @@ export interface LoopResult {
 export const WARMUP_SECONDS = 0.3;
 
 /** Runs one competitor that measures its own loop. */
-export async function measureLoop(
+export async function measureLoop<C extends Case>(
   { launcher, seconds }: Context,
-  { file, args, env }: Command,
+  competitor: Competitor<C>,
+  test: C,
 ): Promise<LoopResult> {
+  const { file, args, env } = competitor.command(test);
   const timing = ['--warmup', String(WARMUP_SECONDS), '--seconds', String(seconds)];
   const command = { file, args: [...args, ...timing], ...(env === undefined ? {} : { env }) };
   const timeoutMs = 10_000 + 5000 * (WARMUP_SECONDS + seconds);
-  return launcher.runForJson<LoopResult>(command, 'measured', timeoutMs);
+  return launcher.runForJson<LoopResult>(command, competitor.place ?? 'measured', timeoutMs);
 }

@@ -6,13 +6,17 @@ const batch = Number(option('--batch'));
 const sqArray = option('--sq-array') === 'yes';
 const ring = new IoUring(128, { cqEntries: 256, ...(sqArray ? { noSqArray: false } : {}) });
 
-// In an array: a variable that a closure shares is a heap object anew with every large number V8 puts there.
+// In an array: a variable that a closure shares becomes a new heap object with every large number
+// that V8 puts there.
 const sum = new Float64Array(1);
 function onCompletion(completion: Completion): void {
   sum[0] += completion.userData;
 }
 
-/** The loop stands in a function, as a program's would: V8 treats a module's top level as code that runs once. */
+/**
+ * The loop stands in a function, as a program's would: V8 treats a module's top level as code that
+ * runs once.
+ */
 function run(): number {
   const measurement = new Measurement();
   let ops = 0;

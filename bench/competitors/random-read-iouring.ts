@@ -25,7 +25,10 @@ function onCompletion(completion: Completion): void {
   issue(completion.userData);
 }
 
-/** The loop stands in a function, as a program's would: V8 treats a module's top level as code that runs once. */
+/**
+ * The loop stands in a function, as a program's would: V8 treats a module's top level as code that
+ * runs once.
+ */
 function run(): void {
   const measurement = new Measurement();
   let ops = 0;

@@ -129,6 +129,16 @@ describe('buffers', () => {
     });
   }
 
+  it('buffers of 4 GiB: short pieces of them are lent, a len beyond 32 bits is refused', () => {
+    using files = new Descriptors();
+    using ring = new IoUring(8);
+    const fd = files.own(openSync('/dev/zero', 'r'));
+    const huge = new Uint8Array(2 ** 32);
+    ring.prepRead(fd, huge.subarray(2 ** 32 - 16), 16, 1);
+    assert.equal(complete(ring).res, 16);
+    refused(ring, () => ring.prepRead(fd, huge, 2 ** 32, 1), 'RangeError', 'ERR_OUT_OF_RANGE', /2\^32-1/);
+  });
+
   it('len that is no number: a TypeError', () => {
     using ring = new IoUring(8);
     const buffer = new Uint8Array(8);

@@ -97,6 +97,32 @@ describe('pins', () => {
     assert.equal(Buffer.from(memory).toString('utf8', 0, 10), 'still here');
   });
 
+  it('memory of allocateAligned and of provided buffers cannot be detached at all, not even by web streams', async () => {
+    using ring = new IoUring(8);
+    const buffers = ring.registerBufRing(4, 16384, 1);
+    for (const view of [allocateAligned(16384), buffers.bytes(0, 16384)]) {
+      const memory = view.buffer as ArrayBuffer & { transfer?(): ArrayBuffer };
+      const { transfer } = ArrayBuffer.prototype as unknown as { transfer?(): ArrayBuffer };
+      let controller: ReadableByteStreamController | undefined;
+      const stream = new ReadableStream({ type: 'bytes', start: (c) => void (controller = c) });
+      const reader = new ReadableStream({ type: 'bytes' }).getReader({ mode: 'byob' });
+      for (const attempt of [
+        () => transfer?.call(memory),
+        () => structuredClone(memory, { transfer: [memory] }),
+        () => controller!.enqueue(new Uint8Array(memory, 0, 16)),
+        () => reader.read(new Uint8Array(memory, 0, 16)).catch(() => {}),
+      ]) {
+        try {
+          await Promise.race([Promise.resolve(attempt()), new Promise((resolve) => setImmediate(resolve))]);
+        } catch {
+          // Refused aloud, as most of them do.
+        }
+        assert.ok(memory.byteLength > 0);
+      }
+      await stream.cancel();
+    }
+  });
+
   it('the slots of small typed arrays: their memory does not move when it is touched later', () => {
     using folder = new Temporary();
     using files = new Descriptors();
@@ -157,6 +183,25 @@ describe('close', () => {
     assert.ok(buffer.every((byte) => byte === 0xa5), 'the kernel had let go');
     assert.ok(shown.every((byte) => byte === 0));
     assert.equal(openDescriptors() - before, own);
+  });
+
+  it('closes connections that were accepted and that nobody reaped', () => {
+    using files = new Descriptors();
+    const { fd, port } = files.listener();
+    const [reader] = files.pipe();
+    for (const when of ['before', 'during']) {
+      for (let i = 0; i < 3; i++) files.connect(port);
+      const before = openDescriptors();
+      const ring = new IoUring(8);
+      ring.prepAcceptMultishot(fd, 1);
+      ring.prepRead(reader, new Uint8Array(8), 8, 2);
+      ring.submit();
+      if (when === 'before') ring.submitAndWait(1);
+      else files.connect(port);
+      const own = when === 'before' ? 0 : 1;
+      ring.close();
+      assert.equal(openDescriptors() - before, own, when);
+    }
   });
 
   it('a read that blocks in a worker thread of the kernel is interrupted', () => {
@@ -291,6 +336,25 @@ describe('a ring that is dropped without close', () => {
     assert.ok(weak.every((ref) => ref.deref() === undefined));
     writeSync(writer, 'late');
     assert.ok(waiting.every((byte) => byte === 0xa5), 'the read was cancelled first');
+  });
+
+  it('never comes to be: options that throw in the middle leave nothing behind', () => {
+    const before = openDescriptors();
+    for (let nth = 1; nth < 4; nth++) {
+      let reads = 0;
+      const options = {
+        get registerRingFd(): boolean {
+          if (++reads >= nth) throw new Error('mine');
+          return true;
+        },
+      };
+      try {
+        new IoUring(8, options).close();
+      } catch (error) {
+        assert.equal((error as Error).message, 'mine');
+      }
+    }
+    assert.equal(openDescriptors(), before);
   });
 
   it('stays while its buffer ring is in use', async () => {

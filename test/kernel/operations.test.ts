@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { fstatSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { IoUring } from '../../src/index.ts';
+import { finalized } from './collect.ts';
 import { Descriptors, shutdownWrite } from './libc.ts';
 import { complete, reap } from './reap.ts';
 import { Temporary } from './temporary.ts';
@@ -203,6 +204,25 @@ describe('prepCancel', () => {
     assert.deepEqual(byUser, new Map([[11, [0, false]], [10, [-ECANCELED, false]]]));
   });
 
+  it('passes over an operation that is done and waits to be reaped, for one of the same userData that is not', () => {
+    using files = new Descriptors();
+    using ring = new IoUring(8);
+    const [reader, writer] = files.pipe();
+    writeSync(writer, 'for one');
+    ring.prepRead(reader, new Uint8Array(64), 64, 5);
+    ring.submitAndWait(1);
+    ring.prepRead(reader, new Uint8Array(64), 64, 5);
+    ring.prepTimeout(60_000, 5);
+    ring.submit();
+    ring.prepCancel(5, 6);
+    ring.submitAndWait(3);
+    ring.prepCancel(5, 7);
+    ring.submitAndWait(5);
+    const results = reap(ring).map((c) => [c.userData, c.res]);
+    assert.deepEqual(results.filter(([userData]) => userData !== 5), [[6, 0], [7, 0]]);
+    assert.deepEqual(results.filter(([userData]) => userData === 5).map(([, res]) => res), [7, -ECANCELED, -ECANCELED]);
+  });
+
   it('after the completion finds nothing', () => {
     using ring = new IoUring(8);
     ring.prepTimeout(0, 5);
@@ -374,6 +394,24 @@ describe('provided buffers', () => {
     ring.submitAndWait(2);
     reap(ring);
     assert.equal(ring.registerBufRing(2, 16, 6).group, 6);
+  });
+
+  it('a group that was disposed of is let go of when its last receive ends', async () => {
+    using files = new Descriptors();
+    using ring = new IoUring(8);
+    const before = process.memoryUsage().external;
+    for (let i = 0; i < 20; i++) {
+      const [a, b] = files.socketPair();
+      const buffers = ring.registerBufRing(16, 65536, i);
+      ring.prepRecvMultishot(a, i, 1);
+      ring.submit();
+      buffers[Symbol.dispose]();
+      writeSync(b, 'x');
+      assert.equal(complete(ring).res, -ENOBUFS);
+    }
+    await finalized();
+    const held = process.memoryUsage().external - before;
+    assert.ok(held < 5 << 20, `${held} bytes of 20 MiB are held`);
   });
 
   it('disposed of under an armed receive: it ends with ENOBUFS when data comes', () => {

@@ -33,7 +33,7 @@ describe('a ring and threads', () => {
     assert.equal(ring.submitAndWait(1), 1);
   });
 
-  it('a worker that is terminated with a read in flight leaves no ring behind', async () => {
+  it('a worker that is terminated with a read in flight: its ring\'s descriptor is closed', async () => {
     using files = new Descriptors();
     const [reader, writer] = files.pipe();
     const code = `
@@ -61,16 +61,87 @@ describe('a ring and threads', () => {
     writeSync(writer, 'nobody reads this');
   });
 
-  it('a worker that ends by itself without closing its ring leaves none behind either', async () => {
+  for (const end of ['', 'process.exit()']) {
+    it(`a worker that ends without closing its ring${end && ` by ${end}`} leaves no descriptor, mapping or file`, async () => {
+      using files = new Descriptors();
+      const [reader, writer] = files.pipe();
+      const code = `
+        const { parentPort, workerData } = require('node:worker_threads');
+        import(workerData.api).then(({ IoUring }) => {
+          globalThis.keep = new IoUring(8);
+          keep.prepRead(workerData.reader, new Uint8Array(64), 64, 1);
+          keep.submit();
+          parentPort.postMessage(globalThis.keep.fd);
+          ${end}
+        });`;
+      const mappings = (): number => (readFileSync('/proc/self/maps', 'utf8').match(/io_uring/g) ?? []).length;
+      const before = mappings();
+      const worker = new Worker(code, { eval: true, workerData: { api, reader } });
+      await once(worker, 'exit');
+      assert.equal(mappings(), before);
+      files.close(reader);
+      assert.throws(() => writeSync(writer, 'x'), { code: 'EPIPE' }, 'the ring does not hold the pipe open');
+    });
+  }
+
+  it('a worker that waits in a ring without a limit can be terminated', async () => {
     const code = `
       const { parentPort, workerData } = require('node:worker_threads');
       import(workerData.api).then(({ IoUring }) => {
-        globalThis.keep = new IoUring(8);
-        parentPort.postMessage(globalThis.keep.fd);
+        const ring = new IoUring(8);
+        parentPort.postMessage('waiting');
+        ring.submitAndWait(1);
       });`;
     const worker = new Worker(code, { eval: true, workerData: { api } });
-    const [[fd]] = (await Promise.all([once(worker, 'message'), once(worker, 'exit')])) as [[number], unknown];
-    assert.throws(() => assert.match(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'), /SqMask/));
+    await once(worker, 'message');
+    const limit = setTimeout(() => assert.fail('not terminated'), 30_000);
+    await worker.terminate();
+    clearTimeout(limit);
+  });
+
+  it('a worker’s waits last as long as asked for, in spite of their slices', async () => {
+    const code = `
+      const { parentPort, workerData } = require('node:worker_threads');
+      import(workerData.api).then(({ IoUring }) => {
+        const ring = new IoUring(8);
+        const start = performance.now();
+        ring.prepTimeout(250, 1);
+        const consumed = ring.submitAndWait(1);
+        const waited = performance.now() - start;
+        const reaped = ring.forEachCompletion(() => {});
+        const again = performance.now();
+        const none = ring.submitAndWait(1, { timeoutMs: 150 });
+        parentPort.postMessage({ consumed, waited, reaped, none, timed: performance.now() - again });
+      });`;
+    const worker = new Worker(code, { eval: true, workerData: { api } });
+    const [answer] = (await once(worker, 'message')) as [Record<string, number>];
+    assert.deepEqual([answer['consumed'], answer['reaped'], answer['none']], [1, 1, 0]);
+    assert.ok(answer['waited'] >= 249 && answer['timed'] >= 149, JSON.stringify(answer));
+  });
+
+  it('SQPOLL is refused in a worker, whose memory the kernel’s thread would outlive', async () => {
+    const code = `
+      const { parentPort, workerData } = require('node:worker_threads');
+      import(workerData.api).then(({ IoUring }) => {
+        try { new IoUring(8, { sqPoll: true }); } catch (error) { parentPort.postMessage([error.code, error.message]); }
+      });`;
+    const [[code_, message]] = (await once(new Worker(code, { eval: true, workerData: { api } }), 'message')) as [string[]];
+    assert.equal(code_, 'ERR_IOURING_UNSUPPORTED');
+    assert.match(message, /worker/);
+  });
+
+  it('descriptors that somebody else closed: a ring of the same number is no second close', async () => {
+    const code = `
+      const { parentPort, workerData } = require('node:worker_threads');
+      import(workerData.api).then(({ IoUring }) => {
+        const first = new IoUring(8);
+        require('node:fs').closeSync(first.fd);
+        const second = new IoUring(8);
+        parentPort.postMessage(first.fd === second.fd);
+      });`;
+    const worker = new Worker(code, { eval: true, workerData: { api } });
+    const [[same], [exitCode]] = (await Promise.all([once(worker, 'message'), once(worker, 'exit')])) as [[boolean], [number]];
+    assert.deepEqual([same, exitCode], [true, 0]);
   });
 
   it('in a worker a ring is not registered with the thread, which would keep it open past the memory', async () => {
