@@ -57,8 +57,8 @@ export async function inC<C extends Case>(
 }
 
 /**
- * A competitor in TypeScript whose file calls go through Node's own use of io_uring: a kernel thread
- * polls its ring, and the two of them on one core would only wait for each other.
+ * A competitor in TypeScript whose file calls go through Node's own use of io_uring: a kernel
+ * thread polls its ring, and the two of them on one core would only wait for each other.
  */
 export async function onNodeIoUring<C extends Case>(
   launcher: Launcher,

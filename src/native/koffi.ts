@@ -2,7 +2,14 @@ import { createRequire } from 'node:module';
 import threads from 'node:worker_threads';
 import type * as Koffi from 'koffi';
 import { SYS_IO_URING_ENTER, SYS_IO_URING_REGISTER, SYS_IO_URING_SETUP } from '../abi/syscalls.ts';
-import { MAP_POPULATE, MAP_SHARED, PROT_READ, PROT_WRITE } from '../abi/mmap.ts';
+import {
+  MAP_ANONYMOUS,
+  MAP_POPULATE,
+  MAP_PRIVATE,
+  MAP_SHARED,
+  PROT_READ,
+  PROT_WRITE,
+} from '../abi/mmap.ts';
 import type { Native } from './native.ts';
 
 let instance: Native | undefined;
@@ -78,6 +85,10 @@ function bind(koffi: typeof Koffi): Native {
     map(fd, offset, length) {
       const flags = MAP_SHARED | MAP_POPULATE;
       const address = mmap(0, length, PROT_READ | PROT_WRITE, flags, fd, offset);
+      return address === -1 ? -errno() : address;
+    },
+    allocate(length) {
+      const address = mmap(0, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
       return address === -1 ? -errno() : address;
     },
     unmap(address, length) {

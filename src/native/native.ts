@@ -28,6 +28,9 @@ export interface Native {
   /** mmap(2) of a ring's memory, shared and populated. The address. */
   map(fd: number, offset: number, length: number): number;
 
+  /** mmap(2) of zeroed private memory. The address, at the start of a page. */
+  allocate(length: number): number;
+
   /** munmap(2). No view of the memory may be touched afterwards: that is a crash, not an exception. */
   unmap(address: number, length: number): number;
 

@@ -7,7 +7,8 @@ export const PAGE_SIZE_MAX = 65536;
 
 /**
  * Zeroed memory that begins at a multiple of `alignment`, as O_DIRECT files demand. It is ordinary JavaScript memory,
- * collected when nothing refers to it any more, and nothing can detach or transfer it: the safest there is to lend.
+ * collected when nothing refers to it any more. From 16 KiB on nothing can detach or transfer it: the safest there is
+ * to lend.
  * @param bytes 1 … 2^31
  * @param alignment a power of two up to 65536; default 4096, which suits every common disk
  * @throws {RangeError} `ERR_OUT_OF_RANGE`, or from the engine when there is no such memory
@@ -61,7 +62,7 @@ declare const WebAssembly: {
  * 64 KiB and its address space. Undefined where WebAssembly is switched off or address space is short.
  */
 function undetachable(bytes: number): ArrayBuffer | undefined {
-  if (bytes < WASM_PAGE / 4) return undefined;
+  if (bytes < 16384) return undefined;
   const pages = Math.ceil(bytes / WASM_PAGE);
   try {
     return new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer;

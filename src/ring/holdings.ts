@@ -34,7 +34,7 @@ import type { BufferGroup } from './buffer-ring.ts';
 import { CompletionQueue } from './completion-queue.ts';
 import { kernelError } from './kernel-error.ts';
 import { ACCEPTED, Pins } from './pins.ts';
-import type { Setup } from './setup.ts';
+import type { Mapping, Setup } from './setup.ts';
 import { SubmissionQueue } from './submission-queue.ts';
 import { writeTimespec } from './timespec.ts';
 
@@ -92,7 +92,7 @@ export class Holdings {
   /** A kernel thread submits. */
   readonly #polled: boolean;
   readonly #canTimeOut: boolean;
-  readonly #mappings: { address: number; length: number }[];
+  readonly #mappings: Mapping[];
   readonly #forgetThreadExit: () => void;
 
   constructor(native: Native, setup: Setup) {
@@ -109,8 +109,9 @@ export class Holdings {
     const cqesEnd = at(IO_URING_PARAMS.cq_off + IO_CQRING_OFFSETS.cqes) + IO_URING_CQE_SIZE * cqEntries;
     this.#mappings = [];
     try {
-      const ring = this.#map(IORING_OFF_SQ_RING, Math.max(sqArrayEnd, cqesEnd));
-      const sqes = this.#map(IORING_OFF_SQES, sqEntries * IO_URING_SQE_SIZE);
+      const { memory } = setup;
+      const ring = this.#map(IORING_OFF_SQ_RING, Math.max(sqArrayEnd, cqesEnd), memory?.rings);
+      const sqes = this.#map(IORING_OFF_SQES, sqEntries * IO_URING_SQE_SIZE, memory?.sqes);
       this.sq = new SubmissionQueue(ring, sqes, params, !(setup.setupFlags & IORING_SETUP_NO_SQARRAY));
       const deferred = (setup.setupFlags & IORING_SETUP_DEFER_TASKRUN) !== 0;
       this.cq = new CompletionQueue(ring, params, deferred);
@@ -244,7 +245,12 @@ export class Holdings {
     this.native.register(this.fd, IORING_UNREGISTER_RING_FDS, address, 1);
   }
 
-  #map(offset: number, length: number): ArrayBuffer {
+  /** A view of a part of the ring: mapped from its file, or `placed` by us. */
+  #map(offset: number, length: number, placed: Mapping | undefined): ArrayBuffer {
+    if (placed) {
+      this.#mappings.push(placed);
+      return this.native.view(placed.address, length);
+    }
     const address = this.native.map(this.fd, offset, length);
     if (address < 0) throw kernelError(-address, 'mmap', 'no address space for the rings: ask for fewer entries');
     this.#mappings.push({ address, length });

@@ -7,6 +7,7 @@ import {
   IORING_SETUP_COOP_TASKRUN,
   IORING_SETUP_CQSIZE,
   IORING_SETUP_DEFER_TASKRUN,
+  IORING_SETUP_NO_MMAP,
   IORING_SETUP_NO_SQARRAY,
   IORING_SETUP_SINGLE_ISSUER,
   IORING_SETUP_SQPOLL,
@@ -16,8 +17,16 @@ import {
   SETUP_FLAGS,
   flagNames,
 } from '../abi/flags.ts';
-import { IO_URING_PARAMS, IO_URING_PARAMS_SIZE } from '../abi/layouts.ts';
+import {
+  IO_CQRING_OFFSETS,
+  IO_SQRING_OFFSETS,
+  IO_URING_CQE_SIZE,
+  IO_URING_PARAMS,
+  IO_URING_PARAMS_SIZE,
+  IO_URING_SQE_SIZE,
+} from '../abi/layouts.ts';
 import type { Native } from '../native/native.ts';
+import { PAGE_SIZE_MAX } from './aligned-memory.ts';
 import { kernelError } from './kernel-error.ts';
 import { checkInteger, outOfRange, wrongState, wrongType, wrongValue } from './misuse.ts';
 import { explainRefusal } from './refusal.ts';
@@ -70,6 +79,19 @@ export interface Setup {
   params: DataView;
   setupFlags: number;
   features: number;
+  /** Where the rings are, if not in the kernel's own memory. */
+  memory: RingMemory | undefined;
+}
+
+/** A stretch of memory. */
+export interface Mapping {
+  address: number;
+  length: number;
+}
+
+interface RingMemory {
+  rings: Mapping;
+  sqes: Mapping;
 }
 
 /** What a switch asks of one flag. */
@@ -96,22 +118,71 @@ export function setUp(native: Native, entries: number, options: IoUringOptions):
     const message = 'Cannot poll the submission queue of a worker: the kernel would outlive its memory';
     throw wrongState('ERR_IOURING_UNSUPPORTED', message);
   }
-  let refused = EINVAL;
-  for (const flags of tiers(options)) {
-    const params = new Uint8Array(IO_URING_PARAMS_SIZE);
-    const view = new DataView(params.buffer);
-    view.setUint32(IO_URING_PARAMS.flags, flags | IORING_SETUP_CQSIZE | poll.flags, true);
-    view.setUint32(IO_URING_PARAMS.cq_entries, cqEntries, true);
-    view.setUint32(IO_URING_PARAMS.sq_thread_idle, poll.idleMs, true);
-    view.setUint32(IO_URING_PARAMS.sq_thread_cpu, poll.cpu, true);
-    const fd = native.setup(entries, params);
-    if (fd >= 0) return accept(native, fd, view);
-    refused = -fd;
-    if (refused !== EINVAL) break;
+  const memory = native.endsWithProcess ? undefined : allocateRings(native, sqEntries, cqEntries);
+  const attempt = (place: RingMemory | undefined): Setup | number =>
+    tryTiers(native, entries, cqEntries, poll, tiers(options), place);
+  let setup = attempt(memory);
+  if (memory && typeof setup === 'number') {
+    for (const { address, length } of [memory.rings, memory.sqes]) native.unmap(address, length);
+    setup = attempt(undefined);
   }
+  if (typeof setup !== 'number') return checkFeatures(native, setup);
   const asked = flagNames(SETUP_FLAGS, poll.flags | switches(options).reduce(insisted, 0)).join(' | ');
-  const { cause, remedy } = explainRefusal(refused, asked);
-  throw kernelError(refused, 'io_uring_setup', `${cause}; ${remedy}`);
+  const { cause, remedy } = explainRefusal(setup, asked);
+  throw kernelError(setup, 'io_uring_setup', `${cause}; ${remedy}`);
+}
+
+/** The ring, or the errno of the last refusal. */
+function tryTiers(
+  native: Native,
+  entries: number,
+  cqEntries: number,
+  poll: { flags: number; idleMs: number; cpu: number },
+  flagSets: number[],
+  memory: RingMemory | undefined,
+): Setup | number {
+  for (const flags of flagSets) {
+    const bytes = new Uint8Array(IO_URING_PARAMS_SIZE);
+    const params = new DataView(bytes.buffer);
+    const placed = memory ? IORING_SETUP_NO_MMAP : 0;
+    params.setUint32(IO_URING_PARAMS.flags, flags | IORING_SETUP_CQSIZE | poll.flags | placed, true);
+    params.setUint32(IO_URING_PARAMS.cq_entries, cqEntries, true);
+    params.setUint32(IO_URING_PARAMS.sq_thread_idle, poll.idleMs, true);
+    params.setUint32(IO_URING_PARAMS.sq_thread_cpu, poll.cpu, true);
+    if (memory) {
+      const rings = IO_URING_PARAMS.cq_off + IO_CQRING_OFFSETS.user_addr;
+      const sqes = IO_URING_PARAMS.sq_off + IO_SQRING_OFFSETS.user_addr;
+      params.setBigUint64(rings, BigInt(memory.rings.address), true);
+      params.setBigUint64(sqes, BigInt(memory.sqes.address), true);
+    }
+    const fd = native.setup(entries, bytes);
+    if (fd >= 0) {
+      const setupFlags = params.getUint32(IO_URING_PARAMS.flags, true);
+      const features = params.getUint32(IO_URING_PARAMS.features, true);
+      return { fd, params, setupFlags, features, memory };
+    }
+    if (fd !== -EINVAL) return -fd;
+  }
+  return EINVAL;
+}
+
+/**
+ * Memory of our own for a worker's ring (IORING_SETUP_NO_MMAP, 6.5). A mapping of the ring's file would keep the ring
+ * alive when the worker is terminated and its descriptor closed, with everything that its operations hold; this does
+ * not, and is all that is lost then.
+ */
+function allocateRings(native: Native, sqEntries: number, cqEntries: number): RingMemory | undefined {
+  const whole = (bytes: number): number => Math.ceil(bytes / PAGE_SIZE_MAX) * PAGE_SIZE_MAX;
+  const cqBytes = 2 ** Math.ceil(Math.log2(cqEntries)) * IO_URING_CQE_SIZE;
+  // A page for the header, which the kernel alone knows the size of.
+  const rings = { address: 0, length: whole(PAGE_SIZE_MAX + cqBytes + sqEntries * 4) };
+  const sqes = { address: 0, length: whole(sqEntries * IO_URING_SQE_SIZE) };
+  rings.address = native.allocate(rings.length);
+  if (rings.address < 0) return undefined;
+  sqes.address = native.allocate(sqes.length);
+  if (sqes.address >= 0) return { rings, sqes };
+  native.unmap(rings.address, rings.length);
+  return undefined;
 }
 
 const insisted = (flags: number, { flag, wanted }: Switch): number => (wanted ? flags | flag : flags);
@@ -120,15 +191,11 @@ const insisted = (flags: number, { flag, wanted }: Switch): number => (wanted ? 
 const REQUIRED =
   IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_RW_CUR_POS;
 
-function accept(native: Native, fd: number, params: DataView): Setup {
-  const setupFlags = params.getUint32(IO_URING_PARAMS.flags, true);
-  const features = params.getUint32(IO_URING_PARAMS.features, true);
-  if ((features & REQUIRED) !== REQUIRED) {
-    native.close(fd);
-    const message = 'Cannot create ring: the kernel is too old for this package, which needs Linux 5.6';
-    throw Object.assign(new Error(message), { code: 'ERR_IOURING_UNSUPPORTED' });
-  }
-  return { fd, params, setupFlags, features };
+function checkFeatures(native: Native, setup: Setup): Setup {
+  if ((setup.features & REQUIRED) === REQUIRED) return setup;
+  native.close(setup.fd);
+  const message = 'Cannot create ring: the kernel is too old for this package, which needs Linux 5.6';
+  throw wrongState('ERR_IOURING_UNSUPPORTED', message);
 }
 
 function switches(options: IoUringOptions): Switch[] {

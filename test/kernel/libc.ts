@@ -50,10 +50,10 @@ export class Descriptors implements Disposable {
     this.#open.delete(fd);
   }
 
-  /** A pipe: [read end, write end]. */
-  pipe(): [number, number] {
+  /** A pipe: [read end, write end]. `flags`: O_NONBLOCK, if it shall be. */
+  pipe(flags = 0): [number, number] {
     const fds = [-1, -1];
-    check(pipe2(fds, CLOEXEC));
+    check(pipe2(fds, CLOEXEC | flags));
     return [this.own(fds[0]), this.own(fds[1])];
   }
 

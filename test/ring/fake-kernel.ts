@@ -116,6 +116,10 @@ export class FakeKernel implements Native {
     return address;
   }
 
+  allocate(): number {
+    return -12;
+  }
+
   view(address: number): ArrayBuffer {
     return this.#mapped.get(address)!;
   }
