@@ -106,7 +106,7 @@ function bind(koffi: typeof Koffi): Native {
     },
     keepInPlace(memory) {
       threads.markAsUntransferable(memory);
-      if ('transfer' in memory) forbidTransfer(memory);
+      if ('transfer' in memory && !Object.hasOwn(memory, 'transfer')) forbidTransfer(memory);
     },
     endsWithProcess: threads.isMainThread,
     closeAtThreadExit: closeAtThreadExit(koffi, libc),

@@ -1,6 +1,6 @@
 // Under a seccomp filter like the default ones of Docker, Podman and Kubernetes, made for one child process.
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { run } from '../run.ts';
 
@@ -52,7 +52,9 @@ describe('a seccomp filter', () => {
     assert.match(await answer(425, 95, ask), new RegExp(`^ENOTSUP -95 io_uring_setup .*${expected}`));
   });
 
-  it('that forbids io_uring_enter to a ring that is open: an error, its entries still queued, and it closes', async () => {
+  it('that forbids io_uring_enter to a ring that is open: an error, its entries still queued, and it closes', async (t) => {
+    const own = readFileSync('/proc/self/maps', 'utf8').includes('io_uring');
+    if (own) return t.skip('this Node has a ring for its own event loop, and aborts when it may not enter that');
     const body = `
       before.prepNop(1);
       try { before.submit(); } catch (error) { console.log(error.code, error.syscall); }

@@ -9,6 +9,9 @@ import { Descriptors } from './libc.ts';
 
 const api = new URL('../../src/index.js', import.meta.url).href;
 
+/** Rings that are mapped; Node's own event loop may have some. */
+const mappings = (): number => (readFileSync('/proc/self/maps', 'utf8').match(/io_uring/g) ?? []).length;
+
 describe('a ring and threads', () => {
   it('cannot be sent to another thread: the message that tries says so', () => {
     using ring = new IoUring(8);
@@ -36,6 +39,7 @@ describe('a ring and threads', () => {
   it('a worker that is terminated with a read in flight: its ring ends, and lets go of the files in it', async () => {
     using files = new Descriptors();
     const [reader, writer] = files.pipe(0o4000 /* O_NONBLOCK */);
+    const before = mappings();
     const code = `
       const { parentPort, workerData } = require('node:worker_threads');
       import(workerData.api).then(({ IoUring }) => {
@@ -58,7 +62,7 @@ describe('a ring and threads', () => {
       }
     })();
     assert.doesNotMatch(left, /SqMask/, 'the descriptor is closed');
-    assert.doesNotMatch(readFileSync('/proc/self/maps', 'utf8'), /io_uring/);
+    assert.ok(mappings() <= before);
     files.close(reader);
     // The kernel ends a ring in its own time.
     for (const start = performance.now(); ; await new Promise((resolve) => setImmediate(resolve))) {
@@ -86,11 +90,10 @@ describe('a ring and threads', () => {
           parentPort.postMessage(globalThis.keep.fd);
           ${end}
         });`;
-      const mappings = (): number => (readFileSync('/proc/self/maps', 'utf8').match(/io_uring/g) ?? []).length;
       const before = mappings();
       const worker = new Worker(code, { eval: true, workerData: { api, reader } });
       await once(worker, 'exit');
-      assert.equal(mappings(), before);
+      assert.ok(mappings() <= before);
       files.close(reader);
       assert.throws(() => writeSync(writer, 'x'), { code: 'EPIPE' }, 'the ring does not hold the pipe open');
     });
