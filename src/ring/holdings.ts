@@ -47,20 +47,19 @@ const PASSING = new Set([EAGAIN, EBUSY, EINTR, ETIME]);
 /** What operations that outlived that wait still use. Never let go: a leak is harmless, a stray write is not. */
 const abandoned = new Set<unknown>();
 
-/** The open rings of a worker. */
-const unclosed = new Set<Holdings>();
+/** The open rings of a worker; undefined until it has one. */
+let unclosed: Set<Holdings> | undefined;
 
 /**
  * A worker that ends by itself, or by process.exit(), closes its rings first. One that is terminated runs no JavaScript
  * any more; closing the descriptor is all that can be done then.
  */
 function closeAtExit(holdings: Holdings): void {
-  if (unclosed.size === 0) process.once('exit', closeAll);
+  if (unclosed === undefined) {
+    const rings = (unclosed = new Set());
+    process.once('exit', () => rings.forEach((ring) => ring.close()));
+  }
   unclosed.add(holdings);
-}
-
-function closeAll(): void {
-  for (const holdings of unclosed) holdings.close();
 }
 
 /**
@@ -78,7 +77,7 @@ export class Holdings {
   readonly groups = new Map<number, BufferGroup>();
   /** A timespec for every position of the submission queue. */
   readonly timespecs: { view: DataView; address: number };
-  /** What io_uring_enter(2) takes when it has a timeout; {@link setWaitTimeout} fills it. */
+  /** What io_uring_enter(2) takes when it has a timeout; {@link enterFor} fills it. */
   readonly waitArgument: { view: DataView; address: number };
   /** Scratch for the arguments of io_uring_register(2). */
   readonly registerArgument: { view: DataView; address: number };
@@ -201,7 +200,7 @@ export class Holdings {
     if (this.registeredIndex !== undefined) this.#unregisterRingFd(this.registeredIndex);
     this.#unmap();
     this.#forgetThreadExit();
-    unclosed.delete(this);
+    unclosed?.delete(this);
     native.close(this.fd);
   }
 

@@ -15,7 +15,7 @@ const LENGTH_MAX = 2 ** 32 - 1;
  * transferred while it is lent.
  *
  * The answer is remembered on the buffer itself, in private fields that no other code can read or forge:
- * a WeakMap look-up at every operation would cost ten times as much. It is given in three fields of this
+ * a WeakMap look-up at every operation would cost ten times as much. It is given in two fields of this
  * object rather than in a new one, to allocate nothing.
  */
 export class LentMemory {
@@ -48,12 +48,6 @@ export class LentMemory {
     this.#inspect(buffer, length);
   }
 
-  /** Where `buffer` begins, as one number. */
-  addressOf(buffer: Lendable): number {
-    this.find(buffer, 0);
-    return (this.addressHigh >>> 0) * 2 ** 32 + (this.addressLow >>> 0);
-  }
-
   #inspect(buffer: Lendable, length: number): void {
     const isView = ArrayBuffer.isView(buffer);
     if (!isView && !types.isAnyArrayBuffer(buffer)) {
@@ -69,7 +63,7 @@ export class LentMemory {
     }
     if (!Located.is(memory)) {
       if (!types.isSharedArrayBuffer(memory)) this.#native.keepInPlace(memory);
-      Located.mark(memory, this.#native.addressOf(memory), byteLength);
+      Located.mark(memory, this.#native.addressOf(memory), memoryLength(memory));
     }
     let address = Located.high(memory) * 2 ** 32 + (Located.low(memory) >>> 0);
     if (isView) address += viewOffset(buffer);

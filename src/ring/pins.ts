@@ -1,6 +1,6 @@
 /**
- * The operations that lend memory to the kernel, from the moment they are queued to their last completion.
- * While an operation is here its buffer is referenced and cannot be collected.
+ * The operations that lend memory to the kernel, and the accepts, from the moment they are queued to their last
+ * completion. While an operation is here its buffer is referenced and cannot be collected.
  *
  * `userData` belongs to the caller: all 64 bits of it, and repeated as he likes. So it cannot say which
  * buffer a completion frees. An operation with a pin therefore goes to the kernel under a key of ours,
@@ -27,9 +27,9 @@ export class Pins {
   #lent: unknown[];
   #free: Int32Array;
 
-  constructor(capacity: number, random: () => number = Math.random) {
+  constructor(capacity: number) {
     // Never 0 or -1: the high half of small numbers and of small negative ones.
-    this.tag = (1 + Math.floor(random() * 0xfffe)) << 16;
+    this.tag = (1 + Math.floor(Math.random() * 0xfffe)) << 16;
     this.#keyHigh = new Int32Array(capacity).fill(this.tag);
     this.#userLow = new Int32Array(capacity).fill(this.tag);
     this.#userHigh = new Int32Array(capacity);

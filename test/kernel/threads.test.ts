@@ -99,6 +99,19 @@ describe('a ring and threads', () => {
     });
   }
 
+  it('a worker that opens and closes many rings leaves one listener for its end, not one for each', async () => {
+    const code = `
+      const { parentPort, workerData } = require('node:worker_threads');
+      import(workerData.api).then(({ IoUring }) => {
+        const before = process.listenerCount('exit');
+        for (let i = 0; i < 50; i++) new IoUring(8).close();
+        parentPort.postMessage(process.listenerCount('exit') - before);
+      });`;
+    const worker = new Worker(code, { eval: true, workerData: { api } });
+    const [[added]] = (await Promise.all([once(worker, 'message'), once(worker, 'exit')])) as [[number], unknown];
+    assert.equal(added, 1);
+  });
+
   it('a worker that waits in a ring without a limit can be terminated', async () => {
     const code = `
       const { parentPort, workerData } = require('node:worker_threads');
