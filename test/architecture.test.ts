@@ -48,7 +48,23 @@ describe('layers', () => {
 
 describe('entry points', () => {
   it('iouring: a change of these names is a change of the contract', () => {
-    const names = ['Completion', 'IoUring', 'ProvidedBufRing', 'allocateAligned', 'diagnose'];
+    const names = [
+      'Completion',
+      'EpollEvents',
+      'IoUring',
+      'Msghdr',
+      'ProvidedBufRing',
+      'RecvmsgOut',
+      'Siginfo',
+      'SocketAddressBuffer',
+      'Statx',
+      'allocateAligned',
+      'diagnose',
+      'queryKernel',
+      'registerSyncMsg',
+      'rights',
+      'rightsOf',
+    ];
     assert.deepEqual(Object.keys(api).sort(), names);
   });
 

@@ -38,6 +38,21 @@ export const WCONTINUED = 0x8;
 /** The child stays to be waited for. */
 export const WNOWAIT = 0x1000000;
 
+// ---------------------------------------------------------------- WAITID: `si_code` of the result
+
+/** The child ended by itself: `si_status` is its exit code. */
+export const CLD_EXITED = 1;
+/** A signal ended the child: `si_status` is its number, as in all that follow. */
+export const CLD_KILLED = 2;
+/** The same, and its memory was written to a file. */
+export const CLD_DUMPED = 3;
+/** A traced child was stopped. */
+export const CLD_TRAPPED = 4;
+/** The child was stopped. */
+export const CLD_STOPPED = 5;
+/** The child goes on. */
+export const CLD_CONTINUED = 6;
+
 // ---------------------------------------------------------------- futexes: `fd` (flags), `addr3` (mask)
 
 /** Kernel 6.7. The futex is 32 bits wide: the only width there is in practice. */

@@ -130,3 +130,5 @@ export const MADV_WILLNEED = 3;
 export const MADV_DONTNEED = 4;
 export const MADV_FREE = 8;
 export const MADV_HUGEPAGE = 14;
+export const MADV_HWPOISON = 100;
+export const MADV_GUARD_INSTALL = 102;

@@ -196,6 +196,10 @@ export interface Lend {
 export interface Operation {
   readonly code: number;
   readonly name: string;
+  /** The ring's methods for it; with the option that it takes to have this one. */
+  readonly methods: readonly string[];
+  /** What may be left away in calls of these. */
+  readonly options?: readonly string[];
   /** The system call that it resembles. */
   readonly like?: string;
   /** The first kernel that has it. */
@@ -219,6 +223,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_NOP,
     name: 'IORING_OP_NOP',
+    methods: ['prepNop'],
+    options: ['result', 'fd', 'fixedFile', 'fixedBuffer', 'taskWork', 'cqe32'],
     since: '5.1',
     variants: { inject: '6.10', file: '6.13', cqe32: '6.18' },
     lends: [],
@@ -229,6 +235,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_READV,
     name: 'IORING_OP_READV',
+    methods: ['prepReadv'],
+    options: ['offset', 'rwFlags', 'pi'],
     like: 'preadv2(2)',
     since: '5.1',
     variants: { attributes: '6.14' },
@@ -249,6 +257,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_WRITEV,
     name: 'IORING_OP_WRITEV',
+    methods: ['prepWritev'],
+    options: ['offset', 'rwFlags', 'pi'],
     like: 'pwritev2(2)',
     since: '5.1',
     variants: { attributes: '6.14' },
@@ -269,6 +279,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_FSYNC,
     name: 'IORING_OP_FSYNC',
+    methods: ['prepFsync'],
+    options: ['datasync', 'offset', 'length'],
     like: 'fsync(2)',
     since: '5.1',
     lends: [],
@@ -279,6 +291,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_READ_FIXED,
     name: 'IORING_OP_READ_FIXED',
+    methods: ['prepRead({ fixed })'],
+    options: ['offset', 'rwFlags', 'fixed', 'pi'],
     like: 'pread(2)',
     since: '5.1',
     variants: { attributes: '6.14' },
@@ -296,6 +310,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_WRITE_FIXED,
     name: 'IORING_OP_WRITE_FIXED',
+    methods: ['prepWrite({ fixed })'],
+    options: ['offset', 'rwFlags', 'fixed', 'pi'],
     like: 'pwrite(2)',
     since: '5.1',
     variants: { attributes: '6.14' },
@@ -313,6 +329,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_POLL_ADD,
     name: 'IORING_OP_POLL_ADD',
+    methods: ['prepPollAdd'],
+    options: ['multishot', 'level'],
     like: 'poll(2)',
     since: '5.1',
     variants: { multishot: '5.13', level: '6.0' },
@@ -324,6 +342,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_POLL_REMOVE,
     name: 'IORING_OP_POLL_REMOVE',
+    methods: ['prepPollRemove', 'prepPollUpdate'],
+    options: ['events', 'newUserData', 'multishot', 'level'],
     since: '5.1',
     variants: { update: '5.13' },
     lends: [],
@@ -334,6 +354,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_SYNC_FILE_RANGE,
     name: 'IORING_OP_SYNC_FILE_RANGE',
+    methods: ['prepSyncFileRange'],
     like: 'sync_file_range(2)',
     since: '5.2',
     lends: [],
@@ -344,6 +365,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_SENDMSG,
     name: 'IORING_OP_SENDMSG',
+    methods: ['prepSendmsg'],
+    options: ['flags', 'pollFirst'],
     like: 'sendmsg(2)',
     since: '5.3',
     lends: [
@@ -359,6 +382,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_RECVMSG,
     name: 'IORING_OP_RECVMSG',
+    methods: ['prepRecvmsg', 'prepRecvmsgMultishot'],
+    options: ['flags', 'pollFirst'],
     like: 'recvmsg(2)',
     since: '5.3',
     variants: { multishot: '6.0' },
@@ -375,6 +400,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_TIMEOUT,
     name: 'IORING_OP_TIMEOUT',
+    methods: ['prepTimeout'],
+    options: ['count', 'absolute', 'clock', 'multishot', 'etimeSuccess'],
     since: '5.4',
     variants: { multishot: '6.4', immediate: '7.1' },
     lends: [{ field: 'addr', what: 'timespec', access: 'read', until: 'submit' }],
@@ -385,6 +412,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_TIMEOUT_REMOVE,
     name: 'IORING_OP_TIMEOUT_REMOVE',
+    methods: ['prepTimeoutRemove', 'prepTimeoutUpdate'],
+    options: ['absolute', 'clock', 'link'],
     since: '5.5',
     variants: { update: '5.11', linkUpdate: '5.15' },
     lends: [{ field: 'addr2', what: 'timespec', access: 'read', until: 'submit', variant: 'update' }],
@@ -395,6 +424,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_ACCEPT,
     name: 'IORING_OP_ACCEPT',
+    methods: ['prepAccept', 'prepAcceptMultishot'],
+    options: ['flags', 'direct', 'address', 'dontwait', 'pollFirst'],
     like: 'accept4(2)',
     since: '5.5',
     variants: { direct: '5.15', multishot: '5.19' },
@@ -414,6 +445,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_ASYNC_CANCEL,
     name: 'IORING_OP_ASYNC_CANCEL',
+    methods: ['prepCancel', 'prepCancelFd'],
+    options: ['all', 'userData', 'fd', 'fixed', 'opcode', 'any'],
     since: '5.5',
     variants: { all: '5.19', descriptor: '5.19', any: '5.19', slot: '6.0', operation: '6.6' },
     lends: [],
@@ -424,6 +457,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_LINK_TIMEOUT,
     name: 'IORING_OP_LINK_TIMEOUT',
+    methods: ['prepLinkTimeout'],
+    options: ['absolute', 'clock', 'etimeSuccess'],
     since: '5.5',
     lends: [{ field: 'addr', what: 'timespec', access: 'read', until: 'submit' }],
     result: 'never a success: -ETIME when it struck, -ECANCELED when the request was done first',
@@ -433,6 +468,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_CONNECT,
     name: 'IORING_OP_CONNECT',
+    methods: ['prepConnect'],
     like: 'connect(2)',
     since: '5.5',
     lends: [{ field: 'addr', what: 'sockaddr', access: 'read', until: 'submit' }],
@@ -443,6 +479,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_FALLOCATE,
     name: 'IORING_OP_FALLOCATE',
+    methods: ['prepFallocate'],
     like: 'fallocate(2)',
     since: '5.6',
     lends: [],
@@ -453,6 +490,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_OPENAT,
     name: 'IORING_OP_OPENAT',
+    methods: ['prepOpenat', 'prepOpen'],
+    options: ['mode', 'direct'],
     like: 'openat(2)',
     since: '5.6',
     variants: { direct: '5.15' },
@@ -469,6 +508,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_CLOSE,
     name: 'IORING_OP_CLOSE',
+    methods: ['prepClose', 'prepCloseDirect'],
     like: 'close(2)',
     since: '5.6',
     variants: { direct: '5.15' },
@@ -480,6 +520,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_FILES_UPDATE,
     name: 'IORING_OP_FILES_UPDATE',
+    methods: ['prepFilesUpdate'],
     since: '5.6',
     variants: { allocate: '6.0' },
     lends: [{ field: 'addr', what: 'descriptors', access: 'readwrite', until: 'completion' }],
@@ -490,6 +531,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_STATX,
     name: 'IORING_OP_STATX',
+    methods: ['prepStatx'],
     like: 'statx(2)',
     since: '5.6',
     lends: [
@@ -503,6 +545,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_READ,
     name: 'IORING_OP_READ',
+    methods: ['prepRead'],
+    options: ['offset', 'rwFlags', 'pi'],
     like: 'pread(2)',
     since: '5.6',
     variants: { attributes: '6.14' },
@@ -520,6 +564,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_WRITE,
     name: 'IORING_OP_WRITE',
+    methods: ['prepWrite'],
+    options: ['offset', 'rwFlags', 'pi'],
     like: 'pwrite(2)',
     since: '5.6',
     variants: { attributes: '6.14' },
@@ -537,6 +583,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_FADVISE,
     name: 'IORING_OP_FADVISE',
+    methods: ['prepFadvise'],
     like: 'posix_fadvise(2)',
     since: '5.6',
     variants: { length64: '6.11' },
@@ -548,6 +595,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_MADVISE,
     name: 'IORING_OP_MADVISE',
+    methods: ['prepMadvise'],
     like: 'madvise(2)',
     since: '5.6',
     variants: { length64: '6.11' },
@@ -559,6 +607,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_SEND,
     name: 'IORING_OP_SEND',
+    methods: ['prepSend', 'prepSendto', 'prepSendBundle', 'prepSendv'],
+    options: ['flags', 'to', 'pollFirst', 'len'],
     like: 'send(2)',
     since: '5.6',
     variants: { sendto: '6.1', provided: '6.10', bundle: '6.10', vectorized: '6.17' },
@@ -582,6 +632,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_RECV,
     name: 'IORING_OP_RECV',
+    methods: ['prepRecv', 'prepRecvMultishot'],
+    options: ['flags', 'pollFirst', 'bundle', 'len', 'limit'],
     like: 'recv(2)',
     since: '5.6',
     variants: { multishot: '6.0', bundle: '6.10' },
@@ -593,6 +645,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_OPENAT2,
     name: 'IORING_OP_OPENAT2',
+    methods: ['prepOpenat2'],
+    options: ['direct'],
     like: 'openat2(2)',
     since: '5.6',
     variants: { direct: '5.15' },
@@ -607,6 +661,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_EPOLL_CTL,
     name: 'IORING_OP_EPOLL_CTL',
+    methods: ['prepEpollCtl'],
     like: 'epoll_ctl(2)',
     since: '5.6',
     lends: [{ field: 'addr', what: 'epoll_event', access: 'read', until: 'submit' }],
@@ -617,6 +672,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_SPLICE,
     name: 'IORING_OP_SPLICE',
+    methods: ['prepSplice'],
+    options: ['flags', 'fixedIn'],
     like: 'splice(2)',
     since: '5.7',
     lends: [],
@@ -627,6 +684,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_PROVIDE_BUFFERS,
     name: 'IORING_OP_PROVIDE_BUFFERS',
+    methods: ['prepProvideBuffers'],
     since: '5.7',
     lends: [{ field: 'addr', what: 'buffer', access: 'readwrite', until: 'returned' }],
     result: '0',
@@ -636,6 +694,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_REMOVE_BUFFERS,
     name: 'IORING_OP_REMOVE_BUFFERS',
+    methods: ['prepRemoveBuffers'],
     since: '5.7',
     lends: [],
     result: 'how many buffers were removed',
@@ -645,6 +704,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_TEE,
     name: 'IORING_OP_TEE',
+    methods: ['prepTee'],
+    options: ['flags', 'fixedIn'],
     like: 'tee(2)',
     since: '5.8',
     lends: [],
@@ -655,6 +716,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_SHUTDOWN,
     name: 'IORING_OP_SHUTDOWN',
+    methods: ['prepShutdown'],
     like: 'shutdown(2)',
     since: '5.11',
     lends: [],
@@ -665,6 +727,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_RENAMEAT,
     name: 'IORING_OP_RENAMEAT',
+    methods: ['prepRenameat', 'prepRename'],
+    options: ['flags'],
     like: 'renameat2(2)',
     since: '5.11',
     lends: [
@@ -678,6 +742,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_UNLINKAT,
     name: 'IORING_OP_UNLINKAT',
+    methods: ['prepUnlinkat', 'prepUnlink'],
     like: 'unlinkat(2)',
     since: '5.11',
     lends: [{ field: 'addr', what: 'path', access: 'read', until: 'submit' }],
@@ -688,6 +753,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_MKDIRAT,
     name: 'IORING_OP_MKDIRAT',
+    methods: ['prepMkdirat', 'prepMkdir'],
     like: 'mkdirat(2)',
     since: '5.15',
     lends: [{ field: 'addr', what: 'path', access: 'read', until: 'submit' }],
@@ -698,6 +764,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_SYMLINKAT,
     name: 'IORING_OP_SYMLINKAT',
+    methods: ['prepSymlinkat', 'prepSymlink'],
     like: 'symlinkat(2)',
     since: '5.15',
     lends: [
@@ -711,6 +778,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_LINKAT,
     name: 'IORING_OP_LINKAT',
+    methods: ['prepLinkat', 'prepLink'],
     like: 'linkat(2)',
     since: '5.15',
     lends: [
@@ -724,6 +792,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_MSG_RING,
     name: 'IORING_OP_MSG_RING',
+    methods: ['prepMsgRing', 'prepMsgRingFd'],
+    options: ['cqeFlags', 'skipCqe'],
     since: '5.18',
     variants: { descriptor: '6.0', flags: '6.3' },
     lends: [],
@@ -739,6 +809,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_FSETXATTR,
     name: 'IORING_OP_FSETXATTR',
+    methods: ['prepFsetxattr'],
+    options: ['flags'],
     like: 'fsetxattr(2)',
     since: '5.19',
     lends: [
@@ -752,6 +824,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_SETXATTR,
     name: 'IORING_OP_SETXATTR',
+    methods: ['prepSetxattr'],
+    options: ['flags'],
     like: 'setxattr(2)',
     since: '5.19',
     lends: [
@@ -766,6 +840,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_FGETXATTR,
     name: 'IORING_OP_FGETXATTR',
+    methods: ['prepFgetxattr'],
     like: 'fgetxattr(2)',
     since: '5.19',
     lends: [
@@ -779,6 +854,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_GETXATTR,
     name: 'IORING_OP_GETXATTR',
+    methods: ['prepGetxattr'],
     like: 'getxattr(2)',
     since: '5.19',
     lends: [
@@ -793,6 +869,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_SOCKET,
     name: 'IORING_OP_SOCKET',
+    methods: ['prepSocket'],
+    options: ['direct'],
     like: 'socket(2)',
     since: '5.19',
     lends: [],
@@ -803,6 +881,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_URING_CMD,
     name: 'IORING_OP_URING_CMD',
+    methods: ['prepUringCmd', 'prepCmdSock', 'prepCmdGetsockname', 'prepCmdDiscard', 'prepCmdZoneResetAll'],
+    options: ['addr', 'len', 'addr3', 'cmd', 'pointers', 'fixed', 'multishot', 'peer'],
     like: 'ioctl(2)',
     since: '5.19',
     variants: {
@@ -832,6 +912,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_SEND_ZC,
     name: 'IORING_OP_SEND_ZC',
+    methods: ['prepSendZc', 'prepSendv({ zeroCopy })'],
+    options: ['flags', 'to', 'fixed', 'reportUsage', 'pollFirst'],
     like: 'send(2)',
     since: '6.0',
     variants: { reportUsage: '6.2', vectorized: '6.17' },
@@ -850,6 +932,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_SENDMSG_ZC,
     name: 'IORING_OP_SENDMSG_ZC',
+    methods: ['prepSendmsgZc'],
+    options: ['flags', 'fixed', 'reportUsage', 'pollFirst'],
     like: 'sendmsg(2)',
     since: '6.1',
     variants: { fixed: '6.15' },
@@ -866,6 +950,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_READ_MULTISHOT,
     name: 'IORING_OP_READ_MULTISHOT',
+    methods: ['prepReadMultishot'],
+    options: ['len', 'offset'],
     like: 'read(2)',
     since: '6.7',
     lends: [],
@@ -876,6 +962,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_WAITID,
     name: 'IORING_OP_WAITID',
+    methods: ['prepWaitid'],
     like: 'waitid(2)',
     since: '6.7',
     lends: [{ field: 'addr2', what: 'siginfo', access: 'write', until: 'completion' }],
@@ -886,6 +973,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_FUTEX_WAIT,
     name: 'IORING_OP_FUTEX_WAIT',
+    methods: ['prepFutexWait'],
+    options: ['mask', 'flags'],
     like: 'futex(2)',
     since: '6.7',
     lends: [{ field: 'addr', what: 'futex', access: 'read', until: 'completion' }],
@@ -896,6 +985,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_FUTEX_WAKE,
     name: 'IORING_OP_FUTEX_WAKE',
+    methods: ['prepFutexWake'],
+    options: ['mask', 'flags'],
     like: 'futex(2)',
     since: '6.7',
     lends: [{ field: 'addr', what: 'futex', access: 'read', until: 'completion' }],
@@ -906,6 +997,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_FUTEX_WAITV,
     name: 'IORING_OP_FUTEX_WAITV',
+    methods: ['prepFutexWaitv'],
+    options: ['flags'],
     like: 'futex_waitv(2)',
     since: '6.7',
     lends: [
@@ -921,6 +1014,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_FIXED_FD_INSTALL,
     name: 'IORING_OP_FIXED_FD_INSTALL',
+    methods: ['prepFixedFdInstall'],
+    options: ['noCloexec'],
     since: '6.8',
     lends: [],
     result: 'the descriptor',
@@ -930,6 +1025,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_FTRUNCATE,
     name: 'IORING_OP_FTRUNCATE',
+    methods: ['prepFtruncate'],
     like: 'ftruncate(2)',
     since: '6.9',
     lends: [],
@@ -940,6 +1036,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_BIND,
     name: 'IORING_OP_BIND',
+    methods: ['prepBind'],
     like: 'bind(2)',
     since: '6.11',
     lends: [{ field: 'addr', what: 'sockaddr', access: 'read', until: 'submit' }],
@@ -950,6 +1047,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_LISTEN,
     name: 'IORING_OP_LISTEN',
+    methods: ['prepListen'],
     like: 'listen(2)',
     since: '6.11',
     lends: [],
@@ -960,6 +1058,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_RECV_ZC,
     name: 'IORING_OP_RECV_ZC',
+    methods: ['prepRecvZc'],
+    options: ['len'],
     like: 'recv(2)',
     since: '6.15',
     lends: [],
@@ -970,6 +1070,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_EPOLL_WAIT,
     name: 'IORING_OP_EPOLL_WAIT',
+    methods: ['prepEpollWait'],
     like: 'epoll_wait(2)',
     since: '6.15',
     lends: [{ field: 'addr', what: 'epoll_event', access: 'write', until: 'completion' }],
@@ -980,6 +1081,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_READV_FIXED,
     name: 'IORING_OP_READV_FIXED',
+    methods: ['prepReadv({ fixed })'],
+    options: ['offset', 'rwFlags', 'fixed'],
     like: 'preadv2(2)',
     since: '6.15',
     lends: [
@@ -995,6 +1098,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_WRITEV_FIXED,
     name: 'IORING_OP_WRITEV_FIXED',
+    methods: ['prepWritev({ fixed })'],
+    options: ['offset', 'rwFlags', 'fixed'],
     like: 'pwritev2(2)',
     since: '6.15',
     lends: [
@@ -1010,6 +1115,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_PIPE,
     name: 'IORING_OP_PIPE',
+    methods: ['prepPipe'],
+    options: ['flags', 'direct'],
     like: 'pipe2(2)',
     since: '6.16',
     lends: [{ field: 'addr', what: 'descriptors', access: 'write', until: 'completion' }],
@@ -1020,6 +1127,7 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_NOP128,
     name: 'IORING_OP_NOP128',
+    methods: ['prepNop128'],
     since: '6.19',
     lends: [],
     result: '0',
@@ -1029,6 +1137,8 @@ export const OPERATIONS: readonly Operation[] = [
   {
     code: IORING_OP_URING_CMD128,
     name: 'IORING_OP_URING_CMD128',
+    methods: ['prepUringCmd128'],
+    options: ['addr', 'len', 'addr3', 'cmd', 'pointers', 'fixed', 'multishot'],
     like: 'ioctl(2)',
     since: '6.19',
     lends: [{ field: 'addr', what: 'command', access: 'readwrite', until: 'completion' }],

@@ -84,6 +84,8 @@ export const IORING_REGISTER_USE_REGISTERED_RING = 0x80000000;
 export interface Registration {
   readonly code: number;
   readonly name: string;
+  /** The ring's methods for it, or functions of the package; of a buffer ring, what it returns has the rest. */
+  readonly methods: readonly string[];
   /** The first kernel that has it. */
   readonly since: string;
   /** The first kernel that has a later form of it, by form. */
@@ -100,6 +102,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_BUFFERS,
     name: 'IORING_REGISTER_BUFFERS',
+    methods: ['registerBuffers'],
     since: '5.1',
     argument: 'array of iovec; how many',
     purpose: 'register buffers, which stay in memory: at most 16384 of at most 1 GiB',
@@ -108,6 +111,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_UNREGISTER_BUFFERS,
     name: 'IORING_UNREGISTER_BUFFERS',
+    methods: ['unregisterBuffers'],
     since: '5.1',
     argument: 'none; 0',
     purpose: 'give up all registered buffers',
@@ -116,6 +120,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_FILES,
     name: 'IORING_REGISTER_FILES',
+    methods: ['registerFiles'],
     since: '5.1',
     argument: 'array of 32-bit descriptors, -1 for an empty slot; how many',
     purpose: 'register files: fill the table of slots',
@@ -124,6 +129,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_UNREGISTER_FILES,
     name: 'IORING_UNREGISTER_FILES',
+    methods: ['unregisterFiles'],
     since: '5.1',
     argument: 'none; 0',
     purpose: 'give up the table of slots',
@@ -132,6 +138,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_EVENTFD,
     name: 'IORING_REGISTER_EVENTFD',
+    methods: ['registerEventfd'],
     since: '5.2',
     argument: 'one 32-bit descriptor; 1',
     purpose: 'have an eventfd signalled with every batch of completions; EBUSY if there is one',
@@ -140,6 +147,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_UNREGISTER_EVENTFD,
     name: 'IORING_UNREGISTER_EVENTFD',
+    methods: ['unregisterEventfd'],
     since: '5.2',
     argument: 'none; 0',
     purpose: 'have no eventfd signalled; ENXIO if there is none',
@@ -148,6 +156,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_FILES_UPDATE,
     name: 'IORING_REGISTER_FILES_UPDATE',
+    methods: ['registerFilesUpdate'],
     since: '5.5',
     variants: { skip: '5.12' },
     argument: 'io_uring_rsrc_update; how many descriptors',
@@ -157,6 +166,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_EVENTFD_ASYNC,
     name: 'IORING_REGISTER_EVENTFD_ASYNC',
+    methods: ['registerEventfdAsync'],
     since: '5.6',
     argument: 'one 32-bit descriptor; 1',
     purpose: 'as REGISTER_EVENTFD, but only for what was not complete at once',
@@ -165,6 +175,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_PROBE,
     name: 'IORING_REGISTER_PROBE',
+    methods: ['probe'],
     since: '5.6',
     argument: 'io_uring_probe and its operations, all zero; how many',
     purpose: 'ask which operations there are',
@@ -179,6 +190,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_PERSONALITY,
     name: 'IORING_REGISTER_PERSONALITY',
+    methods: ['registerPersonality'],
     since: '5.6',
     argument: 'none; 0',
     purpose: 'keep the present credentials; returns their id, from 1',
@@ -187,6 +199,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_UNREGISTER_PERSONALITY,
     name: 'IORING_UNREGISTER_PERSONALITY',
+    methods: ['unregisterPersonality'],
     since: '5.6',
     argument: 'none; the id',
     purpose: 'forget credentials',
@@ -195,6 +208,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_RESTRICTIONS,
     name: 'IORING_REGISTER_RESTRICTIONS',
+    methods: ['registerRestrictions'],
     since: '5.10',
     variants: { task: '7.0' },
     argument: 'array of io_uring_restriction; how many. For a task: io_uring_task_restriction; 1',
@@ -204,6 +218,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_ENABLE_RINGS,
     name: 'IORING_REGISTER_ENABLE_RINGS',
+    methods: ['enableRings'],
     since: '5.10',
     argument: 'none; 0',
     purpose: 'start a ring of IORING_SETUP_R_DISABLED; the caller becomes its single issuer',
@@ -212,6 +227,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_FILES2,
     name: 'IORING_REGISTER_FILES2',
+    methods: ['registerFiles', 'registerFilesSparse'],
     since: '5.13',
     variants: { sparse: '5.19' },
     argument: 'io_uring_rsrc_register; its size',
@@ -221,6 +237,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_FILES_UPDATE2,
     name: 'IORING_REGISTER_FILES_UPDATE2',
+    methods: ['registerFilesUpdate'],
     since: '5.13',
     argument: 'io_uring_rsrc_update2; its size',
     purpose: 'change slots, with tags',
@@ -229,6 +246,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_BUFFERS2,
     name: 'IORING_REGISTER_BUFFERS2',
+    methods: ['registerBuffers', 'registerBuffersSparse'],
     since: '5.13',
     variants: { sparse: '5.19' },
     argument: 'io_uring_rsrc_register; its size',
@@ -238,6 +256,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_BUFFERS_UPDATE,
     name: 'IORING_REGISTER_BUFFERS_UPDATE',
+    methods: ['registerBuffersUpdate'],
     since: '5.13',
     argument: 'io_uring_rsrc_update2; its size',
     purpose: 'change registered buffers, with tags',
@@ -246,6 +265,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_IOWQ_AFF,
     name: 'IORING_REGISTER_IOWQ_AFF',
+    methods: ['registerIowqAff'],
     since: '5.14',
     argument: 'CPU mask; its size',
     purpose: 'bind the workers to CPUs',
@@ -254,6 +274,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_UNREGISTER_IOWQ_AFF,
     name: 'IORING_UNREGISTER_IOWQ_AFF',
+    methods: ['unregisterIowqAff'],
     since: '5.14',
     argument: 'none; 0',
     purpose: 'unbind the workers',
@@ -262,6 +283,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_IOWQ_MAX_WORKERS,
     name: 'IORING_REGISTER_IOWQ_MAX_WORKERS',
+    methods: ['registerIowqMaxWorkers'],
     since: '5.15',
     argument: 'two 32-bit numbers, by IO_WQ_*; 2',
     purpose: 'limit the workers; 0 leaves a limit, the old ones come back',
@@ -270,6 +292,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_RING_FDS,
     name: 'IORING_REGISTER_RING_FDS',
+    methods: ['registerRingFd'],
     since: '5.18',
     argument: 'array of io_uring_rsrc_update; how many',
     purpose: 'give rings an index in this thread, of 16, to enter them by',
@@ -278,6 +301,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_UNREGISTER_RING_FDS,
     name: 'IORING_UNREGISTER_RING_FDS',
+    methods: ['unregisterRingFd'],
     since: '5.18',
     argument: 'array of io_uring_rsrc_update; how many',
     purpose: 'free such indices, which closing the ring does not',
@@ -286,6 +310,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_PBUF_RING,
     name: 'IORING_REGISTER_PBUF_RING',
+    methods: ['registerBufRing'],
     since: '5.19',
     variants: { mmap: '6.4', incremental: '6.12' },
     argument: 'io_uring_buf_reg; 1',
@@ -295,6 +320,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_UNREGISTER_PBUF_RING,
     name: 'IORING_UNREGISTER_PBUF_RING',
+    methods: ['registerBufRing'],
     since: '5.19',
     argument: 'io_uring_buf_reg; 1',
     purpose: 'detach it',
@@ -303,6 +329,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_SYNC_CANCEL,
     name: 'IORING_REGISTER_SYNC_CANCEL',
+    methods: ['registerSyncCancel'],
     since: '6.0',
     argument: 'io_uring_sync_cancel_reg; 1',
     purpose: 'cancel requests, and wait until they are',
@@ -311,6 +338,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_FILE_ALLOC_RANGE,
     name: 'IORING_REGISTER_FILE_ALLOC_RANGE',
+    methods: ['registerFileAllocRange'],
     since: '6.0',
     argument: 'io_uring_file_index_range; 0',
     purpose: 'set the slots that IORING_FILE_INDEX_ALLOC picks from',
@@ -319,6 +347,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_PBUF_STATUS,
     name: 'IORING_REGISTER_PBUF_STATUS',
+    methods: ['registerBufRing'],
     since: '6.8',
     argument: 'io_uring_buf_status; 1',
     purpose: 'ask how far the kernel is in a ring of provided buffers',
@@ -327,6 +356,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_NAPI,
     name: 'IORING_REGISTER_NAPI',
+    methods: ['registerNapi'],
     since: '6.9',
     argument: 'io_uring_napi; 1',
     purpose: 'poll the network card while waiting; the old settings come back',
@@ -335,6 +365,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_UNREGISTER_NAPI,
     name: 'IORING_UNREGISTER_NAPI',
+    methods: ['unregisterNapi'],
     since: '6.9',
     argument: 'io_uring_napi; 1',
     purpose: 'end that polling',
@@ -343,6 +374,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_CLOCK,
     name: 'IORING_REGISTER_CLOCK',
+    methods: ['registerClock'],
     since: '6.12',
     argument: 'io_uring_clock_register; 0',
     purpose: 'choose the clock of waits: CLOCK_MONOTONIC or CLOCK_BOOTTIME',
@@ -351,6 +383,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_CLONE_BUFFERS,
     name: 'IORING_REGISTER_CLONE_BUFFERS',
+    methods: ['cloneBuffers'],
     since: '6.12',
     variants: { ranges: '6.13', replace: '6.13' },
     argument: 'io_uring_clone_buffers; 1',
@@ -365,6 +398,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_SEND_MSG_RING,
     name: 'IORING_REGISTER_SEND_MSG_RING',
+    methods: ['registerSyncMsg'],
     since: '6.13',
     argument: 'io_uring_sqe of a MSG_RING; 1; descriptor -1',
     purpose: 'post a completion to a ring without having one',
@@ -373,6 +407,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_ZCRX_IFQ,
     name: 'IORING_REGISTER_ZCRX_IFQ',
+    methods: ['registerIfq'],
     since: '6.15',
     argument: 'io_uring_zcrx_ifq_reg; 1',
     purpose: 'bind a receive queue of a network card, for RECV_ZC; needs CAP_NET_ADMIN',
@@ -381,6 +416,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_RESIZE_RINGS,
     name: 'IORING_REGISTER_RESIZE_RINGS',
+    methods: ['resizeRings'],
     since: '6.13',
     argument: 'io_uring_params; 1',
     purpose: 'make the queues of a DEFER_TASKRUN ring larger or smaller',
@@ -389,6 +425,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_MEM_REGION,
     name: 'IORING_REGISTER_MEM_REGION',
+    methods: ['registerWaitRegion'],
     since: '6.13',
     argument: 'io_uring_mem_region_reg; 1',
     purpose: 'give the ring a region of memory, for wait arguments',
@@ -397,6 +434,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_QUERY,
     name: 'IORING_REGISTER_QUERY',
+    methods: ['queryKernel'],
     since: '6.18',
     argument: 'chain of io_uring_query_hdr; 0; descriptor -1 will do',
     purpose: 'ask which operations, flags and features there are, without a ring',
@@ -405,6 +443,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_ZCRX_CTRL,
     name: 'IORING_REGISTER_ZCRX_CTRL',
+    methods: ['registerZcrxCtrl'],
     since: '6.19',
     argument: 'zcrx_ctrl; 0',
     purpose: 'flush a zero-copy receive instance, or export it',
@@ -413,6 +452,7 @@ export const REGISTRATIONS: readonly Registration[] = [
   {
     code: IORING_REGISTER_BPF_FILTER,
     name: 'IORING_REGISTER_BPF_FILTER',
+    methods: ['registerBpfFilter'],
     since: '7.0',
     argument: 'io_uring_bpf; 1; descriptor -1 for the task',
     purpose: 'filter requests by a classic-BPF program for each operation',

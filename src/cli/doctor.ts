@@ -1,3 +1,4 @@
+import { OPERATIONS, type Operation } from '../abi/index.ts';
 import { diagnose, type Diagnosis } from '../index.ts';
 
 /** Say whether io_uring is usable here. The exit status: 0 usable, 1 not. */
@@ -31,7 +32,15 @@ export function render(diagnosis: Diagnosis): string {
     const supported = operations.filter((operation) => operation.supported);
     lines.push('', `operations: ${supported.length} of ${operations.length} supported`);
     for (const { opcode, name, supported: yes } of operations) {
-      lines.push(`  ${yes ? 'yes' : 'no '}  ${String(opcode).padStart(3)}  ${name ?? '(unknown to this package)'}`);
+      const known: Operation | undefined = OPERATIONS[opcode];
+      const columns = [
+        yes ? 'yes' : 'no ',
+        String(opcode).padStart(3),
+        (name ?? '(unknown to this package)').padEnd(26),
+        (known?.since ?? '').padEnd(4),
+        known?.methods.join(', '),
+      ];
+      lines.push(`  ${columns.join('  ')}`.trimEnd());
     }
   }
   return `${lines.join('\n')}\n`;

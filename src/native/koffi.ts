@@ -108,6 +108,7 @@ function bind(koffi: typeof Koffi): Native {
       threads.markAsUntransferable(memory);
       if ('transfer' in memory && !Object.hasOwn(memory, 'transfer')) forbidTransfer(memory);
     },
+    pageSize: (libc.func('getpagesize', 'int', []) as Syscall)(),
     endsWithProcess: threads.isMainThread,
     closeAtThreadExit: closeAtThreadExit(koffi, libc),
   };

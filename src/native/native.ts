@@ -40,6 +40,9 @@ export interface Native {
   /** close(2). */
   close(fd: number): number;
 
+  /** Bytes of a page of memory. */
+  readonly pageSize: number;
+
   /** Where the bytes of `memory` are. They stay there as long as `memory` is alive and not detached. */
   addressOf(memory: ArrayBufferLike): number;
 

@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { IORING_CQE_F_BUF_MORE, IOU_PBUF_RING_INC, IOU_PBUF_RING_MMAP } from '../abi/flags.ts';
 import {
   IO_URING_BUF,
   IO_URING_BUF_REG,
@@ -8,68 +9,198 @@ import {
 } from '../abi/layouts.ts';
 import type { Native } from '../native/native.ts';
 import { aligned, alignedForLending, PAGE_SIZE_MAX } from './aligned-memory.ts';
-import { checkInteger, outOfRange, wrongState } from './misuse.ts';
+import type { Completion } from './completion.ts';
+import { checkInteger, outOfRange, wrongState, wrongType } from './misuse.ts';
+import type { BufferSource } from './pins.ts';
 
 /** The kernel's limit on the entries of one buffer ring. */
 const ENTRIES_MAX = 32768;
+
+/** The kernel finds no group above this when the memory of its ring is mapped. */
+const MAPPED_BGID_MAX = 2047;
+
+/** What a group of provided buffers can be beyond the plain one. */
+export interface BufRingOptions {
+  /**
+   * IOU_PBUF_RING_INC (6.12): the kernel fills a buffer bit by bit, completion by completion, and is done with it when
+   * it is full: large buffers serve small messages without waste.
+   */
+  incremental?: boolean;
+  /** IOU_PBUF_RING_MMAP (6.4): the ring of descriptions is the kernel's memory. Groups 0 … 2047. */
+  kernelMemory?: boolean;
+  /** false: the group begins without buffers; all are the caller's, who fills and {@link ProvidedBufRing.add}s them, to be sent. */
+  filled?: boolean;
+  /** With `incremental`: a buffer with fewer bytes left than that is done with. Kernel 7.1, and where it was brought back. */
+  minLeft?: number;
+}
+
+/** What tells a group from others. */
+interface Shape extends BufRingOptions {
+  id: number;
+  entries: number;
+  bufSize: number;
+}
+
+/** A part of a buffer that a completion filled. */
+interface Piece {
+  bid: number;
+  start: number;
+  length: number;
+}
 
 /**
  * The memory of a group of provided buffers, and who has which of them. A receive in flight holds on to
  * this; it knows nothing of the ring, so that the ring is not held with it.
  */
-export class BufferGroup {
+export class BufferGroup implements BufferSource {
   readonly id: number;
   readonly entries: number;
   readonly bufSize: number;
+  readonly kernelMemory: boolean;
   /** All buffers, one after the other. JavaScript memory: a view of it can never dangle. */
   readonly slab: Uint8Array<ArrayBuffer>;
   /** Where the ring of `struct io_uring_buf` begins: at the start of a page, as the kernel demands. */
   readonly ringAddress: number;
   /** Why the group serves no more, once it does not. */
   ended: string | undefined;
+  readonly #native: Native;
   readonly #slabAddress: number;
-  readonly #words: Int32Array;
-  readonly #halves: Uint16Array;
-  /** 1 for a buffer that the kernel has filled and the caller has not given back. */
+  readonly #incremental: boolean;
+  readonly #filled: boolean;
+  readonly #minLeft: number;
+  #words = new Int32Array(0);
+  #halves = new Uint16Array(0);
+  #mapping: { address: number; length: number } | undefined;
+  /** 1 for a buffer that is not the kernel's: it has filled it, or never had it. */
   readonly #taken: Uint8Array;
+  /** The place of each buffer in the ring, where it has one. */
+  readonly #place: Uint16Array;
+  /** The buffer at each place, and its bytes. */
+  readonly #buffer: Uint16Array;
+  readonly #length: Int32Array;
+  /** How far the kernel has filled each buffer; only of incremental ones. */
+  readonly #used: Int32Array;
   #tail = 0;
 
   /**
-   * Make the memory and fill the ring with all buffers. The kernel does not know of it yet.
+   * Make the memory. The kernel does not know of it yet.
    * @throws {RangeError} `ERR_OUT_OF_RANGE`
    */
-  constructor(native: Native, id: number, entries: number, bufSize: number) {
+  constructor(native: Native, shape: Shape) {
+    const { id, entries, bufSize, incremental = false, kernelMemory = false, filled = true, minLeft = 0 } = shape;
     checkInteger('entries', entries, 1, ENTRIES_MAX);
     if (entries & (entries - 1)) throw outOfRange('entries', 'a power of two', entries);
     checkInteger('bufSize', bufSize, 1, 2 ** 31 - 1);
-    checkInteger('bgid', id, 0, 0xffff);
+    checkInteger('bgid', id, 0, kernelMemory ? MAPPED_BGID_MAX : 0xffff);
+    checkInteger('options.minLeft', minLeft, 0, bufSize);
+    this.#native = native;
     this.id = id;
     this.entries = entries;
     this.bufSize = bufSize;
+    this.kernelMemory = kernelMemory;
+    this.#incremental = incremental;
+    this.#filled = filled;
+    this.#minLeft = minLeft;
     const slab = alignedForLending(native, entries * bufSize, 4096);
-    const ring = aligned(native, entries * IO_URING_BUF_SIZE, PAGE_SIZE_MAX);
     this.slab = slab.bytes;
     this.#slabAddress = slab.address;
+    this.#taken = new Uint8Array(entries).fill(1);
+    this.#place = new Uint16Array(entries);
+    this.#buffer = new Uint16Array(entries);
+    this.#length = new Int32Array(entries);
+    this.#used = new Int32Array(incremental ? entries : 0);
+    this.ringAddress = 0;
+    if (kernelMemory) return;
+    const ring = aligned(native, this.ringBytes, PAGE_SIZE_MAX);
     this.ringAddress = ring.address;
-    const { buffer, byteOffset, byteLength } = ring.bytes;
-    this.#words = new Int32Array(buffer, byteOffset, byteLength / 4);
-    this.#halves = new Uint16Array(buffer, byteOffset, byteLength / 2);
-    this.#taken = new Uint8Array(entries);
-    for (let bid = 0; bid < entries; bid++) this.#stage(bid);
-    this.#publish();
+    this.#use(ring.bytes.buffer, ring.bytes.byteOffset);
   }
 
   /** The argument of IORING_REGISTER_PBUF_RING and IORING_UNREGISTER_PBUF_RING, written to `target`. */
   describe(target: DataView): void {
     new Uint8Array(target.buffer, target.byteOffset, IO_URING_BUF_REG_SIZE).fill(0);
+    const flags = (this.kernelMemory ? IOU_PBUF_RING_MMAP : 0) | (this.#incremental ? IOU_PBUF_RING_INC : 0);
     target.setBigUint64(IO_URING_BUF_REG.ring_addr, BigInt(this.ringAddress), true);
     target.setUint32(IO_URING_BUF_REG.ring_entries, this.entries, true);
     target.setUint16(IO_URING_BUF_REG.bgid, this.id, true);
+    target.setUint16(IO_URING_BUF_REG.flags, flags, true);
+    target.setUint32(IO_URING_BUF_REG.min_left, this.#minLeft, true);
   }
 
-  /** A completion named `bid`: the buffer is the caller's now. */
-  take(bid: number): void {
+  get ringBytes(): number {
+    return this.entries * IO_URING_BUF_SIZE;
+  }
+
+  /** The kernel made the ring's memory, and this is where it is mapped. */
+  map(address: number): void {
+    const length = this.ringBytes;
+    this.#mapping = { address, length };
+    this.#use(this.#native.view(address, length), 0);
+  }
+
+  #use(memory: ArrayBuffer, offset: number): void {
+    const bytes = this.ringBytes;
+    this.#words = new Int32Array(memory, offset, bytes / 4);
+    this.#halves = new Uint16Array(memory, offset, bytes / 2);
+    if (!this.#filled) return;
+    for (let bid = 0; bid < this.entries; bid++) this.#stage(bid, this.bufSize);
+    this.#publish();
+  }
+
+  /**
+   * A completion named `bid`: what of it and of those after it in the ring `res` bytes cover is the caller's now.
+   * Where the data begins in `bid`.
+   */
+  take(bid: number, res: number, flags: number): number {
+    let place = this.#place[bid];
+    if (this.#incremental) return this.#takePart(bid, place, res, flags);
     this.#taken[bid] = 1;
+    const end = place;
+    for (let left = res - this.#length[place]; left > 0; left -= this.#length[place]) {
+      place = (place + 1) & (this.entries - 1);
+      if (place === end) break;
+      this.#taken[this.#buffer[place]] = 1;
+    }
+    return 0;
+  }
+
+  #takePart(bid: number, first: number, res: number, flags: number): number {
+    const start = this.#used[bid];
+    let place = first;
+    let left = Math.max(0, res);
+    for (;;) {
+      const buffer = this.#buffer[place];
+      const part = Math.min(left, this.#length[place] - this.#used[buffer]);
+      this.#used[buffer] += part;
+      left -= part;
+      const last = left === 0;
+      // All but the last are full. That one is kept by the kernel if it says so.
+      if (!last || (flags & IORING_CQE_F_BUF_MORE) === 0) this.#taken[buffer] = 1;
+      place = (place + 1) & (this.entries - 1);
+      if (last || place === first) return start;
+    }
+  }
+
+  /** What `res` bytes from byte `start` of `bid` on lie in. */
+  pieces(bid: number, start: number, res: number): Piece[] {
+    const found: Piece[] = [];
+    let place = this.#place[bid];
+    let from = start;
+    for (let left = res; left > 0; ) {
+      const length = Math.min(left, this.#length[place] - from);
+      // Recycled meanwhile, and filled anew.
+      if (length <= 0 || found.length === this.entries) break;
+      found.push({ bid: this.#buffer[place], start: from, length });
+      left -= length;
+      from = 0;
+      place = (place + 1) & (this.entries - 1);
+    }
+    return found;
+  }
+
+  /** A view of a part of a buffer. */
+  view(bid: number, start: number, length: number): Uint8Array {
+    return new Uint8Array(this.slab.buffer, this.slab.byteOffset + bid * this.bufSize + start, length);
   }
 
   /** @throws {Error} `ERR_IOURING_CLOSED` once the group is disposed of or its ring closed. */
@@ -78,28 +209,57 @@ export class BufferGroup {
     throw wrongState('ERR_IOURING_CLOSED', `Cannot use buffer group ${this.id}: ${this.ended}`);
   }
 
-  /** The caller gives `bid` back to the kernel. */
-  giveBack(bid: number): void {
+  /** The caller gives `length` bytes of `bid` to the kernel. */
+  give(bid: number, length: number): void {
     this.checkOpen();
     checkInteger('bid', bid, 0, this.entries - 1);
     if (this.#taken[bid] === 0) {
       const message = `Cannot recycle buffer ${bid} of group ${this.id}: it is not handed out`;
       throw wrongState('ERR_INVALID_STATE', message);
     }
-    this.#taken[bid] = 0;
-    this.#stage(bid);
+    this.#stage(bid, length);
     this.#publish();
   }
 
-  #stage(bid: number): void {
-    const index = this.#tail & (this.entries - 1);
-    const word = (index * IO_URING_BUF_SIZE) >>> 2;
+  /** The caller gives back what of these pieces the kernel is done with. */
+  giveAll(pieces: readonly Piece[]): void {
+    this.checkOpen();
+    for (const { bid } of pieces) {
+      if (this.#taken[bid] === 1) this.#stage(bid, this.bufSize);
+    }
+    this.#publish();
+  }
+
+  /** The tail as the kernel counts it, 0 … 65535. */
+  get tail(): number {
+    return this.#tail;
+  }
+
+  /** The group serves no more. */
+  end(reason: string): void {
+    this.ended ??= reason;
+    if (this.#mapping === undefined) return;
+    // Nobody may touch what is unmapped.
+    this.#words = new Int32Array(0);
+    this.#halves = new Uint16Array(0);
+    this.#native.unmap(this.#mapping.address, this.#mapping.length);
+    this.#mapping = undefined;
+  }
+
+  #stage(bid: number, length: number): void {
+    const place = this.#tail & (this.entries - 1);
+    const word = (place * IO_URING_BUF_SIZE) >>> 2;
     const address = this.#slabAddress + bid * this.bufSize;
     this.#words[word + IO_URING_BUF.addr / 4] = address | 0;
     this.#words[word + IO_URING_BUF.addr / 4 + 1] = (address / 2 ** 32) | 0;
-    this.#words[word + IO_URING_BUF.len / 4] = this.bufSize;
+    this.#words[word + IO_URING_BUF.len / 4] = length;
     // Never the two bytes after the id: those of entry 0 are the ring's tail.
-    this.#halves[(index * IO_URING_BUF_SIZE + IO_URING_BUF.bid) / 2] = bid;
+    this.#halves[(place * IO_URING_BUF_SIZE + IO_URING_BUF.bid) / 2] = bid;
+    this.#buffer[place] = bid;
+    this.#length[place] = length;
+    this.#place[bid] = place;
+    this.#taken[bid] = 0;
+    if (this.#incremental) this.#used[bid] = 0;
     this.#tail = (this.#tail + 1) & 0xffff;
   }
 
@@ -110,18 +270,21 @@ export class BufferGroup {
 
 /**
  * A registered ring of provided buffers: the kernel takes one for each arrival of a multishot receive and
- * names it in the completion; the caller reads it and gives it back.
+ * names it in the completion; the caller reads it and gives it back. For sends it is the other way round: the caller
+ * fills a buffer and adds it, the kernel sends it and hands it back with the completion.
  *
  * Counterpart of io_uring_setup_buf_ring(3), io_uring_buf_ring_add(3) and io_uring_free_buf_ring(3).
  */
 export class ProvidedBufRing implements Disposable {
   readonly #group: BufferGroup;
   readonly #unregister: () => void;
+  readonly #askHead: () => number;
 
   /** Made by `IoUring.registerBufRing`. @internal */
-  constructor(group: BufferGroup, unregister: () => void) {
+  constructor(group: BufferGroup, calls: { unregister: () => void; askHead: () => number }) {
     this.#group = group;
-    this.#unregister = unregister;
+    this.#unregister = calls.unregister;
+    this.#askHead = calls.askHead;
   }
 
   /** The group id to receive with, 0 … 65535. */
@@ -145,25 +308,74 @@ export class ProvidedBufRing implements Disposable {
    * as the view exists, whatever is closed or disposed of meanwhile.
    * @throws {RangeError} `ERR_OUT_OF_RANGE`; Error `ERR_IOURING_CLOSED`
    */
-  bytes(bid: number, n: number): Uint8Array {
+  bytes(bid: number, n: number): Uint8Array;
+  /**
+   * What a completion with a buffer of this group covers, in order: one view, or several when a bundle filled several
+   * buffers. Of an incremental buffer it is the part that this completion filled. None when `res` is 0 or an error.
+   * @throws {TypeError} `ERR_INVALID_ARG_VALUE` the completion has no buffer; Error `ERR_IOURING_CLOSED`
+   */
+  bytes(c: Completion): Uint8Array[];
+  bytes(from: number | Completion, n?: number): Uint8Array | Uint8Array[] {
     const group = this.#group;
     group.checkOpen();
-    checkInteger('bid', bid, 0, group.entries - 1);
+    if (typeof from === 'object' && from !== null) {
+      return this.#pieces(from).map(({ bid, start, length }) => group.view(bid, start, length));
+    }
+    checkInteger('bid', from, 0, group.entries - 1);
     checkInteger('n', n, 0, group.bufSize);
-    return new Uint8Array(group.slab.buffer, group.slab.byteOffset + bid * group.bufSize, n);
+    return group.view(from, 0, n as number);
   }
 
   /**
-   * Give buffer `bid` back to the kernel.
+   * Give buffer `bid`, or all the buffers that this completion has finished with, back to the kernel.
+   * An incremental buffer that it still fills (`c.bufferMore()`) stays with it.
    * @throws {RangeError} `ERR_OUT_OF_RANGE` no such buffer; Error `ERR_INVALID_STATE` it is not handed out,
    *   or was given back already; `ERR_IOURING_CLOSED`
    */
-  recycle(bid: number): void {
-    this.#group.giveBack(bid);
+  recycle(which: number | Completion): void {
+    if (typeof which !== 'object' || which === null) this.#group.give(which, this.#group.bufSize);
+    else this.#group.giveAll(this.#pieces(which, 1));
+  }
+
+  /**
+   * Give the kernel the first `length` bytes of buffer `bid`, filled by the caller through {@link bytes}, to be sent.
+   * Until a completion has named the buffer it must not be changed.
+   *
+   * Counterpart of io_uring_buf_ring_add(3) with io_uring_buf_ring_advance(3).
+   * @param length 1 … bufSize
+   * @throws {RangeError} `ERR_OUT_OF_RANGE`; Error `ERR_INVALID_STATE` the kernel has it; `ERR_IOURING_CLOSED`
+   */
+  add(bid: number, length: number): void {
+    checkInteger('length', length, 1, this.#group.bufSize);
+    this.#group.give(bid, length);
+  }
+
+  /**
+   * Where in the ring the kernel takes its next buffer, 0 … 65535: it counts on without end and wraps.
+   *
+   * Kernel 6.8. Counterpart of io_uring_buf_ring_head(3).
+   * @throws {Error} `ERR_IOURING_CLOSED`, or the kernel's refusal
+   */
+  head(): number {
+    this.#group.checkOpen();
+    return this.#askHead();
+  }
+
+  /** How many buffers the kernel has left. Kernel 6.8. Counterpart of io_uring_buf_ring_available(3). */
+  available(): number {
+    return (this.#group.tail - this.head()) & 0xffff;
   }
 
   /** Take the group from the kernel. Receives that are armed on it end with ENOBUFS. Harmless when repeated. */
   [Symbol.dispose](): void {
     this.#unregister();
+  }
+
+  /** `least`: count a buffer that was used up and has nothing in it (a read at the end of a file) as so many bytes. */
+  #pieces(c: Completion, least = 0): Piece[] {
+    const bid = c.bufferId?.();
+    if (bid === undefined) throw wrongType('c', 'a Completion with a buffer', c);
+    checkInteger('bid', bid, 0, this.#group.entries - 1);
+    return this.#group.pieces(bid, c.bufferOffset(), Math.max(least, c.res));
   }
 }

@@ -1,20 +1,25 @@
+import { IORING_CQ_EVENTFD_DISABLED } from '../abi/flags.ts';
 import { IO_CQRING_OFFSETS, IO_URING_PARAMS } from '../abi/layouts.ts';
 
 /** The completion queue: the kernel writes entries and moves the tail, we read them and move the head. */
 export class CompletionQueue {
-  readonly entries: number;
+  entries = 0;
   /** One past the last entry reaped; the kernel learns of it by publish(). */
-  head: number;
+  head = 0;
   /** The ring's memory in words. */
-  words: Int32Array;
-  /** Entry `cursor` begins at word `first + (cursor & mask) * 4`: user_data low and high, res, flags. */
-  readonly first: number;
-  readonly mask: number;
-  readonly #kernelHead: number;
-  readonly #kernelTail: number;
+  words = new Int32Array(0);
+  /** Entry `cursor` begins at word `first + ((cursor & mask) << shift)`: user_data low and high, res, flags. */
+  first = 0;
+  mask = 0;
+  /** Words of an entry as a power of two: 2, or 3 for entries of 32 bytes. */
+  readonly shift: number;
+  #kernelHead = 0;
+  #kernelTail = 0;
+  #kernelOverflow = 0;
+  #kernelFlags = 0;
 
   /** The head that the kernel knows. */
-  #published: number;
+  #published = 0;
   /**
    * With DEFER_TASKRUN the kernel posts only inside calls that this thread makes: plain loads and stores are in
    * order with that. Otherwise it may post at any moment from another processor, and they must acquire and
@@ -22,8 +27,15 @@ export class CompletionQueue {
    */
   readonly #postedInCalls: boolean;
 
-  /** @param postedInCalls the ring has IORING_SETUP_DEFER_TASKRUN */
-  constructor(ring: ArrayBuffer, params: DataView, postedInCalls: boolean) {
+  /** @param layout `postedInCalls`: IORING_SETUP_DEFER_TASKRUN; `big`: IORING_SETUP_CQE32 */
+  constructor(ring: ArrayBuffer, params: DataView, layout: { postedInCalls: boolean; big: boolean }) {
+    this.shift = layout.big ? 3 : 2;
+    this.#postedInCalls = layout.postedInCalls;
+    this.attach(ring, params);
+  }
+
+  /** Take this ring for one's own: that of a new ring, or the one that a resized one got in place of the old. */
+  attach(ring: ArrayBuffer, params: DataView): void {
     const offset = (field: number): number =>
       params.getUint32(IO_URING_PARAMS.cq_off + field, true) >>> 2;
     this.entries = params.getUint32(IO_URING_PARAMS.cq_entries, true);
@@ -31,10 +43,11 @@ export class CompletionQueue {
     this.first = offset(IO_CQRING_OFFSETS.cqes);
     this.#kernelHead = offset(IO_CQRING_OFFSETS.head);
     this.#kernelTail = offset(IO_CQRING_OFFSETS.tail);
+    this.#kernelOverflow = offset(IO_CQRING_OFFSETS.overflow);
+    this.#kernelFlags = offset(IO_CQRING_OFFSETS.flags);
     this.words = new Int32Array(ring);
     this.head = Atomics.load(this.words, this.#kernelHead);
     this.#published = this.head;
-    this.#postedInCalls = postedInCalls;
   }
 
   /** The kernel's tail: entries before it are complete. Acquires them, where that takes more than a plain load. */
@@ -58,9 +71,24 @@ export class CompletionQueue {
     else Atomics.store(this.words, this.#kernelHead, this.head);
   }
 
+  /** How many completions the kernel lost because it had no memory to keep them aside. */
+  get overflow(): number {
+    return this.words[this.#kernelOverflow] >>> 0;
+  }
+
+  /** Is a registered eventfd not to be signalled for now? */
+  get eventfdDisabled(): boolean {
+    return (Atomics.load(this.words, this.#kernelFlags) & IORING_CQ_EVENTFD_DISABLED) !== 0;
+  }
+
+  set eventfdDisabled(disabled: boolean) {
+    if (disabled) Atomics.or(this.words, this.#kernelFlags, IORING_CQ_EVENTFD_DISABLED);
+    else Atomics.and(this.words, this.#kernelFlags, ~IORING_CQ_EVENTFD_DISABLED);
+  }
+
   /** Let go of the shared memory, which is about to be unmapped. From now on the queue is empty. */
   detach(): void {
-    this.words = new Int32Array(Math.max(this.#kernelHead, this.#kernelTail) + 1);
+    this.words = new Int32Array(1 + Math.max(this.#kernelHead, this.#kernelTail, this.#kernelOverflow, this.#kernelFlags));
     this.head = 0;
     this.#published = 0;
   }

@@ -1,7 +1,9 @@
 import {
   IORING_CQE_BUFFER_SHIFT,
   IORING_CQE_F_BUFFER,
+  IORING_CQE_F_BUF_MORE,
   IORING_CQE_F_MORE,
+  IORING_CQE_F_NOTIF,
   IORING_CQE_F_SOCK_NONEMPTY,
 } from '../abi/flags.ts';
 
@@ -17,6 +19,9 @@ export class Completion {
   #userLow = 0;
   #userHigh = 0;
   #flags = 0;
+  #bufferOffset = 0;
+  /** The last 16 bytes of one that has 32. */
+  #extra: Int32Array | undefined;
 
   /** Point this cursor at a completion. For the ring; a caller has no reason to. @internal */
   static set(c: Completion, userLow: number, userHigh: number, res: number, flags: number): void {
@@ -24,6 +29,16 @@ export class Completion {
     c.#userHigh = userHigh;
     c.res = res;
     c.#flags = flags;
+  }
+
+  /** Where in its buffer the data begins. @internal */
+  static setBufferOffset(c: Completion, offset: number): void {
+    c.#bufferOffset = offset;
+  }
+
+  /** The last 16 bytes of one that has 32, undefined for others. @internal */
+  static setExtra(c: Completion, extra: Int32Array | undefined): void {
+    c.#extra = extra;
   }
 
   /**
@@ -66,10 +81,38 @@ export class Completion {
     return (this.#flags & IORING_CQE_F_SOCK_NONEMPTY) !== 0;
   }
 
+  /**
+   * Is this the notification of a zero-copy send, that its buffer is the program's again? Then `res` tells how it went
+   * if the operation asked for it: 0, or IORING_NOTIF_USAGE_ZC_COPIED (as a signed number: -2147483648), copied after all.
+   */
+  isNotification(): boolean {
+    return (this.#flags & IORING_CQE_F_NOTIF) !== 0;
+  }
+
+  /** Is the provided buffer still the kernel's, which goes on filling it? Only of incremental groups. */
+  bufferMore(): boolean {
+    return (this.#flags & IORING_CQE_F_BUF_MORE) !== 0;
+  }
+
+  /** The byte of the provided buffer at which this completion's data begins: 0, except in incremental groups. */
+  bufferOffset(): number {
+    return this.#bufferOffset;
+  }
+
+  /** The two 64-bit values that a 32-byte completion has beyond the others, or undefined if this is none. */
+  bigCqe(): [bigint, bigint] | undefined {
+    if (this.#extra === undefined) return undefined;
+    const [a, b, c, d] = this.#extra;
+    const wide = (low: number, high: number): bigint => (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
+    return [wide(a, b), wide(c, d)];
+  }
+
   /** A completion of its own, to keep after the callback. */
   copy(): Completion {
     const copy = new Completion();
     Completion.set(copy, this.#userLow, this.#userHigh, this.res, this.#flags);
+    copy.#bufferOffset = this.#bufferOffset;
+    copy.#extra = this.#extra?.slice();
     return copy;
   }
 

@@ -1,13 +1,22 @@
 import { EAGAIN, EBUSY, EINTR, ETIME } from '../abi/errno.ts';
+import { CLOCK_MONOTONIC } from '../abi/event-flags.ts';
 import {
   IORING_CQE_F_MORE,
   IORING_ENTER_EXT_ARG,
+  IORING_ENTER_EXT_ARG_REG,
   IORING_ENTER_GETEVENTS,
   IORING_ENTER_REGISTERED_RING,
   IORING_ENTER_SQ_WAKEUP,
   IORING_FEAT_EXT_ARG,
+  IORING_ASYNC_CANCEL_ALL,
+  IORING_ASYNC_CANCEL_ANY,
+  IORING_CQE_BUFFER_SHIFT,
+  IORING_CQE_F_32,
+  IORING_CQE_F_BUFFER,
+  IORING_SETUP_CQE32,
   IORING_SETUP_DEFER_TASKRUN,
   IORING_SETUP_NO_SQARRAY,
+  IORING_SETUP_SQE128,
   IORING_SETUP_SQPOLL,
 } from '../abi/flags.ts';
 import {
@@ -17,6 +26,7 @@ import {
   IO_URING_GETEVENTS_ARG,
   IO_URING_GETEVENTS_ARG_SIZE,
   IO_URING_PARAMS,
+  IO_URING_REG_WAIT_SIZE,
   IO_URING_RSRC_UPDATE,
   IO_URING_SQE_SIZE,
   KERNEL_TIMESPEC_SIZE,
@@ -25,18 +35,22 @@ import { IORING_OFF_SQES, IORING_OFF_SQ_RING } from '../abi/mmap.ts';
 import { IORING_OP_ASYNC_CANCEL } from '../abi/operations.ts';
 import {
   IORING_REGISTER_RING_FDS,
+  IORING_REGISTER_USE_REGISTERED_RING,
   IORING_UNREGISTER_PBUF_RING,
   IORING_UNREGISTER_RING_FDS,
 } from '../abi/registrations.ts';
 import type { Native } from '../native/native.ts';
 import { aligned } from './aligned-memory.ts';
 import type { BufferGroup } from './buffer-ring.ts';
+import type { ClassicGroup } from './classic-buffers.ts';
 import { CompletionQueue } from './completion-queue.ts';
 import { kernelError } from './kernel-error.ts';
-import { ACCEPTED, Pins } from './pins.ts';
+import type { Lendable } from './lent-memory.ts';
+import { DESCRIPTOR, Lease, Pins, type BufferSource } from './pins.ts';
 import type { Mapping, Setup } from './setup.ts';
 import { SubmissionQueue } from './submission-queue.ts';
-import { writeTimespec } from './timespec.ts';
+import { SubmitArena } from './submit-arena.ts';
+import { writeTimespec, type Duration } from './timespec.ts';
 
 /** How long a close waits for operations that the kernel does not give up at once. */
 const CLOSE_WAIT_MS = 5000;
@@ -69,20 +83,29 @@ function closeAtExit(holdings: Holdings): void {
  */
 export class Holdings {
   readonly native: Native;
-  readonly fd: number;
+  /** The descriptor; -1 when only the thread's index of it is left. */
+  fd: number;
+  readonly setupFlags: number;
+  readonly features: number;
   readonly sq: SubmissionQueue;
   readonly cq: CompletionQueue;
   readonly pins: Pins;
   /** The buffer groups by id: those that are registered, and those disposed of that receives are armed on. */
-  readonly groups = new Map<number, BufferGroup>();
-  /** A timespec for every position of the submission queue. */
-  readonly timespecs: { view: DataView; address: number };
+  readonly groups = new Map<number, BufferGroup | ClassicGroup>();
+  /** Memory for what the kernel reads while it takes an entry. */
+  readonly arena: SubmitArena;
   /** What io_uring_enter(2) takes when it has a timeout; {@link enterFor} fills it. */
   readonly waitArgument: { view: DataView; address: number };
   /** Scratch for the arguments of io_uring_register(2). */
   readonly registerArgument: { view: DataView; address: number };
+  /** What is in the table of registered buffers: it stays alive as long as it is there. */
+  registeredBuffers: (Lendable | undefined)[] = [];
+  /** The arguments of registered waits, where there are any. */
+  waits: { view: DataView; count: number } | undefined;
   /** The index of the descriptor in this thread's table, where it could be registered. */
   registeredIndex: number | undefined;
+  /** The clock of waits. */
+  clock = CLOCK_MONOTONIC;
   closed = false;
   /** A group that was disposed of is still in `groups`. */
   lingering = false;
@@ -91,31 +114,28 @@ export class Holdings {
   /** A kernel thread submits. */
   readonly #polled: boolean;
   readonly #canTimeOut: boolean;
-  readonly #mappings: Mapping[];
+  readonly #mappings: Mapping[] = [];
+  readonly #kept: Uint8Array[] = [];
   readonly #forgetThreadExit: () => void;
 
   constructor(native: Native, setup: Setup) {
     const { params } = setup;
     this.native = native;
     this.fd = setup.fd;
+    this.setupFlags = setup.setupFlags;
+    this.features = setup.features;
     this.#enterFd = setup.fd;
     this.#polled = (setup.setupFlags & IORING_SETUP_SQPOLL) !== 0;
     this.#canTimeOut = (setup.features & IORING_FEAT_EXT_ARG) !== 0;
-    const at = (field: number): number => params.getUint32(field, true);
-    const sqEntries = at(IO_URING_PARAMS.sq_entries);
-    const cqEntries = at(IO_URING_PARAMS.cq_entries);
-    const sqArrayEnd = at(IO_URING_PARAMS.sq_off + IO_SQRING_OFFSETS.array) + 4 * sqEntries;
-    const cqesEnd = at(IO_URING_PARAMS.cq_off + IO_CQRING_OFFSETS.cqes) + IO_URING_CQE_SIZE * cqEntries;
-    this.#mappings = [];
+    const has = (flag: number): boolean => (setup.setupFlags & flag) !== 0;
     try {
-      const { memory } = setup;
-      const ring = this.#map(IORING_OFF_SQ_RING, Math.max(sqArrayEnd, cqesEnd), memory?.rings);
-      const sqes = this.#map(IORING_OFF_SQES, sqEntries * IO_URING_SQE_SIZE, memory?.sqes);
-      this.sq = new SubmissionQueue(ring, sqes, params, !(setup.setupFlags & IORING_SETUP_NO_SQARRAY));
-      const deferred = (setup.setupFlags & IORING_SETUP_DEFER_TASKRUN) !== 0;
-      this.cq = new CompletionQueue(ring, params, deferred);
-      this.pins = new Pins(Math.max(64, cqEntries));
-      this.timespecs = this.#scratch(sqEntries * KERNEL_TIMESPEC_SIZE);
+      const { ring, sqes } = this.#mapRings(params, setup.memory);
+      const big = has(IORING_SETUP_SQE128);
+      this.sq = new SubmissionQueue(ring, sqes, params, { hasArray: !has(IORING_SETUP_NO_SQARRAY), big });
+      const postedInCalls = has(IORING_SETUP_DEFER_TASKRUN);
+      this.cq = new CompletionQueue(ring, params, { postedInCalls, big: has(IORING_SETUP_CQE32) });
+      this.pins = new Pins(Math.max(64, this.cq.entries));
+      this.arena = new SubmitArena(native, this.sq);
       this.waitArgument = this.#scratch(IO_URING_GETEVENTS_ARG_SIZE + KERNEL_TIMESPEC_SIZE);
       this.registerArgument = this.#scratch(256);
     } catch (error) {
@@ -123,13 +143,40 @@ export class Holdings {
       native.close(this.fd);
       throw error;
     }
-    this.waitArgument.view.setBigUint64(
-      IO_URING_GETEVENTS_ARG.ts,
-      BigInt(this.waitArgument.address + IO_URING_GETEVENTS_ARG_SIZE),
-      true,
-    );
     this.#forgetThreadExit = native.closeAtThreadExit(this.fd);
     if (!native.endsWithProcess) closeAtExit(this);
+  }
+
+  /**
+   * The kernel made new queues of other sizes (IORING_REGISTER_RESIZE_RINGS) and moved all entries there: use those.
+   * @throws {Error} they cannot be mapped; the ring is of no use any more then, and closed
+   */
+  replaceRings(params: DataView): void {
+    // The queues come first, then whatever else is mapped.
+    const old = this.#mappings.splice(0, 2);
+    const rest = this.#mappings.splice(0);
+    const unmap = (): void => old.splice(0).forEach(({ address, length }) => this.native.unmap(address, length));
+    let rings: { ring: ArrayBuffer; sqes: ArrayBuffer };
+    try {
+      rings = this.#mapRings(params, undefined);
+    } catch {
+      // Address space is short: make room first.
+      this.#unmap();
+      unmap();
+      try {
+        rings = this.#mapRings(params, undefined);
+      } catch (error) {
+        this.sq.detach();
+        this.cq.detach();
+        this.#mappings.push(...rest);
+        this.close();
+        throw error;
+      }
+    }
+    this.sq.attach(rings.ring, rings.sqes, params);
+    this.cq.attach(rings.ring, params);
+    this.#mappings.push(...rest);
+    unmap();
   }
 
   /** Register the descriptor with this thread, to be entered by index. False where that cannot be. */
@@ -138,10 +185,51 @@ export class Holdings {
     view.setUint32(IO_URING_RSRC_UPDATE.offset, 0xffffffff, true);
     view.setUint32(IO_URING_RSRC_UPDATE.resv, 0, true);
     view.setBigUint64(IO_URING_RSRC_UPDATE.data, BigInt(this.fd), true);
-    if (this.native.register(this.fd, IORING_REGISTER_RING_FDS, address, 1) !== 1) return false;
+    if (this.register(IORING_REGISTER_RING_FDS, address, 1) !== 1) return false;
     this.#enterFd = this.registeredIndex = view.getUint32(IO_URING_RSRC_UPDATE.offset, true);
     this.#enterFlags = IORING_ENTER_REGISTERED_RING;
     return true;
+  }
+
+  /** Take the descriptor from the thread's table, and enter by itself again. */
+  unregisterRingFd(): void {
+    if (this.registeredIndex === undefined) return;
+    this.#unregisterRingFd(this.registeredIndex);
+    this.registeredIndex = undefined;
+    this.#enterFd = this.fd;
+    this.#enterFlags = 0;
+  }
+
+  /** Close the descriptor and keep only the thread's index of it. Kernel 6.3. */
+  closeRingFd(): void {
+    this.native.close(this.fd);
+    this.fd = -1;
+  }
+
+  /** io_uring_register(2) on this ring. The kernel's answer, or `-errno`. */
+  register(opcode: number, argument: number, count: number): number {
+    if (this.fd >= 0 || this.registeredIndex === undefined) {
+      return this.native.register(this.fd, opcode, argument, count);
+    }
+    const viaIndex = (opcode | IORING_REGISTER_USE_REGISTERED_RING) >>> 0;
+    return this.native.register(this.registeredIndex, viaIndex, argument, count);
+  }
+
+  /** Memory that the kernel uses as long as the ring is open. */
+  keep(...memory: Uint8Array[]): void {
+    this.#kept.push(...memory);
+  }
+
+  /** The kernel reads the arguments of waits in this memory from now on. It goes with the rings. */
+  keepWaits(address: number, length: number, count: number): void {
+    this.#mappings.push({ address, length });
+    this.waits = { view: new DataView(this.native.view(address, length)), count };
+  }
+
+  /** io_uring_enter(2) that waits as the registered wait at byte `offset` says. SQEs consumed, or `-errno`. Kernel 6.13. */
+  enterRegistered(toSubmit: number, minComplete: number, flags: number, offset: number): number {
+    const all = flags | this.#enterFlags | IORING_ENTER_EXT_ARG | IORING_ENTER_EXT_ARG_REG;
+    return this.native.enterWith(this.#enterFd, toSubmit, minComplete, all, offset, IO_URING_REG_WAIT_SIZE);
   }
 
   /** io_uring_enter(2). SQEs consumed, or `-errno`. */
@@ -149,10 +237,18 @@ export class Holdings {
     return this.native.enter(this.#enterFd, toSubmit, minComplete, flags | this.#enterFlags);
   }
 
-  /** io_uring_enter(2) that waits no longer than `timeoutMs`. SQEs consumed, or `-errno`: ETIME. Kernel 5.11. */
-  enterFor(toSubmit: number, minComplete: number, flags: number, timeoutMs: number): number {
+  /**
+   * io_uring_enter(2) that waits no longer than `time`; with IORING_ENTER_ABS_TIMER until then. After `minWaitUs`
+   * (6.12) fewer completions than `minComplete` will do. SQEs consumed, or `-errno`: ETIME. Kernel 5.11.
+   */
+  enterFor(toSubmit: number, minComplete: number, flags: number, time: Duration, minWaitUs = 0): number {
     const { view, address } = this.waitArgument;
-    writeTimespec(view, IO_URING_GETEVENTS_ARG_SIZE, timeoutMs);
+    const limited = time !== Infinity;
+    if (limited) writeTimespec(view, IO_URING_GETEVENTS_ARG_SIZE, time);
+    const place = limited ? address + IO_URING_GETEVENTS_ARG_SIZE : 0;
+    view.setUint32(IO_URING_GETEVENTS_ARG.ts, place >>> 0, true);
+    view.setUint32(IO_URING_GETEVENTS_ARG.ts + 4, Math.floor(place / 2 ** 32), true);
+    view.setUint32(IO_URING_GETEVENTS_ARG.min_wait_usec, minWaitUs, true);
     const all = flags | this.#enterFlags | IORING_ENTER_EXT_ARG;
     const size = IO_URING_GETEVENTS_ARG_SIZE;
     return this.native.enterWith(this.#enterFd, toSubmit, minComplete, all, address, size);
@@ -163,8 +259,8 @@ export class Holdings {
     if (group.ended !== undefined) return;
     const { view, address } = this.registerArgument;
     group.describe(view);
-    this.native.register(this.fd, IORING_UNREGISTER_PBUF_RING, address, 1);
-    group.ended = 'it was disposed of';
+    this.register(IORING_UNREGISTER_PBUF_RING, address, 1);
+    group.end('it was disposed of');
     this.lingering = true;
     this.forgetGroups();
   }
@@ -193,46 +289,63 @@ export class Holdings {
     if (pins.size > 0) this.#recall();
     // In spite of all the kernel may be writing there yet: that memory is kept for ever.
     if (pins.size > 0) abandoned.add(pins);
-    for (const group of this.groups.values()) group.ended ??= 'its ring is closed';
+    for (const group of this.groups.values()) group.end('its ring is closed');
     this.groups.clear();
     sq.detach();
     cq.detach();
+    this.waits = undefined;
     if (this.registeredIndex !== undefined) this.#unregisterRingFd(this.registeredIndex);
     this.#unmap();
     this.#forgetThreadExit();
     unclosed?.delete(this);
-    native.close(this.fd);
+    if (this.fd >= 0) native.close(this.fd);
   }
 
-  /** Cancel the operations with a pin, and reap until each has posted its last completion. */
+  /** Cancel what is in flight, and reap until each operation with a pin has posted its last completion. */
   #recall(): void {
     const { sq, cq, pins } = this;
     const slots = pins.held();
     const deadline = performance.now() + CLOSE_WAIT_MS;
     const wake = this.#polled ? IORING_ENTER_SQ_WAKEUP : 0;
+    // Everything at once; kernels before 5.19 do not know that. The completion's userData is never a key.
+    const all = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL;
+    if (!sq.isFull()) sq.push(IORING_OP_ASYNC_CANCEL, 0, 0, -1, 0, 0, 0, 0, 0, all, 0, 0, 0);
     while (pins.size > 0 && performance.now() < deadline) {
       while (slots.length > 0 && !sq.isFull()) {
         const slot = slots.pop()!;
         const high = pins.keyHigh(slot);
-        // The cancellation's own completion is of no interest; its userData is never a key.
+        if (!pins.has(slot, high)) continue;
         sq.push(IORING_OP_ASYNC_CANCEL, 0, 0, -1, 0, 0, slot, high, 0, 0, 0, 0, 0);
       }
-      const flags = IORING_ENTER_GETEVENTS | wake;
+      const how = IORING_ENTER_GETEVENTS | wake;
       // Short waits: what was interrupted, or could not be submitted yet, is simply tried again.
       const toSubmit = this.#polled ? sq.show() : sq.publish();
       const result = this.#canTimeOut
-        ? this.enterFor(toSubmit, 1, flags, 50)
-        : this.enter(toSubmit, 0, flags);
+        ? this.enterFor(toSubmit, 1, how, 50)
+        : this.enter(toSubmit, 0, how);
       if (result < 0 && !PASSING.has(-result)) return;
       sq.refresh();
       for (const tail = cq.tail; cq.head !== tail; cq.head = (cq.head + 1) | 0) {
-        const word = cq.first + (cq.head & cq.mask) * 4;
-        const slot = cq.words[word];
-        if (!pins.has(slot, cq.words[word + 1])) continue;
-        if (pins.lent(slot) === ACCEPTED && cq.words[word + 2] >= 0) this.native.close(cq.words[word + 2]);
-        if ((cq.words[word + 3] & IORING_CQE_F_MORE) === 0) pins.release(slot);
+        const word = cq.first + ((cq.head & cq.mask) << cq.shift);
+        const flags = cq.words[word + 3];
+        if (pins.has(cq.words[word], cq.words[word + 1])) this.#settle(cq.words[word], cq.words[word + 2], flags);
+        if (flags & IORING_CQE_F_32 && cq.shift === 2) cq.head = (cq.head + 1) | 0;
       }
       cq.publish();
+    }
+  }
+
+  /** A completion that nobody will see any more. */
+  #settle(slot: number, res: number, flags: number): void {
+    const { pins } = this;
+    const lent = pins.lent(slot);
+    if (flags & IORING_CQE_F_BUFFER) (lent as BufferSource).take(flags >>> IORING_CQE_BUFFER_SHIFT, res, flags);
+    const seen = lent instanceof Lease ? lent.complete(res, flags) : res;
+    const close = (fd: number): void => void this.native.close(fd);
+    if (lent instanceof Lease) lent.abandon(res, close);
+    else if (lent === DESCRIPTOR && res >= 0) close(res);
+    if (seen !== undefined && (flags & IORING_CQE_F_MORE) === 0 && pins.has(slot, pins.keyHigh(slot))) {
+      pins.release(slot);
     }
   }
 
@@ -241,7 +354,21 @@ export class Holdings {
     view.setUint32(IO_URING_RSRC_UPDATE.offset, index, true);
     view.setUint32(IO_URING_RSRC_UPDATE.resv, 0, true);
     view.setBigUint64(IO_URING_RSRC_UPDATE.data, 0n, true);
-    this.native.register(this.fd, IORING_UNREGISTER_RING_FDS, address, 1);
+    this.register(IORING_UNREGISTER_RING_FDS, address, 1);
+  }
+
+  /** Both queues, as `params` describe them. */
+  #mapRings(params: DataView, memory: Setup['memory']): { ring: ArrayBuffer; sqes: ArrayBuffer } {
+    const at = (field: number): number => params.getUint32(field, true);
+    const times = (flag: number): number => (this.setupFlags & flag ? 2 : 1);
+    const sqEntries = at(IO_URING_PARAMS.sq_entries);
+    const cqEntries = at(IO_URING_PARAMS.cq_entries);
+    const sqArrayEnd = at(IO_URING_PARAMS.sq_off + IO_SQRING_OFFSETS.array) + 4 * sqEntries;
+    const cqeBytes = cqEntries * IO_URING_CQE_SIZE * times(IORING_SETUP_CQE32);
+    const cqesEnd = at(IO_URING_PARAMS.cq_off + IO_CQRING_OFFSETS.cqes) + cqeBytes;
+    const sqeBytes = sqEntries * IO_URING_SQE_SIZE * times(IORING_SETUP_SQE128);
+    const ring = this.#map(IORING_OFF_SQ_RING, Math.max(sqArrayEnd, cqesEnd), memory?.rings);
+    return { ring, sqes: this.#map(IORING_OFF_SQES, sqeBytes, memory?.sqes) };
   }
 
   /** A view of a part of the ring: mapped from its file, or `placed` by us. */

@@ -48,13 +48,29 @@ export class LentMemory {
     this.#inspect(buffer, length);
   }
 
-  #inspect(buffer: Lendable, length: number): void {
+  /**
+   * Look up all of `buffer`. Its length in bytes.
+   * @throws {TypeError|RangeError} as {@link find} does, of an argument called `name`
+   */
+  findWhole(buffer: Lendable, name = 'buf'): number {
+    if (Located.is(buffer) && isAttachedView(buffer)) {
+      this.addressLow = Located.low(buffer);
+      this.addressHigh = Located.high(buffer);
+      return Located.byteLength(buffer);
+    }
+    const isView = ArrayBuffer.isView(buffer);
+    const length = isView ? viewLength(buffer) : types.isAnyArrayBuffer(buffer) ? memoryLength(buffer) : 0;
+    this.#inspect(buffer, length, name);
+    return length;
+  }
+
+  #inspect(buffer: Lendable, length: number, name = 'buf'): void {
     const isView = ArrayBuffer.isView(buffer);
     if (!isView && !types.isAnyArrayBuffer(buffer)) {
-      throw wrongType('buf', 'an ArrayBufferView or an ArrayBuffer', buffer);
+      throw wrongType(name, 'an ArrayBufferView or an ArrayBuffer', buffer);
     }
     const memory = isView ? viewed(buffer) : buffer;
-    refuseIfItCanGoAway(memory);
+    refuseIfItCanGoAway(name, memory);
     const byteLength = isView ? viewLength(buffer) : memoryLength(memory);
     if (typeof length !== 'number') throw wrongType('len', 'of type number', length);
     if (!Number.isInteger(length) || length < 0 || length > byteLength || length > LENGTH_MAX) {
@@ -76,14 +92,14 @@ export class LentMemory {
   }
 }
 
-function refuseIfItCanGoAway(memory: ArrayBufferLike): void {
+function refuseIfItCanGoAway(name: string, memory: ArrayBufferLike): void {
   if (isResizable(memory)) {
     const shared = types.isSharedArrayBuffer(memory);
     const kind = shared ? 'a growable SharedArrayBuffer' : 'a resizable ArrayBuffer';
-    throw wrongValue('buf', `${kind} can change size while the kernel uses it: lend a fixed-length one`);
+    throw wrongValue(name, `${kind} can change size while the kernel uses it: lend a fixed-length one`);
   }
   if (isDetached(memory)) {
-    throw wrongValue('buf', 'its ArrayBuffer is detached: it was transferred, and its memory with it');
+    throw wrongValue(name, 'its ArrayBuffer is detached: it was transferred, and its memory with it');
   }
 }
 

@@ -30,6 +30,11 @@ export function checkInteger(name: string, value: unknown, min: number, max: num
   return value;
 }
 
+/** Bits as the kernel spells them. @throws {TypeError|RangeError} unless `value` is a whole number from 0 to 2^32-1. */
+export function checkUint32(name: string, value: unknown): number {
+  return checkInteger(name, value, 0, 2 ** 32 - 1);
+}
+
 function describe(value: unknown): string {
   if (value === null || value === undefined) return `${value}`;
   if (typeof value === 'function') return `function ${value.name}`;

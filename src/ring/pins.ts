@@ -1,5 +1,5 @@
 /**
- * The operations that lend memory to the kernel, and the accepts, from the moment they are queued to their last
+ * The operations that lend memory to the kernel, and the ones that return descriptors, from the moment they are queued to their last
  * completion. While an operation is here its buffer is referenced and cannot be collected.
  *
  * `userData` belongs to the caller: all 64 bits of it, and repeated as he likes. So it cannot say which
@@ -21,6 +21,8 @@ export class Pins {
   readonly tag: number;
   /** Slots in use. */
   size = 0;
+  /** Was there ever a {@link Lease}? While not, a reaper need not look for one. */
+  leased = false;
   #keyHigh: Int32Array;
   #userLow: Int32Array;
   #userHigh: Int32Array;
@@ -70,6 +72,11 @@ export class Pins {
     return this.#lent[slot];
   }
 
+  /** Hold something else for the operation in `slot` than was held so far. */
+  replace(slot: number, lent: unknown): void {
+    this.#lent[slot] = lent;
+  }
+
   /** The last completion was reaped: let go of the buffer. */
   release(slot: number): void {
     this.#lent[slot] = undefined;
@@ -93,9 +100,19 @@ export class Pins {
     return -1;
   }
 
-  /** Is there an operation in flight that `lent` is held for? */
+  /** All slots of operations with this `userData`. */
+  findAll(userLow: number, userHigh: number, accepts: (slot: number) => boolean): number[] {
+    const found: number[] = [];
+    this.find(userLow, userHigh, (slot) => {
+      if (accepts(slot)) found.push(slot);
+      return false;
+    });
+    return found;
+  }
+
+  /** Is there an operation in flight that `lent` is held for, by itself or in a lease? */
   holdsFor(lent: unknown): boolean {
-    return this.#lent.includes(lent);
+    return this.#lent.some((held) => held === lent || (held instanceof Lease && held.holds(lent)));
   }
 
   /** The slots of all operations in flight. */
@@ -122,10 +139,59 @@ export class Pins {
 }
 
 /**
- * Held in place of memory by an accept: what it returns is a descriptor, and one that nobody reaps before the ring
- * closes must be closed with it.
+ * Held in place of memory by an operation that returns a descriptor: one that nobody reaps before the ring closes
+ * must be closed with it.
  */
-export const ACCEPTED = Symbol('accepted descriptor');
+export const DESCRIPTOR = Symbol('descriptor');
+
+/** Held by an operation that lends nothing but whose userData looks like one of our keys. */
+export const NOTHING = null;
+
+/** A group of provided buffers: it is told which of them a completion has filled. */
+export interface BufferSource {
+  /** Where in the buffer `bid` the data of this completion begins. */
+  take(bid: number, res: number, flags: number): number;
+}
+
+/** What an operation holds that is more than a piece of memory. */
+export class Lease implements BufferSource {
+  /** What stays alive with it: memory, {@link DESCRIPTOR}, or another lease. */
+  readonly lent: unknown;
+  readonly #source: BufferSource | undefined;
+
+  constructor(lent: unknown, source?: BufferSource) {
+    this.lent = lent;
+    this.#source = source;
+  }
+
+  take(bid: number, res: number, flags: number): number {
+    return (this.#source ?? (this.lent as BufferSource)).take(bid, res, flags);
+  }
+
+  /**
+   * A completion of the operation is reaped. The `res` to show to the caller; undefined when he shall not see it, and
+   * the slot is still in use.
+   */
+  complete(res: number, _flags: number): number | undefined {
+    return this.lent instanceof Lease ? this.lent.complete(res, _flags) : res;
+  }
+
+  /** Will the caller not see the `nth` completion that is not reaped yet, counted from 1? */
+  hides(nth: number): boolean {
+    return this.lent instanceof Lease && this.lent.hides(nth);
+  }
+
+  /** Nobody will see this completion: close the descriptors that came with it. */
+  abandon(res: number, close: (fd: number) => void): void {
+    if (this.lent instanceof Lease) this.lent.abandon(res, close);
+    else if (this.lent === DESCRIPTOR && res >= 0) close(res);
+  }
+
+  /** Is `what` among what is held? */
+  holds(what: unknown): boolean {
+    return this.lent === what || this.#source === what || (this.lent instanceof Lease && this.lent.holds(what));
+  }
+}
 
 /** The bits of a key's high half that are the ring's tag. */
 export const KEY_MASK = 0xffff << 16;

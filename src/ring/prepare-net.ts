@@ -1,39 +1,260 @@
-import { IORING_ACCEPT_MULTISHOT, IORING_RECV_MULTISHOT, IOSQE_BUFFER_SELECT } from '../abi/flags.ts';
-import { IORING_OP_ACCEPT, IORING_OP_RECV, IORING_OP_SEND } from '../abi/operations.ts';
+import {
+  IORING_ACCEPT_DONTWAIT,
+  IORING_ACCEPT_MULTISHOT,
+  IORING_ACCEPT_POLL_FIRST,
+  IORING_RECVSEND_BUNDLE,
+  IORING_RECVSEND_FIXED_BUF,
+  IORING_RECVSEND_POLL_FIRST,
+  IORING_RECV_MULTISHOT,
+  IORING_SEND_VECTORIZED,
+  IORING_SEND_ZC_REPORT_USAGE,
+  IOSQE_BUFFER_SELECT,
+} from '../abi/flags.ts';
+import {
+  IORING_OP_ACCEPT,
+  IORING_OP_BIND,
+  IORING_OP_CONNECT,
+  IORING_OP_LISTEN,
+  IORING_OP_RECV,
+  IORING_OP_RECVMSG,
+  IORING_OP_RECV_ZC,
+  IORING_OP_SEND,
+  IORING_OP_SENDMSG,
+  IORING_OP_SENDMSG_ZC,
+  IORING_OP_SEND_ZC,
+  IORING_OP_SHUTDOWN,
+  IORING_OP_SOCKET,
+} from '../abi/operations.ts';
 import { SOCK_CLOEXEC, SOCK_NONBLOCK } from '../abi/socket-flags.ts';
 import type { Lendable } from './lent-memory.ts';
-import { checkInteger, wrongState } from './misuse.ts';
-import { ACCEPTED } from './pins.ts';
-import { FilePreparation } from './prepare-file.ts';
-import { checkFd, type UserData } from './sqe.ts';
+import { checkInteger, checkUint32, wrongType } from './misuse.ts';
+import { Msghdr, type MsghdrInit } from './msghdr.ts';
+import { DESCRIPTOR, Lease } from './pins.ts';
+import { PathPreparation } from './prepare-path.ts';
+import type { SocketAddressBuffer, SocketAddressLike } from './socket-address.ts';
+import {
+  checkFd,
+  checkFlags,
+  checkUserData,
+  fileIndex,
+  highWord,
+  listOfBuffers,
+  lowWord,
+  type Slot,
+  type UserData,
+} from './sqe.ts';
+
+/** How an accept is done. */
+export interface AcceptOptions {
+  /** SOCK_NONBLOCK, SOCK_CLOEXEC; default both, and with `direct`, which takes no SOCK_CLOEXEC, the former. */
+  flags?: number;
+  /** IORING_ACCEPT_DONTWAIT (6.10): `-EAGAIN` when no connection is there. */
+  dontwait?: boolean;
+  /** IORING_ACCEPT_POLL_FIRST (6.10): wait for one before trying. */
+  pollFirst?: boolean;
+}
+
+/** How a transfer on a socket is done. */
+export interface SocketTransferOptions {
+  /** IORING_RECVSEND_POLL_FIRST (5.19): wait until the socket is ready before trying. */
+  pollFirst?: boolean;
+}
+
+/** How a send is done. */
+export interface SendOptions extends SocketTransferOptions {
+  /** Where to, on a socket that is not connected; copied. Kernel 6.1; zero-copy 6.0. */
+  to?: SocketAddressLike;
+}
+
+/** How a send without copying is done. */
+export interface SendZcOptions extends SendOptions {
+  /** The memory lies in the registered buffer of this index. */
+  fixed?: number;
+  /** IORING_SEND_ZC_REPORT_USAGE (6.2): the notification tells whether the data had to be copied after all. */
+  reportUsage?: boolean;
+}
 
 /** The operations on sockets. */
-export abstract class NetPreparation extends FilePreparation {
+export abstract class NetPreparation extends PathPreparation {
   /**
-   * Queue one accept. Completes with the new connection's descriptor, already O_NONBLOCK and O_CLOEXEC, or
-   * `-errno`. The descriptor is the caller's to close.
+   * Queue the making of a socket. Completes with the descriptor, which is the caller's to close; with `direct` it goes
+   * to a slot of the registered files instead: 0, or the slot if the kernel picked it.
    *
-   * Kernel 5.5. Counterpart of io_uring_prep_accept(3); like accept4(2).
+   * Kernel 5.19. Counterpart of io_uring_prep_socket(3), io_uring_prep_socket_direct(3) and
+   * io_uring_prep_socket_direct_alloc(3); like socket(2).
+   * @param type SOCK_STREAM and so on, with SOCK_NONBLOCK and SOCK_CLOEXEC (not with `direct`) as you like
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
    */
-  prepAccept(listenFd: number, userData: UserData): boolean {
+  prepSocket(
+    domain: number,
+    type: number,
+    protocol: number,
+    userData: UserData,
+    options?: { direct?: Slot },
+  ): boolean {
+    checkInteger('domain', domain, 0, 2 ** 31 - 1);
+    checkUint32('type', type);
+    checkInteger('protocol', protocol, 0, 2 ** 31 - 1);
+    const index = fileIndex('options.direct', options?.direct);
+    const lent = index === 0 ? DESCRIPTOR : undefined;
+    const queued = this.queue(
+      IORING_OP_SOCKET, 0, 0, domain, type, 0, 0, 0, protocol, 0, 0, userData, lent,
+    );
+    if (queued && index !== 0) this.sq.extend(index, 0, 0);
+    return queued;
+  }
+
+  /**
+   * Queue the giving of an address to a socket. Completes with 0 or `-errno`.
+   *
+   * Kernel 6.11. Counterpart of io_uring_prep_bind(3); like bind(2).
+   * @param address copied
+   * @returns false when the submission queue is full; nothing was queued then
+   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   */
+  prepBind(fd: number, address: SocketAddressLike, userData: UserData): boolean {
+    return this.#toAddress(IORING_OP_BIND, fd, address, userData);
+  }
+
+  /**
+   * Queue the connecting of a socket. Completes with 0 or `-errno`.
+   *
+   * Kernel 5.5. Counterpart of io_uring_prep_connect(3); like connect(2). As {@link prepBind} otherwise.
+   */
+  prepConnect(fd: number, address: SocketAddressLike, userData: UserData): boolean {
+    return this.#toAddress(IORING_OP_CONNECT, fd, address, userData);
+  }
+
+  #toAddress(opcode: number, fd: number, address: SocketAddressLike, userData: UserData): boolean {
+    const file = checkFd('fd', fd);
+    if (this.isRefused()) return false;
+    const place = this.socketAddress('address', address);
+    const { length } = this.holdings.arena;
+    return this.queue(
+      opcode, 0, 0, file, length, 0, lowWord(place), highWord(place), 0, 0, 0, userData, undefined,
+    );
+  }
+
+  /**
+   * Queue the making of a listener from a socket. Completes with 0 or `-errno`.
+   *
+   * Kernel 6.11. Counterpart of io_uring_prep_listen(3); like listen(2).
+   * @param backlog 0 … 2^31-1; the kernel cuts it to net.core.somaxconn
+   * @returns false when the submission queue is full; nothing was queued then
+   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
+   */
+  prepListen(fd: number, backlog: number, userData: UserData): boolean {
+    const file = checkFd('fd', fd);
+    checkInteger('backlog', backlog, 0, 2 ** 31 - 1);
+    return this.queue(IORING_OP_LISTEN, 0, 0, file, 0, 0, 0, 0, backlog, 0, 0, userData, undefined);
+  }
+
+  /**
+   * Queue one accept. Completes with the new connection's descriptor, already O_NONBLOCK and O_CLOEXEC, or
+   * `-errno`. The descriptor is the caller's to close; with `direct` it goes to a slot of the registered files instead:
+   * 0, or the slot if the kernel picked it.
+   *
+   * Kernel 5.5; `direct` 5.15. Counterpart of io_uring_prep_accept(3) and io_uring_prep_accept_direct(3); like accept4(2).
+   * @param options.address is filled with the peer's address, and lent to the kernel until the completion is reaped
+   * @returns false when the submission queue is full; nothing was queued then
+   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
+   */
+  prepAccept(
+    listenFd: number,
+    userData: UserData,
+    options?: AcceptOptions & { direct?: Slot; address?: SocketAddressBuffer },
+  ): boolean {
     const file = checkFd('listenFd', listenFd);
-    const flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
-    return this.queue(IORING_OP_ACCEPT, 0, 0, file, 0, 0, 0, 0, 0, flags, 0, userData, ACCEPTED);
+    if (options === undefined) {
+      return this.queue(IORING_OP_ACCEPT, 0, 0, file, 0, 0, 0, 0, 0, ACCEPT_FLAGS, 0, userData, DESCRIPTOR);
+    }
+    return this.#accept(file, 0, userData, options, options.address);
   }
 
   /**
    * Queue an accept that completes once for every connection, until a completion without `hasMore()` ends it
    * (an error, a cancellation, or the completion queue overflowed): queue it again then.
    *
-   * Kernel 5.19. Counterpart of io_uring_prep_multishot_accept(3). As {@link prepAccept} otherwise.
+   * Kernel 5.19. Counterpart of io_uring_prep_multishot_accept(3) and io_uring_prep_multishot_accept_direct(3). As
+   * {@link prepAccept} otherwise.
+   * @param options.direct only `'alloc'`
    */
-  prepAcceptMultishot(listenFd: number, userData: UserData): boolean {
+  prepAcceptMultishot(
+    listenFd: number,
+    userData: UserData,
+    options?: AcceptOptions & { direct?: 'alloc' },
+  ): boolean {
     const file = checkFd('listenFd', listenFd);
-    const flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
     const multishot = IORING_ACCEPT_MULTISHOT;
-    return this.queue(IORING_OP_ACCEPT, 0, multishot, file, 0, 0, 0, 0, 0, flags, 0, userData, ACCEPTED);
+    if (options === undefined) {
+      return this.queue(IORING_OP_ACCEPT, 0, multishot, file, 0, 0, 0, 0, 0, ACCEPT_FLAGS, 0, userData, DESCRIPTOR);
+    }
+    return this.#accept(file, multishot, userData, options, undefined);
+  }
+
+  #accept(
+    file: number,
+    multishot: number,
+    userData: UserData,
+    options: AcceptOptions & { direct?: Slot },
+    address: SocketAddressBuffer | undefined,
+  ): boolean {
+    const index = fileIndex('options.direct', options.direct);
+    const flags = checkFlags('options.flags', options.flags ?? (index === 0 ? ACCEPT_FLAGS : SOCK_NONBLOCK));
+    let how = multishot;
+    if (options.dontwait) how |= IORING_ACCEPT_DONTWAIT;
+    if (options.pollFirst) how |= IORING_ACCEPT_POLL_FIRST;
+    checkUserData('userData', userData);
+    const [low, high, lengthLow, lengthHigh] = address === undefined ? [0, 0, 0, 0] : this.addressBuffer(address);
+    const result = index === 0 ? DESCRIPTOR : undefined;
+    let lent: unknown = result;
+    if (address !== undefined) lent = result === undefined ? address : this.lease(new AddressedAccept(address));
+    const queued = this.queue(
+      IORING_OP_ACCEPT, 0, how, file, lengthLow, lengthHigh, low, high, 0, flags, 0, userData, lent,
+    );
+    if (queued && index !== 0) this.sq.extend(index, 0, 0);
+    return queued;
+  }
+
+  /**
+   * Queue the end of one or both directions of a connection. Completes with 0 or `-errno`.
+   *
+   * Kernel 5.11. Counterpart of io_uring_prep_shutdown(3); like shutdown(2).
+   * @param how SHUT_RD, SHUT_WR, SHUT_RDWR
+   * @returns false when the submission queue is full; nothing was queued then
+   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
+   */
+  prepShutdown(fd: number, how: number, userData: UserData): boolean {
+    const file = checkFd('fd', fd);
+    checkUint32('how', how);
+    return this.queue(IORING_OP_SHUTDOWN, 0, 0, file, 0, 0, 0, 0, how, 0, 0, userData, undefined);
+  }
+
+  /**
+   * Queue a receive of up to `len` bytes into the beginning of `buf`. Completes with the bytes received, 0 at the end of
+   * the stream, or `-errno`.
+   *
+   * `buf` is lent to the kernel until the completion is reaped, as for {@link prepRead}.
+   *
+   * Kernel 5.6. Counterpart of io_uring_prep_recv(3); like recv(2).
+   * @param buf null only where {@link sqeSetBufGroup} has the kernel pick one
+   * @param len 0 … the buffer's byte length
+   * @param flags MSG_* bits; MSG_WAITALL goes on until all of `len` is there
+   * @param options.bundle IORING_RECVSEND_BUNDLE (6.10), with {@link sqeSetBufGroup}: fill several buffers at once
+   * @returns false when the submission queue is full; nothing was queued then
+   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   */
+  prepRecv(
+    fd: number,
+    buf: Lendable | null,
+    len: number,
+    userData: UserData,
+    flags = 0,
+    options?: SocketTransferOptions & { bundle?: boolean },
+  ): boolean {
+    const how = (options?.pollFirst ? IORING_RECVSEND_POLL_FIRST : 0) | (options?.bundle ? IORING_RECVSEND_BUNDLE : 0);
+    return this.#transferOn(IORING_OP_RECV, how, fd, buf, len, userData, flags, 0);
   }
 
   /**
@@ -45,44 +266,373 @@ export abstract class NetPreparation extends FilePreparation {
    * other early end, queue it again.
    *
    * Kernel 6.0. Counterpart of io_uring_prep_recv_multishot(3).
-   * @param bgid the group of a buffer ring of this ring
+   * @param bgid a group of provided buffers of this ring
+   * @param options.flags MSG_* bits; not MSG_WAITALL
+   * @param options.bundle IORING_RECVSEND_BUNDLE (6.10): a completion may span several buffers: see `ProvidedBufRing.bytes(c)`
+   * @param options.len at most so many bytes a completion; 0 is a whole buffer
+   * @param options.limit end after so many bytes in all (6.17); 0 is none
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {Error} `ERR_INVALID_STATE` no buffer ring is registered for the group
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
    */
-  prepRecvMultishot(fd: number, bgid: number, userData: UserData): boolean {
+  prepRecvMultishot(
+    fd: number,
+    bgid: number,
+    userData: UserData,
+    options?: SocketTransferOptions & { flags?: number; bundle?: boolean; len?: number; limit?: number },
+  ): boolean {
     const file = checkFd('fd', fd);
-    const group = this.holdings.groups.get(bgid);
-    if (group?.ended !== undefined || group === undefined) {
-      checkInteger('bgid', bgid, 0, 0xffff);
-      this.checkOpen();
-      const message = `Cannot receive: no buffer ring is registered for group ${bgid}`;
-      throw wrongState('ERR_INVALID_STATE', message);
+    let group: unknown = this.holdings.groups.get(bgid);
+    if (group === undefined || (group as { ended?: string }).ended !== undefined) group = this.bufferGroup(bgid);
+    let how = IORING_RECV_MULTISHOT;
+    let flags = 0;
+    let len = 0;
+    let limit = 0;
+    if (options !== undefined) {
+      if (options.pollFirst) how |= IORING_RECVSEND_POLL_FIRST;
+      if (options.bundle) how |= IORING_RECVSEND_BUNDLE;
+      flags = checkFlags('options.flags', options.flags);
+      len = checkFlags('options.len', options.len);
+      limit = checkFlags('options.limit', options.limit);
     }
-    return this.queue(
-      IORING_OP_RECV, IOSQE_BUFFER_SELECT, IORING_RECV_MULTISHOT,
-      file, 0, 0, 0, 0, 0, 0, bgid, userData, group,
+    const queued = this.queue(
+      IORING_OP_RECV, IOSQE_BUFFER_SELECT, how, file, 0, 0, 0, 0, len, flags, bgid, userData, group,
     );
+    if (queued && limit !== 0) this.sq.extend(limit, 0, 0);
+    return queued;
   }
 
   /**
    * Queue a send of `len` bytes from the beginning of `buf`. Completes with the bytes sent (possibly fewer) or
    * `-errno`. `buf` is lent to the kernel until the completion is reaped, as for {@link prepWrite}.
    *
-   * Kernel 5.6. Counterpart of io_uring_prep_send(3); like send(2).
+   * Kernel 5.6. Counterpart of io_uring_prep_send(3) and io_uring_prep_send_set_addr(3); like send(2) and sendto(2).
+   * @param buf null only where {@link sqeSetBufGroup} has the kernel take a provided one (6.10)
    * @param len 0 … the buffer's byte length
    * @param flags MSG_* bits; MSG_WAITALL goes on until all is sent, MSG_NOSIGNAL is implied
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
    */
-  prepSend(fd: number, buf: Lendable, len: number, userData: UserData, flags = 0): boolean {
+  prepSend(
+    fd: number,
+    buf: Lendable | null,
+    len: number,
+    userData: UserData,
+    flags = 0,
+    options?: SendOptions,
+  ): boolean {
+    if (options === undefined) return this.#transferOn(IORING_OP_SEND, 0, fd, buf, len, userData, flags, 0);
+    const how = options.pollFirst ? IORING_RECVSEND_POLL_FIRST : 0;
+    return this.#sendTo(IORING_OP_SEND, how, fd, buf, len, userData, flags, 0, options.to);
+  }
+
+  /**
+   * {@link prepSend} to an address, on a socket that is not connected.
+   *
+   * Kernel 6.1. Counterpart of io_uring_prep_sendto(3); like sendto(2).
+   * @param address copied
+   */
+  prepSendto(
+    fd: number,
+    buf: Lendable | null,
+    len: number,
+    address: SocketAddressLike,
+    userData: UserData,
+    flags = 0,
+  ): boolean {
+    return this.#sendTo(IORING_OP_SEND, 0, fd, buf, len, userData, flags, 0, address);
+  }
+
+  /**
+   * Queue the sending of all buffers that were added to group `bgid` (see `ProvidedBufRing.add`), in order. Completes
+   * once or several times with the bytes sent, each time naming the first buffer that was used; the last without
+   * `hasMore()`.
+   *
+   * Kernel 6.10. Counterpart of io_uring_prep_send_bundle(3).
+   * @param options.len at most so many bytes; 0 is all
+   * @returns false when the submission queue is full; nothing was queued then
+   * @throws {Error} `ERR_INVALID_STATE` no such group; TypeError, RangeError
+   */
+  prepSendBundle(
+    fd: number,
+    bgid: number,
+    userData: UserData,
+    options?: SocketTransferOptions & { flags?: number; len?: number },
+  ): boolean {
     const file = checkFd('fd', fd);
-    if (flags !== 0) checkInteger('flags', flags, 0, 2 ** 32 - 1);
+    const group = this.bufferGroup(bgid);
+    const flags = checkFlags('options.flags', options?.flags);
+    const len = checkFlags('options.len', options?.len);
+    const how = IORING_RECVSEND_BUNDLE | (options?.pollFirst ? IORING_RECVSEND_POLL_FIRST : 0);
+    return this.queue(
+      IORING_OP_SEND, IOSQE_BUFFER_SELECT, how, file, 0, 0, 0, 0, len, flags, bgid, userData, group,
+    );
+  }
+
+  /**
+   * Queue a send of several buffers, one after the other, without a msghdr. Completes as {@link prepSend} does, with
+   * `zeroCopy` as {@link prepSendZc}. The buffers are lent as there; the array itself is not.
+   *
+   * Kernel 6.17 (IORING_SEND_VECTORIZED); {@link prepSendmsg} does it on older ones.
+   * @param buffers up to 1024 of them
+   * @returns false when the submission queue is full; nothing was queued then
+   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   */
+  prepSendv(
+    fd: number,
+    buffers: readonly Lendable[],
+    userData: UserData,
+    flags = 0,
+    options?: SendZcOptions & { zeroCopy?: boolean },
+  ): boolean {
+    const file = checkFd('fd', fd);
+    checkFlags('flags', flags);
+    const fixed = options?.fixed;
+    let how = IORING_SEND_VECTORIZED | zeroCopyFlags(options);
+    const opcode = options?.zeroCopy ? IORING_OP_SEND_ZC : IORING_OP_SEND;
+    if (!options?.zeroCopy) how &= ~(IORING_SEND_ZC_REPORT_USAGE | IORING_RECVSEND_FIXED_BUF);
+    const list = listOfBuffers('buffers', buffers);
+    const target = options?.to;
+    if (this.isRefused()) return false;
+    const to = target === undefined ? 0 : this.socketAddress('options.to', target);
+    const toLength = to === 0 ? 0 : this.holdings.arena.length;
+    const address = this.iovecs(list);
+    const queued = this.queue(
+      opcode, 0, how, file, lowWord(to), highWord(to), lowWord(address), highWord(address), list.length, flags,
+      fixed ?? 0, userData, list,
+    );
+    if (queued && to !== 0) this.sq.extend(toLength, 0, 0);
+    return queued;
+  }
+
+  /**
+   * Queue a send without copying: the network card reads `buf` itself. Completes with the bytes sent, and with
+   * `hasMore()`; a second completion, a notification, says that `buf` is free. A failed send may be followed by one too.
+   *
+   * `buf` is lent to the kernel until the last completion is reaped. Worth it from some KiB on; the loopback copies.
+   *
+   * Kernel 6.0. Counterpart of io_uring_prep_send_zc(3), io_uring_prep_send_zc_fixed(3) and
+   * io_uring_prep_send_set_addr(3); like send(2) with MSG_ZEROCOPY.
+   * @param len 0 … the buffer's byte length
+   * @param flags MSG_* bits
+   * @returns false when the submission queue is full; nothing was queued then
+   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   */
+  prepSendZc(
+    fd: number,
+    buf: Lendable,
+    len: number,
+    userData: UserData,
+    flags = 0,
+    options?: SendZcOptions,
+  ): boolean {
+    if (buf === null) throw wrongType('buf', 'an ArrayBufferView or an ArrayBuffer', buf);
+    const how = zeroCopyFlags(options);
+    return this.#sendTo(IORING_OP_SEND_ZC, how, fd, buf, len, userData, flags, options?.fixed ?? 0, options?.to);
+  }
+
+  /**
+   * Queue a send of a message: several buffers, an address, control messages. Completes with the bytes sent.
+   *
+   * `msg` and its buffers are lent to the kernel until the completion is reaped.
+   *
+   * Kernel 5.3. Counterpart of io_uring_prep_sendmsg(3); like sendmsg(2).
+   * @param flags MSG_* bits
+   * @returns false when the submission queue is full; nothing was queued then
+   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   */
+  prepSendmsg(
+    fd: number,
+    msg: Msghdr | MsghdrInit,
+    userData: UserData,
+    flags = 0,
+    options?: SocketTransferOptions,
+  ): boolean {
+    const how = options?.pollFirst ? IORING_RECVSEND_POLL_FIRST : 0;
+    const message = msg instanceof Msghdr ? msg : new Msghdr(msg);
+    return this.#message(IORING_OP_SENDMSG, how, fd, message, userData, flags, 0, false);
+  }
+
+  /**
+   * Queue a send of a message without copying. Completes as {@link prepSendZc} does.
+   *
+   * `msg` and its buffers are lent to the kernel until the last completion is reaped.
+   *
+   * Kernel 6.1; `fixed` 6.15. Counterpart of io_uring_prep_sendmsg_zc(3) and io_uring_prep_sendmsg_zc_fixed(3). As
+   * {@link prepSendmsg} otherwise.
+   */
+  prepSendmsgZc(
+    fd: number,
+    msg: Msghdr | MsghdrInit,
+    userData: UserData,
+    flags = 0,
+    options?: Omit<SendZcOptions, 'to'>,
+  ): boolean {
+    const how = zeroCopyFlags(options);
+    const message = msg instanceof Msghdr ? msg : new Msghdr(msg);
+    return this.#message(IORING_OP_SENDMSG_ZC, how, fd, message, userData, flags, options?.fixed ?? 0, false);
+  }
+
+  /**
+   * Queue a receive of a message. Completes with the bytes received; `msg` then tells its sender's address, control
+   * messages and flags.
+   *
+   * `msg` and its buffers are lent to the kernel until the completion is reaped.
+   *
+   * Kernel 5.3. Counterpart of io_uring_prep_recvmsg(3); like recvmsg(2).
+   * @param flags MSG_* bits
+   * @returns false when the submission queue is full; nothing was queued then
+   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   */
+  prepRecvmsg(fd: number, msg: Msghdr, userData: UserData, flags = 0, options?: SocketTransferOptions): boolean {
+    const how = options?.pollFirst ? IORING_RECVSEND_POLL_FIRST : 0;
+    return this.#message(IORING_OP_RECVMSG, how, fd, msg, userData, flags, 0, true);
+  }
+
+  /**
+   * Queue a receive that completes once for every message, each in a buffer of group `bgid`, with a header, the sender's
+   * address and control messages before it: `msg.parse(bytes)` takes them apart. Ends as {@link prepRecvMultishot} does.
+   *
+   * Kernel 6.0. Counterpart of io_uring_prep_recvmsg_multishot(3).
+   * @param msg how much room address and control messages get; it has no buffers of its own
+   * @param flags MSG_* bits
+   * @returns false when the submission queue is full; nothing was queued then
+   * @throws {Error} `ERR_INVALID_STATE` no such group; TypeError, RangeError
+   */
+  prepRecvmsgMultishot(fd: number, bgid: number, msg: Msghdr, userData: UserData, flags = 0): boolean {
+    const file = checkFd('fd', fd);
+    checkFlags('flags', flags);
+    checkUserData('userData', userData);
+    const group = this.bufferGroup(bgid);
+    const address = this.#msghdr(msg);
+    const lent = this.lease(new Lease(msg, group));
+    return this.queue(
+      IORING_OP_RECVMSG, IOSQE_BUFFER_SELECT, IORING_RECV_MULTISHOT, file, 0, 0, lowWord(address), highWord(address),
+      1, flags, bgid, userData, lent,
+    );
+  }
+
+  /**
+   * Queue a receive without copying, from a network card's queue that was registered for it. It completes again and
+   * again, with 32 bytes that name the place in the registered area, until one without `hasMore()`.
+   *
+   * Kernel 6.15. Counterpart of IORING_OP_RECV_ZC, for which liburing has no helper; see registerIfq.
+   * @param zcrxId what registering the queue answered
+   * @param options.len end after so many bytes; 0 is none
+   * @returns false when the submission queue is full; nothing was queued then
+   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
+   */
+  prepRecvZc(fd: number, zcrxId: number, userData: UserData, options?: { len?: number }): boolean {
+    const file = checkFd('fd', fd);
+    checkUint32('zcrxId', zcrxId);
+    const len = checkFlags('options.len', options?.len);
+    const queued = this.queue(
+      IORING_OP_RECV_ZC, 0, IORING_RECV_MULTISHOT, file, 0, 0, 0, 0, len, 0, 0, userData, undefined,
+    );
+    if (queued && zcrxId !== 0) this.sq.extend(zcrxId, 0, 0);
+    return queued;
+  }
+
+  #message(
+    opcode: number,
+    how: number,
+    fd: number,
+    msg: Msghdr,
+    userData: UserData,
+    flags: number,
+    fixed: number,
+    receiving: boolean,
+  ): boolean {
+    const file = checkFd('fd', fd);
+    checkFlags('flags', flags);
+    if (receiving && !(msg instanceof Msghdr)) throw wrongType('msg', 'a Msghdr', msg);
+    checkUserData('userData', userData);
+    const address = this.#msghdr(msg);
+    return this.queue(
+      opcode, 0, how, file, 0, 0, lowWord(address), highWord(address), 1, flags, fixed, userData, msg,
+    );
+  }
+
+  /** Where a msghdr lies, with the addresses of all it refers to in it. */
+  #msghdr(msg: Msghdr): number {
     const { memory } = this;
+    const locate = (buffer: Lendable, name?: string): number => {
+      memory.findWhole(buffer, name);
+      return memory.addressHigh * 2 ** 32 + (memory.addressLow >>> 0);
+    };
+    return locate(Msghdr.prepare(msg, locate, locate));
+  }
+
+  #sendTo(
+    opcode: number,
+    how: number,
+    fd: number,
+    buf: Lendable | null,
+    len: number,
+    userData: UserData,
+    flags: number,
+    fixed: number,
+    to: SocketAddressLike | undefined,
+  ): boolean {
+    if (to === undefined) return this.#transferOn(opcode, how, fd, buf, len, userData, flags, fixed);
+    const file = checkFd('fd', fd);
+    checkFlags('flags', flags);
+    const { memory } = this;
+    if (buf === null) checkUint32('len', len);
+    else memory.find(buf, len);
+    const low = buf === null ? 0 : memory.addressLow;
+    const high = buf === null ? 0 : memory.addressHigh;
+    if (this.isRefused()) return false;
+    const place = this.socketAddress('address', to);
+    const { length } = this.holdings.arena;
+    const queued = this.queue(
+      opcode, 0, how, file, lowWord(place), highWord(place), low, high, len, flags, fixed, userData, buf ?? undefined,
+    );
+    if (queued) this.sq.extend(length, 0, 0);
+    return queued;
+  }
+
+  #transferOn(
+    opcode: number,
+    how: number,
+    fd: number,
+    buf: Lendable | null,
+    len: number,
+    userData: UserData,
+    flags: number,
+    fixed: number,
+  ): boolean {
+    const file = checkFd('fd', fd);
+    if (flags !== 0) checkUint32('flags', flags);
+    const { memory } = this;
+    if (buf === null) {
+      checkUint32('len', len);
+      return this.queue(opcode, 0, how, file, 0, 0, 0, 0, len, flags, fixed, userData, undefined);
+    }
     memory.find(buf, len);
     const { addressLow, addressHigh } = memory;
     return this.queue(
-      IORING_OP_SEND, 0, 0, file, 0, 0, addressLow, addressHigh, len, flags, 0, userData, buf,
+      opcode, 0, how, file, 0, 0, addressLow, addressHigh, len, flags, fixed, userData, buf,
     );
   }
+}
+
+/** What accepts hand out unless they are told otherwise: descriptors as Node makes them. */
+const ACCEPT_FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
+
+/** An accept that is told the peer's address: the descriptor must not be lost, nor the memory. */
+class AddressedAccept extends Lease {
+  override abandon(res: number, close: (fd: number) => void): void {
+    if (res >= 0) close(res);
+  }
+}
+
+function zeroCopyFlags(options: Omit<SendZcOptions, 'to'> | undefined): number {
+  let how = options?.pollFirst ? IORING_RECVSEND_POLL_FIRST : 0;
+  if (options?.reportUsage) how |= IORING_SEND_ZC_REPORT_USAGE;
+  if (options?.fixed !== undefined) {
+    checkInteger('options.fixed', options.fixed, 0, 0xffff);
+    how |= IORING_RECVSEND_FIXED_BUF;
+  }
+  return how;
 }

@@ -2,8 +2,8 @@ import { IO_URING_OP_SUPPORTED } from '../abi/flags.ts';
 import { IO_URING_PROBE_OP, IO_URING_PROBE_OP_SIZE, IO_URING_PROBE_SIZE } from '../abi/layouts.ts';
 import { OPERATIONS } from '../abi/operations.ts';
 import { IORING_REGISTER_PROBE } from '../abi/registrations.ts';
-import type { Native } from '../native/native.ts';
 import { aligned } from './aligned-memory.ts';
+import type { Holdings } from './holdings.ts';
 import { kernelError } from './kernel-error.ts';
 
 /** What the kernel says of one operation. */
@@ -18,10 +18,10 @@ export interface OperationSupport {
 const OPCODES_MAX = 256;
 
 /** Ask the kernel which operations it has. */
-export function probe(native: Native, fd: number): OperationSupport[] {
+export function probe(holdings: Holdings): OperationSupport[] {
   // The kernel demands that all of it be zero on entry.
-  const { bytes, address } = aligned(native, IO_URING_PROBE_SIZE + OPCODES_MAX * IO_URING_PROBE_OP_SIZE, 8);
-  const result = native.register(fd, IORING_REGISTER_PROBE, address, OPCODES_MAX);
+  const { bytes, address } = aligned(holdings.native, IO_URING_PROBE_SIZE + OPCODES_MAX * IO_URING_PROBE_OP_SIZE, 8);
+  const result = holdings.register(IORING_REGISTER_PROBE, address, OPCODES_MAX);
   if (result < 0) throw kernelError(-result, 'io_uring_register', 'asking for the operations needs Linux 5.6');
   const last = bytes[0];
   const count = Math.max(OPERATIONS.length, last + 1);

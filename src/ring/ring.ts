@@ -1,32 +1,56 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { EAGAIN, EBADR, EBUSY, EEXIST, EINTR, EINVAL, ETIME } from '../abi/errno.ts';
+import { uptime } from 'node:os';
+import { EAGAIN, EBADR, EBUSY, EEXIST, EINTR, ETIME } from '../abi/errno.ts';
+import { CLOCK_BOOTTIME } from '../abi/event-flags.ts';
 import {
   IORING_CQE_BUFFER_SHIFT,
+  IORING_CQE_F_32,
   IORING_CQE_F_BUFFER,
   IORING_CQE_F_MORE,
+  IORING_CQE_F_SKIP,
+  IORING_ENTER_ABS_TIMER,
   IORING_ENTER_GETEVENTS,
+  IORING_ENTER_NO_IOWAIT,
   IORING_ENTER_SQ_WAIT,
   IORING_ENTER_SQ_WAKEUP,
   IORING_FEAT_EXT_ARG,
+  IORING_FEAT_MIN_TIMEOUT,
+  IORING_FEAT_NO_IOWAIT,
+  IORING_SETUP_CQE32,
+  IORING_SETUP_CQE_MIXED,
+  IORING_SETUP_IOPOLL,
   IORING_SETUP_SQPOLL,
   IORING_SQ_CQ_OVERFLOW,
   IORING_SQ_NEED_WAKEUP,
   IORING_SQ_TASKRUN,
 } from '../abi/flags.ts';
-import { IORING_REGISTER_PBUF_RING } from '../abi/registrations.ts';
+import { IO_URING_REG_WAIT_SIZE } from '../abi/layouts.ts';
 import { koffiNative } from '../native/koffi.ts';
 import type { Native } from '../native/native.ts';
-import { BufferGroup, ProvidedBufRing } from './buffer-ring.ts';
 import { Completion } from './completion.ts';
 import { Holdings } from './holdings.ts';
 import { kernelError } from './kernel-error.ts';
 import { LentMemory } from './lent-memory.ts';
-import { checkInteger, wrongState, wrongType } from './misuse.ts';
-import { KEY_MASK } from './pins.ts';
-import { NetPreparation } from './prepare-net.ts';
-import { probe, type OperationSupport } from './probe.ts';
+import { checkInteger, checkUint32, wrongState, wrongType, wrongValue } from './misuse.ts';
+import { KEY_MASK, Lease, type BufferSource } from './pins.ts';
+import { RingRegistration } from './register-ring.ts';
 import { setUp, type IoUringOptions } from './setup.ts';
-import { checkMilliseconds } from './timespec.ts';
+import { checkDuration, checkMilliseconds } from './timespec.ts';
+
+/** How long {@link IoUring.submitAndWait} waits. */
+export interface WaitOptions {
+  /** Wait no longer than so many milliseconds: 0 … 2^53-1, or Infinity. Kernel 5.11. */
+  timeoutMs?: number;
+  /**
+   * Wait until this point of time at most: nanoseconds on the ring's clock (see registerClock), which is the one of
+   * `process.hrtime.bigint()` unless another was chosen. Kernel 6.12.
+   */
+  deadline?: bigint;
+  /** After so many milliseconds fewer completions will do, if there are any: a batch, but no long wait for it. Kernel 6.12. */
+  minWaitMs?: number;
+  /** IORING_ENTER_NO_IOWAIT (6.15): do not count the wait as waiting for I/O, which it seldom is on sockets. */
+  noIowait?: boolean;
+}
 
 /** Gives back what a ring held that was collected without having been closed. */
 const dropped = new FinalizationRegistry<Holdings>((holdings) => holdings.close());
@@ -36,6 +60,9 @@ const dropped = new FinalizationRegistry<Holdings>((holdings) => holdings.close(
  * that waited without a limit could not be ended, and neither could the process.
  */
 const SLICE_MS = 100;
+
+/** More completions than there can be. */
+const ALL = 2 ** 30 - 1;
 
 /** How often a kernel that is short of memory is asked again, with nothing to reap in between. */
 const STALLS_MAX = 64;
@@ -53,7 +80,7 @@ const STALLS_MAX = 64;
  * ring.submitAndWait(1);
  * ring.forEachCompletion((c) => console.log(c.userData, c.res));
  */
-export class IoUring extends NetPreparation implements Disposable {
+export class IoUring extends RingRegistration implements Disposable {
   /** IORING_SETUP_* bits that the kernel accepted. */
   readonly setupFlags: number;
   /** IORING_FEAT_* bits of the kernel. */
@@ -61,8 +88,18 @@ export class IoUring extends NetPreparation implements Disposable {
   readonly #polled: boolean;
   /** Waits are cut into slices. */
   readonly #sliced: boolean;
+  /** Completions are looked for on the device, and only by a call that waits for them. */
+  readonly #ioPolled: boolean;
   readonly #cursor = new Completion();
+  /** The last 16 bytes of a completion that has 32; none is to be had in a ring without such. */
+  readonly #extra: Int32Array | undefined;
+  /** The cursor shows something that most completions have not. */
+  #extended = false;
   #reaping = false;
+  /** How the wait that is under way is limited, beside a length of time. */
+  #deadline: bigint | undefined;
+  #minWaitUs = 0;
+  #waitFlags = 0;
 
   /**
    * Set up a ring with at least `entries` submission entries (the kernel rounds up to a power of two), with the
@@ -87,6 +124,9 @@ export class IoUring extends NetPreparation implements Disposable {
     this.setupFlags = setup.setupFlags;
     this.features = setup.features;
     this.#polled = (setup.setupFlags & IORING_SETUP_SQPOLL) !== 0;
+    this.#ioPolled = (setup.setupFlags & IORING_SETUP_IOPOLL) !== 0;
+    const big = IORING_SETUP_CQE32 | IORING_SETUP_CQE_MIXED;
+    this.#extra = setup.setupFlags & big ? new Int32Array(4) : undefined;
     this.#sliced = !native.endsWithProcess && (setup.features & IORING_FEAT_EXT_ARG) !== 0;
     // An index in the thread's table keeps the ring open past the close that ends it with its thread.
     const wanted = native.endsWithProcess && options.registerRingFd !== false;
@@ -120,6 +160,31 @@ export class IoUring extends NetPreparation implements Disposable {
     return this.cq.entries;
   }
 
+  /** How many entries are queued and not taken by the kernel. Counterpart of io_uring_sq_ready(3). */
+  get sqReady(): number {
+    return this.holdings.closed ? 0 : this.sq.refresh();
+  }
+
+  /** How many more entries can be queued. Counterpart of io_uring_sq_space_left(3). */
+  get sqSpaceLeft(): number {
+    return this.holdings.closed ? 0 : this.sq.space;
+  }
+
+  /** How many completions wait to be reaped, without asking the kernel for more. Counterpart of io_uring_cq_ready(3). */
+  get cqReady(): number {
+    return this.holdings.closed ? 0 : this.cq.ready;
+  }
+
+  /** Does the kernel keep completions aside because the queue is full? Counterpart of io_uring_cq_has_overflow(3). */
+  get cqHasOverflow(): boolean {
+    return !this.holdings.closed && (this.sq.flags & IORING_SQ_CQ_OVERFLOW) !== 0;
+  }
+
+  /** Completions that were lost, for want of memory to keep them aside. 0 on a healthy machine. */
+  get cqOverflow(): number {
+    return this.holdings.closed ? 0 : this.cq.overflow;
+  }
+
   /** Is the ring closed? */
   get closed(): boolean {
     return this.holdings.closed;
@@ -137,6 +202,7 @@ export class IoUring extends NetPreparation implements Disposable {
    */
   submit(): number {
     this.checkOpen();
+    if (this.silent !== undefined) this.endChain();
     if (this.#polled) return this.#submitPolled(0, Infinity);
     const toSubmit = this.sq.publish();
     if (toSubmit === 0) return 0;
@@ -155,18 +221,20 @@ export class IoUring extends NetPreparation implements Disposable {
    *
    * Counterpart of io_uring_submit_and_wait(3) and io_uring_submit_and_wait_timeout(3).
    * @param waitNr 0 … 2^32-1; more than the completion queue holds counts as all of it
-   * @param options.timeoutMs wait no longer than that; 0 … 2^53-1, or Infinity. Kernel 5.11
    * @returns the entries consumed by the kernel, also when the time is up: how many completions there are shows
    *   when they are reaped
-   * @throws {Error} `ERR_IOURING_CLOSED`, or the kernel's refusal; RangeError or TypeError
+   * @throws {Error} `ERR_IOURING_CLOSED`, `ERR_IOURING_UNSUPPORTED`, or the kernel's refusal; RangeError or TypeError
    */
-  submitAndWait(waitNr: number, options?: { timeoutMs?: number }): number {
+  submitAndWait(waitNr: number, options?: WaitOptions): number {
     // Read first: a getter could do anything, even close the ring.
-    const timeoutMs = options?.timeoutMs;
+    const timeoutMs = options === undefined ? undefined : this.#readWait(options);
     this.checkOpen();
+    if (this.silent !== undefined) this.endChain();
     if (typeof waitNr !== 'number' || waitNr >>> 0 !== waitNr) checkInteger('waitNr', waitNr, 0, 2 ** 32 - 1);
     const wanted = waitNr > this.cq.entries ? this.cq.entries : waitNr;
-    if (timeoutMs !== undefined || this.#sliced) return this.#submitFor(wanted, timeoutMs ?? Infinity);
+    if (timeoutMs !== undefined || this.#sliced) {
+      return this.#submitFor(wanted, timeoutMs ?? Infinity);
+    }
     // What was reaped inside a running forEachCompletion does not count any more.
     this.cq.publish();
     if (this.#polled) return this.#submitPolled(wanted, Infinity);
@@ -177,6 +245,35 @@ export class IoUring extends NetPreparation implements Disposable {
       return consumed;
     }
     return this.#goOn(consumed, wanted, Infinity);
+  }
+
+  /**
+   * {@link submitAndWait} that waits as registered wait `index` says: the kernel need not check its arguments anew.
+   *
+   * Kernel 6.13. Counterpart of io_uring_submit_and_wait_reg(3); see {@link registerWaitRegion} and {@link setWait}.
+   * Main thread only: a wait in the kernel cannot be cut short when a worker is to end.
+   * @throws {Error} `ERR_INVALID_STATE` no waits are registered; else as submitAndWait
+   */
+  submitAndWaitReg(waitNr: number, index: number): number {
+    this.checkOpen();
+    checkInteger('waitNr', waitNr, 0, 2 ** 32 - 1);
+    const { count } = this.registeredWaits();
+    checkInteger('index', index, 0, count - 1);
+    if (this.#sliced || this.#polled) {
+      throw wrongState('ERR_IOURING_UNSUPPORTED', 'Cannot use registered waits: not in a worker, and not with sqPoll');
+    }
+    if (this.silent !== undefined) this.endChain();
+    const { cq, sq, holdings } = this;
+    cq.publish();
+    const wanted = Math.min(waitNr, cq.entries);
+    const toSubmit = sq.publish();
+    const offset = index * IO_URING_REG_WAIT_SIZE;
+    const result = holdings.enterRegistered(toSubmit, wanted, IORING_ENTER_GETEVENTS, offset);
+    sq.refresh();
+    if (result >= 0) return result;
+    const passing = result === -ETIME || result === -EINTR || result === -EAGAIN || result === -EBUSY;
+    if (!passing) throw this.#refusal(-result);
+    return 0;
   }
 
   /**
@@ -195,6 +292,71 @@ export class IoUring extends NetPreparation implements Disposable {
   forEachCompletion(callback: (c: Completion) => void): number {
     this.checkOpen();
     if (typeof callback !== 'function') throw wrongType('callback', 'of type function', callback);
+    return this.#reapAll(callback, ALL);
+  }
+
+  /**
+   * What a call of {@link forEachCompletion} would be given first, without reaping it; undefined if nothing is there.
+   * Never enters the kernel. Where the data begins in an incremental buffer is known only when it is reaped.
+   *
+   * Counterpart of io_uring_peek_cqe(3).
+   * @throws {Error} `ERR_IOURING_CLOSED`
+   */
+  peek(): Completion | undefined {
+    this.checkOpen();
+    const { cq, pins } = this;
+    const { words, first, mask, shift, tail } = cq;
+    const seen = new Map<Lease, number>();
+    for (let { head } = cq; head !== tail; head = (head + 1) | 0) {
+      const word = first + ((head & mask) << shift);
+      const flags = words[word + 3];
+      if (this.#extra !== undefined && flags & IORING_CQE_F_SKIP) continue;
+      const [low, high] = [words[word], words[word + 1]];
+      const keyed = pins.has(low, high);
+      const lease = keyed ? pins.lent(low) : undefined;
+      if (lease instanceof Lease) {
+        const nth = (seen.get(lease) ?? 0) + 1;
+        seen.set(lease, nth);
+        if (lease.hides(nth)) continue;
+      }
+      const found = new Completion();
+      Completion.set(found, keyed ? pins.userLow(low) : low, keyed ? pins.userHigh(low) : high, words[word + 2], flags);
+      const big = this.#extra !== undefined && (shift === 3 || (flags & IORING_CQE_F_32) !== 0);
+      if (big) Completion.setExtra(found, words.slice(word + 4, word + 8));
+      return found;
+    }
+    return undefined;
+  }
+
+  /**
+   * The available completions one by one, each reaped when it is its turn: `for (const c of ring.completions())`. `c`
+   * is the same object every time. A loop that is left early leaves the rest available.
+   *
+   * Counterpart of io_uring_for_each_cqe(3) with io_uring_cqe_seen(3).
+   * @throws {Error} `ERR_IOURING_CLOSED`
+   */
+  *completions(): Generator<Completion, void, undefined> {
+    this.checkOpen();
+    const cursor = this.#cursor;
+    while (!this.holdings.closed && this.#reapAll(NOTHING_MORE, 1) > 0) yield cursor;
+  }
+
+  /**
+   * Reap up to `max` completions, as copies to keep. Enters the kernel as {@link forEachCompletion} does.
+   *
+   * Counterpart of io_uring_peek_batch_cqe(3) with io_uring_cq_advance(3).
+   * @param max 1 … 2^30-1; default: all that are available
+   * @throws {Error} `ERR_IOURING_CLOSED`, `ERR_IOURING_REENTRANT`; RangeError, TypeError
+   */
+  copyCompletions(max = ALL): Completion[] {
+    checkInteger('max', max, 1, ALL);
+    this.checkOpen();
+    const copies: Completion[] = [];
+    this.#reapAll((c) => void copies.push(c.copy()), max);
+    return copies;
+  }
+
+  #reapAll(callback: (c: Completion) => void, max: number): number {
     if (this.#reaping) {
       const message = 'Cannot reap inside the callback of forEachCompletion: return from it first';
       throw wrongState('ERR_IOURING_REENTRANT', message);
@@ -202,9 +364,9 @@ export class IoUring extends NetPreparation implements Disposable {
     this.#reaping = true;
     let reaped = 0;
     try {
-      reaped = this.#reap(callback);
-      while (!this.holdings.closed && this.#flush(reaped)) {
-        const found = this.#reap(callback);
+      reaped = this.#reap(callback, max);
+      while (reaped < max && !this.holdings.closed && this.#flush(reaped)) {
+        const found = this.#reap(callback, max - reaped);
         if (found === 0) break;
         reaped += found;
       }
@@ -216,37 +378,77 @@ export class IoUring extends NetPreparation implements Disposable {
     return reaped;
   }
 
-  #reap(callback: (c: Completion) => void): number {
+  /** Is a callback of ours running? @internal */
+  protected override get reaping(): boolean {
+    return this.#reaping;
+  }
+
+  /** Up to `max` of the completions in the queue. How many the callback was given. */
+  #reap(callback: (c: Completion) => void, max: number): number {
     const { cq, pins, holdings } = this;
-    const { words, first, mask, tail } = cq;
+    const { words, first, mask, tail, shift } = cq;
     const { tag } = pins;
     const cursor = this.#cursor;
-    const start = cq.head;
-    let head = start;
-    while (head !== tail) {
-      const word = first + (head & mask) * 4;
+    let given = 0;
+    let { head } = cq;
+    while (head !== tail && given < max) {
+      const word = first + ((head & mask) << shift);
       let low = words[word];
       let high = words[word + 1];
-      const res = words[word + 2];
+      let res = words[word + 2];
       const flags = words[word + 3];
       head = (head + 1) | 0;
       // Reaped from here on, whatever the callback does.
       cq.head = head;
+      if (this.#extended) this.#makePlain();
+      if (this.#extra !== undefined) {
+        if (flags & IORING_CQE_F_SKIP) continue;
+        if (shift === 3 || flags & IORING_CQE_F_32) {
+          this.#readExtra(word + 4);
+          if (shift === 2) cq.head = head = (head + 1) | 0;
+        }
+      }
       if ((high & KEY_MASK) === tag && pins.has(low, high)) {
         const slot = low;
         low = pins.userLow(slot);
         high = pins.userHigh(slot);
         if (flags & IORING_CQE_F_BUFFER) {
-          (pins.lent(slot) as BufferGroup).take(flags >>> IORING_CQE_BUFFER_SHIFT);
+          const source = pins.lent(slot) as BufferSource;
+          const offset = source.take(flags >>> IORING_CQE_BUFFER_SHIFT, res, flags);
+          if (offset !== 0) {
+            Completion.setBufferOffset(cursor, offset);
+            this.#extended = true;
+          }
+        }
+        if (pins.leased && pins.lent(slot) instanceof Lease) {
+          const seen = (pins.lent(slot) as Lease).complete(res, flags);
+          if (seen === undefined) continue;
+          res = seen;
         }
         if ((flags & IORING_CQE_F_MORE) === 0) pins.release(slot);
       }
       Completion.set(cursor, low, high, res, flags);
+      given++;
       callback(cursor);
       // `words` are unmapped then.
       if (holdings.closed) break;
     }
-    return (head - start) | 0;
+    return given;
+  }
+
+  /** The completion at hand has 32 bytes; these are the last 16. */
+  #readExtra(word: number): void {
+    const extra = this.#extra!;
+    for (let i = 0; i < 4; i++) extra[i] = this.cq.words[word + i];
+    this.#extended = true;
+    Completion.setExtra(this.#cursor, extra);
+  }
+
+  /** The completion before had something that most have not. */
+  #makePlain(): void {
+    this.#extended = false;
+    Completion.setBufferOffset(this.#cursor, 0);
+    Completion.setExtra(this.#cursor, undefined);
   }
 
   /** Does the kernel keep completions back, and did it hand some over now? */
@@ -256,65 +458,13 @@ export class IoUring extends NetPreparation implements Disposable {
       reaped === 0
         ? sq.flags & (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN)
         : sq.recentFlags & IORING_SQ_CQ_OVERFLOW;
-    if (held === 0) return false;
+    if (held === 0 && (reaped > 0 || !this.#ioPolled)) return false;
     this.cq.publish();
     const result = this.holdings.enter(0, 0, IORING_ENTER_GETEVENTS);
     if (result < 0 && result !== -EINTR && result !== -EBUSY && result !== -EAGAIN) {
       throw this.#refusal(-result);
     }
     return this.cq.ready > 0;
-  }
-
-  /**
-   * Give the kernel a group of `entries` buffers of `bufSize` bytes each, for operations that pick their buffer
-   * when data arrives. The memory is the ring's; {@link ProvidedBufRing.bytes} shows it.
-   *
-   * Kernel 5.19. Counterpart of io_uring_setup_buf_ring(3).
-   * @param entries a power of two, 1 … 32768
-   * @param bufSize bytes, 1 … 2^31-1
-   * @param bgid the group's id, 0 … 65535, of your choice
-   * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
-   * @throws {Error} `EEXIST` the group exists, or the kernel's refusal; `ERR_IOURING_CLOSED`
-   */
-  registerBufRing(entries: number, bufSize: number, bgid: number): ProvidedBufRing {
-    this.checkOpen();
-    const { holdings } = this;
-    const { native, groups, registerArgument } = holdings;
-    const inUse = (hint: string): Error =>
-      kernelError(EEXIST, 'io_uring_register', `group ${bgid} ${hint}, or choose another bgid`);
-    const former = groups.get(bgid);
-    if (former && former.ended === undefined) throw inUse('has a buffer ring: dispose of it');
-    // The kernel would hand the new buffers to a receive that is armed on the group since then.
-    if (former && this.pins.holdsFor(former)) {
-      throw inUse('still has receives in flight from the buffer ring before: cancel them and reap');
-    }
-    const group = new BufferGroup(native, bgid, entries, bufSize);
-    group.describe(registerArgument.view);
-    const result = native.register(
-      holdings.fd,
-      IORING_REGISTER_PBUF_RING,
-      registerArgument.address,
-      1,
-    );
-    if (result === -EEXIST) throw inUse('is taken');
-    if (result < 0) {
-      const hint = result === -EINVAL ? 'provided buffer rings need Linux 5.19' : undefined;
-      throw kernelError(-result, 'io_uring_register', hint);
-    }
-    groups.set(bgid, group);
-    // The closure holds the ring: a ProvidedBufRing in use keeps its ring from being collected.
-    return new ProvidedBufRing(group, () => void (this.closed || holdings.unregisterGroup(group)));
-  }
-
-  /**
-   * Which operations the kernel has, by opcode.
-   *
-   * Kernel 5.6. Counterpart of io_uring_get_probe_ring(3).
-   * @throws {Error} `ERR_IOURING_CLOSED`, or the kernel's refusal
-   */
-  probe(): OperationSupport[] {
-    this.checkOpen();
-    return probe(this.holdings.native, this.holdings.fd);
   }
 
   /**
@@ -341,25 +491,65 @@ export class IoUring extends NetPreparation implements Disposable {
     return { fd, sqEntries, cqEntries, setupFlags, features };
   }
 
-  #submitFor(waitNr: number, timeoutMs: number): number {
-    if (timeoutMs !== Infinity) checkMilliseconds('options.timeoutMs', timeoutMs);
-    if (timeoutMs !== Infinity && (this.features & IORING_FEAT_EXT_ARG) === 0) {
-      throw wrongState('ERR_IOURING_UNSUPPORTED', 'Cannot wait with a timeout: needs Linux 5.11');
+  /** What a wait is asked to do. The length of time it may take; undefined where that is all, and none is given. */
+  #readWait(options: WaitOptions): number | undefined {
+    const { timeoutMs, deadline, minWaitMs, noIowait } = options;
+    if (timeoutMs !== undefined && timeoutMs !== Infinity) checkMilliseconds('options.timeoutMs', timeoutMs);
+    const limited = (timeoutMs ?? Infinity) !== Infinity || deadline !== undefined;
+    if (limited && (this.features & IORING_FEAT_EXT_ARG) === 0) throw tooOld('with a timeout', '5.11');
+    if (deadline === undefined && minWaitMs === undefined && !noIowait) return timeoutMs;
+    if (deadline !== undefined) {
+      if (typeof deadline !== 'bigint') throw wrongType('options.deadline', 'of type bigint', deadline);
+      checkDuration('options.deadline', deadline);
+      if (timeoutMs !== undefined) throw wrongValue('options.deadline', 'timeoutMs limits the wait already: choose one');
+      if ((this.features & IORING_FEAT_MIN_TIMEOUT) === 0) throw tooOld('until a deadline', '6.12');
     }
+    if (minWaitMs !== undefined) {
+      checkMilliseconds('options.minWaitMs', minWaitMs);
+      if ((this.features & IORING_FEAT_MIN_TIMEOUT) === 0) throw tooOld('with minWaitMs', '6.12');
+      this.#minWaitUs = checkUint32('options.minWaitMs in microseconds', Math.ceil(minWaitMs * 1000));
+    }
+    if (noIowait) {
+      if ((this.features & IORING_FEAT_NO_IOWAIT) === 0) throw tooOld('with noIowait', '6.15');
+      this.#waitFlags = IORING_ENTER_NO_IOWAIT;
+    }
+    this.#deadline = deadline;
+    return timeoutMs ?? Infinity;
+  }
+
+  #submitFor(waitNr: number, timeoutMs: number): number {
     this.cq.publish();
-    const deadline = performance.now() + timeoutMs;
-    if (this.#polled) return this.#submitPolled(waitNr, deadline);
-    const toSubmit = this.sq.publish();
-    return this.#goOn(this.#enterUntil(toSubmit, waitNr, deadline), waitNr, deadline);
+    const deadline = performance.now() + (this.#deadline === undefined ? timeoutMs : this.#until(this.#deadline));
+    try {
+      if (this.#polled) return this.#submitPolled(waitNr, deadline);
+      const toSubmit = this.sq.publish();
+      return this.#goOn(this.#enterUntil(toSubmit, waitNr, deadline), waitNr, deadline);
+    } finally {
+      this.#deadline = undefined;
+      this.#minWaitUs = 0;
+      this.#waitFlags = 0;
+    }
+  }
+
+  /** Milliseconds from now to a point of time on the ring's clock. */
+  #until(deadline: bigint): number {
+    const boot = this.holdings.clock === CLOCK_BOOTTIME;
+    const now = boot ? BigInt(Math.round(uptime() * 1e9)) : process.hrtime.bigint();
+    return deadline > now ? Number(deadline - now) / 1e6 : 0;
   }
 
   /** io_uring_enter(2) that waits until `deadline` at most; in a worker, a slice of that at most. */
   #enterUntil(toSubmit: number, waitNr: number, deadline: number): number {
+    const { holdings } = this;
+    const flags = IORING_ENTER_GETEVENTS | this.#waitFlags;
+    if (this.#deadline !== undefined && !this.#sliced) {
+      return holdings.enterFor(toSubmit, waitNr, flags | IORING_ENTER_ABS_TIMER, this.#deadline, this.#minWaitUs);
+    }
     let left = deadline === Infinity ? Infinity : Math.max(0, deadline - performance.now());
     if (this.#sliced && left > SLICE_MS) left = SLICE_MS;
-    return left === Infinity
-      ? this.holdings.enter(toSubmit, waitNr, IORING_ENTER_GETEVENTS)
-      : this.holdings.enterFor(toSubmit, waitNr, IORING_ENTER_GETEVENTS, left);
+    return left === Infinity && this.#minWaitUs === 0
+      ? holdings.enter(toSubmit, waitNr, flags)
+      : holdings.enterFor(toSubmit, waitNr, flags, left, this.#minWaitUs);
   }
 
   /**
@@ -377,6 +567,7 @@ export class IoUring extends NetPreparation implements Disposable {
         if (errno === ETIME) {
           // The end of a slice is not the end of the time.
           if (!this.#sliced || performance.now() >= deadline) return consumed;
+          if (this.#minWaitUs !== 0 && cq.ready > 0) return consumed;
         } else if (errno === EAGAIN || errno === EBUSY) {
           // Reap first. What was not consumed is still queued.
           if (cq.ready > 0) return consumed;
@@ -388,6 +579,8 @@ export class IoUring extends NetPreparation implements Disposable {
         return consumed;
       }
       if (toSubmit === 0 && cq.ready >= waitNr) return consumed;
+      // After the shortest wait, fewer will do.
+      if (toSubmit === 0 && this.#minWaitUs !== 0 && cq.ready > 0) return consumed;
       if (toSubmit === 0 && performance.now() >= deadline) return consumed;
       // Without anything to wait for, or to be let through, the kernel need not look for completions.
       result =
@@ -402,18 +595,20 @@ export class IoUring extends NetPreparation implements Disposable {
     const { sq, cq, holdings } = this;
     const shown = sq.show();
     for (let stalls = 0; ; ) {
-      let flags = waitNr > 0 ? IORING_ENTER_GETEVENTS : 0;
+      let flags = waitNr > 0 ? IORING_ENTER_GETEVENTS | this.#waitFlags : 0;
       if (sq.flags & IORING_SQ_NEED_WAKEUP) flags |= IORING_ENTER_SQ_WAKEUP;
       // No room: wait until the thread has consumed something, or the next entry would find the queue full.
       if (sq.refresh() >= sq.entries) flags |= IORING_ENTER_SQ_WAIT;
       if (flags === 0) return shown;
       const left = deadline === Infinity ? Infinity : Math.max(0, deadline - performance.now());
       const result =
-        left === Infinity ? holdings.enter(shown, waitNr, flags) : holdings.enterFor(shown, waitNr, flags, left);
+        left === Infinity && this.#minWaitUs === 0
+          ? holdings.enter(shown, waitNr, flags)
+          : holdings.enterFor(shown, waitNr, flags, left, this.#minWaitUs);
       const errno = result < 0 ? -result : 0;
       if (errno === ETIME) return shown;
       if (errno !== 0 && errno !== EINTR && errno !== EAGAIN && errno !== EBUSY) throw this.#refusal(errno);
-      if (cq.ready >= waitNr || left === 0) return shown;
+      if (cq.ready >= waitNr || left === 0 || (this.#minWaitUs !== 0 && cq.ready > 0)) return shown;
       if ((errno === EAGAIN || errno === EBUSY) && ++stalls > STALLS_MAX) throw this.#refusal(errno);
     }
   }
@@ -423,6 +618,11 @@ export class IoUring extends NetPreparation implements Disposable {
     return kernelError(errno, 'io_uring_enter', ENTER_HINTS[errno]);
   }
 }
+
+const tooOld = (what: string, since: string): Error =>
+  wrongState('ERR_IOURING_UNSUPPORTED', `Cannot wait ${what}: needs Linux ${since}`);
+
+const NOTHING_MORE = (): void => {};
 
 const ENTER_HINTS: Record<number, string> = {
   [EEXIST]: 'the ring belongs to another thread: give each thread a ring of its own',

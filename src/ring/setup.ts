@@ -4,12 +4,21 @@ import {
   IORING_FEAT_RW_CUR_POS,
   IORING_FEAT_SINGLE_MMAP,
   IORING_FEAT_SUBMIT_STABLE,
+  IORING_SETUP_ATTACH_WQ,
+  IORING_SETUP_CLAMP,
   IORING_SETUP_COOP_TASKRUN,
+  IORING_SETUP_CQE32,
+  IORING_SETUP_CQE_MIXED,
   IORING_SETUP_CQSIZE,
   IORING_SETUP_DEFER_TASKRUN,
+  IORING_SETUP_HYBRID_IOPOLL,
+  IORING_SETUP_IOPOLL,
   IORING_SETUP_NO_MMAP,
   IORING_SETUP_NO_SQARRAY,
+  IORING_SETUP_R_DISABLED,
   IORING_SETUP_SINGLE_ISSUER,
+  IORING_SETUP_SQE128,
+  IORING_SETUP_SQE_MIXED,
   IORING_SETUP_SQPOLL,
   IORING_SETUP_SQ_AFF,
   IORING_SETUP_SUBMIT_ALL,
@@ -70,6 +79,24 @@ export interface IoUringOptions {
    * would go on writing there. `idleMs`: how long it polls before it sleeps (default: the kernel's second); `cpu`: where.
    */
   sqPoll?: boolean | { idleMs?: number; cpu?: number };
+  /** IORING_SETUP_SQE128 (5.19): entries of 128 bytes, for drivers that take such commands. */
+  sqe128?: boolean;
+  /** IORING_SETUP_CQE32 (5.19): completions of 32 bytes: `c.bigCqe()`. */
+  cqe32?: boolean;
+  /** IORING_SETUP_SQE_MIXED (6.19): entries of both sizes; one of 128 bytes takes two places. */
+  sqeMixed?: boolean;
+  /** IORING_SETUP_CQE_MIXED (6.18): completions of both sizes; one of 32 bytes takes two places. */
+  cqeMixed?: boolean;
+  /** IORING_SETUP_IOPOLL: wait for storage by asking it, not by interrupts. Only for O_DIRECT on devices that poll. */
+  ioPoll?: boolean;
+  /** IORING_SETUP_HYBRID_IOPOLL (6.13): with `ioPoll`, sleep a while before asking. */
+  hybridIoPoll?: boolean;
+  /** IORING_SETUP_R_DISABLED (5.10): nothing runs until `enableRings()`; restrictions are registered before that. */
+  disabled?: boolean;
+  /** IORING_SETUP_ATTACH_WQ (5.6): share the kernel's worker threads, and its polling thread, with this ring. */
+  attachWq?: { readonly fd: number };
+  /** IORING_SETUP_CLAMP (5.6): take the kernel's limits for sizes above them. */
+  clamp?: boolean;
 }
 
 /** A ring as the kernel made it. */
@@ -103,9 +130,9 @@ interface Switch {
 
 /** Check the arguments, then set up with the strongest flags that both the options and the kernel allow. */
 export function setUp(native: Native, entries: number, options: IoUringOptions): Setup {
-  checkInteger('entries', entries, 1, ENTRIES_MAX);
   checkOptions(options);
-  const sqEntries = 2 ** Math.ceil(Math.log2(entries));
+  checkInteger('entries', entries, 1, options.clamp ? 2 ** 31 - 1 : ENTRIES_MAX);
+  const sqEntries = 2 ** Math.ceil(Math.log2(Math.min(entries, ENTRIES_MAX)));
   const cqEntries = options.cqEntries ?? Math.min(CQ_ENTRIES_MAX, Math.max(256, 4 * sqEntries));
   if (options.cqEntries !== undefined) {
     checkInteger('options.cqEntries', cqEntries, 1, CQ_ENTRIES_MAX);
@@ -118,18 +145,29 @@ export function setUp(native: Native, entries: number, options: IoUringOptions):
     const message = 'Cannot poll the submission queue of a worker: the kernel would outlive its memory';
     throw wrongState('ERR_IOURING_UNSUPPORTED', message);
   }
-  const memory = native.endsWithProcess ? undefined : allocateRings(native, sqEntries, cqEntries);
+  const demands = { ...poll, flags: poll.flags | shapes(options), wqFd: checkWorkers(options) };
+  if (demands.wqFd >= 0) demands.flags |= IORING_SETUP_ATTACH_WQ;
+  const memory = native.endsWithProcess ? undefined : allocateRings(native, sqEntries, cqEntries, demands.flags);
   const attempt = (place: RingMemory | undefined): Setup | number =>
-    tryTiers(native, entries, cqEntries, poll, tiers(options), place);
+    tryTiers(native, entries, cqEntries, demands, tiers(options), place);
   let setup = attempt(memory);
   if (memory && typeof setup === 'number') {
     for (const { address, length } of [memory.rings, memory.sqes]) native.unmap(address, length);
     setup = attempt(undefined);
   }
   if (typeof setup !== 'number') return checkFeatures(native, setup);
-  const asked = flagNames(SETUP_FLAGS, poll.flags | switches(options).reduce(insisted, 0)).join(' | ');
+  const asked = flagNames(SETUP_FLAGS, demands.flags | switches(options).reduce(insisted, 0)).join(' | ');
   const { cause, remedy } = explainRefusal(setup, asked);
   throw kernelError(setup, 'io_uring_setup', `${cause}; ${remedy}`);
+}
+
+/** What every attempt asks for. */
+interface Demands {
+  flags: number;
+  idleMs: number;
+  cpu: number;
+  /** The ring to share workers with, or -1. */
+  wqFd: number;
 }
 
 /** The ring, or the errno of the last refusal. */
@@ -137,7 +175,7 @@ function tryTiers(
   native: Native,
   entries: number,
   cqEntries: number,
-  poll: { flags: number; idleMs: number; cpu: number },
+  demands: Demands,
   flagSets: number[],
   memory: RingMemory | undefined,
 ): Setup | number {
@@ -145,10 +183,11 @@ function tryTiers(
     const bytes = new Uint8Array(IO_URING_PARAMS_SIZE);
     const params = new DataView(bytes.buffer);
     const placed = memory ? IORING_SETUP_NO_MMAP : 0;
-    params.setUint32(IO_URING_PARAMS.flags, flags | IORING_SETUP_CQSIZE | poll.flags | placed, true);
+    params.setUint32(IO_URING_PARAMS.flags, flags | IORING_SETUP_CQSIZE | demands.flags | placed, true);
     params.setUint32(IO_URING_PARAMS.cq_entries, cqEntries, true);
-    params.setUint32(IO_URING_PARAMS.sq_thread_idle, poll.idleMs, true);
-    params.setUint32(IO_URING_PARAMS.sq_thread_cpu, poll.cpu, true);
+    params.setUint32(IO_URING_PARAMS.sq_thread_idle, demands.idleMs, true);
+    params.setUint32(IO_URING_PARAMS.sq_thread_cpu, demands.cpu, true);
+    params.setUint32(IO_URING_PARAMS.wq_fd, demands.wqFd, true);
     if (memory) {
       const rings = IO_URING_PARAMS.cq_off + IO_CQRING_OFFSETS.user_addr;
       const sqes = IO_URING_PARAMS.sq_off + IO_SQRING_OFFSETS.user_addr;
@@ -171,12 +210,19 @@ function tryTiers(
  * alive when the worker is terminated and its descriptor closed, with everything that its operations hold; this does
  * not, and is all that is lost then.
  */
-function allocateRings(native: Native, sqEntries: number, cqEntries: number): RingMemory | undefined {
+function allocateRings(
+  native: Native,
+  sqEntries: number,
+  cqEntries: number,
+  flags: number,
+): RingMemory | undefined {
   const whole = (bytes: number): number => Math.ceil(bytes / PAGE_SIZE_MAX) * PAGE_SIZE_MAX;
-  const cqBytes = 2 ** Math.ceil(Math.log2(cqEntries)) * IO_URING_CQE_SIZE;
+  const cqeSize = flags & IORING_SETUP_CQE32 ? 2 * IO_URING_CQE_SIZE : IO_URING_CQE_SIZE;
+  const sqeSize = flags & IORING_SETUP_SQE128 ? 2 * IO_URING_SQE_SIZE : IO_URING_SQE_SIZE;
+  const cqBytes = 2 ** Math.ceil(Math.log2(cqEntries)) * cqeSize;
   // A page for the header, which the kernel alone knows the size of.
   const rings = { address: 0, length: whole(PAGE_SIZE_MAX + cqBytes + sqEntries * 4) };
-  const sqes = { address: 0, length: whole(sqEntries * IO_URING_SQE_SIZE) };
+  const sqes = { address: 0, length: whole(sqEntries * sqeSize) };
   rings.address = native.allocate(rings.length);
   if (rings.address < 0) return undefined;
   sqes.address = native.allocate(sqes.length);
@@ -244,7 +290,10 @@ function complete(flags: number): number {
 }
 
 function checkOptions(options: IoUringOptions): void {
-  const bools = [...switches(options), { name: 'registerRingFd', wanted: options.registerRingFd }];
+  const bools: { name: string; wanted: unknown }[] = [...switches(options)];
+  for (const name of ['registerRingFd', ...(Object.keys(SHAPES) as (keyof typeof SHAPES)[])] as const) {
+    bools.push({ name, wanted: options[name] });
+  }
   for (const { name, wanted } of bools) {
     if (wanted !== undefined && typeof wanted !== 'boolean') {
       throw wrongType(`options.${name}`, 'of type boolean', wanted);
@@ -259,6 +308,34 @@ function checkOptions(options: IoUringOptions): void {
   for (const name of ['deferTaskrun', 'coopTaskrun'] as const) {
     if (options.sqPoll && options[name]) throw wrongValue(`options.${name}`, 'it excludes sqPoll');
   }
+  for (const [one, other] of [['sqe128', 'sqeMixed'], ['cqe32', 'cqeMixed']] as const) {
+    if (options[one] && options[other]) throw wrongValue(`options.${other}`, `${one} makes all of them large: choose one`);
+  }
+  if (options.hybridIoPoll && !options.ioPoll) throw wrongValue('options.hybridIoPoll', 'it needs ioPoll');
+}
+
+/** What is asked for by name, and never left out: the ring would be another one without it. */
+const SHAPES = {
+  sqe128: IORING_SETUP_SQE128,
+  cqe32: IORING_SETUP_CQE32,
+  sqeMixed: IORING_SETUP_SQE_MIXED,
+  cqeMixed: IORING_SETUP_CQE_MIXED,
+  ioPoll: IORING_SETUP_IOPOLL,
+  hybridIoPoll: IORING_SETUP_HYBRID_IOPOLL,
+  disabled: IORING_SETUP_R_DISABLED,
+  clamp: IORING_SETUP_CLAMP,
+} as const;
+
+function shapes(options: IoUringOptions): number {
+  const asked = (Object.keys(SHAPES) as (keyof typeof SHAPES)[]).filter((name) => options[name]);
+  return asked.reduce((flags, name) => flags | SHAPES[name], 0);
+}
+
+/** The descriptor of the ring to share workers with, or -1. */
+function checkWorkers({ attachWq }: IoUringOptions): number {
+  if (attachWq === undefined) return -1;
+  if (typeof attachWq !== 'object' || attachWq === null) throw wrongType('options.attachWq', 'an IoUring', attachWq);
+  return checkInteger('options.attachWq.fd', attachWq.fd, 0, 2 ** 31 - 1);
 }
 
 function pollOptions(sqPoll: IoUringOptions['sqPoll']): { flags: number; idleMs: number; cpu: number } {

@@ -1,0 +1,87 @@
+// The table of operations, the methods and their documentation say the same.
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { OPERATIONS, REGISTRATIONS } from '../src/abi/index.ts';
+import { IoUring } from '../src/index.ts';
+import { run } from './run.ts';
+
+/** Every method of the sources that begins so, with the comment before it and its signature. */
+function methods(prefix: RegExp): Map<string, { comment: string; signature: string }> {
+  const found = new Map<string, { comment: string; signature: string }>();
+  const files = readdirSync('src/ring').filter((file) => prefix.test(file));
+  assert.ok(files.length > 2);
+  for (const file of files) {
+    const source = readFileSync(`src/ring/${file}`, 'utf8');
+    // A comment, and a method of a class or a function behind it.
+    const pattern = /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s+(?:export function )?(?:  )?(?:get |async )?(\w+)\(([\s\S]*?)\)(?::[^\n]*)? \{\n/g;
+    for (const [, comment, name, signature] of source.matchAll(pattern)) {
+      found.set(name, { comment: comment.replace(/\s*\n\s*\*/g, ''), signature });
+    }
+  }
+  return found;
+}
+
+const preparations = methods(/^prepare-/);
+const named = (entry: string): string => entry.split('(')[0];
+
+describe('the table of operations', () => {
+  it('names for every operation methods that there are; every prep method stands in it', () => {
+    const prototype = IoUring.prototype as unknown as Record<string, unknown>;
+    const inTable = new Set(OPERATIONS.flatMap(({ methods: all }) => all.map(named)));
+    for (const name of inTable) assert.equal(typeof prototype[name], 'function', name);
+    for (const name of preparations.keys()) {
+      if (name.startsWith('prep') && name !== 'prepSqe') assert.ok(inTable.has(name), `${name} stands in no row`);
+    }
+    for (const { name, methods: all } of OPERATIONS) assert.ok(all.length > 0, name);
+  });
+
+  it('agrees with the documentation of the methods: since when, like what, liburing’s names', () => {
+    for (const { name, methods: all, since, helpers, like } of OPERATIONS) {
+      const comments = all.map((entry) => preparations.get(named(entry))?.comment ?? assert.fail(`${name}: ${entry}`));
+      const text = comments.join(' ');
+      assert.ok(comments.every((comment) => /Kernel \d+\.\d+|\{@link/.test(comment)), `${name}: a method without a kernel`);
+      assert.match(text, new RegExp(`(Kernel|fixed\`) ${since.replace('.', '\\.')}\\b`), `${name}: since ${since}`);
+      for (const helper of helpers) assert.ok(text.includes(`${helper}(3)`), `${name}: ${helper}`);
+      if (like) assert.ok(text.includes(like) || text.includes(like.split('(')[0]), `${name}: like ${like}`);
+    }
+  });
+
+  it('names options that the methods have', () => {
+    for (const { name, methods: all, options = [] } of OPERATIONS) {
+      const files = readdirSync('src/ring').map((file) => readFileSync(`src/ring/${file}`, 'utf8')).join('\n');
+      const signatures = all.map((entry) => preparations.get(named(entry))!.signature).join(' ');
+      // In the signature itself, or in the interface that the signature names.
+      const types = [...signatures.matchAll(/\b[A-Z]\w+\b/g)].map(([type]) => interfaceOf(files, type)).join(' ');
+      for (const option of options) assert.match(signatures + types, new RegExp(`\\b${option}(\\??:| = )`), `${name}: ${option}`);
+    }
+  });
+
+  it('is what docs/operations.md shows', async () => {
+    const { status, stderr } = await run(process.execPath, ['build/scripts/operations-page.js', '--check']);
+    assert.equal(stderr, '');
+    assert.equal(status, 0);
+  });
+});
+
+/** An interface's text, with those that it extends. */
+function interfaceOf(sources: string, name: string): string {
+  const found = new RegExp(`interface ${name}( extends ([\\w, ]+))? \\{([\\s\\S]*?)\\n\\}`).exec(sources);
+  if (!found) return '';
+  const above = (found[2] ?? '').split(', ').filter(Boolean).map((base) => interfaceOf(sources, base));
+  return [found[3], ...above].join(' ');
+}
+
+describe('the table of registrations', () => {
+  it('names for every registration methods that there are', async () => {
+    const api = (await import('../src/index.ts')) as unknown as Record<string, unknown>;
+    const prototype = IoUring.prototype as unknown as Record<string, unknown>;
+    for (const { name, methods: all } of REGISTRATIONS) {
+      assert.ok(all.length > 0, name);
+      for (const method of all) {
+        const known = Object.getOwnPropertyDescriptor(prototype, method) !== undefined || method in prototype;
+        assert.ok(known || typeof api[method] === 'function', `${name}: ${method}`);
+      }
+    }
+  });
+});
