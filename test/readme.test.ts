@@ -19,6 +19,15 @@ describe('README', () => {
     assert.deepEqual(lines, ['nothing, done: 0', `read ${Buffer.byteLength(name)} bytes: ${name.trim()}`]);
   });
 
+  it('shows the heart of examples/durable-append.ts, and that runs', async () => {
+    const source = readFileSync('examples/durable-append.ts', 'utf8');
+    const shown = /```ts\n\/\/ A durable append.*\n([\s\S]*?)```/.exec(readme)![1];
+    for (const line of shown.trimEnd().split('\n')) assert.ok(source.includes(line), line);
+    const { status, stdout } = await run(process.execPath, [example('durable-append')]);
+    assert.equal(status, 0);
+    assert.match(stdout, /^open: 0\nwrite: \d+\nflush: 0\nclose: 0\nthe log ends with: .* hello\n$/);
+  });
+
   it('shows the benchmark’s saved results', async () => {
     const { status, stderr } = await run(process.execPath, ['build/bench/readme-table.js', '--check']);
     assert.equal(stderr, '');

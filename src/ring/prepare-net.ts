@@ -516,7 +516,7 @@ export abstract class NetPreparation extends PathPreparation {
    * Queue a receive without copying, from a network card's queue that was registered for it. It completes again and
    * again, with 32 bytes that name the place in the registered area, until one without `hasMore()`.
    *
-   * Kernel 6.15. Counterpart of IORING_OP_RECV_ZC, for which liburing has no helper; see registerIfq.
+   * Kernel 6.15. Counterpart of IORING_OP_RECV_ZC, for which liburing has no helper; like recv(2). See registerIfq.
    * @param zcrxId what registering the queue answered
    * @param options.len end after so many bytes; 0 is none
    * @returns false when the submission queue is full; nothing was queued then

@@ -70,6 +70,11 @@ export abstract class RingRegistration extends ZcrxRegistration {
     if (former && this.pins.holdsFor(former)) {
       throw inUse('still has receives in flight from the buffers before: cancel them and reap');
     }
+    if (options.kernelMemory && !native.endsWithProcess) {
+      // The mapping would keep the ring alive when the worker is terminated, with everything its operations hold.
+      const message = "Cannot map the kernel's buffer ring in a worker: leave kernelMemory away";
+      throw wrongState('ERR_IOURING_UNSUPPORTED', message);
+    }
     const group = new BufferGroup(native, { ...options, id: bgid, entries, bufSize });
     group.describe(registerArgument.view);
     const result = holdings.register(IORING_REGISTER_PBUF_RING, registerArgument.address, 1);
