@@ -16,6 +16,7 @@ import {
 import { IORING_OP_MSG_RING } from '../abi/operations.ts';
 import { IORING_REGISTER_QUERY, IORING_REGISTER_SEND_MSG_RING } from '../abi/registrations.ts';
 import { koffiNative } from '../native/koffi.ts';
+import type { Native } from '../native/native.ts';
 import { aligned } from './aligned-memory.ts';
 import { kernelError } from './kernel-error.ts';
 import { checkInteger, checkUint32, wrongState } from './misuse.ts';
@@ -43,7 +44,11 @@ export interface KernelCapabilities {
  * Kernel 6.18. Counterpart of io_uring_register_query(3).
  * @throws {Error} `ERR_IOURING_UNSUPPORTED` an older kernel, or no io_uring; otherwise the kernel's refusal
  */
-export function queryKernel(): KernelCapabilities {
+export function queryKernel(): KernelCapabilities;
+/** @internal `native` is the kernel; tests hand in another. */
+export function queryKernel(native?: Native): KernelCapabilities;
+export function queryKernel(native: Native = koffiNative()): KernelCapabilities {
+  const query = (operation: number, size: number): DataView | undefined => ask(native, operation, size);
   const opcodes = query(IO_URING_QUERY_OPCODES, IO_URING_QUERY_OPCODE_SIZE);
   if (opcodes === undefined) throw tooOld();
   const zcrx = query(IO_URING_QUERY_ZCRX, IO_URING_QUERY_ZCRX_STRUCT_SIZE);
@@ -69,8 +74,7 @@ export function queryKernel(): KernelCapabilities {
 }
 
 /** The answer to one question; undefined if the kernel does not know it. */
-function query(operation: number, size: number): DataView | undefined {
-  const native = koffiNative();
+function ask(native: Native, operation: number, size: number): DataView | undefined {
   const { bytes, address } = aligned(native, IO_URING_QUERY_HDR_SIZE + size, 8);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   view.setBigUint64(IO_URING_QUERY_HDR.query_data, BigInt(address + IO_URING_QUERY_HDR_SIZE), true);
@@ -100,13 +104,27 @@ export function registerSyncMsg(
   res: number,
   data: UserData,
   options?: { cqeFlags?: number },
+): void;
+/** @internal `native` is the kernel; tests hand in another. */
+export function registerSyncMsg(
+  ringFd: number,
+  res: number,
+  data: UserData,
+  options?: { cqeFlags?: number },
+  native?: Native,
+): void;
+export function registerSyncMsg(
+  ringFd: number,
+  res: number,
+  data: UserData,
+  options?: { cqeFlags?: number },
+  native: Native = koffiNative(),
 ): void {
   const file = checkFd('ringFd', ringFd);
   checkInteger('res', res, -(2 ** 31), 2 ** 32 - 1);
   checkUserData('data', data);
   const cqeFlags = options?.cqeFlags;
   if (cqeFlags !== undefined) checkUint32('options.cqeFlags', cqeFlags);
-  const native = koffiNative();
   const { bytes, address } = aligned(native, IO_URING_SQE_SIZE, 8);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   view.setUint8(IO_URING_SQE.opcode, IORING_OP_MSG_RING);
