@@ -41,13 +41,6 @@ interface Shape extends BufRingOptions {
   bufSize: number;
 }
 
-/** A part of a buffer that a completion filled. */
-interface Piece {
-  bid: number;
-  start: number;
-  length: number;
-}
-
 /**
  * The memory of a group of provided buffers, and who has which of them. A receive in flight holds on to
  * this; it knows nothing of the ring, so that the ring is not held with it.
@@ -181,26 +174,41 @@ export class BufferGroup implements BufferSource {
     }
   }
 
-  /** What `res` bytes from byte `start` of `bid` on lie in. */
-  pieces(bid: number, start: number, res: number): Piece[] {
-    const found: Piece[] = [];
-    let place = this.#place[bid];
+  /** What `res` bytes from byte `start` of `bid` on lie in. Buffers that adjoin make one view together. */
+  views(bid: number, start: number, res: number): Uint8Array[] {
+    const found: Uint8Array[] = [];
+    const { bufSize } = this;
+    const first = this.#place[bid];
+    let place = first;
+    // Where the view that is being put together begins and ends, in the slab.
+    let begin = bid * bufSize + start;
+    let end = begin;
     let from = start;
-    for (let left = res; left > 0; ) {
+    for (let left = res; left > 0; from = 0) {
+      const at = this.#buffer[place] * bufSize + from;
       const length = Math.min(left, this.#length[place] - from);
       // Recycled meanwhile, and filled anew.
-      if (length <= 0 || found.length === this.entries) break;
-      found.push({ bid: this.#buffer[place], start: from, length });
+      if (length <= 0) break;
+      if (at !== end) {
+        found.push(this.#view(begin, end));
+        begin = at;
+      }
+      end = at + length;
       left -= length;
-      from = 0;
       place = (place + 1) & (this.entries - 1);
+      if (place === first) break;
     }
+    if (end > begin) found.push(this.#view(begin, end));
     return found;
   }
 
-  /** A view of a part of a buffer. */
-  view(bid: number, start: number, length: number): Uint8Array {
-    return new Uint8Array(this.slab.buffer, this.slab.byteOffset + bid * this.bufSize + start, length);
+  #view(begin: number, end: number): Uint8Array {
+    return new Uint8Array(this.slab.buffer, this.slab.byteOffset + begin, end - begin);
+  }
+
+  /** The first `length` bytes of a buffer. */
+  view(bid: number, length: number): Uint8Array {
+    return this.#view(bid * this.bufSize, bid * this.bufSize + length);
   }
 
   /** @throws {Error} `ERR_IOURING_CLOSED` once the group is disposed of or its ring closed. */
@@ -213,20 +221,34 @@ export class BufferGroup implements BufferSource {
   give(bid: number, length: number): void {
     this.checkOpen();
     checkInteger('bid', bid, 0, this.entries - 1);
-    if (this.#taken[bid] === 0) {
-      const message = `Cannot recycle buffer ${bid} of group ${this.id}: it is not handed out`;
-      throw wrongState('ERR_INVALID_STATE', message);
-    }
+    this.#checkTaken(bid);
     this.#stage(bid, length);
     this.#publish();
   }
 
-  /** The caller gives back what of these pieces the kernel is done with. */
-  giveAll(pieces: readonly Piece[]): void {
+  #checkTaken(bid: number): void {
+    if (this.#taken[bid] === 1) return;
+    const message = `Cannot recycle buffer ${bid} of group ${this.id}: it is not handed out`;
+    throw wrongState('ERR_INVALID_STATE', message);
+  }
+
+  /** The caller gives back the buffers that `res` bytes from byte `start` of `bid` on lie in, as far as they are his. */
+  giveAll(bid: number, start: number, res: number): void {
     this.checkOpen();
-    for (const { bid } of pieces) {
-      if (this.#taken[bid] === 1) this.#stage(bid, this.bufSize);
-    }
+    // The kernel goes on filling it.
+    if (this.#incremental && this.#taken[bid] === 0) return;
+    this.#checkTaken(bid);
+    const first = this.#place[bid];
+    let place = first;
+    // One that was used up and has nothing in it (a read at the end of a file) counts too.
+    let left = Math.max(1, res) + start;
+    do {
+      const buffer = this.#buffer[place];
+      // Read before a buffer is staged: it may take this very place.
+      left -= this.#length[place];
+      if (this.#taken[buffer] === 1) this.#stage(buffer, this.bufSize);
+      place = (place + 1) & (this.entries - 1);
+    } while (left > 0 && place !== first);
     this.#publish();
   }
 
@@ -311,7 +333,7 @@ export class ProvidedBufRing implements Disposable {
   bytes(bid: number, n: number): Uint8Array;
   /**
    * What a completion with a buffer of this group covers, in order: one view, or several when a bundle filled several
-   * buffers. Of an incremental buffer it is the part that this completion filled. None when `res` is 0 or an error.
+   * buffers; those that adjoin make one view together. Of an incremental buffer it is the part that this completion filled. None when `res` is 0 or an error.
    * @throws {TypeError} `ERR_INVALID_ARG_VALUE` the completion has no buffer; Error `ERR_IOURING_CLOSED`
    */
   bytes(c: Completion): Uint8Array[];
@@ -319,11 +341,11 @@ export class ProvidedBufRing implements Disposable {
     const group = this.#group;
     group.checkOpen();
     if (typeof from === 'object' && from !== null) {
-      return this.#pieces(from).map(({ bid, start, length }) => group.view(bid, start, length));
+      return group.views(this.#bufferOf(from), from.bufferOffset(), from.res);
     }
     checkInteger('bid', from, 0, group.entries - 1);
     checkInteger('n', n, 0, group.bufSize);
-    return group.view(from, 0, n as number);
+    return group.view(from, n as number);
   }
 
   /**
@@ -334,7 +356,7 @@ export class ProvidedBufRing implements Disposable {
    */
   recycle(which: number | Completion): void {
     if (typeof which !== 'object' || which === null) this.#group.give(which, this.#group.bufSize);
-    else this.#group.giveAll(this.#pieces(which, 1));
+    else this.#group.giveAll(this.#bufferOf(which), which.bufferOffset(), which.res);
   }
 
   /**
@@ -371,11 +393,10 @@ export class ProvidedBufRing implements Disposable {
     this.#unregister();
   }
 
-  /** `least`: count a buffer that was used up and has nothing in it (a read at the end of a file) as so many bytes. */
-  #pieces(c: Completion, least = 0): Piece[] {
+  /** The first buffer of a completion. */
+  #bufferOf(c: Completion): number {
     const bid = c.bufferId?.();
     if (bid === undefined) throw wrongType('c', 'a Completion with a buffer', c);
-    checkInteger('bid', bid, 0, this.#group.entries - 1);
-    return this.#group.pieces(bid, c.bufferOffset(), Math.max(least, c.res));
+    return checkInteger('bid', bid, 0, this.#group.entries - 1);
   }
 }

@@ -138,9 +138,11 @@ export class Msghdr {
 
   /**
    * Take apart what a multishot receive with this msghdr left in a provided buffer: `bytes(bid, res)` of its group.
+   * In each buffer a header of 16 bytes and the room for address and control messages come first; one that is too
+   * small for them ends the receive with `-EFAULT`.
    *
    * Counterpart of io_uring_recvmsg_validate(3) and the functions on its page.
-   * @returns undefined if the bytes are too few: the buffer had no room for a header, the address, control messages
+   * @returns undefined if the bytes are fewer than that
    * @throws {TypeError} `ERR_INVALID_ARG_TYPE` not a Uint8Array
    */
   parse(bytes: Uint8Array): RecvmsgOut | undefined {

@@ -51,6 +51,9 @@ const SLOT_MAX = 0xffff_fffd;
 
 const ENCODER = new TextEncoder();
 
+/** Where a socket address is put together. */
+const ADDRESS = new Uint8Array(SOCKADDR_MAX);
+
 /**
  * The base of every prep method: checks the arguments that all operations share and writes the entry.
  * The methods themselves stand in the `prepare-….ts` files; the ring is the last of that line.
@@ -374,9 +377,11 @@ export abstract class SqePreparation {
 
   /** Copy a socket address to the arena. Its address there; `arena.length` is how many bytes it has. @internal */
   protected socketAddress(name: string, address: SocketAddressLike): number {
+    // Not into the arena itself: a getter of the caller's object could prepare other entries meanwhile, and be
+    // overwritten in what the kernel takes for addresses.
+    const length = writeSocketAddress(ADDRESS, 0, address, name);
     const { arena } = this.holdings;
-    arena.allocate(SOCKADDR_MAX);
-    arena.length = writeSocketAddress(arena.bytes, arena.offset, address, name);
+    arena.place(ADDRESS.subarray(0, length));
     return arena.address;
   }
 
