@@ -1,4 +1,6 @@
+import { ECANCELED } from '../abi/errno.ts';
 import { IORING_CQE_F_MORE } from '../abi/flags.ts';
+import { IORING_OP_LINK_TIMEOUT } from '../abi/operations.ts';
 import { Lease, type Pins } from './pins.ts';
 
 /**
@@ -7,45 +9,60 @@ import { Lease, type Pins } from './pins.ts';
  * of one lets go of all before it.
  *
  * One that was to be silent and completes has failed. The kernel then cancels the ones behind it, without a word too,
- * unless the links are hard.
+ * unless the links are hard: those run. (A hard chain that the kernel refuses as a whole, for an entry of it is
+ * wrong, cannot be told from that: its memory is kept until the ring is closed.)
  */
 export class SilentChain {
   readonly #pins: Pins;
-  readonly #slots: number[] = [];
-  readonly #keys: number[] = [];
-  readonly #silent = new Set<number>();
+  readonly #members: ChainMember[] = [];
 
   constructor(pins: Pins) {
     this.#pins = pins;
   }
 
-  add(slot: number): void {
-    this.#slots.push(slot);
-    this.#keys.push(this.#pins.keyHigh(slot));
-  }
-
-  silence(slot: number): void {
-    this.#silent.add(slot);
+  /** The next member went to `slot`. */
+  add(member: ChainMember, slot: number): void {
+    member.slot = slot;
+    member.keyHigh = this.#pins.keyHigh(slot);
+    this.#members.push(member);
   }
 
   /** A member posted its last completion. It is let go of by the reaper itself. */
-  completed(member: ChainMember, failed: boolean): void {
-    const pins = this.#pins;
-    const own = this.#slots.findIndex((slot, i) => pins.has(slot, this.#keys[i]) && pins.lent(slot) === member);
-    if (own < 0) return;
-    for (let i = 0; i < own; i++) this.#release(i);
-    const cancelled = failed && this.#silent.has(this.#slots[own]) && !member.hard;
-    if (cancelled) for (let i = own + 1; i < this.#slots.length; i++) this.#release(i);
+  completed(member: ChainMember, res: number): void {
+    const own = this.#members.indexOf(member);
+    const { silent, hard } = member;
+    if (this.#isTimeout(member)) {
+      // When the time is up first, the operation before it completes after it, and has failed: it says so itself.
+      if (res === -ECANCELED) this.#releaseSilent(own);
+      return;
+    }
+    this.#releaseSilent(own);
+    if (res < 0 && silent && !hard) this.#members.slice(own + 1).forEach((cancelled) => this.#release(cancelled));
   }
 
-  #release(i: number): void {
-    if (this.#pins.has(this.#slots[i], this.#keys[i])) this.#pins.release(this.#slots[i]);
+  /** Those before `own` are done. The others among them say so themselves, a zero-copy send long after it was done. */
+  #releaseSilent(own: number): void {
+    for (const member of this.#members.slice(0, own)) if (member.silent) this.#release(member);
+  }
+
+  #release(member: ChainMember): void {
+    // A time limit always completes by itself.
+    const held = this.#pins.has(member.slot, member.keyHigh) && !this.#isTimeout(member);
+    if (held) this.#pins.release(member.slot);
+  }
+
+  #isTimeout({ slot }: ChainMember): boolean {
+    return this.#pins.opcode(slot) === IORING_OP_LINK_TIMEOUT;
   }
 }
 
 /** What a member of such a chain holds. */
 export class ChainMember extends Lease {
   readonly #chain: SilentChain;
+  slot = -1;
+  keyHigh = 0;
+  /** Will it complete without a word? */
+  silent = false;
   /** Do those behind it run even if it fails? */
   hard = false;
 
@@ -56,7 +73,7 @@ export class ChainMember extends Lease {
 
   override complete(res: number, flags: number): number | undefined {
     const seen = super.complete(res, flags);
-    if (seen !== undefined && (flags & IORING_CQE_F_MORE) === 0) this.#chain.completed(this, res < 0);
+    if (seen !== undefined && (flags & IORING_CQE_F_MORE) === 0) this.#chain.completed(this, res);
     return seen;
   }
 }

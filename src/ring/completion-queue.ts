@@ -1,4 +1,4 @@
-import { IORING_CQ_EVENTFD_DISABLED } from '../abi/flags.ts';
+import { IORING_CQE_F_32, IORING_CQE_F_SKIP, IORING_CQ_EVENTFD_DISABLED } from '../abi/flags.ts';
 import { IO_CQRING_OFFSETS, IO_URING_PARAMS } from '../abi/layouts.ts';
 
 /** The completion queue: the kernel writes entries and moves the tail, we read them and move the head. */
@@ -13,6 +13,8 @@ export class CompletionQueue {
   mask = 0;
   /** Words of an entry as a power of two: 2, or 3 for entries of 32 bytes. */
   readonly shift: number;
+  /** Entries of both sizes: one of 32 bytes takes two places (IORING_SETUP_CQE_MIXED). */
+  readonly mixed: boolean;
   #kernelHead = 0;
   #kernelTail = 0;
   #kernelOverflow = 0;
@@ -27,9 +29,10 @@ export class CompletionQueue {
    */
   readonly #postedInCalls: boolean;
 
-  /** @param layout `postedInCalls`: IORING_SETUP_DEFER_TASKRUN; `big`: IORING_SETUP_CQE32 */
-  constructor(ring: ArrayBuffer, params: DataView, layout: { postedInCalls: boolean; big: boolean }) {
+  /** @param layout `postedInCalls`: IORING_SETUP_DEFER_TASKRUN; `big`: IORING_SETUP_CQE32; `mixed`: IORING_SETUP_CQE_MIXED */
+  constructor(ring: ArrayBuffer, params: DataView, layout: { postedInCalls: boolean; big: boolean; mixed: boolean }) {
     this.shift = layout.big ? 3 : 2;
+    this.mixed = layout.mixed;
     this.#postedInCalls = layout.postedInCalls;
     this.attach(ring, params);
   }
@@ -58,7 +61,31 @@ export class CompletionQueue {
 
   /** Completions that wait to be reaped. */
   get ready(): number {
+    return this.mixed ? this.#count(this.places) : this.places;
+  }
+
+  /** Places of the ring that are filled. */
+  get places(): number {
     return (this.tail - this.head) | 0;
+  }
+
+  /** How many of the next places are completions, where some take two and some are fillers. */
+  #count(places: number): number {
+    let count = 0;
+    for (let i = 0; i < places; i++) {
+      const flags = this.words[this.first + (((this.head + i) & this.mask) << this.shift) + 3];
+      if (flags & IORING_CQE_F_SKIP) continue;
+      if (flags & IORING_CQE_F_32) i++;
+      count++;
+    }
+    return count;
+  }
+
+  /** How many places the kernel must have filled before `completions` can be there: it counts places. */
+  slotsFor(completions: number): number {
+    if (!this.mixed) return completions;
+    const { places } = this;
+    return Math.min(this.entries, completions + places - this.#count(places));
   }
 
   /**

@@ -1,4 +1,4 @@
-import { EAGAIN, EBUSY, EINTR, ETIME } from '../abi/errno.ts';
+import { EAGAIN, EBUSY, EINTR, ENOENT, ETIME } from '../abi/errno.ts';
 import { CLOCK_MONOTONIC } from '../abi/event-flags.ts';
 import {
   IORING_CQE_F_MORE,
@@ -14,6 +14,7 @@ import {
   IORING_CQE_F_32,
   IORING_CQE_F_BUFFER,
   IORING_SETUP_CQE32,
+  IORING_SETUP_CQE_MIXED,
   IORING_SETUP_DEFER_TASKRUN,
   IORING_SETUP_NO_SQARRAY,
   IORING_SETUP_SQE128,
@@ -42,6 +43,7 @@ import {
 import type { Native } from '../native/native.ts';
 import { aligned } from './aligned-memory.ts';
 import type { BufferGroup } from './buffer-ring.ts';
+import { ChainMember } from './chains.ts';
 import type { ClassicGroup } from './classic-buffers.ts';
 import { CompletionQueue } from './completion-queue.ts';
 import { kernelError } from './kernel-error.ts';
@@ -57,6 +59,16 @@ const CLOSE_WAIT_MS = 5000;
 
 /** Refusals that another try may not meet. */
 const PASSING = new Set([EAGAIN, EBUSY, EINTR, ETIME]);
+
+/** What a close has asked for. */
+interface Recall {
+  /** Operations whose cancellation is to be queued. */
+  slots: number[];
+  /** Cancellations that were not answered. */
+  asked: number;
+  /** How often in a row the kernel knew no such operation. */
+  absent: Map<number, number>;
+}
 
 /** What operations that outlived that wait still use. Never let go: a leak is harmless, a stray write is not. */
 const abandoned = new Set<unknown>();
@@ -133,7 +145,8 @@ export class Holdings {
       const big = has(IORING_SETUP_SQE128);
       this.sq = new SubmissionQueue(ring, sqes, params, { hasArray: !has(IORING_SETUP_NO_SQARRAY), big });
       const postedInCalls = has(IORING_SETUP_DEFER_TASKRUN);
-      this.cq = new CompletionQueue(ring, params, { postedInCalls, big: has(IORING_SETUP_CQE32) });
+      const sizes = { big: has(IORING_SETUP_CQE32), mixed: has(IORING_SETUP_CQE_MIXED) };
+      this.cq = new CompletionQueue(ring, params, { postedInCalls, ...sizes });
       this.pins = new Pins(Math.max(64, this.cq.entries));
       this.arena = new SubmitArena(native, this.sq);
       this.waitArgument = this.#scratch(IO_URING_GETEVENTS_ARG_SIZE + KERNEL_TIMESPEC_SIZE);
@@ -286,9 +299,9 @@ export class Holdings {
     sq.withdraw(this.#polled, (low, high) => {
       if (pins.has(low, high)) pins.release(low);
     });
-    if (pins.size > 0) this.#recall();
+    if (pins.held().length > 0) this.#recall();
     // In spite of all the kernel may be writing there yet: that memory is kept for ever.
-    if (pins.size > 0) abandoned.add(pins);
+    if (pins.held().length > 0) abandoned.add(pins);
     for (const group of this.groups.values()) group.end('its ring is closed');
     this.groups.clear();
     sq.detach();
@@ -301,21 +314,22 @@ export class Holdings {
     if (this.fd >= 0) native.close(this.fd);
   }
 
-  /** Cancel what is in flight, and reap until each operation with a pin has posted its last completion. */
+  /** Cancel what is in flight, and reap until each operation that lends something has posted its last completion. */
   #recall(): void {
-    const { sq, cq, pins } = this;
-    const slots = pins.held();
+    const { sq, pins } = this;
     const deadline = performance.now() + CLOSE_WAIT_MS;
     const wake = this.#polled ? IORING_ENTER_SQ_WAKEUP : 0;
     // Everything at once; kernels before 5.19 do not know that. The completion's userData is never a key.
     const all = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL;
     if (!sq.isFull()) sq.push(IORING_OP_ASYNC_CANCEL, 0, 0, -1, 0, 0, 0, 0, 0, all, 0, 0, 0);
-    while (pins.size > 0 && performance.now() < deadline) {
-      while (slots.length > 0 && !sq.isFull()) {
-        const slot = slots.pop()!;
+    const recall: Recall = { slots: pins.held(), asked: 0, absent: new Map() };
+    for (let owed = recall.slots.length; owed > 0 && performance.now() < deadline; owed = pins.held().length) {
+      while (recall.slots.length > 0 && !sq.isFull()) {
+        const slot = recall.slots.pop()!;
         const high = pins.keyHigh(slot);
         if (!pins.has(slot, high)) continue;
-        sq.push(IORING_OP_ASYNC_CANCEL, 0, 0, -1, 0, 0, slot, high, 0, 0, 0, 0, 0);
+        sq.push(IORING_OP_ASYNC_CANCEL, 0, 0, -1, 0, 0, slot, high, 0, 0, slot, pins.answerHigh(slot), 0);
+        recall.asked++;
       }
       const how = IORING_ENTER_GETEVENTS | wake;
       // Short waits: what was interrupted, or could not be submitted yet, is simply tried again.
@@ -325,14 +339,39 @@ export class Holdings {
         : this.enter(toSubmit, 0, how);
       if (result < 0 && !PASSING.has(-result)) return;
       sq.refresh();
-      for (const tail = cq.tail; cq.head !== tail; cq.head = (cq.head + 1) | 0) {
-        const word = cq.first + ((cq.head & cq.mask) << cq.shift);
-        const flags = cq.words[word + 3];
-        if (pins.has(cq.words[word], cq.words[word + 1])) this.#settle(cq.words[word], cq.words[word + 2], flags);
-        if (flags & IORING_CQE_F_32 && cq.shift === 2) cq.head = (cq.head + 1) | 0;
-      }
-      cq.publish();
+      this.#reapRecalled(recall);
+      if (recall.slots.length === 0 && recall.asked === 0) this.#askAgain(recall);
     }
+  }
+
+  #reapRecalled(recall: Recall): void {
+    const { cq, pins } = this;
+    for (const tail = cq.tail; cq.head !== tail; cq.head = (cq.head + 1) | 0) {
+      const word = cq.first + ((cq.head & cq.mask) << cq.shift);
+      const [slot, high, res, flags] = cq.words.subarray(word, word + 4);
+      if (pins.has(slot, high)) {
+        this.#settle(slot, res, flags);
+        recall.absent.clear();
+      } else if (pins.isAnswer(slot, high)) {
+        recall.asked--;
+        if (res === -ENOENT) recall.absent.set(slot, (recall.absent.get(slot) ?? 0) + 1);
+        else recall.absent.delete(slot);
+      }
+      if (flags & IORING_CQE_F_32 && cq.shift === 2) cq.head = (cq.head + 1) | 0;
+    }
+    cq.publish();
+  }
+
+  /**
+   * Operations in chains that keep silent may be over without a word. When the kernel knows none of those that are left,
+   * twice in a row, and was entered in between for what it had deferred, that is what they are.
+   */
+  #askAgain(recall: Recall): void {
+    const { pins } = this;
+    const left = pins.held();
+    const isOver = (slot: number): boolean => pins.lent(slot) instanceof ChainMember && (recall.absent.get(slot) ?? 0) > 1;
+    if (left.every(isOver)) for (const slot of left) pins.release(slot);
+    else if (left.some((slot) => pins.lent(slot) instanceof ChainMember)) recall.slots = left;
   }
 
   /** A completion that nobody will see any more. */

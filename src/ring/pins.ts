@@ -26,6 +26,9 @@ export class Pins {
   #keyHigh: Int32Array;
   #userLow: Int32Array;
   #userHigh: Int32Array;
+  /** What was prepared, and on which descriptor. */
+  #opcode: Uint8Array;
+  #fd: Int32Array;
   #lent: unknown[];
   #free: Int32Array;
 
@@ -35,6 +38,8 @@ export class Pins {
     this.#keyHigh = new Int32Array(capacity).fill(this.tag);
     this.#userLow = new Int32Array(capacity).fill(this.tag);
     this.#userHigh = new Int32Array(capacity);
+    this.#opcode = new Uint8Array(capacity);
+    this.#fd = new Int32Array(capacity);
     this.#lent = Array.from({ length: capacity }, () => undefined);
     this.#free = Int32Array.from({ length: capacity }, (_, i) => capacity - 1 - i);
   }
@@ -49,6 +54,20 @@ export class Pins {
     return slot;
   }
 
+  /** Remember what the operation in `slot` is, for those who look for it by that. */
+  describe(slot: number, opcode: number, fd: number): void {
+    this.#opcode[slot] = opcode;
+    this.#fd[slot] = fd;
+  }
+
+  opcode(slot: number): number {
+    return this.#opcode[slot];
+  }
+
+  fd(slot: number): number {
+    return this.#fd[slot];
+  }
+
   /** The high half of the key of `slot`'s operation. */
   keyHigh(slot: number): number {
     return this.#keyHigh[slot];
@@ -58,6 +77,16 @@ export class Pins {
   has(keyLow: number, keyHigh: number): boolean {
     if ((keyHigh & KEY_MASK) !== this.tag) return false;
     return this.#keyHigh[keyLow] === keyHigh && this.#lent[keyLow] !== undefined;
+  }
+
+  /** The high half of the userData by which the ring's own end asks for `slot`: no key, and nobody else's either. */
+  answerHigh(slot: number): number {
+    return this.#keyHigh[slot] ^ ANSWER;
+  }
+
+  /** Is this the answer to that? */
+  isAnswer(low: number, high: number): boolean {
+    return low >= 0 && low < this.#keyHigh.length && (high & KEY_MASK) === (this.tag ^ ANSWER);
   }
 
   userLow(slot: number): number {
@@ -115,9 +144,9 @@ export class Pins {
     return this.#lent.some((held) => held === lent || (held instanceof Lease && held.holds(lent)));
   }
 
-  /** The slots of all operations in flight. */
+  /** The slots of all operations in flight that lend something, or bring something. */
   held(): number[] {
-    return [...this.#lent.keys()].filter((slot) => this.#lent[slot] !== undefined);
+    return [...this.#lent.keys()].filter((slot) => this.#lent[slot] !== undefined && this.#lent[slot] !== NOTHING);
   }
 
   #grow(): void {
@@ -131,6 +160,10 @@ export class Pins {
     this.#keyHigh = wider(this.#keyHigh, this.tag);
     this.#userLow = wider(this.#userLow, this.tag);
     this.#userHigh = wider(this.#userHigh, 0);
+    this.#fd = wider(this.#fd, 0);
+    const opcodes = this.#opcode;
+    this.#opcode = new Uint8Array(capacity);
+    this.#opcode.set(opcodes);
     while (this.#lent.length < capacity) this.#lent.push(undefined);
     // Every old slot is in use; the free ones are the new ones, taken from the end of the unused part.
     this.#free = new Int32Array(capacity);
@@ -176,9 +209,12 @@ export class Lease implements BufferSource {
     return this.lent instanceof Lease ? this.lent.complete(res, _flags) : res;
   }
 
-  /** Will the caller not see the `nth` completion that is not reaped yet, counted from 1? */
-  hides(nth: number): boolean {
-    return this.lent instanceof Lease && this.lent.hides(nth);
+  /**
+   * What the caller will see as `res` of the last of these, which are the operation's completions that are not reaped
+   * yet; undefined when he will not see that one.
+   */
+  shows(results: readonly number[]): number | undefined {
+    return this.lent instanceof Lease ? this.lent.shows(results) : results[results.length - 1];
   }
 
   /** Nobody will see this completion: close the descriptors that came with it. */
@@ -192,6 +228,9 @@ export class Lease implements BufferSource {
     return this.lent === what || this.#source === what || (this.lent instanceof Lease && this.lent.holds(what));
   }
 }
+
+/** What makes another tag of the ring's. */
+const ANSWER = 1 << 30;
 
 /** The bits of a key's high half that are the ring's tag. */
 export const KEY_MASK = 0xffff << 16;

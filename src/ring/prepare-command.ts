@@ -109,6 +109,8 @@ export abstract class CommandPreparation extends WaitPreparation {
     const bytes = this.#commandBytes(opcode, cmd, pointers, lent);
     const [addrLow, addrHigh] = this.#field('options.addr', addr, lent);
     const [addr3Low, addr3High] = this.#field('options.addr3', addr3, lent);
+    checkUserData('userData', userData);
+    if (opcode === IORING_OP_URING_CMD128) this.alignBig();
     const queued = this.queue(
       opcode, modifiers, 0, file, cmdOp, 0, addrLow, addrHigh, len, flags, index, userData,
       this.#held(lent, multishot !== undefined),
@@ -291,6 +293,8 @@ export abstract class CommandPreparation extends WaitPreparation {
     const [addr3Low, addr3High] = this.#field('sqe.addr3', addr3, lent);
     const [padLow, padHigh] = this.#field('sqe.pad2', pad2, lent);
     const bytes = this.#commandBytes(opcode, cmd, undefined, lent);
+    checkUserData('userData', userData);
+    if (two) this.alignBig();
     const queued = this.queue(
       opcode, flags, ioprio, file, offLow, offHigh, addrLow, addrHigh, len, opFlags,
       bufIndex | (personality << 16), userData, this.#held(lent, (flags & IOSQE_BUFFER_SELECT) !== 0),

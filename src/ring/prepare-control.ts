@@ -97,7 +97,7 @@ export interface CancelMatch {
   fixed?: boolean;
   /** Operations of this kind, IORING_OP_*. Kernel 6.6. */
   opcode?: number;
-  /** Every operation of the ring. Kernel 5.19. */
+  /** Every operation of the ring, as with `all`. Kernel 5.19. */
   any?: boolean;
 }
 
@@ -124,6 +124,8 @@ export abstract class ControlPreparation extends SqePreparation {
    */
   prepNop128(userData: UserData): boolean {
     if (this.isRefusedBig()) return false;
+    checkUserData('userData', userData);
+    this.alignBig();
     return this.#nop(IORING_OP_NOP128, userData, {}) && this.grown();
   }
 
@@ -204,6 +206,7 @@ export abstract class ControlPreparation extends SqePreparation {
    *
    * Kernel 5.11. Counterpart of io_uring_prep_timeout_update(3); the time is copied.
    * @param time as of {@link prepTimeout}
+   * @param options.clock to date `-EINVAL`: a timer keeps its clock
    * @param options.link the timer is one of {@link prepLinkTimeout} (5.15)
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
@@ -215,7 +218,7 @@ export abstract class ControlPreparation extends SqePreparation {
     options?: TimerOptions & { link?: boolean },
   ): boolean {
     checkDuration('timeoutMs', time);
-    const flags = timerFlags(options) | (options?.link ? IORING_LINK_TIMEOUT_UPDATE : IORING_TIMEOUT_UPDATE);
+    const flags = timerFlags(options) | IORING_TIMEOUT_UPDATE | (options?.link ? IORING_LINK_TIMEOUT_UPDATE : 0);
     const [low, high] = this.#key(target);
     if (this.isRefused()) return false;
     const address = this.timespec(time);
@@ -251,7 +254,8 @@ export abstract class ControlPreparation extends SqePreparation {
    * Kernel 5.1. Counterpart of io_uring_prep_poll_add(3) and io_uring_prep_poll_multishot(3); like poll(2).
    * @param mask POLLIN and so on; EPOLLEXCLUSIVE, EPOLLET too
    * @param options.multishot IORING_POLL_ADD_MULTI (5.13): a completion for every change, until one without `hasMore()`
-   * @param options.level IORING_POLL_ADD_LEVEL (6.0): level-triggered rather than edge-triggered, with `multishot`
+   * @param options.level IORING_POLL_ADD_LEVEL (6.0): level-triggered rather than edge-triggered, with `multishot`; kernels
+   *   up to 6.18 at least answer `-EINVAL`
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    */
@@ -287,7 +291,7 @@ export abstract class ControlPreparation extends SqePreparation {
    * Kernel 5.13. Counterpart of io_uring_prep_poll_update(3).
    * @param change.events the new mask
    * @param change.newUserData what the poll's completions carry from then on
-   * @param change.multishot,change.level as of {@link prepPollAdd}: what the poll is from then on
+   * @param change.multishot,change.level as of {@link prepPollAdd}; on kernels up to 6.18 at least the poll stays what it was
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` nothing to change
    */
@@ -347,9 +351,8 @@ export abstract class ControlPreparation extends SqePreparation {
     const low = lowWord(match.userData);
     const high = highWord(match.userData);
     // Operations that lend memory went to the kernel under keys of ours.
-    const slots = this.findKeys(match.userData);
-    const alone = flags === 0 || flags === IORING_ASYNC_CANCEL_USERDATA;
-    if (slots.length === 0 || (alone && !options?.all)) {
+    const slots = this.findKeys(match.userData, fd === undefined ? undefined : file, opcode);
+    if (slots.length === 0 || !options?.all) {
       const slot = slots.length === 0 ? low : slots[0];
       const key = slots.length === 0 ? high : this.pins.keyHigh(slot);
       return this.queue(IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, slot, key, len, flags, 0, userData, undefined);
@@ -378,8 +381,7 @@ export abstract class ControlPreparation extends SqePreparation {
     if (this.isRefused(entries)) return false;
     if (this.silent !== undefined) this.endChain();
     const { pins, sq } = this;
-    const count = (flags & IORING_ASYNC_CANCEL_ALL) !== 0;
-    const common = pins.hold(lowWord(userData), highWord(userData), this.lease(new Fold(entries, count)));
+    const common = pins.hold(lowWord(userData), highWord(userData), this.lease(new Fold(entries)));
     const commonHigh = pins.keyHigh(common);
     for (const slot of slots) {
       sq.push(
@@ -409,7 +411,7 @@ export abstract class ControlPreparation extends SqePreparation {
    * @param ringFd the other ring's descriptor
    * @param res 0 … 2^32-1; arrives as a signed number
    * @param options.cqeFlags IORING_CQE_F_* bits to arrive with it (6.3)
-   * @param options.skipCqe IORING_MSG_RING_CQE_SKIP: no completion there, only a wake-up
+   * @param options.skipCqe IORING_MSG_RING_CQE_SKIP: to date `-EINVAL`; it is for {@link prepMsgRingFd}
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    */
@@ -570,7 +572,13 @@ export abstract class ControlPreparation extends SqePreparation {
       const message = 'Cannot prepare an entry of 128 bytes: set the ring up with sqe128 or sqeMixed';
       throw wrongState('ERR_INVALID_STATE', message);
     }
-    return this.isRefused(3) || !this.sq.alignForTwo();
+    // Two, and one to fill the last place of the ring.
+    return this.isRefused(3);
+  }
+
+  /** Nothing can go wrong any more: make the next entry begin where two places follow each other. @internal */
+  protected alignBig(): void {
+    if (this.holdings.setupFlags & IORING_SETUP_SQE_MIXED) this.sq.alignForTwo();
   }
 
   /** Have the entry just written take two places, where the ring has entries of both sizes. @internal */
@@ -586,35 +594,32 @@ export abstract class ControlPreparation extends SqePreparation {
   }
 }
 
-/** Several completions that stand for one. */
+/** Cancellations of all operations of one userData, which stand for one: each tells how many it found. */
 class Fold extends Lease {
   #pending: number;
   #sum = 0;
-  readonly #count: boolean;
-  #best = -Infinity;
+  #worst = 0;
 
-  constructor(pending: number, count: boolean) {
+  constructor(pending: number) {
     super(undefined);
     this.#pending = pending;
-    this.#count = count;
   }
 
-  override hides(nth: number): boolean {
-    return nth < this.#pending;
+  override shows(results: readonly number[]): number | undefined {
+    if (results.length < this.#pending) return undefined;
+    const sum = this.#sum + results.reduce((total, res) => total + Math.max(0, res), 0);
+    // Nothing found, and a reason other than that there was nothing.
+    return sum === 0 ? Math.min(this.#worst, ...results) : sum;
   }
 
   override complete(res: number): number | undefined {
+    const shown = this.shows([res]);
+    this.#pending--;
     if (res > 0) this.#sum += res;
-    // 0 is better than any error, EALREADY better than ENOENT: it was there.
-    if (rank(res) > rank(this.#best)) this.#best = res;
-    if (--this.#pending > 0) return undefined;
-    return this.#count && this.#sum > 0 ? this.#sum : this.#best;
+    else this.#worst = Math.min(this.#worst, res);
+    return shown;
   }
 }
-
-const ENOENT = -2;
-
-const rank = (res: number): number => (res >= 0 ? 2 : res === ENOENT ? 0 : res === -Infinity ? -1 : 1);
 
 function pollFlags(options: { multishot?: boolean; level?: boolean } | undefined): number {
   return (options?.multishot ? IORING_POLL_ADD_MULTI : 0) | (options?.level ? IORING_POLL_ADD_LEVEL : 0);

@@ -176,7 +176,7 @@ export abstract class FilePreparation extends CommandPreparation {
     const file = checkFd('fd', fd);
     const group = this.bufferGroup(bgid);
     const len = checkFlags('options.len', options?.len);
-    const offset = filePosition(options?.offset ?? 0);
+    const offset = filePosition(options?.offset);
     return this.queue(
       IORING_OP_READ_MULTISHOT, IOSQE_BUFFER_SELECT, 0, file, lowWord(offset), highWord(offset), 0, 0, len, 0, bgid,
       userData, group,

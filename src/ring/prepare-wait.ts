@@ -19,7 +19,7 @@ export type Futex = Int32Array | Uint32Array;
 
 /** How a futex is matched. */
 export interface FutexOptions {
-  /** Only wake-ups that share a bit with this count; 1 … 2^32-1, default all. */
+  /** Only wake-ups that share a bit with this count; default all. 0 is `-EINVAL`. */
   mask?: number;
   /** FUTEX2_* bits; default FUTEX2_SIZE_U32 | FUTEX2_PRIVATE. */
   flags?: number;
@@ -70,7 +70,7 @@ export abstract class WaitPreparation extends ControlPreparation {
     writeEpollEvent(arena.view, arena.offset, events, data);
     const { address } = arena;
     return this.queue(
-      IORING_OP_EPOLL_CTL, 0, 0, file, target, target >> 31, lowWord(address), highWord(address), op, 0, 0, userData,
+      IORING_OP_EPOLL_CTL, 0, 0, file, target, 0, lowWord(address), highWord(address), op, 0, 0, userData,
       undefined,
     );
   }

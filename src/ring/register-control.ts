@@ -287,7 +287,7 @@ export abstract class ControlRegistration extends FileRegistration {
     };
     if (userData === undefined) return answer([cancel(0, 0)], all);
     // Operations that lend memory went to the kernel under keys of ours.
-    const slots = this.findKeys(userData);
+    const slots = this.findKeys(userData, fd === undefined ? undefined : file, opcode);
     const results: number[] = [];
     for (const slot of slots) {
       results.push(cancel(slot, this.pins.keyHigh(slot)));

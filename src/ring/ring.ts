@@ -232,7 +232,7 @@ export class IoUring extends RingRegistration implements Disposable {
     if (this.silent !== undefined) this.endChain();
     if (typeof waitNr !== 'number' || waitNr >>> 0 !== waitNr) checkInteger('waitNr', waitNr, 0, 2 ** 32 - 1);
     const wanted = waitNr > this.cq.entries ? this.cq.entries : waitNr;
-    if (timeoutMs !== undefined || this.#sliced) {
+    if (timeoutMs !== undefined || this.#sliced || this.cq.mixed) {
       return this.#submitFor(wanted, timeoutMs ?? Infinity);
     }
     // What was reaped inside a running forEachCompletion does not count any more.
@@ -306,7 +306,7 @@ export class IoUring extends RingRegistration implements Disposable {
     this.checkOpen();
     const { cq, pins } = this;
     const { words, first, mask, shift, tail } = cq;
-    const seen = new Map<Lease, number>();
+    const seen = new Map<Lease, number[]>();
     for (let { head } = cq; head !== tail; head = (head + 1) | 0) {
       const word = first + ((head & mask) << shift);
       const flags = words[word + 3];
@@ -314,13 +314,16 @@ export class IoUring extends RingRegistration implements Disposable {
       const [low, high] = [words[word], words[word + 1]];
       const keyed = pins.has(low, high);
       const lease = keyed ? pins.lent(low) : undefined;
+      let res = words[word + 2];
       if (lease instanceof Lease) {
-        const nth = (seen.get(lease) ?? 0) + 1;
-        seen.set(lease, nth);
-        if (lease.hides(nth)) continue;
+        const results = [...(seen.get(lease) ?? []), res];
+        seen.set(lease, results);
+        const shown = lease.shows(results);
+        if (shown === undefined) continue;
+        res = shown;
       }
       const found = new Completion();
-      Completion.set(found, keyed ? pins.userLow(low) : low, keyed ? pins.userHigh(low) : high, words[word + 2], flags);
+      Completion.set(found, keyed ? pins.userLow(low) : low, keyed ? pins.userHigh(low) : high, res, flags);
       const big = this.#extra !== undefined && (shift === 3 || (flags & IORING_CQE_F_32) !== 0);
       if (big) Completion.setExtra(found, words.slice(word + 4, word + 8));
       return found;
@@ -366,9 +369,10 @@ export class IoUring extends RingRegistration implements Disposable {
     try {
       reaped = this.#reap(callback, max);
       while (reaped < max && !this.holdings.closed && this.#flush(reaped)) {
-        const found = this.#reap(callback, max - reaped);
-        if (found === 0) break;
-        reaped += found;
+        const { head } = this.cq;
+        reaped += this.#reap(callback, max - reaped);
+        // Not even places that the caller gets nothing of.
+        if (this.cq.head === head) break;
       }
     } finally {
       this.#reaping = false;
@@ -464,7 +468,7 @@ export class IoUring extends RingRegistration implements Disposable {
     if (result < 0 && result !== -EINTR && result !== -EBUSY && result !== -EAGAIN) {
       throw this.#refusal(-result);
     }
-    return this.cq.ready > 0;
+    return this.cq.places > 0;
   }
 
   /**
@@ -542,14 +546,15 @@ export class IoUring extends RingRegistration implements Disposable {
   #enterUntil(toSubmit: number, waitNr: number, deadline: number): number {
     const { holdings } = this;
     const flags = IORING_ENTER_GETEVENTS | this.#waitFlags;
+    const slots = this.cq.slotsFor(waitNr);
     if (this.#deadline !== undefined && !this.#sliced) {
-      return holdings.enterFor(toSubmit, waitNr, flags | IORING_ENTER_ABS_TIMER, this.#deadline, this.#minWaitUs);
+      return holdings.enterFor(toSubmit, slots, flags | IORING_ENTER_ABS_TIMER, this.#deadline, this.#minWaitUs);
     }
     let left = deadline === Infinity ? Infinity : Math.max(0, deadline - performance.now());
     if (this.#sliced && left > SLICE_MS) left = SLICE_MS;
     return left === Infinity && this.#minWaitUs === 0
-      ? holdings.enter(toSubmit, waitNr, flags)
-      : holdings.enterFor(toSubmit, waitNr, flags, left, this.#minWaitUs);
+      ? holdings.enter(toSubmit, slots, flags)
+      : holdings.enterFor(toSubmit, slots, flags, left, this.#minWaitUs);
   }
 
   /**
@@ -579,6 +584,8 @@ export class IoUring extends RingRegistration implements Disposable {
         return consumed;
       }
       if (toSubmit === 0 && cq.ready >= waitNr) return consumed;
+      // No more fits in, though fewer completions are there: some take two places.
+      if (toSubmit === 0 && cq.mixed && this.#isCrammed()) return consumed;
       // After the shortest wait, fewer will do.
       if (toSubmit === 0 && this.#minWaitUs !== 0 && cq.ready > 0) return consumed;
       if (toSubmit === 0 && performance.now() >= deadline) return consumed;
@@ -588,6 +595,12 @@ export class IoUring extends RingRegistration implements Disposable {
           ? holdings.enter(toSubmit, 0, 0)
           : this.#enterUntil(toSubmit, waitNr, deadline);
     }
+  }
+
+  /** Does the kernel have no place for another completion? */
+  #isCrammed(): boolean {
+    const { sq, cq } = this;
+    return cq.places >= cq.entries || (cq.places > 0 && (sq.flags & IORING_SQ_CQ_OVERFLOW) !== 0);
   }
 
   /** Where a kernel thread submits: wake it if it sleeps, and wait for completions if asked to. */
@@ -603,11 +616,12 @@ export class IoUring extends RingRegistration implements Disposable {
       const left = deadline === Infinity ? Infinity : Math.max(0, deadline - performance.now());
       const result =
         left === Infinity && this.#minWaitUs === 0
-          ? holdings.enter(shown, waitNr, flags)
-          : holdings.enterFor(shown, waitNr, flags, left, this.#minWaitUs);
+          ? holdings.enter(shown, cq.slotsFor(waitNr), flags)
+          : holdings.enterFor(shown, cq.slotsFor(waitNr), flags, left, this.#minWaitUs);
       const errno = result < 0 ? -result : 0;
       if (errno === ETIME) return shown;
       if (errno !== 0 && errno !== EINTR && errno !== EAGAIN && errno !== EBUSY) throw this.#refusal(errno);
+      if (cq.mixed && this.#isCrammed()) return shown;
       if (cq.ready >= waitNr || left === 0 || (this.#minWaitUs !== 0 && cq.ready > 0)) return shown;
       if ((errno === EAGAIN || errno === EBUSY) && ++stalls > STALLS_MAX) throw this.#refusal(errno);
     }

@@ -7,6 +7,7 @@ import {
   IOSQE_IO_DRAIN,
   IOSQE_IO_HARDLINK,
   IOSQE_IO_LINK,
+  IORING_CQE_F_32,
   IORING_CQE_F_MORE,
 } from '../abi/flags.ts';
 import { IOVEC_SIZE, KERNEL_TIMESPEC_SIZE } from '../abi/layouts.ts';
@@ -122,7 +123,8 @@ export abstract class SqePreparation {
     if (held !== undefined || (!small && (high & KEY_MASK) === pins.tag)) {
       low = pins.hold(low, high, held === undefined ? NOTHING : held);
       high = pins.keyHigh(low);
-      if (this.silent !== undefined && held instanceof ChainMember) this.silent.add(low);
+      pins.describe(low, opcode, fd);
+      if (this.silent !== undefined && held instanceof ChainMember) this.silent.add(held, low);
     }
     sq.push(
       opcode, flags, ioprio, fd, offLow, offHigh, addrLow, addrHigh, len, opFlags, low, high, bufGroup,
@@ -196,6 +198,7 @@ export abstract class SqePreparation {
     this.#checkPrepared();
     const group = this.bufferGroup(bgid);
     const { sq, pins } = this;
+    if ((sq.word(0) >> 8) & IOSQE_CQE_SKIP_SUCCESS) throw namesNoBuffer();
     sq.setWord(0, sq.word(0) | (IOSQE_BUFFER_SELECT << 8));
     sq.setWord(10, (sq.word(10) & ~0xffff) | bgid);
     const low = sq.word(8);
@@ -207,6 +210,7 @@ export abstract class SqePreparation {
       return;
     }
     const slot = pins.hold(low, high, group);
+    pins.describe(slot, sq.word(0) & 0xff, sq.word(1));
     sq.setWord(8, slot);
     sq.setWord(9, pins.keyHigh(slot));
   }
@@ -250,7 +254,7 @@ export abstract class SqePreparation {
     const slot = sq.word(8);
     const linked = (flags & LINKS) !== 0;
     const held = pins.has(slot, sq.word(9)) ? pins.lent(slot) : undefined;
-    const inChain = held instanceof ChainMember;
+    if (flags & IOSQE_BUFFER_SELECT) throw namesNoBuffer();
     // Nothing to come back: a descriptor is the caller's to know of.
     const lends = held !== undefined && held !== NOTHING && held !== DESCRIPTOR;
     if (!lends) {
@@ -263,13 +267,15 @@ export abstract class SqePreparation {
         ' Link it to an operation that completes (IOSQE_IO_LINK), or leave IOSQE_CQE_SKIP_SUCCESS away';
       throw wrongState('ERR_INVALID_STATE', message);
     }
-    if (!inChain) {
+    let member = held instanceof ChainMember ? held : undefined;
+    if (member === undefined) {
       this.silent = new SilentChain(pins);
-      pins.replace(slot, this.lease(new ChainMember(held, this.silent)));
-      this.silent.add(slot);
+      member = new ChainMember(held, this.silent);
+      pins.replace(slot, this.lease(member));
+      this.silent.add(member, slot);
     }
-    this.silent?.silence(slot);
-    (pins.lent(slot) as ChainMember).hard = (flags & IOSQE_IO_HARDLINK) !== 0;
+    member.silent = true;
+    member.hard = (flags & IOSQE_IO_HARDLINK) !== 0;
   }
 
   /** What the next entry holds, if it belongs to a chain with silent operations. */
@@ -317,10 +323,15 @@ export abstract class SqePreparation {
     return this.pins.find(lowWord(target), highWord(target), (slot) => !this.#isDone(slot));
   }
 
-  /** All of them. @internal */
-  protected findKeys(target: UserData): number[] {
+  /** All of them; if given, only those on `fd`, and of `opcode`. @internal */
+  protected findKeys(target: UserData, fd?: number, opcode?: number): number[] {
     checkUserData('target', target);
-    return this.pins.findAll(lowWord(target), highWord(target), (slot) => !this.#isDone(slot));
+    const { pins } = this;
+    const fits = (slot: number): boolean =>
+      (fd === undefined || pins.fd(slot) === fd) &&
+      (opcode === undefined || pins.opcode(slot) === opcode) &&
+      !this.#isDone(slot);
+    return pins.findAll(lowWord(target), highWord(target), fits);
   }
 
   /** Has the operation in `slot` posted its last completion, which is only not reaped yet? */
@@ -331,6 +342,7 @@ export abstract class SqePreparation {
     for (let { head } = cq; head !== tail; head = (head + 1) | 0) {
       const word = first + ((head & mask) << shift);
       const last = (words[word + 3] & IORING_CQE_F_MORE) === 0;
+      if (cq.mixed && words[word + 3] & IORING_CQE_F_32) head = (head + 1) | 0;
       if (last && words[word] === slot && words[word + 1] === keyHigh) return true;
     }
     return false;
@@ -397,6 +409,11 @@ export abstract class SqePreparation {
     }
     return arena.address;
   }
+}
+
+function namesNoBuffer(): Error {
+  const message = 'Cannot keep silent and take a provided buffer: only the completion names it';
+  return wrongState('ERR_INVALID_STATE', message);
 }
 
 /** The bytes of a path, without anything behind. @throws {TypeError} */

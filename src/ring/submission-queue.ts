@@ -143,15 +143,13 @@ export class SubmissionQueue {
   /**
    * Make an entry of 128 bytes possible at the next place of a ring that has both sizes (IORING_SETUP_SQE_MIXED): it
    * takes two places in a row, so that the last place of the ring is filled with an operation that does nothing and
-   * says nothing. False when there is no room.
+   * says nothing. The caller has made sure that there are three places.
    */
-  alignForTwo(): boolean {
-    const filler = (this.tail & this.#mask) === this.#mask ? 1 : 0;
-    if (this.space < 2 + filler) return false;
+  alignForTwo(): void {
+    if ((this.tail & this.#mask) !== this.#mask) return;
     // In a chain it is a link like the others.
     const links = this.isOpen ? (this.word(0) >> 8) & (IOSQE_IO_LINK | IOSQE_IO_HARDLINK) : 0;
-    if (filler) this.push(IORING_OP_NOP, IOSQE_CQE_SKIP_SUCCESS | links, 0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0);
-    return true;
+    this.push(IORING_OP_NOP, IOSQE_CQE_SKIP_SUCCESS | links, 0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0);
   }
 
   /** Have the entry just written, which {@link alignForTwo} made room for, take two places. */

@@ -151,6 +151,7 @@ export class FakeKernel implements Native {
   }
 
   readonly endsWithProcess = true;
+  readonly pageSize = 4096;
 
   keepInPlace(): void {}
 

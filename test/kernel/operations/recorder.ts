@@ -34,7 +34,7 @@ import type { Native } from '../../../src/native/native.ts';
 export interface Deeds {
   /** How often the kernel took it. */
   taken: number;
-  /** How often it was answered, by answer. An answer that cannot be told from another operation's is not among them. */
+  /** How often it was answered, by answer; without those that may be another operation's. */
   answers: ReadonlyMap<number, number>;
   /** Was it answered with what counts as its success? */
   succeeded: boolean;

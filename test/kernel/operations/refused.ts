@@ -11,7 +11,12 @@ const NAMES = {
 } as const;
 
 /** Each of `calls` throws an error of this code, and queues nothing. */
-export function refused(ring: IoUring, code: keyof typeof NAMES, calls: readonly (() => unknown)[], message = /./): void {
+export function refused(
+  ring: IoUring,
+  code: keyof typeof NAMES,
+  calls: readonly (() => unknown)[],
+  message = /./,
+): void {
   for (const call of calls) {
     const before = ring.sqReady;
     assert.throws(call, { name: NAMES[code], code, message }, String(call));
