@@ -79,7 +79,7 @@ export abstract class CommandPreparation extends WaitPreparation {
   /**
    * Queue a command that takes an entry of 128 bytes, in a ring with both sizes.
    *
-   * Kernel 6.19. Counterpart of io_uring_prep_uring_cmd128(3). As {@link prepUringCmd} otherwise.
+   * Kernel 6.19. Counterpart of io_uring_prep_uring_cmd128(3); like ioctl(2). As {@link prepUringCmd} otherwise.
    * @throws {Error} `ERR_INVALID_STATE` the ring has no such entries
    */
   prepUringCmd128(fd: number, cmdOp: number, userData: UserData, options: CommandOptions = {}): boolean {

@@ -163,7 +163,7 @@ export abstract class FilePreparation extends CommandPreparation {
    * refused (`-EBADFD`).
    *
    * Kernel 6.7. Counterpart of io_uring_prep_read_multishot(3).
-   * @param options.len at most so many bytes at once; 0 is a whole buffer
+   * @param options.len at most so many bytes at once; 0 is a whole buffer, and all that kernels up to 6.18 at least take
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {Error} `ERR_INVALID_STATE` no such group; TypeError, RangeError
    */
