@@ -197,7 +197,10 @@ export class Msghdr {
 export class RecvmsgOut {
   /** The data: a view of the buffer. */
   readonly payload: Uint8Array;
-  /** How many bytes of data the message had. More than `payload` has if its end was cut off. */
+  /**
+   * How many bytes of data there are; with MSG_TRUNC among the receive's flags, how many the message had: more than
+   * `payload` has if its end was cut off.
+   */
   readonly payloadLength: number;
   /** MSG_* bits. */
   readonly flags: number;

@@ -268,7 +268,8 @@ export abstract class NetPreparation extends PathPreparation {
    * Kernel 6.0. Counterpart of io_uring_prep_recv_multishot(3).
    * @param bgid a group of provided buffers of this ring
    * @param options.flags MSG_* bits; not MSG_WAITALL
-   * @param options.bundle IORING_RECVSEND_BUNDLE (6.10): a completion may span several buffers: see `ProvidedBufRing.bytes(c)`
+   * @param options.bundle IORING_RECVSEND_BUNDLE (6.10): a completion may span several buffers: see `ProvidedBufRing.bytes(c)`;
+   *   one that takes the last buffer there is ends the receive, without `-ENOBUFS`
    * @param options.len at most so many bytes a completion; 0 is a whole buffer
    * @param options.limit end after so many bytes in all (6.17); 0 is none
    * @returns false when the submission queue is full; nothing was queued then
@@ -491,7 +492,8 @@ export abstract class NetPreparation extends PathPreparation {
 
   /**
    * Queue a receive that completes once for every message, each in a buffer of group `bgid`, with a header, the sender's
-   * address and control messages before it: `msg.parse(bytes)` takes them apart. Ends as {@link prepRecvMultishot} does.
+   * address and control messages before it: `msg.parse(bytes)` takes them apart. Ends as {@link prepRecvMultishot} does,
+   * and with an empty datagram.
    *
    * Kernel 6.0. Counterpart of io_uring_prep_recvmsg_multishot(3).
    * @param msg how much room address and control messages get; it has no buffers of its own

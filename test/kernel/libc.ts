@@ -2,6 +2,7 @@
 // not accept from behind our back.
 import koffi from 'koffi';
 import { closeSync } from 'node:fs';
+import { readSocketAddress, type SocketAddress } from '../../src/ring/socket-address.ts';
 
 const libc = koffi.load(null);
 const pipe2 = libc.func('int pipe2(_Out_ int *fds, int flags)') as (fds: number[], flags: number) => number;
@@ -74,6 +75,15 @@ export class Descriptors implements Disposable {
     length.writeUInt32LE(address.length);
     check(getsockname(fd, address, length));
     return { fd, port: address.readUInt16BE(2) };
+  }
+
+  /** Where a socket is bound to. */
+  address(fd: number): SocketAddress {
+    const bytes = Buffer.alloc(128);
+    const length = Buffer.alloc(4);
+    length.writeUInt32LE(bytes.length);
+    check(getsockname(fd, bytes, length));
+    return readSocketAddress(new Uint8Array(bytes.subarray(0, length.readUInt32LE())));
   }
 
   /** A TCP connection to a listener on the loopback address. Returns when it is in the listener's backlog. */
