@@ -35,7 +35,7 @@ describe('userData', () => {
     ['1', 'TypeError', 'ERR_INVALID_ARG_TYPE'],
     [undefined, 'TypeError', 'ERR_INVALID_ARG_TYPE'],
     [null, 'TypeError', 'ERR_INVALID_ARG_TYPE'],
-    [{}, 'TypeError', 'ERR_INVALID_ARG_TYPE'],
+    [true, 'TypeError', 'ERR_INVALID_ARG_TYPE'],
     [Symbol('x'), 'TypeError', 'ERR_INVALID_ARG_TYPE'],
   ];
   for (const [value, name, code] of bad) {
@@ -89,7 +89,6 @@ describe('buffers', () => {
   const buffers: [string, () => unknown, string, RegExp][] = [
     ['an array', () => [1, 2, 3, 4, 5, 6, 7, 8], 'ERR_INVALID_ARG_TYPE', /instance of Array/],
     ['a string', () => 'x'.repeat(8), 'ERR_INVALID_ARG_TYPE', /string/],
-    ['null', () => null, 'ERR_INVALID_ARG_TYPE', /null/],
     ['nothing', () => undefined, 'ERR_INVALID_ARG_TYPE', /undefined/],
     ['a number', () => 8, 'ERR_INVALID_ARG_TYPE', /8/],
     ['an object that says it is one', () => ({ byteLength: 8, buffer: 1 }), 'ERR_INVALID_ARG_TYPE', /Object/],

@@ -1,9 +1,18 @@
-// What holds for every operation of control.ts, wait.ts and command.ts: no room, no ring, no userData.
+// What holds for every prep method: no room, no ring, no userData.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { EPOLL_CTL_DEL } from '../../../src/abi/event-flags.ts';
-import { IORING_OP_NOP } from '../../../src/abi/operations.ts';
-import { EpollEvents, Siginfo, SocketAddressBuffer, type IoUring, type UserData } from '../../../src/index.ts';
+import { IORING_OP_NOP, OPERATIONS } from '../../../src/abi/operations.ts';
+import {
+  allocateAligned,
+  EpollEvents,
+  IoUring,
+  Msghdr,
+  Siginfo,
+  SocketAddressBuffer,
+  Statx,
+  type UserData,
+} from '../../../src/index.ts';
 import { completions } from './completions.ts';
 import { openRing } from './recorder.ts';
 import { any, refused } from './refused.ts';
@@ -12,6 +21,7 @@ type Prepare = (ring: IoUring, userData: UserData) => boolean;
 
 const memory = new Uint8Array(64);
 const words = new Int32Array(4);
+const page = allocateAligned(65536, 65536);
 
 /** A way to queue each. */
 const PREPARE: [operation: string, prepare: Prepare][] = [
@@ -48,13 +58,84 @@ const PREPARE: [operation: string, prepare: Prepare][] = [
   ['IORING_OP_URING_CMD', (ring, userData) => ring.prepCmdDiscard(0, 0, 0, userData)],
   ['IORING_OP_URING_CMD', (ring, userData) => ring.prepCmdZoneResetAll(0, userData)],
   ['IORING_OP_URING_CMD128', (ring, userData) => ring.prepUringCmd128(0, 0, userData, { cmd: memory })],
+  ['IORING_OP_READ', (ring, userData) => ring.prepRead(0, memory, 8, userData)],
+  ['IORING_OP_READ', (ring, userData) => ring.prepRead(0, null, 8, userData)],
+  ['IORING_OP_WRITE', (ring, userData) => ring.prepWrite(0, memory, 8, userData, 0)],
+  ['IORING_OP_READ_FIXED', (ring, userData) => ring.prepRead(0, memory, 8, userData, 0, { fixed: 0 })],
+  ['IORING_OP_WRITE_FIXED', (ring, userData) => ring.prepWrite(0, memory, 8, userData, 0, { fixed: 0 })],
+  ['IORING_OP_READV', (ring, userData) => ring.prepReadv(0, [memory], userData)],
+  ['IORING_OP_WRITEV', (ring, userData) => ring.prepWritev(0, [memory, words], userData)],
+  ['IORING_OP_READ_MULTISHOT', (ring, userData) => ring.prepReadMultishot(0, 9, userData)],
+  ['IORING_OP_FSYNC', (ring, userData) => ring.prepFsync(0, userData)],
+  ['IORING_OP_SYNC_FILE_RANGE', (ring, userData) => ring.prepSyncFileRange(0, 0, 0, 0, userData)],
+  ['IORING_OP_FALLOCATE', (ring, userData) => ring.prepFallocate(0, 0, 0, 1, userData)],
+  ['IORING_OP_FTRUNCATE', (ring, userData) => ring.prepFtruncate(0, 0, userData)],
+  ['IORING_OP_FADVISE', (ring, userData) => ring.prepFadvise(0, 0, 0, 0, userData)],
+  ['IORING_OP_MADVISE', (ring, userData) => ring.prepMadvise(page, 65536, 0, userData)],
+  ['IORING_OP_SPLICE', (ring, userData) => ring.prepSplice(0, null, 1, null, 1, userData)],
+  ['IORING_OP_TEE', (ring, userData) => ring.prepTee(0, 1, 1, userData)],
+  ['IORING_OP_CLOSE', (ring, userData) => ring.prepClose(0, userData)],
+  ['IORING_OP_CLOSE', (ring, userData) => ring.prepCloseDirect(0, userData)],
+  ['IORING_OP_PIPE', (ring, userData) => ring.prepPipe(words, userData)],
+  ['IORING_OP_OPENAT', (ring, userData) => ring.prepOpenat(-100, 'x', 0, userData)],
+  ['IORING_OP_OPENAT', (ring, userData) => ring.prepOpen('x', 0, userData, { direct: 'alloc' })],
+  ['IORING_OP_OPENAT2', (ring, userData) => ring.prepOpenat2(-100, 'x', {}, userData)],
+  ['IORING_OP_STATX', (ring, userData) => ring.prepStatx(-100, 'x', 0, 0, new Statx(), userData)],
+  ['IORING_OP_RENAMEAT', (ring, userData) => ring.prepRenameat(-100, 'x', -100, 'y', userData)],
+  ['IORING_OP_RENAMEAT', (ring, userData) => ring.prepRename('x', 'y', userData)],
+  ['IORING_OP_UNLINKAT', (ring, userData) => ring.prepUnlinkat(-100, 'x', 0, userData)],
+  ['IORING_OP_UNLINKAT', (ring, userData) => ring.prepUnlink('x', userData)],
+  ['IORING_OP_MKDIRAT', (ring, userData) => ring.prepMkdirat(-100, 'x', 0, userData)],
+  ['IORING_OP_MKDIRAT', (ring, userData) => ring.prepMkdir('x', 0, userData)],
+  ['IORING_OP_SYMLINKAT', (ring, userData) => ring.prepSymlinkat('x', -100, 'y', userData)],
+  ['IORING_OP_SYMLINKAT', (ring, userData) => ring.prepSymlink('x', 'y', userData)],
+  ['IORING_OP_LINKAT', (ring, userData) => ring.prepLinkat(-100, 'x', -100, 'y', 0, userData)],
+  ['IORING_OP_LINKAT', (ring, userData) => ring.prepLink('x', 'y', userData)],
+  ['IORING_OP_GETXATTR', (ring, userData) => ring.prepGetxattr('x', 'user.x', memory, userData)],
+  ['IORING_OP_SETXATTR', (ring, userData) => ring.prepSetxattr('x', 'user.x', memory, userData)],
+  ['IORING_OP_FGETXATTR', (ring, userData) => ring.prepFgetxattr(0, 'user.x', memory, userData)],
+  ['IORING_OP_FSETXATTR', (ring, userData) => ring.prepFsetxattr(0, 'user.x', memory, userData)],
+  ['IORING_OP_SOCKET', (ring, userData) => ring.prepSocket(2, 1, 0, userData)],
+  ['IORING_OP_BIND', (ring, userData) => ring.prepBind(0, { address: '::1', port: 1 }, userData)],
+  ['IORING_OP_CONNECT', (ring, userData) => ring.prepConnect(0, { path: 'x' }, userData)],
+  ['IORING_OP_LISTEN', (ring, userData) => ring.prepListen(0, 1, userData)],
+  ['IORING_OP_ACCEPT', (ring, userData) => ring.prepAccept(0, userData)],
+  ['IORING_OP_ACCEPT', (ring, userData) => ring.prepAccept(0, userData, { address: new SocketAddressBuffer() })],
+  ['IORING_OP_ACCEPT', (ring, userData) => ring.prepAcceptMultishot(0, userData)],
+  ['IORING_OP_SHUTDOWN', (ring, userData) => ring.prepShutdown(0, 0, userData)],
+  ['IORING_OP_SEND', (ring, userData) => ring.prepSend(0, memory, 8, userData)],
+  ['IORING_OP_SEND', (ring, userData) => ring.prepSendto(0, memory, 8, { path: 'x' }, userData)],
+  ['IORING_OP_SEND', (ring, userData) => ring.prepSendv(0, [memory], userData)],
+  ['IORING_OP_SEND', (ring, userData) => ring.prepSendBundle(0, 9, userData)],
+  ['IORING_OP_SEND_ZC', (ring, userData) => ring.prepSendZc(0, memory, 8, userData)],
+  ['IORING_OP_SENDMSG', (ring, userData) => ring.prepSendmsg(0, { iov: [memory] }, userData)],
+  ['IORING_OP_SENDMSG_ZC', (ring, userData) => ring.prepSendmsgZc(0, { iov: [memory] }, userData)],
+  ['IORING_OP_RECV', (ring, userData) => ring.prepRecv(0, memory, 8, userData)],
+  ['IORING_OP_RECV', (ring, userData) => ring.prepRecvMultishot(0, 9, userData)],
+  ['IORING_OP_RECVMSG', (ring, userData) => ring.prepRecvmsg(0, new Msghdr(), userData)],
+  ['IORING_OP_RECVMSG', (ring, userData) => ring.prepRecvmsgMultishot(0, 9, new Msghdr(), userData)],
+  ['IORING_OP_RECV_ZC', (ring, userData) => ring.prepRecvZc(0, 0, userData)],
 ];
+
+it('every prep method stands in the table below, and no operation without one', () => {
+  const called = new Set(PREPARE.map(([, prepare]) => /ring\.(prep\w+)/.exec(String(prepare))![1]));
+  const all = new Set<string>();
+  for (let p = IoUring.prototype as object; p !== Object.prototype; p = Object.getPrototypeOf(p) as object) {
+    for (const name of Object.getOwnPropertyNames(p)) if (name.startsWith('prep')) all.add(name);
+  }
+  assert.deepEqual([...called].sort(), [...all].sort());
+  const operations = new Set(PREPARE.map(([operation]) => operation));
+  // The last two are READV and WRITEV of registered buffers, by the same methods.
+  const rest = OPERATIONS.map(({ name }) => name).filter((name) => !operations.has(name));
+  assert.deepEqual(rest, ['IORING_OP_READV_FIXED', 'IORING_OP_WRITEV_FIXED']);
+});
 
 for (const [operation, prepare] of PREPARE) {
   const call = String(prepare).replace(/^.*?=> ring\./, '');
 
   it(`${operation}: ${call} takes nothing from a full queue, and nothing is lost`, () => {
     using ring = openRing(2, { sqe128: true });
+    ring.registerBufRing(2, 16, 9);
     for (let round = 0; round < 3; round++) {
       ring.prepNop(1);
       ring.prepNop(2);
@@ -67,6 +148,7 @@ for (const [operation, prepare] of PREPARE) {
 
   it(`${operation}: ${call} refuses userData that is none, and a closed ring`, () => {
     using ring = openRing(4, { sqe128: true });
+    ring.registerBufRing(2, 16, 9);
     const outside = [-1, 0.5, NaN, 2 ** 53, -1n, 2n ** 64n];
     refused(ring, 'ERR_OUT_OF_RANGE', outside.map((value) => () => prepare(ring, value)));
     const others = ['1', undefined, null, {}, Symbol('x'), true];
