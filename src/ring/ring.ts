@@ -88,13 +88,15 @@ export class IoUring extends RingRegistration implements Disposable {
   readonly #polled: boolean;
   /** Waits are cut into slices. */
   readonly #sliced: boolean;
+  /** Waits are not as simple as one call: they are sliced, or places of the ring are not completions. */
+  readonly #indirect: boolean;
   /** Completions are looked for on the device, and only by a call that waits for them. */
   readonly #ioPolled: boolean;
   readonly #cursor = new Completion();
   /** The last 16 bytes of a completion that has 32; none is to be had in a ring without such. */
   readonly #extra: Int32Array | undefined;
-  /** The cursor shows something that most completions have not. */
-  #extended = false;
+  /** Completions of this ring may have 32 bytes, or begin in the middle of a buffer: each wants a closer look. */
+  #unusual = false;
   #reaping = false;
   /** How the wait that is under way is limited, beside a length of time. */
   #deadline: bigint | undefined;
@@ -127,7 +129,9 @@ export class IoUring extends RingRegistration implements Disposable {
     this.#ioPolled = (setup.setupFlags & IORING_SETUP_IOPOLL) !== 0;
     const big = IORING_SETUP_CQE32 | IORING_SETUP_CQE_MIXED;
     this.#extra = setup.setupFlags & big ? new Int32Array(4) : undefined;
+    this.#unusual = this.#extra !== undefined;
     this.#sliced = !native.endsWithProcess && (setup.features & IORING_FEAT_EXT_ARG) !== 0;
+    this.#indirect = this.#sliced || holdings.cq.mixed;
     // An index in the thread's table keeps the ring open past the close that ends it with its thread.
     const wanted = native.endsWithProcess && options.registerRingFd !== false;
     const registered = wanted && holdings.registerRingFd();
@@ -232,7 +236,7 @@ export class IoUring extends RingRegistration implements Disposable {
     if (this.silent !== undefined) this.endChain();
     if (typeof waitNr !== 'number' || waitNr >>> 0 !== waitNr) checkInteger('waitNr', waitNr, 0, 2 ** 32 - 1);
     const wanted = waitNr > this.cq.entries ? this.cq.entries : waitNr;
-    if (timeoutMs !== undefined || this.#sliced || this.cq.mixed) {
+    if (timeoutMs !== undefined || this.#indirect) {
       return this.#submitFor(wanted, timeoutMs ?? Infinity);
     }
     // What was reaped inside a running forEachCompletion does not count any more.
@@ -240,7 +244,7 @@ export class IoUring extends RingRegistration implements Disposable {
     if (this.#polled) return this.#submitPolled(wanted, Infinity);
     const toSubmit = this.sq.publish();
     const consumed = this.holdings.enter(toSubmit, wanted, IORING_ENTER_GETEVENTS);
-    if (consumed === toSubmit && this.cq.ready >= wanted) {
+    if (consumed === toSubmit && this.cq.places >= wanted) {
       this.sq.head = (this.sq.head + consumed) | 0;
       return consumed;
     }
@@ -368,7 +372,7 @@ export class IoUring extends RingRegistration implements Disposable {
     let reaped = 0;
     try {
       reaped = this.#reap(callback, max);
-      while (reaped < max && !this.holdings.closed && this.#flush(reaped)) {
+      while (reaped < max && !this.holdings.closed && this.#isMore(reaped, max)) {
         const { head } = this.cq;
         reaped += this.#reap(callback, max - reaped);
         // Not even places that the caller gets nothing of.
@@ -382,6 +386,11 @@ export class IoUring extends RingRegistration implements Disposable {
     return reaped;
   }
 
+  /** Is there more to reap: left because of what was hidden, or kept back by the kernel so far? */
+  #isMore(reaped: number, max: number): boolean {
+    return (max !== ALL && this.cq.places > 0) || this.#flush(reaped);
+  }
+
   /** Is a callback of ours running? @internal */
   protected override get reaping(): boolean {
     return this.#reaping;
@@ -390,12 +399,16 @@ export class IoUring extends RingRegistration implements Disposable {
   /** Up to `max` of the completions in the queue. How many the callback was given. */
   #reap(callback: (c: Completion) => void, max: number): number {
     const { cq, pins, holdings } = this;
-    const { words, first, mask, tail, shift } = cq;
+    const { words, first, mask, shift } = cq;
     const { tag } = pins;
     const cursor = this.#cursor;
-    let given = 0;
-    let { head } = cq;
-    while (head !== tail && given < max) {
+    const start = cq.head;
+    let head = start;
+    let end = cq.tail;
+    if (((end - start) | 0) > max) end = (start + max) | 0;
+    // Places that the callback is given nothing for.
+    let hidden = 0;
+    while (head !== end) {
       const word = first + ((head & mask) << shift);
       let low = words[word];
       let high = words[word + 1];
@@ -404,55 +417,59 @@ export class IoUring extends RingRegistration implements Disposable {
       head = (head + 1) | 0;
       // Reaped from here on, whatever the callback does.
       cq.head = head;
-      if (this.#extended) this.#makePlain();
-      if (this.#extra !== undefined) {
-        if (flags & IORING_CQE_F_SKIP) continue;
-        if (shift === 3 || flags & IORING_CQE_F_32) {
-          this.#readExtra(word + 4);
-          if (shift === 2) cq.head = head = (head + 1) | 0;
-        }
+      if (this.#unusual) {
+        const places = this.#inspect(word, flags);
+        if (places !== 1) hidden++;
+        if (places === 0) continue;
+        if (places === 2) cq.head = head = (head + 1) | 0;
+        if (((end - head) | 0) < 0) end = head;
       }
       if ((high & KEY_MASK) === tag && pins.has(low, high)) {
         const slot = low;
         low = pins.userLow(slot);
         high = pins.userHigh(slot);
-        if (flags & IORING_CQE_F_BUFFER) {
-          const source = pins.lent(slot) as BufferSource;
-          const offset = source.take(flags >>> IORING_CQE_BUFFER_SHIFT, res, flags);
-          if (offset !== 0) {
-            Completion.setBufferOffset(cursor, offset);
-            this.#extended = true;
+        if (flags & IORING_CQE_F_BUFFER) this.#take(slot, res, flags);
+        if (pins.leased) {
+          const lent = pins.lent(slot);
+          const shown = lent instanceof Lease ? lent.complete(res, flags) : res;
+          if (shown === undefined) {
+            hidden++;
+            continue;
           }
-        }
-        if (pins.leased && pins.lent(slot) instanceof Lease) {
-          const seen = (pins.lent(slot) as Lease).complete(res, flags);
-          if (seen === undefined) continue;
-          res = seen;
+          res = shown;
         }
         if ((flags & IORING_CQE_F_MORE) === 0) pins.release(slot);
       }
       Completion.set(cursor, low, high, res, flags);
-      given++;
       callback(cursor);
       // `words` are unmapped then.
       if (holdings.closed) break;
     }
-    return given;
+    return ((head - start) | 0) - hidden;
   }
 
-  /** The completion at hand has 32 bytes; these are the last 16. */
-  #readExtra(word: number): void {
-    const extra = this.#extra!;
-    for (let i = 0; i < 4; i++) extra[i] = this.cq.words[word + i];
-    this.#extended = true;
-    Completion.setExtra(this.#cursor, extra);
+  /** A provided buffer, or several, are the caller's now. */
+  #take(slot: number, res: number, flags: number): void {
+    const offset = (this.pins.lent(slot) as BufferSource).take(flags >>> IORING_CQE_BUFFER_SHIFT, res, flags);
+    if (offset === 0) return;
+    Completion.setBufferOffset(this.#cursor, offset);
+    this.#unusual = true;
   }
 
-  /** The completion before had something that most have not. */
-  #makePlain(): void {
-    this.#extended = false;
+  /**
+   * Have the cursor show of the completion at `word` what not every one has. How many places it takes: 0 is a filler, and
+   * no completion.
+   */
+  #inspect(word: number, flags: number): number {
+    const extra = this.#extra;
     Completion.setBufferOffset(this.#cursor, 0);
-    Completion.setExtra(this.#cursor, undefined);
+    if (extra === undefined) return 1;
+    if (flags & IORING_CQE_F_SKIP) return 0;
+    const { shift, words } = this.cq;
+    const big = shift === 3 || (flags & IORING_CQE_F_32) !== 0;
+    if (big) for (let i = 0; i < 4; i++) extra[i] = words[word + 4 + i];
+    Completion.setExtra(this.#cursor, big ? extra : undefined);
+    return big && shift === 2 ? 2 : 1;
   }
 
   /** Does the kernel keep completions back, and did it hand some over now? */
