@@ -139,7 +139,7 @@ export abstract class SqePreparation {
     return false;
   }
 
-  /** Is there no room? To be asked first by operations that need memory of the arena, or more than one entry. */
+  /** Is there no room? To be asked first by operations that need memory of the arena, or more than one entry. @internal */
   protected isRefused(entries = 1): boolean {
     const { sq } = this;
     if (entries === 1 ? !sq.isFull() : sq.space >= entries) {
