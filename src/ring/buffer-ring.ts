@@ -109,7 +109,7 @@ export class BufferGroup implements BufferSource {
     this.#use(ring.bytes.buffer, ring.bytes.byteOffset);
   }
 
-  /** The argument of IORING_REGISTER_PBUF_RING and IORING_UNREGISTER_PBUF_RING, written to `target`. */
+  /** The argument of IORING_REGISTER_PBUF_RING, written to `target`. */
   describe(target: DataView): void {
     new Uint8Array(target.buffer, target.byteOffset, IO_URING_BUF_REG_SIZE).fill(0);
     const flags = (this.kernelMemory ? IOU_PBUF_RING_MMAP : 0) | (this.#incremental ? IOU_PBUF_RING_INC : 0);

@@ -22,6 +22,8 @@ import {
 } from '../abi/flags.ts';
 import {
   IO_CQRING_OFFSETS,
+  IO_URING_BUF_REG,
+  IO_URING_BUF_REG_SIZE,
   IO_SQRING_OFFSETS,
   IO_URING_CQE_SIZE,
   IO_URING_GETEVENTS_ARG,
@@ -271,7 +273,9 @@ export class Holdings {
   unregisterGroup(group: BufferGroup): void {
     if (group.ended !== undefined) return;
     const { view, address } = this.registerArgument;
-    group.describe(view);
+    // The kernel wants to hear of nothing but the id.
+    new Uint8Array(view.buffer, view.byteOffset, IO_URING_BUF_REG_SIZE).fill(0);
+    view.setUint16(IO_URING_BUF_REG.bgid, group.id, true);
     this.register(IORING_UNREGISTER_PBUF_RING, address, 1);
     group.end('it was disposed of');
     this.lingering = true;
