@@ -36,6 +36,41 @@ describe('a ring and threads', () => {
     assert.equal(ring.submitAndWait(1), 1);
   });
 
+  it('in a worker: entries and completions of every size, waits of every kind; what would outlive it is refused', async () => {
+    const code = `
+      const { parentPort, workerData } = require('node:worker_threads');
+      import(workerData.api).then(({ IoUring }) => {
+        const answers = [];
+        const attempt = (call) => { try { call(); return 'done'; } catch (error) { return error.code; } };
+        for (const options of [{ cqe32: true }, { sqe128: true }, { sqe128: true, cqe32: true }, { cqeMixed: true }]) {
+          const ring = new IoUring(64, { ...options, cqEntries: 64 });
+          const big = options.cqe32 || options.cqeMixed;
+          for (let round = 0; round < 5; round++) {
+            for (let i = 0; i < 20; i++) ring.prepNop(i, big ? { cqe32: [i, round] } : undefined);
+            ring.submitAndWait(20);
+            const found = ring.copyCompletions();
+            answers.push(found.length === 20 && found.every((c, i) => c.userData === i && (!big || c.bigCqe()[0] === BigInt(i))));
+          }
+          ring.close();
+        }
+        const ring = new IoUring(8);
+        const start = performance.now();
+        ring.submitAndWait(1, { deadline: process.hrtime.bigint() + 150_000_000n });
+        answers.push(performance.now() - start >= 149);
+        ring.prepNop(1);
+        ring.submitAndWait(5, { minWaitMs: 1, timeoutMs: 5000 });
+        answers.push(performance.now() - start < 3000);
+        answers.push(attempt(() => ring.registerBufRing(2, 16, 1, { kernelMemory: true })));
+        answers.push(attempt(() => ring.registerRingFd()), attempt(() => ring.resizeRings(16)));
+        parentPort.postMessage(answers);
+      });`;
+    const worker = new Worker(code, { eval: true, workerData: { api } });
+    const [answers] = (await once(worker, 'message')) as [unknown[]];
+    await once(worker, 'exit');
+    const unsupported = 'ERR_IOURING_UNSUPPORTED';
+    assert.deepEqual(answers, [...Array.from({ length: 22 }, () => true), unsupported, unsupported, unsupported]);
+  });
+
   it('a worker that is terminated with a read in flight: its ring ends, and lets go of the files in it', async () => {
     using files = new Descriptors();
     const [reader, writer] = files.pipe(0o4000 /* O_NONBLOCK */);
