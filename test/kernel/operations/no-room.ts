@@ -130,6 +130,32 @@ it('every prep method stands in the table below, and no operation without one', 
   assert.deepEqual(rest, ['IORING_OP_READV_FIXED', 'IORING_OP_WRITEV_FIXED']);
 });
 
+it('what the table of operations says is lent until the completion is held, and where it says nothing, nothing is', () => {
+  let holding = 0;
+  for (const [operation, prepare] of PREPARE) {
+    const { lends, result } = OPERATIONS.find(({ name }) => name === operation)!;
+    using ring = openRing(4, { sqe128: true });
+    ring.registerBufRing(2, 16, 9);
+    const call = String(prepare);
+    assert.ok(prepare(ring, 1), call);
+    // The ring's own books, which TypeScript hides.
+    const { size } = (ring as unknown as { pins: { size: number } }).pins;
+    const lasting = lends.some(
+      ({ until, through, variant, what }) =>
+        variant === undefined && what !== 'command' && (until !== 'submit' || (through && through.until !== 'submit')),
+    );
+    // Without a buffer, as for one that the kernel picks.
+    if (lasting && !call.includes('null')) {
+      assert.equal(size, 1, call);
+      holding++;
+    }
+    // A descriptor that comes back is held on to as well, and so is a group of buffers.
+    const brings = /^the descriptor/.test(result) || operation === 'IORING_OP_READ_MULTISHOT';
+    if (lends.length === 0 && !call.includes('memory')) assert.equal(size, brings ? 1 : 0, call);
+  }
+  assert.ok(holding > 30);
+});
+
 for (const [operation, prepare] of PREPARE) {
   const call = String(prepare).replace(/^.*?=> ring\./, '');
 
