@@ -66,11 +66,15 @@ export class BufferGroup implements BufferSource {
   #mapping: { address: number; length: number } | undefined;
   /** 1 for a buffer that is not the kernel's: it has filled it, or never had it. */
   readonly #taken: Uint8Array;
-  /** The place of each buffer in the ring, where it has one. */
-  readonly #place: Uint16Array;
-  /** The buffer at each place, and its bytes. */
-  readonly #buffer: Uint16Array;
+  /**
+   * The buffer that was given to the kernel after each, and the bytes of each. By buffer, not by place: a place is
+   * used again while what was there before is still read.
+   */
+  readonly #next: Uint16Array;
   readonly #length: Int32Array;
+  #last = 0;
+  /** Completions that show a part of each and were not given back yet; only of incremental ones. */
+  readonly #shown: Int32Array;
   /** How far the kernel has filled each buffer; only of incremental ones. */
   readonly #used: Int32Array;
   #tail = 0;
@@ -98,10 +102,10 @@ export class BufferGroup implements BufferSource {
     this.slab = slab.bytes;
     this.#slabAddress = slab.address;
     this.#taken = new Uint8Array(entries).fill(1);
-    this.#place = new Uint16Array(entries);
-    this.#buffer = new Uint16Array(entries);
+    this.#next = new Uint16Array(entries);
     this.#length = new Int32Array(entries);
     this.#used = new Int32Array(incremental ? entries : 0);
+    this.#shown = new Int32Array(incremental ? entries : 0);
     this.ringAddress = 0;
     if (kernelMemory) return;
     const ring = aligned(native, this.ringBytes, PAGE_SIZE_MAX);
@@ -145,32 +149,31 @@ export class BufferGroup implements BufferSource {
    * Where the data begins in `bid`.
    */
   take(bid: number, res: number, flags: number): number {
-    let place = this.#place[bid];
-    if (this.#incremental) return this.#takePart(bid, place, res, flags);
+    if (this.#incremental) return this.#takePart(bid, res, flags);
     this.#taken[bid] = 1;
-    const end = place;
-    for (let left = res - this.#length[place]; left > 0; left -= this.#length[place]) {
-      place = (place + 1) & (this.entries - 1);
-      if (place === end) break;
-      this.#taken[this.#buffer[place]] = 1;
+    let buffer = bid;
+    for (let left = res - this.#length[buffer]; left > 0; left -= this.#length[buffer]) {
+      buffer = this.#next[buffer];
+      if (buffer === bid) break;
+      this.#taken[buffer] = 1;
     }
     return 0;
   }
 
-  #takePart(bid: number, first: number, res: number, flags: number): number {
+  #takePart(bid: number, res: number, flags: number): number {
     const start = this.#used[bid];
-    let place = first;
+    let buffer = bid;
     let left = Math.max(0, res);
     for (;;) {
-      const buffer = this.#buffer[place];
-      const part = Math.min(left, this.#length[place] - this.#used[buffer]);
+      const part = Math.min(left, this.#length[buffer] - this.#used[buffer]);
       this.#used[buffer] += part;
+      this.#shown[buffer]++;
       left -= part;
       const last = left === 0;
       // All but the last are full. That one is kept by the kernel if it says so.
       if (!last || (flags & IORING_CQE_F_BUF_MORE) === 0) this.#taken[buffer] = 1;
-      place = (place + 1) & (this.entries - 1);
-      if (last || place === first) return start;
+      buffer = this.#next[buffer];
+      if (last || buffer === bid) return start;
     }
   }
 
@@ -178,15 +181,14 @@ export class BufferGroup implements BufferSource {
   views(bid: number, start: number, res: number): Uint8Array[] {
     const found: Uint8Array[] = [];
     const { bufSize } = this;
-    const first = this.#place[bid];
-    let place = first;
+    let buffer = bid;
     // Where the view that is being put together begins and ends, in the slab.
     let begin = bid * bufSize + start;
     let end = begin;
     let from = start;
     for (let left = res; left > 0; from = 0) {
-      const at = this.#buffer[place] * bufSize + from;
-      const length = Math.min(left, this.#length[place] - from);
+      const at = buffer * bufSize + from;
+      const length = Math.min(left, this.#length[buffer] - from);
       // Recycled meanwhile, and filled anew.
       if (length <= 0) break;
       if (at !== end) {
@@ -195,8 +197,8 @@ export class BufferGroup implements BufferSource {
       }
       end = at + length;
       left -= length;
-      place = (place + 1) & (this.entries - 1);
-      if (place === first) break;
+      buffer = this.#next[buffer];
+      if (buffer === bid) break;
     }
     if (end > begin) found.push(this.#view(begin, end));
     return found;
@@ -235,20 +237,24 @@ export class BufferGroup implements BufferSource {
   /** The caller gives back the buffers that `res` bytes from byte `start` of `bid` on lie in, as far as they are his. */
   giveAll(bid: number, start: number, res: number): void {
     this.checkOpen();
-    // The kernel goes on filling it.
-    if (this.#incremental && this.#taken[bid] === 0) return;
-    this.#checkTaken(bid);
-    const first = this.#place[bid];
-    let place = first;
+    const incremental = this.#incremental;
+    if (!incremental) this.#checkTaken(bid);
+    else if (this.#shown[bid] === 0) {
+      const message = `Cannot recycle a completion of buffer ${bid} of group ${this.id}: it was given back already`;
+      throw wrongState('ERR_INVALID_STATE', message);
+    }
+    let buffer = bid;
     // One that was used up and has nothing in it (a read at the end of a file) counts too.
     let left = Math.max(1, res) + start;
     do {
-      const buffer = this.#buffer[place];
-      // Read before a buffer is staged: it may take this very place.
-      left -= this.#length[place];
-      if (this.#taken[buffer] === 1) this.#stage(buffer, this.bufSize);
-      place = (place + 1) & (this.entries - 1);
-    } while (left > 0 && place !== first);
+      // Read before the buffer is staged: that changes both.
+      const next = this.#next[buffer];
+      left -= this.#length[buffer];
+      // While the kernel fills it, or others show a part of it, it stays.
+      const done = !incremental || --this.#shown[buffer] === 0;
+      if (done && this.#taken[buffer] === 1) this.#stage(buffer, this.bufSize);
+      buffer = next;
+    } while (left > 0 && buffer !== bid);
     this.#publish();
   }
 
@@ -277,11 +283,11 @@ export class BufferGroup implements BufferSource {
     this.#words[word + IO_URING_BUF.len / 4] = length;
     // Never the two bytes after the id: those of entry 0 are the ring's tail.
     this.#halves[(place * IO_URING_BUF_SIZE + IO_URING_BUF.bid) / 2] = bid;
-    this.#buffer[place] = bid;
-    this.#length[place] = length;
-    this.#place[bid] = place;
+    this.#next[this.#last] = bid;
+    this.#last = bid;
+    this.#length[bid] = length;
     this.#taken[bid] = 0;
-    if (this.#incremental) this.#used[bid] = 0;
+    if (this.#incremental) this.#used[bid] = this.#shown[bid] = 0;
     this.#tail = (this.#tail + 1) & 0xffff;
   }
 
@@ -349,8 +355,9 @@ export class ProvidedBufRing implements Disposable {
   }
 
   /**
-   * Give buffer `bid`, or all the buffers that this completion has finished with, back to the kernel.
-   * An incremental buffer that it still fills (`c.bufferMore()`) stays with it.
+   * Give buffer `bid`, or all the buffers that this completion has finished with, back to the kernel. Of an incremental
+   * group, give back every completion, those with `c.bufferMore()` too: a buffer goes back when the kernel has filled it
+   * and nobody reads a part of it any more.
    * @throws {RangeError} `ERR_OUT_OF_RANGE` no such buffer; Error `ERR_INVALID_STATE` it is not handed out,
    *   or was given back already; `ERR_IOURING_CLOSED`
    */

@@ -9,15 +9,21 @@ import { Lease, type Pins } from './pins.ts';
  * of one lets go of all before it.
  *
  * One that was to be silent and completes has failed. The kernel then cancels the ones behind it, without a word too,
- * unless the links are hard: those run. (A hard chain that the kernel refuses as a whole, for an entry of it is
- * wrong, cannot be told from that: its memory is kept until the ring is closed.)
+ * unless the links are hard: those run. What cannot be told apart keeps its memory until the ring is closed: a hard chain
+ * that the kernel refuses as a whole, one that is cancelled behind an operation that speaks, one that the kernel took in
+ * portions.
  */
 export class SilentChain {
   readonly #pins: Pins;
   readonly #members: ChainMember[] = [];
+  /** Does the chain begin with operations that speak, before the first of the members? */
+  readonly #spokenFor: boolean;
+  /** The kernel took it in portions: the members of one do not wait for those of the other any more. */
+  isBroken = false;
 
-  constructor(pins: Pins) {
+  constructor(pins: Pins, spokenFor: boolean) {
     this.#pins = pins;
+    this.#spokenFor = spokenFor;
   }
 
   /** The next member went to `slot`. */
@@ -29,6 +35,7 @@ export class SilentChain {
 
   /** A member posted its last completion. It is let go of by the reaper itself. */
   completed(member: ChainMember, res: number): void {
+    if (this.isBroken) return;
     const own = this.#members.indexOf(member);
     const { silent, hard } = member;
     if (this.#isTimeout(member)) {
@@ -37,7 +44,11 @@ export class SilentChain {
       return;
     }
     this.#releaseSilent(own);
-    if (res < 0 && silent && !hard) this.#members.slice(own + 1).forEach((cancelled) => this.#release(cancelled));
+    // That it says something says that it failed; a transfer that came out short counts as that. Unless one before it
+    // failed that speaks: then all behind that one say that they were cancelled.
+    const speaksBefore = this.#spokenFor || this.#members.slice(0, own).some((before) => !before.silent);
+    if (!silent || hard || (res === -ECANCELED && speaksBefore)) return;
+    this.#members.slice(own + 1).forEach((cancelled) => this.#release(cancelled));
   }
 
   /** Those before `own` are done. The others among them say so themselves, a zero-copy send long after it was done. */

@@ -1,54 +1,40 @@
 import { Lease, type BufferSource } from './pins.ts';
 
-/** Buffers that one PROVIDE_BUFFERS gave: `out` tells which of them were handed out since. */
-interface Chunk {
-  memory: unknown;
-  firstBid: number;
-  out: Uint8Array;
-  left: number;
-}
-
 /**
- * A group of buffers given by IORING_OP_PROVIDE_BUFFERS. The kernel keeps a list of them, first in, first out, and
- * forgets a buffer when it hands it out. Their memory is kept here until then: longer than any operation lasts.
+ * A group of buffers given by IORING_OP_PROVIDE_BUFFERS. The kernel keeps a list of them and forgets a buffer when it
+ * hands it out. Which are left it does not tell, only how many went: so all memory of the group is kept here until none
+ * is left. A bundle counts as one, for the kernel names only its first: then memory is kept until the ring is closed.
  */
 export class ClassicGroup implements BufferSource {
   readonly id: number;
   /** Why the group serves no more, once it does not. */
   ended: string | undefined;
-  readonly #chunks: Chunk[] = [];
-  /** Buffers that REMOVE_BUFFERS took out: how many, the kernel says; which, it does not. */
-  #removed = 0;
+  /** By what it is a view of: once, however often its buffers were given. */
+  readonly #memory = new Map<unknown, unknown>();
+  #left = 0;
 
   constructor(id: number) {
     this.id = id;
   }
 
   /** Give `count` buffers of `memory`. The lease goes with the operation, and takes them back if it fails. */
-  provide(memory: unknown, firstBid: number, count: number): Lease {
-    const chunk = { memory, firstBid, out: new Uint8Array(count), left: count };
-    this.#chunks.push(chunk);
-    return new Provision(memory, () => this.#forget(chunk));
+  provide(memory: unknown, count: number): Lease {
+    this.#memory.set(ArrayBuffer.isView(memory) ? memory.buffer : memory, memory);
+    this.#left += count;
+    return new Counted(memory, (res) => {
+      if (res < 0) this.#gone(count);
+    });
   }
 
   /** The lease of a REMOVE_BUFFERS. */
   removal(): Lease {
-    return new Removal(this, (count) => {
-      this.#removed += count;
-      const left = this.#chunks.reduce((sum, chunk) => sum + chunk.left, 0);
-      if (this.#removed < left) return;
-      this.#removed = 0;
-      this.#chunks.length = 0;
+    return new Counted(undefined, (res) => {
+      if (res > 0) this.#gone(res);
     });
   }
 
-  take(bid: number): number {
-    const holds = ({ firstBid, out }: Chunk): boolean => out[bid - firstBid] === 0;
-    const chunk = this.#chunks.find(holds);
-    if (chunk) {
-      chunk.out[bid - chunk.firstBid] = 1;
-      if (--chunk.left === 0) this.#forget(chunk);
-    }
+  take(): number {
+    this.#gone(1);
     return 0;
   }
 
@@ -56,36 +42,23 @@ export class ClassicGroup implements BufferSource {
     this.ended ??= reason;
   }
 
-  #forget(chunk: Chunk): void {
-    const index = this.#chunks.indexOf(chunk);
-    if (index >= 0) this.#chunks.splice(index, 1);
+  #gone(count: number): void {
+    this.#left -= count;
+    if (this.#left === 0) this.#memory.clear();
   }
 }
 
-class Provision extends Lease {
-  readonly #failed: () => void;
+/** Tells how the operation went. */
+class Counted extends Lease {
+  readonly #completed: (res: number) => void;
 
-  constructor(memory: unknown, failed: () => void) {
+  constructor(memory: unknown, completed: (res: number) => void) {
     super(memory);
-    this.#failed = failed;
+    this.#completed = completed;
   }
 
   override complete(res: number): number {
-    if (res < 0) this.#failed();
-    return res;
-  }
-}
-
-class Removal extends Lease {
-  readonly #removed: (count: number) => void;
-
-  constructor(group: ClassicGroup, removed: (count: number) => void) {
-    super(group);
-    this.#removed = removed;
-  }
-
-  override complete(res: number): number {
-    if (res > 0) this.#removed(res);
+    this.#completed(res);
     return res;
   }
 }

@@ -31,6 +31,8 @@ import {
   IO_URING_PARAMS,
   IO_URING_REG_WAIT_SIZE,
   IO_URING_RSRC_UPDATE,
+  IO_URING_SYNC_CANCEL_REG,
+  IO_URING_SYNC_CANCEL_REG_SIZE,
   IO_URING_SQE_SIZE,
   KERNEL_TIMESPEC_SIZE,
 } from '../abi/layouts.ts';
@@ -38,6 +40,7 @@ import { IORING_OFF_SQES, IORING_OFF_SQ_RING } from '../abi/mmap.ts';
 import { IORING_OP_ASYNC_CANCEL } from '../abi/operations.ts';
 import {
   IORING_REGISTER_RING_FDS,
+  IORING_REGISTER_SYNC_CANCEL,
   IORING_REGISTER_USE_REGISTERED_RING,
   IORING_UNREGISTER_PBUF_RING,
   IORING_UNREGISTER_RING_FDS,
@@ -46,7 +49,7 @@ import type { Native } from '../native/native.ts';
 import { aligned } from './aligned-memory.ts';
 import type { BufferGroup } from './buffer-ring.ts';
 import { ChainMember } from './chains.ts';
-import type { ClassicGroup } from './classic-buffers.ts';
+import { ClassicGroup } from './classic-buffers.ts';
 import { CompletionQueue } from './completion-queue.ts';
 import { kernelError } from './kernel-error.ts';
 import type { Lendable } from './lent-memory.ts';
@@ -70,6 +73,8 @@ interface Recall {
   asked: number;
   /** How often in a row the kernel knew no such operation. */
   absent: Map<number, number>;
+  /** Only such are left that will never tell: their memory is kept for ever. */
+  isHopeless: boolean;
 }
 
 /** What operations that outlived that wait still use. Never let go: a leak is harmless, a stray write is not. */
@@ -130,6 +135,7 @@ export class Holdings {
   readonly #canTimeOut: boolean;
   readonly #mappings: Mapping[] = [];
   readonly #kept: Uint8Array[] = [];
+  readonly #classic = new Map<number, ClassicGroup>();
   readonly #forgetThreadExit: () => void;
 
   constructor(native: Native, setup: Setup) {
@@ -192,6 +198,11 @@ export class Holdings {
     this.cq.attach(rings.ring, params);
     this.#mappings.push(...rest);
     unmap();
+  }
+
+  /** Does a kernel thread submit? */
+  get isPolled(): boolean {
+    return this.#polled;
   }
 
   /** Register the descriptor with this thread, to be entered by index. False where that cannot be. */
@@ -269,6 +280,20 @@ export class Holdings {
     return this.native.enterWith(this.#enterFd, toSubmit, minComplete, all, address, size);
   }
 
+  /** Is there such a group? */
+  hasClassicGroup(id: number): boolean {
+    return this.#classic.has(id);
+  }
+
+  /** The group of buffers that PROVIDE_BUFFERS gave under this id. */
+  classicGroup(id: number): ClassicGroup {
+    let group = this.#classic.get(id);
+    if (group === undefined) this.#classic.set(id, (group = new ClassicGroup(id)));
+    const current = this.groups.get(id);
+    if (current === undefined || current.ended !== undefined) this.groups.set(id, group);
+    return group;
+  }
+
   /** Take a buffer group from the kernel. */
   unregisterGroup(group: BufferGroup): void {
     if (group.ended !== undefined) return;
@@ -326,8 +351,9 @@ export class Holdings {
     // Everything at once; kernels before 5.19 do not know that. The completion's userData is never a key.
     const all = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL;
     if (!sq.isFull()) sq.push(IORING_OP_ASYNC_CANCEL, 0, 0, -1, 0, 0, 0, 0, 0, all, 0, 0, 0);
-    const recall: Recall = { slots: pins.held(), asked: 0, absent: new Map() };
-    for (let owed = recall.slots.length; owed > 0 && performance.now() < deadline; owed = pins.held().length) {
+    const recall: Recall = { slots: pins.held(), asked: 0, absent: new Map(), isHopeless: false };
+    let owed = recall.slots.length;
+    for (; owed > 0 && !recall.isHopeless && performance.now() < deadline; owed = pins.held().length) {
       while (recall.slots.length > 0 && !sq.isFull()) {
         const slot = recall.slots.pop()!;
         const high = pins.keyHigh(slot);
@@ -335,6 +361,7 @@ export class Holdings {
         sq.push(IORING_OP_ASYNC_CANCEL, 0, 0, -1, 0, 0, slot, high, 0, 0, slot, pins.answerHigh(slot), 0);
         recall.asked++;
       }
+      this.#cancelAll();
       const how = IORING_ENTER_GETEVENTS | wake;
       // Short waits: what was interrupted, or could not be submitted yet, is simply tried again.
       const toSubmit = this.#polled ? sq.show() : sq.publish();
@@ -346,6 +373,19 @@ export class Holdings {
       this.#reapRecalled(recall);
       if (recall.slots.length === 0 && recall.asked === 0) this.#askAgain(recall);
     }
+  }
+
+  /**
+   * Cancel what is in flight by a call: entries would wait behind a barrier (IOSQE_IO_DRAIN) as everything does. What
+   * starts when that is over is cancelled in the next round. Kernel 6.0.
+   */
+  #cancelAll(): void {
+    const { view, address } = this.registerArgument;
+    new Uint8Array(view.buffer, view.byteOffset, IO_URING_SYNC_CANCEL_REG_SIZE).fill(0);
+    view.setInt32(IO_URING_SYNC_CANCEL_REG.fd, -1, true);
+    const all = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL;
+    view.setUint32(IO_URING_SYNC_CANCEL_REG.flags, all, true);
+    this.register(IORING_REGISTER_SYNC_CANCEL, address, 1);
   }
 
   #reapRecalled(recall: Recall): void {
@@ -361,20 +401,20 @@ export class Holdings {
         if (res === -ENOENT) recall.absent.set(slot, (recall.absent.get(slot) ?? 0) + 1);
         else recall.absent.delete(slot);
       }
-      if (flags & IORING_CQE_F_32 && cq.shift === 2) cq.head = (cq.head + 1) | 0;
+      if (cq.mixed && flags & IORING_CQE_F_32) cq.head = (cq.head + 1) | 0;
     }
     cq.publish();
   }
 
   /**
-   * Operations in chains that keep silent may be over without a word. When the kernel knows none of those that are left,
-   * twice in a row, and was entered in between for what it had deferred, that is what they are.
+   * Operations in chains that keep silent may be over without a word, or under way on a disk, where nothing finds them:
+   * when the kernel twice in a row knows none of those that are left, waiting would tell no more.
    */
   #askAgain(recall: Recall): void {
     const { pins } = this;
     const left = pins.held();
-    const isOver = (slot: number): boolean => pins.lent(slot) instanceof ChainMember && (recall.absent.get(slot) ?? 0) > 1;
-    if (left.every(isOver)) for (const slot of left) pins.release(slot);
+    const isMute = (slot: number): boolean => pins.lent(slot) instanceof ChainMember && (recall.absent.get(slot) ?? 0) > 1;
+    if (left.every(isMute)) recall.isHopeless = true;
     else if (left.some((slot) => pins.lent(slot) instanceof ChainMember)) recall.slots = left;
   }
 

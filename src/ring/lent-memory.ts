@@ -59,6 +59,8 @@ export class LentMemory {
       return Located.byteLength(buffer);
     }
     const isView = ArrayBuffer.isView(buffer);
+    // Of a detached one the engine tells no length, but an error of its own.
+    if (isView) refuseIfItCanGoAway(name, viewed(buffer));
     const length = isView ? viewLength(buffer) : types.isAnyArrayBuffer(buffer) ? memoryLength(buffer) : 0;
     this.#inspect(buffer, length, name);
     return length;

@@ -137,7 +137,7 @@ export class Msghdr {
   }
 
   /**
-   * Take apart what a multishot receive with this msghdr left in a provided buffer: `bytes(bid, res)` of its group.
+   * Take apart what a multishot receive with this msghdr left in a provided buffer: `bytes(c)[0]` of its group, or `bytes(bid, res)`.
    * In each buffer a header of 16 bytes and the room for address and control messages come first; one that is too
    * small for them ends the receive with `-EFAULT`.
    *

@@ -72,8 +72,8 @@ export abstract class CommandPreparation extends WaitPreparation {
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
    */
-  prepUringCmd(fd: number, cmdOp: number, userData: UserData, options: CommandOptions = {}): boolean {
-    return this.#command(IORING_OP_URING_CMD, fd, cmdOp, userData, options);
+  prepUringCmd(fd: number, cmdOp: number, userData: UserData, options?: CommandOptions): boolean {
+    return this.#command(IORING_OP_URING_CMD, fd, cmdOp, userData, options ?? {});
   }
 
   /**
@@ -82,9 +82,8 @@ export abstract class CommandPreparation extends WaitPreparation {
    * Kernel 6.19. Counterpart of io_uring_prep_uring_cmd128(3); like ioctl(2). As {@link prepUringCmd} otherwise.
    * @throws {Error} `ERR_INVALID_STATE` the ring has no such entries
    */
-  prepUringCmd128(fd: number, cmdOp: number, userData: UserData, options: CommandOptions = {}): boolean {
-    if (this.isRefusedBig()) return false;
-    return this.#command(IORING_OP_URING_CMD128, fd, cmdOp, userData, options);
+  prepUringCmd128(fd: number, cmdOp: number, userData: UserData, options?: CommandOptions): boolean {
+    return this.#command(IORING_OP_URING_CMD128, fd, cmdOp, userData, options ?? {});
   }
 
   #command(opcode: number, fd: number, cmdOp: number, userData: UserData, options: CommandOptions): boolean {
@@ -110,7 +109,11 @@ export abstract class CommandPreparation extends WaitPreparation {
     const [addrLow, addrHigh] = this.#field('options.addr', addr, lent);
     const [addr3Low, addr3High] = this.#field('options.addr3', addr3, lent);
     checkUserData('userData', userData);
-    if (opcode === IORING_OP_URING_CMD128) this.alignBig();
+    // When all that is the caller's was read.
+    if (opcode === IORING_OP_URING_CMD128) {
+      if (this.isRefusedBig()) return false;
+      this.alignBig();
+    }
     const queued = this.queue(
       opcode, modifiers, 0, file, cmdOp, 0, addrLow, addrHigh, len, flags, index, userData,
       this.#held(lent, multishot !== undefined),
@@ -203,12 +206,13 @@ export abstract class CommandPreparation extends WaitPreparation {
     options?: { peer?: boolean },
   ): boolean {
     const file = checkFd('fd', fd);
+    const peer = options?.peer ? 1 : 0;
     checkUserData('userData', userData);
     const [low, high, lengthLow, lengthHigh] = this.addressBuffer(address);
     const queued = this.queue(
       IORING_OP_URING_CMD, 0, 0, file, SOCKET_URING_OP_GETSOCKNAME, 0, low, high, 0, 0, 0, userData, address,
     );
-    if (queued) this.sq.extend(options?.peer ? 1 : 0, lengthLow, lengthHigh);
+    if (queued) this.sq.extend(peer, lengthLow, lengthHigh);
     return queued;
   }
 
@@ -284,9 +288,13 @@ export abstract class CommandPreparation extends WaitPreparation {
     checkInteger('sqe.fileIndex', fileIndex, -1, 2 ** 32 - 1);
     const file = sqe.fd === undefined ? -1 : checkFd('sqe.fd', sqe.fd);
     const two = opcode === IORING_OP_NOP128 || opcode === IORING_OP_URING_CMD128;
-    if (two && this.isRefusedBig()) return false;
     const lent: unknown[] = [];
-    for (const memory of options?.lend ?? []) this.#field('options.lend', memory, lent);
+    const lend = options?.lend ?? [];
+    if (!Array.isArray(lend)) throw wrongType('options.lend', 'an Array of ArrayBufferViews or ArrayBuffers', lend);
+    for (const memory of lend as readonly Lendable[]) {
+      this.memory.findWhole(memory, 'options.lend');
+      lent.push(memory);
+    }
     if (flags & IOSQE_BUFFER_SELECT) lent.unshift(this.bufferGroup(bufIndex));
     const [offLow, offHigh] = this.#field('sqe.off', off, lent);
     const [addrLow, addrHigh] = this.#field('sqe.addr', addr, lent);
@@ -294,7 +302,10 @@ export abstract class CommandPreparation extends WaitPreparation {
     const [padLow, padHigh] = this.#field('sqe.pad2', pad2, lent);
     const bytes = this.#commandBytes(opcode, cmd, undefined, lent);
     checkUserData('userData', userData);
-    if (two) this.alignBig();
+    if (two) {
+      if (this.isRefusedBig()) return false;
+      this.alignBig();
+    }
     const queued = this.queue(
       opcode, flags, ioprio, file, offLow, offHigh, addrLow, addrHigh, len, opFlags,
       bufIndex | (personality << 16), userData, this.#held(lent, (flags & IOSQE_BUFFER_SELECT) !== 0),

@@ -45,7 +45,6 @@ import {
   IORING_OP_TIMEOUT,
   IORING_OP_TIMEOUT_REMOVE,
 } from '../abi/operations.ts';
-import { ClassicGroup } from './classic-buffers.ts';
 import type { Lendable } from './lent-memory.ts';
 import { checkInteger, checkUint32, wrongState, wrongType, wrongValue } from './misuse.ts';
 import { DESCRIPTOR, Lease } from './pins.ts';
@@ -112,7 +111,7 @@ export abstract class ControlPreparation extends SqePreparation {
    * @throws {RangeError|TypeError} `userData` is no integer from 0 to 2^53-1 and no bigint from 0 to 2^64-1
    */
   prepNop(userData: UserData, options?: NopOptions): boolean {
-    if (options !== undefined) return this.#nop(IORING_OP_NOP, userData, options);
+    if (options) return this.#nop(IORING_OP_NOP, userData, options);
     return this.queue(IORING_OP_NOP, 0, 0, -1, 0, 0, 0, 0, 0, 0, 0, userData, undefined);
   }
 
@@ -324,7 +323,9 @@ export abstract class ControlPreparation extends SqePreparation {
   /**
    * Queue the cancellation of operations in flight: of one with userData `target`, or of what fits a
    * {@link CancelMatch}. It completes with 0, `-ENOENT` (none such, or done already) or `-EALREADY` (running, and
-   * past stopping). A cancelled operation completes too, usually with `-ECANCELED`; the two come in any order.
+   * past stopping). A cancelled operation completes too, usually with `-ECANCELED`; the two come in any order. Behind a
+   * barrier (IOSQE_IO_DRAIN) it waits as everything does: {@link registerSyncCancel} does not. Of a futex or a child it
+   * completes with 1.
    *
    * Kernel 5.5. Counterpart of io_uring_prep_cancel(3) and io_uring_prep_cancel64(3).
    * @param options.all IORING_ASYNC_CANCEL_ALL (5.19): not only the first that is found; completes with their number. By
@@ -379,7 +380,7 @@ export abstract class ControlPreparation extends SqePreparation {
     }
     checkUserData('userData', userData);
     if (this.isRefused(entries)) return false;
-    if (this.silent !== undefined) this.endChain();
+    if (this.chained !== undefined) this.endChain();
     const { pins, sq } = this;
     const common = pins.hold(lowWord(userData), highWord(userData), this.lease(new Fold(entries)));
     const commonHigh = pins.keyHigh(common);
@@ -455,6 +456,7 @@ export abstract class ControlPreparation extends SqePreparation {
   ): boolean {
     const file = checkFd('ringFd', ringFd);
     checkUint32('sourceSlot', sourceSlot);
+    if (targetSlot === undefined) throw wrongType('targetSlot', "of type number, or 'alloc'", targetSlot);
     const index = fileIndex('targetSlot', targetSlot);
     checkUserData('data', data);
     const flags = options?.skipCqe ? IORING_MSG_RING_CQE_SKIP : 0;
@@ -533,15 +535,8 @@ export abstract class ControlPreparation extends SqePreparation {
     memory.find(buf, bufSize * nr);
     const { addressLow, addressHigh } = memory;
     if (this.isRefused()) return false;
-    const { groups } = this.holdings;
-    const former = groups.get(bgid);
-    let lent: unknown = buf;
-    // Where the group is a buffer ring, the kernel will say no.
-    if (former === undefined || former instanceof ClassicGroup) {
-      const group = former?.ended === undefined ? (former ?? new ClassicGroup(bgid)) : new ClassicGroup(bgid);
-      groups.set(bgid, group);
-      lent = this.lease(group.provide(buf, bid, nr));
-    }
+    // Also where there is a buffer ring now: the kernel may take the entry when that is gone.
+    const lent = this.lease(this.holdings.classicGroup(bgid).provide(buf, nr));
     return this.queue(
       IORING_OP_PROVIDE_BUFFERS, 0, 0, nr, bid, 0, addressLow, addressHigh, bufSize, 0, bgid, userData, lent,
     );
@@ -558,8 +553,9 @@ export abstract class ControlPreparation extends SqePreparation {
   prepRemoveBuffers(nr: number, bgid: number, userData: UserData): boolean {
     checkInteger('nr', nr, 1, 65536);
     checkInteger('bgid', bgid, 0, 0xffff);
-    const group = this.holdings.groups.get(bgid);
-    const lent = group instanceof ClassicGroup ? this.lease(group.removal()) : undefined;
+    if (this.isRefused()) return false;
+    const { holdings } = this;
+    const lent = holdings.hasClassicGroup(bgid) ? this.lease(holdings.classicGroup(bgid).removal()) : undefined;
     return this.queue(IORING_OP_REMOVE_BUFFERS, 0, 0, nr, 0, 0, 0, 0, 0, 0, bgid, userData, lent);
   }
 

@@ -189,7 +189,7 @@ export abstract class FilePreparation extends CommandPreparation {
    *
    * Kernel 5.1. Counterpart of io_uring_prep_fsync(3); like fsync(2).
    * @param options.datasync flush the data and what is needed to read it back, like fdatasync(2)
-   * @param options.offset,options.length only this range, in bytes; length 0 … 2^32-1, 0 is all
+   * @param options.offset,options.length only this range, in bytes; length 1 … 2^32-1, both or none
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
    */
@@ -202,6 +202,10 @@ export abstract class FilePreparation extends CommandPreparation {
     const file = checkFd('fd', fd);
     const offset = checkPosition('options.offset', options?.offset ?? 0);
     const length = checkFlags('options.length', options?.length);
+    // The kernel would flush next to nothing.
+    if (length === 0 && offset !== 0 && offset !== 0n) {
+      throw wrongValue('options.length', 'a range has an end: give offset and length, or neither for the whole file');
+    }
     return this.queue(
       IORING_OP_FSYNC, 0, 0, file, lowWord(offset), highWord(offset), 0, 0, length, flags, 0, userData, undefined,
     );
@@ -516,7 +520,7 @@ export abstract class FilePreparation extends CommandPreparation {
     let flags = 0;
     let fixed = 0;
     const { memory } = this;
-    if (options !== undefined) {
+    if (options) {
       flags = checkFlags('options.rwFlags', options.rwFlags);
       if (options.fixed !== undefined) fixed = checkInteger('options.fixed', options.fixed, 0, 0xffff);
       if (options.pi !== undefined) {

@@ -33,6 +33,7 @@ import { DESCRIPTOR, Lease } from './pins.ts';
 import { PathPreparation } from './prepare-path.ts';
 import type { SocketAddressBuffer, SocketAddressLike } from './socket-address.ts';
 import {
+  addressBytes,
   checkFd,
   checkFlags,
   checkUserData,
@@ -128,9 +129,10 @@ export abstract class NetPreparation extends PathPreparation {
 
   #toAddress(opcode: number, fd: number, address: SocketAddressLike, userData: UserData): boolean {
     const file = checkFd('fd', fd);
+    const bytes = addressBytes('address', address);
     if (this.isRefused()) return false;
-    const place = this.socketAddress('address', address);
-    const { length } = this.holdings.arena;
+    const place = this.placeAddress(bytes);
+    const { length } = bytes;
     return this.queue(
       opcode, 0, 0, file, length, 0, lowWord(place), highWord(place), 0, 0, 0, userData, undefined,
     );
@@ -166,7 +168,7 @@ export abstract class NetPreparation extends PathPreparation {
     options?: AcceptOptions & { direct?: Slot; address?: SocketAddressBuffer },
   ): boolean {
     const file = checkFd('listenFd', listenFd);
-    if (options === undefined) {
+    if (!options) {
       return this.queue(IORING_OP_ACCEPT, 0, 0, file, 0, 0, 0, 0, 0, ACCEPT_FLAGS, 0, userData, DESCRIPTOR);
     }
     return this.#accept(file, 0, userData, options, options.address);
@@ -187,7 +189,7 @@ export abstract class NetPreparation extends PathPreparation {
   ): boolean {
     const file = checkFd('listenFd', listenFd);
     const multishot = IORING_ACCEPT_MULTISHOT;
-    if (options === undefined) {
+    if (!options) {
       return this.queue(IORING_OP_ACCEPT, 0, multishot, file, 0, 0, 0, 0, 0, ACCEPT_FLAGS, 0, userData, DESCRIPTOR);
     }
     return this.#accept(file, multishot, userData, options, undefined);
@@ -289,7 +291,7 @@ export abstract class NetPreparation extends PathPreparation {
     let flags = 0;
     let len = 0;
     let limit = 0;
-    if (options !== undefined) {
+    if (options) {
       if (options.pollFirst) how |= IORING_RECVSEND_POLL_FIRST;
       if (options.bundle) how |= IORING_RECVSEND_BUNDLE;
       flags = checkFlags('options.flags', options.flags);
@@ -322,7 +324,7 @@ export abstract class NetPreparation extends PathPreparation {
     flags = 0,
     options?: SendOptions,
   ): boolean {
-    if (options === undefined) return this.#transferOn(IORING_OP_SEND, 0, fd, buf, len, userData, flags, 0);
+    if (!options) return this.#transferOn(IORING_OP_SEND, 0, fd, buf, len, userData, flags, 0);
     const how = options.pollFirst ? IORING_RECVSEND_POLL_FIRST : 0;
     return this.#sendTo(IORING_OP_SEND, how, fd, buf, len, userData, flags, 0, options.to);
   }
@@ -341,6 +343,7 @@ export abstract class NetPreparation extends PathPreparation {
     userData: UserData,
     flags = 0,
   ): boolean {
+    if (address === undefined) throw wrongType('address', 'a socket address', address);
     return this.#sendTo(IORING_OP_SEND, 0, fd, buf, len, userData, flags, 0, address);
   }
 
@@ -350,6 +353,9 @@ export abstract class NetPreparation extends PathPreparation {
    * `hasMore()`.
    *
    * Kernel 6.10. Counterpart of io_uring_prep_send_bundle(3).
+   * After an error or a short send the kernel may have taken more buffers than it sent, and does not say which: dispose of
+   * the group then, and register it again.
+   *
    * @param options.len at most so many bytes; 0 is all
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {Error} `ERR_INVALID_STATE` no such group; TypeError, RangeError
@@ -374,7 +380,8 @@ export abstract class NetPreparation extends PathPreparation {
    * Queue a send of several buffers, one after the other, without a msghdr. Completes as {@link prepSend} does, with
    * `zeroCopy` as {@link prepSendZc}. The buffers are lent as there; the array itself is not.
    *
-   * Kernel 6.17 (IORING_SEND_VECTORIZED); {@link prepSendmsg} does it on older ones.
+   * Kernel 6.17 (IORING_SEND_VECTORIZED); {@link prepSendmsg} does it on older ones. `fixed` is `-EINVAL` on kernels up to
+   * 6.18 at least, where {@link prepSendmsgZc} takes it.
    * @param buffers up to 1024 of them
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
@@ -394,9 +401,10 @@ export abstract class NetPreparation extends PathPreparation {
     if (!options?.zeroCopy) how &= ~(IORING_SEND_ZC_REPORT_USAGE | IORING_RECVSEND_FIXED_BUF);
     const list = listOfBuffers('buffers', buffers);
     const target = options?.to;
+    const bytes = target === undefined ? undefined : addressBytes('options.to', target);
     if (this.isRefused()) return false;
-    const to = target === undefined ? 0 : this.socketAddress('options.to', target);
-    const toLength = to === 0 ? 0 : this.holdings.arena.length;
+    const to = bytes === undefined ? 0 : this.placeAddress(bytes);
+    const toLength = bytes?.length ?? 0;
     const address = this.iovecs(list);
     const queued = this.queue(
       opcode, 0, how, file, lowWord(to), highWord(to), lowWord(address), highWord(address), list.length, flags,
@@ -450,7 +458,7 @@ export abstract class NetPreparation extends PathPreparation {
     options?: SocketTransferOptions,
   ): boolean {
     const how = options?.pollFirst ? IORING_RECVSEND_POLL_FIRST : 0;
-    const message = msg instanceof Msghdr ? msg : new Msghdr(msg);
+    const message = messageOf(msg);
     return this.#message(IORING_OP_SENDMSG, how, fd, message, userData, flags, 0, false);
   }
 
@@ -470,7 +478,7 @@ export abstract class NetPreparation extends PathPreparation {
     options?: Omit<SendZcOptions, 'to'>,
   ): boolean {
     const how = zeroCopyFlags(options);
-    const message = msg instanceof Msghdr ? msg : new Msghdr(msg);
+    const message = messageOf(msg);
     return this.#message(IORING_OP_SENDMSG_ZC, how, fd, message, userData, flags, options?.fixed ?? 0, false);
   }
 
@@ -579,14 +587,15 @@ export abstract class NetPreparation extends PathPreparation {
     if (to === undefined) return this.#transferOn(opcode, how, fd, buf, len, userData, flags, fixed);
     const file = checkFd('fd', fd);
     checkFlags('flags', flags);
+    const bytes = addressBytes('address', to);
+    const { length } = bytes;
     const { memory } = this;
     if (buf === null) checkUint32('len', len);
     else memory.find(buf, len);
     const low = buf === null ? 0 : memory.addressLow;
     const high = buf === null ? 0 : memory.addressHigh;
     if (this.isRefused()) return false;
-    const place = this.socketAddress('address', to);
-    const { length } = this.holdings.arena;
+    const place = this.placeAddress(bytes);
     const queued = this.queue(
       opcode, 0, how, file, lowWord(place), highWord(place), low, high, len, flags, fixed, userData, buf ?? undefined,
     );
@@ -627,6 +636,11 @@ class AddressedAccept extends Lease {
   override abandon(res: number, close: (fd: number) => void): void {
     if (res >= 0) close(res);
   }
+}
+
+function messageOf(msg: Msghdr | MsghdrInit): Msghdr {
+  if (msg === undefined) throw wrongType('msg', 'a Msghdr or an object', msg);
+  return msg instanceof Msghdr ? msg : new Msghdr(msg);
 }
 
 function zeroCopyFlags(options: Omit<SendZcOptions, 'to'> | undefined): number {

@@ -24,6 +24,7 @@ import {
   fileIndex,
   highWord,
   lowWord,
+  pathBytes,
   type PathLike,
   type Slot,
   type UserData,
@@ -69,8 +70,9 @@ export abstract class PathPreparation extends FilePreparation {
     checkUint32('flags', flags);
     const mode = checkInteger('options.mode', options?.mode ?? 0o666, 0, MODE_MAX);
     const index = fileIndex('options.direct', options?.direct);
+    const bytes = pathBytes('path', path);
     if (this.isRefused()) return false;
-    const address = this.path('path', path);
+    const address = this.placePath(bytes);
     const queued = this.queue(
       IORING_OP_OPENAT, 0, 0, directory, 0, 0, lowWord(address), highWord(address), mode, flags, 0, userData,
       index === 0 ? DESCRIPTOR : undefined,
@@ -110,8 +112,9 @@ export abstract class PathPreparation extends FilePreparation {
     checkInteger('how.mode', mode, 0, MODE_MAX);
     checkInteger('how.resolve', resolve, 0, Number.MAX_SAFE_INTEGER);
     const index = fileIndex('options.direct', options?.direct);
+    const bytes = pathBytes('path', path);
     if (this.isRefused()) return false;
-    const address = this.path('path', path);
+    const address = this.placePath(bytes);
     const { arena } = this.holdings;
     arena.allocate(OPEN_HOW_SIZE);
     const { view, offset } = arena;
@@ -152,8 +155,9 @@ export abstract class PathPreparation extends FilePreparation {
     const { memory } = this;
     memory.findWhole(Statx.memoryOf(statx));
     const { addressLow, addressHigh } = memory;
+    const bytes = pathBytes('path', path);
     if (this.isRefused()) return false;
-    const address = this.path('path', path);
+    const address = this.placePath(bytes);
     return this.queue(
       IORING_OP_STATX, 0, 0, directory, addressLow, addressHigh, lowWord(address), highWord(address), mask, flags, 0,
       userData, statx,
@@ -232,9 +236,9 @@ export abstract class PathPreparation extends FilePreparation {
    */
   prepSymlinkat(target: PathLike, newdirfd: number, linkpath: PathLike, userData: UserData): boolean {
     const directory = checkFd('newdirfd', newdirfd);
+    const paths = [pathBytes('target', target), pathBytes('linkpath', linkpath)];
     if (this.isRefused()) return false;
-    const first = this.path('target', target);
-    const second = this.path('linkpath', linkpath);
+    const [first, second] = paths.map((bytes) => this.placePath(bytes));
     return this.queue(
       IORING_OP_SYMLINKAT, 0, 0, directory, lowWord(second), highWord(second), lowWord(first), highWord(first), 0, 0, 0,
       userData, undefined,
@@ -340,10 +344,11 @@ export abstract class PathPreparation extends FilePreparation {
     if (length > XATTR_SIZE_MAX) throw outOfRange('value.byteLength', `<= ${XATTR_SIZE_MAX}`, length);
     const low = memory.addressLow;
     const high = memory.addressHigh;
-    if (this.isRefused()) return false;
     if (typeof name !== 'string') throw wrongType('name', 'of type string', name);
-    const nameAddress = this.path('name', name);
-    const pathAddress = path === undefined ? 0 : this.path('path', path);
+    const names = [pathBytes('name', name)];
+    if (opcode === IORING_OP_GETXATTR || opcode === IORING_OP_SETXATTR) names.push(pathBytes('path', path as PathLike));
+    if (this.isRefused()) return false;
+    const [nameAddress, pathAddress = 0] = names.map((bytes) => this.placePath(bytes));
     const queued = this.queue(
       opcode, 0, 0, fd, low, high, lowWord(nameAddress), highWord(nameAddress), length, flags, 0, userData, value,
     );
@@ -352,8 +357,9 @@ export abstract class PathPreparation extends FilePreparation {
   }
 
   #onePath(opcode: number, dirfd: number, path: PathLike, len: number, flags: number, userData: UserData): boolean {
+    const bytes = pathBytes('path', path);
     if (this.isRefused()) return false;
-    const address = this.path('path', path);
+    const address = this.placePath(bytes);
     return this.queue(
       opcode, 0, 0, dirfd, 0, 0, lowWord(address), highWord(address), len, flags, 0, userData, undefined,
     );
@@ -370,9 +376,9 @@ export abstract class PathPreparation extends FilePreparation {
   ): boolean {
     const from = checkFd('olddirfd', olddirfd);
     const to = checkFd('newdirfd', newdirfd);
+    const paths = [pathBytes('oldpath', oldpath), pathBytes('newpath', newpath)];
     if (this.isRefused()) return false;
-    const first = this.path('oldpath', oldpath);
-    const second = this.path('newpath', newpath);
+    const [first, second] = paths.map((bytes) => this.placePath(bytes));
     return this.queue(
       opcode, 0, 0, from, lowWord(second), highWord(second), lowWord(first), highWord(first), to, flags, 0, userData,
       undefined,

@@ -12,7 +12,7 @@ import { EPOLL_EVENT_SIZE, EpollEvents, writeEpollEvent } from './epoll-events.t
 import { checkInteger, checkUint32, outOfRange, wrongType } from './misuse.ts';
 import { ControlPreparation } from './prepare-control.ts';
 import { Siginfo } from './siginfo.ts';
-import { checkFd, checkFlags, checkUserData, highWord, lowWord, type UserData } from './sqe.ts';
+import { checkFd, checkUserData, highWord, lowWord, type UserData } from './sqe.ts';
 
 /** A futex: the first 32 bits of such an array. Between threads: over a SharedArrayBuffer. */
 export type Futex = Int32Array | Uint32Array;
@@ -196,7 +196,7 @@ export abstract class WaitPreparation extends ControlPreparation {
   prepWaitid(idtype: number, id: number, options: number, info: Siginfo | null, userData: UserData): boolean {
     checkUint32('idtype', idtype);
     checkInteger('id', id, 0, 2 ** 31 - 1);
-    const how = checkFlags('options', options);
+    const how = checkUint32('options', options);
     let low = 0;
     let high = 0;
     if (info !== null) {

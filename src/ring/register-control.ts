@@ -375,7 +375,11 @@ export abstract class ControlRegistration extends FileRegistration {
     const { opcode, program, denyRest = false, pduSize } = filter;
     checkInteger('filter.opcode', opcode, 0, 0xff);
     if (!Array.isArray(program)) throw wrongType('filter.program', 'an Array of instructions', program);
-    const list = [...(program as readonly BpfInstruction[])].map(({ code, jt = 0, jf = 0, k = 0 }, i) => {
+    const list = [...(program as readonly BpfInstruction[])].map((instruction, i) => {
+      if (typeof instruction !== 'object' || instruction === null) {
+        throw wrongType(`filter.program[${i}]`, 'an object', instruction);
+      }
+      const { code, jt = 0, jf = 0, k = 0 } = instruction;
       checkInteger(`filter.program[${i}].code`, code, 0, 0xffff);
       checkInteger(`filter.program[${i}].jt`, jt, 0, 0xff);
       checkInteger(`filter.program[${i}].jf`, jf, 0, 0xff);

@@ -29,10 +29,10 @@ import {
 } from '../abi/registrations.ts';
 import { BufferGroup, ProvidedBufRing, type BufRingOptions } from './buffer-ring.ts';
 import { kernelError } from './kernel-error.ts';
-import { checkInteger, checkUint32, wrongState } from './misuse.ts';
+import { checkInteger, checkUint32, wrongState, wrongType } from './misuse.ts';
 import { probe, type OperationSupport } from './probe.ts';
 import { ZcrxRegistration } from './register-zcrx.ts';
-import { checkDuration, writeTimespec, type Duration } from './timespec.ts';
+import { checkDuration, checkMilliseconds, writeTimespec, type Duration } from './timespec.ts';
 
 /** What one of the registered waits is to wait for. */
 export interface RegisteredWait {
@@ -186,8 +186,10 @@ export abstract class RingRegistration extends ZcrxRegistration {
     checkInteger('options.cqEntries', cqEntries, 1, 65536);
     this.checkOpen();
     const { holdings, sq, cq } = this;
-    if (!holdings.native.endsWithProcess || (holdings.setupFlags & IORING_SETUP_DEFER_TASKRUN) === 0) {
-      const message = 'Cannot resize ring: only with deferTaskrun (Linux 6.1), and on the main thread';
+    const deferred = (holdings.setupFlags & IORING_SETUP_DEFER_TASKRUN) !== 0;
+    if (!holdings.native.endsWithProcess || !deferred || holdings.fd < 0) {
+      const message =
+        'Cannot resize ring: only with deferTaskrun (Linux 6.1), on the main thread, and while it has its descriptor';
       throw wrongState('ERR_IOURING_UNSUPPORTED', message);
     }
     if (this.reaping) {
@@ -255,10 +257,13 @@ export abstract class RingRegistration extends ZcrxRegistration {
    * @throws {Error} `ERR_INVALID_STATE` none are registered; RangeError, TypeError; `ERR_IOURING_CLOSED`
    */
   setWait(index: number, wait: RegisteredWait): void {
+    if (typeof wait !== 'object' || wait === null) throw wrongType('wait', 'an object', wait);
+    // Read first: a getter could close the ring, and the memory would be gone.
+    const { timeoutMs, minWaitMs = 0 } = wait;
     this.checkOpen();
     const { view, count } = this.registeredWaits();
     checkInteger('index', index, 0, count - 1);
-    const { timeoutMs, minWaitMs = 0 } = wait;
+    checkMilliseconds('wait.minWaitMs', minWaitMs);
     if (timeoutMs !== undefined && timeoutMs !== Infinity) checkDuration('wait.timeoutMs', timeoutMs);
     checkUint32('wait.minWaitMs', Math.ceil(minWaitMs * 1000));
     const at = index * IO_URING_REG_WAIT_SIZE;
@@ -266,6 +271,17 @@ export abstract class RingRegistration extends ZcrxRegistration {
     writeTimespec(view, at + IO_URING_REG_WAIT.ts, limited ? timeoutMs : 0);
     view.setUint32(at + IO_URING_REG_WAIT.min_wait_usec, Math.ceil(minWaitMs * 1000), true);
     view.setUint32(at + IO_URING_REG_WAIT.flags, limited ? IORING_REG_WAIT_TS : 0, true);
+  }
+
+  /** How long one of them lasts at most, and how many completions end it; after the shortest wait one will do. @internal */
+  protected registeredWait(index: number, wanted: number): { timeoutMs: number; enough: number } {
+    const { view } = this.registeredWaits();
+    const at = index * IO_URING_REG_WAIT_SIZE;
+    const limited = (view.getUint32(at + IO_URING_REG_WAIT.flags, true) & IORING_REG_WAIT_TS) !== 0;
+    const seconds = Number(view.getBigInt64(at + IO_URING_REG_WAIT.ts, true));
+    const nanoseconds = Number(view.getBigInt64(at + IO_URING_REG_WAIT.ts + 8, true));
+    const short = view.getUint32(at + IO_URING_REG_WAIT.min_wait_usec, true) > 0;
+    return { timeoutMs: limited ? seconds * 1000 + nanoseconds / 1e6 : Infinity, enough: short ? Math.min(1, wanted) : wanted };
   }
 
   /** @throws {Error} `ERR_INVALID_STATE` @internal */

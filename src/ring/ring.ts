@@ -206,13 +206,14 @@ export class IoUring extends RingRegistration implements Disposable {
    */
   submit(): number {
     this.checkOpen();
-    if (this.silent !== undefined) this.endChain();
+    if (this.chained !== undefined) this.endChain();
     if (this.#polled) return this.#submitPolled(0, Infinity);
     const toSubmit = this.sq.publish();
     if (toSubmit === 0) return 0;
     const consumed = this.holdings.enter(toSubmit, 0, 0);
     if (consumed === toSubmit) {
       this.sq.head = (this.sq.head + consumed) | 0;
+      if (this.chained !== undefined) this.chainsTaken(true);
       return consumed;
     }
     return this.#goOn(consumed, 0, Infinity);
@@ -230,11 +231,11 @@ export class IoUring extends RingRegistration implements Disposable {
    * @throws {Error} `ERR_IOURING_CLOSED`, `ERR_IOURING_UNSUPPORTED`, or the kernel's refusal; RangeError or TypeError
    */
   submitAndWait(waitNr: number, options?: WaitOptions): number {
-    // Read first: a getter could do anything, even close the ring.
-    const timeoutMs = options === undefined ? undefined : this.#readWait(options);
+    if (typeof waitNr !== 'number' || waitNr >>> 0 !== waitNr) this.#checkWaitNr(waitNr);
+    // Read early: a getter could do anything, even close the ring.
+    const timeoutMs = options ? this.#readWait(options) : undefined;
     this.checkOpen();
-    if (this.silent !== undefined) this.endChain();
-    if (typeof waitNr !== 'number' || waitNr >>> 0 !== waitNr) checkInteger('waitNr', waitNr, 0, 2 ** 32 - 1);
+    if (this.chained !== undefined) this.endChain();
     const wanted = waitNr > this.cq.entries ? this.cq.entries : waitNr;
     if (timeoutMs !== undefined || this.#indirect) {
       return this.#submitFor(wanted, timeoutMs ?? Infinity);
@@ -246,6 +247,7 @@ export class IoUring extends RingRegistration implements Disposable {
     const consumed = this.holdings.enter(toSubmit, wanted, IORING_ENTER_GETEVENTS);
     if (consumed === toSubmit && this.cq.places >= wanted) {
       this.sq.head = (this.sq.head + consumed) | 0;
+      if (this.chained !== undefined) this.chainsTaken(true);
       return consumed;
     }
     return this.#goOn(consumed, wanted, Infinity);
@@ -266,18 +268,24 @@ export class IoUring extends RingRegistration implements Disposable {
     if (this.#sliced || this.#polled) {
       throw wrongState('ERR_IOURING_UNSUPPORTED', 'Cannot use registered waits: not in a worker, and not with sqPoll');
     }
-    if (this.silent !== undefined) this.endChain();
+    if (this.chained !== undefined) this.endChain();
     const { cq, sq, holdings } = this;
     cq.publish();
     const wanted = Math.min(waitNr, cq.entries);
-    const toSubmit = sq.publish();
-    const offset = index * IO_URING_REG_WAIT_SIZE;
-    const result = holdings.enterRegistered(toSubmit, wanted, IORING_ENTER_GETEVENTS, offset);
-    sq.refresh();
-    if (result >= 0) return result;
-    const passing = result === -ETIME || result === -EINTR || result === -EAGAIN || result === -EBUSY;
-    if (!passing) throw this.#refusal(-result);
-    return 0;
+    const { timeoutMs, enough } = this.registeredWait(index, wanted);
+    const start = performance.now();
+    for (let consumed = 0; ; ) {
+      const toSubmit = sq.publish();
+      const offset = index * IO_URING_REG_WAIT_SIZE;
+      const result = holdings.enterRegistered(toSubmit, wanted, IORING_ENTER_GETEVENTS, offset);
+      const left = sq.refresh();
+      if (this.chained !== undefined) this.chainsTaken(left === 0);
+      if (result > 0) consumed += result;
+      else if (result === -ETIME || result === -EAGAIN || result === -EBUSY) return consumed;
+      else if (result < 0 && result !== -EINTR) throw this.#refusal(-result);
+      // A signal ends a wait too, and is not told of when something was submitted.
+      if (cq.ready >= enough || performance.now() - start >= timeoutMs) return consumed;
+    }
   }
 
   /**
@@ -328,7 +336,7 @@ export class IoUring extends RingRegistration implements Disposable {
       }
       const found = new Completion();
       Completion.set(found, keyed ? pins.userLow(low) : low, keyed ? pins.userHigh(low) : high, res, flags);
-      const big = this.#extra !== undefined && (shift === 3 || (flags & IORING_CQE_F_32) !== 0);
+      const big = shift === 3 || (cq.mixed && (flags & IORING_CQE_F_32) !== 0);
       if (big) Completion.setExtra(found, words.slice(word + 4, word + 8));
       return found;
     }
@@ -466,7 +474,7 @@ export class IoUring extends RingRegistration implements Disposable {
     if (extra === undefined) return 1;
     if (flags & IORING_CQE_F_SKIP) return 0;
     const { shift, words } = this.cq;
-    const big = shift === 3 || (flags & IORING_CQE_F_32) !== 0;
+    const big = shift === 3 || (this.cq.mixed && (flags & IORING_CQE_F_32) !== 0);
     if (big) for (let i = 0; i < 4; i++) extra[i] = words[word + 4 + i];
     Completion.setExtra(this.#cursor, big ? extra : undefined);
     return big && shift === 2 ? 2 : 1;
@@ -528,14 +536,19 @@ export class IoUring extends RingRegistration implements Disposable {
     if (minWaitMs !== undefined) {
       checkMilliseconds('options.minWaitMs', minWaitMs);
       if ((this.features & IORING_FEAT_MIN_TIMEOUT) === 0) throw tooOld('with minWaitMs', '6.12');
-      this.#minWaitUs = checkUint32('options.minWaitMs in microseconds', Math.ceil(minWaitMs * 1000));
+      checkUint32('options.minWaitMs in microseconds', Math.ceil(minWaitMs * 1000));
     }
-    if (noIowait) {
-      if ((this.features & IORING_FEAT_NO_IOWAIT) === 0) throw tooOld('with noIowait', '6.15');
-      this.#waitFlags = IORING_ENTER_NO_IOWAIT;
-    }
+    if (noIowait && (this.features & IORING_FEAT_NO_IOWAIT) === 0) throw tooOld('with noIowait', '6.15');
+    // All is well: only now, so that nothing of a wait that is not to be stays for the next.
+    this.#minWaitUs = Math.ceil((minWaitMs ?? 0) * 1000);
+    this.#waitFlags = noIowait ? IORING_ENTER_NO_IOWAIT : 0;
     this.#deadline = deadline;
     return timeoutMs ?? Infinity;
+  }
+
+  #checkWaitNr(waitNr: number): void {
+    this.checkOpen();
+    checkInteger('waitNr', waitNr, 0, 2 ** 32 - 1);
   }
 
   #submitFor(waitNr: number, timeoutMs: number): number {
@@ -584,6 +597,7 @@ export class IoUring extends RingRegistration implements Disposable {
     for (let stalls = 0; ; ) {
       if (result > 0) consumed += result;
       const toSubmit = sq.refresh();
+      if (this.chained !== undefined) this.chainsTaken(toSubmit === 0);
       if (result < 0) {
         const errno = -result;
         if (errno === ETIME) {
@@ -638,6 +652,8 @@ export class IoUring extends RingRegistration implements Disposable {
       const errno = result < 0 ? -result : 0;
       if (errno === ETIME) return shown;
       if (errno !== 0 && errno !== EINTR && errno !== EAGAIN && errno !== EBUSY) throw this.#refusal(errno);
+      // Interrupted before there was room: look again.
+      if (left > 0 && sq.refresh() >= sq.entries && ++stalls <= STALLS_MAX) continue;
       if (cq.mixed && this.#isCrammed()) return shown;
       if (cq.ready >= waitNr || left === 0 || (this.#minWaitUs !== 0 && cq.ready > 0)) return shown;
       if ((errno === EAGAIN || errno === EBUSY) && ++stalls > STALLS_MAX) throw this.#refusal(errno);

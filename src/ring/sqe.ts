@@ -52,9 +52,6 @@ const SLOT_MAX = 0xffff_fffd;
 
 const ENCODER = new TextEncoder();
 
-/** Where a socket address is put together. */
-const ADDRESS = new Uint8Array(SOCKADDR_MAX);
-
 /**
  * The base of every prep method: checks the arguments that all operations share and writes the entry.
  * The methods themselves stand in the `prepare-….ts` files; the ring is the last of that line.
@@ -72,6 +69,8 @@ export abstract class SqePreparation {
   declare protected readonly holdings: Holdings;
   /** The chain of linked entries that the next one belongs to, if operations in it keep silent. @internal */
   declare protected silent: SilentChain | undefined;
+  /** Such chains that the kernel has not taken yet. @internal */
+  declare protected chained: SilentChain[] | undefined;
   /** The queue's tail when an operation was refused last: there is no entry "just prepared" then. */
   #refusedAt: number | undefined;
 
@@ -82,7 +81,7 @@ export abstract class SqePreparation {
     for (const [name, value] of Object.entries({ sq, cq, pins, memory, holdings })) {
       Object.defineProperty(this, name, { value });
     }
-    Object.defineProperty(this, 'silent', { value: undefined, writable: true });
+    for (const name of ['silent', 'chained']) Object.defineProperty(this, name, { value: undefined, writable: true });
   }
 
   /**
@@ -269,7 +268,12 @@ export abstract class SqePreparation {
     }
     let member = held instanceof ChainMember ? held : undefined;
     if (member === undefined) {
-      this.silent = new SilentChain(pins);
+      if (this.holdings.isPolled) {
+        // The kernel's thread takes entries when it likes, and cuts chains by that.
+        throw wrongState('ERR_INVALID_STATE', 'Cannot keep silent with sqPoll: leave IOSQE_CQE_SKIP_SUCCESS away');
+      }
+      this.silent = new SilentChain(pins, sq.isBehindLink);
+      (this.chained ??= []).push(this.silent);
       member = new ChainMember(held, this.silent);
       pins.replace(slot, this.lease(member));
       this.silent.add(member, slot);
@@ -299,6 +303,13 @@ export abstract class SqePreparation {
     const slot = sq.word(8);
     if (!this.pins.has(slot, sq.word(9)) || !(this.pins.lent(slot) instanceof ChainMember)) return;
     sq.setWord(0, sq.word(0) & ~(IOSQE_CQE_SKIP_SUCCESS << 8));
+    (this.pins.lent(slot) as ChainMember).silent = false;
+  }
+
+  /** The kernel took only a part of what was submitted, or all of it. @internal */
+  protected chainsTaken(all: boolean): void {
+    if (!all) for (const chain of this.chained ?? []) chain.isBroken = true;
+    this.chained = undefined;
   }
 
   /** Give the entry just prepared the caller's own userData. */
@@ -372,10 +383,10 @@ export abstract class SqePreparation {
     throw wrongState('ERR_INVALID_STATE', `Cannot receive: no buffer ring is registered for group ${bgid}`);
   }
 
-  /** Copy a path to the arena. Its address. @internal */
-  protected path(name: string, path: PathLike): number {
+  /** Copy a path to the arena. Its address. Reading it may run a caller's code: that is done before. @internal */
+  protected placePath(bytes: Uint8Array): number {
     const { arena } = this.holdings;
-    arena.place(pathBytes(name, path), true);
+    arena.place(bytes, true);
     return arena.address;
   }
 
@@ -387,13 +398,10 @@ export abstract class SqePreparation {
     return arena.address;
   }
 
-  /** Copy a socket address to the arena. Its address there; `arena.length` is how many bytes it has. @internal */
-  protected socketAddress(name: string, address: SocketAddressLike): number {
-    // Not into the arena itself: a getter of the caller's object could prepare other entries meanwhile, and be
-    // overwritten in what the kernel takes for addresses.
-    const length = writeSocketAddress(ADDRESS, 0, address, name);
+  /** Copy a socket address to the arena. Its address there. @internal */
+  protected placeAddress(bytes: Uint8Array): number {
     const { arena } = this.holdings;
-    arena.place(ADDRESS.subarray(0, length));
+    arena.place(bytes);
     return arena.address;
   }
 
@@ -416,8 +424,17 @@ function namesNoBuffer(): Error {
   return wrongState('ERR_INVALID_STATE', message);
 }
 
+/**
+ * The bytes of a `struct sockaddr`. Not written into the arena at once: a getter of the caller's object could prepare other
+ * entries meanwhile.
+ */
+export function addressBytes(name: string, address: SocketAddressLike): Uint8Array {
+  const bytes = new Uint8Array(SOCKADDR_MAX);
+  return bytes.subarray(0, writeSocketAddress(bytes, 0, address, name));
+}
+
 /** The bytes of a path, without anything behind. @throws {TypeError} */
-function pathBytes(name: string, path: PathLike): Uint8Array {
+export function pathBytes(name: string, path: PathLike): Uint8Array {
   const kind = 'of type string or an instance of Uint8Array or URL';
   let bytes: Uint8Array;
   if (typeof path === 'string') bytes = ENCODER.encode(path);
@@ -430,10 +447,15 @@ function pathBytes(name: string, path: PathLike): Uint8Array {
 }
 
 function filePath(name: string, url: URL): string {
-  if (url.protocol !== 'file:') throw wrongValue(name, 'a URL must be of scheme file');
-  if (url.hostname !== '') throw wrongValue(name, 'the URL of a file must have no host');
-  if (/%2f/i.test(url.pathname)) throw wrongValue(name, 'the URL of a file must not include encoded / characters');
-  return decodeURIComponent(url.pathname);
+  const { protocol, hostname, pathname } = url;
+  if (protocol !== 'file:') throw wrongValue(name, 'a URL must be of scheme file');
+  if (hostname !== '') throw wrongValue(name, 'the URL of a file must have no host');
+  if (/%2f/i.test(pathname)) throw wrongValue(name, 'the URL of a file must not include encoded / characters');
+  try {
+    return decodeURIComponent(pathname);
+  } catch {
+    throw wrongValue(name, 'the URL of a file must be UTF-8 where it is encoded; give the path as bytes');
+  }
 }
 
 /**

@@ -162,7 +162,7 @@ export class SubmissionQueue {
   }
 
   /** Where the second half of the last entry that took two places is. */
-  #two = -1;
+  #two: number | undefined;
 
   /** The place of the entry just written. */
   get #last(): number {
@@ -181,6 +181,14 @@ export class SubmissionQueue {
     this.#extended[index] = 0;
     this.#extensions--;
     this.#sqes.fill(0, (index << this.#shift) + EXTENSION, (index + 1) << this.#shift);
+  }
+
+  /** Is the entry just written linked to by the one before it, in the same submission? */
+  get isBehindLink(): boolean {
+    const fresh = (this.tail - this.#ring[this.#kernelTail]) | 0;
+    if (this.#ring.length === 0 || fresh < 2) return false;
+    const flags = this.#sqes[((this.#last - 1) & this.#mask) << this.#shift] >> 8;
+    return (flags & (IOSQE_IO_LINK | IOSQE_IO_HARDLINK)) !== 0;
   }
 
   /** Can the entry just written still be changed: was it not shown to the kernel? */
@@ -242,6 +250,7 @@ export class SubmissionQueue {
    * kernel thread polls it, those not shown to it yet. `each` is called with the userData of every one of them.
    */
   withdraw(polled: boolean, each: (userDataLow: number, userDataHigh: number) => void): void {
+    if (this.#ring.length === 0) return;
     const end = this.tail;
     this.tail = Atomics.load(this.#ring, polled ? this.#kernelTail : this.#kernelHead);
     for (let cursor = this.tail; cursor !== end; cursor = (cursor + 1) | 0) {

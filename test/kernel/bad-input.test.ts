@@ -1,11 +1,26 @@
 // Misuse: each throws a clear error, queues nothing, and leaves the ring as it was.
 import assert from 'node:assert/strict';
-import { openSync } from 'node:fs';
+import { openSync, writeSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { runInNewContext } from 'node:vm';
+import { EFAULT, EINVAL, EISCONN } from '../../src/abi/errno.ts';
+import { IOSQE_ASYNC, IOSQE_BUFFER_SELECT, IOSQE_IO_LINK } from '../../src/abi/index.ts';
 import { allocateAligned, IoUring, type Lendable } from '../../src/index.ts';
+import { call, callsOf, GROUP, METHODS, openForAll, publicMethods, valuesOf } from './every-method.ts';
 import { Descriptors } from './libc.ts';
 import { complete, reap } from './reap.ts';
+import {
+  detached,
+  detachedView,
+  growable,
+  inWords,
+  nameOf,
+  RANGE,
+  resizable,
+  STATE,
+  VALUE,
+  wrongFor,
+} from './wrong-values.ts';
 
 /** `misuse` throws `code`, and afterwards exactly one nop completes: nothing else was queued. */
 function refused(
@@ -23,66 +38,161 @@ function refused(
 
 const any = <T>(value: unknown): T => value as T;
 
-describe('userData', () => {
-  const bad: [unknown, 'TypeError' | 'RangeError', string][] = [
-    [-1, 'RangeError', 'ERR_OUT_OF_RANGE'],
-    [0.5, 'RangeError', 'ERR_OUT_OF_RANGE'],
-    [NaN, 'RangeError', 'ERR_OUT_OF_RANGE'],
-    [Infinity, 'RangeError', 'ERR_OUT_OF_RANGE'],
-    [2 ** 53, 'RangeError', 'ERR_OUT_OF_RANGE'],
-    [-1n, 'RangeError', 'ERR_OUT_OF_RANGE'],
-    [2n ** 64n, 'RangeError', 'ERR_OUT_OF_RANGE'],
-    ['1', 'TypeError', 'ERR_INVALID_ARG_TYPE'],
-    [undefined, 'TypeError', 'ERR_INVALID_ARG_TYPE'],
-    [null, 'TypeError', 'ERR_INVALID_ARG_TYPE'],
-    [true, 'TypeError', 'ERR_INVALID_ARG_TYPE'],
-    [Symbol('x'), 'TypeError', 'ERR_INVALID_ARG_TYPE'],
-  ];
-  for (const [value, name, code] of bad) {
-    it(`${String(value)} (${typeof value}): ${code}, of every prep method`, () => {
-      using ring = new IoUring(8);
-      ring.registerBufRing(1, 16, 1);
-      const userData = any<number>(value);
-      const buffer = new Uint8Array(8);
-      const methods: (() => unknown)[] = [
-        () => ring.prepNop(userData),
-        () => ring.prepTimeout(1, userData),
-        () => ring.prepCancel(1, userData),
-        () => ring.prepCancel(userData, 1),
-        () => ring.prepRead(0, buffer, 8, userData),
-        () => ring.prepWrite(0, buffer, 8, userData),
-        () => ring.prepSend(0, buffer, 8, userData),
-        () => ring.prepFsync(0, userData),
-        () => ring.prepClose(0, userData),
-        () => ring.prepAccept(0, userData),
-        () => ring.prepAcceptMultishot(0, userData),
-        () => ring.prepRecvMultishot(0, 1, userData),
-      ];
-      for (const method of methods) refused(ring, method, name, code, /userData|target/);
+/** What a ring holds on to for operations that were queued. */
+const pinsOf = (ring: IoUring): { size: number } => (ring as unknown as { pins: { size: number } }).pins;
+
+function errorOf(misuse: () => unknown): NodeJS.ErrnoException | undefined {
+  try {
+    misuse();
+  } catch (error) {
+    return error as NodeJS.ErrnoException;
+  }
+  return undefined;
+}
+
+describe('every public method', () => {
+  it('is in the table, and takes what stands there', () => {
+    assert.deepEqual(METHODS.map(({ name }) => name).sort(), publicMethods());
+    for (const method of METHODS) {
+      for (const [what, values] of callsOf(method)) {
+        if (!method.prepares) continue;
+        using ring = openForAll();
+        assert.equal(call(ring, method.name, values()), true, what);
+        assert.equal(ring.sqReady, 1, what);
+      }
+    }
+  });
+
+  for (const { name, prepares, arguments: args } of METHODS) {
+    if (args().length === 0) continue;
+    it(`${name}: whatever is wrong is refused by name, and nothing is queued`, () => {
+      using ring = openForAll(64);
+      // For those that modify what was prepared.
+      ring.prepNop(1);
+      let queued = ring.sqReady;
+      let held = pinsOf(ring).size;
+      const unseen: string[] = [];
+      for (const [i, argument] of args().entries()) {
+        for (const [wrong, code, part = argument.name] of wrongFor(argument)) {
+          const values = valuesOf(args()).with(i, wrong);
+          const what = `${argument.name} = ${inWords(wrong)}`;
+          const error = errorOf(() => call(ring, name, values));
+          const expected = `${nameOf(code)} ${code}`;
+          if (error === undefined) unseen.push(`${what}: no error instead of ${expected}`);
+          else if (`${error.name} ${error.code}` !== expected) {
+            unseen.push(`${what}: ${error.name} ${error.code} (${error.message}) instead of ${expected}`);
+          } else if (!error.message.includes(part.replace(/\[.*/, ''))) unseen.push(`${what}: ${error.message}`);
+          if (ring.sqReady !== queued || pinsOf(ring).size !== held) {
+            unseen.push(`${what}: ${ring.sqReady - queued} were queued, ${pinsOf(ring).size - held} pins are held`);
+            queued = ring.sqReady;
+            held = pinsOf(ring).size;
+          }
+        }
+      }
+      assert.deepEqual(unseen, []);
+      if (prepares) assert.equal(call(ring, name, valuesOf(args())), true, 'all is well afterwards');
+    });
+
+    it(`${name}: options that are no object are none, or refused with a code`, () => {
+      for (const [i, argument] of args().entries()) {
+        if (argument.kind !== 'object' || !argument.optional) continue;
+        for (const wrong of [null, 5, 'x', true, Symbol('x')]) {
+          using ring = openForAll();
+          ring.prepNop(1);
+          const error = errorOf(() => call(ring, name, valuesOf(args()).with(i, wrong)));
+          if (error && !/^E[A-Z]/.test(String(error.code))) {
+            assert.fail(`${argument.name} = ${inWords(wrong)}: ${error.name}: ${error.message}`);
+          }
+        }
+      }
+    });
+  }
+
+  for (const { name, prepares, arguments: args, others } of METHODS) {
+    if (!prepares) continue;
+    it(`${name}: false when the queue is full; nothing is queued, and there is nothing to modify`, () => {
+      for (const [what, values] of callsOf({ name, prepares, arguments: args, others })) {
+        using ring = openForAll(2);
+        while (ring.prepNop(1));
+        const full = ring.sqReady;
+        const held = pinsOf(ring).size;
+        for (let i = 0; i < 3; i++) {
+          assert.equal(call(ring, name, values()), false, what);
+          assert.equal(ring.sqReady, full, what);
+          assert.equal(pinsOf(ring).size, held, `${what}: holds something that it did not queue`);
+        }
+        const refusal = { name: 'Error', code: STATE, message: /full/ };
+        for (const modify of MODIFIERS) assert.throws(() => modify(ring), refusal);
+      }
     });
   }
 });
 
-describe('descriptors', () => {
-  for (const value of [1.5, NaN, Infinity, '3', null, undefined, 3n, {}, [3]]) {
-    it(`${String(value)} (${typeof value}) is a TypeError, of every prep method`, () => {
-      using ring = new IoUring(8);
-      ring.registerBufRing(1, 16, 1);
-      const fd = any<number>(value);
-      const buffer = new Uint8Array(8);
-      const methods: (() => unknown)[] = [
-        () => ring.prepRead(fd, buffer, 8, 1),
-        () => ring.prepWrite(fd, buffer, 8, 1),
-        () => ring.prepSend(fd, buffer, 8, 1),
-        () => ring.prepFsync(fd, 1),
-        () => ring.prepClose(fd, 1),
-        () => ring.prepAccept(fd, 1),
-        () => ring.prepAcceptMultishot(fd, 1),
-        () => ring.prepRecvMultishot(fd, 1, 1),
-      ];
-      for (const method of methods) refused(ring, method, 'TypeError', 'ERR_INVALID_ARG_TYPE', /[fF]d/);
-    });
-  }
+/** All that modify the entry just prepared. */
+const MODIFIERS: ((ring: IoUring) => void)[] = [
+  (ring) => ring.sqeSetFlags(IOSQE_IO_LINK),
+  (ring) => ring.sqeSetBufGroup(GROUP),
+  (ring) => ring.sqeSetPersonality(1),
+  (ring) => ring.sqeSetIoprio(1),
+];
+
+describe('modifiers', () => {
+  it('of nothing: before the first entry, after a submit, after a refused one', () => {
+    using ring = new IoUring(2);
+    ring.registerBufRing(1, 16, GROUP);
+    const refuse = (): void => {
+      for (const modify of MODIFIERS) assert.throws(() => modify(ring), { name: 'Error', code: STATE });
+    };
+    refuse();
+    ring.prepNop(1);
+    for (const modify of MODIFIERS) if (modify !== MODIFIERS[1]) modify(ring);
+    ring.prepNop(2);
+    ring.prepNop(3);
+    refuse();
+    ring.submit();
+    refuse();
+    ring.prepNop(4);
+    assert.throws(() => ring.prepNop(-1), { code: RANGE });
+    ring.sqeSetFlags(0);
+    ring.submit();
+    refuse();
+  });
+
+  it('flags that are none of the caller’s: ERR_INVALID_ARG_VALUE, and the entry stays as it is', () => {
+    using ring = new IoUring(2);
+    for (const flags of [IOSQE_BUFFER_SELECT, 0x80, 0xff, IOSQE_BUFFER_SELECT | IOSQE_ASYNC]) {
+      ring.prepNop(7);
+      assert.throws(() => ring.sqeSetFlags(flags), { name: 'TypeError', code: VALUE, message: /flags/ });
+      assert.equal(complete(ring).userData, 7);
+    }
+  });
+
+  it('a group that does not exist: ERR_INVALID_STATE, and the entry stays as it is', () => {
+    using ring = new IoUring(2);
+    ring.prepNop(7);
+    assert.throws(() => ring.sqeSetBufGroup(5), { code: STATE, message: /group 5/ });
+    const { res, flags } = complete(ring);
+    assert.deepEqual([res, flags], [0, 0]);
+  });
+
+  it('a transfer without a buffer, and without a group to take one from: EFAULT', () => {
+    using files = new Descriptors();
+    using ring = new IoUring(4);
+    const [reader, writer] = files.pipe();
+    const [a, b] = files.socketPair();
+    writeSync(writer, 'data');
+    writeSync(b, 'data');
+    for (const prepare of [
+      () => ring.prepRead(reader, null, 8, 1),
+      () => ring.prepWrite(writer, null, 8, 1),
+      () => ring.prepRecv(a, null, 8, 1),
+      () => ring.prepSend(a, null, 8, 1),
+      () => ring.prepSendto(a, null, 8, { path: '' }, 1),
+    ]) {
+      assert.equal(prepare(), true);
+      assert.ok([-EFAULT, -EISCONN, -EINVAL].includes(complete(ring).res), String(prepare));
+    }
+  });
 });
 
 describe('buffers', () => {
@@ -175,8 +285,9 @@ describe('buffers', () => {
     using files = new Descriptors();
     using ring = new IoUring(8);
     const fd = files.own(openSync('/dev/zero', 'r'));
-    const foreign = runInNewContext('[new Uint8Array(8).fill(1), new ArrayBuffer(8), new DataView(new ArrayBuffer(8))]');
-    for (const buffer of foreign as Lendable[]) {
+    const code = '[new Uint8Array(8).fill(1), new ArrayBuffer(8), new DataView(new ArrayBuffer(8))]';
+    const foreign = runInNewContext(code) as Lendable[];
+    for (const buffer of foreign) {
       ring.prepRead(fd, buffer, 8, 1);
       assert.equal(complete(ring).res, 8);
     }
@@ -314,25 +425,3 @@ describe('allocateAligned', () => {
     }
   });
 });
-
-function resizable(bytes: number): ArrayBuffer {
-  return new (ArrayBuffer as unknown as new (n: number, o: object) => ArrayBuffer)(bytes, { maxByteLength: 64 });
-}
-
-function growable(bytes: number): SharedArrayBuffer {
-  const Growable = SharedArrayBuffer as unknown as new (n: number, o: object) => SharedArrayBuffer;
-  return new Growable(bytes, { maxByteLength: 64 });
-}
-
-function detached(): ArrayBuffer {
-  const memory = new ArrayBuffer(8);
-  structuredClone(memory, { transfer: [memory] });
-  return memory;
-}
-
-function detachedView(View: new (memory: ArrayBuffer) => ArrayBufferView): ArrayBufferView {
-  const memory = new ArrayBuffer(8);
-  const view = new View(memory);
-  structuredClone(memory, { transfer: [memory] });
-  return view;
-}

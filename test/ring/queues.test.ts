@@ -3,13 +3,23 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
   IORING_CQE_F_MORE,
+  IORING_ENTER_ABS_TIMER,
+  IORING_ENTER_EXT_ARG,
+  IORING_ENTER_EXT_ARG_REG,
   IORING_ENTER_GETEVENTS,
+  IORING_ENTER_NO_IOWAIT,
+  IORING_FEAT_EXT_ARG,
+  IORING_FEAT_MIN_TIMEOUT,
+  IORING_FEAT_NO_IOWAIT,
   IORING_OP_ASYNC_CANCEL,
+  IORING_SQ_NEED_WAKEUP,
   IORING_SQ_TASKRUN,
+  IO_URING_REG_WAIT,
+  IO_URING_REG_WAIT_SIZE,
 } from '../../src/abi/index.ts';
-import { IoUring } from '../../src/ring/ring.ts';
+import { IoUring, type WaitOptions } from '../../src/ring/ring.ts';
 import type { IoUringOptions } from '../../src/ring/setup.ts';
-import { FakeKernel, targetOf } from './fake-kernel.ts';
+import { FakeKernel, targetOf, type EnterCall } from './fake-kernel.ts';
 
 const EPERM = 1;
 const EINTR = 4;
@@ -208,6 +218,280 @@ describe('waiting', () => {
     const ring = open(kernel, 2);
     kernel.answers = [-EBADR];
     assert.throws(() => ring.submitAndWait(1), { code: 'EBADR', message: /lost some/ });
+  });
+});
+
+const MS = 1_000_000n;
+
+/** What matters of a wait. */
+interface Wait {
+  flags: number;
+  time: bigint | undefined;
+  minWaitUs: number;
+}
+
+const waitOf = ({ flags, time, minWaitUs }: EnterCall): Wait => ({
+  flags: flags & ~IORING_ENTER_EXT_ARG,
+  time,
+  minWaitUs,
+});
+
+const GETEVENTS = IORING_ENTER_GETEVENTS;
+const ABS_TIMER = IORING_ENTER_ABS_TIMER;
+
+const PLAIN: Wait = { flags: GETEVENTS, time: undefined, minWaitUs: 0 };
+
+/** Ways to limit a wait, and what the kernel is told. */
+const WAITS: [what: string, options: WaitOptions, wait: Wait][] = [
+  ['nothing', {}, PLAIN],
+  ['no time limit, aloud', { timeoutMs: Infinity }, PLAIN],
+  ['a deadline', { deadline: 2n ** 62n }, { flags: GETEVENTS | ABS_TIMER, time: 2n ** 62n, minWaitUs: 0 }],
+  ['a shortest time', { minWaitMs: 2.5 }, { flags: GETEVENTS, time: undefined, minWaitUs: 2500 }],
+  ['a shortest time of a moment', { minWaitMs: 0.0001 }, { flags: GETEVENTS, time: undefined, minWaitUs: 1 }],
+  ['no iowait', { noIowait: true }, { flags: GETEVENTS | IORING_ENTER_NO_IOWAIT, time: undefined, minWaitUs: 0 }],
+  [
+    'a deadline, a shortest time and no iowait',
+    { deadline: 2n ** 62n, minWaitMs: 1, noIowait: true },
+    { flags: GETEVENTS | ABS_TIMER | IORING_ENTER_NO_IOWAIT, time: 2n ** 62n, minWaitUs: 1000 },
+  ],
+];
+
+describe('waits, as the kernel is told of them', () => {
+  for (const [what, options, wait] of WAITS) {
+    it(`${what}: so, and the same again after signals`, () => {
+      const kernel = new FakeKernel();
+      const ring = open(kernel, 4);
+      ring.prepNop(1);
+      kernel.result = () => undefined;
+      kernel.answers = [() => kernel.consume(1), -EINTR, -EINTR, () => (kernel.post(1n, 0), 0)];
+      assert.equal(ring.submitAndWait(1, options), 1);
+      assert.deepEqual(kernel.calls.map(waitOf), [wait, wait, wait, wait]);
+      assert.deepEqual(kernel.calls.map(({ toSubmit }) => toSubmit), [1, 0, 0, 0]);
+      assert.deepEqual(reap(ring), [[1, 0]]);
+    });
+  }
+
+  for (const [timeoutMs, time] of [[0, 0n], [5, 5n * MS], [1.5, 1_500_000n], [1e-9, 1n]] as const) {
+    it(`a time limit of ${timeoutMs} ms: to the nanosecond, rounded up`, () => {
+      const kernel = new FakeKernel();
+      const ring = open(kernel, 4);
+      kernel.answers = [-ETIME];
+      ring.submitAndWait(1, { timeoutMs });
+      const [call] = kernel.calls;
+      assert.equal(call.flags & (ABS_TIMER | IORING_ENTER_NO_IOWAIT), 0);
+      // A moment of it is gone already.
+      assert.ok(call.time! <= time && call.time! > time - 5n * MS, `${call.time}`);
+    });
+  }
+
+  it('a time limit is the time for all of it: after signals only what is left', () => {
+    const kernel = new FakeKernel();
+    const ring = open(kernel, 4);
+    kernel.answers = Array.from({ length: 50 }, () => -EINTR);
+    kernel.answers.push(-ETIME);
+    assert.equal(ring.submitAndWait(1, { timeoutMs: 60_000, minWaitMs: 3 }), 0);
+    let before = 60_001n * MS;
+    for (const { time, minWaitUs } of kernel.calls) {
+      assert.ok(time! <= before && time! > 50_000n * MS);
+      assert.equal(minWaitUs, 3000);
+      before = time!;
+    }
+    assert.equal(kernel.calls.length, 51);
+  });
+
+  it('a shortest time: what is there when the kernel comes back will do', () => {
+    const kernel = new FakeKernel();
+    kernel.result = () => undefined;
+    const ring = open(kernel, 4);
+    ring.prepNop(1);
+    ring.prepNop(2);
+    kernel.answers = [() => (kernel.consume(2), kernel.post(1n, 0), 2)];
+    assert.equal(ring.submitAndWait(2, { minWaitMs: 1 }), 2);
+    assert.equal(kernel.calls.length, 1);
+    assert.deepEqual(reap(ring), [[1, 0]]);
+  });
+
+  const features: [string, number, WaitOptions][] = [
+    ['a time limit', IORING_FEAT_EXT_ARG, { timeoutMs: 5 }],
+    ['a deadline', IORING_FEAT_MIN_TIMEOUT, { deadline: 5n }],
+    ['a shortest time', IORING_FEAT_MIN_TIMEOUT, { minWaitMs: 5 }],
+    ['no iowait', IORING_FEAT_NO_IOWAIT, { noIowait: true }],
+  ];
+  for (const [what, feature, options] of features) {
+    it(`${what} where the kernel does not know it: an error, and nothing is submitted`, () => {
+      const kernel = new FakeKernel();
+      kernel.features &= ~feature;
+      const ring = open(kernel, 4);
+      ring.prepNop(1);
+      const refusal = { code: 'ERR_IOURING_UNSUPPORTED', message: /needs Linux/ };
+      assert.throws(() => ring.submitAndWait(1, options), refusal);
+      assert.equal(kernel.calls.length, 0);
+      assert.equal(ring.submitAndWait(1), 1);
+      assert.deepEqual(kernel.calls.map(waitOf), [PLAIN]);
+    });
+  }
+
+  it('a wait whose options call the ring while they are read is the wait that was asked for', () => {
+    const kernel = new FakeKernel();
+    const ring = open(kernel, 8);
+    const options = {
+      get deadline(): bigint {
+        ring.prepNop(1);
+        ring.submitAndWait(1, { minWaitMs: 77, noIowait: true });
+        ring.submitAndWait(0, { timeoutMs: 0 });
+        kernel.calls.length = 0;
+        return 99n;
+      },
+    };
+    kernel.post(5n, 5);
+    assert.equal(ring.submitAndWait(1, options), 0);
+    assert.deepEqual(kernel.calls.map(waitOf), [{ flags: GETEVENTS | ABS_TIMER, time: 99n, minWaitUs: 0 }]);
+  });
+
+  it('where a kernel thread submits', () => {
+    for (const [what, options, wait] of WAITS) {
+      const kernel = new FakeKernel();
+      const ring = open(kernel, 4, { sqPoll: true });
+      kernel.answers = [-EINTR, -EINTR, () => (kernel.post(1n, 0), 0)];
+      ring.submitAndWait(1, options);
+      if (options.deadline === undefined) assert.deepEqual(kernel.calls.map(waitOf), [wait, wait, wait], what);
+      else for (const { time } of kernel.calls) assert.ok(time !== undefined, what);
+      assert.deepEqual(reap(ring), [[1, 0]]);
+      kernel.sqFlags = IORING_SQ_NEED_WAKEUP;
+      kernel.calls.length = 0;
+      ring.submit();
+      assert.ok(kernel.calls.every(({ timed }) => !timed), what);
+    }
+  });
+});
+
+describe('the wait after one with options', () => {
+  const STRANGE: WaitOptions = { deadline: 5n, minWaitMs: 7, noIowait: true };
+  const endings: [string, (kernel: FakeKernel, ring: IoUring) => void][] = [
+    ['came to its end', (kernel, ring) => {
+      kernel.post(5n, 0);
+      ring.submitAndWait(1, STRANGE);
+      reap(ring);
+    }],
+    ['took too long', (kernel, ring) => {
+      kernel.answers = [-ETIME];
+      ring.submitAndWait(1, STRANGE);
+    }],
+    ['was refused by the kernel', (kernel, ring) => {
+      kernel.answers = [-EEXIST];
+      assert.throws(() => ring.submitAndWait(1, STRANGE), { code: 'EEXIST' });
+    }],
+    ['waited for no number', (_, ring) => {
+      assert.throws(() => ring.submitAndWait(-1, STRANGE), { code: 'ERR_OUT_OF_RANGE' });
+    }],
+    ['waited for something else', (_, ring) => {
+      assert.throws(() => ring.submitAndWait('1' as unknown as number, STRANGE), { code: 'ERR_INVALID_ARG_TYPE' });
+    }],
+    ['had an option that is wrong', (_, ring) => {
+      assert.throws(() => ring.submitAndWait(1, { ...STRANGE, minWaitMs: -1 }), { code: 'ERR_OUT_OF_RANGE' });
+      assert.throws(() => ring.submitAndWait(1, { ...STRANGE, minWaitMs: 1e10 }), { code: 'ERR_OUT_OF_RANGE' });
+      assert.throws(() => ring.submitAndWait(1, { ...STRANGE, timeoutMs: 5 }), { code: 'ERR_INVALID_ARG_VALUE' });
+      assert.throws(() => ring.submitAndWait(1, { ...STRANGE, deadline: -1n }), { code: 'ERR_OUT_OF_RANGE' });
+    }],
+    ['had options that throw', (_, ring) => {
+      const options = {
+        ...STRANGE,
+        get noIowait(): boolean {
+          throw new Error('mine');
+        },
+      };
+      assert.throws(() => ring.submitAndWait(1, options), { message: 'mine' });
+    }],
+  ];
+  for (const [ending, end] of endings) {
+    it(`that ${ending} is a plain one`, () => {
+      const kernel = new FakeKernel();
+      kernel.result = () => undefined;
+      const ring = open(kernel, 4);
+      end(kernel, ring);
+      kernel.calls.length = 0;
+      ring.prepNop(1);
+      ring.prepNop(2);
+      kernel.answers = [
+        () => (kernel.consume(2), kernel.post(1n, 0), 2),
+        -EINTR,
+        () => (kernel.post(2n, 0), 0),
+      ];
+      assert.equal(ring.submitAndWait(2), 2);
+      assert.deepEqual(kernel.calls.map(waitOf), [PLAIN, PLAIN, PLAIN]);
+      assert.deepEqual(reap(ring), [[1, 0], [2, 0]]);
+    });
+  }
+
+  it('that the kernel knows only half of is a plain one', () => {
+    const kernel = new FakeKernel();
+    kernel.features &= ~IORING_FEAT_NO_IOWAIT;
+    const ring = open(kernel, 4);
+    assert.throws(() => ring.submitAndWait(1, STRANGE), { code: 'ERR_IOURING_UNSUPPORTED' });
+    kernel.answers = [() => (kernel.post(1n, 0), 0), -EINTR, () => (kernel.post(2n, 0), 0)];
+    ring.submitAndWait(2);
+    assert.deepEqual(kernel.calls.map(waitOf), [PLAIN, PLAIN, PLAIN]);
+  });
+});
+
+describe('registered waits', () => {
+  function withRegion(): { kernel: FakeKernel; ring: IoUring; region: DataView } {
+    const kernel = new FakeKernel();
+    kernel.registerAnswer = () => 0;
+    const ring = open(kernel, 4, { disabled: true });
+    ring.registerWaitRegion(4);
+    const { waits } = (ring as unknown as { holdings: { waits: { view: DataView } } }).holdings;
+    return { kernel, ring, region: waits.view };
+  }
+
+  it('are named by their place, and say what they say', () => {
+    const { kernel, ring, region } = withRegion();
+    ring.setWait(2, { timeoutMs: 1500.5, minWaitMs: 2 });
+    ring.setWait(3, { minWaitMs: 0.5 });
+    const at = 2 * IO_URING_REG_WAIT_SIZE;
+    assert.equal(region.getBigInt64(at + IO_URING_REG_WAIT.ts, true), 1n);
+    assert.equal(region.getBigInt64(at + IO_URING_REG_WAIT.ts + 8, true), 500_500_000n);
+    assert.equal(region.getUint32(at + IO_URING_REG_WAIT.min_wait_usec, true), 2000);
+    assert.equal(region.getUint32(at + IO_URING_REG_WAIT.flags, true), 1);
+    assert.equal(region.getUint32(at + IO_URING_REG_WAIT_SIZE + IO_URING_REG_WAIT.flags, true), 0);
+    kernel.result = () => 0;
+    ring.prepNop(1);
+    assert.equal(ring.submitAndWaitReg(1, 2), 1);
+    const [{ toSubmit, minComplete, flags, registeredWait }] = kernel.calls;
+    assert.deepEqual([toSubmit, minComplete, registeredWait], [1, 1, at]);
+    assert.equal(flags, GETEVENTS | IORING_ENTER_EXT_ARG | IORING_ENTER_EXT_ARG_REG);
+    assert.deepEqual(reap(ring), [[1, 0]]);
+  });
+
+  it('that came to an end without completions: 0, and nothing is submitted twice', () => {
+    const { kernel, ring } = withRegion();
+    kernel.answers = [-ETIME];
+    assert.equal(ring.submitAndWaitReg(1, 0), 0);
+    ring.prepNop(1);
+    kernel.answers = [-EAGAIN];
+    assert.equal(ring.submitAndWaitReg(1, 0), 0);
+    assert.equal(ring.sqReady, 1);
+    assert.equal(ring.submitAndWaitReg(1, 0), 1);
+    assert.equal(kernel.entriesSeen.length, 1);
+    kernel.answers = [-EEXIST];
+    assert.throws(() => ring.submitAndWaitReg(1, 0), { code: 'EEXIST' });
+  });
+
+  it('are waited for to their end through signals, as all others are', () => {
+    const { kernel, ring } = withRegion();
+    kernel.result = () => undefined;
+    ring.prepNop(1);
+    kernel.answers = [() => kernel.consume(1), -EINTR, () => (kernel.post(1n, 0), 0)];
+    assert.equal(ring.submitAndWaitReg(1, 1), 1);
+    assert.deepEqual(reap(ring), [[1, 0]]);
+    assert.deepEqual(kernel.calls.map(({ toSubmit }) => toSubmit), [1, 0, 0]);
+  });
+
+  it('go with the ring', () => {
+    const { ring } = withRegion();
+    ring.close();
+    assert.throws(() => ring.setWait(0, { timeoutMs: 1 }), { code: 'ERR_IOURING_CLOSED' });
+    assert.throws(() => ring.submitAndWaitReg(1, 0), { code: 'ERR_IOURING_CLOSED' });
   });
 });
 

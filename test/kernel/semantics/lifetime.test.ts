@@ -94,7 +94,7 @@ it('case 53: a ring that shares the workers of another goes on when that one is 
   using folder = new Temporary();
   using files = new Descriptors();
   const fd = files.own(openSync(folder.file('data', 'contents'), 'r'));
-  const first = new IoUring(4);
+  using first = new IoUring(4);
   using second = new IoUring(4, { attachWq: first });
   using third = new IoUring(4, { attachWq: second });
   for (const closed of [false, true]) {

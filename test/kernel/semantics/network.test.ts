@@ -356,7 +356,7 @@ it('case 94: a registered buffer that is sent without copying stays what it is u
   using ring = new IoUring(8);
   const [client, server] = tcpPair(files);
   const received = Buffer.alloc(65536);
-  for (let round = 0; round < 8; round++) {
+  for (let round = 0; round < 3; round++) {
     (() => {
       const buffer = Buffer.from(new ArrayBuffer(65536)).fill(round + 1);
       ring.registerBuffers([buffer], { tags: [7] });

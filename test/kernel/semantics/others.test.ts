@@ -37,7 +37,7 @@ const NOWHERE = 16;
 
 /** Scripts of a shell. */
 const ENDS = 'exit 7';
-const STAYS = 'kill -STOP $$';
+const STAYS = 'exec sleep 1000';
 
 it('case 119: what became of a child is told; a wait that is cancelled or limited ends without it', () => {
   using children = new Children();

@@ -156,17 +156,22 @@ it('case 10: with sqPoll the queue may be full because the thread lags behind: s
   const { kernel, enters } = watched();
   using ring = new IoUring(2, { sqPoll: { idleMs: 1 } }, kernel);
   let reaped = 0;
-  for (let queued = 0; queued < 20_000; ) {
-    assert.ok(ring.prepNop(queued++), 'there is room after every submit');
-    while (queued < 20_000 && ring.prepNop(queued)) queued++;
+  for (let queued = 0; queued < 4000; ) {
+    // The kernel may be interrupted while it waits; then once more.
+    for (let tries = 0; !ring.prepNop(queued); tries++) {
+      assert.ok(tries < 20, 'there is room after a submit');
+      ring.submit();
+    }
+    queued++;
+    while (queued < 4000 && ring.prepNop(queued)) queued++;
     ring.submit();
     reaped += ring.forEachCompletion(() => {});
   }
-  while (reaped < 20_000) {
+  while (reaped < 4000) {
     ring.submitAndWait(1, { timeoutMs: 1000 });
     reaped += ring.forEachCompletion(() => {});
   }
-  assert.equal(reaped, 20_000);
+  assert.equal(reaped, 4000);
   assert.ok(enters.some(({ flags }) => flags & IORING_ENTER_SQ_WAIT), 'it had to wait at least once');
   assert.ok(isQuiet(ring));
 });
