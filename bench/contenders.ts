@@ -8,6 +8,12 @@ import type { Case, Competitor } from './scenario.ts';
 const PROBE_MS = 10_000;
 
 type Arguments<C> = (test: C) => readonly string[];
+/** One of several ways to do the same. The first has no name of its own. */
+export interface Way<C extends Case> {
+  readonly name?: string;
+  readonly args: Arguments<C>;
+}
+
 type Options<C extends Case> = Partial<Pick<Competitor<C>, 'takesPart' | 'place'>> & {
   readonly env?: Readonly<Record<string, string>>;
 };
@@ -54,6 +60,32 @@ export async function inC<C extends Case>(
     return { name, missing: built.missing, command: noCommand };
   }
   return { name, command: (test) => ({ file: built.program, args: args(test) }) };
+}
+
+/**
+ * Each of several ways on top of this package, and each of them in C. Those of this package are
+ * compared with the first of them, those in C with the same way of this package.
+ */
+export async function inBoth<C extends Case>(
+  launcher: Launcher,
+  program: string,
+  ways: readonly Way<C>[],
+): Promise<readonly Competitor<C>[]> {
+  const named = (contender: string, way: string | undefined): string =>
+    way === undefined ? contender : `${contender}, ${way}`;
+  const ours = ways.map(({ name, args }) =>
+    onIoUring(named('iouring', name), `${program}-iouring`, args),
+  );
+  const theirs: Competitor<C>[] = [];
+  for (const [index, { name, args }] of ways.entries()) {
+    const competitor = await inC(launcher, program, args);
+    theirs.push({
+      ...competitor,
+      name: named(competitor.name, name),
+      against: ours[index].name,
+    });
+  }
+  return [...ours, ...theirs];
 }
 
 /**

@@ -2,11 +2,16 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
+import { bundle } from './bundle.ts';
 import { compare } from './compare.ts';
+import { direct } from './direct.ts';
+import { fixed } from './fixed.ts';
+import { incremental } from './incremental.ts';
 import { Launcher } from './launcher.ts';
 import { describeMachine } from './machine.ts';
 import { memory } from './memory.ts';
 import { nop } from './nop.ts';
+import { paired } from './pairs.ts';
 import { Progress } from './progress.ts';
 import { inProject } from './project.ts';
 import { randomRead } from './random-read.ts';
@@ -14,6 +19,7 @@ import { responder } from './responder.ts';
 import type { Results, ScenarioResult } from './results.ts';
 import type { Case, Context, Scenario } from './scenario.ts';
 import { showScenario } from './tables.ts';
+import { zeroCopy } from './zero-copy.ts';
 
 const USAGE = `Usage: npm run bench -- [options]
 
@@ -30,6 +36,11 @@ const SCENARIOS = {
   nop: comparing(nop),
   read: comparing(randomRead),
   responder: comparing(responder),
+  fixed: comparing(fixed),
+  bundle: comparing(bundle),
+  incremental: comparing(incremental),
+  'zero-copy': comparing(zeroCopy),
+  direct: comparing(direct),
   memory,
 };
 
@@ -38,7 +49,7 @@ type Run = (context: Context, signal: AbortSignal, progress: Progress) => Promis
 function comparing<C extends Case>(open: (context: Context) => Promise<Scenario<C>>): Run {
   return async (context, signal, progress) => {
     await using scenario = await open(context);
-    return await compare(scenario, context, signal, progress);
+    return paired(await compare(scenario, context, signal, progress), scenario);
   };
 }
 

@@ -14,15 +14,18 @@ import type { Metric } from './scenario.ts';
 const START = '<!-- bench:start -->';
 const END = '<!-- bench:end -->';
 
-/** The README's text with the results in place of what stood between the markers. */
-export function withResults(readme: string, results: Results): string {
+/** In bench/results: the basic scenarios, and those of what can be registered or bundled. */
+const SAVED = ['latest.json', 'registered.json'];
+
+/** The README's text with these results in place of what stood between the markers, each with where they come from. */
+export function withResults(readme: string, all: readonly Results[]): string {
   const start = readme.indexOf(START);
   const end = readme.indexOf(END);
   if (start < 0 || end < start) {
     throw new Error(`Cannot write the table: README.md lacks ${START} or ${END} after it`);
   }
   const before = readme.slice(0, start + START.length);
-  return `${before}\n\n${markdown(results)}\n\n${readme.slice(end)}`;
+  return `${before}\n\n${all.map(markdown).join('\n\n')}\n\n${readme.slice(end)}`;
 }
 
 function markdown({ scenarios, machine, command, date, settings }: Results): string {
@@ -94,17 +97,17 @@ function memoryLine(result: MemoryResult): string[] {
 
 const { values } = parseArgs({
   options: {
-    json: { type: 'string', default: inProject('bench', 'results', 'latest.json') },
+    json: { type: 'string', multiple: true, default: SAVED.map((name) => inProject('bench', 'results', name)) },
     check: { type: 'boolean', default: false },
   },
 });
 const file = inProject('README.md');
 const readme = readFileSync(file, 'utf8');
-const results = JSON.parse(readFileSync(values.json, 'utf8')) as Results;
+const results = values.json.map((name) => JSON.parse(readFileSync(name, 'utf8')) as Results);
 const updated = withResults(readme, results);
 if (!values.check) {
   writeFileSync(file, updated);
 } else if (updated !== readme) {
-  console.error('README.md does not show bench/results/latest.json: npm run bench:readme');
+  console.error('README.md does not show the results in bench/results: npm run bench:readme');
   process.exitCode = 1;
 }

@@ -9,6 +9,8 @@ export interface Metric {
   readonly digits: number;
   /** Whether the README shows it too; the first one is shown anyway. */
   readonly inReadme?: boolean;
+  /** A count that is shown as it is, and not compared; it may be 0. */
+  readonly fact?: boolean;
 }
 
 /** One measurement: a number for each metric of the scenario. */
@@ -24,6 +26,8 @@ export interface Competitor<C extends Case> {
   readonly name: string;
   /** Why it cannot take part. */
   readonly missing?: string | undefined;
+  /** The name of the one that is compared with it; the first one when left out. */
+  readonly against?: string;
   /** Whether it takes part in this case; in every one when left out. */
   takesPart?(test: C): boolean;
   /** On which cores; on the measured one when left out. */

@@ -568,8 +568,7 @@ export abstract class ControlPreparation extends SqePreparation {
       const message = 'Cannot prepare an entry of 128 bytes: set the ring up with sqe128 or sqeMixed';
       throw wrongState('ERR_INVALID_STATE', message);
     }
-    // Two, and one to fill the last place of the ring.
-    return this.isRefused(3);
+    return this.isRefused(this.sq.placesForTwo);
   }
 
   /** Nothing can go wrong any more: make the next entry begin where two places follow each other. @internal */

@@ -140,13 +140,18 @@ export class SubmissionQueue {
     new Uint8Array(buffer).set(command, byteOffset + (this.#last << (this.#shift + 2)) + 48);
   }
 
+  /** The places that an entry of 128 bytes takes in a ring of both sizes: with the one that fills up the ring's end. */
+  get placesForTwo(): 2 | 3 {
+    return (this.tail & this.#mask) === this.#mask ? 3 : 2;
+  }
+
   /**
    * Make an entry of 128 bytes possible at the next place of a ring that has both sizes (IORING_SETUP_SQE_MIXED): it
    * takes two places in a row, so that the last place of the ring is filled with an operation that does nothing and
-   * says nothing. The caller has made sure that there are three places.
+   * says nothing. The caller has made sure that there are {@link placesForTwo}.
    */
   alignForTwo(): void {
-    if ((this.tail & this.#mask) !== this.#mask) return;
+    if (this.placesForTwo === 2) return;
     // In a chain it is a link like the others.
     const links = this.isOpen ? (this.word(0) >> 8) & (IOSQE_IO_LINK | IOSQE_IO_HARDLINK) : 0;
     this.push(IORING_OP_NOP, IOSQE_CQE_SKIP_SUCCESS | links, 0, -1, 0, 0, 0, 0, 0, 0, 0, 0, 0);

@@ -186,7 +186,8 @@ export const fileRows: readonly Row[] = [
   }),
   row({
     name: 'FSYNC of a range',
-    draw: (r) => ({ fd: r.fd(), datasync: r.bool(), offset: r.length(), length: r.u32() }),
+    // A range has an end.
+    draw: (r) => ({ fd: r.fd(), datasync: r.bool(), offset: r.length(), length: r.u32() || 1 }),
     ours: (ring, { fd, ...options }, userData) => ring.prepFsync(fd, userData, options),
     fields: (a) => ({ opcode: 3, fd: a.fd, off: a.offset, len: a.length, op_flags: a.datasync }),
   }),

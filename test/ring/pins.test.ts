@@ -325,6 +325,36 @@ describe('provided buffers of the older kind', () => {
   });
 });
 
+describe('keys', () => {
+  it('a late or doubled completion frees nothing that has its place since', async () => {
+    const { kernel, ring } = open();
+    const prepare = (userData: number): WeakRef<object> => {
+      const buffer = new Uint8Array(64);
+      ring.prepRead(3, buffer, 64, userData);
+      ring.submit();
+      return new WeakRef(buffer);
+    };
+    prepare(1);
+    const { userData: former } = kernel.entriesSeen.at(-1)!;
+    kernel.post(former, 64);
+    assert.deepEqual(reap(ring), [[1, 64]]);
+    for (let i = 0; i < 100; i++) {
+      const memory = prepare(2);
+      const { userData } = kernel.entriesSeen.at(-1)!;
+      assert.notEqual(userData, former);
+      assert.equal(BigInt.asUintN(32, userData), BigInt.asUintN(32, former), 'the same place');
+      kernel.post(former, 64);
+      const seen: bigint[] = [];
+      ring.forEachCompletion((c) => void seen.push(c.userData64));
+      assert.deepEqual(seen, [former], 'as it came');
+      assert.equal(pinsOf(ring).size, 1);
+      if (i % 50 === 0) assert.deepEqual(await alive(memory), [true]);
+      kernel.post(userData, 64);
+      assert.deepEqual(reap(ring), [[2, 64]]);
+    }
+  });
+});
+
 describe('what outlives the ring', () => {
   it('memory that the kernel did not give back is never let go of', async () => {
     const { kernel, ring } = open();
