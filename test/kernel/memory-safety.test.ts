@@ -502,8 +502,7 @@ describe('memory that somebody tries to take away while it is lent', () => {
     }
   }
 
-  it('by the engine’s own function, where that heeds no mark: refused once it was lent', (t) => {
-    if (transfer === undefined) return t.skip('needs an engine that has it');
+  it('memory of allocateAligned, by whatever the engine has: refused once it was lent', () => {
     using files = new Descriptors();
     using ring = new IoUring(8);
     const [reader, writer] = files.pipe();
@@ -511,7 +510,10 @@ describe('memory that somebody tries to take away while it is lent', () => {
     const memory = allocateAligned(16384).buffer;
     ring.prepRead(reader, memory, 4, 1);
     ring.submit();
-    assert.throws(() => transfer.call(memory));
+    // Where the engine's own function heeds no mark, it is refused otherwise; before Node 21 there is no such function.
+    if (transfer !== undefined) assert.throws(() => transfer.call(memory));
+    else attempts.structuredClone(memory);
+    assert.equal(memory.byteLength, 16384);
     writeSync(writer, 'here');
     assert.equal(complete(ring).res, 4);
     assert.equal(Buffer.from(memory).toString('utf8', 0, 4), 'here');
