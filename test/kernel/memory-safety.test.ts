@@ -513,7 +513,7 @@ describe('memory that somebody tries to take away while it is lent', () => {
     // Where the engine's own function heeds no mark, it is refused otherwise; before Node 21 there is no such function.
     if (transfer !== undefined) assert.throws(() => transfer.call(memory));
     else attempts.structuredClone(memory);
-    assert.equal(memory.byteLength, 16384);
+    assert.ok(memory.byteLength >= 16384);
     writeSync(writer, 'here');
     assert.equal(complete(ring).res, 4);
     assert.equal(Buffer.from(memory).toString('utf8', 0, 4), 'here');
