@@ -7,7 +7,7 @@ import * as abi from '../src/abi/index.ts';
 import * as api from '../src/index.ts';
 
 /** From the ground up: an import points to the same layer or to a lower one. */
-const LAYERS = ['abi', 'native', 'ring', 'index.ts', 'cli'];
+const LAYERS = ['abi', 'native', 'ring', 'reactor', 'index.ts', 'cli'];
 
 const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
 const layerOf = (file: string): number => LAYERS.indexOf(file.split('/')[0]);
@@ -49,16 +49,23 @@ describe('layers', () => {
 describe('entry points', () => {
   it('iouring: a change of these names is a change of the contract', () => {
     const names = [
+      'AbortError',
+      'Chunk',
       'Completion',
+      'Datagram',
       'EpollEvents',
       'IoUring',
+      'LinkError',
       'Msghdr',
       'ProvidedBufRing',
+      'Reactor',
       'RecvmsgOut',
       'Siginfo',
       'SocketAddressBuffer',
       'Statx',
+      'TimeoutError',
       'allocateAligned',
+      'defaultReactor',
       'diagnose',
       'queryKernel',
       'registerSyncMsg',

@@ -24,6 +24,11 @@ export const AT_STATX_FORCE_SYNC = 0x2000;
 /** STATX: do not ask the server. */
 export const AT_STATX_DONT_SYNC = 0x4000;
 
+// ---------------------------------------------------------------- `open_flags`, of which `fs.constants` has the others
+
+/** The descriptor is closed in programs that this one starts. */
+export const O_CLOEXEC = 0x80000;
+
 // ---------------------------------------------------------------- STATX: `len` is what is wanted
 
 export const STATX_TYPE = 0x1;

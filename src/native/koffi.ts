@@ -1,6 +1,8 @@
+import { constants } from 'node:fs';
 import { createRequire } from 'node:module';
 import threads from 'node:worker_threads';
 import type * as Koffi from 'koffi';
+import { O_CLOEXEC } from '../abi/file-flags.ts';
 import { SYS_IO_URING_ENTER, SYS_IO_URING_REGISTER, SYS_IO_URING_SETUP } from '../abi/syscalls.ts';
 import {
   MAP_ANONYMOUS,
@@ -62,6 +64,7 @@ function bind(koffi: typeof Koffi): Native {
   const mmap = libc.func('mmap', 'intptr_t', mapping) as Syscall;
   const munmap = libc.func('munmap', 'int', ['uintptr_t', 'size_t']) as Syscall;
   const close = libc.func('close', 'int', ['int']) as Syscall;
+  const pipe2 = libc.func('pipe2', 'int', ['void *', 'int']) as Syscall;
   const { errno } = koffi;
 
   return {
@@ -94,6 +97,9 @@ function bind(koffi: typeof Koffi): Native {
     unmap(address, length) {
       return munmap(address, length) < 0 ? -errno() : 0;
     },
+    pipe(fds) {
+      return pipe2(fds, constants.O_NONBLOCK | O_CLOEXEC) < 0 ? -errno() : 0;
+    },
     view(address, length) {
       return koffi.view(address, length);
     },
@@ -107,6 +113,9 @@ function bind(koffi: typeof Koffi): Native {
     keepInPlace(memory) {
       threads.markAsUntransferable(memory);
       if ('transfer' in memory && !Object.hasOwn(memory, 'transfer')) forbidTransfer(memory);
+    },
+    poll(fd, onReadable) {
+      return koffi.node.poll(fd, () => onReadable());
     },
     pageSize: (libc.func('getpagesize', 'int', []) as Syscall)(),
     endsWithProcess: threads.isMainThread,

@@ -40,6 +40,9 @@ export interface Native {
   /** close(2). */
   close(fd: number): number;
 
+  /** pipe2(2), O_NONBLOCK and O_CLOEXEC: the end to read from goes to `fds[0]`, the one to write to to `fds[1]`. */
+  pipe(fds: Int32Array): number;
+
   /** Bytes of a page of memory. */
   readonly pageSize: number;
 
@@ -53,6 +56,13 @@ export interface Native {
   keepInPlace(memory: ArrayBuffer): void;
 
   /**
+   * Have the event loop call `onReadable` in every turn in which `fd` can be read. It keeps the process alive as a
+   * handle of Node does. The callback is not a turn of its own: promises resolved in it do not continue before the next.
+   * Only where the loop is libuv's or acts like it; see runtime.ts.
+   */
+  poll(fd: number, onReadable: () => void): PollHandle;
+
+  /**
    * Does this thread end with the process? If not, its memory is freed when it ends, and whatever of the kernel's
    * could still write there must end before: see {@link closeAtThreadExit}.
    */
@@ -63,4 +73,12 @@ export interface Native {
    * freed then, and an open ring would go on writing to it. The function returned calls that off.
    */
   closeAtThreadExit(fd: number): () => void;
+}
+
+/** A descriptor that the event loop looks at. To be kept until it is closed: collected, it is closed too. */
+export interface PollHandle {
+  ref(): void;
+  unref(): void;
+  /** Once. Before the descriptor is closed. */
+  close(): void;
 }

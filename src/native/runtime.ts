@@ -7,3 +7,17 @@ export function runtimeName(): string {
   if (bun) return `bun ${bun}`;
   return deno ? `deno ${deno}` : `node ${node}`;
 }
+
+/**
+ * Is the event loop libuv's own? Deno's answers to the same calls, but what they call back does not go on before something
+ * else happens; Bun's ends the process at the first of them.
+ */
+export function hasUvLoop(): boolean {
+  const { bun, deno } = process.versions;
+  return bun === undefined && deno === undefined;
+}
+
+/** Is this Bun? */
+export function isBun(): boolean {
+  return process.versions.bun !== undefined;
+}

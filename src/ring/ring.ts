@@ -297,14 +297,16 @@ export class IoUring extends RingRegistration implements Disposable {
    * stay reaped, and the rest stays available.
    *
    * Counterpart of io_uring_for_each_cqe(3) with io_uring_cq_advance(3).
+   * @param max reap so many at most: 1 … 2^30-1; default all that are available
    * @returns how many were reaped
    * @throws {Error} `ERR_IOURING_CLOSED`; `ERR_IOURING_REENTRANT` when called from inside its own callback;
-   *   what `callback` throws
+   *   what `callback` throws; TypeError, RangeError
    */
-  forEachCompletion(callback: (c: Completion) => void): number {
+  forEachCompletion(callback: (c: Completion) => void, max = ALL): number {
     this.checkOpen();
     if (typeof callback !== 'function') throw wrongType('callback', 'of type function', callback);
-    return this.#reapAll(callback, ALL);
+    if (max !== ALL) checkInteger('max', max, 1, ALL);
+    return this.#reapAll(callback, max);
   }
 
   /**

@@ -239,6 +239,21 @@ export abstract class SqePreparation {
     this.sq.setWord(0, (this.sq.word(0) & 0xffff) | (ioprio << 16));
   }
 
+  /**
+   * Take back the entries just prepared, all but the first `ready` of those that are queued: one of several that belong
+   * together could not be prepared. Not between a prep method and its modifiers.
+   * @internal
+   */
+  unprepare(ready: number): void {
+    const { sq, pins } = this;
+    sq.rewind(ready, (low, high) => {
+      if (pins.has(low, high)) pins.release(low);
+    });
+    this.silent = undefined;
+    // There is no entry just prepared.
+    this.#refusedAt = sq.tail;
+  }
+
   #checkPrepared(): void {
     const { sq } = this;
     this.checkOpen();

@@ -256,8 +256,19 @@ export class SubmissionQueue {
    */
   withdraw(polled: boolean, each: (userDataLow: number, userDataHigh: number) => void): void {
     if (this.#ring.length === 0) return;
+    this.#takeBack(Atomics.load(this.#ring, polled ? this.#kernelTail : this.#kernelHead), each);
+    this.publish();
+  }
+
+  /** Take back the entries after the first `ready`, of which none was published. */
+  rewind(ready: number, each: (userDataLow: number, userDataHigh: number) => void): void {
+    this.refresh();
+    this.#takeBack((this.head + ready) | 0, each);
+  }
+
+  #takeBack(to: number, each: (userDataLow: number, userDataHigh: number) => void): void {
     const end = this.tail;
-    this.tail = Atomics.load(this.#ring, polled ? this.#kernelTail : this.#kernelHead);
+    this.tail = to;
     for (let cursor = this.tail; cursor !== end; cursor = (cursor + 1) | 0) {
       const word = (cursor & this.#mask) << this.#shift;
       each(this.#sqes[word + 8], this.#sqes[word + 9]);
@@ -265,7 +276,6 @@ export class SubmissionQueue {
       const two = this.#shift === 4 && (opcode === IORING_OP_NOP128 || opcode === IORING_OP_URING_CMD128);
       if (two) cursor = (cursor + 1) | 0;
     }
-    this.publish();
   }
 
   /** How many entries the kernel would not look at because the index array was wrong. */

@@ -262,6 +262,14 @@ export class FakeKernel implements Native {
 
   keepInPlace(): void {}
 
+  poll(): never {
+    throw new Error('no event loop');
+  }
+
+  pipe(): number {
+    return -24;
+  }
+
   closeAtThreadExit(): () => void {
     return () => {};
   }

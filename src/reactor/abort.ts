@@ -1,0 +1,83 @@
+import { wrongState, wrongType } from '../ring/misuse.ts';
+import { checkMilliseconds } from '../ring/timespec.ts';
+
+/** An operation was aborted by its signal. As Node's own: `code` is `'ABORT_ERR'`, `cause` the signal's reason. */
+export class AbortError extends Error {
+  readonly code = 'ABORT_ERR';
+  override readonly name = 'AbortError';
+  /**
+   * What the kernel had done before it could be stopped, as the operation would have answered; undefined if it did
+   * nothing. A descriptor that came too late was closed.
+   */
+  readonly result?: number;
+
+  constructor(signal: AbortSignal, result?: number) {
+    super('The operation was aborted', { cause: signal.reason });
+    if (result !== undefined) this.result = result;
+  }
+}
+
+/** An operation took longer than its `timeoutMs`: the kernel has stopped it. */
+export class TimeoutError extends Error {
+  readonly code = 'ETIMEDOUT';
+  override readonly name = 'TimeoutError';
+  readonly syscall: string;
+
+  constructor(syscall: string, timeoutMs: number) {
+    super(`ETIMEDOUT: not done after ${timeoutMs} ms, ${syscall}`);
+    this.syscall = syscall;
+  }
+}
+
+/** The reactor is closed, or was while the operation was under way. */
+export function closedError(what: string): Error {
+  return wrongState('ERR_IOURING_CLOSED', `Cannot ${what}: the reactor is closed`);
+}
+
+/** @throws {TypeError} unless it is an AbortSignal, or left out. */
+export function checkSignal(signal: AbortSignal | undefined): void {
+  if (signal === undefined) return;
+  const { aborted, addEventListener } = (signal ?? {}) as Partial<AbortSignal>;
+  if (typeof aborted === 'boolean' && typeof addEventListener === 'function') return;
+  throw wrongType('options.signal', 'an instance of AbortSignal', signal);
+}
+
+/** @throws {TypeError|RangeError} unless it is a time, or left out. */
+export function checkTimeout(timeoutMs: number | undefined): void {
+  if (timeoutMs !== undefined) checkMilliseconds('options.timeoutMs', timeoutMs);
+}
+
+/** What is told when a signal aborts. */
+export interface Abortable {
+  aborted(signal: AbortSignal): void;
+}
+
+/** Who waits for each signal: one listener serves them all, for adding one costs more than an operation. */
+const watched = new WeakMap<AbortSignal, Set<Abortable>>();
+
+/** Have `target` told when `signal` aborts. */
+export function watch(signal: AbortSignal, target: Abortable): void {
+  const all = watched.get(signal);
+  if (all !== undefined) {
+    all.add(target);
+    return;
+  }
+  const first = new Set<Abortable>([target]);
+  watched.set(signal, first);
+  signal.addEventListener('abort', onAbort, { once: true });
+}
+
+/** Call that off. */
+export function unwatch(signal: AbortSignal, target: Abortable): void {
+  const all = watched.get(signal);
+  if (all === undefined || !all.delete(target) || all.size > 0) return;
+  // A signal may live much longer than what it was given to.
+  watched.delete(signal);
+  signal.removeEventListener('abort', onAbort);
+}
+
+function onAbort(this: AbortSignal): void {
+  const all = watched.get(this);
+  watched.delete(this);
+  for (const target of all ?? []) target.aborted(this);
+}

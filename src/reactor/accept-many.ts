@@ -1,0 +1,34 @@
+import { ECONNABORTED } from '../abi/errno.ts';
+import type { Completion } from '../ring/completion.ts';
+import type { AcceptOptions } from '../ring/prepare-net.ts';
+import type { IoUring } from '../ring/ring.ts';
+import { checkFd } from '../ring/sqe.ts';
+import type { Engine } from './engine.ts';
+import { Multishot, type ManyOptions } from './multishot.ts';
+
+/** acceptMany: connections. Those that nobody took are closed. */
+export class Connections extends Multishot<number> {
+  readonly #options: AcceptOptions;
+
+  constructor(engine: Engine, listenFd: number, options: (ManyOptions & AcceptOptions) | undefined) {
+    super(engine, 'accept', checkFd('listenFd', listenFd), options);
+    const { signal: _, ...accept } = options ?? {};
+    this.#options = accept;
+  }
+
+  override prepare(ring: IoUring): boolean {
+    if (!ring.prepAcceptMultishot(this.fd, this.slot, this.#options)) return false;
+    this.owed = 1;
+    return true;
+  }
+
+  protected override received({ res }: Completion): void {
+    if (res >= 0) this.push(res);
+    // It was gone before it could be accepted: the next one comes.
+    else if (res !== -ECONNABORTED) this.fail(res);
+  }
+
+  protected override release(fd: number, isUnseen = false): void {
+    if (isUnseen) this.engine.discard(fd);
+  }
+}

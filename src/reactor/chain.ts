@@ -1,0 +1,68 @@
+import { ECANCELED } from '../abi/errno.ts';
+import type { IoUring } from '../ring/ring.ts';
+import type { Operation } from './operation.ts';
+import { operationError } from './operation-error.ts';
+import { Submission } from './submission.ts';
+
+/** Operations that the kernel runs one after the other, each only if the one before succeeded. */
+export class Chain extends Submission {
+  override readonly members: readonly Operation[];
+
+  constructor(members: readonly Operation[]) {
+    super();
+    this.members = members;
+    this.entries = members.reduce((sum, { entries }) => sum + entries, 0);
+    this.waits = members.some(({ waits }) => waits);
+    for (const member of members.slice(0, -1)) member.linked = true;
+  }
+
+  override prepare(ring: IoUring): boolean {
+    // One that was aborted while it waited for room.
+    if (this.members.some(({ dropped }) => dropped)) throw operationError(ECANCELED, 'link');
+    return this.members.every((member) => member.prepare(ring));
+  }
+
+  override arrived(): void {}
+
+  override over(): void {}
+
+  override refused(error: Error): void {
+    for (const member of this.members) member.refused(error);
+  }
+
+  override cancelled(error: Error): void {
+    for (const member of this.members) member.cancelled(error);
+  }
+}
+
+/** A chain of operations in which one failed, or transferred less than it was asked to: those behind it did not run. */
+export class LinkError extends Error {
+  override readonly name = 'LinkError';
+  /** Of the step that failed; `'ERR_IOURING_SHORT'` of one that was short. */
+  readonly code: string;
+  /** The first step that failed or was short, from 0. */
+  readonly step: number;
+  /** What became of each. */
+  readonly results: readonly PromiseSettledResult<unknown>[];
+
+  constructor(names: readonly string[], results: readonly PromiseSettledResult<unknown>[]) {
+    const isCancelled = ({ reason }: PromiseRejectedResult): boolean =>
+      (reason as NodeJS.ErrnoException).code === 'ECANCELED';
+    // Those that did not run for it say that they were cancelled, those before it too if nothing was begun.
+    const isCause = (result: PromiseSettledResult<unknown>): boolean => result.status === 'rejected' && !isCancelled(result);
+    const cause = results.findIndex(isCause);
+    const failed = cause >= 0 ? cause : results.findIndex(({ status }) => status === 'rejected');
+    const { reason } = results[failed] as PromiseRejectedResult;
+    const before = results[failed - 1] as PromiseFulfilledResult<number> | undefined;
+    // The kernel breaks a chain at a short transfer too, and what is behind it says that it was cancelled.
+    const isShort = cause < 0 && typeof before?.value === 'number';
+    const step = isShort ? failed - 1 : failed;
+    const what = isShort
+      ? `transferred ${before.value} bytes, fewer than it was asked to`
+      : `failed: ${(reason as Error).message}`;
+    super(`Step ${step} (${names[step]}) ${what}`, isShort ? undefined : { cause: reason });
+    this.code = isShort ? 'ERR_IOURING_SHORT' : ((reason as NodeJS.ErrnoException).code ?? 'ERR_IOURING_LINK');
+    this.step = step;
+    this.results = results;
+  }
+}

@@ -1,0 +1,478 @@
+import type { Native } from '../native/native.ts';
+import type { Completion } from '../ring/completion.ts';
+import { IoUring } from '../ring/ring.ts';
+import type { IoUringOptions } from '../ring/setup.ts';
+import { closedError } from './abort.ts';
+import type { Observer } from './observer.ts';
+import type { Submission } from './submission.ts';
+import { chooseWakeUp, type WakeUp } from './wake-up.ts';
+
+/** userData is a slot, and above it what it is about: the operation, its time limit, or its cancellation. */
+const SLOT_MASK = 0xff_ffff;
+export const TIMER = 0x100_0000;
+const CANCEL = 0x200_0000;
+/** Nobody waits for this one. */
+const UNATTENDED = 0x300_0000;
+
+/** How many completions are worked off before timers and others get their turn, and how many submissions. */
+const COMPLETIONS_A_TURN = 512;
+const SUBMISSIONS_A_TURN = 32;
+
+/** After so many milliseconds without a completion, what is queued does not wait for room any more. */
+const STUCK_MS = 20;
+
+/** How long an operation that was cancelled may take before the ring is closed on it. */
+const CLOSE_WAIT_MS = 2000;
+
+/** What happened, in numbers. */
+export interface Counters {
+  submitted: number;
+  completed: number;
+  enters: number;
+  wakeUps: number;
+  inlineCompletions: number;
+  overflows: number;
+  rearms: number;
+}
+
+/** Engines with something under way: what is in flight keeps its engine. */
+const busy = new Set<Engine>();
+
+/** Ends what an engine had that was collected without having been closed. The descriptor is watched until it is. */
+const dropped = new FinalizationRegistry<{ ring: IoUring; wakeUp: WakeUp }>(({ ring, wakeUp }) => {
+  wakeUp.close();
+  ring.close();
+});
+
+/**
+ * The ring on the event loop: what is asked for in one tick goes to the kernel with one system call when the microtasks
+ * have run, what completes inline is settled at once, and for the rest the loop is woken.
+ */
+export class Engine {
+  readonly ring: IoUring;
+  readonly counters: Counters = {
+    submitted: 0,
+    completed: 0,
+    enters: 0,
+    wakeUps: 0,
+    inlineCompletions: 0,
+    overflows: 0,
+    rearms: 0,
+  };
+  readonly #observer: Observer;
+  /** How many submissions are with the kernel. */
+  inFlight = 0;
+  queued = 0;
+  readonly #wakeUp: WakeUp;
+  /** So many are with the kernel at once, so that all their completions find room in the queue for them. */
+  readonly #limit: number;
+  /** How many are, of those that do not wait for ever. */
+  #load = 0;
+  #stuck: NodeJS.Timeout | undefined;
+  readonly #table: (Submission | undefined)[] = [];
+  readonly #vacant: number[] = [];
+  #first: Submission | undefined;
+  #last: Submission | undefined;
+  /** Cancellations that found no room. */
+  #uncancelled: Submission[] = [];
+  #scheduled = false;
+  #immediate = false;
+  #isBusy = false;
+  #completions = 0;
+  #submissions = 0;
+  /** Why nothing is taken any more. */
+  #ended: Error | undefined;
+  /** It is going to be closed: what is under way ends, and nothing is taken any more. */
+  #closing: Error | undefined;
+  #whenIdle: (() => void)[] = [];
+
+  constructor(entries: number, options: IoUringOptions, native: Native, observer: Observer) {
+    this.#observer = observer;
+    const { setup, open } = chooseWakeUp(native);
+    this.ring = new IoUring(entries, { ...setup, ...options }, native);
+    // The rest is for cancellations, and for what waits.
+    this.#limit = Math.max(1, this.ring.cqEntries >> 1);
+    const self = new WeakRef(this);
+    try {
+      this.#wakeUp = open(this.ring, native, () => Engine.#wake(self.deref()));
+    } catch (error) {
+      this.ring.close();
+      throw error;
+    }
+    dropped.register(this, { ring: this.ring, wakeUp: this.#wakeUp }, this);
+  }
+
+  /** Who wants to know of every operation, if anybody does. */
+  get observer(): Observer | undefined {
+    return this.#observer.isAttentive ? this.#observer : undefined;
+  }
+
+  get closed(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  /** Why it is, if it is. */
+  get ended(): Error | undefined {
+    return this.#ended;
+  }
+
+  // ---------------------------------------------------------------- what goes in
+
+  /** Hand a submission to the kernel, or to the queue in front of it. */
+  submit(submission: Submission): void {
+    const reason = this.#ended ?? this.#closing;
+    if (reason !== undefined) return submission.refused(reason);
+    if (this.#first === undefined && this.#isWelcome(submission) && this.#launch(submission)) return;
+    if (this.#last === undefined) this.#first = submission;
+    else this.#last.behind = submission;
+    this.#last = submission;
+    this.queued++;
+    this.#schedule();
+  }
+
+  /** Would its completions find room? */
+  #isWelcome(submission: Submission): boolean {
+    if (submission.waits) return true;
+    const size = submission.members?.length ?? 1;
+    return this.#load === 0 || this.#load + size <= this.#limit;
+  }
+
+  /** Write the entries. False if there is no room in the queue. */
+  #launch(submission: Submission): boolean {
+    const { ring } = this;
+    let ready = 0;
+    this.#occupy(submission);
+    try {
+      if (submission.entries > 1) {
+        if (ring.sqSpaceLeft < submission.entries) this.#enter();
+        if (ring.sqSpaceLeft < submission.entries) {
+          this.#vacate(submission);
+          return false;
+        }
+        ready = ring.sqReady;
+      }
+      if (!submission.prepare(ring)) {
+        this.#enter();
+        if (!submission.prepare(ring)) {
+          this.#vacate(submission);
+          return false;
+        }
+      }
+    } catch (error) {
+      // Of several entries, those before the wrong one.
+      if (submission.entries > 1 && !ring.closed) ring.unprepare(ready);
+      this.#vacate(submission);
+      submission.refused(error as Error);
+      return true;
+    }
+    this.counters.submitted += submission.members?.length ?? 1;
+    this.#schedule();
+    return true;
+  }
+
+  #occupy(submission: Submission): void {
+    const { members } = submission;
+    if (members !== undefined) {
+      for (const member of members) this.#occupy(member);
+      return;
+    }
+    const slot = this.#vacant.pop() ?? this.#table.length;
+    this.#table[slot] = submission;
+    submission.slot = slot;
+    this.inFlight++;
+    if (!submission.waits) this.#load++;
+  }
+
+  #vacate(submission: Submission): void {
+    const { members } = submission;
+    if (members !== undefined) {
+      for (const member of members) this.#vacate(member);
+      return;
+    }
+    this.#table[submission.slot] = undefined;
+    this.#vacant.push(submission.slot);
+    submission.slot = -1;
+    this.inFlight--;
+    if (!submission.waits) this.#load--;
+  }
+
+  /** From the queue in front, as much as there is room for, or `surplus` in spite of all. Was there anything? */
+  #admit(surplus = 0): boolean {
+    let admitted = false;
+    for (let left = surplus; this.#first !== undefined; left--) {
+      const submission = this.#first;
+      if (!submission.dropped) {
+        if (left <= 0 && !this.#isWelcome(submission)) break;
+        if (!this.#launch(submission)) break;
+        admitted = true;
+      }
+      this.#first = submission.behind;
+      submission.behind = undefined;
+      if (this.#first === undefined) this.#last = undefined;
+      this.queued--;
+    }
+    return admitted;
+  }
+
+  // ---------------------------------------------------------------- turns
+
+  #schedule(): void {
+    if (this.#scheduled || this.#immediate) return;
+    this.#scheduled = true;
+    queueMicrotask(this.#afterMicrotask);
+  }
+
+  /** From a microtask on, the next tick comes when all microtasks have run. */
+  readonly #afterMicrotask = (): void => process.nextTick(this.#flush);
+
+  readonly #flush = (): void => {
+    this.#scheduled = false;
+    if (this.#immediate || this.#ended !== undefined) return;
+    this.#submissions++;
+    if (this.#completions >= COMPLETIONS_A_TURN || this.#submissions >= SUBMISSIONS_A_TURN) {
+      this.#later();
+      return;
+    }
+    this.#turn(true);
+  };
+
+  /** After timers and others had their turn. */
+  #later(): void {
+    if (this.#immediate) return;
+    this.#immediate = true;
+    setImmediate(this.#onImmediate);
+  }
+
+  readonly #onImmediate = (): void => {
+    this.#immediate = false;
+    this.#completions = 0;
+    this.#submissions = 0;
+    if (this.#ended === undefined) this.#turn(false);
+  };
+
+  static #wake(engine: Engine | undefined): void {
+    if (engine !== undefined) engine.#woken();
+  }
+
+  /** The loop found completions. Promises that are resolved here would not continue: not every way of waking is a turn. */
+  #woken(): void {
+    if (this.#ended !== undefined || this.#immediate) return;
+    this.counters.wakeUps++;
+    this.#later();
+  }
+
+  #turn(isInline: boolean): void {
+    try {
+      this.#retryCancellations();
+      do {
+        this.#enter();
+        const before = this.#completions;
+        this.ring.forEachCompletion(this.#reaped, COMPLETIONS_A_TURN);
+        if (isInline) this.counters.inlineCompletions += this.#completions - before;
+        if (this.#isOver) return;
+      } while (this.#first !== undefined && this.#admit() && this.#completions < COMPLETIONS_A_TURN);
+      if (this.ring.cqReady > 0 || this.ring.sqReady > 0) this.#later();
+    } catch (error) {
+      this.#break(error as Error);
+      return;
+    }
+    this.#settleDown();
+  }
+
+  /** Hand the entries that were written to the kernel. */
+  #enter(): void {
+    const consumed = this.ring.submit();
+    if (consumed === 0) return;
+    this.counters.enters++;
+    if (this.ring.cqHasOverflow) this.counters.overflows++;
+    this.#observer.submitted(consumed, this.inFlight);
+  }
+
+  readonly #reaped = (c: Completion): void => {
+    this.#completions++;
+    const { userData } = c;
+    const submission = this.#table[userData & SLOT_MASK];
+    if (userData < TIMER) {
+      const last = !c.hasMore();
+      submission!.arrived(c);
+      if (!last) return;
+      this.counters.completed++;
+    } else if (userData >= UNATTENDED) {
+      return;
+    } else if (userData < CANCEL) {
+      submission!.expired(c.res);
+    }
+    if (--submission!.owed > 0) return;
+    this.#vacate(submission!);
+    submission!.over();
+  };
+
+  /**
+   * Operations that were not expected to may wait for ever too: reads of pipes. If nothing moves, what is behind them
+   * is let through, though the kernel might have to keep completions aside then. It loses none.
+   */
+  #watchQueue(): void {
+    if (this.#first === undefined || this.#stuck !== undefined) return;
+    const { completed } = this.counters;
+    this.#stuck = setTimeout(() => {
+      this.#stuck = undefined;
+      if (this.#ended !== undefined) return;
+      if (this.counters.completed === completed) this.#admit(this.ring.sqEntries);
+      this.#turn(false);
+    }, STUCK_MS);
+  }
+
+  /** Be woken if something is under way; let the process end if not. */
+  #settleDown(): void {
+    this.#watchQueue();
+    const isBusy = this.inFlight > 0 || this.#first !== undefined;
+    if (isBusy) this.#wakeUp.arm();
+    if (isBusy !== this.#isBusy) {
+      this.#isBusy = isBusy;
+      if (isBusy) {
+        busy.add(this);
+      } else {
+        busy.delete(this);
+        this.#wakeUp.disarm();
+      }
+    }
+    if (!isBusy) for (const idle of this.#whenIdle.splice(0)) idle();
+  }
+
+  // ---------------------------------------------------------------- cancellation
+
+  /** Cancel what was submitted. False if it was never with the kernel, and will not be. */
+  cancel(submission: Submission): boolean {
+    if (submission.slot < 0) {
+      submission.dropped = true;
+      return false;
+    }
+    submission.owed++;
+    if (!this.#prepareCancel(submission)) this.#uncancelled.push(submission);
+    this.#schedule();
+    return true;
+  }
+
+  #prepareCancel(submission: Submission): boolean {
+    const { ring } = this;
+    const { slot } = submission;
+    const prepare = (): boolean => ring.prepCancel(slot, CANCEL | slot);
+    if (prepare()) return true;
+    try {
+      this.#enter();
+    } catch {
+      // The next turn meets the same error, and is the place for it.
+      return false;
+    }
+    return prepare();
+  }
+
+  #retryCancellations(): void {
+    if (this.#uncancelled.length === 0) return;
+    const all = this.#uncancelled;
+    this.#uncancelled = [];
+    this.#uncancelled = all.filter((submission) => !this.#prepareCancel(submission));
+  }
+
+  /** Everything on a descriptor that is not with the kernel yet, or is: each fails with `error`. How many were not. */
+  cancelOn(fd: number, error: Error): number {
+    let count = 0;
+    for (const submission of this.#table) if (submission?.fd === fd) submission.cancelled(error);
+    for (const submission of this.#waiting()) {
+      if (submission.dropped || submission.fd !== fd) continue;
+      submission.dropped = true;
+      submission.refused(error);
+      count++;
+    }
+    return count;
+  }
+
+  *#waiting(): Generator<Submission> {
+    for (let one = this.#first; one !== undefined; one = one.behind) yield one;
+  }
+
+  /** Close a descriptor that nobody will get. */
+  discard(fd: number): void {
+    if (this.ring.closed) return;
+    const { ring } = this;
+    if (!ring.prepClose(fd, UNATTENDED)) {
+      this.#enter();
+      ring.prepClose(fd, UNATTENDED);
+    }
+    this.#schedule();
+  }
+
+  // ---------------------------------------------------------------- life and death
+
+  ref(): void {
+    this.#wakeUp.ref();
+  }
+
+  unref(): void {
+    this.#wakeUp.unref();
+  }
+
+  /** Resolves when nothing is under way. */
+  #idle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#whenIdle.push(resolve);
+      this.#later();
+    });
+  }
+
+  /** Take nothing more; wait for what is under way, or cancel it; then close the ring. */
+  async close(drain: boolean): Promise<void> {
+    if (this.#ended !== undefined) return;
+    this.#closing = closedError('begin');
+    this.#cancelAll((submission) => !drain || submission.endless);
+    const idle = this.#idle();
+    if (drain) await idle;
+    else await Promise.race([idle, expire(CLOSE_WAIT_MS)]);
+    this.#end(closedError('go on'));
+  }
+
+  #cancelAll(isMeant: (submission: Submission) => boolean): void {
+    for (const submission of this.#waiting()) {
+      if (submission.dropped || !isMeant(submission)) continue;
+      submission.dropped = true;
+      submission.refused(this.#closing!);
+    }
+    const inFlight = this.#table.filter((submission) => submission !== undefined && isMeant(submission));
+    for (const submission of inFlight) submission!.cancelled(closedError('go on'));
+    for (const submission of inFlight) this.cancel(submission!);
+  }
+
+  /** The ring does not work any more. */
+  #break(error: Error): void {
+    this.#end(error);
+  }
+
+  /** Was it closed by what a completion set off? */
+  get #isOver(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  #end(reason: Error): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = reason;
+    dropped.unregister(this);
+    busy.delete(this);
+    this.#wakeUp.close();
+    const left = [...this.#waiting(), ...this.#table];
+    this.#first = this.#last = undefined;
+    clearTimeout(this.#stuck);
+    this.queued = 0;
+    this.inFlight = 0;
+    this.#load = 0;
+    this.#table.length = 0;
+    // Cancels, and waits for the kernel to let go of all memory.
+    this.ring.close();
+    for (const submission of left) if (submission !== undefined && !submission.dropped) submission.refused(reason);
+    for (const idle of this.#whenIdle.splice(0)) idle();
+  }
+}
+
+function expire(ms: number): Promise<void> {
+  return new Promise((resolve) => void setTimeout(resolve, ms).unref());
+}
+

@@ -1,0 +1,200 @@
+import type { Lendable } from '../ring/lent-memory.ts';
+import type { FileOffset, TransferOptions } from '../ring/prepare-file.ts';
+import { bytesOf, lengthOf, memoryOf, OperationMethods, type Data } from './methods.ts';
+import { NOTHING, NUMBER, type OperationOptions } from './operation.ts';
+
+/** How a file is read or written. */
+export interface ReadWriteOptions extends OperationOptions {
+  /** Where in the FILE, in bytes; left out or null: where the file stands, which moves on. */
+  offset?: FileOffset;
+  /** How many bytes of the buffer, from its beginning; default all of it. */
+  length?: number | undefined;
+  /** RWF_* bits. */
+  rwFlags?: number | undefined;
+}
+
+/** A range of a file. */
+export interface FsyncOptions extends OperationOptions {
+  /** Flush the data and what is needed to read it back, like fdatasync(2). */
+  datasync?: boolean | undefined;
+  offset?: number | bigint;
+  length?: number;
+}
+
+/** Operations on open files. */
+export abstract class FileMethods extends OperationMethods {
+  /**
+   * Read from a file. Memory of {@link Reactor.allocate} is read into as a registered buffer.
+   *
+   * Kernel 5.6. See {@link IoUring.prepRead}; like pread(2).
+   * @returns the bytes read: fewer than asked for at the end of the file, 0 there
+   */
+  read(fd: number, buf: Lendable, options?: ReadWriteOptions): Promise<number> {
+    const { offset, length, rwFlags } = options ?? NONE;
+    const transfer = this.#transfer(buf, rwFlags);
+    const memory = memoryOf(buf);
+    return this.run(
+      'read',
+      fd,
+      options,
+      (ring, slot) => ring.prepRead(fd, memory, lengthOf(buf, length), slot, offset, transfer),
+      NUMBER,
+    );
+  }
+
+  /**
+   * Write to a file.
+   *
+   * Kernel 5.6. See {@link IoUring.prepWrite}; like pwrite(2).
+   * @returns the bytes written: on a full disk, or interrupted by a signal, fewer than asked for
+   */
+  write(fd: number, data: Data, options?: ReadWriteOptions): Promise<number> {
+    const { offset, length, rwFlags } = options ?? NONE;
+    const transfer = this.#transfer(data, rwFlags);
+    const memory = bytesOf(data);
+    return this.run(
+      'write',
+      fd,
+      options,
+      (ring, slot) => ring.prepWrite(fd, memory, lengthOf(memory, length), slot, offset, transfer),
+      NUMBER,
+    );
+  }
+
+  /** Read into several buffers, one after the other. Kernel 5.1. See {@link IoUring.prepReadv}; like preadv2(2). */
+  readv(fd: number, buffers: readonly Lendable[], options?: Omit<ReadWriteOptions, 'length'>): Promise<number> {
+    const { offset, rwFlags } = options ?? NONE;
+    const transfer = rwFlags === undefined ? undefined : { rwFlags };
+    return this.run('readv', fd, options, (ring, slot) => ring.prepReadv(fd, buffers, slot, offset, transfer), NUMBER);
+  }
+
+  /** Write several buffers, one after the other. Kernel 5.1. See {@link IoUring.prepWritev}; like pwritev2(2). */
+  writev(fd: number, buffers: readonly Lendable[], options?: Omit<ReadWriteOptions, 'length'>): Promise<number> {
+    const { offset, rwFlags } = options ?? NONE;
+    const transfer = rwFlags === undefined ? undefined : { rwFlags };
+    return this.run('writev', fd, options, (ring, slot) => ring.prepWritev(fd, buffers, slot, offset, transfer), NUMBER);
+  }
+
+  /** Flush a file to its disk. Kernel 5.1. See {@link IoUring.prepFsync}; like fsync(2). */
+  fsync(fd: number, options?: FsyncOptions): Promise<void> {
+    const { datasync = false, offset, length } = options ?? NONE;
+    const range = offset === undefined && length === undefined ? undefined : { offset: offset!, length: length! };
+    return this.run('fsync', fd, options, (ring, slot) => ring.prepFsync(fd, slot, { datasync, ...range }), NOTHING);
+  }
+
+  /** Write back a range of a file, or wait for it. Kernel 5.2. See {@link IoUring.prepSyncFileRange}. */
+  syncFileRange(
+    fd: number,
+    offset: number | bigint,
+    length: number,
+    flags: number,
+    options?: OperationOptions,
+  ): Promise<void> {
+    return this.run(
+      'sync_file_range',
+      fd,
+      options,
+      (ring, slot) => ring.prepSyncFileRange(fd, offset, length, flags, slot),
+      NOTHING,
+    );
+  }
+
+  /** Allocate, punch, zero, remove or insert a range of a file. Kernel 5.6. See {@link IoUring.prepFallocate}. */
+  fallocate(
+    fd: number,
+    mode: number,
+    offset: number | bigint,
+    length: number | bigint,
+    options?: OperationOptions,
+  ): Promise<void> {
+    return this.run(
+      'fallocate',
+      fd,
+      options,
+      (ring, slot) => ring.prepFallocate(fd, mode, offset, length, slot),
+      NOTHING,
+    );
+  }
+
+  /** Set the length of a file. Kernel 6.9. See {@link IoUring.prepFtruncate}; like ftruncate(2). */
+  ftruncate(fd: number, length: number | bigint = 0, options?: OperationOptions): Promise<void> {
+    return this.run('ftruncate', fd, options, (ring, slot) => ring.prepFtruncate(fd, length, slot), NOTHING);
+  }
+
+  /** Tell how a range of a file will be used. Kernel 5.6. See {@link IoUring.prepFadvise}; like posix_fadvise(2). */
+  fadvise(
+    fd: number,
+    offset: number | bigint,
+    length: number | bigint,
+    advice: number,
+    options?: OperationOptions,
+  ): Promise<void> {
+    return this.run(
+      'fadvise',
+      fd,
+      options,
+      (ring, slot) => ring.prepFadvise(fd, offset, length, advice, slot),
+      NOTHING,
+    );
+  }
+
+  /** Tell how memory will be used. Kernel 5.6. See {@link IoUring.prepMadvise}; like madvise(2). */
+  madvise(buf: Lendable, length: number, advice: number, options?: OperationOptions): Promise<void> {
+    return this.run('madvise', -1, options, (ring, slot) => ring.prepMadvise(buf, length, advice, slot), NOTHING);
+  }
+
+  /**
+   * Move bytes between a pipe and a file or socket without copying them through this process. Offsets: null for pipes, and
+   * for where the file stands. Kernel 5.7. See {@link IoUring.prepSplice}; like splice(2).
+   * @returns the bytes moved; 0 at the end of the input
+   */
+  splice(
+    fdIn: number,
+    offIn: FileOffset,
+    fdOut: number,
+    offOut: FileOffset,
+    nbytes: number,
+    options?: OperationOptions & { flags?: number },
+  ): Promise<number> {
+    const more = { flags: options?.flags ?? 0 };
+    return this.run(
+      'splice',
+      fdIn,
+      options,
+      (ring, slot) => ring.prepSplice(fdIn, offIn, fdOut, offOut, nbytes, slot, more),
+      NUMBER,
+    );
+  }
+
+  /** Copy bytes from one pipe to another without taking them out. Kernel 5.8. See {@link IoUring.prepTee}; like tee(2). */
+  tee(fdIn: number, fdOut: number, nbytes: number, options?: OperationOptions & { flags?: number }): Promise<number> {
+    const more = { flags: options?.flags ?? 0 };
+    return this.run('tee', fdIn, options, (ring, slot) => ring.prepTee(fdIn, fdOut, nbytes, slot, more), NUMBER);
+  }
+
+  /** Close a descriptor. Kernel 5.6. See {@link IoUring.prepClose}; like close(2). */
+  close(fd: number, options?: OperationOptions): Promise<void> {
+    return this.run('close', fd, options, (ring, slot) => ring.prepClose(fd, slot), NOTHING);
+  }
+
+  /**
+   * Make a pipe. Kernel 6.16. See {@link IoUring.prepPipe}; like pipe2(2).
+   * @returns the end to read from, and the end to write to
+   */
+  pipe(options?: OperationOptions & { flags?: number }): Promise<[reader: number, writer: number]> {
+    const fds = new Int32Array(2);
+    const more = { flags: options?.flags ?? 0 };
+    return this.run('pipe', -1, options, (ring, slot) => ring.prepPipe(fds, slot, more), {
+      value: () => [fds[0], fds[1]],
+      discard: (engine) => fds.forEach((fd) => engine.discard(fd)),
+    });
+  }
+
+  #transfer(data: Data, rwFlags: number | undefined): TransferOptions | undefined {
+    const fixed = this.registered.placeOf(data);
+    if (fixed === undefined) return rwFlags === undefined ? undefined : { rwFlags };
+    return rwFlags === undefined ? { fixed } : { fixed, rwFlags };
+  }
+}
+
+const NONE: ReadWriteOptions & FsyncOptions = {};

@@ -1,0 +1,230 @@
+import { STATX_BASIC_STATS, AT_FDCWD } from '../abi/file-flags.ts';
+import type { Lendable } from '../ring/lent-memory.ts';
+import type { OpenHow } from '../ring/prepare-path.ts';
+import type { PathLike } from '../ring/sqe.ts';
+import { Statx } from '../ring/statx.ts';
+import { FileMethods } from './methods-file.ts';
+import { DESCRIPTOR, NOTHING, NUMBER, type OperationOptions } from './operation.ts';
+
+/** Operations on paths. A relative one begins at the descriptor of a directory, or with AT_FDCWD at the working directory. */
+export abstract class PathMethods extends FileMethods {
+  /**
+   * Open a file. O_CLOEXEC is for you to set: descriptors are inherited by child processes without it.
+   *
+   * Kernel 5.6. See {@link IoUring.prepOpenat}; like openat(2).
+   * @param flags O_* bits, such as `fs.constants.O_RDONLY`
+   * @param options.mode of a file that is created; default 0o666, less the umask
+   * @returns its descriptor
+   */
+  openat(
+    dirfd: number,
+    path: PathLike,
+    flags: number,
+    options?: OperationOptions & { mode?: number },
+  ): Promise<number> {
+    return this.#open('openat', dirfd, path, flags, options);
+  }
+
+  /** {@link openat} from the working directory; like open(2). */
+  open(path: PathLike, flags: number, options?: OperationOptions & { mode?: number }): Promise<number> {
+    return this.#open('open', AT_FDCWD, path, flags, options);
+  }
+
+  #open(
+    name: string,
+    dirfd: number,
+    path: PathLike,
+    flags: number,
+    options: (OperationOptions & { mode?: number }) | undefined,
+  ): Promise<number> {
+    const more = { mode: options?.mode ?? 0o666 };
+    return this.run(
+      name,
+      -1,
+      options,
+      (ring, slot) => ring.prepOpenat(dirfd, path, flags, slot, more),
+      DESCRIPTOR,
+      { path },
+    );
+  }
+
+  /** Open a file under conditions: {@link OpenHow}. Kernel 5.6. See {@link IoUring.prepOpenat2}; like openat2(2). */
+  openat2(dirfd: number, path: PathLike, how: OpenHow, options?: OperationOptions): Promise<number> {
+    return this.run('openat2', -1, options, (ring, slot) => ring.prepOpenat2(dirfd, path, how, slot), DESCRIPTOR, {
+      path,
+    });
+  }
+
+  /**
+   * The status of a file; with AT_EMPTY_PATH and an empty path that of `dirfd` itself.
+   *
+   * Kernel 5.6. See {@link IoUring.prepStatx}; like statx(2).
+   * @param flags AT_* bits: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH, …
+   * @param mask STATX_* bits: what is wanted; default all that stat(2) tells
+   */
+  statx(
+    dirfd: number,
+    path: PathLike,
+    flags = 0,
+    mask: number = STATX_BASIC_STATS,
+    options?: OperationOptions,
+  ): Promise<Statx> {
+    const statx = new Statx();
+    return this.run(
+      'statx',
+      -1,
+      options,
+      (ring, slot) => ring.prepStatx(dirfd, path, flags, mask, statx, slot),
+      { value: () => statx },
+      { path },
+    );
+  }
+
+  /** Kernel 5.11. See {@link IoUring.prepRenameat}; like renameat2(2). */
+  renameat(
+    olddirfd: number,
+    oldpath: PathLike,
+    newdirfd: number,
+    newpath: PathLike,
+    options?: OperationOptions & { flags?: number },
+  ): Promise<void> {
+    const more = { flags: options?.flags ?? 0 };
+    return this.run(
+      'renameat',
+      -1,
+      options,
+      (ring, slot) => ring.prepRenameat(olddirfd, oldpath, newdirfd, newpath, slot, more),
+      NOTHING,
+      { path: oldpath, dest: newpath },
+    );
+  }
+
+  /** {@link renameat} from the working directory; like rename(2). */
+  rename(oldpath: PathLike, newpath: PathLike, options?: OperationOptions): Promise<void> {
+    return this.run('rename', -1, options, (ring, slot) => ring.prepRename(oldpath, newpath, slot), NOTHING, {
+      path: oldpath,
+      dest: newpath,
+    });
+  }
+
+  /** Kernel 5.11. With AT_REMOVEDIR it removes an empty directory. See {@link IoUring.prepUnlinkat}. */
+  unlinkat(dirfd: number, path: PathLike, flags = 0, options?: OperationOptions): Promise<void> {
+    return this.run('unlinkat', -1, options, (ring, slot) => ring.prepUnlinkat(dirfd, path, flags, slot), NOTHING, {
+      path,
+    });
+  }
+
+  /** {@link unlinkat} of a file from the working directory; like unlink(2). */
+  unlink(path: PathLike, options?: OperationOptions): Promise<void> {
+    return this.run('unlink', -1, options, (ring, slot) => ring.prepUnlink(path, slot), NOTHING, { path });
+  }
+
+  /** Kernel 5.15. See {@link IoUring.prepMkdirat}. */
+  mkdirat(dirfd: number, path: PathLike, mode = 0o777, options?: OperationOptions): Promise<void> {
+    return this.run('mkdirat', -1, options, (ring, slot) => ring.prepMkdirat(dirfd, path, mode, slot), NOTHING, {
+      path,
+    });
+  }
+
+  /** {@link mkdirat} from the working directory; like mkdir(2). */
+  mkdir(path: PathLike, mode = 0o777, options?: OperationOptions): Promise<void> {
+    return this.run('mkdir', -1, options, (ring, slot) => ring.prepMkdir(path, mode, slot), NOTHING, { path });
+  }
+
+  /** Kernel 5.15. See {@link IoUring.prepSymlinkat}. */
+  symlinkat(target: PathLike, newdirfd: number, linkpath: PathLike, options?: OperationOptions): Promise<void> {
+    return this.run(
+      'symlinkat',
+      -1,
+      options,
+      (ring, slot) => ring.prepSymlinkat(target, newdirfd, linkpath, slot),
+      NOTHING,
+      { path: target, dest: linkpath },
+    );
+  }
+
+  /** {@link symlinkat} from the working directory; like symlink(2). */
+  symlink(target: PathLike, linkpath: PathLike, options?: OperationOptions): Promise<void> {
+    return this.run('symlink', -1, options, (ring, slot) => ring.prepSymlink(target, linkpath, slot), NOTHING, {
+      path: target,
+      dest: linkpath,
+    });
+  }
+
+  /** Kernel 5.15. See {@link IoUring.prepLinkat}. */
+  linkat(
+    olddirfd: number,
+    oldpath: PathLike,
+    newdirfd: number,
+    newpath: PathLike,
+    flags = 0,
+    options?: OperationOptions,
+  ): Promise<void> {
+    return this.run(
+      'linkat',
+      -1,
+      options,
+      (ring, slot) => ring.prepLinkat(olddirfd, oldpath, newdirfd, newpath, flags, slot),
+      NOTHING,
+      { path: oldpath, dest: newpath },
+    );
+  }
+
+  /** Give a file another name; like link(2). Kernel 5.15. */
+  link(oldpath: PathLike, newpath: PathLike, options?: OperationOptions): Promise<void> {
+    return this.run('link', -1, options, (ring, slot) => ring.prepLink(oldpath, newpath, slot), NOTHING, {
+      path: oldpath,
+      dest: newpath,
+    });
+  }
+
+  /**
+   * Read an extended attribute into `value`. Kernel 5.19. See {@link IoUring.prepGetxattr}; like getxattr(2).
+   * @returns the bytes of the attribute; of an empty `value` those it would have
+   */
+  getxattr(path: PathLike, name: string, value: Lendable, options?: OperationOptions): Promise<number> {
+    return this.run('getxattr', -1, options, (ring, slot) => ring.prepGetxattr(path, name, value, slot), NUMBER, {
+      path,
+    });
+  }
+
+  /** Set an extended attribute. Kernel 5.19. See {@link IoUring.prepSetxattr}; like setxattr(2). */
+  setxattr(
+    path: PathLike,
+    name: string,
+    value: Lendable,
+    options?: OperationOptions & { flags?: number },
+  ): Promise<void> {
+    const more = { flags: options?.flags ?? 0 };
+    return this.run(
+      'setxattr',
+      -1,
+      options,
+      (ring, slot) => ring.prepSetxattr(path, name, value, slot, more),
+      NOTHING,
+      { path },
+    );
+  }
+
+  /** {@link getxattr} of an open file. */
+  fgetxattr(fd: number, name: string, value: Lendable, options?: OperationOptions): Promise<number> {
+    return this.run('fgetxattr', fd, options, (ring, slot) => ring.prepFgetxattr(fd, name, value, slot), NUMBER);
+  }
+
+  /** {@link setxattr} of an open file. */
+  fsetxattr(
+    fd: number,
+    name: string,
+    value: Lendable,
+    options?: OperationOptions & { flags?: number },
+  ): Promise<void> {
+    const more = { flags: options?.flags ?? 0 };
+    return this.run(
+      'fsetxattr',
+      fd,
+      options,
+      (ring, slot) => ring.prepFsetxattr(fd, name, value, slot, more),
+      NOTHING,
+    );
+  }
+}

@@ -1,0 +1,66 @@
+import type { Lendable } from '../ring/lent-memory.ts';
+import { checkSignal, checkTimeout } from './abort.ts';
+import type { Engine } from './engine.ts';
+import type { Subject } from './operation-error.ts';
+import { Operation, type OperationOptions, type Outcome, type Prepare } from './operation.ts';
+import type { RegisteredMemory } from './registered-memory.ts';
+
+/** Data to send or write: memory as it is, or text, which is encoded as UTF-8. */
+export type Data = Lendable | string;
+
+/** The base of every operation's method: they stand in the `methods-….ts` files, and the reactor is the last of that line. */
+export abstract class OperationMethods {
+  /** @internal */
+  declare protected readonly engine: Engine;
+  /** @internal */
+  declare protected readonly registered: RegisteredMemory;
+  /** The operations of a chain that is being put together. @internal */
+  declare protected chain: Operation[] | undefined;
+
+  /** @internal */
+  constructor(engine: Engine, registered: RegisteredMemory) {
+    // Not enumerable, as in the ring: who prints a reactor does not want to see this.
+    Object.defineProperty(this, 'engine', { value: engine });
+    Object.defineProperty(this, 'registered', { value: registered });
+    Object.defineProperty(this, 'chain', { value: undefined, writable: true });
+  }
+
+  /** Have an operation done. Never throws: misuse is a rejection as everything else. @internal */
+  protected run<T>(
+    name: string,
+    fd: number,
+    options: OperationOptions | undefined,
+    prepare: Prepare,
+    outcome: Outcome<T>,
+    subject?: Subject,
+  ): Promise<T> {
+    const { engine } = this;
+    if (options !== undefined) {
+      try {
+        checkSignal(options.signal);
+        checkTimeout(options.timeoutMs);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    }
+    const operation = new Operation(engine, name, fd, options, prepare, outcome, subject);
+    if (this.chain !== undefined) this.chain.push(operation as Operation);
+    else if (operation.begin()) engine.submit(operation);
+    return operation.promise;
+  }
+}
+
+/** How many bytes to transfer if nobody says. The ring checks `buf` itself. */
+export function lengthOf(buf: Lendable, length: number | undefined): number {
+  return length ?? (buf as Lendable | undefined)?.byteLength ?? 0;
+}
+
+/** A buffer that is no buffer would be one for the kernel to choose: the ring takes null for that. */
+export function memoryOf<T extends Lendable>(buf: T): T {
+  return buf ?? (undefined as unknown as T);
+}
+
+export function bytesOf(data: Data): Lendable {
+  return typeof data === 'string' ? Buffer.from(data) : memoryOf(data);
+}
+

@@ -1,0 +1,261 @@
+import { ECANCELED } from '../abi/errno.ts';
+import type { Completion } from '../ring/completion.ts';
+import { AbortError, checkSignal, unwatch, watch, type Abortable } from './abort.ts';
+import type { Engine } from './engine.ts';
+import { operationError } from './operation-error.ts';
+import { Submission } from './submission.ts';
+
+/** So many items wait for their consumer at most before the kernel is asked to stop. */
+const ITEMS_MAX = 16;
+/** And so many may be left when it is asked to go on. */
+const ITEMS_LOW = 4;
+
+/** What every iterator can be given. */
+export interface ManyOptions {
+  /** Ends the iteration with an {@link AbortError}, once the kernel has let go. */
+  signal?: AbortSignal | undefined;
+}
+
+interface Waiter<T> {
+  resolve(result: IteratorResult<T, undefined>): void;
+  reject(error: Error): void;
+}
+
+/**
+ * A multishot operation as an async iterator: one entry, a completion for each arrival. It is armed at the first `next()`;
+ * as long as its consumer is slow it is not armed; when the kernel ends it for reasons of its own it is armed anew.
+ */
+export abstract class Multishot<T> extends Submission implements AsyncIterableIterator<T, undefined>, Abortable {
+  override readonly waits = true;
+  override readonly endless = true;
+  protected readonly engine: Engine;
+  readonly #name: string;
+  readonly #fd: number;
+  readonly #signal: AbortSignal | undefined;
+  readonly #items: T[] = [];
+  #waiters: Waiter<T>[] = [];
+  /** What the consumer has. */
+  #current: T | undefined;
+  /** With the kernel, or on the way there. */
+  #isArmed = false;
+  #isStopping = false;
+  /** Its last completion was seen: there is nothing to cancel any more. */
+  #isSpent = false;
+  #hasBegun = false;
+  /** There will be no more items than there are. */
+  #isEnded = false;
+  #error: Error | undefined;
+  /** Why somebody wanted it cancelled. */
+  #reason: Error | undefined;
+  #whenOver: (() => void)[] = [];
+
+  constructor(engine: Engine, name: string, fd: number, options: ManyOptions | undefined) {
+    super();
+    checkSignal(options?.signal);
+    this.engine = engine;
+    this.#name = name;
+    this.#fd = fd;
+    this.#signal = options?.signal;
+  }
+
+  override get fd(): number {
+    return this.#fd;
+  }
+
+  // ---------------------------------------------------------------- the iterator
+
+  next(): Promise<IteratorResult<T, undefined>> {
+    this.#releaseCurrent();
+    if (!this.#hasBegun) this.#begin();
+    if (this.#items.length > 0) {
+      const value = this.#items.shift()!;
+      this.#current = value;
+      if (this.#items.length <= ITEMS_LOW) this.#arm();
+      return Promise.resolve({ value, done: false });
+    }
+    if (this.#isEnded && !this.#isArmed) return this.#last();
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ resolve, reject });
+      this.#arm();
+    });
+  }
+
+  /** Stop: cancels in the kernel. Resolves when the kernel has let go. */
+  async return(): Promise<IteratorReturnResult<undefined>> {
+    this.#releaseCurrent();
+    this.#end(undefined);
+    await this.#untilOver();
+    return { value: undefined, done: true };
+  }
+
+  async throw(error?: unknown): Promise<never> {
+    await this.return();
+    throw error;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  #begin(): void {
+    this.#hasBegun = true;
+    const signal = this.#signal;
+    if (signal === undefined || this.#isEnded) return;
+    if (signal.aborted) this.#end(new AbortError(signal));
+    else watch(signal, this);
+  }
+
+  #releaseCurrent(): void {
+    const current = this.#current;
+    if (current === undefined) return;
+    this.#current = undefined;
+    this.release(current);
+  }
+
+  /** What the end answers: the error, once, and that there is no more. */
+  #last(): Promise<IteratorReturnResult<undefined>> {
+    const error = this.#error;
+    if (error === undefined) return Promise.resolve({ value: undefined, done: true });
+    this.#error = undefined;
+    return Promise.reject(error);
+  }
+
+  // ---------------------------------------------------------------- of those that know what the items are
+
+  /** A completion of the kernel's: {@link push} what it brings, {@link finish} at the end, or say that it is nothing. */
+  protected abstract received(c: Completion): void;
+
+  /** The consumer is done with an item, or will never get it. */
+  protected abstract release(item: T, isUnseen?: boolean): void;
+
+  /** May it be armed now? */
+  protected canArm(): boolean {
+    return true;
+  }
+
+  /** An item for the consumer. */
+  protected push(item: T): void {
+    if (this.#isEnded) return this.release(item, true);
+    const waiter = this.#waiters.shift();
+    if (waiter !== undefined) {
+      // Somebody asked for the next one already, so the one before is done with.
+      this.#releaseCurrent();
+      this.#current = item;
+      waiter.resolve({ value: item, done: false });
+      return;
+    }
+    this.#items.push(item);
+    if (this.#items.length >= ITEMS_MAX) this.#stop();
+  }
+
+  /** Replace the last item that waits, if there is one. */
+  protected get lastItem(): T | undefined {
+    return this.#items.at(-1);
+  }
+
+  protected set lastItem(item: T) {
+    this.#items[this.#items.length - 1] = item;
+  }
+
+  /** No more: the end, or an error. What is there already is still the consumer's. */
+  protected finish(error?: Error): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#error = error;
+    if (this.#signal !== undefined) unwatch(this.#signal, this);
+    this.#stop();
+    this.#answerWaiters();
+  }
+
+  /** An error of the kernel's. */
+  protected fail(res: number): void {
+    this.finish(res === -ECANCELED && this.#reason ? this.#reason : operationError(-res, this.#name));
+  }
+
+  /** Go on if it was waited for something. */
+  protected resume(): void {
+    if (this.#waiters.length > 0 || this.#items.length <= ITEMS_LOW) this.#arm();
+  }
+
+  /** Arm it anew, with what is right now. */
+  protected restart(): void {
+    this.#stop();
+  }
+
+  // ---------------------------------------------------------------- the kernel's side
+
+  #arm(): void {
+    if (this.#isArmed || this.#isEnded || !this.canArm()) return;
+    this.#isArmed = true;
+    this.#isSpent = false;
+    this.dropped = false;
+    this.engine.submit(this);
+  }
+
+  /** Ask the kernel to stop, if it is at it. */
+  #stop(): void {
+    if (!this.#isArmed || this.#isStopping || this.#isSpent) return;
+    this.#isStopping = true;
+    if (this.engine.cancel(this)) return;
+    this.#isArmed = false;
+    this.#settle();
+  }
+
+  override arrived(c: Completion): void {
+    this.#isSpent = !c.hasMore();
+    // It was asked to.
+    if (c.res === -ECANCELED && this.#isStopping && this.#reason === undefined) return;
+    this.received(c);
+    if (this.#isSpent && !this.#isStopping && !this.#isEnded) this.engine.counters.rearms++;
+  }
+
+  override over(): void {
+    this.#isArmed = false;
+    this.#isStopping = false;
+    this.#settle();
+    if (!this.#isEnded && (this.#waiters.length > 0 || this.#items.length <= ITEMS_LOW)) this.#arm();
+  }
+
+  #settle(): void {
+    this.#answerWaiters();
+    if (this.#isArmed) return;
+    for (const over of this.#whenOver.splice(0)) over();
+  }
+
+  /** At the end: once the kernel has let go. */
+  #answerWaiters(): void {
+    if (!this.#isEnded || this.#isArmed) return;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const { resolve, reject } of waiters) this.#last().then(resolve, reject);
+  }
+
+  #untilOver(): Promise<void> {
+    if (!this.#isArmed) return Promise.resolve();
+    return new Promise((resolve) => void this.#whenOver.push(resolve));
+  }
+
+  /** The consumer, or his signal, wants no more: not even what is there. */
+  #end(error: Error | undefined): void {
+    if (!this.#isEnded) this.finish(error);
+    for (const item of this.#items.splice(0)) this.release(item, true);
+  }
+
+  aborted(signal: AbortSignal): void {
+    this.#end(new AbortError(signal));
+  }
+
+  override refused(error: Error): void {
+    this.#isArmed = false;
+    this.finish(error);
+    this.#settle();
+  }
+
+  override cancelled(error: Error): void {
+    this.#reason ??= error;
+  }
+}

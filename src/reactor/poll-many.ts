@@ -1,0 +1,30 @@
+import type { Completion } from '../ring/completion.ts';
+import { checkUint32 } from '../ring/misuse.ts';
+import type { IoUring } from '../ring/ring.ts';
+import { checkFd } from '../ring/sqe.ts';
+import type { Engine } from './engine.ts';
+import { Multishot, type ManyOptions } from './multishot.ts';
+
+/** pollMany: what happened on a descriptor. Events that nobody took yet come as one. */
+export class PollEvents extends Multishot<number> {
+  readonly #mask: number;
+
+  constructor(engine: Engine, fd: number, mask: number, options: ManyOptions | undefined) {
+    super(engine, 'poll', checkFd('fd', fd), options);
+    this.#mask = checkUint32('mask', mask);
+  }
+
+  override prepare(ring: IoUring): boolean {
+    if (!ring.prepPollAdd(this.fd, this.#mask, this.slot, { multishot: true })) return false;
+    this.owed = 1;
+    return true;
+  }
+
+  protected override received({ res }: Completion): void {
+    if (res < 0) return this.fail(res);
+    if (this.lastItem === undefined) this.push(res);
+    else this.lastItem |= res;
+  }
+
+  protected override release(): void {}
+}

@@ -1,0 +1,345 @@
+/// <reference lib="esnext.disposable" preserve="true" />
+import type { RecordableHistogram } from 'node:perf_hooks';
+import { ECANCELED, ENOENT } from '../abi/errno.ts';
+import { koffiNative } from '../native/koffi.ts';
+import { checkInteger, wrongType, wrongValue } from '../ring/misuse.ts';
+import type { AcceptOptions } from '../ring/prepare-net.ts';
+import { checkFd, type PathLike } from '../ring/sqe.ts';
+import { AbortError, checkSignal, unwatch, watch } from './abort.ts';
+import { Connections } from './accept-many.ts';
+import { BufferPools } from './buffer-pool.ts';
+import { Chain, LinkError } from './chain.ts';
+import { Engine } from './engine.ts';
+import { WaitMethods } from './methods-wait.ts';
+import type { ManyOptions } from './multishot.ts';
+import { Observer } from './observer.ts';
+import { operationError } from './operation-error.ts';
+import { NUMBER, type Operation, type OperationOptions, type Outcome } from './operation.ts';
+import { PollEvents } from './poll-many.ts';
+import { Datagrams, ReadChunks, ReceivedChunks, type Chunk, type Datagram, type DatagramOptions } from './recv-many.ts';
+import { RegisteredMemory } from './registered-memory.ts';
+
+/** How a reactor is made. */
+export interface ReactorOptions {
+  /** Operations that one system call submits at most, 1 … 32768; default 1024. */
+  entries?: number | undefined;
+  /** Completions that the kernel has room for; default eight times `entries`, up to 65536. */
+  cqEntries?: number | undefined;
+  /** Keep a histogram of how long operations take, by name: {@link Reactor.histograms}. */
+  histograms?: boolean | undefined;
+}
+
+/** What a reactor has done, and what it is at. */
+export interface ReactorStats {
+  /** Operations handed to the ring. */
+  readonly submitted: number;
+  /** Of those, the ones that are over. */
+  readonly completed: number;
+  /** Of those, the ones that are not. */
+  readonly inFlight: number;
+  /** Operations that wait for room in the ring. */
+  readonly queued: number;
+  /** System calls that submitted something. */
+  readonly enters: number;
+  /** How often the event loop was woken by a completion. */
+  readonly wakeUps: number;
+  /** Completions that were there when the call returned that submitted their operation, and needed no wake-up. */
+  readonly inlineCompletions: number;
+  /** How often the kernel had to keep completions aside. None is lost. */
+  readonly overflows: number;
+  /** How often a multishot operation was armed anew. */
+  readonly rearms: number;
+  /** Provided buffers that are with consumers. */
+  readonly buffersOut: number;
+}
+
+/** A method that {@link Reactor.link} can call. */
+export type LinkableMethod = {
+  [K in keyof WaitMethods]: WaitMethods[K] extends (...args: never[]) => Promise<unknown> ? K : never;
+}[keyof WaitMethods];
+
+/** A step of a chain: the name of a method, and its arguments. */
+export type LinkStep = {
+  [K in LinkableMethod]: readonly [method: K, ...args: Parameters<WaitMethods[K]>];
+}[LinkableMethod];
+
+/** What the steps of a chain answer. */
+export type LinkResults<S extends readonly LinkStep[]> = {
+  -readonly [I in keyof S]: S[I] extends readonly [infer K extends LinkableMethod, ...unknown[]]
+    ? Awaited<ReturnType<WaitMethods[K]>>
+    : never;
+};
+
+const COUNT: Outcome<number> = { ...NUMBER, success: -ENOENT };
+
+/**
+ * io_uring on the event loop: every operation as a promise, or an async iterator.
+ *
+ * What is asked for in one tick is submitted with one system call when the microtasks have run. Misuse rejects with a
+ * TypeError or RangeError; what the kernel refuses with an error in Node's shape. Memory that is lent to an operation is
+ * kept in place and alive until the kernel has let go of it, whatever becomes of the promise.
+ *
+ * @example
+ * await using io = new Reactor();
+ * const bytes = await io.read(fd, buffer, { offset: 0 });
+ */
+export class Reactor extends WaitMethods implements AsyncDisposable {
+  readonly #pools: BufferPools;
+  readonly #observer: Observer;
+  #closing: Promise<void> | undefined;
+
+  /**
+   * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
+   * @throws {Error} as {@link IoUring}: no io_uring here, or it is forbidden
+   */
+  constructor(options: ReactorOptions = {}) {
+    if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options);
+    const { entries = 1024, cqEntries, histograms = false } = options;
+    checkInteger('options.entries', entries, 1, 32768);
+    const observer = new Observer(histograms);
+    const setup = { cqEntries: cqEntries ?? Math.min(65536, Math.max(256, entries * 8)) };
+    const engine = new Engine(entries, setup, koffiNative(), observer);
+    super(engine, new RegisteredMemory(engine.ring));
+    this.#observer = observer;
+    this.#pools = new BufferPools(engine.ring);
+  }
+
+  // ---------------------------------------------------------------- many of a kind
+
+  /**
+   * Every connection that comes, as its descriptor, which is yours to close. Those that came and were not taken when the
+   * iteration ends are closed.
+   *
+   * Kernel 5.19. See {@link IoUring.prepAcceptMultishot}.
+   */
+  acceptMany(
+    listenFd: number,
+    options?: ManyOptions & AcceptOptions,
+  ): AsyncIterableIterator<number, undefined> & AsyncDisposable {
+    return new Connections(this.engine, listenFd, options);
+  }
+
+  /**
+   * What arrives on a connection, until its end, in buffers that the kernel takes only when there is data. A chunk is
+   * yours until it is disposed of or the next is asked for.
+   *
+   * Kernel 6.0. See {@link IoUring.prepRecvMultishot}.
+   */
+  recvMany(
+    fd: number,
+    options?: ManyOptions & { flags?: number },
+  ): AsyncIterableIterator<Chunk, undefined> & AsyncDisposable {
+    return new ReceivedChunks(this.engine, fd, options, this.#pools);
+  }
+
+  /** Every datagram that arrives, with its sender. Kernel 6.0. See {@link IoUring.prepRecvmsgMultishot}. */
+  recvmsgMany(
+    fd: number,
+    options?: DatagramOptions,
+  ): AsyncIterableIterator<Datagram, undefined> & AsyncDisposable {
+    return new Datagrams(this.engine, fd, options, this.#pools);
+  }
+
+  /** What happens on a descriptor: POLLIN and so on. Kernel 5.13. See {@link IoUring.prepPollAdd}. */
+  pollMany(
+    fd: number,
+    mask: number,
+    options?: ManyOptions,
+  ): AsyncIterableIterator<number, undefined> & AsyncDisposable {
+    return new PollEvents(this.engine, fd, mask, options);
+  }
+
+  /**
+   * What can be read from a pipe, a terminal or another file that can be polled, until its end.
+   *
+   * Kernel 6.7. See {@link IoUring.prepReadMultishot}. Of other files `EBADFD`.
+   */
+  readMany(fd: number, options?: ManyOptions): AsyncIterableIterator<Chunk, undefined> & AsyncDisposable {
+    return new ReadChunks(this.engine, fd, options, this.#pools);
+  }
+
+  // ---------------------------------------------------------------- chains, and their end
+
+  /** Give a file another name; like link(2). Kernel 5.15. See {@link IoUring.prepLink}. */
+  override link(oldpath: PathLike, newpath: PathLike, options?: OperationOptions): Promise<void>;
+  /**
+   * Have the kernel run operations one after the other, each only if the one before succeeded: a durable append is
+   * `link([['write', fd, record], ['fsync', fd, { datasync: true }]])`. All are submitted with one system call.
+   *
+   * Kernel 5.3. See IOSQE_IO_LINK.
+   * @param steps methods and their arguments; as many entries as the ring has, at most
+   * @param options.signal aborts all of them
+   * @returns what each step answered
+   * @throws {LinkError} a step failed, or transferred less than it was asked to: which, and what became of each
+   */
+  override link<const S extends readonly LinkStep[]>(
+    steps: S,
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<LinkResults<S>>;
+  override link(
+    first: PathLike | readonly LinkStep[],
+    second?: PathLike | { signal?: AbortSignal | undefined },
+    options?: OperationOptions,
+  ): Promise<unknown> {
+    if (!Array.isArray(first)) return super.link(first as PathLike, second as PathLike, options);
+    return this.#link(first as readonly LinkStep[], second as { signal?: AbortSignal | undefined } | undefined);
+  }
+
+  async #link(steps: readonly LinkStep[], options: { signal?: AbortSignal | undefined } | undefined): Promise<unknown[]> {
+    const signal = options?.signal;
+    checkSignal(signal);
+    if (signal?.aborted) throw new AbortError(signal);
+    if (steps.length === 0) return [];
+    const names = steps.map((step, i) => methodOf(step, i));
+    const operations: Operation[] = [];
+    const promises: Promise<unknown>[] = [];
+    this.chain = operations;
+    try {
+      steps.forEach(([, ...args], i) => {
+        promises.push(callStep(this, names[i], args));
+        // An argument was wrong: nothing is begun.
+        if (operations.length <= i) throw new Refused(promises[i]);
+      });
+    } catch (error) {
+      for (const promise of promises) promise.catch(() => {});
+      if (error instanceof Refused) await error.promise;
+      throw error;
+    } finally {
+      this.chain = undefined;
+    }
+    const chain = new Chain(operations);
+    const { sqEntries } = this.engine.ring;
+    if (chain.entries > sqEntries) {
+      const error = wrongValue('steps', `it takes ${chain.entries} entries, and the ring has ${sqEntries}`);
+      chain.refused(error);
+      await Promise.all(promises);
+    }
+    const begun = operations.filter((operation) => operation.begin());
+    if (begun.length === operations.length) this.engine.submit(chain);
+    else for (const operation of begun) operation.refused(operationError(ECANCELED, operation.name));
+    const all = { aborted: (by: AbortSignal): void => operations.forEach((operation) => operation.aborted(by)) };
+    if (signal !== undefined) watch(signal, all);
+    const results = await Promise.allSettled(promises);
+    if (signal !== undefined) unwatch(signal, all);
+    const failure = results.find(({ status }) => status === 'rejected') as PromiseRejectedResult | undefined;
+    if (failure === undefined) return results.map((result) => (result as PromiseFulfilledResult<unknown>).value);
+    if (signal?.aborted && (failure.reason as Error).name === 'AbortError') throw failure.reason;
+    throw new LinkError(names, results);
+  }
+
+  /**
+   * Cancel everything that is in flight on a descriptor: operations reject with `ECANCELED`, iterations too. What cannot
+   * be stopped any more goes on.
+   *
+   * Kernel 5.19. See {@link IoUring.prepCancelFd}; like io_uring_prep_cancel_fd(3).
+   * @returns how many operations were found
+   */
+  async cancel(fd: number): Promise<number> {
+    const file = checkFd('fd', fd);
+    const waiting = this.engine.cancelOn(file, operationError(ECANCELED, 'cancel'));
+    const found = await this.run(
+      'cancel',
+      -1,
+      undefined,
+      (ring, slot) => ring.prepCancelFd(file, slot, { all: true }),
+      COUNT,
+    );
+    return waiting + Math.max(0, found);
+  }
+
+  // ---------------------------------------------------------------- memory
+
+  /**
+   * Memory that is pinned and registered with the ring, zeroed, and begins at a multiple of `alignment`, as O_DIRECT
+   * demands. {@link read} and {@link write} use it, or any view of it, as a registered buffer. It is unregistered when it is
+   * collected. Where no more memory may be pinned (ulimit -l), or the kernel is older than 5.19, it is ordinary memory.
+   *
+   * @param bytes 1 … 2^30
+   * @param options.alignment a power of two up to 65536; default 4096
+   * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+   */
+  allocate(bytes: number, options?: { alignment?: number | undefined }): Uint8Array<ArrayBuffer> {
+    checkInteger('bytes', bytes, 1, 2 ** 30);
+    return this.registered.allocate(bytes, options?.alignment);
+  }
+
+  // ---------------------------------------------------------------- what is going on
+
+  /** What happened so far, in numbers. */
+  get stats(): ReactorStats {
+    const { counters, inFlight, queued } = this.engine;
+    return { ...counters, inFlight, queued, buffersOut: this.#pools.out };
+  }
+
+  /** How long operations took, in nanoseconds, by the method's name; undefined unless it was asked for. */
+  get histograms(): ReadonlyMap<string, RecordableHistogram> | undefined {
+    return this.#observer.histograms;
+  }
+
+  /** Is it closed, or being closed? */
+  get closed(): boolean {
+    return this.#closing !== undefined || this.engine.closed;
+  }
+
+  /** Keep the process alive as long as something is in flight: so it is in the beginning. */
+  ref(): this {
+    this.engine.ref();
+    return this;
+  }
+
+  /** Let the process end though something is in flight. */
+  unref(): this {
+    this.engine.unref();
+    return this;
+  }
+
+  /** Close a descriptor. Kernel 5.6. See {@link IoUring.prepClose}; like close(2). */
+  override close(fd: number, options?: OperationOptions): Promise<void>;
+  /**
+   * Close the reactor: nothing more is taken. What is in flight is cancelled, and rejects with `ERR_IOURING_CLOSED` once the
+   * kernel has let go; with `drain` it is waited for, however long that takes. Iterations end in both cases.
+   */
+  override close(options?: { drain?: boolean | undefined }): Promise<void>;
+  override close(...args: [target?: number | { drain?: boolean | undefined }, options?: OperationOptions]): Promise<void> {
+    const [target = {}, options] = args;
+    // A descriptor that is undefined by mistake does not close the reactor.
+    if (args.length > 0 && (args[0] === undefined || typeof target !== 'object')) {
+      return super.close(args[0] as number, options);
+    }
+    return (this.#closing ??= this.engine.close(Boolean((target as { drain?: boolean })?.drain)));
+  }
+
+  /** {@link close}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** The promise of a step that says what was wrong with its arguments. */
+class Refused {
+  readonly promise: Promise<unknown>;
+
+  constructor(promise: Promise<unknown>) {
+    this.promise = promise;
+  }
+}
+
+/** The methods of operations, from the reactor's ancestors. */
+const METHODS = new Set<string>();
+for (let { prototype } = WaitMethods; prototype !== Object.prototype; prototype = Object.getPrototypeOf(prototype)) {
+  for (const name of Object.getOwnPropertyNames(prototype)) METHODS.add(name);
+}
+for (const name of ['constructor', 'run']) METHODS.delete(name);
+
+function methodOf(step: LinkStep, i: number): LinkableMethod {
+  if (!Array.isArray(step)) throw wrongType(`steps[${i}]`, 'an Array of a method name and its arguments', step);
+  const [method] = step as LinkStep;
+  if (!METHODS.has(method)) throw wrongValue(`steps[${i}][0]`, `there is no operation ${method} to link`);
+  return method;
+}
+
+/** Call the operation's own method: of those that the reactor gives a second meaning, the first. */
+function callStep(reactor: Reactor, name: LinkableMethod, args: unknown[]): Promise<unknown> {
+  const method = WaitMethods.prototype[name] as (this: Reactor, ...args: unknown[]) => Promise<unknown>;
+  return method.apply(reactor, args);
+}

@@ -1,0 +1,260 @@
+import { EBADFD, ENOBUFS } from '../abi/errno.ts';
+import type { Completion } from '../ring/completion.ts';
+import { checkInteger } from '../ring/misuse.ts';
+import { Msghdr, type ControlMessage, type RecvmsgOut } from '../ring/msghdr.ts';
+import type { IoUring } from '../ring/ring.ts';
+import { SOCKADDR_MAX, type SocketAddress } from '../ring/socket-address.ts';
+import { checkFd } from '../ring/sqe.ts';
+import { wrongState } from '../ring/misuse.ts';
+import type { BufferPool, BufferPools, PooledGroup, Starved } from './buffer-pool.ts';
+import type { Engine } from './engine.ts';
+import { Multishot, type ManyOptions } from './multishot.ts';
+
+/** After so many buffers in a row that were full, or next to empty, those of the other size serve better. */
+const STREAK = 8;
+
+/**
+ * What arrived: a view of a buffer that the kernel filled. It is the consumer's until it is disposed of, or the iteration
+ * moves on; then the kernel fills it again.
+ */
+export class Chunk implements Disposable {
+  readonly #group: PooledGroup;
+  readonly #bid: number;
+  #bytes: Uint8Array | undefined;
+
+  /** @internal */
+  constructor(group: PooledGroup, bid: number, bytes: Uint8Array) {
+    this.#group = group;
+    this.#bid = bid;
+    this.#bytes = bytes;
+  }
+
+  /** The data, not copied. @throws {Error} `ERR_INVALID_STATE` it was disposed of, or the iteration has moved on */
+  get bytes(): Uint8Array {
+    if (this.#bytes !== undefined) return this.#bytes;
+    const message = 'Cannot read chunk: it was disposed of, or the iteration has moved on; keep a copy() instead';
+    throw wrongState('ERR_INVALID_STATE', message);
+  }
+
+  /** The data, to keep. */
+  copy(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.bytes);
+  }
+
+  /** Give the buffer back. Harmless when repeated. */
+  [Symbol.dispose](): void {
+    if (this.#bytes === undefined) return;
+    this.#bytes = undefined;
+    this.#group.give(this.#bid);
+  }
+}
+
+/** A datagram, or another message with its sender. */
+export class Datagram extends Chunk {
+  readonly #message: RecvmsgOut;
+
+  /** @internal */
+  constructor(group: PooledGroup, bid: number, message: RecvmsgOut) {
+    super(group, bid, message.payload);
+    this.#message = message;
+  }
+
+  /** Who sent it; undefined of a socket that is connected to one. */
+  get address(): SocketAddress | undefined {
+    void this.bytes;
+    return this.#message.name;
+  }
+
+  /** Ancillary data, as far as there was room for it (`controllen`); copies. */
+  get control(): ControlMessage[] {
+    void this.bytes;
+    return this.#message.control;
+  }
+
+  /** MSG_* bits. */
+  get flags(): number {
+    return this.#message.flags;
+  }
+
+  /** Was it longer than there was room for? */
+  get truncated(): boolean {
+    return this.#message.truncated;
+  }
+}
+
+/** A multishot operation that takes its buffers from the reactor's pools. */
+abstract class Buffered<T extends Chunk> extends Multishot<T> implements Starved {
+  protected pool: BufferPool;
+  protected group: PooledGroup | undefined;
+  #isStarved = false;
+
+  constructor(engine: Engine, name: string, fd: number, options: ManyOptions | undefined, pool: BufferPool) {
+    super(engine, name, checkFd('fd', fd), options);
+    this.pool = pool;
+  }
+
+  override prepare(ring: IoUring): boolean {
+    this.group = this.pool.pick();
+    if (!this.arm(ring, this.group.id)) return false;
+    this.owed = 1;
+    return true;
+  }
+
+  /** Write the entry. */
+  protected abstract arm(ring: IoUring, bgid: number): boolean;
+
+  /** There was something, or the end. `bid` is undefined where no buffer came. */
+  protected abstract filled(res: number, bid: number | undefined, c: Completion): void;
+
+  protected override received(c: Completion): void {
+    const { res } = c;
+    if (res >= 0) this.filled(res, c.bufferId(), c);
+    // Unless it goes on with buffers of another size anyway.
+    else if (res === -ENOBUFS) this.#isStarved = this.group!.pool === this.pool && !this.pool.feed(this);
+    else this.fail(res);
+  }
+
+  protected override canArm(): boolean {
+    return !this.#isStarved;
+  }
+
+  fed(): void {
+    this.#isStarved = false;
+    this.resume();
+  }
+
+  protected override release(item: T): void {
+    item[Symbol.dispose]();
+  }
+
+  protected override finish(error?: Error): void {
+    this.pool.forget(this);
+    super.finish(error);
+  }
+}
+
+/** A stream: TCP, unix, pipes. */
+abstract class StreamChunks extends Buffered<Chunk> {
+  readonly #pools: BufferPools;
+  /** Buffers in a row: full ones of the small, or ones of the large that would have fitted into a small. */
+  #streak = 0;
+
+  constructor(engine: Engine, name: string, fd: number, options: ManyOptions | undefined, pools: BufferPools) {
+    super(engine, name, fd, options, pools.small);
+    this.#pools = pools;
+  }
+
+  protected override filled(res: number, bid: number | undefined, c: Completion): void {
+    const group = this.group!;
+    if (res === 0) {
+      if (bid !== undefined) {
+        group.take(bid, 0);
+        group.give(bid);
+      }
+      this.ended(c);
+      return;
+    }
+    this.#measure(res);
+    this.push(new Chunk(group, bid!, group.take(bid!, res)));
+  }
+
+  /** 0 bytes came. */
+  protected abstract ended(c: Completion): void;
+
+  /** Which size would have been right? It is taken when the operation is armed anew; large ones at once. */
+  #measure(res: number): void {
+    const { small, large } = this.#pools;
+    const isSmall = this.pool === small;
+    const fits = isSmall ? res < small.bufSize : res > small.bufSize / 2;
+    this.#streak = fits ? 0 : this.#streak + 1;
+    if (this.#streak < STREAK) return;
+    this.#streak = 0;
+    this.pool.forget(this);
+    this.pool = isSmall ? large : small;
+    this.restart();
+  }
+}
+
+/** recvMany. */
+export class ReceivedChunks extends StreamChunks {
+  readonly #flags: number;
+  /** The last completion was of 0 bytes, though more was said to be there. */
+  #wasEmpty = false;
+
+  constructor(engine: Engine, fd: number, options: (ManyOptions & { flags?: number }) | undefined, pools: BufferPools) {
+    super(engine, 'recv', fd, options, pools);
+    this.#flags = options?.flags ?? 0;
+  }
+
+  protected override arm(ring: IoUring, bgid: number): boolean {
+    return ring.prepRecvMultishot(this.fd, bgid, this.slot, { flags: this.#flags });
+  }
+
+  protected override filled(res: number, bid: number | undefined, c: Completion): void {
+    if (res > 0) this.#wasEmpty = false;
+    super.filled(res, bid, c);
+  }
+
+  protected override ended(c: Completion): void {
+    // It can be that something came since. A second time in a row it is the end.
+    if (c.sockNonempty() && !this.#wasEmpty) this.#wasEmpty = true;
+    else this.finish();
+  }
+}
+
+/** readMany. */
+export class ReadChunks extends StreamChunks {
+  constructor(engine: Engine, fd: number, options: ManyOptions | undefined, pools: BufferPools) {
+    super(engine, 'read', fd, options, pools);
+  }
+
+  protected override arm(ring: IoUring, bgid: number): boolean {
+    return ring.prepReadMultishot(this.fd, bgid, this.slot);
+  }
+
+  protected override fail(res: number): void {
+    if (res !== -EBADFD) return super.fail(res);
+    const message = 'Cannot read many times: only pipes, sockets, terminals and other files that can be polled; use read';
+    this.finish(Object.assign(new Error(message), { code: 'EBADFD', errno: res, syscall: 'read' }));
+  }
+
+  protected override ended(): void {
+    this.finish();
+  }
+}
+
+/** How datagrams are received. */
+export interface DatagramOptions extends ManyOptions {
+  /** MSG_* bits. */
+  flags?: number;
+  /** Bytes of room for ancillary data, 0 … 2^16; default 0. */
+  controllen?: number;
+}
+
+/** recvmsgMany. */
+export class Datagrams extends Buffered<Datagram> {
+  readonly #message: Msghdr;
+  readonly #flags: number;
+
+  constructor(engine: Engine, fd: number, options: DatagramOptions | undefined, pools: BufferPools) {
+    const controllen = options?.controllen ?? 0;
+    checkInteger('options.controllen', controllen, 0, 512);
+    // Any datagram fits: what is cut off is lost.
+    super(engine, 'recvmsg', fd, options, pools.large);
+    this.#flags = options?.flags ?? 0;
+    this.#message = new Msghdr({ name: SOCKADDR_MAX, control: controllen });
+  }
+
+  protected override arm(ring: IoUring, bgid: number): boolean {
+    return ring.prepRecvmsgMultishot(this.fd, bgid, this.#message, this.slot, this.#flags);
+  }
+
+  protected override filled(res: number, bid: number | undefined): void {
+    const group = this.group!;
+    // An empty datagram has a buffer all the same. The shut-down of a socket has none.
+    if (bid === undefined) return this.finish();
+    const message = this.#message.parse(group.take(bid, res));
+    if (message !== undefined) this.push(new Datagram(group, bid, message));
+    else group.give(bid);
+  }
+}

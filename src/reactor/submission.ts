@@ -1,0 +1,55 @@
+import type { Completion } from '../ring/completion.ts';
+import type { IoUring } from '../ring/ring.ts';
+
+/**
+ * What an engine hands to the kernel: an operation, an armed multishot, a chain of operations.
+ *
+ *     free ──launch──▶ submitted ──last CQE──▶ free
+ *                          │  ▲ CQE with F_MORE (multishot, or zero-copy send before its notification)
+ *                          └──abort, or nobody listens──▶ cancelled ──last CQE──▶ free     only here its buffer is released
+ *
+ * "Last" counts everything that was submitted under its slot: the operation itself, its time limit, a cancellation. Until
+ * all of them have completed the slot is not used again, so that none can hit, or settle, a later operation.
+ */
+export abstract class Submission {
+  /** The next one in the queue in front of the ring. */
+  behind: Submission | undefined;
+  /** Its place in the engine's table, and its userData; -1 when nothing of it is with the kernel. */
+  slot = -1;
+  /** Completions that will come as the last of something. */
+  owed = 0;
+  /** Entries of the submission queue that it takes. They go in one submission. */
+  entries = 1;
+  /** May it wait for a peer, a timer or a process for ever? Those do not count when the ring is said to be full. */
+  waits = false;
+  /** It goes on until somebody ends it. */
+  readonly endless: boolean = false;
+  /** It was in the queue in front of the ring and is not wanted there any more. */
+  dropped = false;
+
+  /** Those that get a slot each, if it is a chain. */
+  readonly members: readonly Submission[] | undefined = undefined;
+
+  /** The descriptor it works on; -1 if there is none. */
+  get fd(): number {
+    return -1;
+  }
+
+  /** Write the entries. False when there is no room. @throws misuse; nothing was queued then */
+  abstract prepare(ring: IoUring): boolean;
+
+  /** A completion of the operation. `c` is valid during the call. */
+  abstract arrived(c: Completion): void;
+
+  /** Its time limit is over, or was not needed: -ETIME or -ECANCELED. */
+  expired(_res: number): void {}
+
+  /** Nothing of it is with the kernel any more. */
+  abstract over(): void;
+
+  /** It will never be, or was never, with the kernel: misuse, or the engine is closed. */
+  abstract refused(error: Error): void;
+
+  /** Cancelled by somebody who says why: this is what it fails with, unless it succeeded. */
+  abstract cancelled(error: Error): void;
+}

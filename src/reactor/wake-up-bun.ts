@@ -1,0 +1,5 @@
+import type { OpenWakeUp } from './wake-up.ts';
+
+export const openBunWakeUp: OpenWakeUp = () => {
+  throw new Error('not yet');
+};
