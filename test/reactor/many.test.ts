@@ -6,7 +6,7 @@ import { closeSync, openSync, readdirSync, writeSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { POLLIN, SOCK_CLOEXEC, SOCK_DGRAM, AF_INET } from '../../src/abi/index.ts';
-import { Reactor, type Chunk, type Datagram } from '../../src/index.ts';
+import { Reactor, type Chunk } from '../../src/index.ts';
 import { Descriptors } from '../kernel/libc.ts';
 
 const descriptors = (): number => readdirSync('/proc/self/fd').length;
@@ -206,7 +206,7 @@ describe('recvmsgMany', () => {
       sender.send(Buffer.alloc(size, `${size}`), target, '127.0.0.1');
       const { value, done } = await iterator.next();
       assert.equal(done, false);
-      const { bytes, address, truncated } = value as Datagram;
+      const { bytes, address, truncated } = value;
       assert.equal(bytes.byteLength, size);
       assert.ok(Buffer.from(bytes).equals(Buffer.alloc(size, `${size}`)));
       assert.deepEqual(address, { family: 'IPv4', address: '127.0.0.1', port });
