@@ -64,6 +64,11 @@ function bind(koffi: typeof Koffi): Native {
   const mmap = libc.func('mmap', 'intptr_t', mapping) as Syscall;
   const munmap = libc.func('munmap', 'int', ['uintptr_t', 'size_t']) as Syscall;
   const close = libc.func('close', 'int', ['int']) as Syscall;
+  const eventfd = libc.func('eventfd', 'int', ['uint', 'int']) as Syscall;
+  const eventfdRead = libc.func('eventfd_read', 'int', ['int', 'uintptr_t']) as Syscall;
+  // What an eventfd said, which nobody looks at.
+  const ignored = new BigUint64Array(new ArrayBuffer(8));
+  const ignoredAddress = Number(koffi.address(ignored));
   const pipe2 = libc.func('pipe2', 'int', ['void *', 'int']) as Syscall;
   const { errno } = koffi;
 
@@ -96,6 +101,14 @@ function bind(koffi: typeof Koffi): Native {
     },
     unmap(address, length) {
       return munmap(address, length) < 0 ? -errno() : 0;
+    },
+    eventfd() {
+      const fd = eventfd(0, constants.O_NONBLOCK | O_CLOEXEC);
+      return fd < 0 ? -errno() : fd;
+    },
+    resetEventfd(fd) {
+      eventfdRead(fd, ignoredAddress);
+      ignored[0] = 0n;
     },
     pipe(fds) {
       return pipe2(fds, constants.O_NONBLOCK | O_CLOEXEC) < 0 ? -errno() : 0;

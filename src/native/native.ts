@@ -40,6 +40,12 @@ export interface Native {
   /** close(2). */
   close(fd: number): number;
 
+  /** eventfd(2), EFD_NONBLOCK and EFD_CLOEXEC, at 0. The descriptor. */
+  eventfd(): number;
+
+  /** eventfd_read(3), whatever it says: afterwards the eventfd is at 0. */
+  resetEventfd(fd: number): void;
+
   /** pipe2(2), O_NONBLOCK and O_CLOEXEC: the end to read from goes to `fds[0]`, the one to write to to `fds[1]`. */
   pipe(fds: Int32Array): number;
 

@@ -6,14 +6,28 @@ import { Submission } from './submission.ts';
 
 /** Operations that the kernel runs one after the other, each only if the one before succeeded. */
 export class Chain extends Submission {
-  override readonly members: readonly Operation[];
+  readonly #members: readonly Operation[];
+  readonly #entries: number;
+  readonly #waits: boolean;
 
   constructor(members: readonly Operation[]) {
     super();
-    this.members = members;
-    this.entries = members.reduce((sum, { entries }) => sum + entries, 0);
-    this.waits = members.some(({ waits }) => waits);
-    for (const member of members.slice(0, -1)) member.linked = true;
+    this.#members = members;
+    this.#entries = members.reduce((sum, { entries }) => sum + entries, 0);
+    this.#waits = members.some(({ waits }) => waits);
+    for (const member of members.slice(0, -1)) member.link();
+  }
+
+  override get members(): readonly Operation[] {
+    return this.#members;
+  }
+
+  override get entries(): number {
+    return this.#entries;
+  }
+
+  override get waits(): boolean {
+    return this.#waits;
   }
 
   override prepare(ring: IoUring): boolean {

@@ -88,13 +88,12 @@ export class Engine {
 
   constructor(entries: number, options: IoUringOptions, native: Native, observer: Observer) {
     this.#observer = observer;
-    const { setup, open } = chooseWakeUp(native);
-    this.ring = new IoUring(entries, { ...setup, ...options }, native);
+    this.ring = new IoUring(entries, options, native);
     // The rest is for cancellations, and for what waits.
     this.#limit = Math.max(1, this.ring.cqEntries >> 1);
     const self = new WeakRef(this);
     try {
-      this.#wakeUp = open(this.ring, native, () => Engine.#wake(self.deref()));
+      this.#wakeUp = chooseWakeUp(native)(this.ring, native, () => Engine.#wake(self.deref()));
     } catch (error) {
       this.ring.close();
       throw error;
@@ -262,6 +261,7 @@ export class Engine {
   }
 
   #turn(isInline: boolean): void {
+    this.#wakeUp.pause();
     try {
       this.#retryCancellations();
       do {
@@ -281,10 +281,13 @@ export class Engine {
 
   /** Hand the entries that were written to the kernel. */
   #enter(): void {
-    const consumed = this.ring.submit();
+    const { ring } = this;
+    if (ring.sqReady === 0) return;
+    // With what the kernel has put off until we come.
+    const consumed = ring.submitAndWait(0);
     if (consumed === 0) return;
     this.counters.enters++;
-    if (this.ring.cqHasOverflow) this.counters.overflows++;
+    if (ring.cqHasOverflow) this.counters.overflows++;
     this.#observer.submitted(consumed, this.inFlight);
   }
 

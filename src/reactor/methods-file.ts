@@ -186,6 +186,7 @@ export abstract class FileMethods extends OperationMethods {
     const more = { flags: options?.flags ?? 0 };
     return this.run('pipe', -1, options, (ring, slot) => ring.prepPipe(fds, slot, more), {
       value: () => [fds[0], fds[1]],
+      waits: false,
       discard: (engine) => fds.forEach((fd) => engine.discard(fd)),
     });
   }

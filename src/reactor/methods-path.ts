@@ -75,7 +75,7 @@ export abstract class PathMethods extends FileMethods {
       -1,
       options,
       (ring, slot) => ring.prepStatx(dirfd, path, flags, mask, statx, slot),
-      { value: () => statx },
+      { value: () => statx, waits: false },
       { path },
     );
   }

@@ -44,9 +44,10 @@ export abstract class OperationMethods {
       }
     }
     const operation = new Operation(engine, name, fd, options, prepare, outcome, subject);
+    const promise = operation.promise();
     if (this.chain !== undefined) this.chain.push(operation as Operation);
     else if (operation.begin()) engine.submit(operation);
-    return operation.promise;
+    return promise;
   }
 }
 

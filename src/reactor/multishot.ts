@@ -26,8 +26,6 @@ interface Waiter<T> {
  * as long as its consumer is slow it is not armed; when the kernel ends it for reasons of its own it is armed anew.
  */
 export abstract class Multishot<T> extends Submission implements AsyncIterableIterator<T, undefined>, Abortable {
-  override readonly waits = true;
-  override readonly endless = true;
   protected readonly engine: Engine;
   readonly #name: string;
   readonly #fd: number;
@@ -60,6 +58,14 @@ export abstract class Multishot<T> extends Submission implements AsyncIterableIt
 
   override get fd(): number {
     return this.#fd;
+  }
+
+  override get waits(): boolean {
+    return true;
+  }
+
+  override get endless(): boolean {
+    return true;
   }
 
   // ---------------------------------------------------------------- the iterator

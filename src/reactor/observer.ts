@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 
-/** Told of each operation that completed: {@link OperationMessage}. */
+/** Told of each operation that completed and began when somebody listened: {@link OperationMessage}. */
 const operations = channel('iouring:operation');
 /** Told of each system call that submitted something: {@link SubmitMessage}. */
 const submissions = channel('iouring:submit');
@@ -14,8 +14,8 @@ export interface OperationMessage {
   fd: number;
   /** What the kernel answered: as the operation's page says, or `-errno`. */
   res: number;
-  /** From the call to the completion; undefined if nobody listened when it began. */
-  durationMs: number | undefined;
+  /** From the call to the completion. */
+  durationMs: number;
 }
 
 /** What subscribers of the channel `iouring:submit` are given. */
@@ -39,10 +39,11 @@ export class Observer {
     return this.histograms !== undefined || operations.hasSubscribers;
   }
 
-  /** `start` is 0 of one that began when nobody listened. */
+  /** `start` is 0 of one that began when nobody listened: it is not told of. */
   completed(name: string, fd: number, res: number, start: number): void {
-    const durationMs = start === 0 ? undefined : performance.now() - start;
-    if (this.histograms !== undefined && durationMs !== undefined) this.#record(name, durationMs);
+    if (start === 0) return;
+    const durationMs = performance.now() - start;
+    if (this.histograms !== undefined) this.#record(name, durationMs);
     if (!operations.hasSubscribers) return;
     const message: OperationMessage = { name, fd, res, durationMs };
     operations.publish(message);

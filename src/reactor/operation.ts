@@ -28,14 +28,14 @@ export interface Outcome<T> {
   /** An error that is none: -ETIME of a timer. */
   success?: number;
   /** It may wait for ever: see {@link Submission.waits}. */
-  waits?: boolean;
+  waits: boolean;
   /** The value is a descriptor, or brings some: close it when nobody will get it. */
   discard?(engine: Engine, res: number): void;
 }
 
-export const NUMBER: Outcome<number> = { value: (res) => res };
-export const NOTHING: Outcome<void> = { value: () => undefined };
-export const DESCRIPTOR: Outcome<number> = { value: (res) => res, discard: (engine, res) => engine.discard(res) };
+export const NUMBER: Outcome<number> = { value: (res) => res, waits: false };
+export const NOTHING: Outcome<void> = { value: () => undefined, waits: false };
+export const DESCRIPTOR: Outcome<number> = { ...NUMBER, discard: (engine, res) => engine.discard(res) };
 /** Of those that may wait for ever. */
 export const AWAITED: Outcome<number> = { ...NUMBER, waits: true };
 export const DONE: Outcome<void> = { ...NOTHING, waits: true };
@@ -46,30 +46,42 @@ let settled: Operation | undefined;
 let give: (operation: Operation, resolve: (value: unknown) => void, reject: (error: Error) => void) => void;
 const take = (resolve: (value: unknown) => void, reject: (error: Error) => void): void => give(settled!, resolve, reject);
 
+/** What few operations have, so that the others do without the room for it. */
+class Extras {
+  readonly signal: AbortSignal | undefined;
+  readonly timeoutMs: number | undefined;
+  /** When it was asked for, if anybody wants to know. */
+  readonly start: number;
+  /** The next of its chain runs only if this one succeeds. */
+  isLinked = false;
+  /** Why somebody wanted it cancelled. */
+  reason: Error | undefined;
+  /** Whose wish it was. */
+  abortedBy: AbortSignal | undefined;
+  timeIsUp = false;
+
+  constructor(options: OperationOptions | undefined, start: number) {
+    this.signal = options?.signal;
+    this.timeoutMs = options?.timeoutMs;
+    this.start = start;
+  }
+}
+
+/** What the kernel answered one that it has not answered. No operation answers this. */
+const UNANSWERED = -0x8000_0000;
+
 /** One operation, as a promise. */
 export class Operation<T = unknown> extends Submission implements Abortable {
   readonly name: string;
-  readonly subject: Subject | undefined;
   readonly outcome: Outcome<T>;
-  readonly promise: Promise<T>;
-  /** Runs only if this one succeeds. */
-  linked = false;
-  /** What the kernel answered. */
-  res: number | undefined;
   readonly #engine: Engine;
   readonly #prepare: Prepare;
   readonly #fd: number;
-  readonly #signal: AbortSignal | undefined;
-  readonly #timeoutMs: number | undefined;
-  /** When it was asked for, if anybody wants to know. */
-  readonly #start: number;
+  readonly #subject: Subject | undefined;
+  #extras: Extras | undefined;
+  #res = UNANSWERED;
   #resolve!: (value: T) => void;
   #reject!: (error: Error) => void;
-  /** Why somebody wanted it cancelled. */
-  #reason: Error | undefined;
-  /** Whose wish it was. */
-  #abortedBy: AbortSignal | undefined;
-  #timeIsUp = false;
 
   constructor(
     engine: Engine,
@@ -82,20 +94,15 @@ export class Operation<T = unknown> extends Submission implements Abortable {
   ) {
     super();
     this.name = name;
-    this.subject = subject;
     this.outcome = outcome;
     this.#engine = engine;
     this.#prepare = prepare;
     this.#fd = fd;
-    this.#signal = options?.signal;
-    this.#timeoutMs = options?.timeoutMs;
-    if (this.#timeoutMs !== undefined) this.entries = 2;
-    if (outcome.waits) this.waits = true;
-    this.#start = engine.observer === undefined ? 0 : performance.now();
-    settled = this as Operation;
-    this.promise = new Promise<T>(take as never);
-    // Nothing keeps the last operation, and its engine with it.
-    settled = undefined;
+    this.#subject = subject;
+    const isObserved = engine.observer !== undefined;
+    if (isObserved || options?.signal !== undefined || options?.timeoutMs !== undefined) {
+      this.#extras = new Extras(options, isObserved ? performance.now() : 0);
+    }
   }
 
   static {
@@ -105,13 +112,39 @@ export class Operation<T = unknown> extends Submission implements Abortable {
     };
   }
 
+  /** The promise of it; to be made once. */
+  promise(): Promise<T> {
+    settled = this as Operation;
+    const promise = new Promise<T>(take as never);
+    // Nothing keeps the last operation, and its engine with it.
+    settled = undefined;
+    return promise;
+  }
+
   override get fd(): number {
     return this.#fd;
   }
 
+  override get entries(): number {
+    return this.#extras?.timeoutMs === undefined ? 1 : 2;
+  }
+
+  override get waits(): boolean {
+    return this.outcome.waits;
+  }
+
+  /** The next one that is prepared runs only if this one succeeds. */
+  link(): void {
+    this.#extra.isLinked = true;
+  }
+
+  get #extra(): Extras {
+    return (this.#extras ??= new Extras(undefined, 0));
+  }
+
   /** Begin to listen to the signal. False if it says no already. */
   begin(): boolean {
-    const signal = this.#signal;
+    const signal = this.#extras?.signal;
     if (signal === undefined) return true;
     if (signal.aborted) {
       this.#reject(new AbortError(signal));
@@ -124,33 +157,42 @@ export class Operation<T = unknown> extends Submission implements Abortable {
   override prepare(ring: IoUring): boolean {
     if (!this.#prepare(ring, this.slot)) return false;
     this.owed = 1;
-    if (this.linked) ring.sqeSetFlags(IOSQE_IO_LINK);
-    if (this.#timeoutMs === undefined) return true;
-    if (!this.linked) ring.sqeSetFlags(IOSQE_IO_LINK);
-    ring.prepLinkTimeout(this.#timeoutMs, TIMER | this.slot);
-    // Behind its time limit the chain goes on.
-    if (this.linked) ring.sqeSetFlags(IOSQE_IO_LINK);
-    this.owed = 2;
+    if (this.#extras !== undefined) this.#modify(ring, this.#extras);
     return true;
+  }
+
+  #modify(ring: IoUring, { isLinked, timeoutMs }: Extras): void {
+    if (isLinked || timeoutMs !== undefined) ring.sqeSetFlags(IOSQE_IO_LINK);
+    if (timeoutMs === undefined) return;
+    ring.prepLinkTimeout(timeoutMs, TIMER | this.slot);
+    // Behind its time limit the chain goes on.
+    if (isLinked) ring.sqeSetFlags(IOSQE_IO_LINK);
+    this.owed = 2;
   }
 
   override arrived(c: Completion): void {
     // The notification of a zero-copy send says nothing but that the memory is free.
-    this.res ??= c.res;
+    if (this.#res === UNANSWERED) this.#res = c.res;
   }
 
   override expired(res: number): void {
-    if (res === -ETIME) this.#timeIsUp = true;
+    if (res === -ETIME) this.#extra.timeIsUp = true;
   }
 
   override over(): void {
-    const res = this.res!;
+    const res = this.#res;
+    if (this.#extras !== undefined) return this.#overWith(this.#extras, res);
+    if (res >= 0) this.#resolve(this.outcome.value(res));
+    else this.#overWith(NO_EXTRAS, res);
+  }
+
+  #overWith({ signal, abortedBy, start }: Extras, res: number): void {
     const isDone = res >= 0 || res === this.outcome.success;
-    if (this.#signal !== undefined) unwatch(this.#signal, this);
-    if (this.#engine.observer !== undefined) this.#engine.observer.completed(this.name, this.#fd, res, this.#start);
-    if (this.#abortedBy !== undefined) {
+    if (signal !== undefined) unwatch(signal, this);
+    if (start !== 0) this.#engine.observer?.completed(this.name, this.#fd, res, start);
+    if (abortedBy !== undefined) {
       if (isDone) this.outcome.discard?.(this.#engine, res);
-      this.#reject(new AbortError(this.#abortedBy, res >= 0 ? res : undefined));
+      this.#reject(new AbortError(abortedBy, res >= 0 ? res : undefined));
     } else if (isDone) {
       this.#resolve(this.outcome.value(res));
     } else {
@@ -160,25 +202,30 @@ export class Operation<T = unknown> extends Submission implements Abortable {
 
   #error(res: number): Error {
     const isStopped = res === -ECANCELED || res === -EINTR;
-    if (isStopped && this.#timeIsUp) return new TimeoutError(this.name, this.#timeoutMs!);
-    if (isStopped && this.#reason !== undefined) return this.#reason;
-    return operationError(-res, this.name, this.subject);
+    const { timeIsUp, reason, timeoutMs } = this.#extras ?? NO_EXTRAS;
+    if (isStopped && timeIsUp) return new TimeoutError(this.name, timeoutMs!);
+    if (isStopped && reason !== undefined) return reason;
+    return operationError(-res, this.name, this.#subject);
   }
 
   override refused(error: Error): void {
-    if (this.#signal !== undefined) unwatch(this.#signal, this);
+    const signal = this.#extras?.signal;
+    if (signal !== undefined) unwatch(signal, this);
     this.#reject(error);
   }
 
   override cancelled(error: Error): void {
-    this.#reason ??= error;
+    this.#extra.reason ??= error;
   }
 
   aborted(signal: AbortSignal): void {
-    if (this.#abortedBy !== undefined) return;
-    this.#abortedBy = signal;
+    const extra = this.#extra;
+    if (extra.abortedBy !== undefined) return;
+    extra.abortedBy = signal;
     if (this.#engine.cancel(this)) return;
     // It was never with the kernel.
     this.#reject(new AbortError(signal));
   }
 }
+
+const NO_EXTRAS = new Extras(undefined, 0);

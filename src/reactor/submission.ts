@@ -18,17 +18,28 @@ export abstract class Submission {
   slot = -1;
   /** Completions that will come as the last of something. */
   owed = 0;
-  /** Entries of the submission queue that it takes. They go in one submission. */
-  entries = 1;
-  /** May it wait for a peer, a timer or a process for ever? Those do not count when the ring is said to be full. */
-  waits = false;
-  /** It goes on until somebody ends it. */
-  readonly endless: boolean = false;
   /** It was in the queue in front of the ring and is not wanted there any more. */
   dropped = false;
 
+  /** Entries of the submission queue that it takes. They go in one submission. */
+  get entries(): number {
+    return 1;
+  }
+
+  /** May it wait for a peer, a timer or a process for ever? Those do not count when the ring is said to be full. */
+  get waits(): boolean {
+    return false;
+  }
+
+  /** It goes on until somebody ends it. */
+  get endless(): boolean {
+    return false;
+  }
+
   /** Those that get a slot each, if it is a chain. */
-  readonly members: readonly Submission[] | undefined = undefined;
+  get members(): readonly Submission[] | undefined {
+    return undefined;
+  }
 
   /** The descriptor it works on; -1 if there is none. */
   get fd(): number {

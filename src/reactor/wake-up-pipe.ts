@@ -1,41 +1,47 @@
-import { Socket } from 'node:net';
+import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net';
 import { POLLIN } from '../abi/event-flags.ts';
 import { IOSQE_IO_LINK } from '../abi/flags.ts';
 import type { Native } from '../native/native.ts';
 import { kernelError } from '../ring/kernel-error.ts';
 import { IoUring } from '../ring/ring.ts';
+import { RingSignal } from './ring-signal.ts';
 import type { OpenWakeUp } from './wake-up.ts';
 
 /**
- * A second ring watches the first: as soon as that has completions, the kernel itself writes a byte into a pipe, which the
- * event loop reads as it reads any other. Dearer than the loop's own poll, by an entry and a read for each wake-up, and
- * without anything that a loop could call when its thread ends.
+ * A second ring watches the eventfd of the first: when that has something, the kernel itself writes a byte into a pipe, which
+ * the event loop reads as it reads any other. Dearer than the loop's own poll, by a system call and a read for each wake-up,
+ * and without anything that a loop could call when its thread ends.
  */
 export const openPipeWakeUp: OpenWakeUp = (ring, native, onWake) => {
+  const signal = new RingSignal(ring, native);
   const [reader, writer] = makePipe(native);
   const forgetWriter = native.closeAtThreadExit(writer);
   const watcher = new IoUring(2, { cqEntries: 4, deferTaskrun: false, registerRingFd: false }, native);
   const byte = new Uint8Array(1);
-  let isArmed = false;
+  /** The second ring is at it. */
+  let isWatching = false;
+  let isBusy = false;
+  let isWanted = true;
   let isClosed = false;
-  const socket = new Socket({
+  // Of any socket, though the types know it of those that connect only.
+  const options: SocketConstructorOpts & { onread: OnReadOpts } = {
     fd: reader,
     readable: true,
     writable: false,
     onread: {
       buffer: new Uint8Array(64),
       callback: () => {
-        isArmed = false;
+        isWatching = false;
+        signal.reset();
         onWake();
         return true;
       },
     },
-  } as ConstructorParameters<typeof Socket>[0]);
+  };
+  const socket = new Socket(options);
   socket.on('error', () => {});
   socket.unref();
   socket.resume();
-  let isWanted = true;
-  let isBusy = false;
   const settle = (): void => {
     if (isClosed) return;
     if (isBusy && isWanted) socket.ref();
@@ -43,18 +49,22 @@ export const openPipeWakeUp: OpenWakeUp = (ring, native, onWake) => {
   };
   return {
     arm() {
+      if (isClosed) return;
       if (!isBusy) {
         isBusy = true;
         settle();
       }
-      if (isArmed || isClosed) return;
-      isArmed = true;
-      watcher.forEachCompletion(() => {});
-      watcher.prepPollAdd(ring.fd, POLLIN, 1);
-      watcher.sqeSetFlags(IOSQE_IO_LINK);
-      watcher.prepWrite(writer, byte, 1, 2);
-      watcher.submit();
+      if (!isWatching) {
+        isWatching = true;
+        watcher.forEachCompletion(() => {});
+        watcher.prepPollAdd(signal.fd, POLLIN, 1);
+        watcher.sqeSetFlags(IOSQE_IO_LINK);
+        watcher.prepWrite(writer, byte, 1, 2);
+        watcher.submit();
+      }
+      if (signal.listen()) onWake();
     },
+    pause: () => signal.pause(),
     disarm() {
       isBusy = false;
       settle();
@@ -73,6 +83,7 @@ export const openPipeWakeUp: OpenWakeUp = (ring, native, onWake) => {
       watcher.close();
       forgetWriter();
       native.close(writer);
+      signal.close();
       socket.destroy();
     },
   };

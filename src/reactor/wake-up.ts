@@ -1,7 +1,6 @@
 import { hasUvLoop, isBun } from '../native/runtime.ts';
 import type { Native } from '../native/native.ts';
 import type { IoUring } from '../ring/ring.ts';
-import type { IoUringOptions } from '../ring/setup.ts';
 import { openBunWakeUp } from './wake-up-bun.ts';
 import { openPipeWakeUp } from './wake-up-pipe.ts';
 import { openPollWakeUp } from './wake-up-poll.ts';
@@ -9,10 +8,12 @@ import { openPollWakeUp } from './wake-up-poll.ts';
 /** How an event loop learns that a ring has completions. */
 export interface WakeUp {
   /**
-   * Operations are in flight: `onWake` is to be called on the event loop soon after the kernel posts a completion, and the
-   * process kept alive meanwhile, unless {@link unref} was called. Called again after each wake-up; cheap when armed.
+   * The loop is going to sleep with operations in flight: `onWake` is to be called on it soon after the kernel posts a
+   * completion, and the process kept alive meanwhile, unless {@link unref} was called. Called again after each turn.
    */
   arm(): void;
+  /** The ring is being looked at: nobody need be told of completions until it is armed again. */
+  pause(): void;
   /** Nothing is in flight: the process may end. */
   disarm(): void;
   /** When armed, keep the process alive: so it is in the beginning. */
@@ -25,28 +26,9 @@ export interface WakeUp {
 
 export type OpenWakeUp = (ring: IoUring, native: Native, onWake: () => void) => WakeUp;
 
-/** A way of being woken, and what it asks of the ring. */
-export interface WakeUpWay {
-  readonly setup: IoUringOptions;
-  readonly open: OpenWakeUp;
-}
-
-/**
- * With COOP_TASKRUN: a ring with deferred work (DEFER_TASKRUN) becomes readable only when that is done, which nobody would
- * do while the loop sleeps.
- */
-const setup: IoUringOptions = { deferTaskrun: false };
-
-/** Node: the ring's descriptor is in the event loop's own poll. */
-const POLL: WakeUpWay = { setup, open: openPollWakeUp };
-
-/** Deno; and workers of Node: when one ends, its loop would have the poll call into JavaScript once more, which is fatal. */
-const PIPE: WakeUpWay = { setup, open: openPipeWakeUp };
-
-const BUN: WakeUpWay = { setup, open: openBunWakeUp };
-
 /** The one place that chooses. */
-export function chooseWakeUp({ endsWithProcess }: Native): WakeUpWay {
-  if (isBun()) return BUN;
-  return hasUvLoop() && endsWithProcess ? POLL : PIPE;
+export function chooseWakeUp({ endsWithProcess }: Native): OpenWakeUp {
+  if (isBun()) return openBunWakeUp;
+  // Deno; and workers of Node: when one ends, its loop would have the poll call into JavaScript once more, which is fatal.
+  return hasUvLoop() && endsWithProcess ? openPollWakeUp : openPipeWakeUp;
 }

@@ -184,6 +184,14 @@ export class IoUring extends RingRegistration implements Disposable {
     return !this.holdings.closed && (this.sq.flags & IORING_SQ_CQ_OVERFLOW) !== 0;
   }
 
+  /**
+   * Has the kernel put work off until this thread enters it? With DEFER_TASKRUN or COOP_TASKRUN completions may come of
+   * that, and of a call that waits for none. See IORING_SQ_TASKRUN. Kernel 5.19.
+   */
+  get hasDeferredWork(): boolean {
+    return !this.holdings.closed && (this.sq.flags & IORING_SQ_TASKRUN) !== 0;
+  }
+
   /** Completions that were lost, for want of memory to keep them aside. 0 on a healthy machine. */
   get cqOverflow(): number {
     return this.holdings.closed ? 0 : this.cq.overflow;

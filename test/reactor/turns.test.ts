@@ -197,7 +197,7 @@ describe('what can be seen', () => {
         { name: 'read', fd: -1, res: -9 },
       ],
     );
-    assert.ok(operations.every(({ durationMs }) => durationMs! > 0 && durationMs! < 1000));
+    assert.ok(operations.every(({ durationMs }) => durationMs > 0 && durationMs < 1000));
     assert.deepEqual(submissions, [{ entries: 2, inFlight: 2 }]);
   });
 

@@ -266,6 +266,12 @@ export class FakeKernel implements Native {
     throw new Error('no event loop');
   }
 
+  eventfd(): number {
+    return -24;
+  }
+
+  resetEventfd(): void {}
+
   pipe(): number {
     return -24;
   }

@@ -205,6 +205,14 @@ export class Recorder implements Native {
     this.#kernel.keepInPlace(memory);
   }
 
+  eventfd(): number {
+    return this.#kernel.eventfd();
+  }
+
+  resetEventfd(fd: number): void {
+    this.#kernel.resetEventfd(fd);
+  }
+
   pipe(fds: Int32Array): number {
     return this.#kernel.pipe(fds);
   }
