@@ -13,6 +13,9 @@ import {
   PROT_WRITE,
 } from '../abi/mmap.ts';
 import type { Native } from './native.ts';
+import { readPipe } from './pipe-reader.ts';
+import { readPipeInBun } from './pipe-reader-bun.ts';
+import { isBun } from './runtime.ts';
 
 let instance: Native | undefined;
 
@@ -113,6 +116,7 @@ function bind(koffi: typeof Koffi): Native {
     pipe(fds) {
       return pipe2(fds, constants.O_NONBLOCK | O_CLOEXEC) < 0 ? -errno() : 0;
     },
+    readPipe: isBun() ? readPipeInBun : readPipe,
     view(address, length) {
       return koffi.view(address, length);
     },

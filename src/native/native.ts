@@ -49,6 +49,12 @@ export interface Native {
   /** pipe2(2), O_NONBLOCK and O_CLOEXEC: the end to read from goes to `fds[0]`, the one to write to to `fds[1]`. */
   pipe(fds: Int32Array): number;
 
+  /**
+   * Have the event loop call `onData` when something was written into the pipe that `fd` is the end of, in a turn of its
+   * own. The handle owns `fd`.
+   */
+  readPipe(fd: number, onData: () => void): Handle;
+
   /** Bytes of a page of memory. */
   readonly pageSize: number;
 
@@ -66,7 +72,7 @@ export interface Native {
    * handle of Node does. The callback is not a turn of its own: promises resolved in it do not continue before the next.
    * Only where the loop is libuv's or acts like it; see runtime.ts.
    */
-  poll(fd: number, onReadable: () => void): PollHandle;
+  poll(fd: number, onReadable: () => void): Handle;
 
   /**
    * Does this thread end with the process? If not, its memory is freed when it ends, and whatever of the kernel's
@@ -81,10 +87,13 @@ export interface Native {
   closeAtThreadExit(fd: number): () => void;
 }
 
-/** A descriptor that the event loop looks at. To be kept until it is closed: collected, it is closed too. */
-export interface PollHandle {
+/** Something that the event loop looks at. To be kept until it is closed: collected, it is closed too. */
+export interface Handle {
+  /** Keep the process alive: so it is in the beginning. */
   ref(): void;
   unref(): void;
-  /** Once. Before the descriptor is closed. */
+  /** Does it look no more when it is unreferenced? */
+  readonly needsRef?: boolean;
+  /** Once. Before a descriptor that it does not own is closed. */
   close(): void;
 }

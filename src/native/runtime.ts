@@ -13,11 +13,9 @@ export function runtimeName(): string {
  * else happens; Bun's ends the process at the first of them.
  */
 export function hasUvLoop(): boolean {
-  const { bun, deno } = process.versions;
-  return bun === undefined && deno === undefined;
+  return process.versions.deno === undefined && !isBun();
 }
 
-/** Is this Bun? */
 export function isBun(): boolean {
   return process.versions.bun !== undefined;
 }

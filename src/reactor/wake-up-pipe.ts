@@ -1,4 +1,3 @@
-import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net';
 import { POLLIN } from '../abi/event-flags.ts';
 import { IOSQE_IO_LINK } from '../abi/flags.ts';
 import type { Native } from '../native/native.ts';
@@ -23,29 +22,16 @@ export const openPipeWakeUp: OpenWakeUp = (ring, native, onWake) => {
   let isBusy = false;
   let isWanted = true;
   let isClosed = false;
-  // Of any socket, though the types know it of those that connect only.
-  const options: SocketConstructorOpts & { onread: OnReadOpts } = {
-    fd: reader,
-    readable: true,
-    writable: false,
-    onread: {
-      buffer: new Uint8Array(64),
-      callback: () => {
-        isWatching = false;
-        signal.reset();
-        onWake();
-        return true;
-      },
-    },
-  };
-  const socket = new Socket(options);
-  socket.on('error', () => {});
-  socket.unref();
-  socket.resume();
+  const pipe = native.readPipe(reader, () => {
+    isWatching = false;
+    signal.reset();
+    onWake();
+  });
+  pipe.unref();
   const settle = (): void => {
     if (isClosed) return;
-    if (isBusy && isWanted) socket.ref();
-    else socket.unref();
+    if (isBusy && (isWanted || pipe.needsRef)) pipe.ref();
+    else pipe.unref();
   };
   return {
     arm() {
@@ -84,7 +70,7 @@ export const openPipeWakeUp: OpenWakeUp = (ring, native, onWake) => {
       forgetWriter();
       native.close(writer);
       signal.close();
-      socket.destroy();
+      pipe.close();
     },
   };
 };

@@ -1,7 +1,6 @@
-import { hasUvLoop, isBun } from '../native/runtime.ts';
+import { hasUvLoop } from '../native/runtime.ts';
 import type { Native } from '../native/native.ts';
 import type { IoUring } from '../ring/ring.ts';
-import { openBunWakeUp } from './wake-up-bun.ts';
 import { openPipeWakeUp } from './wake-up-pipe.ts';
 import { openPollWakeUp } from './wake-up-poll.ts';
 
@@ -18,7 +17,7 @@ export interface WakeUp {
   disarm(): void;
   /** When armed, keep the process alive: so it is in the beginning. */
   ref(): void;
-  /** Even when armed, do not. */
+  /** Even when armed, do not. Bun's loop cannot: there it has no effect. */
   unref(): void;
   /** For good. Leaves no thread, no descriptor and no call that would keep the process alive. */
   close(): void;
@@ -26,9 +25,10 @@ export interface WakeUp {
 
 export type OpenWakeUp = (ring: IoUring, native: Native, onWake: () => void) => WakeUp;
 
-/** The one place that chooses. */
+/**
+ * The one place that chooses. The loop's own poll is the cheaper way, and Node's: in a worker it would call into JavaScript
+ * once more when the thread ends, which is fatal; Deno does not go on after the call; Bun ends the process. See runtime.ts.
+ */
 export function chooseWakeUp({ endsWithProcess }: Native): OpenWakeUp {
-  if (isBun()) return openBunWakeUp;
-  // Deno; and workers of Node: when one ends, its loop would have the poll call into JavaScript once more, which is fatal.
   return hasUvLoop() && endsWithProcess ? openPollWakeUp : openPipeWakeUp;
 }

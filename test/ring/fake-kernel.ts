@@ -272,6 +272,10 @@ export class FakeKernel implements Native {
 
   resetEventfd(): void {}
 
+  readPipe(): never {
+    throw new Error('no event loop');
+  }
+
   pipe(): number {
     return -24;
   }

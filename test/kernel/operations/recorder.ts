@@ -28,7 +28,7 @@ import {
 import { IORING_REGISTER_RESIZE_RINGS, IORING_REGISTER_USE_REGISTERED_RING } from '../../../src/abi/registrations.ts';
 import { IoUring, type IoUringOptions } from '../../../src/index.ts';
 import { koffiNative } from '../../../src/native/koffi.ts';
-import type { Native, PollHandle } from '../../../src/native/native.ts';
+import type { Handle, Native } from '../../../src/native/native.ts';
 
 /** What is known of one operation, or of one registration. */
 export interface Deeds {
@@ -213,11 +213,15 @@ export class Recorder implements Native {
     this.#kernel.resetEventfd(fd);
   }
 
+  readPipe(fd: number, onData: () => void): Handle {
+    return this.#kernel.readPipe(fd, onData);
+  }
+
   pipe(fds: Int32Array): number {
     return this.#kernel.pipe(fds);
   }
 
-  poll(fd: number, onReadable: () => void): PollHandle {
+  poll(fd: number, onReadable: () => void): Handle {
     return this.#kernel.poll(fd, onReadable);
   }
 

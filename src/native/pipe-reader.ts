@@ -1,0 +1,27 @@
+import { Socket, type OnReadOpts, type SocketConstructorOpts } from 'node:net';
+import type { Handle } from './native.ts';
+
+/** Have the event loop call `onData` when something was written into a pipe, as it reads any other. It owns `fd`. */
+export function readPipe(fd: number, onData: () => void): Handle {
+  // Of any socket, though the types know it of those that connect only.
+  const options: SocketConstructorOpts & { onread: OnReadOpts } = {
+    fd,
+    readable: true,
+    writable: false,
+    onread: {
+      buffer: new Uint8Array(64),
+      callback: () => {
+        onData();
+        return true;
+      },
+    },
+  };
+  const socket = new Socket(options);
+  socket.on('error', () => {});
+  socket.resume();
+  return {
+    ref: () => void socket.ref(),
+    unref: () => void socket.unref(),
+    close: () => void socket.destroy(),
+  };
+}

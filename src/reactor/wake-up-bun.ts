@@ -1,5 +1,0 @@
-import type { OpenWakeUp } from './wake-up.ts';
-
-export const openBunWakeUp: OpenWakeUp = () => {
-  throw new Error('not yet');
-};
