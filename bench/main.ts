@@ -2,10 +2,13 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
+import { append } from './append.ts';
 import { bundle } from './bundle.ts';
 import { compare } from './compare.ts';
+import { delay } from './delay.ts';
 import { direct } from './direct.ts';
 import { fixed } from './fixed.ts';
+import { idle } from './idle.ts';
 import { incremental } from './incremental.ts';
 import { Launcher } from './launcher.ts';
 import { describeMachine } from './machine.ts';
@@ -14,8 +17,9 @@ import { nop } from './nop.ts';
 import { paired } from './pairs.ts';
 import { Progress } from './progress.ts';
 import { inProject } from './project.ts';
+import { promises } from './promises.ts';
 import { randomRead } from './random-read.ts';
-import { responder } from './responder.ts';
+import { responder, sockets } from './responder.ts';
 import type { Results, ScenarioResult } from './results.ts';
 import type { Case, Context, Scenario } from './scenario.ts';
 import { showScenario } from './tables.ts';
@@ -36,6 +40,11 @@ const SCENARIOS = {
   nop: comparing(nop),
   read: comparing(randomRead),
   responder: comparing(responder),
+  promises: comparing(promises),
+  sockets: comparing(sockets),
+  append: comparing(append),
+  delay: comparing(delay),
+  idle: comparing(idle),
   fixed: comparing(fixed),
   bundle: comparing(bundle),
   incremental: comparing(incremental),

@@ -11,26 +11,42 @@ interface ResponderCase extends Case {
 const CONNECTIONS = [1, 16, 64, 256];
 const NO_WRK = 'no wrk to make the load: apt-get install wrk';
 
+/** With the ring. */
 export async function responder(context: Context): Promise<Scenario<ResponderCase>> {
+  return respondingWith(context, onIoUring('iouring', 'responder-iouring', none), 'responder', CONNECTIONS);
+}
+
+/** With the reactor's async iterators. */
+export async function sockets(context: Context): Promise<Scenario<ResponderCase>> {
+  return respondingWith(context, onIoUring('Reactor', 'responder-reactor', none), 'sockets', [1, 64, 256]);
+}
+
+const none = (): string[] => [];
+
+async function respondingWith(
+  context: Context,
+  first: Competitor<ResponderCase>,
+  name: string,
+  connectionCounts: readonly number[],
+): Promise<Scenario<ResponderCase>> {
   const { launcher } = context;
   const wrk = findInPath('wrk');
-  const none = (): string[] => [];
   const competitors: Competitor<ResponderCase>[] = [
-    onIoUring('iouring', 'responder-iouring', none),
+    first,
     await inC(launcher, 'responder', none),
     onNode('node:net', 'responder-net', none),
     await onBun(launcher, 'Bun.listen', 'responder-bun', none),
   ];
   return {
-    name: 'responder',
-    title: 'Tiny HTTP responder over TCP',
+    name,
+    title: name === 'sockets' ? 'Small messages over TCP, with acceptMany, recvMany and send' : 'Tiny HTTP responder over TCP',
     metrics: [
       { key: 'cpuMicroseconds', title: 'server CPU µs per request', better: 'lower', digits: 2 },
       { key: 'requestsPerSecond', title: 'requests/s', better: 'higher', digits: 0 },
       { key: 'p99Milliseconds', title: 'p99 ms', better: 'lower', digits: 2 },
     ],
-    cases: CONNECTIONS.map((connections) => ({
-      group: 'responder',
+    cases: connectionCounts.map((connections) => ({
+      group: name,
       name: connections === 1 ? '1 connection' : `${connections} connections`,
       connections,
     })),

@@ -67,6 +67,9 @@ function bind(koffi: typeof Koffi): Native {
   const mmap = libc.func('mmap', 'intptr_t', mapping) as Syscall;
   const munmap = libc.func('munmap', 'int', ['uintptr_t', 'size_t']) as Syscall;
   const close = libc.func('close', 'int', ['int']) as Syscall;
+  const name = ['int', 'void *', 'void *'];
+  const getsockname = libc.func('getsockname', 'int', name) as Syscall;
+  const getpeername = libc.func('getpeername', 'int', name) as Syscall;
   const eventfd = libc.func('eventfd', 'int', ['uint', 'int']) as Syscall;
   const eventfdRead = libc.func('eventfd_read', 'int', ['int', 'uintptr_t']) as Syscall;
   // What an eventfd said, which nobody looks at.
@@ -104,6 +107,11 @@ function bind(koffi: typeof Koffi): Native {
     },
     unmap(address, length) {
       return munmap(address, length) < 0 ? -errno() : 0;
+    },
+    socketName(fd, peer, address) {
+      const length = new Uint32Array([address.byteLength]);
+      const result = (peer ? getpeername : getsockname)(fd, address, length);
+      return result < 0 ? -errno() : length[0];
     },
     eventfd() {
       const fd = eventfd(0, constants.O_NONBLOCK | O_CLOEXEC);

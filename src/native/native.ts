@@ -40,6 +40,9 @@ export interface Native {
   /** close(2). */
   close(fd: number): number;
 
+  /** getsockname(2), or getpeername(2) of a socket's `peer`: bytes of the address, which is written to `address`. */
+  socketName(fd: number, peer: boolean, address: Uint8Array): number;
+
   /** eventfd(2), EFD_NONBLOCK and EFD_CLOEXEC, at 0. The descriptor. */
   eventfd(): number;
 

@@ -4,6 +4,7 @@ import { ECANCELED, ENOENT } from '../abi/errno.ts';
 import { koffiNative } from '../native/koffi.ts';
 import { checkInteger, wrongType, wrongValue } from '../ring/misuse.ts';
 import type { AcceptOptions } from '../ring/prepare-net.ts';
+import { readSocketAddress, SOCKADDR_MAX, type SocketAddress } from '../ring/socket-address.ts';
 import { checkFd, type PathLike } from '../ring/sqe.ts';
 import { AbortError, checkSignal, unwatch, watch } from './abort.ts';
 import { Connections } from './accept-many.ts';
@@ -247,6 +248,20 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     return waiting + Math.max(0, found);
   }
 
+  /**
+   * The address that a socket is bound to: which port it got when it was bound to port 0. At once, for the kernel need not
+   * wait for anything; like getsockname(2).
+   * @throws {Error} the kernel's refusal: `EBADF`, `ENOTSOCK`; TypeError
+   */
+  getsockname(fd: number): SocketAddress {
+    return socketName('getsockname', fd);
+  }
+
+  /** The address that a socket is connected to; like getpeername(2). `ENOTCONN` if there is none. See {@link getsockname}. */
+  getpeername(fd: number): SocketAddress {
+    return socketName('getpeername', fd);
+  }
+
   // ---------------------------------------------------------------- memory
 
   /**
@@ -313,6 +328,13 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
+}
+
+function socketName(syscall: 'getsockname' | 'getpeername', fd: number): SocketAddress {
+  const bytes = new Uint8Array(SOCKADDR_MAX);
+  const length = koffiNative().socketName(checkFd('fd', fd), syscall === 'getpeername', bytes);
+  if (length < 0) throw operationError(-length, syscall);
+  return readSocketAddress(bytes.subarray(0, Math.min(length, SOCKADDR_MAX)));
 }
 
 /** The promise of a step that says what was wrong with its arguments. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { closeSync, openSync, readdirSync, writeSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { POLLIN, SOCK_CLOEXEC, SOCK_DGRAM, AF_INET } from '../../src/abi/index.ts';
 import { Reactor, type Chunk } from '../../src/index.ts';
@@ -199,7 +199,7 @@ describe('recvmsgMany', () => {
     sender.bind(0, '127.0.0.1');
     await once(sender, 'listening');
     const { port } = sender.address();
-    const target = await portOf(io, fd);
+    const { port: target } = io.getsockname(fd) as AddressInfo;
     const sizes = [0, 1, 1500, 0, 60_000, 65_507, 3];
     const iterator = io.recvmsgMany(fd);
     for (const size of sizes) {
@@ -263,12 +263,3 @@ describe('readMany', () => {
     closeSync(fd);
   });
 });
-
-/** The port that a socket is bound to, from /proc: there is no operation for it before Linux 6.19. */
-async function portOf(io: Reactor, fd: number): Promise<number> {
-  const { readFileSync, readlinkSync } = await import('node:fs');
-  const inode = /\d+/.exec(readlinkSync(`/proc/self/fd/${fd}`))![0];
-  assert.ok(!io.closed);
-  const line = readFileSync('/proc/net/udp', 'utf8').split('\n').find((one) => one.trim().split(/\s+/)[9] === inode)!;
-  return parseInt(line.trim().split(/\s+/)[1].split(':')[1], 16);
-}

@@ -231,6 +231,10 @@ describe('sockets', () => {
     const { fd, port } = files.listener();
     const client = await io.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC);
     const [server] = await Promise.all([io.accept(fd), io.connect(client, { address: '127.0.0.1', port })]);
+    assert.deepEqual(io.getpeername(client), { family: 'IPv4', address: '127.0.0.1', port });
+    assert.deepEqual(io.getpeername(server), io.getsockname(client));
+    assert.throws(() => io.getpeername(fd), { code: 'ENOTCONN', syscall: 'getpeername' });
+    assert.throws(() => io.getsockname(0x7fff_0000), { code: 'EBADF', syscall: 'getsockname' });
     const data = Buffer.alloc(100_000, 'zero copy ');
     const pieces = Buffer.alloc(data.length);
     const receiving = (async () => {

@@ -266,6 +266,10 @@ export class FakeKernel implements Native {
     throw new Error('no event loop');
   }
 
+  socketName(): number {
+    return -9;
+  }
+
   eventfd(): number {
     return -24;
   }

@@ -205,6 +205,10 @@ export class Recorder implements Native {
     this.#kernel.keepInPlace(memory);
   }
 
+  socketName(fd: number, peer: boolean, address: Uint8Array): number {
+    return this.#kernel.socketName(fd, peer, address);
+  }
+
   eventfd(): number {
     return this.#kernel.eventfd();
   }

@@ -1,0 +1,86 @@
+/**
+ * `--connections` connections that say nothing, of both ends in one process; `--how` reactor or net: the bytes of
+ * resident memory that each one takes at the server's end. The clients are a child process's.
+ */
+import { spawn } from 'node:child_process';
+import { type AddressInfo, createServer } from 'node:net';
+import { Reactor } from 'iouring';
+import { AF_INET, SOCK_CLOEXEC, SOCK_STREAM } from 'iouring/abi';
+import { option, printLine } from './measurement.ts';
+
+const wanted = Number(option('--connections'));
+const isReactor = option('--how') === 'reactor';
+let connections = 0;
+let before = 0;
+
+/** Node itself, of the clients: as many sockets as asked for, until it is killed. */
+const CLIENTS = `
+const { connect } = require('node:net');
+const [port, wanted] = process.argv.slice(1).map(Number);
+let open = 0;
+function next() {
+  if (open++ === wanted) return;
+  // More connections to one port than there are ports come from several addresses.
+  connect({ port, host: '127.0.0.1', localAddress: '127.0.0.' + (1 + open % 8) }, next).on('error', () => process.exit(1));
+}
+for (let i = 0; i < 16; i++) next();
+`;
+
+/** Resident memory when the garbage is collected. */
+function resident(): number {
+  globalThis.gc!();
+  globalThis.gc!();
+  return process.memoryUsage.rss();
+}
+
+let finish: () => void;
+const finished = new Promise<void>((resolve) => (finish = resolve));
+
+function connected(): void {
+  connections++;
+  if (connections === 100) before = resident();
+  if (connections === wanted) finish();
+}
+
+if (isReactor) {
+  void accept();
+} else {
+  const server = createServer();
+  server.on('connection', (socket) => {
+    socket.on('data', (chunk) => socket.write(chunk));
+    connected();
+  });
+  server.listen(0, '127.0.0.1', 1024, () => load((server.address() as AddressInfo).port));
+}
+
+async function accept(): Promise<void> {
+  const io = new Reactor();
+  const listener = await io.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC);
+  await io.bind(listener, { address: '127.0.0.1', port: 0 });
+  await io.listen(listener, 1024);
+  load((io.getsockname(listener) as AddressInfo).port);
+  for await (const connection of io.acceptMany(listener)) {
+    void echo(io, connection);
+    connected();
+  }
+}
+
+async function echo(io: Reactor, fd: number): Promise<void> {
+  for await (const chunk of io.recvMany(fd)) {
+    await io.send(fd, chunk.bytes);
+  }
+}
+
+function load(port: number): void {
+  const clients = spawn(process.execPath, ['-e', CLIENTS, `${port}`, `${wanted}`], { stdio: 'inherit' });
+  clients.once('exit', () => process.exit(1));
+  void finished.then(async () => {
+    // Let what was accepted last be armed.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const bytes = (resident() - before) / (wanted - 100);
+    clients.removeAllListeners('exit');
+    clients.kill('SIGKILL');
+    printLine({ bytes });
+    process.exit();
+  });
+}
