@@ -72,7 +72,8 @@ async function measure(
     const timeoutMs = 10_000 + 2000 * duration;
     return launcher.run({ file: wrk, args: [...args, url] }, 'beside', timeoutMs);
   };
-  await load(1);
+  // Long enough for JIT compilers to be done.
+  await load(2);
   const cpu = new ProcessCpu(server.pid);
   // wrk counts in whole seconds.
   const output = await load(Math.max(1, Math.round(seconds)));

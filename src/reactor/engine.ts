@@ -60,6 +60,7 @@ export class Engine {
     rearms: 0,
   };
   readonly #observer: Observer;
+  readonly #native: Native;
   /** How many submissions are with the kernel. */
   inFlight = 0;
   queued = 0;
@@ -88,6 +89,7 @@ export class Engine {
 
   constructor(entries: number, options: IoUringOptions, native: Native, observer: Observer) {
     this.#observer = observer;
+    this.#native = native;
     this.ring = new IoUring(entries, options, native);
     // The rest is for cancellations, and for what waits.
     this.#limit = Math.max(1, this.ring.cqEntries >> 1);
@@ -143,19 +145,16 @@ export class Engine {
     this.#occupy(submission);
     try {
       if (submission.entries > 1) {
-        if (ring.sqSpaceLeft < submission.entries) this.#enter();
+        if (ring.sqSpaceLeft < submission.entries) this.#enterEarly();
         if (ring.sqSpaceLeft < submission.entries) {
           this.#vacate(submission);
           return false;
         }
         ready = ring.sqReady;
       }
-      if (!submission.prepare(ring)) {
-        this.#enter();
-        if (!submission.prepare(ring)) {
-          this.#vacate(submission);
-          return false;
-        }
+      if (!submission.prepare(ring) && !(this.#enterEarly() && submission.prepare(ring))) {
+        this.#vacate(submission);
+        return false;
       }
     } catch (error) {
       // Of several entries, those before the wrong one.
@@ -263,20 +262,37 @@ export class Engine {
   #turn(isInline: boolean): void {
     this.#wakeUp.pause();
     try {
-      this.#retryCancellations();
       do {
+        if (!this.#hasRoom()) this.ring.forEachCompletion(this.#reaped);
+        this.#retryCancellations();
         this.#enter();
         const before = this.#completions;
         this.ring.forEachCompletion(this.#reaped, COMPLETIONS_A_TURN);
         if (isInline) this.counters.inlineCompletions += this.#completions - before;
         if (this.#isOver) return;
       } while (this.#first !== undefined && this.#admit() && this.#completions < COMPLETIONS_A_TURN);
-      if (this.ring.cqReady > 0 || this.ring.sqReady > 0) this.#later();
+      if (this.ring.cqReady > 0 || this.ring.sqReady > 0 || this.#uncancelled.length > 0) this.#later();
     } catch (error) {
       this.#break(error as Error);
       return;
     }
     this.#settleDown();
+  }
+
+  /**
+   * Hand the entries over before the turn comes, to make room for more. Not if their completions might not find room in
+   * their queue, which is worked off in a turn only.
+   */
+  #enterEarly(): boolean {
+    if (!this.#hasRoom()) return false;
+    this.#enter();
+    return true;
+  }
+
+  /** Is there room for the completions of all entries that can be handed over at once? */
+  #hasRoom(): boolean {
+    const { cqReady, sqEntries, cqEntries } = this.ring;
+    return cqReady + 2 * sqEntries <= cqEntries;
   }
 
   /** Hand the entries that were written to the kernel. */
@@ -362,12 +378,11 @@ export class Engine {
     const prepare = (): boolean => ring.prepCancel(slot, CANCEL | slot);
     if (prepare()) return true;
     try {
-      this.#enter();
+      return this.#enterEarly() && prepare();
     } catch {
       // The next turn meets the same error, and is the place for it.
       return false;
     }
-    return prepare();
   }
 
   #retryCancellations(): void {
@@ -396,13 +411,9 @@ export class Engine {
 
   /** Close a descriptor that nobody will get. */
   discard(fd: number): void {
-    if (this.ring.closed) return;
-    const { ring } = this;
-    if (!ring.prepClose(fd, UNATTENDED)) {
-      this.#enter();
-      ring.prepClose(fd, UNATTENDED);
-    }
-    this.#schedule();
+    if (this.ring.closed) return void this.#native.close(fd);
+    if (this.ring.prepClose(fd, UNATTENDED)) this.#schedule();
+    else this.#native.close(fd);
   }
 
   // ---------------------------------------------------------------- life and death
