@@ -11,8 +11,6 @@ import { chooseWakeUp, type WakeUp } from './wake-up.ts';
 const SLOT_MASK = 0xff_ffff;
 export const TIMER = 0x100_0000;
 const CANCEL = 0x200_0000;
-/** Nobody waits for this one. */
-const UNATTENDED = 0x300_0000;
 
 /** How many completions are worked off before timers and others get their turn, and how many submissions. */
 const COMPLETIONS_A_TURN = 512;
@@ -69,7 +67,11 @@ export class Engine {
   readonly #limit: number;
   /** How many are, of those that do not wait for ever. */
   #load = 0;
+  /** How many of those are over. */
+  #settled = 0;
   #stuck: NodeJS.Timeout | undefined;
+  /** Those that have begun and are not over, armed or not. */
+  readonly #iterations = new Set<Submission>();
   readonly #table: (Submission | undefined)[] = [];
   readonly #vacant: number[] = [];
   #first: Submission | undefined;
@@ -124,11 +126,24 @@ export class Engine {
     const reason = this.#ended ?? this.#closing;
     if (reason !== undefined) return submission.refused(reason);
     if (this.#first === undefined && this.#isWelcome(submission) && this.#launch(submission)) return;
+    const { timeLeft } = submission;
+    if (timeLeft !== undefined) setTimeout(() => this.#expire(submission), timeLeft).unref();
     if (this.#last === undefined) this.#first = submission;
     else this.#last.behind = submission;
     this.#last = submission;
     this.queued++;
     this.#schedule();
+  }
+
+  /** What waits for room may wait too long for it. */
+  #expire(submission: Submission): void {
+    if (submission.dropped || submission.slot >= 0 || submission.owed > 0) return;
+    for (const one of this.#waiting()) {
+      if (one !== submission) continue;
+      submission.dropped = true;
+      submission.late();
+      return;
+    }
   }
 
   /** Would its completions find room? */
@@ -187,6 +202,7 @@ export class Engine {
       for (const member of members) this.#vacate(member);
       return;
     }
+    if (!submission.waits) this.#settled++;
     this.#table[submission.slot] = undefined;
     this.#vacant.push(submission.slot);
     submission.slot = -1;
@@ -316,8 +332,6 @@ export class Engine {
       submission!.arrived(c);
       if (!last) return;
       this.counters.completed++;
-    } else if (userData >= UNATTENDED) {
-      return;
     } else if (userData < CANCEL) {
       submission!.expired(c.res);
     }
@@ -332,11 +346,11 @@ export class Engine {
    */
   #watchQueue(): void {
     if (this.#first === undefined || this.#stuck !== undefined) return;
-    const { completed } = this.counters;
+    const settled = this.#settled;
     this.#stuck = setTimeout(() => {
       this.#stuck = undefined;
       if (this.#ended !== undefined) return;
-      if (this.counters.completed === completed) this.#admit(this.ring.sqEntries);
+      if (this.#settled === settled) this.#admit(this.ring.sqEntries);
       this.#turn(false);
     }, STUCK_MS);
   }
@@ -411,9 +425,7 @@ export class Engine {
 
   /** Close a descriptor that nobody will get. */
   discard(fd: number): void {
-    if (this.ring.closed) return void this.#native.close(fd);
-    if (this.ring.prepClose(fd, UNATTENDED)) this.#schedule();
-    else this.#native.close(fd);
+    this.#native.close(fd);
   }
 
   // ---------------------------------------------------------------- life and death
@@ -437,7 +449,7 @@ export class Engine {
   /** Take nothing more; wait for what is under way, or cancel it; then close the ring. */
   async close(drain: boolean): Promise<void> {
     if (this.#ended !== undefined) return;
-    this.#closing = closedError('begin');
+    this.#closing ??= closedError('begin');
     this.#cancelAll((submission) => !drain || submission.endless);
     const idle = this.#idle();
     if (drain) await idle;
@@ -454,6 +466,28 @@ export class Engine {
     const inFlight = this.#table.filter((submission) => submission !== undefined && isMeant(submission));
     for (const submission of inFlight) submission!.cancelled(closedError('go on'));
     for (const submission of inFlight) this.cancel(submission!);
+    // Those that are not armed: they wait for their consumer, or for buffers.
+    for (const iteration of this.#iterations) if (iteration.slot < 0) iteration.refused(this.#closing!);
+  }
+
+  /** An iteration begins: it is to be told when its reactor or its descriptor is closed. */
+  begun(iteration: Submission): void {
+    this.#iterations.add(iteration);
+  }
+
+  /** It is over. */
+  finished(iteration: Submission): void {
+    this.#iterations.delete(iteration);
+  }
+
+  /** A descriptor is going to be closed: iterations that went on would take what is the next owner's. */
+  closing(fd: number, error: Error): void {
+    for (const iteration of this.#iterations) {
+      if (iteration.fd !== fd) continue;
+      iteration.cancelled(error);
+      if (iteration.slot < 0) iteration.refused(error);
+      else this.cancel(iteration);
+    }
   }
 
   /** The ring does not work any more. */
@@ -482,6 +516,7 @@ export class Engine {
     // Cancels, and waits for the kernel to let go of all memory.
     this.ring.close();
     for (const submission of left) if (submission !== undefined && !submission.dropped) submission.refused(reason);
+    for (const iteration of this.#iterations) iteration.refused(reason);
     for (const idle of this.#whenIdle.splice(0)) idle();
   }
 }

@@ -5,7 +5,7 @@ import type { AcceptOptions } from '../ring/prepare-net.ts';
 import type { SocketAddressLike } from '../ring/socket-address.ts';
 import { bytesOf, lengthOf, memoryOf, type Data } from './methods.ts';
 import { PathMethods } from './methods-path.ts';
-import { ACCEPTED, AWAITED, DESCRIPTOR, DONE, NOTHING, type OperationOptions } from './operation.ts';
+import { ACCEPTED, AWAITED, DESCRIPTOR, DONE, NOTHING, type OperationOptions, type Outcome } from './operation.ts';
 
 /** How data is sent. */
 export interface SendDataOptions extends OperationOptions {
@@ -86,6 +86,8 @@ export abstract class NetMethods extends PathMethods {
     const { flags = SENDING, length, to, zeroCopy = false } = options ?? NONE;
     const memory = bytesOf(data);
     const more = to === undefined ? undefined : { to };
+    const isWhole = (flags & MSG_WAITALL) !== 0 && this.chain === undefined;
+    const outcome = isWhole ? this.#whole(fd, memory, lengthOf(memory, length), options) : AWAITED;
     return this.run(
       'send',
       fd,
@@ -93,9 +95,23 @@ export abstract class NetMethods extends PathMethods {
       zeroCopy
         ? (ring, slot) => ring.prepSendZc(fd, memory, lengthOf(memory, length), slot, flags, more)
         : (ring, slot) => ring.prepSend(fd, memory, lengthOf(memory, length), slot, flags, more),
-      AWAITED,
+      outcome,
       to === undefined ? undefined : { address: to },
     );
+  }
+
+  /** A send that stopped in the middle says how much was sent, and not why it stopped: the rest of it does. */
+  #whole(fd: number, memory: Lendable, length: number, options: SendDataOptions | undefined): Outcome<number> {
+    return {
+      value: (sent) => {
+        if (sent >= length || sent === 0) return sent;
+        const { buffer, byteOffset } = ArrayBuffer.isView(memory) ? memory : { buffer: memory, byteOffset: 0 };
+        const rest = new Uint8Array(buffer, byteOffset + sent, length - sent);
+        const left = options?.timeoutMs === undefined ? undefined : { timeoutMs: 0 };
+        return this.send(fd, rest, { ...options, length: undefined, ...left }).then((more) => sent + more);
+      },
+      waits: true,
+    };
   }
 
   /** {@link send} to an address. Kernel 5.19. */

@@ -26,7 +26,9 @@ export abstract class WaitMethods extends NetMethods {
    * @param time milliseconds, or nanoseconds as a bigint
    */
   sleep(time: Duration, options?: OperationOptions & TimerOptions): Promise<void> {
-    const { signal: _, timeoutMs: __, ...timer } = options ?? {};
+    const { signal: _, timeoutMs: __, ...clock } = options ?? {};
+    // That the time is over is what it was for: a chain goes on.
+    const timer = this.chain === undefined ? clock : { ...clock, etimeSuccess: true };
     return this.run('sleep', -1, options, (ring, slot) => ring.prepTimeout(time, slot, timer), SLEPT);
   }
 

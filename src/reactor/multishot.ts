@@ -109,8 +109,10 @@ export abstract class Multishot<T> extends Submission implements AsyncIterableIt
 
   #begin(): void {
     this.#hasBegun = true;
+    if (this.#isEnded) return;
+    this.engine.begun(this);
     const signal = this.#signal;
-    if (signal === undefined || this.#isEnded) return;
+    if (signal === undefined) return;
     if (signal.aborted) this.#end(new AbortError(signal));
     else watch(signal, this);
   }
@@ -171,6 +173,7 @@ export abstract class Multishot<T> extends Submission implements AsyncIterableIt
   protected finish(error?: Error): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
+    this.engine.finished(this);
     this.#error = error;
     if (this.#signal !== undefined) unwatch(this.#signal, this);
     this.#stop();

@@ -23,8 +23,8 @@ export type Prepare = (ring: IoUring, userData: number) => boolean;
 
 /** What becomes of the kernel's answer. */
 export interface Outcome<T> {
-  /** The value to resolve with, from a `res` that is no error. */
-  value(res: number): T;
+  /** The value to resolve with, from a `res` that is no error; or the promise of one. */
+  value(res: number): T | Promise<T>;
   /** An error that is none: -ETIME of a timer. */
   success?: number;
   /** It may wait for ever: see {@link Submission.waits}. */
@@ -50,6 +50,8 @@ const take = (resolve: (value: unknown) => void, reject: (error: Error) => void)
 class Extras {
   readonly signal: AbortSignal | undefined;
   readonly timeoutMs: number | undefined;
+  /** When that is over, on the clock of `performance`. */
+  readonly deadline: number;
   /** When it was asked for, if anybody wants to know. */
   readonly start: number;
   /** The next of its chain runs only if this one succeeds. */
@@ -63,6 +65,7 @@ class Extras {
   constructor(options: OperationOptions | undefined, start: number) {
     this.signal = options?.signal;
     this.timeoutMs = options?.timeoutMs;
+    this.deadline = this.timeoutMs === undefined ? Infinity : performance.now() + this.timeoutMs;
     this.start = start;
   }
 }
@@ -80,7 +83,7 @@ export class Operation<T = unknown> extends Submission implements Abortable {
   readonly #subject: Subject | undefined;
   #extras: Extras | undefined;
   #res = UNANSWERED;
-  #resolve!: (value: T) => void;
+  #resolve!: (value: T | Promise<T>) => void;
   #reject!: (error: Error) => void;
 
   constructor(
@@ -161,13 +164,23 @@ export class Operation<T = unknown> extends Submission implements Abortable {
     return true;
   }
 
-  #modify(ring: IoUring, { isLinked, timeoutMs }: Extras): void {
-    if (isLinked || timeoutMs !== undefined) ring.sqeSetFlags(IOSQE_IO_LINK);
-    if (timeoutMs === undefined) return;
-    ring.prepLinkTimeout(timeoutMs, TIMER | this.slot);
+  #modify(ring: IoUring, { isLinked }: Extras): void {
+    const { timeLeft } = this;
+    if (isLinked || timeLeft !== undefined) ring.sqeSetFlags(IOSQE_IO_LINK);
+    if (timeLeft === undefined) return;
+    ring.prepLinkTimeout(timeLeft, TIMER | this.slot);
     // Behind its time limit the chain goes on.
     if (isLinked) ring.sqeSetFlags(IOSQE_IO_LINK);
     this.owed = 2;
+  }
+
+  override get timeLeft(): number | undefined {
+    const deadline = this.#extras?.deadline ?? Infinity;
+    return deadline === Infinity ? undefined : Math.max(0, deadline - performance.now());
+  }
+
+  override late(): void {
+    this.refused(new TimeoutError(this.name, this.#extras!.timeoutMs!));
   }
 
   override arrived(c: Completion): void {

@@ -88,6 +88,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   readonly #pools: BufferPools;
   readonly #observer: Observer;
   #closing: Promise<void> | undefined;
+  #isDraining = false;
 
   /**
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
@@ -97,9 +98,11 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options);
     const { entries = 1024, cqEntries, histograms = false } = options;
     checkInteger('options.entries', entries, 1, 32768);
+    // An operation with a time limit takes two.
+    const places = Math.max(2, entries);
     const observer = new Observer(histograms);
-    const setup = { cqEntries: cqEntries ?? Math.min(65536, Math.max(256, entries * 8)) };
-    const engine = new Engine(entries, setup, koffiNative(), observer);
+    const setup = { cqEntries: cqEntries ?? Math.min(65536, Math.max(256, places * 8)) };
+    const engine = new Engine(places, setup, koffiNative(), observer);
     super(engine, new RegisteredMemory(engine.ring));
     this.#observer = observer;
     this.#pools = new BufferPools(engine.ring);
@@ -319,9 +322,18 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     const [target = {}, options] = args;
     // A descriptor that is undefined by mistake does not close the reactor.
     if (args.length > 0 && (args[0] === undefined || typeof target !== 'object')) {
-      return super.close(args[0] as number, options);
+      const fd = args[0] as number;
+      if (this.chain === undefined) this.engine.closing(fd, operationError(ECANCELED, 'close'));
+      return super.close(fd, options);
     }
-    return (this.#closing ??= this.engine.close(Boolean((target as { drain?: boolean })?.drain)));
+    const drain = Boolean((target as { drain?: boolean })?.drain);
+    // One that waits for ever can be cut short.
+    if (this.#closing !== undefined && this.#isDraining && !drain) {
+      this.#isDraining = false;
+      void this.engine.close(false);
+    }
+    this.#isDraining ||= drain && this.#closing === undefined;
+    return (this.#closing ??= this.engine.close(drain));
   }
 
   /** {@link close}, for `await using`. */

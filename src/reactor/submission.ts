@@ -52,6 +52,14 @@ export abstract class Submission {
   /** A completion of the operation. `c` is valid during the call. */
   abstract arrived(c: Completion): void;
 
+  /** Milliseconds that it may take from now on; undefined if it has no limit. */
+  get timeLeft(): number | undefined {
+    return undefined;
+  }
+
+  /** Its time was over before it was with the kernel. */
+  late(): void {}
+
   /** Its time limit is over, or was not needed: -ETIME or -ECANCELED. */
   expired(_res: number): void {}
 
