@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { it } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW } from '../../src/abi/index.ts';
-import { Reactor, type PathLike, type Statx } from '../../src/index.ts';
+import { Reactor, type Statx } from '../../src/index.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { randomOf, SEED } from './random.ts';
 
@@ -22,8 +22,12 @@ const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_DIRECT
 const O_PATH = 0o10000000;
 const O_TMPFILE = 0o20000000 | O_DIRECTORY;
 
+/** More than the kernel takes, and how the log names it. */
+const DEEP = `${'deep/'.repeat(1000)}er`;
+const TOO_LONG = 'deep/deep/…';
+
 const NAMES = ['a', 'b', 'c', 'ü ß', '%41', '...', 'ends ', '\u{1f5ce}', 'x'.repeat(255), 'x'.repeat(256)];
-const ODD = ['', '.', '..', 'a/', 'a/.', './a', 'b/../a', 'nul\0byte', `${'deep/'.repeat(1000)}er`, '//a'];
+const ODD = ['', '.', '..', 'a/', 'a/.', './a', 'b/../a', 'nul\0byte', DEEP, '//a'];
 
 /** A file that is open twice: in the one folder by node:fs, in the other by the reactor. */
 interface Twin {
@@ -31,6 +35,9 @@ interface Twin {
   fd: number;
   isClosed: boolean;
 }
+
+/** As both take it. */
+type Path = string | Buffer | URL;
 
 /** What an operation came to, in words that do not depend on which of the two folders it was about. */
 type Answer = Record<string, unknown>;
@@ -62,15 +69,15 @@ class Sequence {
   }
 
   /** The same in both folders: as a string, as bytes, or as a URL. */
-  #paths(path = this.#path()): [PathLike, PathLike, string] {
+  #paths(path = this.#path()): [Path, Path, string] {
     const kind = this.#random(10);
-    const both = this.#roots.map((root): PathLike => {
+    const both = this.#roots.map((root): Path => {
       const whole = path === '' ? '' : `${root}/${path}`;
       if (kind === 0) return Buffer.from(whole);
       // A URL leaves out what leads nowhere.
       return kind === 1 && !ODD.includes(path) ? pathToFileURL(whole) : whole;
     });
-    return [both[0], both[1], path.length > 50 ? `${path.slice(0, 20)}… (${path.length})` : path];
+    return [both[0], both[1], path.length > 4096 ? TOO_LONG : path.replace(/x{9,}/g, 'x…')];
   }
 
   /** An error without the folder in it; a value as it is. */
@@ -79,24 +86,26 @@ class Sequence {
       return { value: await call() };
     } catch (error) {
       const { code, errno, path, dest } = error as NodeJS.ErrnoException & { dest?: string };
-      if (errno === undefined) return { code };
       const inside = (text: unknown): unknown => (text === undefined ? undefined : this.#inside(which, text));
       return { code, errno, path: inside(path), dest: inside(dest) };
     }
   }
 
   #inside(which: 0 | 1, text: unknown): string {
-    return (Buffer.isBuffer(text) ? text.toString() : String(text)).replaceAll(this.#roots[which], '');
+    return (Buffer.isBuffer(text) ? text.toString() : String(text)).replaceAll(this.#roots[which], '').replace(DEEP, TOO_LONG);
   }
 
   /** Do the same on both sides, and compare. */
-  async #both(what: string, theirs: () => Promise<unknown>, ours: () => Promise<unknown>): Promise<Answer> {
+  async #both(what: string, theirs: () => Promise<unknown>, ours: () => Promise<unknown>): Promise<void> {
     this.log.push(what);
     const [expected, actual] = await Promise.all([this.#answer(0, theirs), this.#answer(1, ours)]);
     const code = 'value' in expected ? 'done' : String(expected['code']);
     this.codes.set(code, (this.codes.get(code) ?? 0) + 1);
-    assert.deepEqual(actual, expected, what);
-    return actual;
+    // Of some Node says no without having asked the kernel.
+    if (code !== 'done' && expected['errno'] === undefined) return assert.equal(actual['code'], code, what);
+    // The ring copies all paths before it looks at any: of several reasons to say no it finds this one first.
+    if (what.includes(TOO_LONG) && code !== 'done') return assert.equal(actual['code'], 'ENAMETOOLONG', what);
+    return assert.deepEqual(actual, expected, what);
   }
 
   #flags(): number {
@@ -113,23 +122,21 @@ class Sequence {
     const flags = this.#flags();
     const mode = this.#one([0o666, 0o600, 0o777, 0o444, 0]);
     const twin: Twin = { handle: undefined, fd: NO_FD, isClosed: false };
-    const how = this.#random(3);
+    // openat2 is stricter about flags that contradict each other.
+    const how = this.#random((flags & (O_PATH | O_TMPFILE)) === 0 ? 3 : 2);
     await this.#both(
       `open ${path} ${flags.toString(8)} ${mode.toString(8)} ${how}`,
       async () => {
-        twin.handle = await fs.open(theirs as string, flags, mode);
+        twin.handle = await fs.open(theirs, flags, mode);
+        this.#open.push(twin);
       },
       async () => {
         if (how === 0) twin.fd = await this.#io.open(ours, flags, { mode });
         else if (how === 1) twin.fd = await this.#io.openat(AT_FDCWD, ours, flags, { mode });
         // This one refuses a mode where nothing is created.
-        else {
-          const isMade = (flags & O_CREAT) !== 0 || (flags & O_TMPFILE) === O_TMPFILE;
-          twin.fd = await this.#io.openat2(AT_FDCWD, ours, { flags, ...(isMade ? { mode } : {}) });
-        }
+        else twin.fd = await this.#io.openat2(AT_FDCWD, ours, flags & O_CREAT ? { flags, mode } : { flags });
       },
     );
-    if (twin.handle !== undefined) this.#open.push(twin);
   }
 
   async #closeOne(): Promise<void> {
@@ -189,7 +196,10 @@ class Sequence {
             : await handle!.write(data[0], 0, sizes[0], near);
           return bytesWritten;
         },
-        () => (isVector ? this.#io.writev(fd, data, { offset: near }) : this.#io.write(fd, data[0], { offset: near })),
+        () => {
+          const options = { offset: near };
+          return isVector ? this.#io.writev(fd, data, options) : this.#io.write(fd, data[0], options);
+        },
       );
     }
   }
@@ -239,7 +249,7 @@ class Sequence {
         break;
       case 4:
       case 5:
-        await this.#both(`mkdir ${path} ${mode}`, () => fs.mkdir(theirs, mode).then(nothing), () => io.mkdir(ours, mode));
+        await this.#both(`mkdir ${path} ${mode}`, () => fs.mkdir(theirs, mode), () => io.mkdir(ours, mode));
         break;
       case 6: {
         // The same text in both: relative to where the link stands.
@@ -287,8 +297,6 @@ class Sequence {
   }
 }
 
-const nothing = (): undefined => undefined;
-
 function withoutPath(error: NodeJS.ErrnoException): never {
   delete error.path;
   throw error;
@@ -319,12 +327,13 @@ function treeOf(root: string): Record<string, Answer> {
   return tree;
 }
 
-it(`${SEQUENCES} × ${STEPS} random file operations beside node:fs/promises, IOURING_SEED=${SEED}`, async () => {
+it(`${SEQUENCES} times ${STEPS} random file operations beside node:fs/promises, IOURING_SEED=${SEED}`, async () => {
   using folder = new Temporary();
   await using io = new Reactor();
   const sequences = Array.from({ length: SEQUENCES }, (_, i) => {
-    const roots = ['node', 'ring'].map((name) => join(folder.path, `${i}-${name}`)) as [string, string];
-    for (const root of roots) mkdirSync(root);
+    // Some way down: links may lead out of a folder, and must not lead from one twin into the other.
+    const roots = ['node', 'ring'].map((name) => join(folder.path, `${i}-${name}`, 'some/way/down')) as [string, string];
+    for (const root of roots) mkdirSync(root, { recursive: true });
     return new Sequence(SEED + i, io, roots);
   });
   const results = await Promise.allSettled(sequences.map((sequence) => sequence.run(STEPS)));
@@ -335,7 +344,7 @@ it(`${SEQUENCES} × ${STEPS} random file operations beside node:fs/promises, IOU
     throw new Error(`IOURING_SEED=${SEED}, sequence ${i}: ${cause.message}\nafter\n  ${last}`, { cause });
   }
   const codes = new Set(sequences.flatMap((sequence) => [...sequence.codes.keys()]));
-  const usual = ['done', 'EBADF', 'EEXIST', 'EINVAL', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'ENOENT', 'ENOTDIR', 'ENOTEMPTY'];
+  const usual = ['done', 'EBADF', 'EEXIST', 'EINVAL', 'EISDIR', 'ELOOP'];
+  usual.push('ENAMETOOLONG', 'ENOENT', 'ENOTDIR', 'ENOTEMPTY', 'ERR_INVALID_ARG_VALUE');
   assert.deepEqual(usual.filter((code) => !codes.has(code)), [], `these did not come up; ${[...codes].join()} did`);
-  assert.ok(codes.has('ERR_INVALID_ARG_VALUE'));
 });
