@@ -2,6 +2,7 @@ import type { Native } from '../native/native.ts';
 import type { Completion } from '../ring/completion.ts';
 import { IoUring } from '../ring/ring.ts';
 import type { IoUringOptions } from '../ring/setup.ts';
+import { SqePreparation } from '../ring/sqe.ts';
 import { closedError } from './abort.ts';
 import type { Observer } from './observer.ts';
 import type { Submission } from './submission.ts';
@@ -173,7 +174,7 @@ export class Engine {
       }
     } catch (error) {
       // Of several entries, those before the wrong one.
-      if (submission.entries > 1 && !ring.closed) ring.unprepare(ready);
+      if (submission.entries > 1 && !ring.closed) SqePreparation.unprepare(ring, ready);
       this.#vacate(submission);
       submission.refused(error as Error);
       return true;

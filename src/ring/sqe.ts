@@ -244,14 +244,14 @@ export abstract class SqePreparation {
    * together could not be prepared. Not between a prep method and its modifiers.
    * @internal
    */
-  unprepare(ready: number): void {
-    const { sq, pins } = this;
+  static unprepare(ring: SqePreparation, ready: number): void {
+    const { sq, pins } = ring;
     sq.rewind(ready, (low, high) => {
       if (pins.has(low, high)) pins.release(low);
     });
-    this.silent = undefined;
+    ring.silent = undefined;
     // There is no entry just prepared.
-    this.#refusedAt = sq.tail;
+    ring.#refusedAt = sq.tail;
   }
 
   #checkPrepared(): void {
