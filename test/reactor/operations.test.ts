@@ -1,6 +1,5 @@
 // Every operation of the reactor on the real kernel: what it answers, what its errors look like, what misuse does.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { closeSync, constants, existsSync, openSync, readFileSync, readSync, statSync, writeSync } from 'node:fs';
 import { open as openFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
@@ -28,6 +27,7 @@ import {
 import { EpollEvents, Msghdr, Reactor } from '../../src/index.ts';
 import { WaitMethods } from '../../src/reactor/methods-wait.ts';
 import { Descriptors } from '../kernel/libc.ts';
+import { Children } from '../kernel/operations/children.ts';
 import { Temporary } from '../kernel/temporary.ts';
 
 const epollCreate = koffi.load(null).func('int epoll_create1(int flags)').bind(null, 0x80000) as () => number;
@@ -295,14 +295,13 @@ describe('waiting', () => {
 
   it('for a child', async () => {
     await using io = reactor();
-    const child = spawn('sh', ['-c', 'read line; exit 3'], { stdio: ['pipe', 'ignore', 'ignore'] });
-    const exited = new Promise((resolve) => void child.once('exit', resolve));
-    // WNOWAIT: the child stays for Node.
-    const waiting = io.waitid(P_PID, child.pid!, WEXITED | 0x1000000);
-    child.stdin.end('\n');
-    const { code, status, pid } = await waiting;
-    assert.deepEqual({ code, status, pid }, { code: CLD_EXITED, status: 3, pid: child.pid });
-    assert.equal(await exited, 3);
+    // Not one of Node's own: its loop collects those itself.
+    using children = new Children();
+    const [pid, other] = [children.shell('exit 3'), children.shell('exec sleep 60')];
+    const { code, status, pid: from } = await io.waitid(P_PID, pid, WEXITED);
+    children.collected(pid);
+    assert.deepEqual({ code, status, from }, { code: CLD_EXITED, status: 3, from: pid });
+    await assert.rejects(io.waitid(P_PID, other, WEXITED, { timeoutMs: 5 }), { name: 'TimeoutError' });
   });
 
   it('for other threads', async () => {
