@@ -1,4 +1,4 @@
-import { ECANCELED, EINTR, ETIME } from '../abi/errno.ts';
+import { ECANCELED, EINTR } from '../abi/errno.ts';
 import { IOSQE_IO_LINK } from '../abi/flags.ts';
 import type { Completion } from '../ring/completion.ts';
 import type { IoUring } from '../ring/ring.ts';
@@ -189,7 +189,8 @@ export class Operation<T = unknown> extends Submission implements Abortable {
   }
 
   override expired(res: number): void {
-    if (res === -ETIME) this.#extra.timeIsUp = true;
+    // -ETIME, or what the cancellation came to. The timer itself is cancelled when it was not needed.
+    if (res !== -ECANCELED) this.#extra.timeIsUp = true;
   }
 
   override over(): void {

@@ -60,7 +60,7 @@ export abstract class Submission {
   /** Its time was over before it was with the kernel. */
   late(): void {}
 
-  /** Its time limit is over, or was not needed: -ETIME or -ECANCELED. */
+  /** Its time limit is over, or was not needed: -ECANCELED. */
   expired(_res: number): void {}
 
   /** Nothing of it is with the kernel any more. */
