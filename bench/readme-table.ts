@@ -14,8 +14,8 @@ import type { Metric } from './scenario.ts';
 const START = '<!-- bench:start -->';
 const END = '<!-- bench:end -->';
 
-/** In bench/results: the basic scenarios, and those of what can be registered or bundled. */
-const SAVED = ['latest.json', 'registered.json'];
+/** In bench/results: the basic scenarios, those of what can be registered or bundled, and those of the reactor. */
+const SAVED = ['latest.json', 'registered.json', 'reactor.json'];
 
 /** The README's text with these results in place of what stood between the markers, each with where they come from. */
 export function withResults(readme: string, all: readonly Results[]): string {
@@ -34,9 +34,9 @@ function markdown({ scenarios, machine, command, date, settings }: Results): str
   );
   const reading =
     'The first line of a table is the median. Every other line says how many times as good as ' +
-    'that competitor `iouring` is, round by round: median (lowest–highest) of ' +
+    'that competitor the first one is, round by round: median (lowest–highest) of ' +
     `${settings.rounds} rounds of ${settings.seconds} s, taken in turns. ` +
-    'Above 1, `iouring` is better.';
+    'Above 1, the first one is better.';
   const origin = `Measured on ${describe(machine)}, ${date.slice(0, 10)}, by \`${command}\`.`;
   return [...tables, reading, origin].join('\n\n');
 }

@@ -28,6 +28,19 @@ describe('README', () => {
     assert.match(stdout, /^open: 0\nwrite: \d+\nflush: 0\nclose: 0\nthe log ends with: .* hello\n$/);
   });
 
+  it('shows examples/reactor.ts, to the letter, and it runs', async () => {
+    const source = readFileSync('examples/reactor.ts', 'utf8');
+    assert.ok(readme.includes(`\`\`\`ts\n${source}\`\`\``), 'the example stands in the README');
+    const { status, stdout } = await run(process.execPath, [example('reactor')]);
+    assert.equal(status, 0);
+    const name = readFileSync('/etc/hostname', 'utf8');
+    assert.deepEqual(stdout.trimEnd().split('\n'), [
+      `read ${Buffer.byteLength(name)} bytes: ${name.trim()}`,
+      '[ true, true ]',
+      'ETIMEDOUT: not done after 10 ms, sleep',
+    ]);
+  });
+
   it('shows the benchmark’s saved results', async () => {
     const { status, stderr } = await run(process.execPath, ['build/bench/readme-table.js', '--check']);
     assert.equal(stderr, '');

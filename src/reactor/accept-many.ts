@@ -28,7 +28,15 @@ export class Connections extends Multishot<number> {
     else if (res !== -ECONNABORTED) this.fail(res);
   }
 
-  protected override release(fd: number, isUnseen = false): void {
-    if (isUnseen) this.engine.discard(fd);
+  protected override releaser(): (fd: number, isUnseen: boolean) => void {
+    const { engine } = this;
+    return (fd, isUnseen) => {
+      if (isUnseen) engine.discard(fd);
+    };
+  }
+
+  /** A descriptor that nobody takes any more would stay open for ever. */
+  protected override orphaned(): void {
+    this.dropAll();
   }
 }

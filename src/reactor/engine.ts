@@ -71,8 +71,11 @@ export class Engine {
   /** How many of those are over. */
   #settled = 0;
   #stuck: NodeJS.Timeout | undefined;
-  /** Those that have begun and are not over, armed or not. */
-  readonly #iterations = new Set<Submission>();
+  /**
+   * Those that have begun and are not over, armed or not, by their descriptor. Weak: one that nobody iterates any more may
+   * be collected.
+   */
+  readonly #iterations = new Map<number, Set<WeakRef<Submission>>>();
   readonly #table: (Submission | undefined)[] = [];
   readonly #vacant: number[] = [];
   #first: Submission | undefined;
@@ -468,23 +471,34 @@ export class Engine {
     for (const submission of inFlight) submission!.cancelled(closedError('go on'));
     for (const submission of inFlight) this.cancel(submission!);
     // Those that are not armed: they wait for their consumer, or for buffers.
-    for (const iteration of this.#iterations) if (iteration.slot < 0) iteration.refused(this.#closing!);
+    for (const iteration of this.#living()) if (iteration.slot < 0) iteration.refused(this.#closing!);
   }
 
   /** An iteration begins: it is to be told when its reactor or its descriptor is closed. */
-  begun(iteration: Submission): void {
-    this.#iterations.add(iteration);
+  begun(iteration: Submission): WeakRef<Submission> {
+    const reference = new WeakRef(iteration);
+    const others = this.#iterations.get(iteration.fd);
+    if (others === undefined) this.#iterations.set(iteration.fd, new Set([reference]));
+    else others.add(reference);
+    return reference;
   }
 
   /** It is over. */
-  finished(iteration: Submission): void {
-    this.#iterations.delete(iteration);
+  finished(fd: number, reference: WeakRef<Submission>): void {
+    const others = this.#iterations.get(fd);
+    if (others?.delete(reference) && others.size === 0) this.#iterations.delete(fd);
+  }
+
+  /** On one descriptor, or on all. */
+  #living(fd?: number): Submission[] {
+    const sets = fd === undefined ? [...this.#iterations.values()] : [this.#iterations.get(fd) ?? []];
+    return sets.flatMap((set) => [...set].map((reference) => reference.deref()).filter((one) => one !== undefined));
   }
 
   /** A descriptor is going to be closed: iterations that went on would take what is the next owner's. */
   closing(fd: number, error: Error): void {
-    for (const iteration of this.#iterations) {
-      if (iteration.fd !== fd) continue;
+    if (!this.#iterations.has(fd)) return;
+    for (const iteration of this.#living(fd)) {
       iteration.cancelled(error);
       if (iteration.slot < 0) iteration.refused(error);
       else this.cancel(iteration);
@@ -517,7 +531,7 @@ export class Engine {
     // Cancels, and waits for the kernel to let go of all memory.
     this.ring.close();
     for (const submission of left) if (submission !== undefined && !submission.dropped) submission.refused(reason);
-    for (const iteration of this.#iterations) iteration.refused(reason);
+    for (const iteration of this.#living()) iteration.refused(reason);
     for (const idle of this.#whenIdle.splice(0)) idle();
   }
 }

@@ -21,6 +21,9 @@ interface Waiter<T> {
   reject(error: Error): void;
 }
 
+/** Gives back what an iteration holds that was dropped in the middle. */
+const abandoned = new FinalizationRegistry<() => void>((giveBack) => giveBack());
+
 /**
  * A multishot operation as an async iterator: one entry, a completion for each arrival. It is armed at the first `next()`;
  * as long as its consumer is slow it is not armed; when the kernel ends it for reasons of its own it is armed anew.
@@ -46,6 +49,8 @@ export abstract class Multishot<T> extends Submission implements AsyncIterableIt
   /** Why somebody wanted it cancelled. */
   #reason: Error | undefined;
   #whenOver: (() => void)[] = [];
+  /** Take it from the engine's list. */
+  #leave: (() => void) | undefined;
 
   constructor(engine: Engine, name: string, fd: number, options: ManyOptions | undefined) {
     super();
@@ -110,7 +115,12 @@ export abstract class Multishot<T> extends Submission implements AsyncIterableIt
   #begin(): void {
     this.#hasBegun = true;
     if (this.#isEnded) return;
-    this.engine.begun(this);
+    const { engine, fd } = this;
+    const reference = engine.begun(this);
+    const giveBack = givingBack(this.#items, this.releaser());
+    const leave = (): void => engine.finished(fd, reference);
+    this.#leave = leave;
+    abandoned.register(this, andThen(leave, giveBack), this);
     const signal = this.#signal;
     if (signal === undefined) return;
     if (signal.aborted) this.#end(new AbortError(signal));
@@ -122,6 +132,11 @@ export abstract class Multishot<T> extends Submission implements AsyncIterableIt
     if (current === undefined) return;
     this.#current = undefined;
     this.release(current);
+  }
+
+  /** The consumer is done with an item. */
+  protected release(item: T): void {
+    this.releaser()(item, false);
   }
 
   /** What the end answers: the error, once, and that there is no more. */
@@ -137,8 +152,11 @@ export abstract class Multishot<T> extends Submission implements AsyncIterableIt
   /** A completion of the kernel's: {@link push} what it brings, {@link finish} at the end, or say that it is nothing. */
   protected abstract received(c: Completion): void;
 
-  /** The consumer is done with an item, or will never get it. */
-  protected abstract release(item: T, isUnseen?: boolean): void;
+  /**
+   * What becomes of an item that the consumer is done with, or will never get (`isUnseen`). The function must not refer to
+   * the iteration: it outlives it.
+   */
+  protected abstract releaser(): (item: T, isUnseen: boolean) => void;
 
   /** May it be armed now? */
   protected canArm(): boolean {
@@ -147,7 +165,7 @@ export abstract class Multishot<T> extends Submission implements AsyncIterableIt
 
   /** An item for the consumer. */
   protected push(item: T): void {
-    if (this.#isEnded) return this.release(item, true);
+    if (this.#isEnded) return this.releaser()(item, true);
     const waiter = this.#waiters.shift();
     if (waiter !== undefined) {
       // Somebody asked for the next one already, so the one before is done with.
@@ -173,7 +191,8 @@ export abstract class Multishot<T> extends Submission implements AsyncIterableIt
   protected finish(error?: Error): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.engine.finished(this);
+    this.#leave?.();
+    abandoned.unregister(this);
     this.#error = error;
     if (this.#signal !== undefined) unwatch(this.#signal, this);
     this.#stop();
@@ -182,7 +201,17 @@ export abstract class Multishot<T> extends Submission implements AsyncIterableIt
 
   /** An error of the kernel's. */
   protected fail(res: number): void {
-    this.finish(res === -ECANCELED && this.#reason ? this.#reason : operationError(-res, this.#name));
+    if (res !== -ECANCELED || this.#reason === undefined) return this.finish(operationError(-res, this.#name));
+    this.finish(this.#reason);
+    this.orphaned();
+  }
+
+  /** Its descriptor or its reactor is closed. What has come is still the consumer's, if he is there. */
+  protected orphaned(): void {}
+
+  /** Nobody is to get what has come. */
+  protected dropAll(): void {
+    this.#dropItems();
   }
 
   /** Go on if it was waited for something. */
@@ -251,7 +280,11 @@ export abstract class Multishot<T> extends Submission implements AsyncIterableIt
   /** The consumer, or his signal, wants no more: not even what is there. */
   #end(error: Error | undefined): void {
     if (!this.#isEnded) this.finish(error);
-    for (const item of this.#items.splice(0)) this.release(item, true);
+    this.#dropItems();
+  }
+
+  #dropItems(): void {
+    for (const item of this.#items.splice(0)) this.releaser()(item, true);
   }
 
   aborted(signal: AbortSignal): void {
@@ -261,10 +294,24 @@ export abstract class Multishot<T> extends Submission implements AsyncIterableIt
   override refused(error: Error): void {
     this.#isArmed = false;
     this.finish(error);
+    this.orphaned();
     this.#settle();
   }
 
   override cancelled(error: Error): void {
     this.#reason ??= error;
   }
+}
+
+function andThen(first: () => void, second: () => void): () => void {
+  return () => {
+    first();
+    second();
+  };
+}
+
+function givingBack<T>(items: T[], release: (item: T, isUnseen: boolean) => void): () => void {
+  return () => {
+    for (const item of items.splice(0)) release(item, true);
+  };
 }

@@ -26,5 +26,7 @@ export class PollEvents extends Multishot<number> {
     else this.lastItem |= res;
   }
 
-  protected override release(): void {}
+  protected override releaser(): () => void {
+    return () => {};
+  }
 }

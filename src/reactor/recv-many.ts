@@ -82,6 +82,8 @@ export class Datagram extends Chunk {
   }
 }
 
+const dispose = (chunk: Chunk): void => chunk[Symbol.dispose]();
+
 /** A multishot operation that takes its buffers from the reactor's pools. */
 abstract class Buffered<T extends Chunk> extends Multishot<T> implements Starved {
   protected pool: BufferPool;
@@ -123,8 +125,8 @@ abstract class Buffered<T extends Chunk> extends Multishot<T> implements Starved
     this.resume();
   }
 
-  protected override release(item: T): void {
-    item[Symbol.dispose]();
+  protected override releaser(): (item: T) => void {
+    return dispose;
   }
 
   protected override finish(error?: Error): void {

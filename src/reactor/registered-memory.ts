@@ -67,7 +67,11 @@ export class RegisteredMemory {
     if (buffer !== undefined) this.#index.delete(buffer);
     this.#size--;
     if (this.#ring.closed) return;
-    this.#ring.registerBuffersUpdate(place, [null]);
-    this.#vacant.push(place);
+    try {
+      this.#ring.registerBuffersUpdate(place, [null]);
+      this.#vacant.push(place);
+    } catch {
+      // The place is not used again: nobody is there to be told.
+    }
   }
 }
