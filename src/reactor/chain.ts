@@ -16,6 +16,7 @@ export class Chain extends Submission {
     this.#entries = members.reduce((sum, { entries }) => sum + entries, 0);
     this.#waits = members.some(({ waits }) => waits);
     for (const member of members.slice(0, -1)) member.link();
+    for (const member of members.slice(1)) member.follow();
   }
 
   override get members(): readonly Operation[] {

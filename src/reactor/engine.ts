@@ -1,3 +1,4 @@
+import { ENOENT } from '../abi/errno.ts';
 import type { Native } from '../native/native.ts';
 import type { Completion } from '../ring/completion.ts';
 import { IoUring } from '../ring/ring.ts';
@@ -15,13 +16,16 @@ const CANCEL = 0x200_0000;
 
 /** How many completions are worked off before timers and others get their turn, and how many submissions. */
 const COMPLETIONS_A_TURN = 512;
-const SUBMISSIONS_A_TURN = 32;
+const SUBMISSIONS_A_TURN = 128;
 
 /** After so many milliseconds without a completion, what is queued does not wait for room any more. */
 const STUCK_MS = 20;
 
 /** How long an operation that was cancelled may take before the ring is closed on it. */
 const CLOSE_WAIT_MS = 2000;
+
+/** To have something run as a microtask; queueMicrotask would make an AsyncResource each time. */
+const SETTLED = Promise.resolve();
 
 /** What happened, in numbers. */
 export interface Counters {
@@ -237,7 +241,7 @@ export class Engine {
   #schedule(): void {
     if (this.#scheduled || this.#immediate) return;
     this.#scheduled = true;
-    queueMicrotask(this.#afterMicrotask);
+    void SETTLED.then(this.#afterMicrotask);
   }
 
   /** From a microtask on, the next tick comes when all microtasks have run. */
@@ -319,8 +323,8 @@ export class Engine {
   #enter(): void {
     const { ring } = this;
     if (ring.sqReady === 0) return;
-    // With what the kernel has put off until we come.
-    const consumed = ring.submitAndWait(0);
+    // What the kernel has put off until we come costs as much again, and so is asked for only if there is any.
+    const consumed = ring.hasDeferredWork ? ring.submitAndWait(0) : ring.submit();
     if (consumed === 0) return;
     this.counters.enters++;
     if (ring.cqHasOverflow) this.counters.overflows++;
@@ -338,6 +342,10 @@ export class Engine {
       this.counters.completed++;
     } else if (userData < CANCEL) {
       submission!.expired(c.res);
+    } else if (c.res === -ENOENT && submission!.owed > 1 && submission!.startsLate()) {
+      // The kernel does not find what is between the end of the one before it and its own beginning.
+      this.#uncancelled.push(submission!);
+      return;
     }
     if (--submission!.owed > 0) return;
     this.#vacate(submission!);

@@ -56,6 +56,8 @@ class Extras {
   readonly start: number;
   /** The next of its chain runs only if this one succeeds. */
   isLinked = false;
+  /** How often a cancellation may miss it: it begins when the one before it is done. */
+  misses = 0;
   /** Why somebody wanted it cancelled. */
   reason: Error | undefined;
   /** Whose wish it was. */
@@ -69,6 +71,9 @@ class Extras {
     this.start = start;
   }
 }
+
+/** It is a matter of turns: what is missed so often is on a disk, where nothing can be stopped. */
+const MISSES_MAX = 10;
 
 /** What the kernel answered one that it has not answered. No operation answers this. */
 const UNANSWERED = -0x8000_0000;
@@ -139,6 +144,15 @@ export class Operation<T = unknown> extends Submission implements Abortable {
   /** The next one that is prepared runs only if this one succeeds. */
   link(): void {
     this.#extra.isLinked = true;
+  }
+
+  /** It runs only when the one before it is done. */
+  follow(): void {
+    this.#extra.misses = MISSES_MAX;
+  }
+
+  override startsLate(): boolean {
+    return this.#extras !== undefined && this.#extras.misses-- > 0;
   }
 
   get #extra(): Extras {

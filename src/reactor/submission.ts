@@ -57,6 +57,11 @@ export abstract class Submission {
     return undefined;
   }
 
+  /** Does it begin when another one is done, so that a cancellation may miss it? Asked again and again, not for ever. */
+  startsLate(): boolean {
+    return false;
+  }
+
   /** Its time was over before it was with the kernel. */
   late(): void {}
 
