@@ -35,6 +35,10 @@ export class Connections extends Multishot<number> {
     };
   }
 
+  override rouse(): void {
+    this.restart();
+  }
+
   /** A descriptor that nobody takes any more would stay open for ever. */
   protected override orphaned(): void {
     this.dropAll();

@@ -431,6 +431,15 @@ export class Engine {
     return count;
   }
 
+  /**
+   * One that waited on a descriptor was cancelled. If the kernel had woken it, and only it, the others would sleep on with
+   * what they wait for before them.
+   */
+  rouse(fd: number): void {
+    if (this.#closing !== undefined) return;
+    for (const submission of this.#table) if (submission?.fd === fd) submission.rouse();
+  }
+
   *#waiting(): Generator<Submission> {
     for (let one = this.#first; one !== undefined; one = one.behind) yield one;
   }

@@ -29,6 +29,8 @@ export interface Outcome<T> {
   success?: number;
   /** It may wait for ever: see {@link Submission.waits}. */
   waits: boolean;
+  /** Of several that wait for the same, the kernel wakes one. */
+  isExclusive?: boolean;
   /** The value is a descriptor, or brings some: close it when nobody will get it. */
   discard?(engine: Engine, res: number): void;
 }
@@ -39,7 +41,7 @@ export const DESCRIPTOR: Outcome<number> = { ...NUMBER, discard: (engine, res) =
 /** Of those that may wait for ever. */
 export const AWAITED: Outcome<number> = { ...NUMBER, waits: true };
 export const DONE: Outcome<void> = { ...NOTHING, waits: true };
-export const ACCEPTED: Outcome<number> = { ...DESCRIPTOR, waits: true };
+export const ACCEPTED: Outcome<number> = { ...DESCRIPTOR, waits: true, isExclusive: true };
 
 /** The operation whose promise is being made: its constructor takes the two functions from here, and makes none itself. */
 let settled: Operation | undefined;
@@ -58,6 +60,8 @@ class Extras {
   isLinked = false;
   /** How often a cancellation may miss it: it begins when the one before it is done. */
   misses = 0;
+  /** It was cancelled to be begun anew. */
+  isRoused = false;
   /** Why somebody wanted it cancelled. */
   reason: Error | undefined;
   /** Whose wish it was. */
@@ -214,7 +218,12 @@ export class Operation<T = unknown> extends Submission implements Abortable {
     else this.#overWith(NO_EXTRAS, res);
   }
 
-  #overWith({ signal, abortedBy, start }: Extras, res: number): void {
+  #overWith(extras: Extras, res: number): void {
+    const { signal, abortedBy, start } = extras;
+    if (res === -ECANCELED && this.outcome.isExclusive) {
+      if (extras.isRoused && this.#beginAnew(extras)) return;
+      this.#engine.rouse(this.#fd);
+    }
     const isDone = res >= 0 || res === this.outcome.success;
     if (signal !== undefined) unwatch(signal, this);
     if (start !== 0) this.#engine.observer?.completed(this.name, this.#fd, res, start);
@@ -226,6 +235,21 @@ export class Operation<T = unknown> extends Submission implements Abortable {
     } else {
       this.#reject(this.#error(res));
     }
+  }
+
+  /** False if somebody wants it cancelled in earnest. */
+  #beginAnew(extras: Extras): boolean {
+    extras.isRoused = false;
+    if (extras.abortedBy !== undefined || extras.reason !== undefined || extras.timeIsUp) return false;
+    this.#res = UNANSWERED;
+    this.#engine.submit(this);
+    return true;
+  }
+
+  override rouse(): void {
+    if (!this.outcome.isExclusive || this.#extra.isRoused) return;
+    this.#extra.isRoused = true;
+    this.#engine.cancel(this);
   }
 
   #error(res: number): Error {

@@ -62,6 +62,9 @@ export abstract class Submission {
     return false;
   }
 
+  /** Another one that waited for the same was cancelled, and may have had the only wake-up: begin anew. */
+  rouse(): void {}
+
   /** Its time was over before it was with the kernel. */
   late(): void {}
 

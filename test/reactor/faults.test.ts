@@ -568,6 +568,24 @@ describe('limits of time', () => {
 });
 
 describe('several that wait for the same', () => {
+  it('an accept that is aborted does not take the connection from one that waits beside it', async () => {
+    using files = new Descriptors();
+    await using io = new Reactor();
+    const { fd: listener, port } = files.listener();
+    for (let i = 0; i < 20; i++) {
+      const abort = new AbortController();
+      const aborted = reasonOf(io.accept(listener, { signal: abort.signal }));
+      const accepting = io.accept(listener);
+      await turn();
+      files.connect(port);
+      abort.abort();
+      const { result } = await aborted;
+      // It was too late, and the connection closed: another one comes.
+      if (result !== undefined) files.connect(port);
+      files.own(await within(accepting, 'accept', 1000));
+    }
+  });
+
   it('a file is read in good time though pipes that say nothing are read, and others come and go', async () => {
     using files = new Descriptors();
     await using io = new Reactor({ entries: 4, cqEntries: 8 });
