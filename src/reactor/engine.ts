@@ -79,7 +79,7 @@ export class Engine {
    * Those that have begun and are not over, armed or not, by their descriptor. Weak: one that nobody iterates any more may
    * be collected.
    */
-  readonly #iterations = new Map<number, Set<WeakRef<Submission>>>();
+  readonly #iterations = new Map<number, readonly WeakRef<Submission>[] | WeakRef<Submission>>();
   readonly #table: (Submission | undefined)[] = [];
   readonly #vacant: number[] = [];
   #first: Submission | undefined;
@@ -297,8 +297,8 @@ export class Engine {
       } while (this.#first !== undefined && this.#admit() && this.#completions < COMPLETIONS_A_TURN);
       if (this.ring.cqReady > 0 || this.ring.sqReady > 0 || this.#uncancelled.length > 0) this.#later();
     } catch (error) {
-      this.#break(error as Error);
-      return;
+      if (!isPassing(error)) return this.#break(error as Error);
+      this.#later();
     }
     this.#settleDown();
   }
@@ -309,7 +309,12 @@ export class Engine {
    */
   #enterEarly(): boolean {
     if (!this.#hasRoom()) return false;
-    this.#enter();
+    try {
+      this.#enter();
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      return false;
+    }
     return true;
   }
 
@@ -494,22 +499,28 @@ export class Engine {
   /** An iteration begins: it is to be told when its reactor or its descriptor is closed. */
   begun(iteration: Submission): WeakRef<Submission> {
     const reference = new WeakRef(iteration);
-    const others = this.#iterations.get(iteration.fd);
-    if (others === undefined) this.#iterations.set(iteration.fd, new Set([reference]));
-    else others.add(reference);
+    const others = this.#on(iteration.fd);
+    // Mostly there is one, and many descriptors.
+    this.#iterations.set(iteration.fd, others.length === 0 ? reference : [...others, reference]);
     return reference;
   }
 
   /** It is over. */
   finished(fd: number, reference: WeakRef<Submission>): void {
-    const others = this.#iterations.get(fd);
-    if (others?.delete(reference) && others.size === 0) this.#iterations.delete(fd);
+    const others = this.#on(fd).filter((other) => other !== reference);
+    if (others.length === 0) this.#iterations.delete(fd);
+    else this.#iterations.set(fd, others);
+  }
+
+  #on(fd: number): readonly WeakRef<Submission>[] {
+    const found = this.#iterations.get(fd) ?? [];
+    return found instanceof WeakRef ? [found] : found;
   }
 
   /** On one descriptor, or on all. */
   #living(fd?: number): Submission[] {
-    const sets = fd === undefined ? [...this.#iterations.values()] : [this.#iterations.get(fd) ?? []];
-    return sets.flatMap((set) => [...set].map((reference) => reference.deref()).filter((one) => one !== undefined));
+    const references = fd === undefined ? [...this.#iterations.keys()].flatMap((one) => this.#on(one)) : this.#on(fd);
+    return references.map((reference) => reference.deref()).filter((one) => one !== undefined);
   }
 
   /** A descriptor is going to be closed: iterations that went on would take what is the next owner's. */
@@ -557,3 +568,8 @@ function expire(ms: number): Promise<void> {
   return new Promise((resolve) => void setTimeout(resolve, ms).unref());
 }
 
+/** Is the kernel short of memory for the moment, so that it would not take what is there? That stays in the queue. */
+function isPassing(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'EAGAIN' || code === 'EBUSY' || code === 'ENOMEM';
+}

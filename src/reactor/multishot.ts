@@ -21,8 +21,21 @@ interface Waiter<T> {
   reject(error: Error): void;
 }
 
-/** Gives back what an iteration holds that was dropped in the middle. */
-const abandoned = new FinalizationRegistry<() => void>((giveBack) => giveBack());
+/** What an iteration has of its engine's. It does not refer to the iteration, which may be dropped in the middle. */
+interface Held<T> {
+  readonly engine: Engine;
+  readonly fd: number;
+  /** By which the engine knows it. */
+  readonly reference: WeakRef<Submission>;
+  readonly items: T[];
+  release(item: T, isUnseen: boolean): void;
+}
+
+/** Gives that back. One that came to its end holds nothing, and there is nothing to call off. */
+const dropped = new FinalizationRegistry<Held<never>>(({ engine, fd, reference, items, release }) => {
+  engine.finished(fd, reference);
+  for (const item of items.splice(0)) release(item, true);
+});
 
 /**
  * A multishot operation as an async iterator: one entry, a completion for each arrival. It is armed at the first `next()`;
@@ -49,8 +62,8 @@ export abstract class Multishot<T> extends Submission implements AsyncIterableIt
   /** Why somebody wanted it cancelled. */
   #reason: Error | undefined;
   #whenOver: (() => void)[] = [];
-  /** Take it from the engine's list. */
-  #leave: (() => void) | undefined;
+  /** Since it began. */
+  #held: Held<T> | undefined;
 
   constructor(engine: Engine, name: string, fd: number, options: ManyOptions | undefined) {
     super();
@@ -117,10 +130,8 @@ export abstract class Multishot<T> extends Submission implements AsyncIterableIt
     if (this.#isEnded) return;
     const { engine, fd } = this;
     const reference = engine.begun(this);
-    const giveBack = givingBack(this.#items, this.releaser());
-    const leave = (): void => engine.finished(fd, reference);
-    this.#leave = leave;
-    abandoned.register(this, andThen(leave, giveBack), this);
+    this.#held = { engine, fd, reference, items: this.#items, release: this.releaser() };
+    dropped.register(this, this.#held as Held<never>);
     const signal = this.#signal;
     if (signal === undefined) return;
     if (signal.aborted) this.#end(new AbortError(signal));
@@ -191,8 +202,7 @@ export abstract class Multishot<T> extends Submission implements AsyncIterableIt
   protected finish(error?: Error): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#leave?.();
-    abandoned.unregister(this);
+    if (this.#held !== undefined) this.engine.finished(this.#fd, this.#held.reference);
     this.#error = error;
     if (this.#signal !== undefined) unwatch(this.#signal, this);
     this.#stop();
@@ -301,17 +311,4 @@ export abstract class Multishot<T> extends Submission implements AsyncIterableIt
   override cancelled(error: Error): void {
     this.#reason ??= error;
   }
-}
-
-function andThen(first: () => void, second: () => void): () => void {
-  return () => {
-    first();
-    second();
-  };
-}
-
-function givingBack<T>(items: T[], release: (item: T, isUnseen: boolean) => void): () => void {
-  return () => {
-    for (const item of items.splice(0)) release(item, true);
-  };
 }

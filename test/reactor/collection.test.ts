@@ -1,7 +1,7 @@
 // Garbage collection against operations in flight: what nobody refers to any more is kept as long as the kernel uses it,
 // and no longer.
 import assert from 'node:assert/strict';
-import { writeSync } from 'node:fs';
+import { readdirSync, writeSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { Reactor } from '../../src/index.ts';
 import { collect, finalized } from '../kernel/collect.ts';
@@ -70,21 +70,38 @@ describe('a buffer in flight that nobody refers to', () => {
   });
 });
 
-it('iterations that are abandoned keep no more buffers than they may, and go with their reactor', async () => {
+it('iterations that are abandoned give back what nobody took: buffers, and connections', async () => {
   using files = new Descriptors();
-  const io = new Reactor();
+  await using io = new Reactor();
   const pairs = Array.from({ length: 20 }, () => files.socketPair());
-  for (const [ours, theirs] of pairs) {
-    writeSync(theirs, 'x'.repeat(100));
-    await io.recvMany(ours).next();
-  }
-  await finalized();
+  await (async () => {
+    for (const [ours, theirs] of pairs) {
+      writeSync(theirs, 'x'.repeat(100));
+      await io.recvMany(ours).next();
+    }
+  })();
+  // Until they have taken as much as they may, and are not armed any more.
   for (let i = 0; i < 100; i++) {
     for (const [, theirs] of pairs) writeSync(theirs, 'y');
     await io.nop();
   }
-  assert.ok(io.stats.buffersOut <= 20 * 64, `${io.stats.buffersOut}`);
-  await io.close();
+  const { fd, port } = files.listener();
+  await (async () => {
+    const first = io.acceptMany(fd).next();
+    files.connect(port);
+    files.own((await first).value!);
+  })();
+  for (let i = 0; i < 40; i++) {
+    files.connect(port);
+    await io.nop();
+  }
+  await io.sleep(1);
+  const descriptors = (): number => readdirSync('/proc/self/fd').length;
+  const before = descriptors();
+  for (let i = 0; i < 50 && (io.stats.buffersOut > 20 || descriptors() > before - 10); i++) await finalized();
+  // The chunk that each had given out is its consumer's.
+  assert.equal(io.stats.buffersOut, 20);
+  assert.ok(descriptors() <= before - 10, 'connections that nobody took are closed');
   assert.equal(io.stats.inFlight, 0);
 });
 
