@@ -61,22 +61,23 @@ export abstract class PathMethods extends FileMethods {
    * Kernel 5.6. See {@link IoUring.prepStatx}; like statx(2).
    * @param flags AT_* bits: AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH, …
    * @param mask STATX_* bits: what is wanted; default all that stat(2) tells
+   * @param options.into an object to fill in and return instead of a new one: not to be looked at meanwhile
    */
   statx(
     dirfd: number,
     path: PathLike,
     flags = 0,
     mask: number = STATX_BASIC_STATS,
-    options?: OperationOptions,
+    options?: OperationOptions & { into?: Statx | undefined },
   ): Promise<Statx> {
-    const statx = new Statx();
+    const statx = options?.into ?? new Statx();
     return this.run(
       'statx',
       -1,
       options,
       (ring, slot) => ring.prepStatx(dirfd, path, flags, mask, statx, slot),
       { value: () => statx, waits: false },
-      { path },
+      (path as string).length === 0 ? undefined : { path },
     );
   }
 

@@ -43,7 +43,7 @@ export abstract class OperationMethods {
         return Promise.reject(error);
       }
     }
-    const operation = new Operation(engine, name, fd, options, prepare, outcome, subject);
+    const operation = new Operation(engine, options?.syscall ?? name, fd, options, prepare, outcome, subject);
     const promise = operation.promise();
     if (this.chain !== undefined) this.chain.push(operation as Operation);
     else if (operation.begin()) engine.submit(operation);

@@ -24,7 +24,7 @@ export interface OperationError extends Error {
   port?: number;
 }
 
-const DECODER = new TextDecoder();
+const DECODER = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** The Error for `errno` (positive). */
 export function operationError(errno: number, syscall: string, subject?: Subject): OperationError {

@@ -16,6 +16,8 @@ export interface OperationOptions {
   signal?: AbortSignal | undefined;
   /** The kernel stops the operation after so many milliseconds, and the promise rejects with a {@link TimeoutError}. */
   timeoutMs?: number | undefined;
+  /** What errors and observers call it, where that is not the method's name: a layer on top has names of its own. */
+  syscall?: string | undefined;
 }
 
 /** Write the operation's entry under this userData. False when there is no room. */

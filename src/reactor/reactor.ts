@@ -87,6 +87,7 @@ const COUNT: Outcome<number> = { ...NUMBER, success: -ENOENT };
 export class Reactor extends WaitMethods implements AsyncDisposable {
   readonly #pools: BufferPools;
   readonly #observer: Observer;
+  #supported: ReadonlySet<number> | undefined;
   #closing: Promise<void> | undefined;
   #isDraining = false;
 
@@ -263,6 +264,20 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   /** The address that a socket is connected to; like getpeername(2). `ENOTCONN` if there is none. See {@link getsockname}. */
   getpeername(fd: number): SocketAddress {
     return socketName('getpeername', fd);
+  }
+
+  /**
+   * Does the kernel know an operation? Every kernel that has io_uring answers; asked of it once.
+   * @param opcode IORING_OP_*
+   */
+  supports(opcode: number): boolean {
+    this.#supported ??= new Set(
+      this.engine.ring
+        .probe()
+        .filter((operation) => operation.supported)
+        .map((operation) => operation.opcode),
+    );
+    return this.#supported.has(opcode);
   }
 
   // ---------------------------------------------------------------- memory

@@ -6,13 +6,13 @@ const PLACES = 1024;
 
 /**
  * Memory that the kernel has pinned once, so that it need not look it up at every transfer. It stays registered as long as
- * the array that was given out is alive.
+ * it, or any view of it, is alive.
  */
 export class RegisteredMemory {
   readonly #ring: IoUring;
   readonly #index = new WeakMap<ArrayBufferLike, number>();
   readonly #vacant: number[] = [];
-  readonly #gone = new FinalizationRegistry<{ place: number; memory: WeakRef<ArrayBuffer> }>((held) => this.#forget(held));
+  readonly #gone = new FinalizationRegistry<number>((place) => this.#forget(place));
   #isMade = false;
   /** No table, or no more memory may be pinned. */
   #isRefused = false;
@@ -49,7 +49,8 @@ export class RegisteredMemory {
     }
     this.#size++;
     this.#index.set(buffer, place);
-    this.#gone.register(memory, { place, memory: new WeakRef(buffer) });
+    // As long as any view of it is alive: what is given out may be used by a part of it only.
+    this.#gone.register(buffer, place);
   }
 
   #makeTable(): void {
@@ -62,9 +63,7 @@ export class RegisteredMemory {
     }
   }
 
-  #forget({ place, memory }: { place: number; memory: WeakRef<ArrayBuffer> }): void {
-    const buffer = memory.deref();
-    if (buffer !== undefined) this.#index.delete(buffer);
+  #forget(place: number): void {
     this.#size--;
     if (this.#ring.closed) return;
     try {

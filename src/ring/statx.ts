@@ -230,6 +230,29 @@ export class Statx {
     return this.#isOf(S_IFBLK);
   }
 
+  /**
+   * What `fs.Stats` is made of, in its order: dev, mode, nlink, uid, gid, rdev, blksize, ino, size, blocks, and the times
+   * of access, contents, status and birth, each in seconds since 1970 and nanoseconds beyond. All as doubles, as Node has
+   * them: above 2^53 ino and size are not exact.
+   * @param numbers where to put them: 18 places
+   */
+  toNumbers(numbers: Float64Array): void {
+    numbers[0] = this.dev;
+    numbers[1] = this.mode;
+    numbers[2] = this.nlink;
+    numbers[3] = this.uid;
+    numbers[4] = this.gid;
+    numbers[5] = this.rdev;
+    numbers[6] = this.blksize;
+    numbers[7] = this.#double(STATX_STRUCT.stx_ino);
+    numbers[8] = this.#double(STATX_STRUCT.stx_size);
+    numbers[9] = this.#double(STATX_STRUCT.stx_blocks);
+    this.#time(numbers, 10, STATX_STRUCT.stx_atime);
+    this.#time(numbers, 12, STATX_STRUCT.stx_mtime);
+    this.#time(numbers, 14, STATX_STRUCT.stx_ctime);
+    this.#time(numbers, 16, STATX_STRUCT.stx_btime);
+  }
+
   /** What stat(2) tells, and the birth; 64-bit numbers above 2^53-1 as strings. */
   toJSON(): {
     mask: number;
@@ -279,6 +302,16 @@ export class Statx {
 
   #uint64(offset: number): bigint {
     return this.#view.getBigUint64(offset, true);
+  }
+
+  /** Without a BigInt on the way. */
+  #double(offset: number): number {
+    return this.#uint32(offset) + this.#uint32(offset + 4) * 2 ** 32;
+  }
+
+  #time(numbers: Float64Array, at: number, offset: number): void {
+    numbers[at] = this.#uint32(offset) + this.#view.getInt32(offset + 4, true) * 2 ** 32;
+    numbers[at + 1] = this.#uint32(offset + STATX_TIMESTAMP.tv_nsec);
   }
 
   #nanoseconds(offset: number): bigint {

@@ -1,0 +1,95 @@
+import type { CopyOptions, Dirent, PathLike, Stats } from 'node:fs';
+import { dirname, isAbsolute, join, resolve, sep } from 'node:path';
+import { Admission } from './admission.ts';
+import { copyFile } from './copy-file.ts';
+import { mkdir, symlink } from './names.ts';
+import { node } from './node-promises.ts';
+import { plainPath } from './plain-arguments.ts';
+import { ringForPaths } from './ring-or-node.ts';
+import { lstat } from './stat.ts';
+
+/** So many directories are listed at the same time. */
+const LISTED_MAX = 16;
+
+/** With other options the order in which things are done can be seen, or what is done depends on the version. */
+const PLAIN_OPTIONS = new Set(['recursive', 'force', 'errorOnExist', 'verbatimSymlinks']);
+
+/**
+ * `cp`. A directory that is copied to where nothing is goes through the ring, with many operations in flight. The rest is Node's.
+ */
+export const cp = async function cp(src: PathLike, dest: PathLike, options?: CopyOptions): Promise<void> {
+  const isServed = ringForPaths() !== undefined && arePlain(options);
+  const from = isServed ? plainPath(src) : undefined;
+  const to = isServed ? plainPath(dest) : undefined;
+  if (typeof from === 'string' && typeof to === 'string') {
+    const tree = await treeOf(from, to);
+    if (tree !== undefined) return new TreeCopy(options!).directory(from, to, tree.mode);
+  }
+  return node.cp(src as string, dest as string, options);
+} as typeof node.cp;
+
+function arePlain(options: unknown): boolean {
+  if (typeof options !== 'object' || options === null) return false;
+  if (!(options as CopyOptions).recursive) return false;
+  return Object.entries(options).every(
+    ([name, value]) => value === undefined || (PLAIN_OPTIONS.has(name) && typeof value === 'boolean'),
+  );
+}
+
+/** A directory, if that is what is copied, to a new name that is not within itself. */
+async function treeOf(from: string, to: string): Promise<Stats | undefined> {
+  try {
+    const status = await lstat(from);
+    if (!status.isDirectory()) return undefined;
+    // By what they are, not by what they are called: links may lead anywhere.
+    const [source, above] = await Promise.all([node.realpath(from), node.realpath(dirname(resolve(to)))]);
+    if (`${above}${sep}`.startsWith(source === sep ? sep : `${source}${sep}`)) return undefined;
+    const there = await lstat(to).then(
+      () => true,
+      (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
+    );
+    return there ? undefined : status;
+  } catch {
+    return undefined;
+  }
+}
+
+class TreeCopy {
+  readonly #options: CopyOptions;
+  readonly #lists = new Admission(LISTED_MAX);
+  /** Something has gone wrong: nothing more is begun. */
+  #isOver = false;
+
+  constructor(options: CopyOptions) {
+    this.#options = options;
+  }
+
+  async directory(from: string, to: string, mode: number): Promise<void> {
+    await mkdir(to);
+    const entries = await this.#lists.admit(() => node.readdir(from, { withFileTypes: true }));
+    const outcomes = await Promise.allSettled(
+      entries.map(async (entry) => {
+        if (this.#isOver) return;
+        try {
+          await this.#entry(entry, join(from, entry.name), join(to, entry.name));
+        } catch (error) {
+          this.#isOver = true;
+          throw error;
+        }
+      }),
+    );
+    const failed = outcomes.find(({ status }) => status === 'rejected');
+    if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
+    await node.chmod(to, mode);
+  }
+
+  async #entry(entry: Dirent, from: string, to: string): Promise<void> {
+    if (entry.isDirectory()) return this.directory(from, to, (await lstat(from)).mode);
+    if (entry.isFile()) return copyFile(from, to);
+    // Node knows what to say of sockets and the like.
+    if (!entry.isSymbolicLink()) return node.cp(from, to, this.#options);
+    const target = await node.readlink(from);
+    const isKept = this.#options.verbatimSymlinks || isAbsolute(target);
+    return symlink(isKept ? target : resolve(dirname(from), target), to);
+  }
+}

@@ -1,0 +1,85 @@
+import type { FileHandle } from 'node:fs/promises';
+import { node } from './node-promises.ts';
+import { CLOSE } from './open-file.ts';
+import { ringForFiles } from './ring-or-node.ts';
+
+/**
+ * The runtime's own FileHandle, which ours extends: its events, its streams, its warning when it is collected, and being
+ * taken for one by everything else in the runtime come with it. It is not exported, so it is learned from the first that is opened.
+ */
+export interface HandleBase {
+  readonly FileHandle: new (...args: readonly unknown[]) => FileHandle;
+  /** Methods that count who uses it, so that it is not closed meanwhile. */
+  readonly ref: symbol;
+  readonly unref: symbol;
+  /** What its constructor takes for a descriptor. */
+  adopt(fd: number, flags: number, path: unknown): readonly unknown[];
+  /** What its constructor takes to have the file of `handle`, which is not used any more then; undefined: cannot be. */
+  takeOver(handle: FileHandle): readonly unknown[] | undefined;
+}
+
+/** Node's counterpart in native code. */
+interface Native {
+  readonly fd: number;
+  close(): Promise<void>;
+  /** Forget the descriptor, which is somebody else's now. */
+  releaseFD(): void;
+}
+
+/** Undefined: this runtime's are of no known kind, and are left as they are. */
+export function baseOf(handle: FileHandle): HandleBase | undefined {
+  const FileHandle = handle.constructor as HandleBase['FileHandle'];
+  const prototype = Object.getPrototypeOf(handle) as object;
+  const ref = symbolOf(prototype, 'kRef');
+  const unref = symbolOf(prototype, 'kUnref');
+  if (ref === undefined || unref === undefined) return undefined;
+  const kHandle = symbolOf(handle, 'kHandle');
+  const native = kHandle === undefined ? undefined : (handle as unknown as Record<symbol, Native | undefined>)[kHandle];
+  const base = { FileHandle, ref, unref };
+  if (native === undefined) {
+    // Bun's have a number, and close it. Deno's close only what Deno has opened.
+    if (symbolOf(handle, 'kFd') === undefined) return undefined;
+    return { ...base, adopt: (...args) => args, takeOver: () => undefined };
+  }
+  if (typeof native.releaseFD !== 'function') return undefined;
+  const Closing = closingByRing(native.constructor as NativeClass);
+  return {
+    ...base,
+    adopt: (fd) => [new Closing(fd)],
+    takeOver: (one) => [(one as unknown as Record<symbol, Native>)[kHandle!]],
+  };
+}
+
+type NativeClass = new (fd: number) => Native;
+
+/** Node closes the descriptor here, by whatever way a handle comes to its end, except when it is collected. */
+function closingByRing(Base: NativeClass): NativeClass {
+  return class extends Base {
+    override close(): Promise<void> {
+      const io = ringForFiles();
+      if (io === undefined) return super.close();
+      const { fd } = this;
+      this.releaseFD();
+      return io.close(fd, CLOSE);
+    }
+  };
+}
+
+function symbolOf(object: object, description: string): symbol | undefined {
+  return Object.getOwnPropertySymbols(object).find((symbol) => symbol.description === description);
+}
+
+let learned: Promise<HandleBase | undefined> | undefined;
+
+/** Learn it from a file that is always there. */
+export function learnBase(): Promise<HandleBase | undefined> {
+  learned ??= (async () => {
+    const handle = await node.open('/dev/null');
+    try {
+      return baseOf(handle);
+    } finally {
+      await handle.close();
+    }
+  })().catch(() => undefined);
+  return learned;
+}

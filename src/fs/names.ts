@@ -1,0 +1,69 @@
+/** What is done with the names of files in one operation. What the ring does not serve is Node's. */
+import type { PathLike } from 'node:fs';
+import { AT_FDCWD, AT_REMOVEDIR } from '../abi/file-flags.ts';
+import { IORING_OP_LINKAT, IORING_OP_MKDIRAT, IORING_OP_SYMLINKAT } from '../abi/operations.ts';
+import { node } from './node-promises.ts';
+import { plainMode, plainPath } from './plain-arguments.ts';
+import { ringForPaths } from './ring-or-node.ts';
+import { makeDirectories } from './make-directories.ts';
+
+const RMDIR = { syscall: 'rmdir' };
+
+export function rename(oldPath: PathLike, newPath: PathLike): Promise<void> {
+  const io = ringForPaths();
+  const from = io && plainPath(oldPath);
+  const to = io && plainPath(newPath);
+  if (io === undefined || from === undefined || to === undefined) return node.rename(oldPath, newPath);
+  return io.rename(from, to);
+}
+
+export function unlink(path: PathLike): Promise<void> {
+  const io = ringForPaths();
+  const name = io && plainPath(path);
+  return io === undefined || name === undefined ? node.unlink(path) : io.unlink(name);
+}
+
+export function rmdir(path: PathLike, options?: Parameters<typeof node.rmdir>[1]): Promise<void> {
+  const io = ringForPaths();
+  const name = io && plainPath(path);
+  // What the options once meant depends on the version.
+  if (io === undefined || name === undefined || options !== undefined) return node.rmdir(path, options);
+  return io.unlinkat(AT_FDCWD, name, AT_REMOVEDIR, RMDIR);
+}
+
+export function link(existingPath: PathLike, newPath: PathLike): Promise<void> {
+  const io = ringForPaths();
+  const from = io && plainPath(existingPath);
+  const to = io && plainPath(newPath);
+  if (!io?.supports(IORING_OP_LINKAT) || from === undefined || to === undefined) return node.link(existingPath, newPath);
+  return io.link(from, to);
+}
+
+export function symlink(target: PathLike, path: PathLike, type?: string | null): Promise<void> {
+  const io = ringForPaths();
+  const to = io && plainPath(target);
+  const name = io && plainPath(path);
+  // Which kind of link it is means something on Windows only.
+  const isKind = type === undefined || type === null || type === 'dir' || type === 'file' || type === 'junction';
+  if (!io?.supports(IORING_OP_SYMLINKAT) || !isKind || to === undefined || name === undefined) {
+    return node.symlink(target, path, type);
+  }
+  return io.symlink(to, name);
+}
+
+export const mkdir = function mkdir(path: PathLike, options?: unknown): Promise<string | undefined> {
+  const io = ringForPaths();
+  const name = io && plainPath(path);
+  const { mode, recursive = false } = (isObject(options) ? options : { mode: options }) as Record<string, unknown>;
+  const permissions = plainMode(mode, 0o777);
+  if (!io?.supports(IORING_OP_MKDIRAT) || name === undefined || permissions === undefined) {
+    return node.mkdir(path, options as { recursive: true });
+  }
+  if (recursive === true) return makeDirectories(io, name, permissions, () => node.mkdir(path, options as { recursive: true }));
+  if (recursive !== false) return node.mkdir(path, options as { recursive: true });
+  return io.mkdir(name, permissions) as Promise<undefined>;
+} as typeof node.mkdir;
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
+}

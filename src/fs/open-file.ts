@@ -1,0 +1,36 @@
+import { constants } from 'node:fs';
+import type { Reactor } from '../reactor/reactor.ts';
+import type { PlainPath } from './plain-arguments.ts';
+
+/** As Node opens every file: child processes do not inherit it. */
+const O_CLOEXEC = 0o2000000;
+
+/** Node's names for the operations, which errors are reported under. */
+export const CLOSE = { syscall: 'close' };
+const OPEN = { syscall: 'open', mode: 0o666 };
+
+/** Open a file. Its descriptor. */
+export function openFile(
+  io: Reactor,
+  path: PlainPath,
+  flags: number = constants.O_RDONLY,
+  mode = 0o666,
+  signal: AbortSignal | null = null,
+): Promise<number> {
+  const options = signal === null ? (mode === 0o666 ? OPEN : { ...OPEN, mode }) : { ...OPEN, mode, signal };
+  return io.open(path, flags | O_CLOEXEC, options);
+}
+
+/** Do something with an open file, and close it whatever comes of that. */
+export async function closing<T>(io: Reactor, fd: number, work: Promise<T>): Promise<T> {
+  let result: T;
+  try {
+    result = await work;
+  } catch (error) {
+    // The first thing that went wrong is what is told.
+    await io.close(fd, CLOSE).catch(() => {});
+    throw error;
+  }
+  await io.close(fd, CLOSE);
+  return result;
+}

@@ -1,0 +1,31 @@
+import { copyFile } from './copy-file.ts';
+import { cp } from './copy-tree.ts';
+import { link, mkdir, rename, rmdir, symlink, unlink } from './names.ts';
+import { node } from './node-promises.ts';
+import { open } from './open.ts';
+import { readFile } from './read-file.ts';
+import { rm } from './remove.ts';
+import { lstat, stat } from './stat.ts';
+import { truncate } from './truncate.ts';
+import { appendFile, writeFile } from './write-file.ts';
+
+/** Every name that `node:fs/promises` has in this version of Node; those that stand here go through the ring. */
+export const promises: typeof node = {
+  ...node,
+  appendFile,
+  copyFile,
+  cp,
+  link,
+  lstat,
+  mkdir,
+  open,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  symlink,
+  truncate,
+  unlink,
+  writeFile,
+};

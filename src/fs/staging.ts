@@ -1,0 +1,56 @@
+import type { Reactor } from '../reactor/reactor.ts';
+
+/** The sizes that memory is handed out in. */
+const SIZES = [4096, 16_384, 65_536, 524_288] as const;
+
+/** What is transferred at once through staged memory, at most. */
+export const STAGED_MAX = SIZES[SIZES.length - 1];
+
+/** Memory is registered in pieces of at least so many bytes, and so many bytes altogether. */
+const ARENA = 262_144;
+const REGISTERED_MAX = 16 * 2 ** 20;
+
+/**
+ * Memory between the caller's and the kernel's. Lending a caller's buffer to the kernel would forbid for good that it is
+ * ever transferred to another thread, which nobody who changes one import expects; to copy it costs less than to find out
+ * where a buffer is that was never lent before. It is page-aligned, and registered as far as that is allowed.
+ */
+export class Staging {
+  readonly #io: Reactor;
+  readonly #vacant = SIZES.map((): Buffer[] => []);
+  #registered = 0;
+
+  constructor(io: Reactor) {
+    this.#io = io;
+  }
+
+  /** Memory for at least `length` bytes, at most {@link STAGED_MAX}, with anything in it. */
+  take(length: number): Buffer {
+    const size = length <= SIZES[0] ? 0 : length <= SIZES[1] ? 1 : length <= SIZES[2] ? 2 : 3;
+    return this.#vacant[size].pop() ?? this.#more(size);
+  }
+
+  /** Nobody uses it any more: neither the kernel nor the caller. */
+  give(memory: Buffer): void {
+    const size = SIZES.indexOf(memory.length as (typeof SIZES)[number]);
+    // What was made in excess of what is kept goes.
+    if (this.#vacant[size].length * SIZES[size] < REGISTERED_MAX) this.#vacant[size].push(memory);
+  }
+
+  #more(size: number): Buffer {
+    const bytes = SIZES[size];
+    const length = this.#registered < REGISTERED_MAX ? Math.max(ARENA, 2 * bytes) : bytes;
+    const { buffer, byteOffset } = this.#registered < REGISTERED_MAX ? this.#io.allocate(length) : Buffer.allocUnsafeSlow(length);
+    if (length > bytes) this.#registered += length;
+    for (let at = bytes; at < length; at += bytes) this.#vacant[size].push(Buffer.from(buffer, byteOffset + at, bytes));
+    return Buffer.from(buffer, byteOffset, bytes);
+  }
+}
+
+let last: { readonly io: Reactor; readonly staging: Staging } | undefined;
+
+/** The staged memory of a reactor. */
+export function stagingOf(io: Reactor): Staging {
+  if (last?.io !== io) last = { io, staging: new Staging(io) };
+  return last.staging;
+}

@@ -1,0 +1,62 @@
+import { channel } from 'node:diagnostics_channel';
+import { defaultReactor } from './default-reactor.ts';
+import type { Reactor } from './reactor.ts';
+
+/** Told once of each module that goes through Node because there is no io_uring: {@link FallbackMessage}. */
+const fallbacks = channel('iouring:fallback');
+
+/** What subscribers of the channel `iouring:fallback` are given. */
+export interface FallbackMessage {
+  /** What was imported: `'iouring/fs'`, … */
+  module: string;
+  /** Why there is no ring; `iouring doctor` says it at length. */
+  error: Error;
+}
+
+/** Setting this to 1 has the drop-ins go through Node, as where io_uring is missing. */
+export const DISABLING_VARIABLE = 'IOURING_DISABLED';
+
+/** A shortage passes: another ring is tried for after so many milliseconds. */
+const RETRY_MS = 1000;
+const SHORTAGES = new Set(['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM']);
+
+/** Gives a drop-in the reactor of this thread, or nothing where there can be none, and says so once. */
+export class AvailableReactor {
+  readonly #module: string;
+  #retryAt = 0;
+  #isTold = false;
+
+  constructor(module: string) {
+    this.#module = module;
+  }
+
+  get(): Reactor | undefined {
+    if (this.#retryAt !== 0 && performance.now() < this.#retryAt) return undefined;
+    try {
+      refuseIfDisabled();
+      const reactor = defaultReactor();
+      this.#retryAt = 0;
+      return reactor;
+    } catch (error) {
+      this.#failed(error as NodeJS.ErrnoException);
+      return undefined;
+    }
+  }
+
+  #failed(error: NodeJS.ErrnoException): void {
+    this.#retryAt = SHORTAGES.has(error.code ?? '') ? performance.now() + RETRY_MS : Infinity;
+    if (this.#isTold) return;
+    this.#isTold = true;
+    const message: FallbackMessage = { module: this.#module, error };
+    fallbacks.publish(message);
+  }
+}
+
+/** Looked at once: what the environment says at the start holds. */
+const isDisabled = process.env[DISABLING_VARIABLE] === '1';
+
+function refuseIfDisabled(): void {
+  if (!isDisabled) return;
+  const message = `io_uring is not used: the environment variable ${DISABLING_VARIABLE} is set to 1`;
+  throw Object.assign(new Error(message), { code: 'ERR_IOURING_DISABLED' });
+}
