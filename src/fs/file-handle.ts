@@ -8,7 +8,7 @@ import { readOpen } from './read-open.ts';
 import { hasPermissionModel, ringForFiles } from './ring-or-node.ts';
 import { STAGED_MAX } from './staging.ts';
 import { isPlain, isSeekable, learnBigInts, plainStatOptions, statOpen } from './stat.ts';
-import { PIECES_MAX, readInto, readIntoAll, writeFrom, writeFromAll, type Position } from './transfer.ts';
+import { PIECES_MAX, readInto, readIntoAll, writeFrom, writeFromAll, type Position, type User } from './transfer.ts';
 import { isIterable, plainData, writeAll, writeEach } from './write-open.ts';
 
 /** What one kind of transfer that goes on where the file stands is at. */
@@ -16,8 +16,6 @@ interface Lane {
   last: Promise<unknown>;
   waiting: number;
 }
-
-type Counted = Readonly<Record<symbol, () => void>>;
 
 /** What a transfer is asked to do, if that is plain. */
 interface Plan {
@@ -39,6 +37,8 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
     #reads: Lane | undefined;
     #writes: Lane | undefined;
     #isSeekable: boolean | undefined;
+    /** Itself, under names that are not those of Node's symbols. */
+    readonly #user: User = userOf(this, ref, unref);
 
     // The arguments are those of all the forms that Node's have.
     override read(...args: readonly unknown[]): Promise<never> {
@@ -57,18 +57,9 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
       return this.#read(io, target, plan) as Promise<never>;
     }
 
-    async #read(io: Reactor, target: ArrayBufferView, { offset, length, position }: Plan): Promise<object> {
-      this.#ref();
-      const { fd } = this;
-      try {
-        const bytesRead =
-          position === undefined
-            ? await this.#inOrder('read', null, () => readInto(io, fd, target, offset, length, undefined))
-            : await readInto(io, fd, target, offset, length, position);
-        return { __proto__: null, bytesRead, buffer: target };
-      } finally {
-        this.#unref();
-      }
+    #read(io: Reactor, target: ArrayBufferView, { offset, length, position }: Plan): Promise<unknown> {
+      if (position !== undefined) return readInto(io, this.#user, target, offset, length, position);
+      return this.#used(() => this.#inOrder('read', null, () => readInto(io, this.#user, target, offset, length, undefined)));
     }
 
     override write(...args: readonly unknown[]): Promise<never> {
@@ -94,18 +85,10 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
       return this.#write(io, data, bytes!, plan.position) as Promise<never>;
     }
 
-    async #write(io: Reactor, buffer: unknown, bytes: Uint8Array, position: Position): Promise<object> {
-      this.#ref();
-      const { fd } = this;
-      try {
-        const bytesWritten =
-          position === undefined
-            ? await this.#inOrder('write', null, () => writeFrom(io, fd, bytes, undefined))
-            : await writeFrom(io, fd, bytes, position);
-        return { __proto__: null, bytesWritten, buffer };
-      } finally {
-        this.#unref();
-      }
+    #write(io: Reactor, data: unknown, bytes: Uint8Array, position: Position): Promise<unknown> {
+      const user = this.#user;
+      if (position !== undefined) return writeFrom(io, user.fd, user, data, bytes, position);
+      return this.#used(() => this.#inOrder('write', null, () => writeFrom(io, user.fd, user, data, bytes, undefined)));
     }
 
     override readv(...args: readonly unknown[]): Promise<never> {
@@ -129,16 +112,16 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
       const isPlain = io !== undefined && (isOwnPosition(position) || isPosition(position)) && areViews(buffers);
       const length = isPlain ? buffers.reduce((sum, { byteLength }) => sum + byteLength, 0) : 0;
       if (!isPlain || length === 0 || length > STAGED_MAX) return this.#inOrder(way, position, byNode);
-      this.#ref();
-      const { fd } = this;
+      const user = this.#user;
+      user.ref();
       try {
         const place = isPosition(position) ? position : undefined;
-        const bytes = await this.#inOrder(way, position, () => transfer(io, fd, buffers, length, place));
+        const bytes = await this.#inOrder(way, position, () => transfer(io, user, buffers, length, place));
         return way === 'read'
           ? { __proto__: null, bytesRead: bytes, buffers }
           : { __proto__: null, bytesWritten: bytes, buffers };
       } finally {
-        this.#unref();
+        user.unref();
       }
     }
 
@@ -212,11 +195,11 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
 
     /** It is not closed before this is done. */
     async #used<T>(work: () => Promise<T>): Promise<T> {
-      this.#ref();
+      this.#user.ref();
       try {
         return await work();
       } finally {
-        this.#unref();
+        this.#user.unref();
       }
     }
 
@@ -224,14 +207,6 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
       // Node's own methods say what is wrong with one that is closed.
       if (this.fd === -1) return work();
       return this.#used(() => this.#inOrder(way, null, work));
-    }
-
-    #ref(): void {
-      (this as unknown as Counted)[ref]();
-    }
-
-    #unref(): void {
-      (this as unknown as Counted)[unref]();
     }
 
     /**
@@ -258,6 +233,17 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
 const FTRUNCATE = { syscall: 'ftruncate' };
 const FSYNC = { syscall: 'fsync' };
 const FDATASYNC = { syscall: 'fdatasync', datasync: true };
+
+function userOf(handle: object, ref: symbol, unref: symbol): User {
+  const counted = handle as Record<symbol, () => void> & { readonly fd: number };
+  return {
+    get fd() {
+      return counted.fd;
+    },
+    ref: () => counted[ref](),
+    unref: () => counted[unref](),
+  };
+}
 
 function newLane(): Lane {
   return { last: DONE, waiting: 0 };

@@ -3,7 +3,7 @@ import type { Reactor } from '../reactor/reactor.ts';
 import type { PlainPath } from './plain-arguments.ts';
 
 /** As Node opens every file: child processes do not inherit it. */
-const O_CLOEXEC = 0o2000000;
+export const O_CLOEXEC = 0o2000000;
 
 /** Node's names for the operations, which errors are reported under. */
 export const CLOSE = { syscall: 'close' };

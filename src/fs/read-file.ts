@@ -1,62 +1,126 @@
+import { AT_FDCWD } from '../abi/file-flags.ts';
+import type { Engine } from '../reactor/engine.ts';
+import { AGAIN } from '../reactor/operation.ts';
 import type { Reactor } from '../reactor/reactor.ts';
+import { Sequence } from '../reactor/sequence.ts';
 import { admission } from './admission.ts';
 import { node } from './node-promises.ts';
 import { isHandle } from './open.ts';
-import { CLOSE, openFile } from './open-file.ts';
+import { closing, O_CLOEXEC } from './open-file.ts';
 import { plainFileOptions, plainPath, type FileOptions, type PlainPath } from './plain-arguments.ts';
-import { FIRST_READ, READ, readRest, type Contents } from './read-open.ts';
+import { FIRST_READ, readRest, type Contents } from './read-open.ts';
 import { ringForPaths } from './ring-or-node.ts';
-import { stagingOf } from './staging.ts';
+import { stagingOf, type Staged, type Staging } from './staging.ts';
 
 /** Where a read finds nothing is the end; what it finds of a file that has grown is not much. */
 const PROBE = 4096;
-/** `readFile` of a path. What the ring does not serve is Node's. */
+
+/** `readFile` of a path or a handle. What the ring does not serve is Node's. */
 export const readFile = function readFile(path: unknown, options: unknown): Promise<Contents> {
   if (isHandle(path) && path.fd !== -1) return path.readFile(options as BufferEncoding);
   const io = ringForPaths();
   const name = io && plainPath(path);
   const plain = name === undefined ? undefined : plainFileOptions(options, 'r');
-  if (io === undefined || name === undefined || plain === undefined) return readByNode(path, options);
+  if (io === undefined || name === undefined || plain === undefined) {
+    return node.readFile(path as string, options as BufferEncoding);
+  }
   return admission.admit(() => readPath(io, name, plain));
 } as typeof node.readFile;
 
-function readByNode(path: unknown, options: unknown): Promise<Contents> {
-  return node.readFile(path as string, options as BufferEncoding);
-}
-
 /** Read a file that is not open. */
-export async function readPath(io: Reactor, path: PlainPath, options: FileOptions): Promise<Contents> {
-  const { flags, mode, signal, encoding } = options;
-  const fd = await openFile(io, path, flags, mode, signal);
-  const staging = stagingOf(io);
-  const first = staging.take(FIRST_READ);
-  const probe = staging.take(PROBE);
-  let contents: Contents;
-  try {
-    const bytes = await io.read(fd, first, signal === null ? FIRST : { ...FIRST, signal });
-    const more = bytes < FIRST_READ ? await io.read(fd, probe, { ...READ, offset: bytes }) : 0;
-    if (bytes < FIRST_READ && more === 0) {
-      contents = encoding === null ? copyOf(first, bytes) : first.toString(encoding, 0, bytes);
-    } else {
-      const head = Buffer.concat([first.subarray(0, bytes), probe.subarray(0, more)]);
-      contents = await readRest(io, fd, options, head, head.length);
-    }
-  } catch (error) {
-    await io.close(fd, CLOSE).catch(() => {});
-    throw error;
-  } finally {
-    staging.give(first);
-    staging.give(probe);
-  }
-  await io.close(fd, CLOSE);
-  return contents;
+export function readPath(io: Reactor, path: PlainPath, options: FileOptions): Promise<Contents> {
+  const { signal } = options;
+  return io.perform(new WholeRead(io, path, options), signal === null ? undefined : { signal });
 }
 
-const FIRST = { ...READ, offset: 0 };
+type Ring = Parameters<Sequence<unknown>['prepare']>[0];
 
-/** Memory of its own, as Node gives it: it may be transferred to another thread. */
-function copyOf(memory: Buffer, length: number): Buffer {
+/** Open a file, read it, see that this was its end, close it. What does not fit into one read goes on elsewhere. */
+class WholeRead extends Sequence<Contents> {
+  readonly #io: Reactor;
+  readonly #path: PlainPath;
+  readonly #options: FileOptions;
+  readonly #staging: Staging;
+  #memory: Staged | undefined;
+  #probe: Staged | undefined;
+  name: 'open' | 'read' | 'close' = 'open';
+  #fd = -1;
+  /** What was read; -1 before. */
+  #length = -1;
+  #contents: Contents | undefined;
+
+  constructor(io: Reactor, path: PlainPath, options: FileOptions) {
+    super();
+    this.#io = io;
+    this.#path = path;
+    this.#options = options;
+    this.#staging = stagingOf(io);
+  }
+
+  get subject(): { path: PlainPath } | undefined {
+    return this.name === 'open' ? { path: this.#path } : undefined;
+  }
+
+  prepare(ring: Ring, slot: number): boolean {
+    const { name } = this;
+    if (name === 'open') return ring.prepOpenat(AT_FDCWD, this.#path, this.#options.flags | O_CLOEXEC, slot);
+    if (name === 'close') return ring.prepClose(this.#fd, slot);
+    if (this.#length < 0) {
+      const { bytes, transfer } = (this.#memory ??= this.#staging.take(FIRST_READ));
+      return ring.prepRead(this.#fd, bytes, FIRST_READ, slot, 0, transfer);
+    }
+    const { bytes, transfer } = (this.#probe ??= this.#staging.take(PROBE));
+    return ring.prepRead(this.#fd, bytes, PROBE, slot, this.#length, transfer);
+  }
+
+  value(res: number): Contents | Promise<Contents> | typeof AGAIN {
+    if (this.name === 'open') {
+      this.#fd = res;
+      this.name = 'read';
+    } else if (this.name === 'close') {
+      return this.#contents!;
+    } else if (this.#length < 0) {
+      this.#length = res;
+      if (res === FIRST_READ) return this.#rest(0);
+    } else if (res > 0) {
+      return this.#rest(res);
+    } else {
+      this.#contents = contentsOf(this.#memory!.bytes, this.#length, this.#options.encoding);
+      this.#release();
+      this.name = 'close';
+    }
+    return AGAIN;
+  }
+
+  /** There is more, or there may be. */
+  #rest(probed: number): Promise<Contents> {
+    const io = this.#io;
+    const read = this.#memory!.bytes.subarray(0, this.#length);
+    const head = probed === 0 ? Buffer.from(read) : Buffer.concat([read, this.#probe!.bytes.subarray(0, probed)]);
+    this.#release();
+    return closing(io, this.#fd, readRest(io, this.#fd, this.#options, head, head.length));
+  }
+
+  #release(): void {
+    if (this.#memory !== undefined) this.#staging.give(this.#memory);
+    if (this.#probe !== undefined) this.#staging.give(this.#probe);
+    this.#memory = this.#probe = undefined;
+  }
+
+  failed(engine: Engine): void {
+    this.#release();
+    if (this.#fd >= 0 && this.name !== 'close') engine.discard(this.#fd);
+  }
+
+  override discard(engine: Engine, res: number): void {
+    if (this.name === 'open') engine.discard(res);
+  }
+}
+
+/** In memory of its own, as Node gives it: it may be transferred to another thread. */
+function contentsOf(memory: Buffer, length: number, encoding: BufferEncoding | null): Contents {
+  if (encoding !== null) return memory.toString(encoding, 0, length);
   const copy = Buffer.allocUnsafeSlow(length);
-  copy.set(memory.subarray(0, length));
+  copy.set(length === memory.length ? memory : memory.subarray(0, length));
   return copy;
 }

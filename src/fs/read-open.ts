@@ -41,9 +41,9 @@ export async function readRest(
       if (signal?.aborted) throw new AbortError(signal);
       const wanted = size === 0 ? FIRST_READ : Math.min(size - sink.length, STAGED_MAX);
       if (position !== undefined) options.offset = position + sink.length - head.length;
-      const bytes = await io.read(fd, memory, { ...options, length: wanted });
+      const bytes = await io.read(fd, memory.bytes, { ...options, length: wanted });
       if (bytes === 0) break;
-      sink.add(memory.subarray(0, bytes));
+      sink.add(memory.bytes.subarray(0, bytes));
     }
   } finally {
     staging.give(memory);

@@ -10,6 +10,13 @@ export const STAGED_MAX = SIZES[SIZES.length - 1];
 const ARENA = 262_144;
 const REGISTERED_MAX = 16 * 2 ** 20;
 
+/** A piece of staged memory. */
+export interface Staged {
+  readonly bytes: Buffer;
+  /** How the ring is told that it is registered. */
+  readonly transfer: { readonly fixed: number } | undefined;
+}
+
 /**
  * Memory between the caller's and the kernel's. Lending a caller's buffer to the kernel would forbid for good that it is
  * ever transferred to another thread, which nobody who changes one import expects; to copy it costs less than to find out
@@ -17,7 +24,7 @@ const REGISTERED_MAX = 16 * 2 ** 20;
  */
 export class Staging {
   readonly #io: Reactor;
-  readonly #vacant = SIZES.map((): Buffer[] => []);
+  readonly #vacant = SIZES.map((): Staged[] => []);
   #registered = 0;
 
   constructor(io: Reactor) {
@@ -25,25 +32,31 @@ export class Staging {
   }
 
   /** Memory for at least `length` bytes, at most {@link STAGED_MAX}, with anything in it. */
-  take(length: number): Buffer {
+  take(length: number): Staged {
     const size = length <= SIZES[0] ? 0 : length <= SIZES[1] ? 1 : length <= SIZES[2] ? 2 : 3;
     return this.#vacant[size].pop() ?? this.#more(size);
   }
 
   /** Nobody uses it any more: neither the kernel nor the caller. */
-  give(memory: Buffer): void {
-    const size = SIZES.indexOf(memory.length as (typeof SIZES)[number]);
+  give(memory: Staged): void {
+    const size = SIZES.indexOf(memory.bytes.length as (typeof SIZES)[number]);
     // What was made in excess of what is kept goes.
     if (this.#vacant[size].length * SIZES[size] < REGISTERED_MAX) this.#vacant[size].push(memory);
   }
 
-  #more(size: number): Buffer {
+  #more(size: number): Staged {
     const bytes = SIZES[size];
-    const length = this.#registered < REGISTERED_MAX ? Math.max(ARENA, 2 * bytes) : bytes;
-    const { buffer, byteOffset } = this.#registered < REGISTERED_MAX ? this.#io.allocate(length) : Buffer.allocUnsafeSlow(length);
-    if (length > bytes) this.#registered += length;
-    for (let at = bytes; at < length; at += bytes) this.#vacant[size].push(Buffer.from(buffer, byteOffset + at, bytes));
-    return Buffer.from(buffer, byteOffset, bytes);
+    if (this.#registered >= REGISTERED_MAX) return { bytes: Buffer.allocUnsafeSlow(bytes), transfer: undefined };
+    const length = Math.max(ARENA, 2 * bytes);
+    const arena = this.#io.allocate(length);
+    const place = this.#io.placeOf(arena);
+    const transfer = place === undefined ? undefined : { fixed: place };
+    this.#registered += length;
+    const { buffer, byteOffset } = arena;
+    for (let at = 0; at < length; at += bytes) {
+      this.#vacant[size].push({ bytes: Buffer.from(buffer, byteOffset + at, bytes), transfer });
+    }
+    return this.#vacant[size].pop()!;
   }
 }
 

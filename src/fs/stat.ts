@@ -1,6 +1,8 @@
 import { fstatSync, Stats, type BigIntStats } from 'node:fs';
 import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, STATX_BTIME } from '../abi/file-flags.ts';
+import type { Outcome } from '../reactor/operation.ts';
 import type { Reactor } from '../reactor/reactor.ts';
+import { Statx } from '../reactor/methods-path.ts';
 import { node } from './node-promises.ts';
 import { plainPath, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
@@ -11,7 +13,6 @@ const MASK = STATX_BASIC_STATS | STATX_BTIME;
 /** Room for so many answers is kept. */
 const ROOMS_MAX = 1024;
 const rooms: Statx[] = [];
-type Statx = Awaited<ReturnType<Reactor['statx']>>;
 
 /** `stat` of a path. What the ring does not serve is Node's. */
 export const stat = function stat(path: unknown, ...rest: [options?: unknown]): Promise<Stats | BigIntStats> {
@@ -76,7 +77,7 @@ export function isSeekable(fd: number): boolean {
   }
 }
 
-async function statOf(
+function statOf(
   io: Reactor,
   syscall: string,
   dirfd: number,
@@ -84,10 +85,36 @@ async function statOf(
   flags: number,
   isBigint: boolean,
 ): Promise<Stats | BigIntStats> {
-  const statx = await io.statx(dirfd, path, flags, MASK, { syscall, into: rooms.pop() });
-  const answer = isBigint ? bigIntStats(statx) : stats(statx);
-  if (rooms.length < ROOMS_MAX) rooms.push(statx);
-  return answer;
+  const status = new Status(syscall, isBigint, rooms.pop());
+  return io.statx(dirfd, path, flags, MASK, status) as Promise<unknown> as Promise<Stats | BigIntStats>;
+}
+
+/** Both the options of the operation and who takes its answer. */
+class Status implements Outcome<Stats | BigIntStats> {
+  readonly waits = false;
+  readonly syscall: string;
+  readonly into: Statx;
+  readonly #isBigint: boolean;
+
+  constructor(syscall: string, isBigint: boolean, room: Statx | undefined) {
+    this.syscall = syscall;
+    this.#isBigint = isBigint;
+    this.into = room ?? new Statx();
+  }
+
+  get outcome(): this {
+    return this;
+  }
+
+  value(): Stats | BigIntStats {
+    const answer = this.#isBigint ? bigIntStats(this.into) : stats(this.into);
+    this.failed();
+    return answer;
+  }
+
+  failed(): void {
+    if (rooms.length < ROOMS_MAX) rooms.push(this.into);
+  }
 }
 
 type StatsClass = new (...numbers: number[]) => Stats;

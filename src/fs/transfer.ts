@@ -1,113 +1,180 @@
+import type { Outcome } from '../reactor/operation.ts';
 import type { Reactor } from '../reactor/reactor.ts';
-import { stagingOf, type Staging } from './staging.ts';
-
-const READ = { syscall: 'read' };
-const WRITE = { syscall: 'write' };
+import { stagingOf, type Staged, type Staging } from './staging.ts';
 
 /** Where a transfer begins if it does not begin where the file stands. */
 export type Position = number | undefined;
 
+/** What is not to be closed before a transfer is over. */
+export interface User {
+  readonly fd: number;
+  ref(): void;
+  unref(): void;
+}
+
 /**
- * Read into a caller's memory: `length` bytes, 1 … {@link STAGED_MAX}, of which it has at least so many behind `offset`.
- * @returns the bytes read
+ * A transfer through staged memory: both the options that the reactor's method is called with and who takes the answer, for an
+ * object more for each read would be felt.
  */
-export async function readInto(
+abstract class StagedTransfer<T> implements Outcome<T> {
+  readonly waits = false;
+  readonly staging: Staging;
+  readonly memory: Staged;
+  readonly user: User | undefined;
+  readonly length: number;
+  readonly offset: number | null;
+  readonly signal: AbortSignal | undefined;
+
+  constructor(io: Reactor, user: User | undefined, length: number, position: Position, signal: AbortSignal | null) {
+    this.staging = stagingOf(io);
+    this.memory = this.staging.take(length);
+    this.user = user;
+    this.length = length;
+    this.offset = position ?? null;
+    this.signal = signal ?? undefined;
+    user?.ref();
+  }
+
+  get outcome(): this {
+    return this;
+  }
+
+  abstract get syscall(): string;
+
+  abstract value(bytes: number): T;
+
+  failed(): void {
+    this.staging.give(this.memory);
+    this.user?.unref();
+  }
+}
+
+/** What Node answers a read and a write with: objects without a prototype. */
+interface ReadResult {
+  readonly bytesRead: number;
+  readonly buffer: unknown;
+}
+
+class Read extends StagedTransfer<ReadResult> {
+  readonly #target: ArrayBufferView;
+  readonly #at: number;
+
+  constructor(io: Reactor, user: User, target: ArrayBufferView, at: number, length: number, position: Position) {
+    super(io, user, length, position, null);
+    this.#target = target;
+    this.#at = at;
+  }
+
+  get syscall(): string {
+    return 'read';
+  }
+
+  value(bytes: number): ReadResult {
+    put(this.memory.bytes, bytes, this.#target, this.#at);
+    this.failed();
+    return { __proto__: null, bytesRead: bytes, buffer: this.#target } as ReadResult;
+  }
+}
+
+/** Read into a caller's memory: `length` bytes, 1 … {@link STAGED_MAX}, of which it has at least so many behind `at`. */
+export function readInto(
   io: Reactor,
-  fd: number,
+  user: User,
   target: ArrayBufferView,
-  offset: number,
+  at: number,
   length: number,
   position: Position,
-): Promise<number> {
-  const staging = stagingOf(io);
-  const memory = staging.take(length);
-  try {
-    const options = position === undefined ? { ...READ, length } : { ...READ, length, offset: position };
-    const bytes = await io.read(fd, memory, options);
-    put(memory, bytes, target, offset);
-    return bytes;
-  } finally {
-    staging.give(memory);
-  }
+): Promise<ReadResult> {
+  const read = new Read(io, user, target, at, length, position);
+  return io.read(user.fd, read.memory.bytes, read) as Promise<unknown> as Promise<ReadResult>;
 }
 
 /** Copy what was read. If the caller has transferred or shrunk the memory meanwhile, there is nowhere to put it. */
-function put(memory: Buffer, bytes: number, target: ArrayBufferView, offset: number): void {
-  if (offset + bytes > target.byteLength) return;
+function put(memory: Buffer, bytes: number, target: ArrayBufferView, at: number): void {
+  if (at + bytes > target.byteLength) return;
   const from = bytes === memory.length ? memory : memory.subarray(0, bytes);
-  if (target instanceof Uint8Array) target.set(from, offset);
-  else new Uint8Array(target.buffer, target.byteOffset, target.byteLength).set(from, offset);
+  if (target instanceof Uint8Array) target.set(from, at);
+  else new Uint8Array(target.buffer, target.byteOffset, target.byteLength).set(from, at);
 }
 
-/** Write `bytes`, at most {@link STAGED_MAX}: as they are now, whatever becomes of them. The bytes written. */
-export async function writeFrom(
+interface WriteResult {
+  readonly bytesWritten: number;
+  readonly buffer: unknown;
+}
+
+class Write extends StagedTransfer<WriteResult> {
+  readonly #data: unknown;
+
+  constructor(
+    io: Reactor,
+    user: User | undefined,
+    data: unknown,
+    bytes: Uint8Array,
+    position: Position,
+    signal: AbortSignal | null,
+  ) {
+    super(io, user, bytes.length, position, signal);
+    this.#data = data;
+    this.memory.bytes.set(bytes);
+  }
+
+  get syscall(): string {
+    return 'write';
+  }
+
+  value(bytes: number): WriteResult {
+    this.failed();
+    return { __proto__: null, bytesWritten: bytes, buffer: this.#data } as WriteResult;
+  }
+}
+
+/** Write `bytes` of `data`, 1 … {@link STAGED_MAX}: as they are now, whatever becomes of them. */
+export function writeFrom(
   io: Reactor,
   fd: number,
+  user: User | undefined,
+  data: unknown,
   bytes: Uint8Array,
   position: Position,
   signal: AbortSignal | null = null,
-): Promise<number> {
-  const staging = stagingOf(io);
-  const { length } = bytes;
-  const memory = staging.take(length);
-  memory.set(bytes);
-  try {
-    return await io.write(fd, memory, { ...WRITE, length, offset: position ?? null, signal: signal ?? undefined });
-  } finally {
-    staging.give(memory);
-  }
+): Promise<WriteResult> {
+  const write = new Write(io, user, data, bytes, position, signal);
+  return io.write(fd, write.memory.bytes, write) as Promise<unknown> as Promise<WriteResult>;
 }
 
 /** The pieces of a scattered transfer: at most so many, and {@link STAGED_MAX} bytes altogether. */
 export const PIECES_MAX = 1024;
 
-/** Read into several of the caller's, one after the other. */
-export function readIntoAll(
+/** Read into several of the caller's, one after the other: one read in one piece is the same to the file. */
+export async function readIntoAll(
   io: Reactor,
-  fd: number,
+  user: User,
   targets: readonly ArrayBufferView[],
   length: number,
   position: Position,
 ): Promise<number> {
-  return withStaged(stagingOf(io), length, async (memory) => {
-    // One read in one piece is the same to the file as one in many.
-    const bytes = await io.read(fd, memory, { ...READ, length, offset: position ?? null });
-    let at = 0;
-    for (const target of targets) {
-      const piece = memory.subarray(at, Math.min(bytes, at + target.byteLength));
-      put(piece, piece.length, target, 0);
-      at += target.byteLength;
-      if (at >= bytes) break;
-    }
-    return bytes;
-  });
+  const all = Buffer.allocUnsafe(length);
+  const { bytesRead } = await readInto(io, user, all, 0, length, position);
+  let at = 0;
+  for (const target of targets) {
+    if (at >= bytesRead) break;
+    const piece = all.subarray(at, Math.min(bytesRead, at + target.byteLength));
+    put(piece, piece.length, target, 0);
+    at += target.byteLength;
+  }
+  return bytesRead;
 }
 
 /** Write several of the caller's, one after the other. */
-export function writeFromAll(
+export async function writeFromAll(
   io: Reactor,
-  fd: number,
+  user: User,
   sources: readonly ArrayBufferView[],
-  length: number,
+  _length: number,
   position: Position,
 ): Promise<number> {
-  return withStaged(stagingOf(io), length, (memory) => {
-    let at = 0;
-    for (const source of sources) {
-      memory.set(bytesOf(source), at);
-      at += source.byteLength;
-    }
-    return io.write(fd, memory, { ...WRITE, length, offset: position ?? null });
-  });
-}
-
-async function withStaged<T>(staging: Staging, length: number, work: (memory: Buffer) => Promise<T>): Promise<T> {
-  const memory = staging.take(length);
-  try {
-    return await work(memory);
-  } finally {
-    staging.give(memory);
-  }
+  const all = Buffer.concat(sources.map(bytesOf));
+  return (await writeFrom(io, user.fd, user, sources, all, position)).bytesWritten;
 }
 
 export function bytesOf(view: ArrayBufferView): Uint8Array {

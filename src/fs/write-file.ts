@@ -1,12 +1,16 @@
-import { types } from 'node:util';
 import type { FileHandle } from 'node:fs/promises';
+import { AT_FDCWD } from '../abi/file-flags.ts';
+import type { Engine } from '../reactor/engine.ts';
+import { AGAIN } from '../reactor/operation.ts';
 import type { Reactor } from '../reactor/reactor.ts';
+import { Sequence } from '../reactor/sequence.ts';
 import { admission } from './admission.ts';
 import { node } from './node-promises.ts';
-import { closing, openFile } from './open-file.ts';
 import { isHandle } from './open.ts';
+import { closing, O_CLOEXEC, openFile } from './open-file.ts';
 import { plainFileOptions, plainPath, type FileOptions, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
+import { STAGED_MAX, stagingOf, type Staged, type Staging } from './staging.ts';
 import { isIterable, plainData, writeAll, writeEach, type Pieces } from './write-open.ts';
 
 const FSYNC = { syscall: 'fsync' };
@@ -35,22 +39,99 @@ function write(
   if (io !== undefined && name !== undefined && plain !== undefined) {
     const bytes = plainData(data, plain.encoding);
     if (bytes !== undefined) return admission.admit(() => writePath(io, name, bytes, plain));
-    if (isIterable(data)) return admission.admit(() => writePath(io, name, data, plain));
+    if (isIterable(data)) return admission.admit(() => writePieces(io, name, data, plain));
   }
   return node[method](path as FileHandle, data as string, options as BufferEncoding);
 }
 
-async function writePath(
+function writePath(io: Reactor, path: PlainPath, bytes: Uint8Array, options: FileOptions): Promise<void> {
+  const { signal } = options;
+  if (bytes.length > STAGED_MAX || bytes.length === 0) return writePieces(io, path, bytes.length === 0 ? [] : [bytes], options);
+  return io.perform(new WholeWrite(io, path, bytes, options), signal === null ? undefined : { signal });
+}
+
+async function writePieces(
   io: Reactor,
   path: PlainPath,
-  data: Uint8Array | Pieces,
+  pieces: Pieces,
   { flags, mode, encoding, flush, signal }: FileOptions,
 ): Promise<void> {
   const fd = await openFile(io, path, flags, mode, signal);
   const write = async (): Promise<void> => {
-    if (types.isUint8Array(data)) await writeAll(io, fd, data, signal);
-    else await writeEach(data, encoding, signal, (piece) => writeAll(io, fd, piece, signal));
+    await writeEach(pieces, encoding, signal, (piece) => writeAll(io, fd, piece, signal));
     if (flush) await io.fsync(fd, FSYNC);
   };
   return closing(io, fd, write());
+}
+
+type Ring = Parameters<Sequence<unknown>['prepare']>[0];
+
+/** Open a file, write it in as many writes as that takes, flush it if that is wanted, close it. */
+class WholeWrite extends Sequence<void> {
+  readonly #path: PlainPath;
+  readonly #options: FileOptions;
+  readonly #staging: Staging;
+  readonly #length: number;
+  #memory: Staged | undefined;
+  name: 'open' | 'write' | 'fsync' | 'close' = 'open';
+  #fd = -1;
+  #written = 0;
+
+  constructor(io: Reactor, path: PlainPath, bytes: Uint8Array, options: FileOptions) {
+    super();
+    this.#path = path;
+    this.#options = options;
+    this.#staging = stagingOf(io);
+    this.#length = bytes.length;
+    // As they are now, whatever becomes of them.
+    this.#memory = this.#staging.take(bytes.length);
+    this.#memory.bytes.set(bytes);
+  }
+
+  get subject(): { path: PlainPath } | undefined {
+    return this.name === 'open' ? { path: this.#path } : undefined;
+  }
+
+  prepare(ring: Ring, slot: number): boolean {
+    const { name } = this;
+    if (name === 'open') {
+      const { flags, mode } = this.#options;
+      return ring.prepOpenat(AT_FDCWD, this.#path, flags | O_CLOEXEC, slot, { mode });
+    }
+    if (name === 'close') return ring.prepClose(this.#fd, slot);
+    if (name === 'fsync') return ring.prepFsync(this.#fd, slot);
+    const { bytes, transfer } = this.#memory!;
+    const rest = this.#written === 0 ? bytes : bytes.subarray(this.#written);
+    return ring.prepWrite(this.#fd, rest, this.#length - this.#written, slot, null, transfer);
+  }
+
+  value(res: number): void | typeof AGAIN {
+    const { name } = this;
+    if (name === 'close') return;
+    if (name === 'open') {
+      this.#fd = res;
+      this.name = 'write';
+      return AGAIN;
+    }
+    this.#written += res;
+    if (this.#written === this.#length) {
+      this.#release();
+      this.name = name === 'write' && this.#options.flush ? 'fsync' : 'close';
+    }
+    return AGAIN;
+  }
+
+  #release(): void {
+    if (this.#memory !== undefined) this.#staging.give(this.#memory);
+    this.#memory = undefined;
+  }
+
+  failed(engine: Engine): void {
+    this.#release();
+    if (this.#fd >= 0 && this.name !== 'close') engine.discard(this.#fd);
+  }
+
+  override discard(engine: Engine, res: number): void {
+    if (this.name === 'open') engine.discard(res);
+  }
 }

@@ -22,14 +22,15 @@ export function isIterable(data: unknown): data is Pieces {
 export async function writeAll(io: Reactor, fd: number, bytes: Uint8Array, signal: AbortSignal | null): Promise<void> {
   const { length } = bytes;
   if (length <= STAGED_MAX && length > 0) {
-    const written = await writeFrom(io, fd, bytes, undefined, signal);
-    if (written === length) return;
-    bytes = bytes.subarray(written);
+    const { bytesWritten } = await writeFrom(io, fd, undefined, undefined, bytes, undefined, signal);
+    if (bytesWritten === length) return;
+    bytes = bytes.subarray(bytesWritten);
   }
   while (bytes.length > 0) {
     refuseIfAborted(signal);
-    const written = await writeFrom(io, fd, bytes.subarray(0, STAGED_MAX), undefined, signal);
-    bytes = bytes.subarray(written);
+    const piece = bytes.subarray(0, STAGED_MAX);
+    const { bytesWritten } = await writeFrom(io, fd, undefined, undefined, piece, undefined, signal);
+    bytes = bytes.subarray(bytesWritten);
   }
 }
 

@@ -1,4 +1,4 @@
-import { ENOENT } from '../abi/errno.ts';
+import { ECANCELED, ENOENT } from '../abi/errno.ts';
 import type { Native } from '../native/native.ts';
 import type { Completion } from '../ring/completion.ts';
 import { IoUring } from '../ring/ring.ts';
@@ -6,6 +6,7 @@ import type { IoUringOptions } from '../ring/setup.ts';
 import { SqePreparation } from '../ring/sqe.ts';
 import { closedError } from './abort.ts';
 import type { Observer } from './observer.ts';
+import { operationError } from './operation-error.ts';
 import type { Submission } from './submission.ts';
 import { chooseWakeUp, type WakeUp } from './wake-up.ts';
 
@@ -294,13 +295,18 @@ export class Engine {
         this.ring.forEachCompletion(this.#reaped, COMPLETIONS_A_TURN);
         if (isInline) this.counters.inlineCompletions += this.#completions - before;
         if (this.#isOver) return;
-      } while (this.#first !== undefined && this.#admit() && this.#completions < COMPLETIONS_A_TURN);
+      } while (this.#hasMore() && this.#completions < COMPLETIONS_A_TURN);
       if (this.ring.cqReady > 0 || this.ring.sqReady > 0 || this.#uncancelled.length > 0) this.#later();
     } catch (error) {
       if (!isPassing(error)) return this.#break(error as Error);
       this.#later();
     }
     this.#settleDown();
+  }
+
+  /** From the queue in front, or the next operation of what consists of several. */
+  #hasMore(): boolean {
+    return (this.#first !== undefined && this.#admit()) || this.ring.sqReady > 0;
   }
 
   /**
@@ -524,8 +530,9 @@ export class Engine {
   }
 
   /** A descriptor is going to be closed: iterations that went on would take what is the next owner's. */
-  closing(fd: number, error: Error): void {
+  closing(fd: number): void {
     if (!this.#iterations.has(fd)) return;
+    const error = operationError(ECANCELED, 'close');
     for (const iteration of this.#living(fd)) {
       iteration.cancelled(error);
       if (iteration.slot < 0) iteration.refused(error);

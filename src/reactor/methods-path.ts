@@ -6,6 +6,9 @@ import { Statx } from '../ring/statx.ts';
 import { FileMethods } from './methods-file.ts';
 import { DESCRIPTOR, NOTHING, NUMBER, type OperationOptions } from './operation.ts';
 
+/** For the layers on top, which do not look further down. */
+export { Statx };
+
 /** Operations on paths. A relative one begins at the descriptor of a directory, or with AT_FDCWD at the working directory. */
 export abstract class PathMethods extends FileMethods {
   /**

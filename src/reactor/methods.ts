@@ -35,15 +35,18 @@ export abstract class OperationMethods {
     subject?: Subject,
   ): Promise<T> {
     const { engine } = this;
+    let taker = outcome;
     if (options !== undefined) {
       try {
         checkSignal(options.signal);
         checkTimeout(options.timeoutMs);
       } catch (error) {
+        options.outcome?.failed?.(engine);
         return Promise.reject(error);
       }
+      taker = (options.outcome as Outcome<T> | undefined) ?? outcome;
     }
-    const operation = new Operation(engine, options?.syscall ?? name, fd, options, prepare, outcome, subject);
+    const operation = new Operation(engine, options?.syscall ?? name, fd, options, prepare, taker, subject);
     const promise = operation.promise();
     if (this.chain !== undefined) this.chain.push(operation as Operation);
     else if (operation.begin()) engine.submit(operation);

@@ -18,15 +18,20 @@ export interface OperationOptions {
   timeoutMs?: number | undefined;
   /** What errors and observers call it, where that is not the method's name: a layer on top has names of its own. */
   syscall?: string | undefined;
+  /** Who takes the answer, where a layer on top has something else to give than the method. @internal */
+  outcome?: Outcome<unknown> | undefined;
 }
 
 /** Write the operation's entry under this userData. False when there is no room. */
 export type Prepare = (ring: IoUring, userData: number) => boolean;
 
+/** Instead of a value: there is another operation to do first, which is prepared next. */
+export const AGAIN = Symbol('again');
+
 /** What becomes of the kernel's answer. */
 export interface Outcome<T> {
   /** The value to resolve with, from a `res` that is no error; or the promise of one. */
-  value(res: number): T | Promise<T>;
+  value(res: number): T | Promise<T> | typeof AGAIN;
   /** An error that is none: -ETIME of a timer. */
   success?: number;
   /** It may wait for ever: see {@link Submission.waits}. */
@@ -35,6 +40,12 @@ export interface Outcome<T> {
   isExclusive?: boolean;
   /** The value is a descriptor, or brings some: close it when nobody will get it. */
   discard?(engine: Engine, res: number): void;
+  /** What it is called, where that changes from one operation to the next. */
+  readonly name?: string;
+  /** What the present one is about, if that changes. */
+  readonly subject?: Subject | undefined;
+  /** There is no value: the promise is rejected, and nothing of the operation is with the kernel any more. */
+  failed?(engine: Engine): void;
 }
 
 export const NUMBER: Outcome<number> = { value: (res) => res, waits: false };
@@ -86,7 +97,7 @@ const UNANSWERED = -0x8000_0000;
 
 /** One operation, as a promise. */
 export class Operation<T = unknown> extends Submission implements Abortable {
-  readonly name: string;
+  readonly #name: string;
   readonly outcome: Outcome<T>;
   readonly #engine: Engine;
   readonly #prepare: Prepare;
@@ -107,7 +118,7 @@ export class Operation<T = unknown> extends Submission implements Abortable {
     subject: Subject | undefined,
   ) {
     super();
-    this.name = name;
+    this.#name = name;
     this.outcome = outcome;
     this.#engine = engine;
     this.#prepare = prepare;
@@ -124,6 +135,10 @@ export class Operation<T = unknown> extends Submission implements Abortable {
       operation.#resolve = resolve;
       operation.#reject = reject;
     };
+  }
+
+  get name(): string {
+    return this.outcome.name ?? this.#name;
   }
 
   /** The promise of it; to be made once. */
@@ -170,7 +185,7 @@ export class Operation<T = unknown> extends Submission implements Abortable {
     const signal = this.#extras?.signal;
     if (signal === undefined) return true;
     if (signal.aborted) {
-      this.#reject(new AbortError(signal));
+      this.#fail(new AbortError(signal));
       return false;
     }
     watch(signal, this);
@@ -216,8 +231,15 @@ export class Operation<T = unknown> extends Submission implements Abortable {
   override over(): void {
     const res = this.#res;
     if (this.#extras !== undefined) return this.#overWith(this.#extras, res);
-    if (res >= 0) this.#resolve(this.outcome.value(res));
+    if (res >= 0) this.#answer(res);
     else this.#overWith(NO_EXTRAS, res);
+  }
+
+  #answer(res: number): void {
+    const value = this.outcome.value(res);
+    if (value !== AGAIN) return this.#resolve(value);
+    this.#res = UNANSWERED;
+    this.#engine.submit(this);
   }
 
   #overWith(extras: Extras, res: number): void {
@@ -227,16 +249,24 @@ export class Operation<T = unknown> extends Submission implements Abortable {
       this.#engine.rouse(this.#fd);
     }
     const isDone = res >= 0 || res === this.outcome.success;
-    if (signal !== undefined) unwatch(signal, this);
     if (start !== 0) this.#engine.observer?.completed(this.name, this.#fd, res, start);
+    if (abortedBy === undefined && isDone) {
+      this.#answer(res);
+      if (signal !== undefined && this.#res !== UNANSWERED) unwatch(signal, this);
+      return;
+    }
+    if (signal !== undefined) unwatch(signal, this);
     if (abortedBy !== undefined) {
       if (isDone) this.outcome.discard?.(this.#engine, res);
-      this.#reject(new AbortError(abortedBy, res >= 0 ? res : undefined));
-    } else if (isDone) {
-      this.#resolve(this.outcome.value(res));
+      this.#fail(new AbortError(abortedBy, res >= 0 ? res : undefined));
     } else {
-      this.#reject(this.#error(res));
+      this.#fail(this.#error(res));
     }
+  }
+
+  #fail(error: Error): void {
+    this.outcome.failed?.(this.#engine);
+    this.#reject(error);
   }
 
   /** False if somebody wants it cancelled in earnest. */
@@ -259,13 +289,13 @@ export class Operation<T = unknown> extends Submission implements Abortable {
     const { timeIsUp, reason, timeoutMs } = this.#extras ?? NO_EXTRAS;
     if (isStopped && timeIsUp) return new TimeoutError(this.name, timeoutMs!);
     if (isStopped && reason !== undefined) return reason;
-    return operationError(-res, this.name, this.#subject);
+    return operationError(-res, this.name, this.outcome.name === undefined ? this.#subject : this.outcome.subject);
   }
 
   override refused(error: Error): void {
     const signal = this.#extras?.signal;
     if (signal !== undefined) unwatch(signal, this);
-    this.#reject(error);
+    this.#fail(error);
   }
 
   override cancelled(error: Error): void {
@@ -278,7 +308,7 @@ export class Operation<T = unknown> extends Submission implements Abortable {
     extra.abortedBy = signal;
     if (this.#engine.cancel(this)) return;
     // It was never with the kernel.
-    this.#reject(new AbortError(signal));
+    this.#fail(new AbortError(signal));
   }
 }
 

@@ -19,6 +19,7 @@ import { NUMBER, type Operation, type OperationOptions, type Outcome } from './o
 import { PollEvents } from './poll-many.ts';
 import { Datagrams, ReadChunks, ReceivedChunks, type Chunk, type Datagram, type DatagramOptions } from './recv-many.ts';
 import { RegisteredMemory } from './registered-memory.ts';
+import type { Sequence } from './sequence.ts';
 
 /** How a reactor is made. */
 export interface ReactorOptions {
@@ -280,6 +281,16 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     return this.#supported.has(opcode);
   }
 
+  /** Where memory is registered; undefined if it is not. @internal */
+  placeOf(memory: Uint8Array): number | undefined {
+    return this.registered.placeOf(memory);
+  }
+
+  /** Have several operations done, one after the other: {@link Sequence}. @internal */
+  perform<T>(sequence: Sequence<T>, options?: OperationOptions): Promise<T> {
+    return this.run(sequence.name, -1, options, (ring, slot) => sequence.prepare(ring, slot), sequence);
+  }
+
   // ---------------------------------------------------------------- memory
 
   /**
@@ -338,7 +349,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     // A descriptor that is undefined by mistake does not close the reactor.
     if (args.length > 0 && (args[0] === undefined || typeof target !== 'object')) {
       const fd = args[0] as number;
-      if (this.chain === undefined) this.engine.closing(fd, operationError(ECANCELED, 'close'));
+      if (this.chain === undefined) this.engine.closing(fd);
       return super.close(fd, options);
     }
     const drain = Boolean((target as { drain?: boolean })?.drain);
