@@ -20,33 +20,34 @@ export class Admission {
   }
 
   /** Do `work` now or later, in the order that was asked. */
-  admit<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#inside >= this.#limit) return this.#wait(work);
+  async admit<T>(work: () => Promise<T>): Promise<T> {
+    if (!this.enter()) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+        this.#watch();
+      });
+    }
+    try {
+      return await work();
+    } finally {
+      this.leave();
+    }
+  }
+
+  /** Is there room? Then {@link leave} is to be called when what was let in is over. */
+  enter(): boolean {
+    if (this.#inside >= this.#limit) return false;
     this.#inside++;
-    return this.#run(work);
+    return true;
   }
 
-  #run<T>(work: () => Promise<T>): Promise<T> {
-    const result = work();
-    result.then(this.#leave, this.#leave);
-    return result;
-  }
-
-  async #wait<T>(work: () => Promise<T>): Promise<T> {
-    await new Promise<void>((resolve) => {
-      this.#waiting.push(resolve);
-      this.#watch();
-    });
-    return this.#run(work);
-  }
-
-  readonly #leave = (): void => {
+  leave(): void {
     this.#done++;
     const next = this.#inside <= this.#limit ? this.#waiting.shift() : undefined;
     // The next one takes the place of this one.
     if (next === undefined) this.#inside--;
     else next();
-  };
+  }
 
   #watch(): void {
     if (this.#stuck !== undefined) return;

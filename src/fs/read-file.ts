@@ -24,14 +24,23 @@ export const readFile = function readFile(path: unknown, options: unknown): Prom
   if (io === undefined || name === undefined || plain === undefined) {
     return node.readFile(path as string, options as BufferEncoding);
   }
-  return admission.admit(() => readPath(io, name, plain));
+  if (!admission.enter()) return admission.admit(() => readPath(io, name, plain));
+  // A promise less.
+  return readPath(io, name, plain, leave);
 } as typeof node.readFile;
 
 /** Read a file that is not open. */
-export function readPath(io: Reactor, path: PlainPath, options: FileOptions): Promise<Contents> {
+export function readPath(
+  io: Reactor,
+  path: PlainPath,
+  options: FileOptions,
+  done: () => void = () => {},
+): Promise<Contents> {
   const { signal } = options;
-  return io.perform(new WholeRead(io, path, options), signal === null ? undefined : { signal });
+  return io.perform(new WholeRead(io, path, options, done), signal === null ? undefined : { signal });
 }
+
+const leave = (): void => admission.leave();
 
 type Ring = Parameters<Sequence<unknown>['prepare']>[0];
 
@@ -41,6 +50,7 @@ class WholeRead extends Sequence<Contents> {
   readonly #path: PlainPath;
   readonly #options: FileOptions;
   readonly #staging: Staging;
+  readonly #done: () => void;
   #memory: Staged | undefined;
   #probe: Staged | undefined;
   name: 'open' | 'read' | 'close' = 'open';
@@ -49,12 +59,13 @@ class WholeRead extends Sequence<Contents> {
   #length = -1;
   #contents: Contents | undefined;
 
-  constructor(io: Reactor, path: PlainPath, options: FileOptions) {
+  constructor(io: Reactor, path: PlainPath, options: FileOptions, done: () => void) {
     super();
     this.#io = io;
     this.#path = path;
     this.#options = options;
     this.#staging = stagingOf(io);
+    this.#done = done;
   }
 
   get subject(): { path: PlainPath } | undefined {
@@ -78,6 +89,7 @@ class WholeRead extends Sequence<Contents> {
       this.#fd = res;
       this.name = 'read';
     } else if (this.name === 'close') {
+      this.#done();
       return this.#contents!;
     } else if (this.#length < 0) {
       this.#length = res;
@@ -98,7 +110,7 @@ class WholeRead extends Sequence<Contents> {
     const read = this.#memory!.bytes.subarray(0, this.#length);
     const head = probed === 0 ? Buffer.from(read) : Buffer.concat([read, this.#probe!.bytes.subarray(0, probed)]);
     this.#release();
-    return closing(io, this.#fd, readRest(io, this.#fd, this.#options, head, head.length));
+    return closing(io, this.#fd, readRest(io, this.#fd, this.#options, head, head.length)).finally(this.#done);
   }
 
   #release(): void {
@@ -109,6 +121,7 @@ class WholeRead extends Sequence<Contents> {
 
   failed(engine: Engine): void {
     this.#release();
+    this.#done();
     if (this.#fd >= 0 && this.name !== 'close') engine.discard(this.#fd);
   }
 

@@ -38,17 +38,28 @@ function write(
   const plain = name === undefined ? undefined : plainFileOptions(options, flag);
   if (io !== undefined && name !== undefined && plain !== undefined) {
     const bytes = plainData(data, plain.encoding);
-    if (bytes !== undefined) return admission.admit(() => writePath(io, name, bytes, plain));
+    if (bytes !== undefined && bytes.length > 0 && bytes.length <= STAGED_MAX) {
+      if (!admission.enter()) return admission.admit(() => writePath(io, name, bytes, plain));
+      return writePath(io, name, bytes, plain, leave);
+    }
+    if (bytes !== undefined) return admission.admit(() => writePieces(io, name, bytes.length === 0 ? [] : [bytes], plain));
     if (isIterable(data)) return admission.admit(() => writePieces(io, name, data, plain));
   }
   return node[method](path as FileHandle, data as string, options as BufferEncoding);
 }
 
-function writePath(io: Reactor, path: PlainPath, bytes: Uint8Array, options: FileOptions): Promise<void> {
+function writePath(
+  io: Reactor,
+  path: PlainPath,
+  bytes: Uint8Array,
+  options: FileOptions,
+  done: () => void = () => {},
+): Promise<void> {
   const { signal } = options;
-  if (bytes.length > STAGED_MAX || bytes.length === 0) return writePieces(io, path, bytes.length === 0 ? [] : [bytes], options);
-  return io.perform(new WholeWrite(io, path, bytes, options), signal === null ? undefined : { signal });
+  return io.perform(new WholeWrite(io, path, bytes, options, done), signal === null ? undefined : { signal });
 }
+
+const leave = (): void => admission.leave();
 
 async function writePieces(
   io: Reactor,
@@ -72,17 +83,19 @@ class WholeWrite extends Sequence<void> {
   readonly #options: FileOptions;
   readonly #staging: Staging;
   readonly #length: number;
+  readonly #done: () => void;
   #memory: Staged | undefined;
   name: 'open' | 'write' | 'fsync' | 'close' = 'open';
   #fd = -1;
   #written = 0;
 
-  constructor(io: Reactor, path: PlainPath, bytes: Uint8Array, options: FileOptions) {
+  constructor(io: Reactor, path: PlainPath, bytes: Uint8Array, options: FileOptions, done: () => void) {
     super();
     this.#path = path;
     this.#options = options;
     this.#staging = stagingOf(io);
     this.#length = bytes.length;
+    this.#done = done;
     // As they are now, whatever becomes of them.
     this.#memory = this.#staging.take(bytes.length);
     this.#memory.bytes.set(bytes);
@@ -107,7 +120,7 @@ class WholeWrite extends Sequence<void> {
 
   value(res: number): void | typeof AGAIN {
     const { name } = this;
-    if (name === 'close') return;
+    if (name === 'close') return this.#done();
     if (name === 'open') {
       this.#fd = res;
       this.name = 'write';
@@ -128,6 +141,7 @@ class WholeWrite extends Sequence<void> {
 
   failed(engine: Engine): void {
     this.#release();
+    this.#done();
     if (this.#fd >= 0 && this.name !== 'close') engine.discard(this.#fd);
   }
 
