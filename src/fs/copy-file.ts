@@ -43,7 +43,7 @@ export async function copySmall(io: Reactor, from: PlainPath, to: PlainPath): Pr
     const status = io.statx(source, '', AT_EMPTY_PATH, STATX_TYPE | STATX_MODE);
     const [bytes, { mode }] = await all(io.read(source, memory.bytes, { offset: 0 }), status);
     const isWhole = bytes < SMALL && (await io.read(source, probe.bytes, { offset: bytes, length: 1 })) === 0;
-    if (!isWhole || (await status).isFile() === false) return false;
+    if (!isWhole || !(await status).isFile()) return false;
     return await writeNew(io, to, memory.bytes.subarray(0, bytes), mode & PERMISSIONS);
   } catch {
     return false;

@@ -32,7 +32,7 @@ function arePlain(options: unknown): boolean {
   if (typeof options !== 'object' || options === null) return false;
   if (!(options as CopyOptions).recursive) return false;
   return Object.entries(options).every(
-    ([name, value]) => value === undefined || (PLAIN_OPTIONS.has(name) && typeof value === 'boolean'),
+    ([name, value]) => PLAIN_OPTIONS.has(name) && typeof value === 'boolean',
   );
 }
 

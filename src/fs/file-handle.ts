@@ -1,6 +1,7 @@
 import { types } from 'node:util';
 import type { BigIntStats, Stats } from 'node:fs';
 import { IORING_OP_FTRUNCATE } from '../abi/operations.ts';
+import { outOfRange, wrongType } from '../reactor/misuse.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import type { HandleBase } from './handle-base.ts';
 import { isOwnPosition, isPosition, plainEncoding, plainFileOptions } from './plain-arguments.ts';
@@ -50,6 +51,8 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
         ({ offset, length, position } = offset as Record<string, unknown>);
       }
       const plan = ArrayBuffer.isView(buffer) ? planOf(buffer, offset, length, position) : undefined;
+      const misuse = plan === undefined ? lengthMisuse(length) : undefined;
+      if (misuse !== undefined) return Promise.reject(misuse);
       if (io === undefined || plan === undefined) {
         return this.#inOrder('read', position, () => super.read(...(args as [])) as Promise<unknown>) as Promise<never>;
       }
@@ -267,6 +270,13 @@ function planOf(view: ArrayBufferView, offset: unknown, length: unknown, positio
   if (from + bytes > byteLength) return undefined;
   if (isPosition(position)) return { offset: from, length: bytes, position };
   return isOwnPosition(position) ? { offset: from, length: bytes, position: undefined } : undefined;
+}
+
+/** With a length that is none Node 20 to 24 end the process. */
+function lengthMisuse(length: unknown): Error | undefined {
+  if (length === undefined || length === null) return undefined;
+  if (typeof length !== 'number') return wrongType('length', 'of type number', length);
+  return Number.isInteger(length) && Math.abs(length) < 2 ** 31 ? undefined : outOfRange('length', 'an integer', length);
 }
 
 function part(view: ArrayBufferView, { offset, length }: Plan): Uint8Array {

@@ -3,7 +3,7 @@ import type { PathLike } from 'node:fs';
 import { AT_FDCWD, AT_REMOVEDIR } from '../abi/file-flags.ts';
 import { IORING_OP_LINKAT, IORING_OP_MKDIRAT, IORING_OP_SYMLINKAT } from '../abi/operations.ts';
 import { node } from './node-promises.ts';
-import { plainMode, plainPath } from './plain-arguments.ts';
+import { modeMisuse, plainMode, plainPath, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { makeDirectories } from './make-directories.ts';
 
@@ -11,8 +11,8 @@ const RMDIR = { syscall: 'rmdir' };
 
 export function rename(oldPath: PathLike, newPath: PathLike): Promise<void> {
   const io = ringForPaths();
-  const from = io && plainPath(oldPath);
-  const to = io && plainPath(newPath);
+  const from = io && fullPath(oldPath);
+  const to = io && fullPath(newPath);
   if (io === undefined || from === undefined || to === undefined) return node.rename(oldPath, newPath);
   return io.rename(from, to);
 }
@@ -33,16 +33,16 @@ export function rmdir(path: PathLike, options?: Parameters<typeof node.rmdir>[1]
 
 export function link(existingPath: PathLike, newPath: PathLike): Promise<void> {
   const io = ringForPaths();
-  const from = io && plainPath(existingPath);
-  const to = io && plainPath(newPath);
+  const from = io && fullPath(existingPath);
+  const to = io && fullPath(newPath);
   if (!io?.supports(IORING_OP_LINKAT) || from === undefined || to === undefined) return node.link(existingPath, newPath);
   return io.link(from, to);
 }
 
 export function symlink(target: PathLike, path: PathLike, type?: string | null): Promise<void> {
   const io = ringForPaths();
-  const to = io && plainPath(target);
-  const name = io && plainPath(path);
+  const to = io && fullPath(target);
+  const name = io && fullPath(path);
   // Which kind of link it is means something on Windows only.
   const isKind = type === undefined || type === null || type === 'dir' || type === 'file' || type === 'junction';
   if (!io?.supports(IORING_OP_SYMLINKAT) || !isKind || to === undefined || name === undefined) {
@@ -57,12 +57,20 @@ export const mkdir = function mkdir(path: PathLike, options?: unknown): Promise<
   const { mode, recursive = false } = (isObject(options) ? options : { mode: options }) as Record<string, unknown>;
   const permissions = plainMode(mode, 0o777);
   if (!io?.supports(IORING_OP_MKDIRAT) || name === undefined || permissions === undefined) {
+    const misuse = modeMisuse(mode);
+    if (misuse !== undefined) return Promise.reject(misuse);
     return node.mkdir(path, options as { recursive: true });
   }
   if (recursive === true) return makeDirectories(io, name, permissions, () => node.mkdir(path, options as { recursive: true }));
   if (recursive !== false) return node.mkdir(path, options as { recursive: true });
   return io.mkdir(name, permissions) as Promise<undefined>;
 } as typeof node.mkdir;
+
+/** One that is not empty: io_uring refuses those before it has looked at the other path, which may be wrong as well. */
+function fullPath(path: unknown): PlainPath | undefined {
+  const name = plainPath(path);
+  return name?.length === 0 ? undefined : name;
+}
 
 function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null;

@@ -3,7 +3,7 @@ import { fileHandleClass } from './file-handle.ts';
 import { baseOf, learnBase, type HandleBase } from './handle-base.ts';
 import { node } from './node-promises.ts';
 import { openFile } from './open-file.ts';
-import { plainFlags, plainMode, plainPath } from './plain-arguments.ts';
+import { modeMisuse, plainFlags, plainMode, plainPath } from './plain-arguments.ts';
 import { ringForFiles, ringForPaths } from './ring-or-node.ts';
 
 let known: { readonly base: HandleBase; readonly FileHandle: HandleBase['FileHandle'] } | undefined;
@@ -15,6 +15,8 @@ export const open = async function open(path: unknown, flags: unknown, mode: unk
   const bits = plainFlags(flags);
   const permissions = plainMode(mode, 0o666);
   if (io === undefined || name === undefined || bits === undefined || permissions === undefined) {
+    const misuse = modeMisuse(mode);
+    if (misuse !== undefined) throw misuse;
     return openedByNode(await node.open(path as string, flags as string, mode as number));
   }
   const { base, FileHandle } = known ?? (await learn()) ?? {};

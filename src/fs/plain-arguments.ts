@@ -6,6 +6,7 @@
 import { constants } from 'node:fs';
 import { types } from 'node:util';
 import { fileURLToPath } from 'node:url';
+import { outOfRange } from '../reactor/misuse.ts';
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_SYNC } = constants;
 
@@ -60,6 +61,13 @@ export function plainMode(mode: unknown, fallback: number): number | undefined {
   if (mode === undefined || mode === null) return fallback;
   if (typeof mode === 'string') return /^[0-7]{1,6}$/.test(mode) ? parseInt(mode, 8) : undefined;
   return typeof mode === 'number' && Number.isInteger(mode) && mode >= 0 && mode <= 0o7777 ? mode : undefined;
+}
+
+/** Node takes such a mode for one, and ends the process then (up to Node 24). */
+export function modeMisuse(mode: unknown): Error | undefined {
+  const bits = typeof mode === 'string' && /^[0-7]+$/.test(mode) ? parseInt(mode, 8) : mode;
+  if (typeof bits !== 'number' || !Number.isInteger(bits) || bits < 2 ** 31 || bits >= 2 ** 32) return undefined;
+  return outOfRange('mode', '>= 0 && <= 2147483647', bits);
 }
 
 /** Null for none: bytes are wanted. */

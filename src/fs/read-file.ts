@@ -1,3 +1,4 @@
+import { constants } from 'node:fs';
 import { AT_FDCWD } from '../abi/file-flags.ts';
 import type { Engine } from '../reactor/engine.ts';
 import { AGAIN } from '../reactor/operation.ts';
@@ -119,10 +120,15 @@ class WholeRead extends Sequence<Contents> {
     this.#memory = this.#probe = undefined;
   }
 
-  failed(engine: Engine): void {
+  failed(engine: Engine, error: Error): void | Promise<Contents> {
     this.#release();
     this.#done();
     if (this.#fd >= 0 && this.name !== 'close') engine.discard(this.#fd);
+    // Some versions name the path in the error of a read, and some do not: it is met again, in the words of this one.
+    const { flags, encoding } = this.#options;
+    const isOfRead = this.name === 'read' && (error as NodeJS.ErrnoException).syscall === 'read';
+    if (!isOfRead || (flags & constants.O_EXCL) !== 0) return undefined;
+    return node.readFile(this.#path as string, { encoding, flag: flags as unknown as string });
   }
 
   override discard(engine: Engine, res: number): void {

@@ -1,5 +1,6 @@
 import type { PathLike } from 'node:fs';
 import type { RmOptions } from 'node:fs';
+import { ENOTEMPTY } from '../abi/errno.ts';
 import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, STATX_TYPE } from '../abi/file-flags.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import { Admission } from './admission.ts';
@@ -18,16 +19,33 @@ export function rm(path: PathLike, options?: RmOptions): Promise<void> {
   const io = ringForPaths();
   const name = io && plainPath(path);
   const byNode = (): Promise<void> => node.rm(path, options);
-  const { force = false, recursive = false } = options ?? {};
-  const isPlain = typeof force === 'boolean' && typeof recursive === 'boolean' && typeof name === 'string';
-  return io === undefined || !isPlain || options === null ? byNode() : remove(io, name, recursive, byNode);
+  if (io === undefined || typeof name !== 'string' || !isPlain(options)) return byNode();
+  return remove(io, name, options?.recursive ?? false, byNode);
+}
+
+/** Without anything that Node would refuse. */
+function isPlain(options: unknown): options is RmOptions | undefined {
+  if (options === undefined) return true;
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) return false;
+  return Object.entries(options).every(([name, value]) => {
+    if (name === 'force' || name === 'recursive') return typeof value === 'boolean';
+    return Number.isInteger(value) && value >= 0 && value < 2 ** 31;
+  });
 }
 
 async function remove(io: Reactor, path: string, recursive: boolean, byNode: () => Promise<void>): Promise<void> {
   try {
     const status = await io.statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_TYPE);
     if (!status.isDirectory()) return await io.unlink(path);
-    if (recursive) return await new Removal(io).tree(path);
+    if (recursive) {
+      // Nothing is touched if it cannot be removed whatever it holds: the working directory by the name of `.`.
+      const isFull = await io.unlinkat(AT_FDCWD, path, AT_REMOVEDIR).then(
+        () => undefined,
+        ({ errno }: NodeJS.ErrnoException) => errno === -ENOTEMPTY,
+      );
+      if (isFull === undefined) return;
+      if (isFull) return await new Removal(io).tree(path);
+    }
   } catch {
     // Node finds the same, and says so.
   }

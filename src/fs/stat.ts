@@ -52,7 +52,7 @@ export function statOpen(io: Reactor, fd: number, isBigint: boolean): Promise<St
 /** Are BigInts wanted? Undefined: it is for Node to say what these options mean. */
 export function plainStatOptions(options: unknown): boolean | undefined {
   if (options === undefined) return false;
-  if (typeof options !== 'object' || options === null) return undefined;
+  if (typeof options !== 'object' || options === null || Array.isArray(options)) return undefined;
   const { bigint, signal, throwIfNoEntry = true } = options as Record<string, unknown>;
   // These two came with Node 26.
   if (signal !== undefined || throwIfNoEntry !== true) return undefined;

@@ -8,7 +8,7 @@ import { admission } from './admission.ts';
 import { node } from './node-promises.ts';
 import { isHandle } from './open.ts';
 import { closing, O_CLOEXEC, openFile } from './open-file.ts';
-import { plainFileOptions, plainPath, type FileOptions, type PlainPath } from './plain-arguments.ts';
+import { modeMisuse, plainFileOptions, plainPath, type FileOptions, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { STAGED_MAX, stagingOf, type Staged, type Staging } from './staging.ts';
 import { isIterable, plainData, writeAll, writeEach, type Pieces } from './write-open.ts';
@@ -45,6 +45,8 @@ function write(
     if (bytes !== undefined) return admission.admit(() => writePieces(io, name, bytes.length === 0 ? [] : [bytes], plain));
     if (isIterable(data)) return admission.admit(() => writePieces(io, name, data, plain));
   }
+  const misuse = modeMisuse((options as { mode?: unknown } | undefined | null)?.mode);
+  if (misuse !== undefined) return Promise.reject(misuse);
   return node[method](path as FileHandle, data as string, options as BufferEncoding);
 }
 

@@ -1,4 +1,4 @@
-import { STATX_BASIC_STATS, AT_FDCWD } from '../abi/file-flags.ts';
+import { AT_EMPTY_PATH, AT_FDCWD, STATX_BASIC_STATS } from '../abi/file-flags.ts';
 import type { Lendable } from '../ring/lent-memory.ts';
 import type { OpenHow } from '../ring/prepare-path.ts';
 import type { PathLike } from '../ring/sqe.ts';
@@ -80,7 +80,7 @@ export abstract class PathMethods extends FileMethods {
       options,
       (ring, slot) => ring.prepStatx(dirfd, path, flags, mask, statx, slot),
       { value: () => statx, waits: false },
-      (path as string).length === 0 ? undefined : { path },
+      (flags & AT_EMPTY_PATH) !== 0 && path === '' ? undefined : { path },
     );
   }
 

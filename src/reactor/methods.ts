@@ -41,7 +41,7 @@ export abstract class OperationMethods {
         checkSignal(options.signal);
         checkTimeout(options.timeoutMs);
       } catch (error) {
-        options.outcome?.failed?.(engine);
+        void options.outcome?.failed?.(engine, error as Error);
         return Promise.reject(error);
       }
       taker = (options.outcome as Outcome<T> | undefined) ?? outcome;

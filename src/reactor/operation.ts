@@ -44,8 +44,11 @@ export interface Outcome<T> {
   readonly name?: string;
   /** What the present one is about, if that changes. */
   readonly subject?: Subject | undefined;
-  /** There is no value: the promise is rejected, and nothing of the operation is with the kernel any more. */
-  failed?(engine: Engine): void;
+  /**
+   * There is no value, and nothing of the operation is with the kernel any more. The promise is rejected with `error`, or
+   * becomes what is returned here.
+   */
+  failed?(engine: Engine, error: Error): void | Promise<T>;
 }
 
 export const NUMBER: Outcome<number> = { value: (res) => res, waits: false };
@@ -265,8 +268,9 @@ export class Operation<T = unknown> extends Submission implements Abortable {
   }
 
   #fail(error: Error): void {
-    this.outcome.failed?.(this.#engine);
-    this.#reject(error);
+    const instead = this.outcome.failed?.(this.#engine, error);
+    if (instead === undefined) this.#reject(error);
+    else this.#resolve(instead);
   }
 
   /** False if somebody wants it cancelled in earnest. */

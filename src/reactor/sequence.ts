@@ -22,7 +22,7 @@ export abstract class Sequence<T> implements Outcome<T> {
   abstract value(res: number): T | Promise<T> | typeof AGAIN;
 
   /** It failed, or was aborted, and its memory is free: what else has to be undone is undone here. */
-  abstract failed(engine: Engine): void;
+  abstract failed(engine: Engine, error: Error): void | Promise<T>;
 
   /** The present one succeeded though the sequence was aborted meanwhile. */
   discard(_engine: Engine, _res: number): void {}

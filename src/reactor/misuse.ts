@@ -1,0 +1,2 @@
+/** For the layers on top, which do not look further down. */
+export { checkInteger, outOfRange, wrongState, wrongType, wrongValue } from '../ring/misuse.ts';
