@@ -15,6 +15,8 @@ export interface Staged {
   readonly bytes: Buffer;
   /** How the ring is told that it is registered. */
   readonly transfer: { readonly fixed: number } | undefined;
+  /** What is registered: it is as long as this is alive. */
+  readonly arena: Uint8Array;
 }
 
 /**
@@ -46,7 +48,10 @@ export class Staging {
 
   #more(size: number): Staged {
     const bytes = SIZES[size];
-    if (this.#registered >= REGISTERED_MAX) return { bytes: Buffer.allocUnsafeSlow(bytes), transfer: undefined };
+    if (this.#registered >= REGISTERED_MAX) {
+      const memory = Buffer.allocUnsafeSlow(bytes);
+      return { bytes: memory, transfer: undefined, arena: memory };
+    }
     const length = Math.max(ARENA, 2 * bytes);
     const arena = this.#io.allocate(length);
     const place = this.#io.placeOf(arena);
@@ -54,7 +59,7 @@ export class Staging {
     this.#registered += length;
     const { buffer, byteOffset } = arena;
     for (let at = 0; at < length; at += bytes) {
-      this.#vacant[size].push({ bytes: Buffer.from(buffer, byteOffset + at, bytes), transfer });
+      this.#vacant[size].push({ bytes: Buffer.from(buffer, byteOffset + at, bytes), transfer, arena });
     }
     return this.#vacant[size].pop()!;
   }

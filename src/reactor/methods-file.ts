@@ -31,13 +31,12 @@ export abstract class FileMethods extends OperationMethods {
    */
   read(fd: number, buf: Lendable, options?: ReadWriteOptions): Promise<number> {
     const { offset, length, rwFlags } = options ?? NONE;
-    const transfer = this.#transfer(buf, rwFlags);
     const memory = memoryOf(buf);
     return this.run(
       'read',
       fd,
       options,
-      (ring, slot) => ring.prepRead(fd, memory, lengthOf(buf, length), slot, offset, transfer),
+      (ring, slot) => ring.prepRead(fd, memory, lengthOf(buf, length), slot, offset, this.#transfer(buf, rwFlags)),
       NUMBER,
     );
   }
@@ -50,13 +49,12 @@ export abstract class FileMethods extends OperationMethods {
    */
   write(fd: number, data: Data, options?: ReadWriteOptions): Promise<number> {
     const { offset, length, rwFlags } = options ?? NONE;
-    const transfer = this.#transfer(data, rwFlags);
     const memory = bytesOf(data);
     return this.run(
       'write',
       fd,
       options,
-      (ring, slot) => ring.prepWrite(fd, memory, lengthOf(memory, length), slot, offset, transfer),
+      (ring, slot) => ring.prepWrite(fd, memory, lengthOf(memory, length), slot, offset, this.#transfer(data, rwFlags)),
       NUMBER,
     );
   }

@@ -6,13 +6,13 @@ const PLACES = 1024;
 
 /**
  * Memory that the kernel has pinned once, so that it need not look it up at every transfer. It stays registered as long as
- * it, or any view of it, is alive.
+ * the array that was given out is alive.
  */
 export class RegisteredMemory {
   readonly #ring: IoUring;
   readonly #index = new WeakMap<ArrayBufferLike, number>();
   readonly #vacant: number[] = [];
-  readonly #gone = new FinalizationRegistry<number>((place) => this.#forget(place));
+  readonly #gone = new FinalizationRegistry<{ place: number; memory: WeakRef<ArrayBuffer> }>((held) => this.#forget(held));
   #isMade = false;
   /** No table, or no more memory may be pinned. */
   #isRefused = false;
@@ -49,8 +49,7 @@ export class RegisteredMemory {
     }
     this.#size++;
     this.#index.set(buffer, place);
-    // As long as any view of it is alive: what is given out may be used by a part of it only.
-    this.#gone.register(buffer, place);
+    this.#gone.register(memory, { place, memory: new WeakRef(buffer) });
   }
 
   #makeTable(): void {
@@ -63,7 +62,12 @@ export class RegisteredMemory {
     }
   }
 
-  #forget(place: number): void {
+  #forget(held: { place: number; memory: WeakRef<ArrayBuffer> }): void {
+    // What is prepared by this place, for a view that outlives the array, is handed over first.
+    if (!this.#ring.closed && this.#ring.sqReady > 0) return void setImmediate(() => this.#forget(held));
+    const { place, memory } = held;
+    const buffer = memory.deref();
+    if (buffer !== undefined) this.#index.delete(buffer);
     this.#size--;
     if (this.#ring.closed) return;
     try {
