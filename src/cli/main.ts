@@ -1,22 +1,28 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { cp } from './cp.ts';
 import { doctor } from './doctor.ts';
 
 const HELP = `Usage: iouring COMMAND [OPTION ...]
 
 Commands:
   doctor          is io_uring usable here, and if not, why and what to do
-    --json        the same for programs
+    --json          the same for programs
+
+  cp SRC ... DST  copy files and trees with many operations in flight: modes, owners, times, links, holes and
+                  extended attributes are kept. Files get their name when they are complete.
+    --json          a summary for programs
+    --no-progress   say nothing but what went wrong
 
 Options:
   -h, --help      show this text
   -v, --version   show the version of this package
 
-Exit status: 0 all well; 1 the command's answer is no; 2 wrong usage.
+Exit status: 0 all well; 1 the command's answer is no, or something failed; 2 wrong usage; 130, 143 interrupted.
 `;
 
-function main(args: string[]): number {
+async function main(args: string[]): Promise<number> {
   try {
     const { values, positionals } = parseArgs({
       args,
@@ -25,18 +31,27 @@ function main(args: string[]): number {
         help: { type: 'boolean', short: 'h' },
         version: { type: 'boolean', short: 'v' },
         json: { type: 'boolean' },
+        'no-progress': { type: 'boolean' },
       },
     });
     if (values.version) return print(`${version()}\n`);
     if (values.help || positionals.length === 0) return print(HELP, values.help ? 0 : 2);
     const [command, ...rest] = positionals;
+    const json = values.json === true;
+    if (command === 'cp') return await cp(rest, { json, progress: values['no-progress'] !== true });
     if (command !== 'doctor') throw new TypeError(`Unknown command '${command}'`);
     if (rest.length > 0) throw new TypeError(`Unexpected argument '${rest[0]}'`);
-    return doctor({ json: values.json === true }, (text) => void process.stdout.write(text));
+    if (values['no-progress']) throw new TypeError(`'--no-progress' is for cp`);
+    return doctor({ json }, (text) => void process.stdout.write(text));
   } catch (error) {
-    if (!(error instanceof TypeError)) throw error;
-    process.stderr.write(`iouring: ${error.message}\nTry 'iouring --help'.\n`);
-    return 2;
+    if (error instanceof TypeError) {
+      process.stderr.write(`iouring: ${error.message}\nTry 'iouring --help'.\n`);
+      return 2;
+    }
+    // No io_uring here: what to do is in the message.
+    if ((error as NodeJS.ErrnoException).code === undefined) throw error;
+    process.stderr.write(`iouring: ${(error as Error).message}\n`);
+    return 1;
   }
 }
 
@@ -50,4 +65,4 @@ function version(): string {
   return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
 }
 
-process.exitCode = main(process.argv.slice(2));
+process.exitCode = await main(process.argv.slice(2));

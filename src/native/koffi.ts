@@ -70,6 +70,11 @@ function bind(koffi: typeof Koffi): Native {
   const name = ['int', 'void *', 'void *'];
   const getsockname = libc.func('getsockname', 'int', name) as Syscall;
   const getpeername = libc.func('getpeername', 'int', name) as Syscall;
+  const futimens = libc.func('futimens', 'int', ['int', 'void *']) as Syscall;
+  const utimensat = libc.func('utimensat', 'int', ['int', 'void *', 'void *', 'int']) as Syscall;
+  const flistxattr = libc.func('flistxattr', 'intptr_t', ['int', 'void *', 'size_t']) as Syscall;
+  const llistxattr = libc.func('llistxattr', 'intptr_t', ['void *', 'void *', 'size_t']) as Syscall;
+  const lseek = libc.func('lseek', 'int64', ['int', 'int64', 'int']) as Syscall;
   const eventfd = libc.func('eventfd', 'int', ['uint', 'int']) as Syscall;
   const eventfdRead = libc.func('eventfd_read', 'int', ['int', 'uintptr_t']) as Syscall;
   // What an eventfd said, which nobody looks at.
@@ -112,6 +117,20 @@ function bind(koffi: typeof Koffi): Native {
       const length = new Uint32Array([address.byteLength]);
       const result = (peer ? getpeername : getsockname)(fd, address, length);
       return result < 0 ? -errno() : length[0];
+    },
+    setTimes(fd, path, times, flags) {
+      // The C library refuses utimensat without a path.
+      const result = path === null ? futimens(fd, times) : utimensat(fd, path, times, flags);
+      return result < 0 ? -errno() : 0;
+    },
+    listAttributes(file, names) {
+      const list = typeof file === 'number' ? flistxattr : llistxattr;
+      const length = list(file, names, names.byteLength);
+      return length < 0 ? -errno() : length;
+    },
+    seek(fd, offset, whence) {
+      const position = lseek(fd, offset, whence);
+      return position < 0 ? -errno() : position;
     },
     eventfd() {
       const fd = eventfd(0, constants.O_NONBLOCK | O_CLOEXEC);

@@ -43,6 +43,18 @@ export interface Native {
   /** getsockname(2), or getpeername(2) of a socket's `peer`: bytes of the address, which is written to `address`. */
   socketName(fd: number, peer: boolean, address: Uint8Array): number;
 
+  /**
+   * utimensat(2): set the times of an open file if `path` is null, or of a path that ends with a NUL. `times` are two
+   * `struct timespec`: access, and contents.
+   */
+  setTimes(fd: number, path: Uint8Array | null, times: BigInt64Array, flags: number): number;
+
+  /** flistxattr(2), or llistxattr(2) of a path that ends with a NUL: bytes of the names, each with a NUL. 0 bytes: how many. */
+  listAttributes(file: number | Uint8Array, names: Uint8Array): number;
+
+  /** lseek(2). Where the file stands then. */
+  seek(fd: number, offset: number, whence: number): number;
+
   /** eventfd(2), EFD_NONBLOCK and EFD_CLOEXEC, at 0. The descriptor. */
   eventfd(): number;
 

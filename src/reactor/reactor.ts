@@ -1,11 +1,12 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { RecordableHistogram } from 'node:perf_hooks';
-import { ECANCELED, ENOENT } from '../abi/errno.ts';
+import { ECANCELED, ENOENT, ENXIO, ERANGE } from '../abi/errno.ts';
+import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from '../abi/file-flags.ts';
 import { koffiNative } from '../native/koffi.ts';
 import { checkInteger, wrongType, wrongValue } from '../ring/misuse.ts';
 import type { AcceptOptions } from '../ring/prepare-net.ts';
 import { readSocketAddress, SOCKADDR_MAX, type SocketAddress } from '../ring/socket-address.ts';
-import { checkFd, type PathLike } from '../ring/sqe.ts';
+import { checkFd, pathBytes, type PathLike } from '../ring/sqe.ts';
 import { AbortError, checkSignal, unwatch, watch } from './abort.ts';
 import { Connections } from './accept-many.ts';
 import { BufferPools } from './buffer-pool.ts';
@@ -268,6 +269,53 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   }
 
   /**
+   * Set the times of an open file, or of a path, to the nanosecond. At once, for io_uring has no operation for it; like
+   * futimens(3), and of a path like utimensat(2) with AT_SYMLINK_NOFOLLOW.
+   * @param atimeNs of the last access, in nanoseconds since 1970
+   * @param mtimeNs of the last change of the contents
+   * @throws {Error} the kernel's refusal; TypeError
+   */
+  setTimes(file: number | PathLike, atimeNs: bigint, mtimeNs: bigint): void {
+    const times = new BigInt64Array([...timespec(atimeNs), ...timespec(mtimeNs)]);
+    const isOpen = typeof file === 'number';
+    const path = isOpen ? null : terminated(file);
+    const fd = isOpen ? checkFd('fd', file) : AT_FDCWD;
+    const result = koffiNative().setTimes(fd, path, times, isOpen ? 0 : AT_SYMLINK_NOFOLLOW);
+    if (result < 0) throw operationError(-result, isOpen ? 'futimens' : 'utimensat', isOpen ? undefined : { path: file });
+  }
+
+  /**
+   * The names of the extended attributes of an open file, or of a path that is not followed if it is a symbolic link. At once,
+   * for io_uring has no operation for it; like flistxattr(2) and llistxattr(2).
+   * @throws {Error} the kernel's refusal: `ENOTSUP` where the file system has none; TypeError
+   */
+  listxattr(file: number | PathLike): string[] {
+    const isOpen = typeof file === 'number';
+    const target = isOpen ? checkFd('fd', file) : terminated(file);
+    for (let room = 1024; ; room = XATTR_LIST_MAX) {
+      const names = new Uint8Array(new ArrayBuffer(room));
+      const length = koffiNative().listAttributes(target, names);
+      if (length === -ERANGE && room < XATTR_LIST_MAX) continue;
+      if (length < 0) throw operationError(-length, isOpen ? 'flistxattr' : 'llistxattr', isOpen ? undefined : { path: file });
+      return Buffer.from(names.buffer, 0, length).toString().split('\0').slice(0, -1);
+    }
+  }
+
+  /**
+   * Where the next data or the next hole of an open file begins; like lseek(2) with SEEK_DATA and SEEK_HOLE. At once, for io_uring
+   * has no operation for it. The file stands there then.
+   * @returns undefined: there is nothing more
+   * @throws {Error} the kernel's refusal; TypeError, RangeError
+   */
+  seek(fd: number, offset: number, what: 'data' | 'hole'): number | undefined {
+    checkInteger('offset', offset, 0, Number.MAX_SAFE_INTEGER);
+    const position = koffiNative().seek(checkFd('fd', fd), offset, what === 'data' ? SEEK_DATA : SEEK_HOLE);
+    if (position === -ENXIO) return undefined;
+    if (position < 0) throw operationError(-position, 'lseek');
+    return position;
+  }
+
+  /**
    * Does the kernel know an operation? Every kernel that has io_uring answers; asked of it once.
    * @param opcode IORING_OP_*
    */
@@ -382,6 +430,22 @@ class Refused {
   constructor(promise: Promise<unknown>) {
     this.promise = promise;
   }
+}
+
+const NS_PER_S = 1_000_000_000n;
+const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
+/** The kernel's limit on the names of a file's attributes (XATTR_LIST_MAX). */
+const XATTR_LIST_MAX = 65_536;
+
+/** Seconds, and nanoseconds that are not negative. */
+function timespec(ns: bigint): [bigint, bigint] {
+  const rest = ((ns % NS_PER_S) + NS_PER_S) % NS_PER_S;
+  return [(ns - rest) / NS_PER_S, rest];
+}
+
+function terminated(path: PathLike): Uint8Array {
+  return Buffer.concat([pathBytes('path', path), Buffer.alloc(1)]);
 }
 
 /** The methods of operations, from the reactor's ancestors. */

@@ -270,6 +270,18 @@ export class FakeKernel implements Native {
     return -9;
   }
 
+  setTimes(): number {
+    return -9;
+  }
+
+  listAttributes(): number {
+    return -9;
+  }
+
+  seek(): number {
+    return -9;
+  }
+
   eventfd(): number {
     return -24;
   }

@@ -209,6 +209,18 @@ export class Recorder implements Native {
     return this.#kernel.socketName(fd, peer, address);
   }
 
+  setTimes(fd: number, path: Uint8Array | null, times: BigInt64Array, flags: number): number {
+    return this.#kernel.setTimes(fd, path, times, flags);
+  }
+
+  listAttributes(file: number | Uint8Array, names: Uint8Array): number {
+    return this.#kernel.listAttributes(file, names);
+  }
+
+  seek(fd: number, offset: number, whence: number): number {
+    return this.#kernel.seek(fd, offset, whence);
+  }
+
   eventfd(): number {
     return this.#kernel.eventfd();
   }

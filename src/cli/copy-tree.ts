@@ -1,0 +1,492 @@
+import { randomBytes } from 'node:crypto';
+import { constants, fchmodSync, fchownSync, fstatSync, lchownSync, lstatSync, type BigIntStats, type Dirent } from 'node:fs';
+import { copyFile, readdir, readlink } from 'node:fs/promises';
+import type { Reactor } from '../index.ts';
+import { Limit } from './limit.ts';
+
+/** Names may be bytes that are no text: then they, and all paths through them, are bytes. */
+export type Path = string | Buffer;
+
+/** What went wrong with one path. */
+export interface CopyFailure {
+  readonly path: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_DIRECTORY, COPYFILE_FICLONE_FORCE } = constants;
+const O_CLOEXEC = 0o2000000;
+const PERMISSIONS = 0o7777;
+const SET_GROUP_ID = 0o2000;
+
+/** Up to this a file is read at once. */
+const SMALL = 65_536;
+/** A larger one is moved in pieces of so many bytes, so many of them in flight. */
+const PIECE = 1 << 20;
+const PIECES = 4;
+const LARGE_FILES = 2;
+/** So many directories are being worked on at the same time. */
+const DIRECTORIES = 16;
+
+/** Copying was told to stop. */
+const STOPPED = Object.assign(new Error('interrupted'), { code: 'EINTR' });
+
+interface Directory {
+  readonly from: Path;
+  readonly to: Path;
+  readonly parent: Directory | undefined;
+  status: BigIntStats | undefined;
+  /** What is not done yet: its own entries, and the directories in it. */
+  pending: number;
+}
+
+/**
+ * Copies trees with many operations in flight, as `cp -a` does: kinds, modes, owners where that is allowed, times to the
+ * nanosecond, symbolic and hard links, holes, extended attributes. Contents get their name when they are complete. What cannot
+ * be copied is noted, and the rest goes on.
+ */
+export class TreeCopy {
+  readonly failures: CopyFailure[] = [];
+  files = 0;
+  directories = 0;
+  symlinks = 0;
+  bytes = 0;
+  /** Found so far: what there is to do. */
+  readonly found = { files: 0, bytes: 0 };
+  isStopping = false;
+  readonly #io: Reactor;
+  readonly #files: Limit;
+  readonly #large = new Limit(LARGE_FILES);
+  readonly #stack: Directory[] = [];
+  #working = 0;
+  #whenDone: (() => void) | undefined;
+  /** What has several names was copied under this one: by device and inode. */
+  readonly #linked = new Map<string, Promise<Path | undefined>>();
+  readonly #small: Buffer[] = [];
+  readonly #pieces: Uint8Array[] = [];
+  #canClone = true;
+  readonly #umask = process.umask();
+  readonly #uid = process.geteuid!();
+  readonly #gid = process.getegid!();
+
+  /** @param filesAtOnce how many are open at the same time, each with its copy */
+  constructor(io: Reactor, filesAtOnce: number) {
+    this.#io = io;
+    this.#files = new Limit(filesAtOnce);
+  }
+
+  /** Nothing more is begun; what is half done is taken away. */
+  stop(): void {
+    this.isStopping = true;
+  }
+
+  /** Copy one file or tree to a path. */
+  async copy(from: Path, to: Path): Promise<void> {
+    const status = await this.#noting(from, () => lstatSync(from, { bigint: true }));
+    if (status === undefined) return;
+    if (status.isDirectory()) {
+      this.#stack.push({ from, to, parent: undefined, status: undefined, pending: 1 });
+      await new Promise<void>((resolve) => {
+        this.#whenDone = resolve;
+        this.#pump();
+      });
+    } else {
+      await this.#entry(kindOf(status), from, to);
+    }
+  }
+
+  // ---------------------------------------------------------------- directories
+
+  #pump(): void {
+    while (this.#working < DIRECTORIES && this.#stack.length > 0) {
+      this.#working++;
+      const directory = this.#stack.pop()!;
+      void this.#contents(directory).finally(() => {
+        this.#working--;
+        this.#pump();
+      });
+    }
+    if (this.#working === 0) this.#whenDone?.();
+  }
+
+  async #contents(directory: Directory): Promise<void> {
+    const { from, to } = directory;
+    await this.#noting(from, async () => {
+      this.#checkStop();
+      const status = lstatSync(from, { bigint: true });
+      const entries = await readdir(from, { withFileTypes: true, encoding: 'buffer' } as never) as unknown as Dirent<Buffer>[];
+      await this.#makeDirectory(to);
+      // Only now: of one that could not be made nothing is set.
+      directory.status = status;
+      const copies: Promise<void>[] = [];
+      for (const entry of entries) {
+        if (this.isStopping) break;
+        const name = nameOf(entry.name);
+        const [inner, copy] = [join(from, name), join(to, name)];
+        if (entry.isDirectory()) {
+          directory.pending++;
+          this.#stack.push({ from: inner, to: copy, parent: directory, status: undefined, pending: 1 });
+        } else {
+          this.found.files++;
+          // Waits for room: a directory of millions is not in memory as promises.
+          await this.#files.room();
+          copies.push(this.#files.run(() => this.#entry(kindOf(entry), inner, copy)));
+        }
+      }
+      this.#pump();
+      await Promise.all(copies);
+    });
+    await this.#finished(directory);
+  }
+
+  async #makeDirectory(path: Path): Promise<void> {
+    try {
+      // What comes in must be allowed to, and nobody else to look: its mode follows when it is complete.
+      await this.#io.mkdir(path, 0o700);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      const there = lstatSync(path);
+      if (!there.isDirectory()) throw failure('ENOTDIR', 'a directory cannot replace what is no directory', path);
+    }
+  }
+
+  /** One of the things that were to be done in it is. */
+  async #finished(directory: Directory): Promise<void> {
+    if (--directory.pending > 0) return;
+    const { from, to, status, parent } = directory;
+    if (status !== undefined && !this.isStopping) {
+      await this.#noting(from, async () => {
+        const io = this.#io;
+        const [source, copy] = await Promise.all([from, to].map((path) => io.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)));
+        try {
+          await this.#setStatus(source, copy, status, PERMISSIONS);
+          this.directories++;
+        } finally {
+          await Promise.all([io.close(source), io.close(copy)]);
+        }
+      });
+    }
+    if (parent !== undefined) await this.#finished(parent);
+  }
+
+  // ---------------------------------------------------------------- files and links
+
+  async #entry(kind: Kind, from: Path, to: Path): Promise<void> {
+    await this.#noting(from, async () => {
+      this.#checkStop();
+      if (kind === 'file') await this.#file(from, to);
+      else if (kind === 'symlink') await this.#symlink(from, to);
+      else throw failure('ENOTSUP', `a ${kind} cannot be copied: make it anew where it is needed`, from);
+    });
+  }
+
+  async #file(from: Path, to: Path): Promise<void> {
+    const io = this.#io;
+    // It may have become a pipe meanwhile, which nobody writes to.
+    const source = await io.open(from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    try {
+      const status = fstatSync(source, { bigint: true });
+      if (!status.isFile()) throw failure('EINVAL', 'it is no regular file any more', from);
+      this.found.bytes += Number(status.size);
+      if (status.nlink === 1n) {
+        await this.#copyFile(source, status, from, to);
+      } else {
+        const first = await this.#linkTo(status, from, to, () => this.#copyFile(source, status, from, to));
+        if (!first) this.bytes += Number(status.size);
+      }
+      this.files++;
+    } finally {
+      await io.close(source);
+    }
+  }
+
+  /** Of a file with several names the first is copied, and the others are linked to that. Was this the first? */
+  async #linkTo({ dev, ino }: BigIntStats, from: Path, to: Path, copy: () => Promise<void>): Promise<boolean> {
+    const key = `${dev}:${ino}`;
+    const known = this.#linked.get(key);
+    if (known === undefined) {
+      const copied = copy();
+      this.#linked.set(key, copied.then(() => to, () => undefined));
+      await copied;
+      return true;
+    }
+    const first = await known;
+    if (first === undefined) throw failure('ENOENT', 'the first of its names could not be copied', from);
+    await this.#named(to, (path) => this.#io.link(first, path));
+    return false;
+  }
+
+  /** Make something under its name, or under another one that replaces it if there is something. */
+  async #named(to: Path, make: (path: Path) => Promise<void>): Promise<void> {
+    try {
+      await make(to);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+      const temporary = temporaryName(to);
+      await make(temporary);
+      await this.#rename(temporary, to);
+    }
+  }
+
+  async #rename(temporary: Path, to: Path): Promise<void> {
+    try {
+      await this.#io.rename(temporary, to);
+    } catch (error) {
+      await this.#io.unlink(temporary).catch(() => {});
+      throw error;
+    }
+  }
+
+  async #copyFile(source: number, status: BigIntStats, from: Path, to: Path): Promise<void> {
+    const io = this.#io;
+    const temporary = temporaryName(to);
+    const size = Number(status.size);
+    const mode = Number(status.mode) & 0o777;
+    const isLarge = size > SMALL;
+    const isCloned = isLarge && (await this.#clone(from, temporary));
+    const flags = O_WRONLY | O_CLOEXEC | (isCloned ? O_NOFOLLOW : O_CREAT | O_EXCL);
+    const memory = isLarge ? undefined : (this.#small.pop() ?? smallMemory(io));
+    // Both are asked for at once. If one fails, the other is waited for.
+    const [opened, read] = await Promise.allSettled([
+      io.open(temporary, flags, { mode }),
+      memory === undefined ? 0 : readFully(io, source, memory),
+    ]);
+    try {
+      if (opened.status === 'rejected') throw pathed(opened.reason, temporary, to);
+      const copy = opened.value;
+      try {
+        if (read.status === 'rejected') throw read.reason;
+        if (isCloned) this.bytes += size;
+        else if (memory === undefined) await this.#large.run(() => this.#copyLarge(source, copy, status));
+        else await this.#writeSmall(copy, memory, read.value);
+        await this.#setStatus(source, copy, status, mode & ~this.#umask);
+        const renamed = io.rename(temporary, to);
+        // At once with the closing: nothing more is written.
+        const [outcome] = await Promise.allSettled([renamed, io.close(copy)]);
+        if (outcome.status === 'rejected') throw outcome.reason;
+      } catch (error) {
+        await io.close(copy).catch(() => {});
+        await io.unlink(temporary).catch(() => {});
+        throw error;
+      }
+    } finally {
+      if (memory !== undefined) this.#small.push(memory);
+    }
+  }
+
+  async #writeSmall(copy: number, memory: Buffer, length: number): Promise<void> {
+    if (length > 0) await writeFully(this.#io, copy, memory, length, 0);
+    this.bytes += length;
+  }
+
+  /** Have the file system share the contents, where it can. */
+  async #clone(from: Path, to: Path): Promise<boolean> {
+    if (!this.#canClone) return false;
+    try {
+      await copyFile(from, to, COPYFILE_FICLONE_FORCE);
+      return true;
+    } catch {
+      this.#canClone = false;
+      return false;
+    }
+  }
+
+  /** Piece by piece, several in flight; holes stay holes. */
+  async #copyLarge(source: number, copy: number, status: BigIntStats): Promise<void> {
+    const io = this.#io;
+    const size = Number(status.size);
+    const isSparse = status.blocks * 512n < status.size;
+    let end = size;
+    for (const [first, last] of isSparse ? dataOf(io, source, size) : [[0, size]]) {
+      end = Math.min(end, await this.#copyRange(source, copy, first, last));
+    }
+    // A hole at its end, or it has shrunk meanwhile.
+    if (isSparse || end < size) await io.ftruncate(copy, end);
+    if (isSparse) this.bytes += size - Number(status.blocks * 512n) > 0 ? size - Number(status.blocks * 512n) : 0;
+  }
+
+  /** Where the source ended, if that was before `last`; else infinity. */
+  async #copyRange(source: number, copy: number, first: number, last: number): Promise<number> {
+    const io = this.#io;
+    let next = first;
+    let end = Infinity;
+    const worker = async (): Promise<void> => {
+      const memory = this.#pieces.pop() ?? io.allocate(PIECE);
+      try {
+        while (next < last && next < end) {
+          this.#checkStop();
+          const at = next;
+          const length = Math.min(PIECE, last - at);
+          next += length;
+          const bytes = await io.read(source, memory, { offset: at, length });
+          // Short in the middle of a file: what is missing is read again, unless it is the end.
+          let total = bytes;
+          while (total > 0 && total < length) {
+            const more = await io.read(source, memory.subarray(total, length), { offset: at + total });
+            if (more === 0) break;
+            total += more;
+          }
+          if (total < length) end = Math.min(end, at + total);
+          if (total > 0) await writeFully(io, copy, memory, total, at);
+          this.bytes += total;
+        }
+      } finally {
+        this.#pieces.push(memory);
+      }
+    };
+    const workers = await Promise.allSettled(Array.from({ length: PIECES }, worker));
+    const failed = workers.find(({ status }) => status === 'rejected');
+    if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
+    return end;
+  }
+
+  async #symlink(from: Path, to: Path): Promise<void> {
+    const io = this.#io;
+    const target = await readlink(from, 'buffer');
+    const { uid, gid, atimeNs, mtimeNs } = lstatSync(from, { bigint: true });
+    await this.#named(to, (path) => io.symlink(target, path));
+    if (Number(uid) !== this.#uid || Number(gid) !== this.#gid) allowed(() => lchownSync(to, Number(uid), Number(gid)));
+    io.setTimes(to, atimeNs, mtimeNs);
+    this.symlinks++;
+  }
+
+  /**
+   * All but the contents. Owner before mode, which a change of owner takes bits from; times last.
+   * @param made the permissions that the copy was made with
+   */
+  async #setStatus(source: number, copy: number, status: BigIntStats, made: number): Promise<void> {
+    const [uid, gid, mode] = [Number(status.uid), Number(status.gid), Number(status.mode) & PERMISSIONS];
+    const isOwned = uid === this.#uid && gid === this.#gid && (mode & SET_GROUP_ID) === 0;
+    if (!isOwned) allowed(() => fchownSync(copy, uid, gid));
+    if (mode !== made || !isOwned) fchmodSync(copy, mode);
+    for (const name of attributesOf(this.#io, source)) await this.#copyAttribute(source, copy, name);
+    this.#io.setTimes(copy, status.atimeNs, status.mtimeNs);
+  }
+
+  async #copyAttribute(source: number, copy: number, name: string): Promise<void> {
+    const io = this.#io;
+    const value = Buffer.allocUnsafeSlow(await io.fgetxattr(source, name, Buffer.alloc(0)));
+    const length = value.length === 0 ? 0 : await io.fgetxattr(source, name, value);
+    try {
+      await io.fsetxattr(copy, name, value.subarray(0, length));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      // As for cp -a: what may not be set, or has no place there, is left away.
+      if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP') throw error;
+    }
+  }
+
+  // ---------------------------------------------------------------- errors
+
+  #checkStop(): void {
+    if (this.isStopping) throw STOPPED;
+  }
+
+  async #noting<T>(path: Path, work: () => T | Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error !== STOPPED) this.#note(path, error as NodeJS.ErrnoException);
+      return undefined;
+    }
+  }
+
+  #note(path: Path, { code = 'ERR', message }: NodeJS.ErrnoException): void {
+    this.failures.push({ path: path.toString(), code, message });
+  }
+}
+
+type Kind = 'file' | 'symlink' | 'FIFO' | 'socket' | 'device';
+
+function kindOf(one: Dirent<Buffer> | BigIntStats): Kind {
+  if (one.isFile()) return 'file';
+  if (one.isSymbolicLink()) return 'symlink';
+  if (one.isFIFO()) return 'FIFO';
+  return one.isSocket() ? 'socket' : 'device';
+}
+
+/** As text, if it is any. */
+function nameOf(bytes: Buffer): Path {
+  const text = bytes.toString();
+  return text.includes('\ufffd') ? bytes : text;
+}
+
+export function join(directory: Path, name: Path): Path {
+  if (typeof directory === 'string' && typeof name === 'string') {
+    return directory.endsWith('/') ? directory + name : `${directory}/${name}`;
+  }
+  return Buffer.concat([Buffer.from(directory as string), Buffer.from('/'), Buffer.from(name as string)]);
+}
+
+const RUN = randomBytes(4).toString('hex');
+let temporaries = 0;
+
+/** A name in the same directory, which nobody else has. */
+function temporaryName(path: Path): Path {
+  const slash = path.lastIndexOf('/');
+  const directory = path.slice(0, slash + 1);
+  // Not with the name itself, which may be as long as a name can be.
+  return join(directory.length === 0 ? '.' : directory, `.iouring-${RUN}-${(temporaries++).toString(36)}`);
+}
+
+function smallMemory(io: Reactor): Buffer {
+  const { buffer, byteOffset } = io.allocate(SMALL + 1);
+  return Buffer.from(buffer, byteOffset, SMALL + 1);
+}
+
+/** Read from the beginning until the end, or until `memory` is full. */
+async function readFully(io: Reactor, fd: number, memory: Buffer): Promise<number> {
+  let length = await io.read(fd, memory, { offset: 0 });
+  for (;;) {
+    if (length === 0 || length === memory.length) return length;
+    const more = await io.read(fd, memory.subarray(length), { offset: length });
+    if (more === 0) return length;
+    length += more;
+  }
+}
+
+async function writeFully(io: Reactor, fd: number, memory: Uint8Array, length: number, offset: number): Promise<void> {
+  let written = await io.write(fd, memory, { length, offset });
+  while (written < length) {
+    written += await io.write(fd, memory.subarray(written, length), { offset: offset + written });
+  }
+}
+
+/** Where there is data: from, and to. */
+function* dataOf(io: Reactor, fd: number, size: number): Generator<[number, number]> {
+  let at = 0;
+  while (at < size) {
+    const first = io.seek(fd, at, 'data');
+    if (first === undefined) return;
+    at = io.seek(fd, first, 'hole') ?? size;
+    yield [first, Math.min(at, size)];
+  }
+}
+
+/** None where the file system has none. */
+function attributesOf(io: Reactor, fd: number): string[] {
+  try {
+    return io.listxattr(fd);
+  } catch {
+    return [];
+  }
+}
+
+/** What only root may do is left away by others. */
+function allowed(change: () => void): void {
+  try {
+    change();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') throw error;
+  }
+}
+
+function failure(code: string, reason: string, path: Path): Error {
+  return Object.assign(new Error(`${code}: ${reason}, '${path.toString()}'`), { code });
+}
+
+/** The user knows nothing of temporary names. */
+function pathed(error: unknown, temporary: Path, to: Path): Error {
+  const { message } = error as Error;
+  return Object.assign(error as Error, { message: message.replace(temporary.toString(), to.toString()) });
+}
