@@ -91,6 +91,7 @@ export class TreeCopy {
         this.#pump();
       });
     } else {
+      this.found.files++;
       await this.#entry(kindOf(status), from, to);
     }
   }
@@ -297,12 +298,15 @@ export class TreeCopy {
     const size = Number(status.size);
     const isSparse = status.blocks * 512n < status.size;
     let end = size;
+    let data = 0;
     for (const [first, last] of isSparse ? dataOf(io, source, size) : [[0, size]]) {
+      data += last - first;
       end = Math.min(end, await this.#copyRange(source, copy, first, last));
     }
     // A hole at its end, or it has shrunk meanwhile.
     if (isSparse || end < size) await io.ftruncate(copy, end);
-    if (isSparse) this.bytes += size - Number(status.blocks * 512n) > 0 ? size - Number(status.blocks * 512n) : 0;
+    // Holes are done with, too.
+    if (isSparse) this.bytes += size - data;
   }
 
   /** Where the source ended, if that was before `last`; else infinity. */

@@ -42,7 +42,9 @@ export async function cp(paths: readonly string[], { json, progress }: CpOptions
   const shown = progress && !json ? new CopyProgress(copy) : undefined;
   try {
     for (const source of sources) {
-      const to = isInto ? join(destination, basename(resolve(source))) : destination.replace(/(?<=.)\/+$/, '');
+      // `source/.` is what is in it.
+      const isNamed = isInto && !/(?:^|\/)\.\/*$/.test(source);
+      const to = isNamed ? join(destination, basename(resolve(source))) : destination.replace(/(?<=.)\/+$/, '');
       const refusal = refusalOf(source, to);
       if (refusal !== undefined) copy.failures.push({ path: source, ...refusal });
       else await copy.copy(source.replace(/(?<=.)\/+$/, ''), to);
