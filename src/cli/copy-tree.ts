@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { constants, fchmodSync, fchownSync, fstatSync, lchownSync, lstatSync, type BigIntStats, type Dirent } from 'node:fs';
 import { copyFile, readdir, readlink } from 'node:fs/promises';
+import { AT_FDCWD, RENAME_NOREPLACE } from '../abi/index.ts';
 import type { Reactor } from '../index.ts';
 import { Limit } from './limit.ts';
 
@@ -35,6 +36,8 @@ interface Directory {
   readonly from: Path;
   readonly to: Path;
   readonly parent: Directory | undefined;
+  /** It is made under a name that nobody looks for, by itself or within such a one: what is in it needs no other name. */
+  isFresh: boolean;
   status: BigIntStats | undefined;
   /** What is not done yet: its own entries, and the directories in it. */
   pending: number;
@@ -42,8 +45,9 @@ interface Directory {
 
 /**
  * Copies trees with many operations in flight, as `cp -a` does: kinds, modes, owners where that is allowed, times to the
- * nanosecond, symbolic and hard links, holes, extended attributes. Contents get their name when they are complete. What cannot
- * be copied is noted, and the rest goes on.
+ * nanosecond, symbolic and hard links, holes, extended attributes. Nothing has its name before it is complete: a tree that is
+ * new is made under another one, and so is each file of one that is there already. What cannot be copied is noted, and the rest
+ * goes on.
  */
 export class TreeCopy {
   readonly failures: CopyFailure[] = [];
@@ -65,6 +69,8 @@ export class TreeCopy {
   readonly #small: Buffer[] = [];
   readonly #pieces: Uint8Array[] = [];
   #canClone = true;
+  /** The name that a tree is made under, and the one that the user knows. */
+  #shown: readonly [made: string, meant: string] = ['', ''];
   readonly #umask = process.umask();
   readonly #uid = process.geteuid!();
   readonly #gid = process.getegid!();
@@ -85,18 +91,32 @@ export class TreeCopy {
     const status = await this.#noting(from, () => lstatSync(from, { bigint: true }));
     if (status === undefined) return;
     if (status.isDirectory()) {
-      this.#stack.push({ from, to, parent: undefined, status: undefined, pending: 1 });
-      await new Promise<void>((resolve) => {
-        this.#whenDone = resolve;
-        this.#pump();
-      });
+      const isFresh = !isThere(to);
+      const root = isFresh ? temporaryName(to) : to;
+      this.#shown = [root.toString(), to.toString()];
+      await this.#tree({ from, to: root, parent: undefined, isFresh, status: undefined, pending: 1 });
+      // As far as it came.
+      if (isFresh) await this.#noting(from, () => this.#name(root, to));
     } else {
       this.found.files++;
-      await this.#entry(kindOf(status), from, to);
+      await this.#entry(kindOf(status), from, to, false);
     }
   }
 
+  /** Give a tree its name, if it was made at all. */
+  async #name(made: Path, to: Path): Promise<void> {
+    if (isThere(made)) await this.#io.renameat(AT_FDCWD, made, AT_FDCWD, to, { flags: RENAME_NOREPLACE });
+  }
+
   // ---------------------------------------------------------------- directories
+
+  async #tree(root: Directory): Promise<void> {
+    this.#stack.push(root);
+    await new Promise<void>((resolve) => {
+      this.#whenDone = resolve;
+      this.#pump();
+    });
+  }
 
   #pump(): void {
     while (this.#working < DIRECTORIES && this.#stack.length > 0) {
@@ -126,12 +146,13 @@ export class TreeCopy {
         const [inner, copy] = [join(from, name), join(to, name)];
         if (entry.isDirectory()) {
           directory.pending++;
-          this.#stack.push({ from: inner, to: copy, parent: directory, status: undefined, pending: 1 });
+          const { isFresh } = directory;
+          this.#stack.push({ from: inner, to: copy, parent: directory, isFresh, status: undefined, pending: 1 });
         } else {
           this.found.files++;
           // Waits for room: a directory of millions is not in memory as promises.
           await this.#files.room();
-          copies.push(this.#files.run(() => this.#entry(kindOf(entry), inner, copy)));
+          copies.push(this.#files.run(() => this.#entry(kindOf(entry), inner, copy, directory.isFresh)));
         }
       }
       this.#pump();
@@ -172,16 +193,16 @@ export class TreeCopy {
 
   // ---------------------------------------------------------------- files and links
 
-  async #entry(kind: Kind, from: Path, to: Path): Promise<void> {
+  async #entry(kind: Kind, from: Path, to: Path, isFresh: boolean): Promise<void> {
     await this.#noting(from, async () => {
       this.#checkStop();
-      if (kind === 'file') await this.#file(from, to);
+      if (kind === 'file') await this.#file(from, to, isFresh);
       else if (kind === 'symlink') await this.#symlink(from, to);
       else throw failure('ENOTSUP', `a ${kind} cannot be copied: make it anew where it is needed`, from);
     });
   }
 
-  async #file(from: Path, to: Path): Promise<void> {
+  async #file(from: Path, to: Path, isFresh: boolean): Promise<void> {
     const io = this.#io;
     // It may have become a pipe meanwhile, which nobody writes to.
     const source = await io.open(from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -190,9 +211,9 @@ export class TreeCopy {
       if (!status.isFile()) throw failure('EINVAL', 'it is no regular file any more', from);
       this.found.bytes += Number(status.size);
       if (status.nlink === 1n) {
-        await this.#copyFile(source, status, from, to);
+        await this.#copyFile(source, status, from, to, isFresh);
       } else {
-        const first = await this.#linkTo(status, from, to, () => this.#copyFile(source, status, from, to));
+        const first = await this.#linkTo(status, from, to, () => this.#copyFile(source, status, from, to, isFresh));
         if (!first) this.bytes += Number(status.size);
       }
       this.files++;
@@ -238,9 +259,9 @@ export class TreeCopy {
     }
   }
 
-  async #copyFile(source: number, status: BigIntStats, from: Path, to: Path): Promise<void> {
+  async #copyFile(source: number, status: BigIntStats, from: Path, to: Path, isFresh: boolean): Promise<void> {
     const io = this.#io;
-    const temporary = temporaryName(to);
+    const temporary = isFresh ? to : temporaryName(to);
     const size = Number(status.size);
     const mode = Number(status.mode) & 0o777;
     const isLarge = size > SMALL;
@@ -261,8 +282,8 @@ export class TreeCopy {
         else if (memory === undefined) await this.#large.run(() => this.#copyLarge(source, copy, status));
         else await this.#writeSmall(copy, memory, read.value);
         await this.#setStatus(source, copy, status, mode & ~this.#umask);
-        const renamed = io.rename(temporary, to);
         // At once with the closing: nothing more is written.
+        const renamed = isFresh ? undefined : io.rename(temporary, to);
         const [outcome] = await Promise.allSettled([renamed, io.close(copy)]);
         if (outcome.status === 'rejected') throw outcome.reason;
       } catch (error) {
@@ -396,7 +417,8 @@ export class TreeCopy {
   }
 
   #note(path: Path, { code = 'ERR', message }: NodeJS.ErrnoException): void {
-    this.failures.push({ path: path.toString(), code, message });
+    const [made, meant] = this.#shown;
+    this.failures.push({ path: path.toString(), code, message: made === meant ? message : message.replaceAll(made, meant) });
   }
 }
 
@@ -465,6 +487,11 @@ function* dataOf(io: Reactor, fd: number, size: number): Generator<[number, numb
     at = io.seek(fd, first, 'hole') ?? size;
     yield [first, Math.min(at, size)];
   }
+}
+
+/** Is there anything of that name, be it a link to nowhere? */
+function isThere(path: Path): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 /** None where the file system has none. */
