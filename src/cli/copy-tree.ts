@@ -26,6 +26,10 @@ const SMALL = 65_536;
 const PIECE = 1 << 20;
 const PIECES = 4;
 const LARGE_FILES = 2;
+/** What the kernel copies itself may take so long at a time, in milliseconds: others want to go on. */
+const SLICE_MS = 10;
+const SLICE_MIN = 1 << 20;
+const SLICE_MAX = 256 << 20;
 /** So many directories are being worked on at the same time. */
 const DIRECTORIES = 16;
 
@@ -69,6 +73,8 @@ export class TreeCopy {
   readonly #small: Buffer[] = [];
   readonly #pieces: Uint8Array[] = [];
   #canClone = true;
+  #hasRangeCopy = true;
+  #slice = SLICE_MIN;
   /** The name that a tree is made under, and the one that the user knows. */
   #shown: readonly [made: string, meant: string] = ['', ''];
   readonly #umask = process.umask();
@@ -330,8 +336,33 @@ export class TreeCopy {
     if (isSparse) this.bytes += size - data;
   }
 
-  /** Where the source ended, if that was before `last`; else infinity. */
+  /** Where the source ended, if that was before `last`; else infinity. The kernel does it where it can: it need not copy twice. */
   async #copyRange(source: number, copy: number, first: number, last: number): Promise<number> {
+    for (let at = first; at < last && this.#hasRangeCopy; ) {
+      this.#checkStop();
+      const start = performance.now();
+      let copied = 0;
+      try {
+        copied = this.#io.copyFileRange(source, at, copy, at, Math.min(this.#slice, last - at));
+      } catch (error) {
+        if (!NO_RANGE_COPY.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
+        this.#hasRangeCopy = false;
+      }
+      // Some file systems say so of what they cannot copy: reading tells.
+      if (copied === 0) return this.#copyPieces(source, copy, at, last);
+      at += copied;
+      this.bytes += copied;
+      if (at >= last) return Infinity;
+      const elapsed = performance.now() - start;
+      if (elapsed < SLICE_MS / 2) this.#slice = Math.min(SLICE_MAX, 2 * this.#slice);
+      else if (elapsed > SLICE_MS) this.#slice = Math.max(SLICE_MIN, this.#slice / 2);
+      await turn();
+    }
+    return first < last && !this.#hasRangeCopy ? this.#copyPieces(source, copy, first, last) : Infinity;
+  }
+
+  /** The same through memory, several pieces in flight. */
+  async #copyPieces(source: number, copy: number, first: number, last: number): Promise<number> {
     const io = this.#io;
     let next = first;
     let end = Infinity;
@@ -420,6 +451,13 @@ export class TreeCopy {
     const [made, meant] = this.#shown;
     this.failures.push({ path: path.toString(), code, message: made === meant ? message : message.replaceAll(made, meant) });
   }
+}
+
+const NO_RANGE_COPY = new Set(['EXDEV', 'EINVAL', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS', 'EBADF', 'EPERM']);
+
+/** Whatever else there is to do. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }
 
 type Kind = 'file' | 'symlink' | 'FIFO' | 'socket' | 'device';

@@ -75,6 +75,8 @@ function bind(koffi: typeof Koffi): Native {
   const flistxattr = libc.func('flistxattr', 'intptr_t', ['int', 'void *', 'size_t']) as Syscall;
   const llistxattr = libc.func('llistxattr', 'intptr_t', ['void *', 'void *', 'size_t']) as Syscall;
   const lseek = libc.func('lseek', 'int64', ['int', 'int64', 'int']) as Syscall;
+  const range = ['int', 'void *', 'int', 'void *', 'size_t', 'uint'];
+  const copyFileRange = libc.func('copy_file_range', 'intptr_t', range) as Syscall;
   const eventfd = libc.func('eventfd', 'int', ['uint', 'int']) as Syscall;
   const eventfdRead = libc.func('eventfd_read', 'int', ['int', 'uintptr_t']) as Syscall;
   // What an eventfd said, which nobody looks at.
@@ -131,6 +133,11 @@ function bind(koffi: typeof Koffi): Native {
     seek(fd, offset, whence) {
       const position = lseek(fd, offset, whence);
       return position < 0 ? -errno() : position;
+    },
+    copyRange(fdIn, offsetIn, fdOut, offsetOut, length) {
+      const [from, to] = [offsetIn, offsetOut].map((offset) => BigInt64Array.of(BigInt(offset)));
+      const copied = copyFileRange(fdIn, from, fdOut, to, length, 0);
+      return copied < 0 ? -errno() : copied;
     },
     eventfd() {
       const fd = eventfd(0, constants.O_NONBLOCK | O_CLOEXEC);

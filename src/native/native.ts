@@ -55,6 +55,9 @@ export interface Native {
   /** lseek(2). Where the file stands then. */
   seek(fd: number, offset: number, whence: number): number;
 
+  /** copy_file_range(2) from and to a place in two files. Bytes copied; 0 at the end. */
+  copyRange(fdIn: number, offsetIn: number, fdOut: number, offsetOut: number, length: number): number;
+
   /** eventfd(2), EFD_NONBLOCK and EFD_CLOEXEC, at 0. The descriptor. */
   eventfd(): number;
 

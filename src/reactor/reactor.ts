@@ -316,6 +316,21 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   }
 
   /**
+   * Have the kernel copy bytes from one file to another, or share them where the file system can. The thread waits for it, for
+   * io_uring has no operation for it: ask for some milliseconds' worth at a time. Like copy_file_range(2).
+   * @returns the bytes copied: perhaps fewer than asked for; 0 at the end of `fdIn`
+   * @throws {Error} the kernel's refusal: `EXDEV`, `EINVAL` and `EOPNOTSUPP` where it has to be done otherwise; TypeError, RangeError
+   */
+  copyFileRange(fdIn: number, offIn: number, fdOut: number, offOut: number, length: number): number {
+    checkInteger('offIn', offIn, 0, Number.MAX_SAFE_INTEGER);
+    checkInteger('offOut', offOut, 0, Number.MAX_SAFE_INTEGER);
+    checkInteger('length', length, 0, 2 ** 31 - 1);
+    const copied = koffiNative().copyRange(checkFd('fdIn', fdIn), offIn, checkFd('fdOut', fdOut), offOut, length);
+    if (copied < 0) throw operationError(-copied, 'copy_file_range');
+    return copied;
+  }
+
+  /**
    * Does the kernel know an operation? Every kernel that has io_uring answers; asked of it once.
    * @param opcode IORING_OP_*
    */

@@ -282,6 +282,10 @@ export class FakeKernel implements Native {
     return -9;
   }
 
+  copyRange(): number {
+    return -9;
+  }
+
   eventfd(): number {
     return -24;
   }

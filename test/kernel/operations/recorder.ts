@@ -221,6 +221,10 @@ export class Recorder implements Native {
     return this.#kernel.seek(fd, offset, whence);
   }
 
+  copyRange(fdIn: number, offsetIn: number, fdOut: number, offsetOut: number, length: number): number {
+    return this.#kernel.copyRange(fdIn, offsetIn, fdOut, offsetOut, length);
+  }
+
   eventfd(): number {
     return this.#kernel.eventfd();
   }
