@@ -4,8 +4,17 @@ import { diagnose, type Diagnosis } from '../index.ts';
 /** Say whether io_uring is usable here. The exit status: 0 usable, 1 not. */
 export function doctor(options: { json: boolean }, write: (text: string) => void): number {
   const diagnosis = diagnose();
-  write(options.json ? `${JSON.stringify(diagnosis, null, 2)}\n` : render(diagnosis));
+  const dropIns = waysOfDropIns(diagnosis);
+  write(options.json ? `${JSON.stringify({ ...diagnosis, dropIns }, null, 2)}\n` : render(diagnosis));
   return diagnosis.usable ? 0 : 1;
+}
+
+/** Which way `iouring/fs` takes. */
+function waysOfDropIns({ usable }: Diagnosis): string {
+  if (process.env['IOURING_DISABLED'] === '1') return 'go through Node: the environment variable IOURING_DISABLED is set to 1';
+  if (!usable) return 'go through Node: there is no io_uring';
+  const { permission } = process as { permission?: unknown };
+  return permission === undefined ? 'go through io_uring' : 'go through Node for paths: the permission model is on';
 }
 
 /** The diagnosis for a person. */
@@ -19,6 +28,7 @@ export function render(diagnosis: Diagnosis): string {
   if (problem) {
     lines.push(...row('error', problem.message), ...row('cause', problem.cause), ...row('remedy', problem.remedy));
   }
+  lines.push(...row('drop-ins', waysOfDropIns(diagnosis)));
   if (ring) {
     lines.push(
       ...row('ring', `${ring.sqEntries} submission and ${ring.cqEntries} completion entries`),

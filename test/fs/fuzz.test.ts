@@ -243,9 +243,11 @@ async function sequence(seed: number): Promise<void> {
   using right = new Temporary();
   const home = process.cwd();
   const twins = [left, right].map(({ path }, i): Twin => {
-    for (const folder of ['d', 'd/deep']) mkdirSync(join(path, folder));
+    // One further down: `../x` is in the twin's own folder too.
+    const root = join(path, 'root');
+    mkdirSync(join(root, 'd/deep'), { recursive: true });
     const fs = (i === 0 ? { ...promises } : ours) as unknown as Module;
-    return { fs, root: path, random: randomOf(seed), handles: [] };
+    return { fs, root, random: randomOf(seed), handles: [] };
   });
   const log: string[] = [];
   try {
