@@ -47,3 +47,8 @@ export const {
 export const glob: OfNode<'glob'> = ofNode('glob');
 export const mkdtempDisposable: OfNode<'mkdtempDisposable'> = ofNode('mkdtempDisposable');
 export type { FileHandle };
+
+// Beyond Node.
+export { readFiles, statMany } from './many.ts';
+export type { HotFileHandle, OpenOptions } from './hot-file-handle.ts';
+export type { ManyFilesOptions, PathResult } from './many.ts';

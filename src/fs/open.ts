@@ -1,6 +1,16 @@
 import type { FileHandle } from 'node:fs/promises';
+import { wrongValue } from '../reactor/misuse.ts';
 import { fileHandleClass } from './file-handle.ts';
 import { baseOf, learnBase, type HandleBase } from './handle-base.ts';
+import {
+  alignmentOf,
+  directFlag,
+  hotFileHandleClass,
+  isOpenOptions,
+  type HotFileHandle,
+  type Open,
+  type OpenOptions,
+} from './hot-file-handle.ts';
 import { node } from './node-promises.ts';
 import { openFile } from './open-file.ts';
 import { modeMisuse, plainFlags, plainMode, plainPath } from './plain-arguments.ts';
@@ -8,8 +18,9 @@ import { ringForFiles, ringForPaths } from './ring-or-node.ts';
 
 let known: { readonly base: HandleBase; readonly FileHandle: HandleBase['FileHandle'] } | undefined;
 
-/** `open`. What the ring does not serve is Node's. */
+/** `open`, and of hot files: {@link OpenOptions}. What the ring does not serve is Node's. */
 export const open = async function open(path: unknown, flags: unknown, mode: unknown): Promise<FileHandle> {
+  if (isOpenOptions(flags)) return openHot(path, flags);
   const io = ringForPaths();
   const name = io && plainPath(path);
   const bits = plainFlags(flags);
@@ -23,7 +34,37 @@ export const open = async function open(path: unknown, flags: unknown, mode: unk
   if (base === undefined || FileHandle === undefined) return node.open(path as string, flags as string, mode as number);
   const fd = await openFile(io, name, bits, permissions);
   return new FileHandle(...base.adopt(fd, bits, path));
-} as typeof node.open;
+} as Open;
+
+async function openHot(path: unknown, options: OpenOptions): Promise<HotFileHandle> {
+  const io = ringForPaths();
+  const { base, FileHandle } = known ?? (await learn()) ?? {};
+  if (io === undefined || base === undefined || FileHandle === undefined) {
+    const message = 'A file cannot be opened with direct or fixed where io_uring is not used: iouring doctor says why';
+    throw Object.assign(new Error(message), { code: 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM' });
+  }
+  const name = plainPath(path);
+  const bits = plainFlags(options.flags);
+  const permissions = plainMode(options.mode, 0o666);
+  if (name === undefined || bits === undefined || permissions === undefined) {
+    // Node says what is wrong.
+    const opened = await node.open(path as string, options.flags, options.mode);
+    await opened.close();
+    throw wrongValue('options', 'these flags, or this mode, cannot be used with direct or fixed');
+  }
+  const fd = await openFile(io, name, bits | directFlag(options), permissions);
+  try {
+    const alignment = await alignmentOf(io, fd, options);
+    const place = options.fixed ? io.registerFile(fd) : undefined;
+    hotClass ??= hotFileHandleClass(FileHandle, base);
+    return new hotClass(io, place, alignment, ...base.adopt(fd, bits, path));
+  } catch (error) {
+    await io.close(fd);
+    throw error;
+  }
+}
+
+let hotClass: ReturnType<typeof hotFileHandleClass> | undefined;
 
 async function learn(): Promise<typeof known> {
   const base = await learnBase();

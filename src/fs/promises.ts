@@ -1,5 +1,6 @@
 import { copyFile } from './copy-file.ts';
 import { cp } from './copy-tree.ts';
+import type { Open } from './hot-file-handle.ts';
 import { link, mkdir, rename, rmdir, symlink, unlink } from './names.ts';
 import { node } from './node-promises.ts';
 import { open } from './open.ts';
@@ -10,7 +11,7 @@ import { truncate } from './truncate.ts';
 import { appendFile, writeFile } from './write-file.ts';
 
 /** Every name that `node:fs/promises` has in this version of Node; those that stand here go through the ring. */
-export const promises: typeof node = {
+export const promises: Omit<typeof node, 'open'> & { open: Open } = {
   ...node,
   appendFile,
   copyFile,

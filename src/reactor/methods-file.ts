@@ -1,5 +1,7 @@
+import { IOSQE_FIXED_FILE } from '../abi/flags.ts';
 import type { Lendable } from '../ring/lent-memory.ts';
 import type { FileOffset, TransferOptions } from '../ring/prepare-file.ts';
+import type { IoUring } from '../ring/ring.ts';
 import { bytesOf, lengthOf, memoryOf, OperationMethods, type Data } from './methods.ts';
 import { NOTHING, NUMBER, type OperationOptions } from './operation.ts';
 
@@ -11,6 +13,8 @@ export interface ReadWriteOptions extends OperationOptions {
   length?: number | undefined;
   /** RWF_* bits. */
   rwFlags?: number | undefined;
+  /** Where {@link Reactor.registerFile} has put the file: it is used instead of `fd`. */
+  registeredFile?: number | undefined;
 }
 
 /** A range of a file. */
@@ -30,13 +34,16 @@ export abstract class FileMethods extends OperationMethods {
    * @returns the bytes read: fewer than asked for at the end of the file, 0 there
    */
   read(fd: number, buf: Lendable, options?: ReadWriteOptions): Promise<number> {
-    const { offset, length, rwFlags } = options ?? NONE;
+    const { offset, length, rwFlags, registeredFile } = options ?? NONE;
     const memory = memoryOf(buf);
+    const file = registeredFile ?? fd;
     return this.run(
       'read',
       fd,
       options,
-      (ring, slot) => ring.prepRead(fd, memory, lengthOf(buf, length), slot, offset, this.#transfer(buf, rwFlags)),
+      (ring, slot) =>
+        ring.prepRead(file, memory, lengthOf(buf, length), slot, offset, this.#transfer(buf, rwFlags)) &&
+        byPlace(ring, registeredFile),
       NUMBER,
     );
   }
@@ -48,13 +55,16 @@ export abstract class FileMethods extends OperationMethods {
    * @returns the bytes written: on a full disk, or interrupted by a signal, fewer than asked for
    */
   write(fd: number, data: Data, options?: ReadWriteOptions): Promise<number> {
-    const { offset, length, rwFlags } = options ?? NONE;
+    const { offset, length, rwFlags, registeredFile } = options ?? NONE;
     const memory = bytesOf(data);
+    const file = registeredFile ?? fd;
     return this.run(
       'write',
       fd,
       options,
-      (ring, slot) => ring.prepWrite(fd, memory, lengthOf(memory, length), slot, offset, this.#transfer(data, rwFlags)),
+      (ring, slot) =>
+        ring.prepWrite(file, memory, lengthOf(memory, length), slot, offset, this.#transfer(data, rwFlags)) &&
+        byPlace(ring, registeredFile),
       NUMBER,
     );
   }
@@ -194,6 +204,12 @@ export abstract class FileMethods extends OperationMethods {
     if (fixed === undefined) return rwFlags === undefined ? undefined : { rwFlags };
     return rwFlags === undefined ? { fixed } : { fixed, rwFlags };
   }
+}
+
+/** Of the entry that was just written: it names a registered file. */
+function byPlace(ring: IoUring, registeredFile: number | undefined): true {
+  if (registeredFile !== undefined) ring.sqeSetFlags(IOSQE_FIXED_FILE);
+  return true;
 }
 
 const NONE: ReadWriteOptions & FsyncOptions = {};

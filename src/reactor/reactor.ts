@@ -19,6 +19,7 @@ import { operationError } from './operation-error.ts';
 import { NUMBER, type Operation, type OperationOptions, type Outcome } from './operation.ts';
 import { PollEvents } from './poll-many.ts';
 import { Datagrams, ReadChunks, ReceivedChunks, type Chunk, type Datagram, type DatagramOptions } from './recv-many.ts';
+import { RegisteredFiles } from './registered-files.ts';
 import { RegisteredMemory } from './registered-memory.ts';
 import type { Sequence } from './sequence.ts';
 
@@ -88,6 +89,7 @@ const COUNT: Outcome<number> = { ...NUMBER, success: -ENOENT };
  */
 export class Reactor extends WaitMethods implements AsyncDisposable {
   readonly #pools: BufferPools;
+  readonly #files: RegisteredFiles;
   readonly #observer: Observer;
   #supported: ReadonlySet<number> | undefined;
   #closing: Promise<void> | undefined;
@@ -108,6 +110,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     const engine = new Engine(places, setup, koffiNative(), observer);
     super(engine, new RegisteredMemory(engine.ring));
     this.#observer = observer;
+    this.#files = new RegisteredFiles(engine.ring);
     this.#pools = new BufferPools(engine.ring);
   }
 
@@ -368,6 +371,20 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   allocate(bytes: number, options?: { alignment?: number | undefined }): Uint8Array<ArrayBuffer> {
     checkInteger('bytes', bytes, 1, 2 ** 30);
     return this.registered.allocate(bytes, options?.alignment);
+  }
+
+  /**
+   * Register an open file, so that the kernel need not look it up at every operation: {@link ReadWriteOptions.registeredFile}.
+   * @returns its place; undefined where there is no room, or the kernel is older than 5.13
+   * @throws {Error} the kernel's refusal: `EBADF`; TypeError, RangeError
+   */
+  registerFile(fd: number): number | undefined {
+    return this.#files.register(checkInteger('fd', fd, 0, 2 ** 31 - 1));
+  }
+
+  /** Give a place up that {@link registerFile} has given, once nothing that names it is under way. */
+  unregisterFile(place: number): void {
+    this.#files.unregister(checkInteger('place', place, 0, 2 ** 16));
   }
 
   // ---------------------------------------------------------------- what is going on

@@ -2,6 +2,7 @@
 // numbers, times) is left out.
 import { createHash } from 'node:crypto';
 import { Dirent, Stats } from 'node:fs';
+import { dirname } from 'node:path';
 import { inspect } from 'node:util';
 
 /** Call it, and say what came of that. `root` is the folder it worked in. */
@@ -66,5 +67,5 @@ function kinds(one: Stats | Dirent): string {
 }
 
 function withoutRoot(root: string, text: string): string {
-  return text.replaceAll(root, 'ROOT');
+  return text.replaceAll(root, 'ROOT').replaceAll(dirname(root), 'ABOVE');
 }

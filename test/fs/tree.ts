@@ -1,5 +1,5 @@
 import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { createHash } from 'node:crypto';
 
 /** All that a folder holds, in lines that can be compared with those of another. */
@@ -12,7 +12,7 @@ export function treeOf(root: string): string[] {
       const contents = stat.isFile() && stat.size < 2 ** 26
         ? createHash('sha1').update(readFileSync(join(root, inner))).digest('hex')
         : stat.isSymbolicLink()
-          ? readlinkSync(join(root, inner)).replaceAll(root, 'ROOT')
+          ? readlinkSync(join(root, inner)).replaceAll(root, 'ROOT').replaceAll(dirname(root), 'ABOVE')
           : '';
       const links = stat.isDirectory() ? '' : `${stat.nlink} links, ${stat.size} bytes`;
       lines.push(`${inner} ${stat.mode.toString(8)} ${links} ${contents}`);

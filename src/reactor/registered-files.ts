@@ -1,0 +1,45 @@
+import type { IoUring } from '../ring/ring.ts';
+
+/** How many files can be registered at once. */
+const PLACES = 1024;
+
+/** Files that the kernel need not look up at every operation. */
+export class RegisteredFiles {
+  readonly #ring: IoUring;
+  #vacant: number[] | undefined;
+
+  constructor(ring: IoUring) {
+    this.#ring = ring;
+  }
+
+  /** Its place; undefined: there is no table, or no room in it. */
+  register(fd: number): number | undefined {
+    const vacant = (this.#vacant ??= this.#makeTable());
+    const place = vacant.pop();
+    if (place === undefined) return undefined;
+    try {
+      this.#ring.registerFilesUpdate(place, [fd]);
+    } catch (error) {
+      vacant.push(place);
+      throw error;
+    }
+    return place;
+  }
+
+  unregister(place: number): void {
+    if (this.#ring.closed) return;
+    // What is prepared by this place is handed over first: it would find another file there, or none.
+    if (this.#ring.sqReady > 0) return void setImmediate(() => this.unregister(place));
+    this.#ring.registerFilesUpdate(place, [-1]);
+    this.#vacant!.push(place);
+  }
+
+  #makeTable(): number[] {
+    try {
+      this.#ring.registerFilesSparse(PLACES);
+    } catch {
+      return [];
+    }
+    return Array.from({ length: PLACES }, (_, i) => PLACES - 1 - i);
+  }
+}

@@ -1,0 +1,131 @@
+// What node:fs/promises does not have: many files at once, and files that are opened to be fast.
+import assert from 'node:assert/strict';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, it } from 'node:test';
+import { open, readFiles, statMany } from '../../src/fs/index.ts';
+import { defaultReactor } from '../../src/index.ts';
+import { Temporary } from '../kernel/temporary.ts';
+import { randomOf, SEED } from '../reactor/random.ts';
+
+describe('readFiles and statMany', () => {
+  it('give all of them, in the order of the paths, with an error for those that cannot be read', async () => {
+    using folder = new Temporary();
+    const paths = Array.from({ length: 2000 }, (_, i) => {
+      const path = join(folder.path, `${i}`);
+      if (i % 100 !== 7) folder.file(`${i}`, `contents of ${i}`);
+      return path;
+    });
+    let i = 0;
+    for await (const { path, data, error } of readFiles(paths, { encoding: 'utf8' })) {
+      assert.equal(path, paths[i]);
+      if (i % 100 === 7) assert.equal(error?.code, 'ENOENT');
+      else assert.equal(data, `contents of ${i}`);
+      i++;
+    }
+    assert.equal(i, 2000);
+    i = 0;
+    for await (const { path, stats, error } of statMany(asynchronous(paths), { concurrency: 3 })) {
+      assert.equal(path, paths[i]);
+      assert.equal(stats?.size ?? error?.code, i % 100 === 7 ? 'ENOENT' : `contents of ${i}`.length);
+      i++;
+    }
+    assert.equal(i, 2000);
+    const { value } = await readFiles([paths[0]]).next();
+    assert.ok(Buffer.isBuffer(value?.data));
+  });
+
+  it('take no more paths than they work on, and keep the ring full', async () => {
+    using folder = new Temporary();
+    const path = folder.file('x', 'x');
+    let taken = 0;
+    const endless = (function* each() {
+      for (;;) {
+        taken++;
+        yield path;
+      }
+    })();
+    let given = 0;
+    for await (const { data } of readFiles(endless, { concurrency: 50 })) {
+      assert.equal(data?.length, 1);
+      assert.ok(taken - given <= 50, `${taken} taken, ${given} given`);
+      if (++given === 500) break;
+    }
+    assert.ok(taken <= 550);
+    assert.equal(defaultReactor().stats.inFlight, 0);
+  });
+
+  it('end when they are aborted, and refuse what they cannot work with', async () => {
+    const abort = new AbortController();
+    const iteration = readFiles(['/dev/null', '/dev/null'], { signal: abort.signal, concurrency: 1 });
+    await iteration.next();
+    abort.abort();
+    await assert.rejects(iteration.next(), { name: 'AbortError' });
+    await assert.rejects(readFiles('x').next(), { code: 'ERR_INVALID_ARG_TYPE' });
+    await assert.rejects(statMany([], { concurrency: 0 }).next(), { code: 'ERR_OUT_OF_RANGE' });
+    assert.deepEqual(await statMany([]).next(), { value: undefined, done: true });
+  });
+});
+
+async function* asynchronous<T>(all: Iterable<T>): AsyncGenerator<T> {
+  for (const one of all) yield one;
+}
+
+describe('files that are opened to be fast', () => {
+  for (const options of [{ direct: true }, { fixed: true }, { direct: true, fixed: true }]) {
+    it(`${Object.keys(options).join(' and ')}: any part, into any memory; and back`, async (t) => {
+      using folder = new Temporary();
+      const random = randomOf(SEED);
+      const contents = Buffer.from(Array.from({ length: 300_000 }, () => random(256)));
+      const path = folder.file('x', contents);
+      const opened = await open(path, { ...options, flags: 'r+' }).catch((error: NodeJS.ErrnoException) => error);
+      if (opened instanceof Error) {
+        assert.equal(opened.code, 'EINVAL');
+        return t.skip(`the file system of ${folder.path} has no direct I/O`);
+      }
+      const handle = opened;
+      assert.ok(handle.alignment === 1 || handle.alignment >= 512);
+      const own = handle.allocate(65_536);
+      for (let i = 0; i < 300; i++) {
+        const [position, length] = [random(310_000), 1 + random(60_000)];
+        const memory = i % 2 === 0 ? own : new Uint8Array(65_536);
+        const offset = random(5000);
+        const { bytesRead } = await handle.read(memory, offset, length, position);
+        const expected = contents.subarray(position, position + length);
+        assert.equal(bytesRead, expected.length, `${length} at ${position}`);
+        assert.ok(Buffer.from(memory.subarray(offset, offset + bytesRead)).equals(expected));
+      }
+      const whole = await handle.read(Buffer.alloc(300_000), 0, 300_000, 0);
+      assert.ok(whole.buffer.equals(contents));
+      own.fill(1);
+      const block = Math.max(4096, handle.alignment);
+      assert.equal((await handle.write(own, 0, block, block)).bytesWritten, block);
+      assert.equal((await handle.write(Buffer.alloc(2 * block, 2), 0, 2 * block, 4 * block)).bytesWritten, 2 * block);
+      if (handle.alignment > 1) {
+        await assert.rejects(handle.write(own, 0, 5, 0), { code: 'ERR_INVALID_ARG_VALUE' });
+      }
+      contents.fill(1, block, 2 * block).fill(2, 4 * block, 6 * block);
+      await handle.close();
+      assert.ok(readFileSync(path).equals(contents));
+      await assert.rejects(handle.read(own, 0, 5, 0), { code: 'EBADF' });
+    });
+  }
+
+  it('one place after the other is given up when a file is closed, not before what is under way is done', async () => {
+    using folder = new Temporary();
+    const path = folder.file('x', 'x'.repeat(10_000));
+    for (let i = 0; i < 1200; i++) {
+      const handle = await open(path, { fixed: true });
+      const reads = Array.from({ length: 3 }, () => handle.read(new Uint8Array(4096), 0, 4096, 0));
+      await handle.close();
+      for (const { bytesRead } of await Promise.all(reads)) assert.equal(bytesRead, 4096);
+    }
+    assert.equal(statSync(path).size, 10_000);
+  });
+
+  it('errors are Node’s', async () => {
+    await assert.rejects(open('/nowhere/x', { direct: true }), { code: 'ENOENT', syscall: 'open', path: '/nowhere/x' });
+    await assert.rejects(open('/dev/null', { direct: true, flags: 'nonsense' }), { code: 'ERR_INVALID_ARG_VALUE' });
+    await assert.rejects(open('/dev/null', {} as never), { code: 'ERR_INVALID_ARG_VALUE' });
+  });
+});
