@@ -29,9 +29,23 @@ after(() => project[Symbol.dispose]());
 const node = (...args: string[]): ReturnType<typeof run> => run(process.execPath, args, inProject);
 
 describe('the installed package', () => {
-  it('depends on koffi alone', () => {
+  it('depends on koffi, and for the command line on cli-progress', () => {
     const packages = readdirSync(join(project.path, 'node_modules')).filter((name) => !name.startsWith('.'));
-    assert.deepEqual(packages.sort(), ['@koromix', 'iouring', 'koffi']);
+    // The rest is what cli-progress measures text with.
+    const ofProgress = ['ansi-regex', 'cli-progress', 'emoji-regex', 'is-fullwidth-code-point', 'string-width', 'strip-ansi'];
+    assert.deepEqual(packages.sort(), ['@koromix', 'iouring', 'koffi', ...ofProgress].sort());
+  });
+
+  it('has iouring/fs in the place of node:fs/promises, imported and required', async (t) => {
+    const text = `const handle = await open('data', 'w+');
+       await handle.write('hello');
+       console.log(await readFile('data', 'utf8'), (await handle.read(Buffer.alloc(5), 0, 5, 0)).bytesRead);
+       await handle.close();`;
+    project.file('fs.js', `import { open, readFile } from 'iouring/fs'; ${text}`);
+    assert.deepEqual(await node('fs.js'), { status: 0, stdout: 'hello 5\n', stderr: '' });
+    if (!requiresEsm) return t.skip('needs a Node that can require ES modules: 20.19 or 22.12');
+    project.file('fs.cjs', `(async () => { const { open, readFile } = require('iouring/fs'); ${text} })();`);
+    assert.equal((await node('--no-warnings', 'fs.cjs')).stdout, 'hello 5\n');
   });
 
   it('works as an ES module', async () => {
