@@ -5,8 +5,10 @@ import { parseArgs } from 'node:util';
 import { append } from './append.ts';
 import { bundle } from './bundle.ts';
 import { compare } from './compare.ts';
+import { copies } from './copies.ts';
 import { delay } from './delay.ts';
 import { direct } from './direct.ts';
+import { files } from './files.ts';
 import { fixed } from './fixed.ts';
 import { idle } from './idle.ts';
 import { incremental } from './incremental.ts';
@@ -50,6 +52,8 @@ const SCENARIOS = {
   incremental: comparing(incremental),
   'zero-copy': comparing(zeroCopy),
   direct: comparing(direct),
+  files: comparing(files),
+  copies: comparing(copies),
   memory,
 };
 

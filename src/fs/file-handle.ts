@@ -7,7 +7,7 @@ import type { HandleBase } from './handle-base.ts';
 import { isOwnPosition, isPosition, plainEncoding, plainFileOptions } from './plain-arguments.ts';
 import { readOpen } from './read-open.ts';
 import { hasPermissionModel, ringForFiles } from './ring-or-node.ts';
-import { STAGED_MAX } from './staging.ts';
+import { STAGED_MAX, STAGED_WRITE_MAX } from './staging.ts';
 import { isPlain, isSeekable, learnBigInts, plainStatOptions, statOpen } from './stat.ts';
 import { PIECES_MAX, readInto, readIntoAll, writeFrom, writeFromAll, type Position, type User } from './transfer.ts';
 import { isIterable, plainData, writeAll, writeEach } from './write-open.ts';
@@ -29,7 +29,8 @@ const DONE = Promise.resolve();
 
 /**
  * The class of the handles that {@link open} gives: the runtime's own, with the operations that the ring has done by it. What
- * is not plain goes to Node's method, and so do transfers of more than {@link STAGED_MAX} bytes: those gain nothing here.
+ * is not plain goes to Node's method, and so do reads of more than {@link STAGED_MAX} bytes and writes of more than
+ * {@link STAGED_WRITE_MAX}: those gain nothing here.
  */
 export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
   const { FileHandle: Base, ref, unref } = base;
@@ -75,14 +76,14 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
         // What stands second is the position, and then the encoding.
         const encoding = plainEncoding(length);
         position = offset;
-        const isPlainText = encoding !== undefined && encoding !== 'hex' && data.length > 0 && data.length <= STAGED_MAX;
+        const isPlainText = encoding !== undefined && encoding !== 'hex' && data.length > 0 && data.length <= STAGED_WRITE_MAX;
         if (isPlainText) plan = planOf((bytes = Buffer.from(data, encoding ?? 'utf8')), 0, undefined, offset);
       } else if (ArrayBuffer.isView(data)) {
         if (isObject(offset)) ({ offset, length, position } = offset as Record<string, unknown>);
         plan = planOf(data, offset, length, position);
         if (plan !== undefined) bytes = part(data, plan);
       }
-      if (io === undefined || plan === undefined) {
+      if (io === undefined || plan === undefined || plan.length > STAGED_WRITE_MAX) {
         return this.#inOrder('write', position, () => super.write(...(args as unknown as [''])) as Promise<unknown>) as Promise<never>;
       }
       return this.#write(io, data, bytes!, plan.position) as Promise<never>;
@@ -114,7 +115,8 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
       const io = this.fd === -1 ? undefined : ringForFiles();
       const isPlain = io !== undefined && (isOwnPosition(position) || isPosition(position)) && areViews(buffers);
       const length = isPlain ? buffers.reduce((sum, { byteLength }) => sum + byteLength, 0) : 0;
-      if (!isPlain || length === 0 || length > STAGED_MAX) return this.#inOrder(way, position, byNode);
+      const most = way === 'read' ? STAGED_MAX : STAGED_WRITE_MAX;
+      if (!isPlain || length === 0 || length > most) return this.#inOrder(way, position, byNode);
       const user = this.#user;
       user.ref();
       try {

@@ -6,6 +6,12 @@ const SIZES = [4096, 16_384, 65_536, 524_288] as const;
 /** What is transferred at once through staged memory, at most. */
 export const STAGED_MAX = SIZES[SIZES.length - 1];
 
+/**
+ * What is written at once through staged memory, at most. The kernel hands buffered writes to threads of its own on most file
+ * systems, as Node does: for larger ones the copying outweighs what the ring saves.
+ */
+export const STAGED_WRITE_MAX = 32_768;
+
 /** Memory is registered in pieces of at least so many bytes, and so many bytes altogether. */
 const ARENA = 262_144;
 const REGISTERED_MAX = 16 * 2 ** 20;

@@ -104,18 +104,18 @@ interface WriteResult {
 
 class Write extends StagedTransfer<WriteResult> {
   readonly #data: unknown;
+  written = 0;
 
   constructor(
     io: Reactor,
     user: User | undefined,
     data: unknown,
-    bytes: Uint8Array,
+    length: number,
     position: Position,
     signal: AbortSignal | null,
   ) {
-    super(io, user, bytes.length, position, signal);
+    super(io, user, length, position, signal);
     this.#data = data;
-    this.memory.bytes.set(bytes);
   }
 
   get syscall(): string {
@@ -123,6 +123,7 @@ class Write extends StagedTransfer<WriteResult> {
   }
 
   value(bytes: number): WriteResult {
+    this.written = bytes;
     this.failed();
     return { __proto__: null, bytesWritten: bytes, buffer: this.#data } as WriteResult;
   }
@@ -138,7 +139,8 @@ export function writeFrom(
   position: Position,
   signal: AbortSignal | null = null,
 ): Promise<WriteResult> {
-  const write = new Write(io, user, data, bytes, position, signal);
+  const write = new Write(io, user, data, bytes.length, position, signal);
+  write.memory.bytes.set(bytes);
   return io.write(fd, write.memory.bytes, write) as Promise<unknown> as Promise<WriteResult>;
 }
 
@@ -170,11 +172,18 @@ export async function writeFromAll(
   io: Reactor,
   user: User,
   sources: readonly ArrayBufferView[],
-  _length: number,
+  length: number,
   position: Position,
 ): Promise<number> {
-  const all = Buffer.concat(sources.map(bytesOf));
-  return (await writeFrom(io, user.fd, user, sources, all, position)).bytesWritten;
+  const write = new Write(io, user, sources, length, position, null);
+  const { bytes } = write.memory;
+  let at = 0;
+  for (const source of sources) {
+    bytes.set(bytesOf(source), at);
+    at += source.byteLength;
+  }
+  await io.write(user.fd, bytes, write);
+  return write.written;
 }
 
 export function bytesOf(view: ArrayBufferView): Uint8Array {

@@ -42,8 +42,9 @@ function write(
       if (!admission.enter()) return admission.admit(() => writePath(io, name, bytes, plain));
       return writePath(io, name, bytes, plain, leave);
     }
-    if (bytes !== undefined) return admission.admit(() => writePieces(io, name, bytes.length === 0 ? [] : [bytes], plain));
-    if (isIterable(data)) return admission.admit(() => writePieces(io, name, data, plain));
+    // Larger ones gain nothing here.
+    if (bytes?.length === 0) return admission.admit(() => writePieces(io, name, [], plain));
+    if (bytes === undefined && isIterable(data)) return admission.admit(() => writePieces(io, name, data, plain));
   }
   const misuse = modeMisuse((options as { mode?: unknown } | undefined | null)?.mode);
   if (misuse !== undefined) return Promise.reject(misuse);
