@@ -14,8 +14,8 @@ import type { Metric } from './scenario.ts';
 const START = '<!-- bench:start -->';
 const END = '<!-- bench:end -->';
 
-/** In bench/results: the basic scenarios, those of what can be registered or bundled, and those of the reactor. */
-const SAVED = ['latest.json', 'registered.json', 'reactor.json'];
+/** In bench/results: the basic scenarios, those of what can be registered or bundled, of the reactor, and of files. */
+const SAVED = ['latest.json', 'registered.json', 'reactor.json', 'fs.json'];
 
 /** The README's text with these results in place of what stood between the markers, each with where they come from. */
 export function withResults(readme: string, all: readonly Results[]): string {

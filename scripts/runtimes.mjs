@@ -1,4 +1,4 @@
-// Fetches the newest Node, Bun and Deno from npm into build/runtimes, and runs the reactor's tests with them.
+// Fetches the newest Node, Bun and Deno from npm into build/runtimes, and runs the tests of the reactor and of iouring/fs with them.
 import { execFileSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 
@@ -8,8 +8,9 @@ const bun = `@oven/bun-linux-${arch === 'arm64' ? 'aarch64' : arch}`;
 const packages = [`node-linux-${arch}`, bun, `@deno/linux-${arch}-glibc`];
 const show = { stdio: 'inherit' };
 execFileSync('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund', '--loglevel=error', ...packages], show);
-const tests = readdirSync('build/test/reactor').filter((name) => name.endsWith('.test.js'));
-const files = tests.map((name) => `build/test/reactor/${name}`);
+const files = ['reactor', 'fs'].flatMap((folder) =>
+  readdirSync(`build/test/${folder}`).filter((name) => name.endsWith('.test.js')).map((name) => `build/test/${folder}/${name}`),
+);
 const node = `${folder}/node_modules/node-linux-${arch}/bin/node`;
 execFileSync(node, ['--version'], show);
 execFileSync(node, ['--test', '--test-concurrency=1', ...files], show);

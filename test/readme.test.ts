@@ -19,6 +19,15 @@ describe('README', () => {
     assert.deepEqual(lines, ['nothing, done: 0', `read ${Buffer.byteLength(name)} bytes: ${name.trim()}`]);
   });
 
+  it('shows examples/fs.ts, and that runs', async () => {
+    const source = readFileSync('examples/fs.ts', 'utf8');
+    const shown = /\/\/ #region readme\n([\s\S]*?)\/\/ #endregion/.exec(source)![1];
+    assert.ok(readme.includes(`\`\`\`ts\n${shown}\`\`\``), 'the example stands in the README');
+    const { status, stdout, stderr } = await run(process.execPath, [example('fs')]);
+    assert.equal(status, 0, stderr);
+    assert.equal(stdout, 'number 42\n true\nnumber 7\n10890 bytes in 1000 files\n');
+  });
+
   it('shows the heart of examples/durable-append.ts, and that runs', async () => {
     const source = readFileSync('examples/durable-append.ts', 'utf8');
     const shown = /```ts\n\/\/ A durable append.*\n([\s\S]*?)```/.exec(readme)![1];

@@ -1,4 +1,4 @@
-import * as promises from 'node:fs/promises';
+import promises from 'node:fs/promises';
 
 /**
  * Node's own module as it is when this one is loaded: a program may put this one in its place afterwards, and would then

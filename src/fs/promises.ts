@@ -10,9 +10,7 @@ import { lstat, stat } from './stat.ts';
 import { truncate } from './truncate.ts';
 import { appendFile, writeFile } from './write-file.ts';
 
-/** Every name that `node:fs/promises` has in this version of Node; those that stand here go through the ring. */
-export const promises: Omit<typeof node, 'open'> & { open: Open } = {
-  ...node,
+const throughRing = {
   appendFile,
   copyFile,
   cp,
@@ -29,4 +27,15 @@ export const promises: Omit<typeof node, 'open'> & { open: Open } = {
   truncate,
   unlink,
   writeFile,
+};
+// How many arguments a function says it takes differs from version to version.
+for (const [name, call] of Object.entries(throughRing)) {
+  const { length } = (node as unknown as Record<string, { length: number }>)[name];
+  Object.defineProperty(call, 'length', { value: length });
+}
+
+/** Every name that `node:fs/promises` has in this version of Node; those that stand here go through the ring. */
+export const promises: Omit<typeof node, 'open'> & { open: Open } = {
+  ...node,
+  ...throughRing,
 };

@@ -286,16 +286,18 @@ export class Engine {
 
   #turn(isInline: boolean): void {
     this.#wakeUp.pause();
+    let before = 0;
     try {
       do {
+        before = this.#completions;
         if (!this.#hasRoom()) this.ring.forEachCompletion(this.#reaped);
         this.#retryCancellations();
         this.#enter();
-        const before = this.#completions;
+        const reaped = this.#completions;
         this.ring.forEachCompletion(this.#reaped, COMPLETIONS_A_TURN);
-        if (isInline) this.counters.inlineCompletions += this.#completions - before;
+        if (isInline) this.counters.inlineCompletions += this.#completions - reaped;
         if (this.#isOver) return;
-      } while (this.#hasMore() && this.#completions < COMPLETIONS_A_TURN);
+      } while (this.#hasMore(before) && this.#completions < COMPLETIONS_A_TURN);
       if (this.ring.cqReady > 0 || this.ring.sqReady > 0 || this.#uncancelled.length > 0) this.#later();
     } catch (error) {
       if (!isPassing(error)) return this.#break(error as Error);
@@ -304,9 +306,12 @@ export class Engine {
     this.#settleDown();
   }
 
-  /** From the queue in front, or the next operation of what consists of several. */
-  #hasMore(): boolean {
-    return (this.#first !== undefined && this.#admit()) || this.ring.sqReady > 0;
+  /**
+   * From the queue in front, or the next operation of what consists of several. The latter only as long as something is
+   * completed: a kernel that takes nothing is not asked again in the same turn.
+   */
+  #hasMore(before: number): boolean {
+    return (this.#first !== undefined && this.#admit()) || (this.ring.sqReady > 0 && this.#completions > before);
   }
 
   /**

@@ -4,6 +4,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AF_INET, SOCK_CLOEXEC, SOCK_STREAM } from '../../src/abi/index.ts';
+import fs, { readFiles } from '../../src/fs/index.ts';
 import { Reactor, type Chunk } from '../../src/index.ts';
 
 const { bun, deno, node } = process.versions;
@@ -51,6 +52,30 @@ const checks: Record<string, () => Promise<void>> = {
     const abort = new AbortController();
     setTimeout(() => abort.abort(), 5);
     await assert.rejects(io.sleep(1e6, { signal: abort.signal }), { name: 'AbortError' });
+  },
+  async 'iouring/fs'() {
+    await fs.writeFile(path, 'one\ntwo\n');
+    await fs.appendFile(path, 'three\n');
+    assert.equal(await fs.readFile(path, 'utf8'), 'one\ntwo\nthree\n');
+    const { size, mtime } = await fs.stat(path);
+    assert.equal(size, 14);
+    assert.ok(Math.abs(mtime.getTime() - Date.now()) < 60_000);
+    assert.equal((await fs.stat(path, { bigint: true })).size, 14n);
+    assert.equal((await fs.stat(path, { bigint: true })).size, 14n);
+    const handle = await fs.open(path, 'r+');
+    assert.equal((await handle.read(Buffer.alloc(3), 0, 3, 4)).buffer.toString(), 'two');
+    assert.equal((await handle.write('TWO', 4)).bytesWritten, 3);
+    assert.equal((await handle.readFile('utf8')).slice(4, 7), 'TWO');
+    await handle.close();
+    await assert.rejects(handle.stat(), { code: 'EBADF' });
+    for await (const { data } of readFiles([path, path])) assert.equal(data?.length, 14);
+    await assert.rejects(fs.readFile(`${path}/x`), { code: 'ENOTDIR', syscall: 'open' });
+    await fs.mkdir(`${path}.d/e/f`, { recursive: true });
+    await fs.copyFile(path, `${path}.d/e/copy`);
+    await fs.cp(`${path}.d`, `${path}.e`, { recursive: true });
+    assert.equal(await fs.readFile(`${path}.e/e/copy`, 'latin1'), await fs.readFile(path, 'latin1'));
+    for (const folder of [`${path}.d`, `${path}.e`]) await fs.rm(folder, { recursive: true });
+    await fs.unlink(path);
   },
   async sockets() {
     const listener = await io.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC);
