@@ -452,7 +452,8 @@ export function addressBytes(name: string, address: SocketAddressLike): Uint8Arr
 export function pathBytes(name: string, path: PathLike): Uint8Array {
   const kind = 'of type string or an instance of Uint8Array or URL';
   let bytes: Uint8Array;
-  if (typeof path === 'string') bytes = ENCODER.encode(path);
+  // From the pool: in a third of the time that an array of its own takes.
+  if (typeof path === 'string') bytes = Buffer.from(path);
   // A copy: what a caller's object says of its length does not count.
   else if (path instanceof Uint8Array) bytes = copyOfBytes(name, path);
   else if (path instanceof URL) bytes = ENCODER.encode(filePath(name, path));
