@@ -84,7 +84,8 @@ const [readFile, writeFile, stat] = [callbacks.readFile, callbacks.writeFile, ca
   (path: string, data: Buffer) => Promise<unknown>,
   (path: string) => Promise<unknown>,
 ];
-const written = (i: number): string => join(folder, `${i % 100}`, `new ${i % count}`);
+const scrap = option('--scrap');
+const written = (i: number): string => join(scrap, `${i % 100}`, `new ${i % count}`);
 const isModule = way === 'iouring' || way === 'promises';
 
 const works: Record<string, () => Promise<void>> = {

@@ -1,7 +1,13 @@
 /** What is done with the names of files in one operation. What the ring does not serve is Node's. */
 import type { PathLike } from 'node:fs';
 import { AT_FDCWD, AT_REMOVEDIR } from '../abi/file-flags.ts';
-import { IORING_OP_LINKAT, IORING_OP_MKDIRAT, IORING_OP_SYMLINKAT } from '../abi/operations.ts';
+import {
+  IORING_OP_LINKAT,
+  IORING_OP_MKDIRAT,
+  IORING_OP_RENAMEAT,
+  IORING_OP_SYMLINKAT,
+  IORING_OP_UNLINKAT,
+} from '../abi/operations.ts';
 import { node } from './node-promises.ts';
 import { modeMisuse, plainMode, plainPath, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
@@ -13,21 +19,21 @@ export function rename(oldPath: PathLike, newPath: PathLike): Promise<void> {
   const io = ringForPaths();
   const from = io && fullPath(oldPath);
   const to = io && fullPath(newPath);
-  if (io === undefined || from === undefined || to === undefined) return node.rename(oldPath, newPath);
+  if (!io?.supports(IORING_OP_RENAMEAT) || from === undefined || to === undefined) return node.rename(oldPath, newPath);
   return io.rename(from, to);
 }
 
 export function unlink(path: PathLike): Promise<void> {
   const io = ringForPaths();
   const name = io && plainPath(path);
-  return io === undefined || name === undefined ? node.unlink(path) : io.unlink(name);
+  return !io?.supports(IORING_OP_UNLINKAT) || name === undefined ? node.unlink(path) : io.unlink(name);
 }
 
 export function rmdir(path: PathLike, options?: Parameters<typeof node.rmdir>[1]): Promise<void> {
   const io = ringForPaths();
   const name = io && plainPath(path);
   // What the options once meant depends on the version.
-  if (io === undefined || name === undefined || options !== undefined) return node.rmdir(path, options);
+  if (!io?.supports(IORING_OP_UNLINKAT) || name === undefined || options !== undefined) return node.rmdir(path, options);
   return io.unlinkat(AT_FDCWD, name, AT_REMOVEDIR, RMDIR);
 }
 

@@ -2,6 +2,7 @@ import type { PathLike } from 'node:fs';
 import type { RmOptions } from 'node:fs';
 import { ENOTEMPTY } from '../abi/errno.ts';
 import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, STATX_TYPE } from '../abi/file-flags.ts';
+import { IORING_OP_UNLINKAT } from '../abi/operations.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import { Admission } from './admission.ts';
 import { node } from './node-promises.ts';
@@ -19,7 +20,7 @@ export function rm(path: PathLike, options?: RmOptions): Promise<void> {
   const io = ringForPaths();
   const name = io && plainPath(path);
   const byNode = (): Promise<void> => node.rm(path, options);
-  if (io === undefined || typeof name !== 'string' || !isPlain(options)) return byNode();
+  if (!io?.supports(IORING_OP_UNLINKAT) || typeof name !== 'string' || !isPlain(options)) return byNode();
   return remove(io, name, options?.recursive ?? false, byNode);
 }
 

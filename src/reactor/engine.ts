@@ -96,6 +96,8 @@ export class Engine {
   #ended: Error | undefined;
   /** It is going to be closed: what is under way ends, and nothing is taken any more. */
   #closing: Error | undefined;
+  /** What is under way may come to its end by itself. */
+  #isDraining = false;
   #whenIdle: (() => void)[] = [];
 
   constructor(entries: number, options: IoUringOptions, native: Native, observer: Observer) {
@@ -133,7 +135,18 @@ export class Engine {
   /** Hand a submission to the kernel, or to the queue in front of it. */
   submit(submission: Submission): void {
     const reason = this.#ended ?? this.#closing;
-    if (reason !== undefined) return submission.refused(reason);
+    if (reason !== undefined) submission.refused(reason);
+    else this.#take(submission);
+  }
+
+  /** The next operation of what has begun already: it is taken as long as that is waited for. */
+  proceed(submission: Submission): void {
+    const reason = this.#ended ?? (this.#isDraining ? undefined : this.#closing);
+    if (reason !== undefined) submission.refused(reason);
+    else this.#take(submission);
+  }
+
+  #take(submission: Submission): void {
     if (this.#first === undefined && this.#isWelcome(submission) && this.#launch(submission)) return;
     const { timeLeft } = submission;
     if (timeLeft !== undefined) setTimeout(() => this.#expire(submission), timeLeft).unref();
@@ -487,6 +500,7 @@ export class Engine {
   async close(drain: boolean): Promise<void> {
     if (this.#ended !== undefined) return;
     this.#closing ??= closedError('begin');
+    this.#isDraining = drain;
     this.#cancelAll((submission) => !drain || submission.endless);
     const idle = this.#idle();
     if (drain) await idle;

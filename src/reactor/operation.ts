@@ -242,7 +242,7 @@ export class Operation<T = unknown> extends Submission implements Abortable {
     const value = this.outcome.value(res);
     if (value !== AGAIN) return this.#resolve(value);
     this.#res = UNANSWERED;
-    this.#engine.submit(this);
+    this.#engine.proceed(this);
   }
 
   #overWith(extras: Extras, res: number): void {

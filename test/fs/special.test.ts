@@ -264,6 +264,25 @@ describe('handles', () => {
   });
 });
 
+describe('the reactor under it', () => {
+  it('may be drained: what has begun is finished; or closed: it fails, and nothing stays open. The next call has a new one', { skip: byNode }, async () => {
+    using folder = new Temporary();
+    const paths = Array.from({ length: 100 }, (_, i) => folder.file(`${i}`, `contents ${i}`));
+    await ours.readFile(paths[0]);
+    const before = openFiles();
+    const drained = Promise.all(paths.map((path) => ours.readFile(path, 'utf8')));
+    await Promise.resolve();
+    await defaultReactor().close({ drain: true });
+    assert.equal((await drained)[99], 'contents 99');
+    const closed = Promise.allSettled(paths.map((path) => ours.readFile(path, 'utf8')));
+    await Promise.resolve();
+    await defaultReactor().close();
+    for (const { status } of await closed) assert.match(status, /fulfilled|rejected/);
+    assert.equal(await ours.readFile(paths[5], 'utf8'), 'contents 5');
+    assert.ok(openFiles() <= before, `${openFiles()} open, ${before} before`);
+  });
+});
+
 describe('trees', () => {
   it('mkdir, cp and rm of a tree, as Node does it', async () => {
     using folder = new Temporary();

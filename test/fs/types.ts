@@ -12,6 +12,9 @@ stands<Omit<Module, 'default'>>(ours);
 stands<Omit<Module, 'default'>>(named);
 stands<Pick<Module, keyof typeof ours>>(ours);
 
+/** And the other way round, but for what `open` can do here besides. */
+export const back = (module: Module): Omit<typeof ours, 'open'> => module;
+
 export async function handles(nodes: node.FileHandle): Promise<void> {
   const handle: FileHandle = await ours.open('x');
   stands<node.FileHandle>(handle);
