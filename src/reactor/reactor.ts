@@ -279,11 +279,12 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * @throws {Error} the kernel's refusal; TypeError
    */
   setTimes(file: number | PathLike, atimeNs: bigint, mtimeNs: bigint): void {
-    const times = new BigInt64Array([...timespec(atimeNs), ...timespec(mtimeNs)]);
+    writeTimespec(TIMES, 0, atimeNs);
+    writeTimespec(TIMES, 2, mtimeNs);
     const isOpen = typeof file === 'number';
     const path = isOpen ? null : terminated(file);
     const fd = isOpen ? checkFd('fd', file) : AT_FDCWD;
-    const result = koffiNative().setTimes(fd, path, times, isOpen ? 0 : AT_SYMLINK_NOFOLLOW);
+    const result = koffiNative().setTimes(fd, path, TIMES, isOpen ? 0 : AT_SYMLINK_NOFOLLOW);
     if (result < 0) throw operationError(-result, isOpen ? 'futimens' : 'utimensat', isOpen ? undefined : { path: file });
   }
 
@@ -295,13 +296,11 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   listxattr(file: number | PathLike): string[] {
     const isOpen = typeof file === 'number';
     const target = isOpen ? checkFd('fd', file) : terminated(file);
-    for (let room = 1024; ; room = XATTR_LIST_MAX) {
-      const names = new Uint8Array(new ArrayBuffer(room));
-      const length = koffiNative().listAttributes(target, names);
-      if (length === -ERANGE && room < XATTR_LIST_MAX) continue;
-      if (length < 0) throw operationError(-length, isOpen ? 'flistxattr' : 'llistxattr', isOpen ? undefined : { path: file });
-      return Buffer.from(names.buffer, 0, length).toString().split('\0').slice(0, -1);
-    }
+    let names = NAMES;
+    let length = koffiNative().listAttributes(target, names);
+    if (length === -ERANGE) length = koffiNative().listAttributes(target, (names = Buffer.alloc(XATTR_LIST_MAX)));
+    if (length < 0) throw operationError(-length, isOpen ? 'flistxattr' : 'llistxattr', isOpen ? undefined : { path: file });
+    return length === 0 ? [] : names.toString('utf8', 0, length - 1).split('\0');
   }
 
   /**
@@ -470,10 +469,15 @@ const SEEK_HOLE = 4;
 /** The kernel's limit on the names of a file's attributes (XATTR_LIST_MAX). */
 const XATTR_LIST_MAX = 65_536;
 
+/** Room for what calls are given, or answer, that are over when they return. */
+const TIMES = new BigInt64Array(4);
+const NAMES = Buffer.alloc(1024);
+
 /** Seconds, and nanoseconds that are not negative. */
-function timespec(ns: bigint): [bigint, bigint] {
+function writeTimespec(times: BigInt64Array, at: number, ns: bigint): void {
   const rest = ((ns % NS_PER_S) + NS_PER_S) % NS_PER_S;
-  return [(ns - rest) / NS_PER_S, rest];
+  times[at] = (ns - rest) / NS_PER_S;
+  times[at + 1] = rest;
 }
 
 function terminated(path: PathLike): Uint8Array {
