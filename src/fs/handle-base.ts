@@ -80,6 +80,10 @@ export function learnBase(): Promise<HandleBase | undefined> {
     } finally {
       await handle.close();
     }
-  })().catch(() => undefined);
+  })().catch(() => {
+    // Descriptors were short, say: that passes.
+    learned = undefined;
+    return undefined;
+  });
   return learned;
 }
