@@ -195,4 +195,5 @@ function partOf(buffer: Uint8Array, offset: number, length: number): Uint8Array 
   return offset === 0 && length === buffer.byteLength ? buffer : buffer.subarray(offset, offset + length);
 }
 
-export type Open = typeof import('node:fs/promises').open & ((path: PathLike, options: OpenOptions) => Promise<HotFileHandle>);
+/** Node's is the last: that is the one which `ReturnType` tells of. */
+export type Open = ((path: PathLike, options: OpenOptions) => Promise<HotFileHandle>) & typeof import('node:fs/promises').open;
