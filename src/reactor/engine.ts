@@ -90,6 +90,7 @@ export class Engine {
   #scheduled = false;
   #immediate = false;
   #isBusy = false;
+  #isTurning = false;
   #completions = 0;
   #submissions = 0;
   /** Why nothing is taken any more. */
@@ -253,7 +254,9 @@ export class Engine {
   // ---------------------------------------------------------------- turns
 
   #schedule(): void {
-    if (this.#scheduled || this.#immediate) return;
+    // A turn takes along what begins in it. Another tick, asked for now, would come before those that are asked for by
+    // who is told of a completion, and would hand over what they then begin: an abort in the next tick came too late.
+    if (this.#scheduled || this.#immediate || this.#isTurning) return;
     this.#scheduled = true;
     void SETTLED.then(this.#afterMicrotask);
   }
@@ -299,6 +302,7 @@ export class Engine {
 
   #turn(isInline: boolean): void {
     this.#wakeUp.pause();
+    this.#isTurning = true;
     let before = 0;
     try {
       do {
@@ -315,6 +319,8 @@ export class Engine {
     } catch (error) {
       if (!isPassing(error)) return this.#break(error as Error);
       this.#later();
+    } finally {
+      this.#isTurning = false;
     }
     this.#settleDown();
   }
