@@ -79,7 +79,7 @@ export function plainEncoding(encoding: unknown): BufferEncoding | null | undefi
 /** Null for none. */
 export function plainSignal(signal: unknown): AbortSignal | null | undefined {
   if (signal === undefined) return null;
-  return signal instanceof AbortSignal && !signal.aborted ? signal : undefined;
+  return signal instanceof AbortSignal && !types.isProxy(signal) && !signal.aborted ? signal : undefined;
 }
 
 /** What a call may be given besides a path. */

@@ -16,14 +16,19 @@ export interface FallbackMessage {
 /** Setting this to 1 has the drop-ins go through Node, as where io_uring is missing. */
 export const DISABLING_VARIABLE = 'IOURING_DISABLED';
 
-/** A shortage passes: another ring is tried for after so many milliseconds. */
+/**
+ * A shortage passes: another ring is tried for after so many milliseconds. What else is in the way is asked for some times only; it
+ * may have been a shortage as well, of descriptors while native code was loaded.
+ */
 const RETRY_MS = 1000;
+const ATTEMPTS_MAX = 3;
 const SHORTAGES = new Set(['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM']);
 
 /** Gives a drop-in the reactor of this thread, or nothing where there can be none, and says so once. */
 export class AvailableReactor {
   readonly #module: string;
   #retryAt = 0;
+  #attempts = 0;
   #isTold = false;
 
   constructor(module: string) {
@@ -44,7 +49,9 @@ export class AvailableReactor {
   }
 
   #failed(error: NodeJS.ErrnoException): void {
-    this.#retryAt = SHORTAGES.has(error.code ?? '') ? performance.now() + RETRY_MS : Infinity;
+    this.#attempts++;
+    const isPassing = SHORTAGES.has(error.code ?? '') || (this.#attempts < ATTEMPTS_MAX && !isDisabled);
+    this.#retryAt = isPassing ? performance.now() + RETRY_MS : Infinity;
     if (this.#isTold) return;
     this.#isTold = true;
     const message: FallbackMessage = { module: this.#module, error };

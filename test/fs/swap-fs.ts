@@ -1,70 +1,123 @@
-// For `node --import`: puts iouring/fs in the place of node:fs/promises, and callbacks over it in the place of those of node:fs. At
-// the end it says how many operations went through the ring.
-import fs from 'node:fs';
+// Loaded before a program (`node --import ./build/test/fs/swap-fs.js program.js`), it puts ours where the program and
+// all that it imports look for Node's: in `fs.promises`, `node:fs/promises`, and under the callback functions of `fs`
+// that have the same names. With SWAP_FS_REPORT=<file> it writes there which operations went through the ring, and
+// how often.
+import { subscribe } from 'node:diagnostics_channel';
+import fs, { writeFileSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { syncBuiltinESMExports } from 'node:module';
 import ours from '../../src/fs/index.ts';
-import { defaultReactor } from '../../src/index.ts';
+import type { OperationMessage } from '../../src/index.ts';
 
-type Call = (...args: unknown[]) => unknown;
-type Callback = (error: unknown, ...values: unknown[]) => void;
-const require = createRequire(import.meta.url);
-const originals = { ...fs } as unknown as Record<string, Call>;
-const mine = ours as unknown as Record<string, Call>;
-const handles = new Map<number, FileHandle & Record<string, Call>>();
+type Method = (...args: unknown[]) => Promise<unknown>;
+type WithCallback = (...args: unknown[]) => unknown;
+type Callback = (error: unknown, ...results: unknown[]) => void;
 
-/** A callback form of a promise: what the callback throws is thrown, and not a rejection. */
-function calling(promise: Promise<unknown>, callback: Callback, values: (value: unknown) => unknown[]): void {
-  promise.then(
-    (value) => process.nextTick(callback, null, ...values(value)),
-    (error: unknown) => process.nextTick(callback, error),
-  );
-}
+const callbacks = fs as unknown as Record<string, WithCallback>;
+const promises = fs.promises as unknown as Record<string, Method>;
+const served = ours as unknown as Record<string, Method>;
 
-const replaced: Record<string, Call> = {};
-for (const name of Object.keys(ours)) {
-  if (typeof originals[name] !== 'function' || name === 'open' || name === 'watch' || name === 'opendir' || name === 'glob') continue;
-  replaced[name] = (...args) => {
-    const callback = args.pop() as Callback;
-    if (typeof callback !== 'function' || typeof args[0] === 'number') return originals[name](...args, callback);
-    return calling(mine[name](...args) as Promise<unknown>, callback, (value) => (value === undefined ? [] : [value]));
-  };
-}
-replaced['open'] = (...args) => {
-  const callback = args.pop() as Callback;
-  calling(mine['open'](...args) as Promise<unknown>, callback, (handle) => {
-    const { fd } = handle as FileHandle;
-    handles.set(fd, handle as FileHandle & Record<string, Call>);
-    return [fd];
-  });
+/** Whose descriptors `fs.open` gave. They are kept: a handle that is collected closes its descriptor. */
+const handles = new Map<number, FileHandle>();
+
+/** What a callback function does with a descriptor, and the method of a handle that does it. */
+const OF_DESCRIPTORS: Readonly<Record<string, keyof FileHandle>> = {
+  read: 'read',
+  readv: 'readv',
+  write: 'write',
+  writev: 'writev',
+  fstat: 'stat',
+  ftruncate: 'truncate',
+  fsync: 'sync',
+  fdatasync: 'datasync',
+  fchmod: 'chmod',
+  fchown: 'chown',
+  futimes: 'utimes',
+  readFile: 'readFile',
+  writeFile: 'writeFile',
+  appendFile: 'appendFile',
+  close: 'close',
 };
-const byDescriptor: Record<string, [method: string, values: (value: never, args: unknown[]) => unknown[]]> = {
-  read: ['read', ({ bytesRead }: { bytesRead: number }, [buffer]) => [bytesRead, buffer]],
-  write: ['write', ({ bytesWritten }: { bytesWritten: number }, [buffer]) => [bytesWritten, buffer]],
-  readv: ['readv', ({ bytesRead }: { bytesRead: number }, [buffers]) => [bytesRead, buffers]],
-  writev: ['writev', ({ bytesWritten }: { bytesWritten: number }, [buffers]) => [bytesWritten, buffers]],
-  fstat: ['stat', (stats) => [stats]],
-  ftruncate: ['truncate', () => []],
-  fsync: ['sync', () => []],
-  fdatasync: ['datasync', () => []],
-  close: ['close', () => []],
+
+/** What a promise is of has several parts: a callback gets them one by one. */
+const PARTS: Readonly<Record<string, readonly string[]>> = {
+  read: ['bytesRead', 'buffer'],
+  readv: ['bytesRead', 'buffers'],
+  write: ['bytesWritten', 'buffer'],
+  writev: ['bytesWritten', 'buffers'],
 };
-for (const [name, [method, values]] of Object.entries(byDescriptor)) {
-  replaced[name] = (fd, ...args) => {
-    const handle = handles.get(fd as number);
-    const callback = args.pop() as Callback;
-    if (handle === undefined || typeof callback !== 'function') return originals[name](fd, ...args, callback);
-    if (name === 'close') handles.delete(fd as number);
-    return calling(handle[method](...args) as Promise<unknown>, callback, (value) => values(value as never, args));
-  };
+
+/** What is to be done, by ours; undefined: by Node. Wrong arguments reject it, where Node throws at once. */
+function workOf(name: string, args: unknown[]): Promise<unknown> | undefined {
+  const [first, ...rest] = args;
+  if (typeof first !== 'number') return name in served ? served[name](...args) : undefined;
+  const handle = handles.get(first);
+  const method = OF_DESCRIPTORS[name];
+  if (handle === undefined || method === undefined) return undefined;
+  // Now, not when it is closed: the kernel may have given its number to the next one by then.
+  if (name === 'close') handles.delete(first);
+  return (handle[method] as Method).apply(handle, rest);
 }
-for (const [name, call] of Object.entries(replaced)) {
-  // How util.promisify names what a callback is given.
-  for (const symbol of Object.getOwnPropertySymbols(originals[name])) {
-    Object.defineProperty(call, symbol, Object.getOwnPropertyDescriptor(originals[name], symbol)!);
+
+function resultsOf(name: string, value: unknown): unknown[] {
+  if (name === 'open') {
+    const handle = value as FileHandle;
+    handles.set(handle.fd, handle);
+    return [handle.fd];
   }
+  if (name in PARTS) return PARTS[name].map((part) => (value as Record<string, unknown>)[part]);
+  return value === undefined ? [] : [value];
 }
-Object.assign(fs, replaced);
-Object.assign(require('node:fs/promises') as object, ours);
-syncBuiltinESMExports();
-process.on('exit', () => process.stderr.write(`through the ring: ${defaultReactor().stats.completed}\n`));
+
+function swapCallback(name: string): void {
+  const byNode = callbacks[name];
+  const swapped = (...args: unknown[]): unknown => {
+    const callback = args.at(-1) as Callback;
+    // Node says what is wrong with one that has none.
+    const work = typeof callback === 'function' ? workOf(name, args.slice(0, -1)) : undefined;
+    if (work === undefined) return byNode.apply(fs, args);
+    // What a callback throws is thrown at the process, and is no rejection.
+    return void work.then(
+      (value) => process.nextTick(callback, null, ...resultsOf(name, value)),
+      (error: unknown) => process.nextTick(callback, error),
+    );
+  };
+  // Its name and length, and what util.promisify() looks at.
+  callbacks[name] = Object.defineProperties(swapped, Object.getOwnPropertyDescriptors(byNode));
+}
+
+/** One of ours that is closed by a function that does not wait: its handle must not close the same number again. */
+function swapCloseSync(): void {
+  const byNode = fs.closeSync;
+  const closed: FileHandle[] = [];
+  fs.closeSync = (fd) => {
+    const handle = handles.get(fd);
+    if (handle !== undefined) closed.push(handle);
+    handles.delete(fd);
+    byNode(fd);
+  };
+}
+
+function swap(): void {
+  for (const name of Object.keys(promises)) {
+    if (served[name] === promises[name]) continue;
+    promises[name] = served[name];
+    if (name in callbacks) swapCallback(name);
+  }
+  for (const name of Object.keys(OF_DESCRIPTORS)) if (!(name in served)) swapCallback(name);
+  swapCloseSync();
+  syncBuiltinESMExports();
+}
+
+function report(path: string): void {
+  const counts: Record<string, number> = {};
+  subscribe('iouring:operation', (message) => {
+    const { name } = message as OperationMessage;
+    counts[name] = (counts[name] ?? 0) + 1;
+  });
+  process.on('exit', () => writeFileSync(path, JSON.stringify(counts)));
+}
+
+const { SWAP_FS_REPORT } = process.env;
+if (SWAP_FS_REPORT !== undefined) report(SWAP_FS_REPORT);
+swap();
