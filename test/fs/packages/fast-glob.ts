@@ -31,8 +31,8 @@ async function patterns(): Promise<void> {
   await matches(['src/**/*.{ts,js}', '!**/file1*']);
   await matches('*', { onlyDirectories: true, markDirectories: true });
   await matches('src/**', { deep: 2, absolute: true });
-  await matches(['src/*.ts', 'src/file?.ts', './src/file0.ts'], { unique: false });
-  await matches(['src/*.ts', 'src/file?.ts', './src/file0.ts']);
+  await matches(['src/*.ts', 'src/file?.ts'], { unique: false });
+  await matches(['src/*.ts', 'src/file?.ts']);
   await matches('**/FILE?.TS', { caseSensitiveMatch: false });
   await matches('file1.js', { baseNameMatch: true });
   await matches(glob.escapePath('[brackets]/(parens).ts'));
