@@ -1,9 +1,8 @@
 // The README's example of iouring/fs: change one import, and what you have goes through the ring; and what Node has not.
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+// #region readme
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-// #region readme
-import { open, readFile, readFiles, stat, writeFile } from 'iouring/fs'; // was: 'node:fs/promises'
+import { mkdtemp, open, readdir, readFile, readFiles, rm, stat, writeFile } from 'iouring/fs'; // was: 'node:fs/promises'
 
 const folder = await mkdtemp(join(tmpdir(), 'iouring-'));
 await Promise.all(Array.from({ length: 1000 }, (_, i) => writeFile(join(folder, `${i}.txt`), `number ${i}\n`)));
@@ -17,5 +16,5 @@ const paths = (await readdir(folder)).map((name) => join(folder, name));
 let bytes = 0;
 for await (const { data, error } of readFiles(paths, { concurrency: 64 })) bytes += error ? 0 : data.length;
 console.log(`${bytes} bytes in ${paths.length} files`);
-// #endregion
 await rm(folder, { recursive: true });
+// #endregion
