@@ -66,6 +66,39 @@ describe('special files', () => {
     assert.equal((await waiting).buffer.toString('utf8', 0, 5), 'hello');
   });
 
+  it('terminals: what is typed comes line by line, while something is written', async (t) => {
+    const talk = async (from: string): Promise<string> => {
+      const program = `
+        const { open } = await import('${from}');
+        const terminal = await open('/dev/tty', 'r+');
+        const typed = terminal.read(Buffer.alloc(100), 0, 100);
+        await terminal.write('your name? ');
+        const { bytesRead, buffer } = await typed;
+        await terminal.writeFile('hello ' + buffer.toString('utf8', 0, bytesRead));
+        const out = await open('/dev/stdout', 'w');
+        console.log(String([(await out.stat()).isCharacterDevice(), (await terminal.stat()).isFile()]));
+        await out.close();
+        await terminal.close();
+      `.replace(/\s+/g, ' ');
+      const child = spawn('script', ['-qec', `${process.execPath} --input-type=module -e "${program}"`, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
+      child.stdout.setEncoding('utf8');
+      let seen = '';
+      for await (const chunk of child.stdout) {
+        seen += chunk as string;
+        // Only now: what is typed before anybody asks is echoed at any time.
+        if (seen.endsWith('your name? ')) child.stdin.write('me\n');
+      }
+      child.stdin.end();
+      return seen;
+    };
+    if (!(process.env['PATH'] ?? '').split(':').some((folder) => existsSync(join(folder, 'script')))) {
+      return t.skip('no script(1) to make a terminal');
+    }
+    const expected = await talk('node:fs/promises');
+    assert.match(expected, /your name\? me\r\nhello me\r\ntrue,false/);
+    assert.equal(await talk(new URL('../../src/fs/index.js', import.meta.url).href), expected);
+  });
+
   it('an open or a read that waits is aborted in the kernel', { skip: byNode }, async () => {
     using folder = new Temporary();
     const path = join(folder.path, 'pipe');
