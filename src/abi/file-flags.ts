@@ -29,6 +29,9 @@ export const AT_STATX_DONT_SYNC = 0x4000;
 /** The descriptor is closed in programs that this one starts. */
 export const O_CLOEXEC = 0x80000;
 
+/** fcntl(2): a second descriptor, closed in programs that this one starts. */
+export const F_DUPFD_CLOEXEC = 1030;
+
 // ---------------------------------------------------------------- STATX: `len` is what is wanted
 
 export const STATX_TYPE = 0x1;

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { createRequire } from 'node:module';
 import threads from 'node:worker_threads';
 import type * as Koffi from 'koffi';
-import { O_CLOEXEC } from '../abi/file-flags.ts';
+import { F_DUPFD_CLOEXEC, O_CLOEXEC } from '../abi/file-flags.ts';
 import { SYS_IO_URING_ENTER, SYS_IO_URING_REGISTER, SYS_IO_URING_SETUP } from '../abi/syscalls.ts';
 import {
   MAP_ANONYMOUS,
@@ -70,6 +70,13 @@ function bind(koffi: typeof Koffi): Native {
   const name = ['int', 'void *', 'void *'];
   const getsockname = libc.func('getsockname', 'int', name) as Syscall;
   const getpeername = libc.func('getpeername', 'int', name) as Syscall;
+  const socket = libc.func('socket', 'int', ['int', 'int', 'int']) as Syscall;
+  const bindTo = libc.func('bind', 'int', ['int', 'void *', 'uint']) as Syscall;
+  const listen = libc.func('listen', 'int', ['int', 'int']) as Syscall;
+  const setsockopt = libc.func('setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint']) as Syscall;
+  const getsockopt = libc.func('getsockopt', 'int', ['int', 'int', 'int', 'void *', 'void *']) as Syscall;
+  // Variadic in C, as syscall(2) is.
+  const fcntl = libc.func('fcntl', 'int', ['int', 'int', 'int']) as Syscall;
   const futimens = libc.func('futimens', 'int', ['int', 'void *']) as Syscall;
   const utimensat = libc.func('utimensat', 'int', ['int', 'void *', 'void *', 'int']) as Syscall;
   const flistxattr = libc.func('flistxattr', 'intptr_t', ['int', 'void *', 'size_t']) as Syscall;
@@ -119,6 +126,27 @@ function bind(koffi: typeof Koffi): Native {
       const length = new Uint32Array([address.byteLength]);
       const result = (peer ? getpeername : getsockname)(fd, address, length);
       return result < 0 ? -errno() : length[0];
+    },
+    socket(domain, type, protocol) {
+      const fd = socket(domain, type, protocol);
+      return fd < 0 ? -errno() : fd;
+    },
+    bind(fd, address) {
+      return bindTo(fd, address, address.byteLength) < 0 ? -errno() : 0;
+    },
+    listen(fd, backlog) {
+      return listen(fd, backlog) < 0 ? -errno() : 0;
+    },
+    setSocketOption(fd, level, name, value) {
+      return setsockopt(fd, level, name, value, value.byteLength) < 0 ? -errno() : 0;
+    },
+    getSocketOption(fd, level, name, value) {
+      const length = new Uint32Array([value.byteLength]);
+      return getsockopt(fd, level, name, value, length) < 0 ? -errno() : length[0];
+    },
+    duplicate(fd) {
+      const copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+      return copy < 0 ? -errno() : copy;
     },
     setTimes(fd, path, times, flags) {
       // The C library refuses utimensat without a path.

@@ -43,6 +43,24 @@ export interface Native {
   /** getsockname(2), or getpeername(2) of a socket's `peer`: bytes of the address, which is written to `address`. */
   socketName(fd: number, peer: boolean, address: Uint8Array): number;
 
+  /** socket(2). The descriptor. */
+  socket(domain: number, type: number, protocol: number): number;
+
+  /** bind(2) to a `struct sockaddr`. */
+  bind(fd: number, address: Uint8Array): number;
+
+  /** listen(2). */
+  listen(fd: number, backlog: number): number;
+
+  /** setsockopt(2). */
+  setSocketOption(fd: number, level: number, name: number, value: Uint8Array): number;
+
+  /** getsockopt(2) into `value`. Bytes of what is there. */
+  getSocketOption(fd: number, level: number, name: number, value: Uint8Array): number;
+
+  /** A second descriptor, O_CLOEXEC, of what `fd` refers to; like fcntl(2) with F_DUPFD_CLOEXEC. */
+  duplicate(fd: number): number;
+
   /**
    * utimensat(2): set the times of an open file if `path` is null, or of a path that ends with a NUL. `times` are two
    * `struct timespec`: access, and contents.

@@ -270,6 +270,30 @@ export class FakeKernel implements Native {
     return -9;
   }
 
+  socket(): number {
+    return -24;
+  }
+
+  bind(): number {
+    return -9;
+  }
+
+  listen(): number {
+    return -9;
+  }
+
+  setSocketOption(): number {
+    return -9;
+  }
+
+  getSocketOption(): number {
+    return -9;
+  }
+
+  duplicate(): number {
+    return -9;
+  }
+
   setTimes(): number {
     return -9;
   }

@@ -209,6 +209,30 @@ export class Recorder implements Native {
     return this.#kernel.socketName(fd, peer, address);
   }
 
+  socket(domain: number, type: number, protocol: number): number {
+    return this.#kernel.socket(domain, type, protocol);
+  }
+
+  bind(fd: number, address: Uint8Array): number {
+    return this.#kernel.bind(fd, address);
+  }
+
+  listen(fd: number, backlog: number): number {
+    return this.#kernel.listen(fd, backlog);
+  }
+
+  setSocketOption(fd: number, level: number, name: number, value: Uint8Array): number {
+    return this.#kernel.setSocketOption(fd, level, name, value);
+  }
+
+  getSocketOption(fd: number, level: number, name: number, value: Uint8Array): number {
+    return this.#kernel.getSocketOption(fd, level, name, value);
+  }
+
+  duplicate(fd: number): number {
+    return this.#kernel.duplicate(fd);
+  }
+
   setTimes(fd: number, path: Uint8Array | null, times: BigInt64Array, flags: number): number {
     return this.#kernel.setTimes(fd, path, times, flags);
   }

@@ -1,0 +1,76 @@
+import { SO_LINGER, SOL_SOCKET } from '../abi/socket-flags.ts';
+import { koffiNative } from '../native/koffi.ts';
+import {
+  readSocketAddress,
+  SOCKADDR_MAX,
+  writeSocketAddress,
+  type SocketAddress,
+  type SocketAddressLike,
+} from '../ring/socket-address.ts';
+
+/*
+ * Calls on sockets that never wait: io_uring has no operation for them, or none that is older than 6.11, and a system call of its
+ * own costs less than a turn of the loop. Each answers the kernel's way: a value ≥ 0, or -errno.
+ */
+
+/** Room for what calls are given, or answer, that are over when they return. */
+const ROOM = new Uint8Array(SOCKADDR_MAX);
+const VALUE = new Uint8Array(8);
+const NUMBERS = new Int32Array(VALUE.buffer);
+const NUMBER = VALUE.subarray(0, 4);
+
+/** socket(2). The descriptor. */
+export function openSocket(domain: number, type: number, protocol = 0): number {
+  return koffiNative().socket(domain, type, protocol);
+}
+
+/** bind(2). @throws {TypeError|RangeError} an address that is none */
+export function bindTo(fd: number, address: SocketAddressLike): number {
+  const length = writeSocketAddress(ROOM, 0, address);
+  return koffiNative().bind(fd, ROOM.subarray(0, length));
+}
+
+/** listen(2). */
+export function listenOn(fd: number, backlog: number): number {
+  return koffiNative().listen(fd, backlog);
+}
+
+/** setsockopt(2) of an option that is an int. */
+export function setsockopt(fd: number, level: number, name: number, value: number): number {
+  NUMBERS[0] = value;
+  return koffiNative().setSocketOption(fd, level, name, NUMBER);
+}
+
+/** setsockopt(2) of an option that is a structure. */
+export function setsockoptBytes(fd: number, level: number, name: number, value: Uint8Array): number {
+  return koffiNative().setSocketOption(fd, level, name, value);
+}
+
+/** getsockopt(2) of an option that is an int and never negative. */
+export function getsockopt(fd: number, level: number, name: number): number {
+  const length = koffiNative().getSocketOption(fd, level, name, NUMBER);
+  return length < 0 ? length : NUMBERS[0];
+}
+
+/** SO_LINGER with no time: close(2) then ends the connection with a reset. */
+export function resetOnClose(fd: number): number {
+  NUMBERS[0] = 1;
+  NUMBERS[1] = 0;
+  return koffiNative().setSocketOption(fd, SOL_SOCKET, SO_LINGER, VALUE);
+}
+
+/** A second descriptor of the same socket, closed in programs that this one starts. */
+export function duplicate(fd: number): number {
+  return koffiNative().duplicate(fd);
+}
+
+/** close(2). */
+export function closeNow(fd: number): number {
+  return koffiNative().close(fd);
+}
+
+/** The address of a socket, or of its peer; undefined where there is none, or none any more. */
+export function addressOf(fd: number, peer: boolean): SocketAddress | undefined {
+  const length = koffiNative().socketName(fd, peer, ROOM);
+  return length < 0 ? undefined : readSocketAddress(ROOM.subarray(0, Math.min(length, SOCKADDR_MAX)));
+}
