@@ -6,6 +6,9 @@ const BYTES_MAX = 64 * 2 ** 20;
 /** The kernel's limit on the entries of one buffer ring. */
 const ENTRIES_MAX = 32768;
 
+/** So many shortages that were over in a moment are put up with. */
+const SHORTAGES_MAX = 64;
+
 /** What waits for buffers to come back. */
 export interface Starved {
   /** There are some again. */
@@ -23,6 +26,8 @@ export class BufferPool {
   readonly #groups: PooledGroup[] = [];
   readonly #starved = new Set<Starved>();
   #entries = 0;
+  /** How often there was none although most were there a moment later. */
+  #shortages = 0;
 
   constructor(ring: IoUring, bufSize: number, entries: number, nextGroup: () => number) {
     this.bufSize = bufSize;
@@ -43,7 +48,9 @@ export class BufferPool {
   /** The group that `starved` received with has nothing left. True if there are buffers elsewhere, or now. */
   feed(starved: Starved): boolean {
     const scarce = this.#entries >> 3;
-    if (this.#entries - this.out > scarce) return true;
+    // What is given back in the turn in which it was taken is short now and then. Not again and again.
+    if (this.#entries - this.out > scarce && ++this.#shortages < SHORTAGES_MAX) return true;
+    this.#shortages = 0;
     const bytes = this.#entries * this.bufSize;
     if (bytes * 2 <= BYTES_MAX && this.#entries <= ENTRIES_MAX) {
       try {
@@ -85,11 +92,23 @@ export class PooledGroup {
   left: number;
   readonly pool: BufferPool;
   readonly #buffers: ProvidedBufRing;
+  /** The view of each buffer that was made last: mostly the next one is as long. */
+  readonly #views: (Buffer | undefined)[] = [];
 
   constructor(pool: BufferPool, buffers: ProvidedBufRing) {
     this.pool = pool;
     this.left = buffers.entries;
     this.#buffers = buffers;
+  }
+
+  /** {@link take}, as a Buffer that is used again: for those who are done with it when they give the buffer back. */
+  takeView(bid: number, length: number): Buffer {
+    this.left--;
+    this.pool.out++;
+    const last = this.#views[bid];
+    if (last !== undefined && last.length === length) return last;
+    const { buffer, byteOffset } = this.#buffers.bytes(bid, length);
+    return (this.#views[bid] = Buffer.from(buffer, byteOffset, length));
   }
 
   get id(): number {
@@ -123,11 +142,20 @@ export class BufferPools {
   /** For bulk, and for any datagram. */
   readonly large: BufferPool;
 
+  /** For connections whose data is done with in the turn in which it comes: made when it is first asked for. */
+  get turn(): BufferPool {
+    return (this.#turn ??= this.#make(4096, 256));
+  }
+
+  #turn: BufferPool | undefined;
+  readonly #make: (bufSize: number, entries: number) => BufferPool;
+
   constructor(ring: IoUring) {
     let group = 0;
     const next = (): number => group++;
-    this.small = new BufferPool(ring, 4096, 64, next);
-    this.large = new BufferPool(ring, 65 * 1024, 8, next);
+    this.#make = (bufSize, entries) => new BufferPool(ring, bufSize, entries, next);
+    this.small = this.#make(4096, 64);
+    this.large = this.#make(65 * 1024, 8);
   }
 
   get out(): number {

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED, ENOENT } from '../abi/errno.ts';
 import type { Native } from '../native/native.ts';
 import type { Completion } from '../ring/completion.ts';
@@ -75,6 +76,12 @@ export class Engine {
   #load = 0;
   /** How many of those are over. */
   #settled = 0;
+  /** How many there are that do not keep the process alive. */
+  #idlers = 0;
+  /** The user wants the process kept alive. */
+  #isWanted = true;
+  /** The wake-up keeps it alive. */
+  #isHeld = true;
   #stuck: NodeJS.Timeout | undefined;
   /**
    * Those that have begun and are not over, armed or not, by their descriptor. Weak: one that nobody iterates any more may
@@ -85,8 +92,12 @@ export class Engine {
   readonly #vacant: number[] = [];
   #first: Submission | undefined;
   #last: Submission | undefined;
+  /** To be prepared when the tick, or the turn, is over: see {@link submitLate}. */
+  #late: Submission[] = [];
   /** Cancellations that found no room. */
   #uncancelled: Submission[] = [];
+  /** Whose context a turn runs in: not that of who happened to ask for it. */
+  readonly #scope = new AsyncResource('IOURING');
   #scheduled = false;
   #immediate = false;
   #isBusy = false;
@@ -140,6 +151,39 @@ export class Engine {
     else this.#take(submission);
   }
 
+  /**
+   * Submit when the tick, or the turn, is over, and not before: what is to be sent may grow until then. Its owner does not
+   * submit it twice.
+   */
+  submitLate(submission: Submission): void {
+    const reason = this.#ended ?? this.#closing;
+    if (reason !== undefined) return submission.refused(reason);
+    this.#late.push(submission);
+    this.#schedule();
+  }
+
+  #launchLate(): void {
+    if (this.#late.length === 0) return;
+    const late = this.#late;
+    this.#late = this.#spare;
+    this.#spare = late;
+    for (const submission of late) {
+      if (submission.dropped) submission.dropped = false;
+      else this.#take(submission);
+    }
+    late.length = 0;
+  }
+
+  /** The other of two lists that take turns. */
+  #spare: Submission[] = [];
+
+  /** Hand over what is there at once: the process is about to end. */
+  flush(): void {
+    if (this.#ended !== undefined) return;
+    this.#launchLate();
+    this.#enterEarly();
+  }
+
   /** The next operation of what has begun already: it is taken as long as that is waited for. */
   proceed(submission: Submission): void {
     const reason = this.#ended ?? (this.#isDraining ? undefined : this.#closing);
@@ -148,12 +192,18 @@ export class Engine {
   }
 
   #take(submission: Submission): void {
+    // It was dropped, and is wanted again before its turn came: its place is still there.
+    if (submission.queued) {
+      submission.dropped = false;
+      return;
+    }
     if (this.#first === undefined && this.#isWelcome(submission) && this.#launch(submission)) return;
     const { timeLeft } = submission;
     if (timeLeft !== undefined) setTimeout(() => this.#expire(submission), timeLeft).unref();
     if (this.#last === undefined) this.#first = submission;
     else this.#last.behind = submission;
     this.#last = submission;
+    submission.queued = true;
     this.queued++;
     this.#schedule();
   }
@@ -216,6 +266,7 @@ export class Engine {
     this.#table[slot] = submission;
     submission.slot = slot;
     this.inFlight++;
+    if (!submission.keepsAlive) this.#idlers++;
     if (!submission.waits) this.#load++;
   }
 
@@ -230,6 +281,7 @@ export class Engine {
     this.#vacant.push(submission.slot);
     submission.slot = -1;
     this.inFlight--;
+    if (!submission.keepsAlive) this.#idlers--;
     if (!submission.waits) this.#load--;
   }
 
@@ -245,6 +297,7 @@ export class Engine {
       }
       this.#first = submission.behind;
       submission.behind = undefined;
+      submission.queued = false;
       if (this.#first === undefined) this.#last = undefined;
       this.queued--;
     }
@@ -272,7 +325,7 @@ export class Engine {
       this.#later();
       return;
     }
-    this.#turn(true);
+    this.#scope.runInAsyncScope(this.#turn, this, true);
   };
 
   /** After timers and others had their turn. */
@@ -286,7 +339,7 @@ export class Engine {
     this.#immediate = false;
     this.#completions = 0;
     this.#submissions = 0;
-    if (this.#ended === undefined) this.#turn(false);
+    if (this.#ended === undefined) this.#scope.runInAsyncScope(this.#turn, this, false);
   };
 
   static #wake(engine: Engine | undefined): void {
@@ -309,13 +362,14 @@ export class Engine {
         before = this.#completions;
         if (!this.#hasRoom()) this.ring.forEachCompletion(this.#reaped);
         this.#retryCancellations();
+        this.#launchLate();
         this.#enter();
         const reaped = this.#completions;
         this.ring.forEachCompletion(this.#reaped, COMPLETIONS_A_TURN);
         if (isInline) this.counters.inlineCompletions += this.#completions - reaped;
         if (this.#isOver) return;
       } while (this.#hasMore(before) && this.#completions < COMPLETIONS_A_TURN);
-      if (this.ring.cqReady > 0 || this.ring.sqReady > 0 || this.#uncancelled.length > 0) this.#later();
+      if (this.ring.cqReady > 0 || this.ring.sqReady > 0 || this.#uncancelled.length > 0 || this.#late.length > 0) this.#later();
     } catch (error) {
       if (!isPassing(error)) return this.#break(error as Error);
       this.#later();
@@ -330,7 +384,8 @@ export class Engine {
    * completed: a kernel that takes nothing is not asked again in the same turn.
    */
   #hasMore(before: number): boolean {
-    return (this.#first !== undefined && this.#admit()) || (this.ring.sqReady > 0 && this.#completions > before);
+    if (this.#first !== undefined && this.#admit()) return true;
+    return (this.ring.sqReady > 0 || this.#late.length > 0) && this.#completions > before;
   }
 
   /**
@@ -406,6 +461,7 @@ export class Engine {
   #settleDown(): void {
     this.#watchQueue();
     const isBusy = this.inFlight > 0 || this.#first !== undefined;
+    this.#hold();
     if (isBusy) this.#wakeUp.arm();
     if (isBusy !== this.#isBusy) {
       this.#isBusy = isBusy;
@@ -487,12 +543,44 @@ export class Engine {
   // ---------------------------------------------------------------- life and death
 
   ref(): void {
-    this.#wakeUp.ref();
+    this.#isWanted = true;
+    this.#hold();
   }
 
   unref(): void {
-    this.#wakeUp.unref();
+    this.#isWanted = false;
+    this.#hold();
   }
+
+  /** Is the process to be kept alive as long as `submission` is with the kernel? */
+  keepAlive(submission: Submission, keeps: boolean): void {
+    if (submission.keepsAlive === keeps) return;
+    submission.keepsAlive = keeps;
+    if (submission.slot < 0 || this.#ended !== undefined) return;
+    this.#idlers += keeps ? -1 : 1;
+    this.#hold();
+  }
+
+  /** Have the wake-up keep the process alive, or not. */
+  #hold(): void {
+    const isHeld = this.#isWanted && (this.inFlight === 0 || this.inFlight > this.#idlers || this.#first !== undefined);
+    if (isHeld === this.#isHeld) return;
+    this.#isHeld = isHeld;
+    if (isHeld) this.#wakeUp.ref();
+    else this.#wakeUp.unref();
+  }
+
+  /** Have `fd` closed if this thread ends without closing it. The function returned calls that off. */
+  guard(fd: number): () => void {
+    return this.#native.closeAtThreadExit(fd);
+  }
+
+  /** Have `end` called when the ring is closed, when all that was in flight has been told. */
+  atEnd(end: () => void): void {
+    this.#atEnd.push(end);
+  }
+
+  readonly #atEnd: (() => void)[] = [];
 
   /** Resolves when nothing is under way. */
   #idle(): Promise<void> {
@@ -519,6 +607,11 @@ export class Engine {
       if (submission.dropped || !isMeant(submission)) continue;
       submission.dropped = true;
       submission.refused(this.#closing!);
+    }
+    const late = this.#late.splice(0);
+    for (const submission of late) {
+      if (isMeant(submission)) submission.refused(this.#closing!);
+      else this.#late.push(submission);
     }
     const inFlight = this.#table.filter((submission) => submission !== undefined && isMeant(submission));
     for (const submission of inFlight) submission!.cancelled(closedError('go on'));
@@ -581,17 +674,19 @@ export class Engine {
     dropped.unregister(this);
     busy.delete(this);
     this.#wakeUp.close();
-    const left = [...this.#waiting(), ...this.#table];
+    const left = [...this.#waiting(), ...this.#table, ...this.#late.splice(0)];
     this.#first = this.#last = undefined;
     clearTimeout(this.#stuck);
     this.queued = 0;
     this.inFlight = 0;
+    this.#idlers = 0;
     this.#load = 0;
     this.#table.length = 0;
     // Cancels, and waits for the kernel to let go of all memory.
     this.ring.close();
     for (const submission of left) if (submission !== undefined && !submission.dropped) submission.refused(reason);
     for (const iteration of this.#living()) iteration.refused(reason);
+    for (const end of this.#atEnd.splice(0)) end();
     for (const idle of this.#whenIdle.splice(0)) idle();
   }
 }

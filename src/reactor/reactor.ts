@@ -346,6 +346,11 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     return this.#supported.has(opcode);
   }
 
+  /** For layers that have operations of their own, without promises. @internal */
+  static partsOf(reactor: Reactor): { readonly engine: Engine; readonly pools: BufferPools } {
+    return { engine: reactor.engine, pools: reactor.#pools };
+  }
+
   /** Where memory is registered; undefined if it is not. @internal */
   placeOf(memory: Uint8Array): number | undefined {
     return this.registered.placeOf(memory);

@@ -1,6 +1,8 @@
 import type { Completion } from '../ring/completion.ts';
 import type { IoUring } from '../ring/ring.ts';
 
+export type { Completion, IoUring };
+
 /**
  * What an engine hands to the kernel: an operation, an armed multishot, a chain of operations.
  *
@@ -18,8 +20,12 @@ export abstract class Submission {
   slot = -1;
   /** Completions that will come as the last of something. */
   owed = 0;
+  /** It is in the queue in front of the ring. */
+  queued = false;
   /** It was in the queue in front of the ring and is not wanted there any more. */
   dropped = false;
+  /** As long as it is with the kernel, the process is kept alive. See {@link Engine.keepAlive}. */
+  keepsAlive = true;
 
   /** Entries of the submission queue that it takes. They go in one submission. */
   get entries(): number {

@@ -1,0 +1,289 @@
+import { EBADF, ECANCELED, ENOBUFS } from '../abi/errno.ts';
+import type { PooledGroup, Starved } from '../reactor/buffer-pool.ts';
+import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
+import { BULK, type Transport } from './transport.ts';
+
+/**
+ * After so many messages in a row that filled their buffer there is more to come than messages: plain receives into large memory
+ * cost less then. After so many in a row that would have fitted into a buffer it is messages again.
+ */
+const FULL_STREAK = 4;
+const SMALL_STREAK = 2;
+
+/** Who receives. */
+export interface Receiving {
+  /** He keeps the memory of large receives, instead of a copy. */
+  readonly keepsMemory: boolean;
+  /**
+   * Bytes came. Unless `isOwn` they are a view of memory that is used again after the call. What it throws is given to
+   * {@link threw}.
+   */
+  received(bytes: Buffer, isOwn: boolean): void;
+  threw(error: unknown): void;
+  /** The peer has ended its side: nothing more will come. */
+  ended(): void;
+  /** Nothing more will come: `errno`, or the reactor is closed. */
+  receiveFailed(errno: number, reason: Error | undefined): void;
+  /** Nothing of it is with the kernel, and it was closed. */
+  receiverClosed(): void;
+}
+
+/**
+ * The receiving half of a connection. It is armed as long as somebody wants data: one multishot receive into buffers that the kernel
+ * picks, or, where much arrives, one plain receive after the other. That it wants to be armed is state: whatever ends it in the
+ * kernel, it is armed anew.
+ */
+export class Receiver extends Submission implements Starved {
+  readonly #transport: Transport;
+  readonly #owner: Receiving;
+  readonly #fd: number;
+  #group: PooledGroup | undefined;
+  /** Of a plain receive. */
+  #memory: Buffer | undefined;
+  /** Plain receives are the better way. */
+  #isBulk = false;
+  /** Messages in a row that speak for the other way. */
+  #streak = 0;
+  #isWanted = false;
+  #isRef = true;
+  /** The kernel was asked to end it. */
+  #isStopping = false;
+  /** Its last completion was seen: there is nothing to stop. */
+  #isSpent = false;
+  #isStarved = false;
+  /** The last completion was of 0 bytes, though more was said to be there. */
+  #wasEmpty = false;
+  #isEnded = false;
+  #isClosed = false;
+  /** What came when nobody wanted it: data, and how it ended. */
+  #kept: Buffer[] | undefined;
+  #isDelivering = false;
+  #endKept: (() => void) | undefined;
+  #reason: Error | undefined;
+
+  constructor(transport: Transport, owner: Receiving, fd: number) {
+    super();
+    this.#transport = transport;
+    this.#owner = owner;
+    this.#fd = fd;
+  }
+
+  override get fd(): number {
+    return this.#fd;
+  }
+
+  override get waits(): boolean {
+    return true;
+  }
+
+  override get endless(): boolean {
+    return true;
+  }
+
+  /** Has the peer ended its side, or the connection broken? */
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  // ---------------------------------------------------------------- what the owner wants
+
+  start(): void {
+    if (this.#isWanted || this.#isClosed) return;
+    this.#isWanted = true;
+    this.#settleRef();
+    if (this.#kept !== undefined || this.#endKept !== undefined) return this.#deliverSoon();
+    this.#arm();
+  }
+
+  /**
+   * Nothing is given to the owner until {@link start}. The kernel is asked to stop only when something comes meanwhile: who pauses
+   * for a moment pays nothing.
+   */
+  stop(): void {
+    if (!this.#isWanted) return;
+    this.#isWanted = false;
+    this.#settleRef();
+  }
+
+  /** For good. True if nothing of it is with the kernel; if not, the owner is told. */
+  close(): boolean {
+    this.#isClosed = true;
+    this.#isWanted = false;
+    this.#kept = undefined;
+    this.#endKept = undefined;
+    this.#transport.buffers.forget(this);
+    this.#halt();
+    return this.slot < 0;
+  }
+
+  set isRef(is: boolean) {
+    this.#isRef = is;
+    this.#settleRef();
+  }
+
+  /** Who does not want anything does not keep the process alive. */
+  #settleRef(): void {
+    this.#transport.engine.keepAlive(this, this.#isRef && this.#isWanted);
+  }
+
+  // ---------------------------------------------------------------- the kernel
+
+  #arm(): void {
+    if (this.slot >= 0 || this.#isEnded || this.#isStarved || this.#isClosed) return;
+    this.#isSpent = false;
+    this.#transport.engine.submit(this);
+  }
+
+  /** Ask the kernel to end it, if it is at it. */
+  #halt(): void {
+    if (this.#isStopping || this.#isSpent || (this.slot < 0 && !this.queued)) return;
+    this.#isStopping = this.#transport.engine.cancel(this);
+  }
+
+  override prepare(ring: IoUring): boolean {
+    if (this.#isBulk) {
+      const memory = (this.#memory ??= this.#transport.takeBulk());
+      if (!ring.prepRecv(this.#fd, memory, memory.length, this.slot)) return false;
+    } else {
+      this.#group = this.#transport.buffers.pick();
+      if (!ring.prepRecvMultishot(this.#fd, this.#group.id, this.slot)) return false;
+    }
+    this.owed = 1;
+    return true;
+  }
+
+  override arrived(c: Completion): void {
+    const { res } = c;
+    this.#isSpent = !c.hasMore();
+    if (res > 0) {
+      this.#wasEmpty = false;
+      if (this.#memory === undefined) this.#message(res, c.bufferId()!);
+      else this.#bulk(res, this.#memory);
+      return;
+    }
+    if (this.#memory === undefined) this.#giveBack(c);
+    if (res === 0) {
+      // It can be that something came since. A second time in a row it is the end.
+      if (c.sockNonempty() && !this.#wasEmpty) this.#wasEmpty = true;
+      else this.#end(() => this.#owner.ended());
+    } else if (res === -ENOBUFS) {
+      this.#isStarved = !this.#transport.buffers.feed(this);
+    } else if (res !== -ECANCELED || (!this.#isStopping && !this.#isClosed) || this.#reason !== undefined) {
+      this.#end(() => this.#owner.receiveFailed(-res, this.#reason));
+    }
+  }
+
+  /** An end may come with a buffer that has nothing in it. */
+  #giveBack(c: Completion): void {
+    const bid = c.bufferId();
+    if (bid === undefined) return;
+    this.#group!.takeView(bid, 0);
+    this.#group!.give(bid);
+  }
+
+  #message(bytes: number, bid: number): void {
+    const group = this.#group!;
+    const view = group.takeView(bid, bytes);
+    this.#streak = bytes === group.pool.bufSize ? this.#streak + 1 : 0;
+    this.#give(view, false);
+    group.give(bid);
+    if (this.#streak < FULL_STREAK) return;
+    this.#turnTo(true);
+  }
+
+  #bulk(bytes: number, memory: Buffer): void {
+    const isSmall = bytes <= this.#transport.buffers.bufSize;
+    this.#streak = isSmall ? this.#streak + 1 : 0;
+    // Half empty memory is not given away.
+    const isOwn = this.#owner.keepsMemory && bytes * 2 >= BULK;
+    if (isOwn) this.#memory = undefined;
+    this.#give(bytes === memory.length ? memory : memory.subarray(0, bytes), isOwn);
+    if (this.#streak >= SMALL_STREAK) this.#turnTo(false);
+  }
+
+  #turnTo(bulk: boolean): void {
+    this.#isBulk = bulk;
+    this.#streak = 0;
+    this.#halt();
+  }
+
+  #give(bytes: Buffer, isOwn: boolean): void {
+    if (this.#isClosed) return;
+    if (this.#isWanted && this.#kept === undefined) {
+      try {
+        this.#owner.received(bytes, isOwn);
+      } catch (error) {
+        this.#owner.threw(error);
+      }
+      return;
+    }
+    (this.#kept ??= []).push(isOwn ? bytes : Buffer.from(bytes));
+    if (!this.#isWanted) this.#halt();
+  }
+
+  #end(tell: () => void): void {
+    if (this.#isClosed) return;
+    this.#isEnded = true;
+    if (this.#isWanted && this.#kept === undefined) tell();
+    else this.#endKept = tell;
+  }
+
+  /** Not in the call that asked for it. */
+  #deliverSoon(): void {
+    if (this.#isDelivering) return;
+    this.#isDelivering = true;
+    process.nextTick(() => this.#deliver());
+  }
+
+  #deliver(): void {
+    this.#isDelivering = false;
+    while (this.#isWanted && this.#kept !== undefined) {
+      const bytes = this.#kept.shift();
+      if (bytes === undefined) {
+        this.#kept = undefined;
+        break;
+      }
+      try {
+        this.#owner.received(bytes, true);
+      } catch (error) {
+        this.#owner.threw(error);
+      }
+    }
+    if (!this.#isWanted) return;
+    const end = this.#endKept;
+    this.#endKept = undefined;
+    if (end === undefined) this.#arm();
+    else end();
+  }
+
+  override over(): void {
+    this.#isStopping = false;
+    if (this.#memory !== undefined && !this.#isBulk) this.#dropMemory();
+    if (this.#isClosed) {
+      this.#dropMemory();
+      this.#owner.receiverClosed();
+    } else if (this.#isWanted && this.#kept === undefined) {
+      this.#arm();
+    }
+  }
+
+  #dropMemory(): void {
+    if (this.#memory === undefined) return;
+    this.#transport.giveBulk(this.#memory);
+    this.#memory = undefined;
+  }
+
+  fed(): void {
+    this.#isStarved = false;
+    if (this.#isWanted) this.#arm();
+  }
+
+  override cancelled(error: Error): void {
+    this.#reason ??= error;
+  }
+
+  override refused(error: Error): void {
+    if (this.#isClosed) this.#owner.receiverClosed();
+    else if (!this.#isEnded) this.#end(() => this.#owner.receiveFailed(EBADF, error));
+  }
+}

@@ -1,0 +1,235 @@
+import { EAGAIN, EBADF, ECANCELED } from '../abi/errno.ts';
+import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../abi/socket-flags.ts';
+import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
+import { LARGE, type Transport } from './transport.ts';
+
+/** Who sends. */
+export interface Sending {
+  /** So many bytes more are with the kernel. */
+  sent(bytes: number): void;
+  /** What was left is dropped: `errno`, or the reactor is closed. */
+  sendFailed(errno: number, reason: Error | undefined): void;
+  /** Nothing of it is with the kernel, and it was closed. */
+  senderClosed(): void;
+}
+
+/** A piece of outgoing data. */
+interface Segment {
+  readonly memory: Uint8Array;
+  /** It was copied to memory of the transport's, to which it goes back. */
+  readonly isCopy: boolean;
+  start: number;
+  end: number;
+}
+
+/** Is told when all that was written before is with the kernel, or will never be. */
+interface Waiter {
+  readonly at: number;
+  done(error: Error | undefined): void;
+}
+
+/**
+ * The sending half of a connection. What is written in one tick is put together and goes out with one send; while that is under way,
+ * what is written meanwhile makes the next one.
+ */
+export class Sender extends Submission {
+  readonly #transport: Transport;
+  readonly #owner: Sending;
+  readonly #fd: number;
+  #segments: Segment[] = [];
+  #waiters: Waiter[] = [];
+  /** Bytes that were written, and those that the kernel has taken, since the beginning. */
+  #written = 0;
+  #sent = 0;
+  /** To be submitted at the end of the tick, or with the kernel. */
+  #isUnderWay = false;
+  #isClosed = false;
+  /** Why nothing more is sent. */
+  #isBroken = false;
+  #res = 0;
+  #reason: Error | undefined;
+
+  constructor(transport: Transport, owner: Sending, fd: number) {
+    super();
+    this.#transport = transport;
+    this.#owner = owner;
+    this.#fd = fd;
+  }
+
+  override get fd(): number {
+    return this.#fd;
+  }
+
+  override get waits(): boolean {
+    return true;
+  }
+
+  /** Bytes that were written and are not with the kernel. */
+  get length(): number {
+    return this.#written - this.#sent;
+  }
+
+  /** Copy `bytes`. */
+  copy(bytes: Uint8Array): void {
+    let from = 0;
+    let left = bytes.length;
+    // Mostly the first piece has room for all of it.
+    while (left > 0) {
+      const segment = this.#room(left);
+      const part = Math.min(left, segment.memory.length - segment.end);
+      segment.memory.set(part === bytes.length ? bytes : bytes.subarray(from, from + part), segment.end);
+      segment.end += part;
+      from += part;
+      left -= part;
+    }
+    this.#added(bytes.length);
+  }
+
+  /** Copy text of `length` bytes in that encoding. */
+  copyText(text: string, encoding: BufferEncoding, length: number): void {
+    if (length === 0) return;
+    const last = this.#segments[this.#segments.length - 1];
+    const fits = last !== undefined && this.#isOpen(last) && last.memory.length - last.end >= length;
+    // Text in pieces would be cut within characters.
+    if (!fits && length > LARGE) return this.copy(Buffer.from(text, encoding));
+    const segment = fits ? last : this.#room(length, true);
+    (segment.memory as Buffer).write(text, segment.end, length, encoding);
+    segment.end += length;
+    this.#added(length);
+  }
+
+  /** Send `bytes` as they are when their turn comes: they are lent until then. */
+  lend(bytes: Uint8Array): void {
+    if (bytes.length === 0) return;
+    this.#segments.push({ memory: bytes, isCopy: false, start: 0, end: bytes.length });
+    this.#added(bytes.length);
+  }
+
+  /** Have `done` called when all that was written so far is with the kernel: at once if it is. */
+  whenSent(done: (error: Error | undefined) => void): void {
+    if (this.#sent === this.#written) done(undefined);
+    else this.#waiters.push({ at: this.#written, done });
+  }
+
+  /** May more be put into it? Not when it is with the kernel. */
+  #isOpen(segment: Segment): boolean {
+    return segment.isCopy && (this.slot < 0 || segment !== this.#segments[0]);
+  }
+
+  #room(bytes: number, inOnePiece = false): Segment {
+    const last = this.#segments[this.#segments.length - 1];
+    if (last !== undefined && this.#isOpen(last)) {
+      const left = last.memory.length - last.end;
+      if (inOnePiece ? left >= bytes : left > 0) return last;
+    }
+    const memory = this.#transport.takeOutgoing(bytes);
+    const segment = { memory, isCopy: true, start: 0, end: 0 };
+    this.#segments.push(segment);
+    return segment;
+  }
+
+  #added(bytes: number): void {
+    this.#written += bytes;
+    if (!this.#isUnderWay) this.#begin();
+  }
+
+  #begin(): void {
+    if (this.#isBroken) return this.#drop(undefined);
+    this.#isUnderWay = true;
+    this.#transport.engine.submitLate(this);
+  }
+
+  /**
+   * For good. What was copied is sent as far as the kernel takes it at once, unless it `isReset`. True if nothing is under way; if
+   * not, the owner is told.
+   */
+  close(isReset: boolean): boolean {
+    this.#isClosed = true;
+    if (this.slot >= 0) {
+      // It waits for the peer to make room, as it may do for ever.
+      this.#transport.engine.cancel(this);
+    } else if (isReset && this.#isUnderWay) {
+      this.dropped = true;
+      this.#isUnderWay = false;
+    }
+    if (!this.#isUnderWay) this.#drop(undefined);
+    return !this.#isUnderWay;
+  }
+
+  override prepare(ring: IoUring): boolean {
+    const { memory, start, end } = this.#segments[0];
+    const flags = this.#isClosed ? MSG_NOSIGNAL | MSG_DONTWAIT : MSG_NOSIGNAL;
+    const bytes = start === 0 ? memory : memory.subarray(start);
+    if (!ring.prepSend(this.#fd, bytes, end - start, this.slot, flags)) return false;
+    this.owed = 1;
+    return true;
+  }
+
+  override arrived(c: Completion): void {
+    this.#res = c.res;
+  }
+
+  override over(): void {
+    const res = this.#res;
+    this.#isUnderWay = false;
+    if (res < 0) return this.#failed(-res, this.#reason);
+    this.#advance(res);
+    this.#owner.sent(res);
+    this.#tell();
+    if (this.#isUnderWay) return;
+    if (this.#segments.length > 0) this.#begin();
+    else if (this.#isClosed) this.#owner.senderClosed();
+  }
+
+  /** So many bytes from the beginning are sent. */
+  #advance(bytes: number): void {
+    this.#sent += bytes;
+    for (let left = bytes; left > 0; ) {
+      const first = this.#segments[0];
+      const part = Math.min(left, first.end - first.start);
+      first.start += part;
+      left -= part;
+      if (first.start < first.end) return;
+      this.#segments.shift();
+      if (first.isCopy) this.#transport.giveOutgoing(first.memory as Buffer);
+    }
+  }
+
+  #tell(): void {
+    while (this.#waiters.length > 0 && this.#waiters[0].at <= this.#sent) this.#waiters.shift()!.done(undefined);
+  }
+
+  #failed(errno: number, reason: Error | undefined): void {
+    if (this.#isClosed) {
+      this.#drop(undefined);
+      this.#owner.senderClosed();
+      return;
+    }
+    // A signal, or a descriptor that does not block: nothing is wrong with the connection.
+    if (errno === EAGAIN) return this.#begin();
+    this.#isBroken = true;
+    this.#owner.sendFailed(errno === ECANCELED && reason !== undefined ? EBADF : errno, reason);
+    this.#drop(reason);
+  }
+
+  /** Nobody will get what is left. */
+  #drop(reason: Error | undefined): void {
+    for (const { isCopy, memory } of this.#segments.splice(0)) {
+      if (isCopy) this.#transport.giveOutgoing(memory as Buffer);
+    }
+    this.#sent = this.#written;
+    for (const { done } of this.#waiters.splice(0)) done(reason ?? DROPPED);
+  }
+
+  override cancelled(error: Error): void {
+    this.#reason ??= error;
+  }
+
+  override refused(error: Error): void {
+    this.#isUnderWay = false;
+    this.#failed(EBADF, error);
+  }
+}
+
+/** What was written before a connection was closed, or broke, and was not sent. */
+export const DROPPED = new Error('The connection was closed before all was sent');

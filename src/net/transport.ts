@@ -1,0 +1,72 @@
+import type { BufferPool } from '../reactor/buffer-pool.ts';
+import type { Engine } from '../reactor/engine.ts';
+import { closedError } from '../reactor/abort.ts';
+import { Reactor } from '../reactor/reactor.ts';
+import type { Connection } from './connection.ts';
+
+/** Bytes of the memory that outgoing data is copied to: for messages, and for what is larger. */
+const SMALL = 4096;
+export const LARGE = 64 * 1024;
+/** Pieces of each that are kept for the next one. */
+const SMALL_KEPT = 1024;
+const LARGE_KEPT = 64;
+
+/** Bytes of a plain receive, for those who receive much. Measured: more gains nothing, and 16 KiB costs a tenth. */
+export const BULK = 64 * 1024;
+const BULK_KEPT = 64;
+
+/** What the connections of a reactor share: memory to receive into and to send from. */
+export class Transport {
+  readonly engine: Engine;
+  /** For messages: the kernel takes a buffer of these when something arrives, and not before. */
+  readonly buffers: BufferPool;
+  readonly connections = new Set<Connection>();
+  readonly #small: Buffer[] = [];
+  readonly #large: Buffer[] = [];
+  readonly #bulk: Buffer[] = [];
+
+  constructor(reactor: Reactor) {
+    const { engine, pools } = Reactor.partsOf(reactor);
+    this.engine = engine;
+    this.buffers = pools.turn;
+    // What was written in the last tick of a process has been written, as with Node.
+    const flush = (): void => engine.flush();
+    process.on('exit', flush);
+    engine.atEnd(() => {
+      process.off('exit', flush);
+      for (const connection of [...this.connections]) connection.abandon(engine.ended ?? closedError('go on'));
+    });
+  }
+
+  /** Memory for `bytes` of outgoing data, or for as much as there is in one piece. */
+  takeOutgoing(bytes: number): Buffer {
+    if (bytes <= SMALL) return this.#small.pop() ?? Buffer.allocUnsafeSlow(SMALL);
+    return this.#large.pop() ?? Buffer.allocUnsafeSlow(LARGE);
+  }
+
+  giveOutgoing(memory: Buffer): void {
+    if (memory.length === SMALL) {
+      if (this.#small.length < SMALL_KEPT) this.#small.push(memory);
+    } else if (this.#large.length < LARGE_KEPT) {
+      this.#large.push(memory);
+    }
+  }
+
+  /** Memory for a plain receive. */
+  takeBulk(): Buffer {
+    return this.#bulk.pop() ?? Buffer.allocUnsafeSlow(BULK);
+  }
+
+  giveBulk(memory: Buffer): void {
+    if (this.#bulk.length < BULK_KEPT) this.#bulk.push(memory);
+  }
+}
+
+const transports = new WeakMap<Reactor, Transport>();
+
+/** The one of a reactor. */
+export function transportOf(reactor: Reactor): Transport {
+  let transport = transports.get(reactor);
+  if (transport === undefined) transports.set(reactor, (transport = new Transport(reactor)));
+  return transport;
+}
