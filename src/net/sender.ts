@@ -1,7 +1,8 @@
 import { EAGAIN, EBADF, ECANCELED } from '../abi/errno.ts';
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../abi/socket-flags.ts';
 import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
-import { LARGE, type Transport } from './transport.ts';
+import { Segment } from './segment.ts';
+import type { Transport } from './transport.ts';
 
 /** Who sends. */
 export interface Sending {
@@ -11,15 +12,6 @@ export interface Sending {
   sendFailed(errno: number, reason: Error | undefined): void;
   /** Nothing of it is with the kernel, and it was closed. */
   senderClosed(): void;
-}
-
-/** A piece of outgoing data. */
-interface Segment {
-  readonly memory: Uint8Array;
-  /** It was copied to memory of the transport's, to which it goes back. */
-  readonly isCopy: boolean;
-  start: number;
-  end: number;
 }
 
 /** Is told when all that was written before is with the kernel, or will never be. */
@@ -36,8 +28,10 @@ export class Sender extends Submission {
   readonly #transport: Transport;
   readonly #owner: Sending;
   readonly #fd: number;
-  #segments: Segment[] = [];
-  #waiters: Waiter[] = [];
+  /** The first is the one that is with the kernel, if any is. */
+  #first: Segment | undefined;
+  #last: Segment | undefined;
+  #waiters: Waiter[] | undefined;
   /** Bytes that were written, and those that the kernel has taken, since the beginning. */
   #written = 0;
   #sent = 0;
@@ -71,28 +65,29 @@ export class Sender extends Submission {
 
   /** Copy `bytes`. */
   copy(bytes: Uint8Array): void {
-    let from = 0;
-    let left = bytes.length;
-    // Mostly the first piece has room for all of it.
-    while (left > 0) {
-      const segment = this.#room(left);
-      const part = Math.min(left, segment.memory.length - segment.end);
-      segment.memory.set(part === bytes.length ? bytes : bytes.subarray(from, from + part), segment.end);
-      segment.end += part;
-      from += part;
-      left -= part;
+    const { length } = bytes;
+    let segment = this.#open(length);
+    if (segment.memory.length - segment.end >= length) {
+      segment.memory.set(bytes, segment.end);
+      segment.end += length;
+    } else {
+      for (let from = 0; from < length; ) {
+        segment = this.#open(length - from);
+        const part = Math.min(length - from, segment.memory.length - segment.end);
+        segment.memory.set(bytes.subarray(from, from + part), segment.end);
+        segment.end += part;
+        from += part;
+      }
     }
-    this.#added(bytes.length);
+    this.#added(length);
   }
 
   /** Copy text of `length` bytes in that encoding. */
   copyText(text: string, encoding: BufferEncoding, length: number): void {
     if (length === 0) return;
-    const last = this.#segments[this.#segments.length - 1];
-    const fits = last !== undefined && this.#isOpen(last) && last.memory.length - last.end >= length;
-    // Text in pieces would be cut within characters.
-    if (!fits && length > LARGE) return this.copy(Buffer.from(text, encoding));
-    const segment = fits ? last : this.#room(length, true);
+    const segment = this.#open(length);
+    // In pieces it would be cut within characters.
+    if (segment.memory.length - segment.end < length) return this.copy(Buffer.from(text, encoding));
     (segment.memory as Buffer).write(text, segment.end, length, encoding);
     segment.end += length;
     this.#added(length);
@@ -101,31 +96,31 @@ export class Sender extends Submission {
   /** Send `bytes` as they are when their turn comes: they are lent until then. */
   lend(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
-    this.#segments.push({ memory: bytes, isCopy: false, start: 0, end: bytes.length });
+    this.#append(Segment.lent(bytes));
     this.#added(bytes.length);
   }
 
   /** Have `done` called when all that was written so far is with the kernel: at once if it is. */
   whenSent(done: (error: Error | undefined) => void): void {
     if (this.#sent === this.#written) done(undefined);
-    else this.#waiters.push({ at: this.#written, done });
+    else (this.#waiters ??= []).push({ at: this.#written, done });
   }
 
-  /** May more be put into it? Not when it is with the kernel. */
-  #isOpen(segment: Segment): boolean {
-    return segment.isCopy && (this.slot < 0 || segment !== this.#segments[0]);
-  }
-
-  #room(bytes: number, inOnePiece = false): Segment {
-    const last = this.#segments[this.#segments.length - 1];
-    if (last !== undefined && this.#isOpen(last)) {
+  /** A segment that has room: for all of `bytes`, unless that is more than any has. */
+  #open(bytes: number): Segment {
+    const last = this.#last;
+    // Not what is with the kernel.
+    if (last !== undefined && last.isCopy && (this.slot < 0 || last !== this.#first)) {
       const left = last.memory.length - last.end;
-      if (inOnePiece ? left >= bytes : left > 0) return last;
+      if (left >= bytes || (left > 0 && bytes > last.memory.length)) return last;
     }
-    const memory = this.#transport.takeOutgoing(bytes);
-    const segment = { memory, isCopy: true, start: 0, end: 0 };
-    this.#segments.push(segment);
-    return segment;
+    return this.#append(this.#transport.takeSegment(bytes));
+  }
+
+  #append(segment: Segment): Segment {
+    if (this.#last === undefined) this.#first = segment;
+    else this.#last.next = segment;
+    return (this.#last = segment);
   }
 
   #added(bytes: number): void {
@@ -157,7 +152,7 @@ export class Sender extends Submission {
   }
 
   override prepare(ring: IoUring): boolean {
-    const { memory, start, end } = this.#segments[0];
+    const { memory, start, end } = this.#first!;
     const flags = this.#isClosed ? MSG_NOSIGNAL | MSG_DONTWAIT : MSG_NOSIGNAL;
     const bytes = start === 0 ? memory : memory.subarray(start);
     if (!ring.prepSend(this.#fd, bytes, end - start, this.slot, flags)) return false;
@@ -175,28 +170,25 @@ export class Sender extends Submission {
     if (res < 0) return this.#failed(-res, this.#reason);
     this.#advance(res);
     this.#owner.sent(res);
-    this.#tell();
+    if (this.#waiters !== undefined) this.#tell(this.#waiters);
     if (this.#isUnderWay) return;
-    if (this.#segments.length > 0) this.#begin();
+    if (this.#first !== undefined) this.#begin();
     else if (this.#isClosed) this.#owner.senderClosed();
   }
 
   /** So many bytes from the beginning are sent. */
   #advance(bytes: number): void {
     this.#sent += bytes;
-    for (let left = bytes; left > 0; ) {
-      const first = this.#segments[0];
-      const part = Math.min(left, first.end - first.start);
-      first.start += part;
-      left -= part;
-      if (first.start < first.end) return;
-      this.#segments.shift();
-      if (first.isCopy) this.#transport.giveOutgoing(first.memory as Buffer);
-    }
+    const first = this.#first!;
+    first.start += bytes;
+    if (first.start < first.end) return;
+    this.#first = first.next;
+    if (first.next === undefined) this.#last = undefined;
+    if (first.isCopy) this.#transport.giveSegment(first);
   }
 
-  #tell(): void {
-    while (this.#waiters.length > 0 && this.#waiters[0].at <= this.#sent) this.#waiters.shift()!.done(undefined);
+  #tell(waiters: Waiter[]): void {
+    while (waiters.length > 0 && waiters[0].at <= this.#sent) waiters.shift()!.done(undefined);
   }
 
   #failed(errno: number, reason: Error | undefined): void {
@@ -214,11 +206,17 @@ export class Sender extends Submission {
 
   /** Nobody will get what is left. */
   #drop(reason: Error | undefined): void {
-    for (const { isCopy, memory } of this.#segments.splice(0)) {
-      if (isCopy) this.#transport.giveOutgoing(memory as Buffer);
+    let segment = this.#first;
+    this.#first = this.#last = undefined;
+    while (segment !== undefined) {
+      const { next } = segment;
+      if (segment.isCopy) this.#transport.giveSegment(segment);
+      segment = next;
     }
     this.#sent = this.#written;
-    for (const { done } of this.#waiters.splice(0)) done(reason ?? DROPPED);
+    const waiters = this.#waiters;
+    this.#waiters = undefined;
+    for (const { done } of waiters ?? []) done(reason ?? DROPPED);
   }
 
   override cancelled(error: Error): void {

@@ -3,10 +3,11 @@ import type { Engine } from '../reactor/engine.ts';
 import { closedError } from '../reactor/abort.ts';
 import { Reactor } from '../reactor/reactor.ts';
 import type { Connection } from './connection.ts';
+import { Segment } from './segment.ts';
 
 /** Bytes of the memory that outgoing data is copied to: for messages, and for what is larger. */
 const SMALL = 4096;
-export const LARGE = 64 * 1024;
+const LARGE = 64 * 1024;
 /** Pieces of each that are kept for the next one. */
 const SMALL_KEPT = 1024;
 const LARGE_KEPT = 64;
@@ -21,8 +22,8 @@ export class Transport {
   /** For messages: the kernel takes a buffer of these when something arrives, and not before. */
   readonly buffers: BufferPool;
   readonly connections = new Set<Connection>();
-  readonly #small: Buffer[] = [];
-  readonly #large: Buffer[] = [];
+  readonly #small: Segment[] = [];
+  readonly #large: Segment[] = [];
   readonly #bulk: Buffer[] = [];
 
   constructor(reactor: Reactor) {
@@ -34,21 +35,22 @@ export class Transport {
     process.on('exit', flush);
     engine.atEnd(() => {
       process.off('exit', flush);
-      for (const connection of [...this.connections]) connection.abandon(engine.ended ?? closedError('go on'));
+      for (const connection of this.connections) connection.abandon(engine.ended ?? closedError('go on'));
     });
   }
 
-  /** Memory for `bytes` of outgoing data, or for as much as there is in one piece. */
-  takeOutgoing(bytes: number): Buffer {
-    if (bytes <= SMALL) return this.#small.pop() ?? Buffer.allocUnsafeSlow(SMALL);
-    return this.#large.pop() ?? Buffer.allocUnsafeSlow(LARGE);
+  /** Room for `bytes` of outgoing data, or for as much as there is in one piece. */
+  takeSegment(bytes: number): Segment {
+    if (bytes <= SMALL) return this.#small.pop() ?? Segment.empty(SMALL);
+    return this.#large.pop() ?? Segment.empty(LARGE);
   }
 
-  giveOutgoing(memory: Buffer): void {
-    if (memory.length === SMALL) {
-      if (this.#small.length < SMALL_KEPT) this.#small.push(memory);
+  giveSegment(segment: Segment): void {
+    segment.clear();
+    if (segment.memory.length === SMALL) {
+      if (this.#small.length < SMALL_KEPT) this.#small.push(segment);
     } else if (this.#large.length < LARGE_KEPT) {
-      this.#large.push(memory);
+      this.#large.push(segment);
     }
   }
 

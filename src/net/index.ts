@@ -1,0 +1,10 @@
+export { listen } from './listen.ts';
+export { connectLean as connect } from './connect.ts';
+export type {
+  ConnectOptions,
+  LeanSocket,
+  Listener,
+  ListenOptions,
+  SocketHandlers,
+  Writable,
+} from './lean.ts';

@@ -1,0 +1,167 @@
+import { isIPv6 } from 'node:net';
+import { unlinkSync } from 'node:fs';
+import { EAFNOSUPPORT, EADDRNOTAVAIL } from '../abi/errno.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  IPPROTO_IPV6,
+  IPPROTO_TCP,
+  IPV6_V6ONLY,
+  SO_REUSEADDR,
+  SO_REUSEPORT,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  TCP_NODELAY,
+} from '../abi/socket-flags.ts';
+import { addressOf, bindTo, closeNow, listenOn, openSocket, setsockopt } from '../reactor/socket-calls.ts';
+import { Acceptor, type Accepting } from './acceptor.ts';
+import { checkHandlers, type ListenSettings, type SocketSettings } from './lean-arguments.ts';
+import type { Listener, SocketHandlers } from './lean.ts';
+import { listenError } from './listen-error.ts';
+import { RingConnection, type Shared } from './ring-connection.ts';
+import type { Transport } from './transport.ts';
+
+const [ANY_6, ANY_4] = ['::', '0.0.0.0'];
+
+/** Listens, and has its connections served by handlers, through the ring. */
+export class RingListener<T> implements Listener<T>, Accepting, Shared<T> {
+  handlers: SocketHandlers<T>;
+  readonly settings: SocketSettings<T>;
+  readonly listener: Listener<T> = this;
+  readonly hostname: string | undefined;
+  readonly port: number | undefined;
+  readonly unix: string | undefined;
+  readonly #transport: Transport;
+  readonly #acceptor: Acceptor;
+  readonly #connections = new Set<RingConnection<T>>();
+  readonly #unguard: () => void;
+  #fd: number;
+  #isStopped = false;
+
+  /** @throws {ListenError} */
+  constructor(transport: Transport, settings: ListenSettings<T>) {
+    this.#transport = transport;
+    this.settings = settings;
+    this.handlers = settings.handlers;
+    this.#fd = listening(settings);
+    this.unix = settings.place.kind === 'unix' ? settings.place.path : undefined;
+    const name = addressOf(this.#fd, false);
+    if (name?.family === 'IPv4' || name?.family === 'IPv6') {
+      this.hostname = name.address;
+      this.port = name.port;
+    }
+    this.#unguard = transport.engine.guard(this.#fd);
+    this.#acceptor = new Acceptor(transport.engine, this, this.#fd);
+    this.#acceptor.start();
+  }
+
+  get fd(): number {
+    return this.#fd;
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  stop(closeConnections = false): void {
+    if (!this.#isStopped) {
+      this.#isStopped = true;
+      if (this.unix !== undefined) removeSocket(this.unix);
+      const fd = this.#fd;
+      this.#fd = -1;
+      // Whoever comes now is refused; the descriptor itself is the kernel's for a moment longer.
+      this.#acceptor.stop(() => {
+        this.#unguard();
+        closeNow(fd);
+      });
+    }
+    if (closeConnections) for (const connection of this.#connections) connection.finish(undefined, true);
+  }
+
+  reload({ socket }: { socket: SocketHandlers<T> }): void {
+    this.handlers = checkHandlers(socket);
+  }
+
+  ref(): void {
+    this.#acceptor.isRef = true;
+  }
+
+  unref(): void {
+    this.#acceptor.isRef = false;
+  }
+
+  [Symbol.dispose](): void {
+    this.stop(true);
+  }
+
+  accepted(fd: number): void {
+    const connection = new RingConnection(this.#transport, fd, this);
+    this.#connections.add(connection);
+    connection.open();
+  }
+
+  /** The reactor is closed, or the descriptor was closed by somebody else. */
+  acceptFailed(): void {
+    this.stop();
+  }
+
+  closed(connection: RingConnection<T>): void {
+    this.#connections.delete(connection);
+  }
+}
+
+/** A listening descriptor. @throws {ListenError} */
+function listening({ place, backlog, reusePort, ipv6Only }: ListenSettings<unknown>): number {
+  if (place.kind === 'fd') return orThrow(place.fd, listenOn(place.fd, backlog));
+  if (place.kind === 'unix') {
+    const fd = orThrow(-1, openSocket(AF_UNIX, TYPE), place.path, -1);
+    orThrow(fd, bindTo(fd, { path: place.path }), place.path, -1);
+    return orThrow(fd, listenOn(fd, backlog), place.path, -1);
+  }
+  const { address, port } = place;
+  if (address !== undefined) return listeningAt(address, port, backlog, reusePort, ipv6Only);
+  try {
+    return listeningAt(ANY_6, port, backlog, reusePort, ipv6Only);
+  } catch (error) {
+    const { errno } = error as { errno: number };
+    // There is no IPv6 here.
+    if (errno !== -EAFNOSUPPORT && errno !== -EADDRNOTAVAIL) throw error;
+    return listeningAt(ANY_4, port, backlog, reusePort, false);
+  }
+}
+
+const TYPE = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+
+function listeningAt(address: string, port: number, backlog: number, reusePort: boolean, ipv6Only: boolean): number {
+  const isV6 = isIPv6(address);
+  const fd = orThrow(-1, openSocket(isV6 ? AF_INET6 : AF_INET, TYPE), address, port);
+  const option = (level: number, name: number, on: boolean): void =>
+    void orThrow(fd, setsockopt(fd, level, name, on ? 1 : 0), address, port);
+  option(SOL_SOCKET, SO_REUSEADDR, true);
+  if (reusePort) option(SOL_SOCKET, SO_REUSEPORT, true);
+  if (isV6) option(IPPROTO_IPV6, IPV6_V6ONLY, ipv6Only);
+  // Connections have it from the listener: no call for each.
+  option(IPPROTO_TCP, TCP_NODELAY, true);
+  orThrow(fd, bindTo(fd, { address, port }), address, port);
+  return orThrow(fd, listenOn(fd, backlog), address, port);
+}
+
+/** `fd`, or `result` if that is a descriptor. What failed closes `fd`. */
+function orThrow(fd: number, result: number, address?: string, port?: number): number {
+  if (result >= 0) return fd < 0 ? result : fd;
+  if (fd >= 0) closeNow(fd);
+  throw listenError(-result, address, port);
+}
+
+/** Abstract names go by themselves. */
+function removeSocket(path: string): void {
+  if (path.startsWith('\0')) return;
+  try {
+    unlinkSync(path);
+  } catch {
+    // Somebody has removed it before.
+  }
+}

@@ -1,0 +1,14 @@
+import { IORING_OP_SEND_ZC } from '../abi/operations.ts';
+import { AvailableReactor } from '../reactor/available-reactor.ts';
+import type { Reactor } from '../reactor/reactor.ts';
+
+const available = new AvailableReactor('iouring/net');
+
+/**
+ * The reactor for sockets; undefined where there is no io_uring, or none that receives many times, so that Node has to do it. The
+ * kernel does not tell of the latter: it came with another operation, of which it does.
+ */
+export function ringForSockets(): Reactor | undefined {
+  const io = available.get();
+  return io?.supports(IORING_OP_SEND_ZC) ? io : undefined;
+}
