@@ -166,14 +166,18 @@ export class Sender extends Submission {
 
   override over(): void {
     const res = this.#res;
-    this.#isUnderWay = false;
-    if (res < 0) return this.#failed(-res, this.#reason);
+    if (res < 0) {
+      this.#isUnderWay = false;
+      return this.#failed(-res, this.#reason);
+    }
     this.#advance(res);
+    // Whoever is told may write more, or close it: it is under way until all have been told.
     this.#owner.sent(res);
     if (this.#waiters !== undefined) this.#tell(this.#waiters);
-    if (this.#isUnderWay) return;
-    if (this.#first !== undefined) this.#begin();
-    else if (this.#isClosed) this.#owner.senderClosed();
+    if (!this.#isUnderWay) return;
+    if (this.#first !== undefined) return this.#begin();
+    this.#isUnderWay = false;
+    if (this.#isClosed) this.#owner.senderClosed();
   }
 
   /** So many bytes from the beginning are sent. */
