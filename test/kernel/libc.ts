@@ -66,11 +66,11 @@ export class Descriptors implements Disposable {
   }
 
   /** A TCP listener on the loopback address, on a port that the kernel picks. */
-  listener(): { fd: number; port: number } {
+  listener(backlog = 128): { fd: number; port: number } {
     const fd = this.own(check(socket(AF_INET, SOCK_STREAM | CLOEXEC, 0)));
     const address = loopback(0);
     check(bind(fd, address, address.length));
-    check(listenOn(fd, 128));
+    check(listenOn(fd, backlog));
     const length = Buffer.alloc(4);
     length.writeUInt32LE(address.length);
     check(getsockname(fd, address, length));
