@@ -28,7 +28,6 @@ export class Acceptor extends Submission {
   #isStopped = false;
   #isRef = true;
   #pause: NodeJS.Timeout | undefined;
-  #whenStopped: (() => void) | undefined;
 
   constructor(engine: Engine, owner: Accepting, fd: number) {
     super();
@@ -53,19 +52,13 @@ export class Acceptor extends Submission {
     this.#engine.submit(this);
   }
 
-  /** Accept no more. `done` is called when the kernel has let go of the descriptor, which may be closed then. */
-  stop(done?: () => void): void {
+  /** Accept no more. The kernel lets go of the descriptor before this returns: it may be closed, and its address used again. */
+  stop(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
     clearTimeout(this.#pause);
-    this.#whenStopped = done;
-    if ((this.slot < 0 && !this.queued) || this.#engine.closed || !this.#engine.cancel(this)) this.#stopped();
-  }
-
-  #stopped(): void {
-    const done = this.#whenStopped;
-    this.#whenStopped = undefined;
-    done?.();
+    if (this.slot < 0 && !this.queued) return;
+    if (this.#engine.cancel(this)) this.#engine.flush();
   }
 
   set isRef(is: boolean) {
@@ -103,8 +96,7 @@ export class Acceptor extends Submission {
   }
 
   override over(): void {
-    if (this.#isStopped) this.#stopped();
-    else if (this.#pause === undefined) this.#engine.submit(this);
+    if (!this.#isStopped && this.#pause === undefined) this.#engine.submit(this);
   }
 
   /** Another one that waited on this descriptor was cancelled, and may have had the only wake-up. */
@@ -118,7 +110,6 @@ export class Acceptor extends Submission {
 
   override refused(error: Error): void {
     this.#fail(error);
-    this.#stopped();
   }
 
   #fail(error: Error): void {

@@ -39,7 +39,7 @@ export interface LeanSocket<T = unknown> {
   readonly listener: Listener<T> | undefined;
   /** The descriptor; -1 when it is closed, or where there is none to show. */
   readonly fd: number;
-  /** Of unix sockets undefined. */
+  /** Of unix sockets undefined; all of them also once it is closed, unless they were looked at before. */
   readonly remoteAddress: string | undefined;
   readonly remotePort: number | undefined;
   readonly remoteFamily: 'IPv4' | 'IPv6' | undefined;

@@ -70,13 +70,10 @@ export class RingListener<T> implements Listener<T>, Accepting, Shared<T> {
     if (!this.#isStopped) {
       this.#isStopped = true;
       if (this.unix !== undefined) removeSocket(this.unix);
-      const fd = this.#fd;
+      this.#acceptor.stop();
+      this.#unguard();
+      closeNow(this.#fd);
       this.#fd = -1;
-      // Whoever comes now is refused; the descriptor itself is the kernel's for a moment longer.
-      this.#acceptor.stop(() => {
-        this.#unguard();
-        closeNow(fd);
-      });
     }
     if (closeConnections) for (const connection of this.#connections) connection.finish(undefined, true);
   }
@@ -115,7 +112,11 @@ export class RingListener<T> implements Listener<T>, Accepting, Shared<T> {
 
 /** A listening descriptor. @throws {ListenError} */
 function listening({ place, backlog, reusePort, ipv6Only }: ListenSettings<unknown>): number {
-  if (place.kind === 'fd') return orThrow(place.fd, listenOn(place.fd, backlog));
+  if (place.kind === 'fd') {
+    // It is the caller's still if that fails.
+    orThrow(-1, listenOn(place.fd, backlog));
+    return place.fd;
+  }
   if (place.kind === 'unix') {
     const fd = orThrow(-1, openSocket(AF_UNIX, TYPE), place.path, -1);
     orThrow(fd, bindTo(fd, { path: place.path }), place.path, -1);

@@ -177,11 +177,20 @@ export class Engine {
   /** The other of two lists that take turns. */
   #spare: Submission[] = [];
 
-  /** Hand over what is there at once: the process is about to end. */
+  /**
+   * Hand over what is there at once, and have the kernel finish what it has put off: the process is about to end, or something must
+   * have been cancelled when a call returns. What is completed is told in the next turn.
+   */
   flush(): void {
     if (this.#ended !== undefined) return;
     this.#launchLate();
-    this.#enterEarly();
+    try {
+      this.#retryCancellations();
+      this.ring.submitAndWait(0);
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+    }
+    this.#schedule();
   }
 
   /** The next operation of what has begun already: it is taken as long as that is waited for. */
