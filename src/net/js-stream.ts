@@ -59,12 +59,19 @@ export class JsStream {
   constructor(connection: SocketConnection) {
     this.#connection = connection;
     this.handle = Object.defineProperties(Object.assign(nativeStream(), this.#methods(connection)), {
-      // What reads here from JavaScript reads from the socket.
-      reading: { get: () => connection.isReading, set: () => {}, configurable: true },
+      // That the socket is being read says nothing of this: who wants to read from it is to ask.
+      reading: { get: () => this.isConsumed && connection.isReading, set: () => {}, configurable: true },
       fd: { get: () => connection.fd },
     });
-    // It listens to a stream that is being read already, and takes what has come in the next tick.
-    if (isOfHttp2(connection.socket)) process.nextTick(() => process.nextTick(() => this.#consume()));
+  }
+
+  /**
+   * Somebody asks for the handle. node:http2 listens to a stream that is being read already, and takes what has come before in the
+   * next tick.
+   */
+  asked(): void {
+    if (this.isConsumed || !isOfHttp2(this.#connection.socket)) return;
+    process.nextTick(() => process.nextTick(() => this.#consume()));
   }
 
   #consume(): void {
@@ -87,6 +94,11 @@ export class JsStream {
         connection.isReading = true;
         connection.startReading();
         return 0;
+      },
+      // Who read from it does no more: what comes is the socket's again.
+      onread: (bytes: ArrayBuffer | undefined) => {
+        this.isConsumed = false;
+        connection.arrived(bytes === undefined ? null : Buffer.from(bytes));
       },
       onreadstop: () => {
         connection.pause();
@@ -153,10 +165,15 @@ export class JsStream {
   }
 }
 
-/** Has node:http2 made a session of it? It says so before it asks for the handle. */
+/**
+ * Has node:http2 made a session of it? It says so on the socket before it asks for the handle, by a symbol; which versions 20 to 26
+ * import from a module that does not export it, so that the name is `undefined`.
+ */
 export function isOfHttp2(socket: object): boolean {
+  const properties = socket as Record<string | symbol, unknown>;
+  if (properties['undefined'] !== undefined) return true;
   const mark = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'kBoundSession');
-  return mark !== undefined && (socket as Record<symbol, unknown>)[mark] !== undefined;
+  return mark !== undefined && properties[mark] !== undefined;
 }
 
 const FORWARDED = [

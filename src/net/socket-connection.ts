@@ -72,7 +72,9 @@ export class SocketConnection extends Connection {
 
   /** A native stream of Node's for those who work on nothing else: node:tls and node:http2. From then on it is they who read. */
   get stream(): JsStream {
-    return (this.#stream ??= new JsStream(this));
+    this.#stream ??= new JsStream(this);
+    this.#stream.asked();
+    return this.#stream;
   }
 
   // ---------------------------------------------------------------- reading
@@ -115,7 +117,15 @@ export class SocketConnection extends Connection {
     if (this.#userBuffer !== undefined) return this.#userBuffer.received(this, bytes);
     // A decoder makes text of it at once.
     const chunk = isOwn || socket.readableEncoding !== null ? bytes : Buffer.from(bytes);
-    if (!socket.push(chunk)) this.pause();
+    this.arrived(chunk);
+  }
+
+  /** For the stream: bytes that are its to keep, or the end. */
+  arrived(chunk: Buffer | null): void {
+    const { socket } = this;
+    const wantsMore = socket.push(chunk);
+    if (chunk === null) socket.read(0);
+    else if (!wantsMore) this.pause();
   }
 
   get #isGuarded(): boolean {
@@ -132,8 +142,7 @@ export class SocketConnection extends Connection {
     this.tell(() => {
       this.socket._unrefTimer();
       if (this.#stream?.isConsumed === true) return this.#stream.ended();
-      this.socket.push(null);
-      this.socket.read(0);
+      this.arrived(null);
     });
   }
 

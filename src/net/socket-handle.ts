@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { networkInterfaces } from 'node:os';
 import { EINVAL, EISCONN, ENOTCONN } from '../abi/errno.ts';
 import { IP_TOS, IPPROTO_IP, IPPROTO_IPV6, IPV6_TCLASS } from '../abi/socket-flags.ts';
@@ -14,6 +15,7 @@ export class SocketHandle implements NativeHandle {
   protected readonly connection: SocketConnection;
   /** Node sets it, and we do not call it but for what {@link SocketConnection} says. */
   onread: unknown;
+  #resource: AsyncResource | undefined;
 
   constructor(connection: SocketConnection) {
     this.connection = connection;
@@ -21,6 +23,11 @@ export class SocketHandle implements NativeHandle {
 
   get fd(): number {
     return this.connection.fd;
+  }
+
+  /** node:http marks the time in between the use of a socket by two requests. */
+  getAsyncId(): number {
+    return (this.#resource ??= new AsyncResource('IOURINGSOCKET')).asyncId();
   }
 
   get reading(): boolean {
