@@ -10,22 +10,28 @@ import type { Transport } from './transport.ts';
 
 const accepted = channel('net.server.socket');
 
+/** How many of a server's acceptors are about to end: it is not closed before. */
+export const STOPPING = Symbol('stopping');
+
 /** Is it a handle of Node's with a descriptor, and not one that only looks like it? */
 export function isNative(handle: NativeHandle): boolean {
   const { name } = handle.constructor;
   return (name === 'TCP' || name === 'Pipe') && handle.fd !== undefined && handle.fd >= 0;
 }
 
+/** A server, as it is seen from here. */
+export type Listener = ServerClass & { [STOPPING]?: number };
+
 /** A server that listens: Node's handle, which is asked for addresses and closed, and what accepts on its descriptor. */
 export class Listening implements Accepting {
-  readonly #server: ServerClass;
+  readonly #server: Listener;
   readonly #transport: Transport;
   readonly #handle: NativeHandle;
   /** Connections are told of in the context that asked to listen. */
   readonly #scope = new AsyncResource('TCPSERVERWRAP');
   #acceptor: Acceptor | undefined;
 
-  constructor(server: ServerClass, transport: Transport, handle: NativeHandle) {
+  constructor(server: Listener, transport: Transport, handle: NativeHandle) {
     this.#server = server;
     this.#transport = transport;
     this.#handle = handle;
@@ -49,9 +55,8 @@ export class Listening implements Accepting {
     handle.close = (done?: () => void): void => {
       const acceptor = this.#acceptor;
       this.#acceptor = undefined;
-      const closeHandle = (): void => Reflect.apply(close, handle, [done]);
-      if (acceptor === undefined) return closeHandle();
-      this.#stop(acceptor, closeHandle);
+      if (acceptor !== undefined) this.#stop(acceptor);
+      Reflect.apply(close, handle, [done]);
     };
     handle.ref = (): void => {
       Reflect.apply(ref!, handle, []);
@@ -70,11 +75,17 @@ export class Listening implements Accepting {
   /** When the ring is closed. */
   #goOnNatively: (() => void) | undefined;
 
-  /** The address must be free when this returns. */
-  #stop(acceptor: Acceptor, closed: () => void): void {
-    acceptor.stop();
-    this.#transport.engine.flush();
-    closed();
+  /** Who has connected by now is accepted, as with Node. */
+  #stop(acceptor: Acceptor): void {
+    const server = this.#server;
+    const remainder = {
+      accepted: (fd: number): void => this.accepted(fd),
+      over: (): void => {
+        server[STOPPING]!--;
+        server._emitCloseIfDrained();
+      },
+    };
+    if (acceptor.stop(remainder)) server[STOPPING] = (server[STOPPING] ?? 0) + 1;
   }
 
   /** Have the handle's connections be ours, wherever it gets them from. */

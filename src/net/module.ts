@@ -1,5 +1,7 @@
 import { channel, type ChannelListener } from 'node:diagnostics_channel';
 import type { NetConnectOpts, Server as NodeServer, Socket as NodeSocket } from 'node:net';
+import { connectLean } from './connect.ts';
+import type { ConnectOptions } from './lean.ts';
 import { isBuiltAsNode, node } from './node-net.ts';
 import { tellFallback } from './ring-or-node.ts';
 import { Server as RingServer } from './server.ts';
@@ -19,7 +21,7 @@ export const createServer = function createServer(options?: object, listener?: (
 
 const clients = channel('net.client.socket');
 
-export const connect = function connect(...args: unknown[]): NodeSocket {
+export const createConnection = function connect(...args: unknown[]): NodeSocket {
   if (!isOurs) {
     tellForeign();
     return (node.connect as (...args: unknown[]) => NodeSocket)(...args);
@@ -30,6 +32,13 @@ export const connect = function connect(...args: unknown[]): NodeSocket {
   if (options.timeout) socket.setTimeout(options.timeout as number);
   return clients.hasSubscribers ? announced(socket, normalized) : connectTo(socket, normalized);
 } as typeof node.connect;
+
+/** Options with handlers in them are the lean face's. */
+export const connect = function connect(...args: unknown[]): unknown {
+  const [options] = args as [{ socket?: unknown } | null | undefined];
+  const isLean = typeof options === 'object' && typeof options?.socket === 'object' && options.socket !== null;
+  return isLean ? connectLean(options as ConnectOptions) : Reflect.apply(createConnection, undefined, args);
+} as typeof connectLean & typeof node.connect;
 
 function connectTo(socket: NodeSocket, normalized: unknown): NodeSocket {
   return socket.connect(normalized as NetConnectOpts);
@@ -55,7 +64,7 @@ function tellForeign(): void {
   tellFallback(new Error('Sockets of this runtime are not built as Node’s: they cannot be put on a ring'));
 }
 
-const throughRing = { Server, Socket, Stream: Socket, connect, createConnection: connect, createServer };
+const throughRing = { Server, Socket, Stream: Socket, connect, createConnection, createServer };
 
 /** Every name that `node:net` has in this version of Node; those that stand here go through the ring. */
-export const net: typeof import('node:net') = { ...node, ...throughRing };
+export const net: Omit<typeof import('node:net'), 'connect'> & { connect: typeof connect } = { ...node, ...throughRing };

@@ -77,6 +77,7 @@ export declare class ServerClass extends EventEmitter {
   highWaterMark: number | undefined;
   blockList?: { check(address: string, family: string): boolean };
   _listen2(...place: ListenPlace): void;
+  _emitCloseIfDrained(): void;
 }
 
 /** What Node's `listen` has found out: where to listen. */

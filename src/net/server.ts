@@ -1,10 +1,11 @@
 import type { Server as NodeServer, ServerOpts } from 'node:net';
 import { constructorFunction } from './constructor-function.ts';
-import { isNative, Listening } from './listening.ts';
+import { isNative, Listening, STOPPING, type Listener } from './listening.ts';
 import { node, type ListenPlace, type ServerClass } from './node-net.ts';
 import { ringForSockets } from './ring-or-node.ts';
+import { transportOf } from './transport.ts';
 
-const Base = node.Server as unknown as typeof ServerClass;
+const Base = node.Server as unknown as new () => Listener;
 
 /**
  * What of `net.Server` is not Node's: where Node would have its native handle listen, connections are accepted by the ring. What
@@ -12,17 +13,22 @@ const Base = node.Server as unknown as typeof ServerClass;
  */
 class ServerMethods extends Base {
   override _listen2(...place: ListenPlace): void {
-    const transport = ringForSockets();
-    if (transport === undefined) return super._listen2(...place);
+    const io = ringForSockets();
+    if (io === undefined) return super._listen2(...place);
     const [bound, address, addressType] = this._handle === null ? bind(place) : [this._handle, place[0], place[2]];
     // Node tries again, and tells why not.
     if (typeof bound === 'number') return super._listen2(...place);
-    const listening = new Listening(this, transport, bound);
+    const listening = new Listening(this, transportOf(io), bound);
     this._handle = bound;
     if (isNative(bound)) listening.takeOver();
     super._listen2(address, place[1], addressType, place[3], place[4], place[5]);
     // Of a cluster's worker: the primary accepts.
     if (!isNative(bound) && this._handle === bound) listening.takeOverConnections();
+  }
+
+  /** `'close'` comes when nothing more can come before it. */
+  override _emitCloseIfDrained(): void {
+    if (!this[STOPPING]) super._emitCloseIfDrained();
   }
 }
 

@@ -85,14 +85,14 @@ export class SocketHandle implements NativeHandle {
     return 0;
   }
 
-  /** Not before the call that asks for it is over, even if it is done at once. */
+  /** Not before an error is told of, which is in the next tick, even if it is done at once. */
   #later(done: () => void): () => void {
     let isDone = false;
     let mayTell = false;
     const tell = (): void => {
       if (isDone && mayTell) this.connection.tell(done);
     };
-    process.nextTick(() => {
+    setImmediate(() => {
       mayTell = true;
       tell();
     });

@@ -6,7 +6,7 @@ import { isOfHttp2 } from './js-stream.ts';
 import { node, type Done, type NativeHandle, type NameOf, type Piece, type SocketClass } from './node-net.ts';
 import { ringForSockets } from './ring-or-node.ts';
 import { SocketConnection } from './socket-connection.ts';
-import type { Transport } from './transport.ts';
+import { transportOf, type Transport } from './transport.ts';
 import { isOnRead, UserBuffer, type OnRead } from './user-buffer.ts';
 
 /** SocketMethods under it; null if it stays Node's; undefined as long as that is not decided: see {@link connectionOf}. */
@@ -208,9 +208,9 @@ function connectionOf(socket: SocketMethods): SocketConnection | undefined {
   if (socket.connecting) return undefined;
   const handle = socket._handle;
   if (handle === null) return undefined;
-  const transport = isFree(socket, handle) ? ringForSockets() : undefined;
-  const fd = transport === undefined ? -1 : duplicate(handle.fd!);
-  if (transport === undefined || fd < 0) {
+  const io = isFree(socket, handle) ? ringForSockets() : undefined;
+  const fd = io === undefined ? -1 : duplicate(handle.fd!);
+  if (io === undefined || fd < 0) {
     socket[CONNECTION] = null;
     return undefined;
   }
@@ -219,7 +219,7 @@ function connectionOf(socket: SocketMethods): SocketConnection | undefined {
   const keeps = socket[KEEPS_DESCRIPTOR];
   socket._handle = null;
   if (!keeps) handle.close();
-  const connection = attach(socket, transport, fd, handle.getpeername !== undefined, keeps ? () => handle.close() : undefined);
+  const connection = attach(socket, transportOf(io), fd, handle.getpeername !== undefined, keeps ? () => handle.close() : undefined);
   if (!isRef) connection.unref();
   return connection;
 }
