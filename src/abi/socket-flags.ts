@@ -83,7 +83,9 @@ export const TCP_KEEPIDLE = 4;
 export const TCP_KEEPINTVL = 5;
 export const TCP_KEEPCNT = 6;
 export const TCP_FASTOPEN = 23;
+export const IP_TOS = 1;
 export const IPV6_V6ONLY = 26;
+export const IPV6_TCLASS = 67;
 
 /** Type of a control message that carries descriptors. */
 export const SCM_RIGHTS = 1;

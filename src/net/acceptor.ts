@@ -17,6 +17,13 @@ export interface Accepting {
   acceptFailed(error: Error): void;
 }
 
+/** Who wants the connections that the kernel had accepted before it stopped. */
+export interface Remainder {
+  accepted(fd: number): void;
+  /** There are no more. */
+  over(): void;
+}
+
 /**
  * Every connection that comes to a listening descriptor, which stays its owner's. When descriptors run out it pauses: connections
  * wait in the kernel meanwhile, and nothing spins.
@@ -28,6 +35,7 @@ export class Acceptor extends Submission {
   #isStopped = false;
   #isRef = true;
   #pause: NodeJS.Timeout | undefined;
+  #remainder: Remainder | undefined;
 
   constructor(engine: Engine, owner: Accepting, fd: number) {
     super();
@@ -52,13 +60,22 @@ export class Acceptor extends Submission {
     this.#engine.submit(this);
   }
 
-  /** Accept no more. The kernel lets go of the descriptor before this returns: it may be closed, and its address used again. */
-  stop(): void {
-    if (this.#isStopped) return;
+  /**
+   * Accept no more. The kernel lets go of the descriptor before this returns: it may be closed, and its address used again.
+   * Connections that it has accepted meanwhile are closed. A `remainder` gets them, and those who had connected already when this was
+   * called, and is told when it has them all: true if it will be.
+   */
+  stop(remainder?: Remainder): boolean {
+    if (this.#isStopped) return false;
+    // Those whom the kernel has not looked at yet.
+    if (remainder !== undefined) this.#engine.flush();
     this.#isStopped = true;
     clearTimeout(this.#pause);
-    if (this.slot < 0 && !this.queued) return;
-    if (this.#engine.cancel(this)) this.#engine.flush();
+    if (this.slot < 0 && !this.queued) return false;
+    if (!this.#engine.cancel(this)) return false;
+    this.#remainder = remainder;
+    this.#engine.flush();
+    return remainder !== undefined;
   }
 
   set isRef(is: boolean) {
@@ -77,13 +94,18 @@ export class Acceptor extends Submission {
   override arrived({ res }: Completion): void {
     if (res >= 0) {
       // It came while the kernel was being asked to stop.
-      if (this.#isStopped) closeNow(res);
+      if (this.#isStopped) this.#late(res);
       else this.#owner.accepted(res);
     } else if (SHORTAGES.has(res)) {
       this.#wait();
     } else if (res !== -ECONNABORTED && !(res === -ECANCELED && this.#isStopped)) {
       this.#fail(socketError(-res, 'accept'));
     }
+  }
+
+  #late(fd: number): void {
+    if (this.#remainder === undefined) closeNow(fd);
+    else this.#remainder.accepted(fd);
   }
 
   #wait(): void {
@@ -96,6 +118,7 @@ export class Acceptor extends Submission {
   }
 
   override over(): void {
+    this.#remainder?.over();
     if (!this.#isStopped && this.#pause === undefined) this.#engine.submit(this);
   }
 
@@ -110,6 +133,7 @@ export class Acceptor extends Submission {
 
   override refused(error: Error): void {
     this.#fail(error);
+    this.#remainder?.over();
   }
 
   #fail(error: Error): void {

@@ -12,3 +12,8 @@ export function ringForSockets(): Reactor | undefined {
   const io = available.get();
   return io?.supports(IORING_OP_SEND_ZC) ? io : undefined;
 }
+
+/** Say, once, that Node does it, and why. */
+export function tellFallback(error: Error): void {
+  available.tell(error);
+}

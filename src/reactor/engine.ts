@@ -26,6 +26,9 @@ const STUCK_MS = 20;
 /** How long an operation that was cancelled may take before the ring is closed on it. */
 const CLOSE_WAIT_MS = 2000;
 
+/** Whose context a turn runs in: not that of who happened to ask for it, nor of who made the ring. */
+const SCOPE = new AsyncResource('IOURING');
+
 /** To have something run as a microtask; queueMicrotask would make an AsyncResource each time. */
 const SETTLED = Promise.resolve();
 
@@ -96,8 +99,6 @@ export class Engine {
   #late: Submission[] = [];
   /** Cancellations that found no room. */
   #uncancelled: Submission[] = [];
-  /** Whose context a turn runs in: not that of who happened to ask for it. */
-  readonly #scope = new AsyncResource('IOURING');
   #scheduled = false;
   #immediate = false;
   #isBusy = false;
@@ -334,7 +335,7 @@ export class Engine {
       this.#later();
       return;
     }
-    this.#scope.runInAsyncScope(this.#turn, this, true);
+    SCOPE.runInAsyncScope(this.#turn, this, true);
   };
 
   /** After timers and others had their turn. */
@@ -348,7 +349,7 @@ export class Engine {
     this.#immediate = false;
     this.#completions = 0;
     this.#submissions = 0;
-    if (this.#ended === undefined) this.#scope.runInAsyncScope(this.#turn, this, false);
+    if (this.#ended === undefined) SCOPE.runInAsyncScope(this.#turn, this, false);
   };
 
   static #wake(engine: Engine | undefined): void {

@@ -1,0 +1,70 @@
+import { channel, type ChannelListener } from 'node:diagnostics_channel';
+import type { NetConnectOpts, Server as NodeServer, Socket as NodeSocket } from 'node:net';
+import { connectLean } from './connect.ts';
+import type { ConnectOptions } from './lean.ts';
+import { isBuiltAsNode, node } from './node-net.ts';
+import { tellFallback } from './ring-or-node.ts';
+import { Server as RingServer } from './server.ts';
+import { Socket as RingSocket } from './socket.ts';
+
+/** Bun and Deno have these names, and something else behind them. */
+const isOurs = isBuiltAsNode();
+
+export const Socket: typeof node.Socket = isOurs ? RingSocket : node.Socket;
+export const Server: typeof node.Server = isOurs ? RingServer : node.Server;
+
+export const createServer = function createServer(options?: object, listener?: () => void): NodeServer {
+  if (isOurs) return new Server(options, listener);
+  tellForeign();
+  return node.createServer(options as object, listener);
+} as typeof node.createServer;
+
+const clients = channel('net.client.socket');
+
+export const createConnection = function connect(...args: unknown[]): NodeSocket {
+  if (!isOurs) {
+    tellForeign();
+    return (node.connect as (...args: unknown[]) => NodeSocket)(...args);
+  }
+  const normalized = node._normalizeArgs(args);
+  const [options] = normalized;
+  const socket = new Socket(options);
+  if (options.timeout) socket.setTimeout(options.timeout as number);
+  return clients.hasSubscribers ? announced(socket, normalized) : connectTo(socket, normalized);
+} as typeof node.connect;
+
+/** Options with handlers in them are the lean face's. */
+export const connect = function connect(...args: unknown[]): unknown {
+  const [options] = args as [{ socket?: unknown } | null | undefined];
+  const isLean = typeof options === 'object' && typeof options?.socket === 'object' && options.socket !== null;
+  return isLean ? connectLean(options as ConnectOptions) : Reflect.apply(createConnection, undefined, args);
+} as typeof connectLean & typeof node.connect;
+
+function connectTo(socket: NodeSocket, normalized: unknown): NodeSocket {
+  return socket.connect(normalized as NetConnectOpts);
+}
+
+/** Subscribers are told of the socket: by its `connect` in newer versions, by this function before. */
+function announced(socket: NodeSocket, normalized: unknown): NodeSocket {
+  let isTold = false;
+  const notice: ChannelListener = (message) => {
+    if ((message as { socket: unknown }).socket === socket) isTold = true;
+  };
+  clients.subscribe(notice);
+  try {
+    connectTo(socket, normalized);
+  } finally {
+    clients.unsubscribe(notice);
+  }
+  if (!isTold) clients.publish({ socket });
+  return socket;
+}
+
+function tellForeign(): void {
+  tellFallback(new Error('Sockets of this runtime are not built as Node’s: they cannot be put on a ring'));
+}
+
+const throughRing = { Server, Socket, Stream: Socket, connect, createConnection, createServer };
+
+/** Every name that `node:net` has in this version of Node; those that stand here go through the ring. */
+export const net: Omit<typeof import('node:net'), 'connect'> & { connect: typeof connect } = { ...node, ...throughRing };

@@ -1,0 +1,59 @@
+import type { Server as NodeServer, ServerOpts } from 'node:net';
+import { constructorFunction } from './constructor-function.ts';
+import { isNative, Listening, STOPPING, type Listener } from './listening.ts';
+import { node, type ListenPlace, type ServerClass } from './node-net.ts';
+import { ringForSockets } from './ring-or-node.ts';
+import { transportOf } from './transport.ts';
+
+const Base = node.Server as unknown as new () => Listener;
+
+/**
+ * What of `net.Server` is not Node's: where Node would have its native handle listen, connections are accepted by the ring. What
+ * `listen` is given, what is looked up, shared in a cluster or refused, is Node's doing.
+ */
+class ServerMethods extends Base {
+  override _listen2(...place: ListenPlace): void {
+    const io = ringForSockets();
+    if (io === undefined) return super._listen2(...place);
+    const [bound, address, addressType] = this._handle === null ? bind(place) : [this._handle, place[0], place[2]];
+    // Node tries again, and tells why not.
+    if (typeof bound === 'number') return super._listen2(...place);
+    const listening = new Listening(this, transportOf(io), bound);
+    this._handle = bound;
+    if (isNative(bound)) listening.takeOver();
+    super._listen2(address, place[1], addressType, place[3], place[4], place[5]);
+    // Of a cluster's worker: the primary accepts.
+    if (!isNative(bound) && this._handle === bound) listening.takeOverConnections();
+  }
+
+  /** `'close'` comes when nothing more can come before it. */
+  override _emitCloseIfDrained(): void {
+    if (!this[STOPPING]) super._emitCloseIfDrained();
+  }
+}
+
+/** A handle that is bound as Node binds it when nothing is said of the address; or -errno. And to what. */
+function bind([address, port, addressType, , fd, flags]: ListenPlace): [
+  handle: ServerClass['_handle'] & object | number,
+  address: string | null,
+  addressType: number | null,
+] {
+  if (!address && typeof fd !== 'number') {
+    const both = node._createServerHandle('::', port, 6, fd, flags);
+    if (typeof both !== 'number') return [both, '::', 6];
+    return [node._createServerHandle('0.0.0.0', port, 4, fd, flags), '0.0.0.0', 4];
+  }
+  return [node._createServerHandle(address, port, addressType, fd, flags), address, addressType];
+}
+
+/**
+ * `net.Server` on the ring. An instance of Node's class as well; arguments, events and errors are Node's. Where there is no ring when
+ * it begins to listen, it is Node's altogether.
+ */
+export const Server: typeof node.Server = constructorFunction(
+  node.Server,
+  ServerMethods as unknown as typeof node.Server,
+  function init(this: NodeServer, options?: ServerOpts | (() => void), listener?: () => void): void {
+    Reflect.apply(node.Server, this, [options, listener]);
+  },
+);

@@ -1,0 +1,256 @@
+import { AsyncResource } from 'node:async_hooks';
+import { ECANCELED } from '../abi/errno.ts';
+import { Connection, type Doing } from './connection.ts';
+import { JsStream } from './js-stream.ts';
+import type { Done, Piece, SocketClass } from './node-net.ts';
+import { socketError } from './socket-error.ts';
+import { SocketHandle, TcpSocketHandle } from './socket-handle.ts';
+import type { Transport } from './transport.ts';
+import type { UserBuffer } from './user-buffer.ts';
+
+/** From so many bytes on, what is written is not copied. */
+const LENT_MIN = 16 * 1024;
+/** As long as less is waiting, what is copied counts as written at once, as with Node if the kernel has room for it. */
+const WRITTEN_MAX = 64 * 1024;
+
+/** What text is copied in one go in: its length in bytes is known beforehand. */
+const PLAIN = new Set(['utf8', 'utf-8', 'latin1', 'binary', 'ascii', 'ucs2', 'ucs-2', 'utf16le', 'utf-16le']);
+
+/** Node's name of the guard that its http agent puts on the handle of an idle socket: bytes that come then are nobody's answer. */
+const IDLE_GUARD = 'freeSocketOnReadGuard';
+
+/** What a connection needs to know of who owns it. */
+export interface Owned {
+  readonly isTcp: boolean;
+  /** `onread` of the socket. */
+  readonly userBuffer?: UserBuffer | undefined;
+  /** Whose context it is told things in; that of nobody if it is missing. */
+  readonly scope?: AsyncResource | undefined;
+  /** Called when its descriptor is closed. */
+  readonly closed?: (() => void) | undefined;
+}
+
+/** The connection under a socket: what comes is pushed to the stream, what is written is taken from it. */
+export class SocketConnection extends Connection {
+  readonly socket: SocketClass;
+  readonly isTcp: boolean;
+  readonly handle: SocketHandle;
+  readonly #userBuffer: UserBuffer | undefined;
+  readonly #scope: AsyncResource | undefined;
+  readonly #closed: (() => void) | undefined;
+  /** Bytes that were given to it to be sent. */
+  dispatched = 0;
+  isReading = false;
+  #stream: JsStream | undefined;
+  /** Writes that wait for the kernel: they are told if it breaks. */
+  #waiting = 0;
+  #broken: Error | undefined;
+
+  constructor(transport: Transport, fd: number, socket: SocketClass, owned: Owned) {
+    super(transport, fd);
+    this.socket = socket;
+    this.isTcp = owned.isTcp;
+    this.handle = owned.isTcp ? new TcpSocketHandle(this) : new SocketHandle(this);
+    this.#userBuffer = owned.userBuffer;
+    this.#scope = owned.scope;
+    this.#closed = owned.closed;
+  }
+
+  get isOpen(): boolean {
+    return this.fd >= 0;
+  }
+
+  /** Is it read into the user's memory? */
+  get isReadByUser(): boolean {
+    return this.#userBuffer !== undefined;
+  }
+
+  /** Bytes that came and were handed over. */
+  get delivered(): number {
+    return this.bytesRead - (this.#userBuffer?.length ?? 0);
+  }
+
+  /** A native stream of Node's for those who work on nothing else: node:tls and node:http2. From then on it is they who read. */
+  get stream(): JsStream {
+    this.#stream ??= new JsStream(this);
+    this.#stream.asked();
+    return this.#stream;
+  }
+
+  // ---------------------------------------------------------------- reading
+
+  /** The socket wants data. */
+  read(): void {
+    if (this.isReading || this.#stream?.isConsumed === true || !this.isOpen) return;
+    this.isReading = true;
+    if (this.#userBuffer === undefined || this.#userBuffer.length === 0) this.startReading();
+    else process.nextTick(() => this.#resume());
+  }
+
+  /** It does not. */
+  pause(): void {
+    this.isReading = false;
+    this.stopReading();
+  }
+
+  #resume(): void {
+    if (!this.isReading || !this.isOpen) return;
+    this.tell(() => {
+      if (this.#userBuffer!.resume(this) && this.isReading) this.startReading();
+    });
+  }
+
+  override get keepsMemory(): boolean {
+    return this.#userBuffer === undefined && this.#stream === undefined;
+  }
+
+  override bytesReceived(bytes: Buffer, isOwn: boolean): void {
+    if (this.#scope === undefined) this.#take(bytes, isOwn);
+    else this.#scope.runInAsyncScope(this.#take, this, bytes, isOwn);
+  }
+
+  #take(bytes: Buffer, isOwn: boolean): void {
+    const { socket } = this;
+    socket._unrefTimer();
+    if (this.#stream?.isConsumed === true) return this.#stream.received(bytes);
+    if (this.#isGuarded) return void socket.destroy();
+    if (this.#userBuffer !== undefined) return this.#userBuffer.received(this, bytes);
+    // A decoder makes text of it at once.
+    const chunk = isOwn || socket.readableEncoding !== null ? bytes : Buffer.from(bytes);
+    this.arrived(chunk);
+  }
+
+  /** For the stream: bytes that are its to keep, or the end. */
+  arrived(chunk: Buffer | null): void {
+    const { socket } = this;
+    const wantsMore = socket.push(chunk);
+    if (chunk === null) socket.read(0);
+    else if (!wantsMore) this.pause();
+  }
+
+  get #isGuarded(): boolean {
+    const onread = this.handle.onread ?? this.#stream?.handle.onread;
+    return typeof onread === 'function' && onread.name === IDLE_GUARD;
+  }
+
+  override threw(error: unknown): void {
+    // As of a call by the event loop: nobody is there to catch it.
+    process.nextTick(rethrow, error);
+  }
+
+  override ended(): void {
+    this.tell(() => {
+      this.socket._unrefTimer();
+      if (this.#stream?.isConsumed === true) return this.#stream.ended();
+      this.arrived(null);
+    });
+  }
+
+  /** Nothing more can be read. */
+  broke(errno: number): void {
+    this.failed(socketError(errno, 'read'), 'read');
+  }
+
+  override failed(error: Error, doing: Doing): void {
+    this.#broken = error;
+    // Those who wait for what they wrote are told, and the stream by them.
+    if (doing === 'write' && this.#waiting > 0) return;
+    this.tell(() => this.socket.destroy(error));
+  }
+
+  override progressed(): void {
+    this.socket._unrefTimer();
+  }
+
+  /** Call back in the socket's context; what is thrown there is nobody's. */
+  tell(call: () => void): void {
+    try {
+      if (this.#scope === undefined) call();
+      else this.#scope.runInAsyncScope(call);
+    } catch (error) {
+      this.threw(error);
+    }
+  }
+
+  // ---------------------------------------------------------------- writing
+
+  send(data: Uint8Array | string, encoding: string, done: Done): void {
+    this.socket._unrefTimer();
+    this.#settle(this.#queue(data, encoding), done);
+  }
+
+  sendAll(pieces: readonly Piece[], done: Done): void {
+    this.socket._unrefTimer();
+    let isLent = false;
+    for (const { chunk, encoding } of pieces) {
+      if (this.#queue(chunk, encoding)) isLent = true;
+    }
+    this.#settle(isLent, done);
+  }
+
+  /** True if it is lent until it is sent. */
+  #queue(data: Uint8Array | string, encoding: string): boolean {
+    if (typeof data === 'string') {
+      if (PLAIN.has(encoding)) {
+        const length = Buffer.byteLength(data, encoding as BufferEncoding);
+        if (length < LENT_MIN) {
+          this.dispatched += length;
+          this.writeText(data, encoding as BufferEncoding, length);
+          return false;
+        }
+      }
+      return this.#queue(Buffer.from(data, encoding as BufferEncoding), 'buffer');
+    }
+    this.dispatched += data.length;
+    if (data.length < LENT_MIN) {
+      this.write(data);
+      return false;
+    }
+    this.writeLent(data);
+    return true;
+  }
+
+  #settle(isLent: boolean, done: Done): void {
+    if (!isLent && this.writableLength < WRITTEN_MAX) return done();
+    this.#waiting++;
+    const scope = new AsyncResource('WRITEWRAP');
+    this.whenSent((error) => {
+      this.#waiting--;
+      try {
+        scope.runInAsyncScope(done, undefined, error === undefined ? null : this.#reason());
+      } catch (thrown) {
+        this.threw(thrown);
+      }
+    });
+  }
+
+  /** Why what was written is not sent. */
+  #reason(): Error {
+    return this.#broken ?? socketError(ECANCELED, 'write');
+  }
+
+  /** That the peer is told of the end cannot go wrong in a way that Node would show. */
+  finish(done: Done): void {
+    const scope = new AsyncResource('SHUTDOWNWRAP');
+    this.shutdown(() => {
+      try {
+        scope.runInAsyncScope(done);
+      } catch (thrown) {
+        this.threw(thrown);
+      }
+    });
+  }
+
+  override close(done?: () => void): void {
+    this.isReading = false;
+    this.#stream?.cancelled();
+    super.close(() => {
+      this.#closed?.();
+      done?.();
+    });
+  }
+}
+
+function rethrow(error: unknown): never {
+  throw error;
+}

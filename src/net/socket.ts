@@ -1,0 +1,275 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
+import { addressOf, duplicate } from '../reactor/socket-calls.ts';
+import { constructorFunction } from './constructor-function.ts';
+import { isOfHttp2 } from './js-stream.ts';
+import { node, type Done, type NativeHandle, type NameOf, type Piece, type SocketClass } from './node-net.ts';
+import { ringForSockets } from './ring-or-node.ts';
+import { SocketConnection } from './socket-connection.ts';
+import { transportOf, type Transport } from './transport.ts';
+import { isOnRead, UserBuffer, type OnRead } from './user-buffer.ts';
+
+/** SocketMethods under it; null if it stays Node's; undefined as long as that is not decided: see {@link connectionOf}. */
+const CONNECTION = Symbol('connection');
+/** One of Node's methods is at work on it, and is to find a handle. */
+const IS_LENT = Symbol('handle is lent');
+/** What is known of it before it has a connection. */
+const USER_BUFFER = Symbol('user buffer');
+const SCOPE = Symbol('scope');
+const KEEPS_DESCRIPTOR = Symbol('keeps descriptor');
+
+interface State {
+  [CONNECTION]: SocketConnection | null | undefined;
+  [IS_LENT]: boolean;
+  [USER_BUFFER]: UserBuffer | undefined;
+  [SCOPE]: AsyncResource | undefined;
+  [KEEPS_DESCRIPTOR]: boolean;
+}
+
+/** Node's class, with what ours have beside it. */
+const Base = node.Socket as unknown as new () => SocketClass & State;
+
+const prototypeOfNode = node.Socket.prototype as unknown as object;
+
+/** What Node's getter says of a socket. */
+function asNode(socket: object, name: string): unknown {
+  return Reflect.get(prototypeOfNode, name, socket) as unknown;
+}
+
+/**
+ * The methods of `net.Socket` that touch a handle. Node makes the handle and connects it; as soon as something is to be read or
+ * written, a connection of ours takes over its descriptor. What is not here is Node's.
+ */
+class SocketMethods extends Base {
+  /**
+   * Node's while it is connecting, or if it stays Node's. node:http does without, and reads by events; for all others there is a
+   * native stream that stands on the connection.
+   */
+  override get _handle(): NativeHandle | null {
+    const connection = this[CONNECTION];
+    if (connection === undefined || connection === null) return asNode(this, '_handle') as NativeHandle | null;
+    if (this[IS_LENT]) return connection.handle;
+    if (!connection.isOpen || (this.parser !== undefined && this.parser !== null)) return null;
+    if (this.listenerCount('agentRemove') > 0) return connection.handle;
+    return connection.stream.handle as unknown as NativeHandle;
+  }
+
+  override set _handle(handle: NativeHandle | null) {
+    // Of ours nobody else decides.
+    if (this[CONNECTION] === undefined || this[CONNECTION] === null) Reflect.set(prototypeOfNode, '_handle', handle, this);
+  }
+
+  override connect(...args: unknown[]): this {
+    const connection = this[CONNECTION];
+    // Another life begins.
+    if (this.destroyed) this[CONNECTION] = undefined;
+    this[SCOPE] = new AsyncResource('TCPWRAP');
+    return isOpen(connection) ? lend(this, () => super.connect(...args)) : super.connect(...args);
+  }
+
+  // ---------------------------------------------------------------- the stream
+
+  override _read(size: number): void {
+    const connection = this[CONNECTION] ?? connectionOf(this);
+    if (connection === undefined) super._read(size);
+    else connection.read();
+  }
+
+  override _write(data: Uint8Array | string, encoding: BufferEncoding, done: Done): void {
+    const connection = this[CONNECTION];
+    if (isOpen(connection) && !this.connecting) connection.send(data, encoding, done);
+    else this._writeGeneric(false, data, encoding, done);
+  }
+
+  override _writev(pieces: Piece[], done: Done): void {
+    const connection = this[CONNECTION];
+    if (isOpen(connection) && !this.connecting) connection.sendAll(pieces, done);
+    else this._writeGeneric(true, pieces, '', done);
+  }
+
+  /** Also what Node calls, when it is connected, with what was written before. */
+  override _writeGeneric(isMany: boolean, data: unknown, encoding: string, done: Done): void {
+    const connection = this.connecting ? undefined : connectionOf(this);
+    if (!isOpen(connection)) return super._writeGeneric(isMany, data, encoding, done);
+    this._pendingData = null;
+    this._pendingEncoding = '';
+    if (isMany) connection.sendAll(data as Piece[], done);
+    else connection.send(data as Uint8Array | string, encoding, done);
+  }
+
+  override _final(done: Done): void {
+    const connection = this.connecting ? undefined : connectionOf(this);
+    if (connection === undefined) super._final(done);
+    else if (connection.isOpen) connection.finish(done);
+    else done();
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    if (isOpen(this[CONNECTION])) lend(this, () => super._destroy(error, done));
+    else super._destroy(error, done);
+  }
+
+  override resetAndDestroy(): this {
+    const connection = this[CONNECTION];
+    if (!isOpen(connection)) return super.resetAndDestroy();
+    if (connection.isTcp) this._reset();
+    // Node says that this is no handle for it.
+    else lend(this, () => super.resetAndDestroy());
+    return this;
+  }
+
+  override pause(): this {
+    return this[CONNECTION]?.isReadByUser === true ? lend(this, () => super.pause()) : super.pause();
+  }
+
+  override resume(): this {
+    return this[CONNECTION]?.isReadByUser === true ? lend(this, () => super.resume()) : super.resume();
+  }
+
+  override read(size?: number): ReturnType<SocketClass['read']> {
+    return this[CONNECTION]?.isReadByUser === true ? lend(this, () => super.read(size)) : super.read(size);
+  }
+
+  // ---------------------------------------------------------------- what is asked of the handle
+
+  override setNoDelay(on?: boolean): this {
+    return lend(this, () => super.setNoDelay(on));
+  }
+
+  override setKeepAlive(...args: unknown[]): this {
+    return lend(this, () => super.setKeepAlive(...args));
+  }
+
+  override ref(): this {
+    return lend(this, () => super.ref());
+  }
+
+  override unref(): this {
+    return lend(this, () => super.unref());
+  }
+
+  override _getsockname(): NameOf {
+    return lend(this, () => super._getsockname());
+  }
+
+  override _getpeername(): NameOf {
+    return lend(this, () => super._getpeername());
+  }
+
+  override get pending(): boolean {
+    return isOpen(this[CONNECTION]) ? this.connecting : (asNode(this, 'pending') as boolean);
+  }
+
+  override get bufferSize(): number | undefined {
+    return isOpen(this[CONNECTION]) ? this.writableLength : (asNode(this, 'bufferSize') as number | undefined);
+  }
+
+  override get bytesRead(): number {
+    return this[CONNECTION]?.delivered ?? (asNode(this, 'bytesRead') as number);
+  }
+
+  override get _bytesDispatched(): number {
+    return this[CONNECTION]?.dispatched ?? (asNode(this, '_bytesDispatched') as number);
+  }
+}
+
+// Of newer versions.
+for (const name of ['setTypeOfService', 'getTypeOfService'] as const) {
+  const method = Reflect.get(prototypeOfNode, name) as ((this: unknown, value?: number) => unknown) | undefined;
+  if (method === undefined) continue;
+  const ours = function (this: SocketMethods, value?: number): unknown {
+    return lend(this, () => method.call(this, value));
+  };
+  Object.defineProperty(ours, 'name', { value: method.name });
+  Object.defineProperty(SocketMethods.prototype, name, { value: ours, writable: true, configurable: true });
+}
+
+/** Is it ours, and not closed? */
+function isOpen(connection: SocketConnection | null | undefined): connection is SocketConnection {
+  return connection !== undefined && connection !== null && connection.isOpen;
+}
+
+/** Have Node's method find a handle if ours is open. */
+function lend<T>(socket: Pick<State, typeof IS_LENT | typeof CONNECTION>, call: () => T): T {
+  const before = socket[IS_LENT];
+  if (before || !isOpen(socket[CONNECTION])) return call();
+  socket[IS_LENT] = true;
+  try {
+    return call();
+  } finally {
+    socket[IS_LENT] = before;
+  }
+}
+
+/** The connection of a socket. If it is connected, and nothing speaks against it, the descriptor becomes ours now. */
+function connectionOf(socket: SocketMethods): SocketConnection | undefined {
+  const known = socket[CONNECTION];
+  if (known !== undefined) return known ?? undefined;
+  if (socket.connecting) return undefined;
+  const handle = socket._handle;
+  if (handle === null) return undefined;
+  const io = isFree(socket, handle) ? ringForSockets() : undefined;
+  const fd = io === undefined ? -1 : duplicate(handle.fd!);
+  if (io === undefined || fd < 0) {
+    socket[CONNECTION] = null;
+    return undefined;
+  }
+  const isRef = handle.hasRef?.() !== false;
+  // A descriptor that was given to it by number stays what it is as long as the socket lives.
+  const keeps = socket[KEEPS_DESCRIPTOR];
+  socket._handle = null;
+  if (!keeps) handle.close();
+  const connection = attach(socket, transportOf(io), fd, handle.getpeername !== undefined, keeps ? () => handle.close() : undefined);
+  if (!isRef) connection.unref();
+  return connection;
+}
+
+function attach(socket: SocketMethods, transport: Transport, fd: number, isTcp: boolean, closed?: () => void): SocketConnection {
+  const { [USER_BUFFER]: userBuffer, [SCOPE]: scope } = socket;
+  return (socket[CONNECTION] = new SocketConnection(transport, fd, socket, { isTcp, userBuffer, scope, closed }));
+}
+
+/** Is it a handle of Node's on a socket, that nobody reads from or writes to? */
+function isFree(socket: SocketMethods, handle: NativeHandle): boolean {
+  const { name } = handle.constructor;
+  if ((name !== 'TCP' && name !== 'Pipe') || handle.fd === undefined || handle.fd < 0) return false;
+  // node:tls puts an accessor there, node:http a mark.
+  const reading = Object.getOwnPropertyDescriptor(handle, 'reading');
+  if (reading?.get !== undefined || reading?.value === true || handle._consumed === true || isOfHttp2(socket)) return false;
+  // A pipe or a FIFO is no socket.
+  return handle.writeQueueSize === 0 && addressOf(handle.fd, false) !== undefined;
+}
+
+/**
+ * `net.Socket` on the ring. An instance of Node's class as well; arguments, events and errors are Node's. Where there is no ring, or
+ * where somebody has taken the native handle of a socket before it was used, it stays Node's altogether.
+ */
+export const Socket: typeof node.Socket = constructorFunction(
+  node.Socket,
+  SocketMethods as unknown as typeof node.Socket,
+  function init(this: SocketMethods, options?: SocketConstructorOpts | number): void {
+    this[CONNECTION] = undefined;
+    this[IS_LENT] = false;
+    this[SCOPE] = undefined;
+    const onread: unknown = typeof options === 'object' ? (options as { onread?: OnRead }).onread : undefined;
+    const userBuffer = isOnRead(onread) ? new UserBuffer(onread) : undefined;
+    this[USER_BUFFER] = userBuffer;
+    this[KEEPS_DESCRIPTOR] = typeof options === 'number' || options?.fd !== undefined;
+    const given = userBuffer === undefined ? options : { ...(options as SocketConstructorOpts), onread: userBuffer.option };
+    Reflect.apply(node.Socket, this, [given]);
+  },
+);
+
+/** A socket on a connected descriptor, which it owns. `pauseOnCreate`: nothing is read before it is resumed. */
+export function accept(
+  transport: Transport,
+  fd: number,
+  isTcp: boolean,
+  options: SocketConstructorOpts & { pauseOnCreate: boolean },
+): NodeSocket {
+  const socket = new Socket(options) as unknown as SocketMethods;
+  attach(socket, transport, fd, isTcp);
+  if (options.pauseOnCreate) (socket as { readableFlowing: boolean | null }).readableFlowing = false;
+  else socket.read(0);
+  return socket as unknown as NodeSocket;
+}
