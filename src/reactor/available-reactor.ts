@@ -52,6 +52,11 @@ export class AvailableReactor {
     this.#attempts++;
     const isPassing = SHORTAGES.has(error.code ?? '') || (this.#attempts < ATTEMPTS_MAX && !isDisabled);
     this.#retryAt = isPassing ? performance.now() + RETRY_MS : Infinity;
+    this.tell(error);
+  }
+
+  /** Say that something goes through Node, unless it was said before. */
+  tell(error: Error): void {
     if (this.#isTold) return;
     this.#isTold = true;
     const message: FallbackMessage = { module: this.#module, error };
