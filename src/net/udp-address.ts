@@ -66,6 +66,11 @@ export function senderOf(name: SocketAddress): Sender {
 /** As if_indextoname(3). Of an interface that has an address of that kind, as one that receives from such has. */
 function interfaceName(index: number): string {
   const isIt = (info: NetworkInterfaceInfo): boolean => info.family === 'IPv6' && info.scopeid === index;
-  const found = Object.entries(networkInterfaces()).find(([, infos]) => infos?.some(isIt));
-  return found?.[0] ?? String(index);
+  try {
+    const found = Object.entries(networkInterfaces()).find(([, infos]) => infos?.some(isIt));
+    return found?.[0] ?? String(index);
+  } catch {
+    // Forbidden. The index does as well.
+    return String(index);
+  }
 }

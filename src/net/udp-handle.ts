@@ -5,9 +5,10 @@ import { DatagramReceiver, type DatagramReceiving } from '../reactor/datagram-re
 import { wrongState } from '../reactor/misuse.ts';
 import { Reactor } from '../reactor/reactor.ts';
 import type { SocketAddress } from '../reactor/socket-calls.ts';
-import { available } from './available.ts';
+import { giveMemory, takeMemory } from './datagram-memory.ts';
 import { beginHeld, DatagramSend, expireSends, holdSends, releaseSends, type DatagramSending, type SendDone } from './datagram-send.ts';
-import { LARGE, transportOf, type Transport } from './transport.ts';
+import { available } from './ring-or-node.ts';
+import { transportOf, type Transport } from './transport.ts';
 import { Destinations, senderOf, type Destination, type Sender } from './udp-address.ts';
 
 /** A request of Node's to send something (`SendWrap`). */
@@ -104,6 +105,7 @@ export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
   #install(): void {
     const handle = this.handle;
     const native = this.#native;
+    const sendRequest = this.#sendRequest;
     const methods: HandleMethods = {
       recvStart: () => (this.#start() ? 0 : native.recvStart.call(handle)),
       recvStop: () => {
@@ -111,7 +113,11 @@ export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
         this.#receiver?.stop();
         return native.recvStop.call(handle);
       },
-      send: this.#sendRequest,
+      // In a worker of a cluster it is put on another handle, which the primary has sent: that one is left alone.
+      send(this: UdpHandle, request, list, count, ...args) {
+        if (this !== handle) return native.send.call(this, request, list, count, ...args);
+        return sendRequest(request, list, count, ...args);
+      },
       close: (callback) => this.#close(() => native.close.call(handle, callback)),
       ref: () => {
         native.ref.call(handle);
@@ -240,7 +246,7 @@ export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
   /** Send a copy of the bytes. `to` is undefined where the socket is connected. */
   send(data: Uint8Array | string, to: Destination | undefined, done: SendDone | undefined): void {
     const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
-    const memory = this.#room(length);
+    const memory = takeMemory(length);
     if (typeof data === 'string') memory.write(data, 0, length, 'utf8');
     else memory.set(data);
     this.#submit(memory, length, to, done);
@@ -250,18 +256,13 @@ export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
   #sendList(list: readonly Uint8Array[], to: Destination | undefined, done: SendDone | undefined): void {
     let length = 0;
     for (const { byteLength } of list) length += byteLength;
-    const memory = this.#room(length);
+    const memory = takeMemory(length);
     let end = 0;
     for (const { buffer, byteOffset, byteLength } of list) {
       memory.set(new Uint8Array(buffer, byteOffset, byteLength), end);
       end += byteLength;
     }
     this.#submit(memory, length, to, done);
-  }
-
-  /** More than a datagram can have is for the kernel to refuse. */
-  #room(length: number): Buffer {
-    return length <= LARGE ? this.#transport!.takeOutgoing(length) : Buffer.allocUnsafeSlow(length);
   }
 
   #submit(memory: Buffer, length: number, to: Destination | undefined, done: SendDone | undefined): void {
@@ -285,7 +286,7 @@ export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
       last.place = place;
     }
     this.#sendBytes -= length;
-    if (memory.length <= LARGE) this.#transport?.giveOutgoing(memory);
+    giveMemory(memory);
     if (done !== undefined && settled.push({ done, res }) === 1) process.nextTick(tellAll);
     if (this.#isClosed) this.#closeIfOver();
   }
@@ -326,7 +327,8 @@ export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
     if (transport === undefined || transport.engine.closed) return close();
     const { engine } = transport;
     this.#receiver!.stop();
-    for (const send of [...this.#sends]) if (!engine.cancel(send)) this.sent(send, -ECANCELED);
+    const sends = this.#sends.slice();
+    for (const send of sends) if (!engine.cancel(send)) this.sent(send, -ECANCELED);
     try {
       engine.flush();
       // The cancelled let go of the socket when this has run.

@@ -2,8 +2,8 @@
 import { AsyncResource } from 'node:async_hooks';
 import { Socket, type RemoteInfo, type SocketOptions, type SocketType } from 'node:dgram';
 import { wrongState } from '../reactor/misuse.ts';
-import { available } from './available.ts';
 import type { SendDone } from './datagram-send.ts';
+import { available } from './ring-or-node.ts';
 import { socketError } from './socket-error.ts';
 import { bindWithReusePort } from './udp-bind.ts';
 import { HANDLE_METHODS, RingUdp, type UdpHandle } from './udp-handle.ts';
