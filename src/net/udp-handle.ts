@@ -6,7 +6,15 @@ import { wrongState } from '../reactor/misuse.ts';
 import { Reactor } from '../reactor/reactor.ts';
 import type { SocketAddress } from '../reactor/socket-calls.ts';
 import { giveMemory, takeMemory } from './datagram-memory.ts';
-import { beginHeld, DatagramSend, expireSends, holdSends, releaseSends, type DatagramSending, type SendDone } from './datagram-send.ts';
+import {
+  beginHeld,
+  DatagramSend,
+  expireSends,
+  holdSends,
+  releaseSends,
+  type DatagramSending,
+  type SendDone,
+} from './datagram-send.ts';
 import { available } from './ring-or-node.ts';
 import { transportOf, type Transport } from './transport.ts';
 import { Destinations, senderOf, type Destination, type Sender } from './udp-address.ts';
@@ -17,7 +25,16 @@ export interface SendRequest {
 }
 
 /** What a handle must have to be stood in for. */
-export const HANDLE_METHODS = ['recvStart', 'recvStop', 'send', 'close', 'ref', 'unref', 'getSendQueueSize', 'getSendQueueCount'] as const;
+export const HANDLE_METHODS = [
+  'recvStart',
+  'recvStop',
+  'send',
+  'close',
+  'ref',
+  'unref',
+  'getSendQueueSize',
+  'getSendQueueCount',
+] as const;
 
 /** The methods of Node's own handle of a UDP socket that are stood in for. */
 type HandleMethods = Pick<UdpHandle, (typeof HANDLE_METHODS)[number]>;
@@ -27,7 +44,10 @@ export interface UdpHandle {
   readonly fd: number;
   recvStart(): number;
   recvStop(): number;
-  /** To `args`: port, address, whether there is a callback; of a connected socket only the last. 1 more than the bytes if it is done. */
+  /**
+   * `args` are port, address, and whether there is a callback; of a connected socket only the last. It answers 1 more than the bytes
+   * sent if it is done already.
+   */
   send(request: SendRequest, list: readonly Uint8Array[], count: number, ...args: unknown[]): number;
   close(callback?: () => void): void;
   ref(): void;

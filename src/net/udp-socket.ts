@@ -93,7 +93,8 @@ export class UdpSocket extends Socket {
     const state = this.#state;
     const ring = this.#ring;
     if (state === undefined || ring === undefined || !this.#isPlain || state.bindState !== BOUND) return false;
-    if (state.queue !== undefined || state.handle !== ring.handle || state.sendBlockList !== undefined || !ring.canSend) return false;
+    if (state.queue !== undefined || state.handle !== ring.handle || state.sendBlockList !== undefined) return false;
+    if (!ring.canSend) return false;
     const [data] = args;
     if (typeof data !== 'string' && !(data instanceof Uint8Array)) return false;
     // send(msg, offset, length, …)
@@ -162,9 +163,14 @@ function stateOf(socket: Socket): SocketState | undefined {
 }
 
 /**
- * Make a UDP socket. As `dgram.createSocket()` of `node:dgram`: its arguments, and what is wrong with them, are the same.
+ * Make a UDP socket: {@link UdpSocket}. As `dgram.createSocket()` of `node:dgram`: its arguments, and what is wrong with them, are the same.
  * @param options `type` is 'udp4' or 'udp6'
  * @param callback listens to 'message'
+ * @throws {TypeError|RangeError} as Node
+ *
+ * @example
+ * const socket = createSocket('udp4', (message, { port, address }) => socket.send(message, port, address));
+ * socket.bind(53, '127.0.0.1');
  */
 export function createSocket(options: SocketType | UdpSocketOptions, callback?: MessageListener): UdpSocket {
   return new UdpSocket(options, callback);

@@ -197,8 +197,9 @@ export class DatagramReceiver<S> extends Submission implements Starved {
 
   /** The reactor is closed, or will be. */
   override refused(): void {
+    this.slot = -1;
     this.#isSpent = true;
-    if (!this.#isWanted) return;
+    if (!this.#isWanted) return this.#owner.receiverStopped();
     this.#isWanted = false;
     this.#owner.receiverLost(undefined);
   }
