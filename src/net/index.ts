@@ -58,6 +58,7 @@ export type {
 
 // Beyond Node.
 export { listen } from './listen.ts';
+export { createSocket, UdpSocket, type UdpSocketOptions } from './udp-socket.ts';
 export type {
   ConnectOptions,
   LeanSocket,

@@ -2,7 +2,8 @@ import { IORING_OP_SEND_ZC } from '../abi/operations.ts';
 import { AvailableReactor } from '../reactor/available-reactor.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 
-const available = new AvailableReactor('iouring/net');
+/** Where there is no reactor it says so once, whoever asks first. */
+export const available = new AvailableReactor('iouring/net');
 
 /**
  * The reactor for sockets; undefined where there is no io_uring, or none that receives many times, so that Node has to do it. The

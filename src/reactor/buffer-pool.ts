@@ -147,7 +147,13 @@ export class BufferPools {
     return (this.#turn ??= this.#make(4096, 256));
   }
 
+  /** For datagrams that are done with likewise: any of them fits. */
+  get datagrams(): BufferPool {
+    return (this.#datagrams ??= this.#make(65 * 1024, 64));
+  }
+
   #turn: BufferPool | undefined;
+  #datagrams: BufferPool | undefined;
   readonly #make: (bufSize: number, entries: number) => BufferPool;
 
   constructor(ring: IoUring) {

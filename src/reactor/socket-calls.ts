@@ -8,6 +8,8 @@ import {
   type SocketAddressLike,
 } from '../ring/socket-address.ts';
 
+export type { SocketAddress };
+
 /*
  * Calls on sockets that never wait: io_uring has no operation for them, or none that is older than 6.11, and a system call of its
  * own costs less than a turn of the loop. Each answers the kernel's way: a value ≥ 0, or -errno.
@@ -73,4 +75,9 @@ export function closeNow(fd: number): number {
 export function addressOf(fd: number, peer: boolean): SocketAddress | undefined {
   const length = koffiNative().socketName(fd, peer, ROOM);
   return length < 0 ? undefined : readSocketAddress(ROOM.subarray(0, Math.min(length, SOCKADDR_MAX)));
+}
+
+/** An address as the kernel has it (`struct sockaddr`), for who uses it often. @throws {TypeError|RangeError} an address that is none */
+export function rawAddress(address: SocketAddressLike): Uint8Array {
+  return ROOM.slice(0, writeSocketAddress(ROOM, 0, address));
 }

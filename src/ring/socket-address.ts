@@ -107,10 +107,18 @@ function checkFamily(name: string, family: string | undefined, actual: 'IPv4' | 
 }
 
 function writeRaw(target: Uint8Array, offset: number, address: unknown, name: string): number {
-  const bytes = copyOfBytes(name, address);
-  checkInteger(`${name}.length`, bytes.length, FAMILY_SIZE, SOCKADDR_MAX);
+  const bytes = copyOfAddress(name, address);
   target.set(bytes, offset);
   return bytes.length;
+}
+
+/** A copy of a raw `struct sockaddr`. @throws as {@link writeSocketAddress} */
+export function copyOfAddress(name: string, address: unknown): Uint8Array {
+  const bytes = copyOfBytes(name, address);
+  if (bytes.length < FAMILY_SIZE || bytes.length > SOCKADDR_MAX) {
+    checkInteger(`${name}.length`, bytes.length, FAMILY_SIZE, SOCKADDR_MAX);
+  }
+  return bytes;
 }
 
 function writeIPv4(target: Uint8Array, offset: number, text: string, port: number): number {

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import {
   IORING_FILE_INDEX_ALLOC,
   IOSQE_ASYNC,
@@ -20,7 +21,7 @@ import type { LentMemory, Lendable } from './lent-memory.ts';
 import { checkInteger, checkUint32, outOfRange, wrongState, wrongType, wrongValue } from './misuse.ts';
 import { writeIovec } from './msghdr.ts';
 import { DESCRIPTOR, KEY_MASK, Lease, NOTHING, type Pins } from './pins.ts';
-import { copyOfBytes, SOCKADDR_MAX, writeSocketAddress, type SocketAddressLike } from './socket-address.ts';
+import { copyOfAddress, copyOfBytes, SOCKADDR_MAX, writeSocketAddress, type SocketAddressLike } from './socket-address.ts';
 import type { SubmissionQueue } from './submission-queue.ts';
 import { writeTimespec, type Duration } from './timespec.ts';
 
@@ -444,6 +445,8 @@ function namesNoBuffer(): Error {
  * entries meanwhile.
  */
 export function addressBytes(name: string, address: SocketAddressLike): Uint8Array {
+  // Who sends to the same address again and again gives it like this.
+  if (types.isUint8Array(address)) return copyOfAddress(name, address);
   const bytes = new Uint8Array(SOCKADDR_MAX);
   return bytes.subarray(0, writeSocketAddress(bytes, 0, address, name));
 }
