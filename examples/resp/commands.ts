@@ -445,6 +445,13 @@ export function execute(context: Context): void {
 
 function unknown(request: Request): string {
   let rest = '';
-  for (let i = 1; i < request.count && rest.length < 128; i++) rest += `'${request.latin1(i).slice(0, 128 - rest.length)}' `;
-  return `ERR unknown command '${request.latin1(0).slice(0, 128)}', with args beginning with: ${rest}`;
+  for (let i = 1; i < request.count && rest.length < SHOWN_MAX; i++) rest += `'${shown(request, i, SHOWN_MAX - rest.length)}' `;
+  return `ERR unknown command '${shown(request, 0, SHOWN_MAX)}', with args beginning with: ${rest}`;
+}
+
+const SHOWN_MAX = 128;
+
+/** The beginning of an argument, in C's way: a zero ends it. */
+function shown(request: Request, i: number, length: number): string {
+  return request.latin1(i).slice(0, length).split('\0', 1)[0];
 }

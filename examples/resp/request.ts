@@ -1,7 +1,7 @@
 /** Requests of RESP2, and inline ones, parsed where they lie: no text is made of them, and nothing is copied. */
 import { constants } from 'node:buffer';
 
-/** As redis-server has them; a key becomes a string, and those have an end in V8. */
+/** As redis-server has them, or had them when it was more careful. A key becomes a string, and those have an end in V8. */
 export const ARGUMENTS_MAX = 1024 * 1024;
 export const BULK_BYTES_MAX = Math.min(512 * 1024 * 1024, constants.MAX_STRING_LENGTH);
 export const INLINE_BYTES_MAX = 64 * 1024;
