@@ -1,0 +1,21 @@
+// For servers on this machine in tests: signed by itself, valid for a hundred years, and a secret to nobody.
+
+export const KEY = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgEihbrrzlpgdyuK3f
+zwJ6fwM+9AI7Lalnmk5TWQkfnhyhRANCAAQ1FfDB8WUnlIawvgyJIq8hcEAjBq0e
+KcB7v+jiX6b72i1keOL95de0FoMt0FRTrOBry99EhVePgy6qzTlg5pvt
+-----END PRIVATE KEY-----
+`;
+
+export const CERTIFICATE = `-----BEGIN CERTIFICATE-----
+MIIBmzCCAUGgAwIBAgIUacio7Mk6B7VTr4+wfiYy5O8XSvAwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJbG9jYWxob3N0MCAXDTI2MTEyNjA4MTQ1NloYDzIxMjYxMTAy
+MDgxNDU2WjAUMRIwEAYDVQQDDAlsb2NhbGhvc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAAQ1FfDB8WUnlIawvgyJIq8hcEAjBq0eKcB7v+jiX6b72i1keOL95de0
+FoMt0FRTrOBry99EhVePgy6qzTlg5pvto28wbTAdBgNVHQ4EFgQUy1y/s132g08g
+vfrwDqNM8DJoDJkwHwYDVR0jBBgwFoAUy1y/s132g08gvfrwDqNM8DJoDJkwDwYD
+VR0TAQH/BAUwAwEB/zAaBgNVHREEEzARgglsb2NhbGhvc3SHBH8AAAEwCgYIKoZI
+zj0EAwIDSAAwRQIgbRvweQESELCvrM3jaLc6R/fUB/UCuVkNNAUg6tj99kUCIQC5
+qD9HBag3TrJ62rIQxGKqjDKs0kYtow1d9X9nLo4bag==
+-----END CERTIFICATE-----
+`;
