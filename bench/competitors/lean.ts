@@ -11,4 +11,4 @@ interface Lean {
 
 const { Bun } = globalThis as { Bun?: Lean };
 
-export const lean = Bun ?? ((await import('iouring/net')) as Lean);
+export const lean: Lean = Bun ?? (await import('iouring/net'));
