@@ -36,15 +36,24 @@ export function onNode<C extends Case>(
   };
 }
 
-/** A competitor on top of this package. */
+/** A competitor on top of this package, of which it needs that `part` of dist. */
 export function onIoUring<C extends Case>(
   name: string,
   program: string,
   args: Arguments<C>,
+  part = 'index.js',
 ): Competitor<C> {
-  const built = existsSync(inProject('dist', 'index.js'));
-  const missing = built ? undefined : 'this package is not built: npm run build';
-  return { ...onNode(name, program, args), missing };
+  return { ...onNode(name, program, args), missing: notBuilt('dist', part) };
+}
+
+/** A competitor on top of `iouring/net`. */
+export function onNet<C extends Case>(name: string, program: string, args: Arguments<C>): Competitor<C> {
+  return onIoUring(`iouring/net, ${name}`, program, args, 'net/index.js');
+}
+
+/** Why a file of this package is not there; undefined if it is. */
+export function notBuilt(...parts: string[]): string | undefined {
+  return existsSync(inProject(...parts)) ? undefined : `no ${parts.join('/')}: npm run build && npm run build:test`;
 }
 
 /** A competitor in C. */
@@ -146,6 +155,28 @@ export async function onBun<C extends Case>(
   };
 }
 
-function noCommand(): never {
+/** A server from elsewhere: where it is and its name with its version, or why it is not there. */
+export type Installed =
+  | { readonly file: string; readonly name: string }
+  | { readonly name: string; readonly missing: string };
+
+/** Looks for a server, which has to say its version when it is called with `flag`, wherever it says that. */
+export async function findServer(
+  launcher: Launcher,
+  name: string,
+  flag: string,
+  install: string,
+): Promise<Installed> {
+  // Where Debian has what only root is expected to start.
+  const file = findInPath(name) ?? [`/usr/sbin/${name}`].find((path) => existsSync(path));
+  if (file === undefined) {
+    return { name, missing: `no ${name}: apt-get install ${install}` };
+  }
+  const args = ['-c', '"$0" "$1" 2>&1', file, flag];
+  const output = await launcher.run({ file: 'sh', args }, 'beside', PROBE_MS);
+  return { file, name: `${name} ${/\d+(\.\d+)+/.exec(output)?.[0] ?? ''}`.trim() };
+}
+
+export function noCommand(): never {
   throw new Error('Cannot start a competitor that is missing');
 }

@@ -1,6 +1,6 @@
 /** Scenario: the memory of connections that say nothing. */
 import { findInPath } from './launcher.ts';
-import { onIoUring, onNode } from './contenders.ts';
+import { onIoUring, onNet, onNode } from './contenders.ts';
 import type { Case, Competitor, Context, Scenario } from './scenario.ts';
 
 interface IdleCase extends Case {
@@ -12,9 +12,12 @@ const TIMEOUT_MS = 60_000;
 export async function idle({ launcher }: Context): Promise<Scenario<IdleCase>> {
   const prlimit = findInPath('prlimit');
   const way = (how: string) => (test: IdleCase) => ['--how', how, '--connections', `${test.connections}`];
+  const classes = onNet('createServer', 'idle-connections', way('iouring/net'));
   const competitors: Competitor<IdleCase>[] = [
+    onNet('listen', 'idle-connections', way('listen')),
+    classes,
     onIoUring('Reactor', 'idle-connections', way('reactor')),
-    onNode('node:net', 'idle-connections', way('net')),
+    { ...onNode('node:net', 'idle-connections', way('node:net')), against: classes.name },
   ];
   return {
     name: 'idle',
@@ -24,7 +27,7 @@ export async function idle({ launcher }: Context): Promise<Scenario<IdleCase>> {
     competitors: competitors.map((competitor) =>
       prlimit === undefined ? { ...competitor, missing: 'no prlimit to raise the limit on descriptors' } : competitor,
     ),
-    notes: [],
+    notes: ['Idle connections: node:net is compared with `createServer` of iouring/net'],
     async measure(competitor, test) {
       const { file, args } = competitor.command(test);
       const command = { file: prlimit!, args: ['--nofile=12000:', '--', file, '--expose-gc', ...args] };

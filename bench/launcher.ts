@@ -2,8 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants, readFileSync } from 'node:fs';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { basename, delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 
 export interface Command {
   readonly file: string;
@@ -26,6 +28,7 @@ export interface Server extends AsyncDisposable {
 const NOT_INHERITED = ['NODE_OPTIONS', 'UV_USE_IO_URING', 'UV_THREADPOOL_SIZE'];
 const STDERR_SHOWN = 2000;
 const SERVER_START_MS = 10_000;
+const BETWEEN_ATTEMPTS_MS = 20;
 
 /** The full path of a program in PATH. */
 export function findInPath(name: string): string | undefined {
@@ -82,7 +85,9 @@ export class Launcher {
       const [code, signal] = await once(child, 'close');
       this.#signal.throwIfAborted();
       if (code !== 0) {
-        throw new Error(`${basename(command.file)} ended with ${signal ?? code}: ${errors()}`);
+        // wrk, for one, complains where it reports.
+        const why = errors() || output.join('').trim().split('\n').at(-1)!;
+        throw new Error(`${basename(command.file)} ended with ${signal ?? code}: ${why}`);
       }
       return output.join('');
     } finally {
@@ -96,8 +101,8 @@ export class Launcher {
   }
 
   /** Starts a server, which prints `{"port":N}` once it listens. */
-  async serve(command: Command): Promise<Server> {
-    const child = this.#start(command, 'measured');
+  async serve(command: Command, place: Place = 'measured'): Promise<Server> {
+    const child = this.#start(command, place);
     const closed = once(child, 'close');
     const errors = collectErrors(child);
     const timer = setTimeout(() => child.kill('SIGKILL'), SERVER_START_MS);
@@ -105,21 +110,33 @@ export class Launcher {
     const first = await Promise.race([once(lines, 'line'), closed]);
     clearTimeout(timer);
     this.#signal.throwIfAborted();
-    if (child.exitCode !== null || child.signalCode !== null || typeof first[0] !== 'string') {
+    if (hasEnded(child) || typeof first[0] !== 'string') {
       throw new Error(`${basename(command.file)} did not listen: ${errors()}`);
     }
-    return {
-      pid: child.pid!,
-      port: (JSON.parse(first[0]) as { port: number }).port,
-      async [Symbol.asyncDispose]() {
-        const early = child.exitCode !== null || child.signalCode !== null;
+    const { port } = JSON.parse(first[0]) as { port: number };
+    return serving(command, child, port, closed, errors);
+  }
+
+  /**
+   * Starts a server that was told its port, and says nothing that a program could read: it listens when it takes
+   * a connection.
+   */
+  async serveOn(port: number, command: Command): Promise<Server> {
+    const child = this.#start(command, 'measured');
+    const closed = once(child, 'close');
+    const errors = collectErrors(child);
+    // Nobody reads it, and a full pipe would stop the server.
+    child.stdout!.resume();
+    for (const deadline = performance.now() + SERVER_START_MS; !(await takesConnections(port)); ) {
+      if (hasEnded(child) || performance.now() > deadline) {
         child.kill('SIGKILL');
         await closed;
-        if (early) {
-          throw new Error(`${basename(command.file)} ended too early: ${errors()}`);
-        }
-      },
-    };
+        this.#signal.throwIfAborted();
+        throw new Error(`${basename(command.file)} did not listen: ${errors()}`);
+      }
+      await pause(BETWEEN_ATTEMPTS_MS);
+    }
+    return serving(command, child, port, closed, errors);
   }
 
   #start({ file, args, env }: Command, place: Place): ChildProcess {
@@ -154,6 +171,54 @@ export class Launcher {
   }
 }
 
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
+/** A server that listens, until it is disposed of. */
+function serving(
+  { file }: Command,
+  child: ChildProcess,
+  port: number,
+  closed: Promise<unknown>,
+  errors: () => string,
+): Server {
+  return {
+    pid: child.pid!,
+    port,
+    async [Symbol.asyncDispose]() {
+      const early = hasEnded(child);
+      child.kill('SIGKILL');
+      await closed;
+      if (early) {
+        throw new Error(`${basename(file)} ended too early: ${errors()}`);
+      }
+    },
+  };
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+async function takesConnections(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  try {
+    await once(socket, 'connect');
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
 /** What a child complained of: the line that names the error in it, or the last one. */
 function collectErrors(child: ChildProcess): () => string {
   let text = '';
@@ -161,7 +226,7 @@ function collectErrors(child: ChildProcess): () => string {
     text = (text + more).slice(-STDERR_SHOWN);
   });
   return () => {
-    const lines = text.split('\n').map((line) => line.trim());
+    const lines = text.trim().split('\n').map((line) => line.trim());
     return lines.find((line) => /^(\w*Error:|Cannot)/.test(line)) ?? lines.at(-1) ?? '';
   };
 }

@@ -5,11 +5,13 @@ import { parseArgs } from 'node:util';
 import { append } from './append.ts';
 import { bundle } from './bundle.ts';
 import { compare } from './compare.ts';
+import { connections } from './connections.ts';
 import { copies } from './copies.ts';
 import { delay } from './delay.ts';
 import { direct } from './direct.ts';
 import { files } from './files.ts';
 import { fixed } from './fixed.ts';
+import { http } from './http.ts';
 import { idle } from './idle.ts';
 import { incremental } from './incremental.ts';
 import { Launcher } from './launcher.ts';
@@ -17,14 +19,19 @@ import { describeMachine } from './machine.ts';
 import { memory } from './memory.ts';
 import { nop } from './nop.ts';
 import { paired } from './pairs.ts';
+import { pingpong } from './pingpong.ts';
 import { Progress } from './progress.ts';
 import { inProject } from './project.ts';
 import { promises } from './promises.ts';
 import { randomRead } from './random-read.ts';
-import { responder, sockets } from './responder.ts';
+import { resp } from './resp.ts';
+import { lean, responder, sockets } from './responder.ts';
 import type { Results, ScenarioResult } from './results.ts';
 import type { Case, Context, Scenario } from './scenario.ts';
+import { staticFiles } from './static.ts';
+import { streams } from './streams.ts';
 import { showScenario } from './tables.ts';
+import { udp } from './udp.ts';
 import { zeroCopy } from './zero-copy.ts';
 
 const USAGE = `Usage: npm run bench -- [options]
@@ -54,6 +61,14 @@ const SCENARIOS = {
   direct: comparing(direct),
   files: comparing(files),
   copies: comparing(copies),
+  lean: comparing(lean),
+  http: comparing(http),
+  resp: comparing(resp),
+  streams: comparing(streams),
+  pingpong: comparing(pingpong),
+  static: comparing(staticFiles),
+  connections: comparing(connections),
+  udp: comparing(udp),
   memory,
 };
 

@@ -2,7 +2,7 @@
  * Writes the saved results into README.md, between its two markers. With --check it writes nothing
  * and ends with 1 when the README says something else.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { formatNumber, formatRatio, mebibytes } from './format.ts';
 import type { Machine } from './machine.ts';
@@ -14,8 +14,8 @@ import type { Metric } from './scenario.ts';
 const START = '<!-- bench:start -->';
 const END = '<!-- bench:end -->';
 
-/** In bench/results: the basic scenarios, those of what can be registered or bundled, of the reactor, and of files. */
-const SAVED = ['latest.json', 'registered.json', 'reactor.json', 'fs.json'];
+/** In bench/results: the basic scenarios, those of what can be registered or bundled, of the reactor, of files, and of sockets. */
+const SAVED = ['latest.json', 'registered.json', 'reactor.json', 'fs.json', 'net.json'];
 
 /** The README's text with these results in place of what stood between the markers, each with where they come from. */
 export function withResults(readme: string, all: readonly Results[]): string {
@@ -95,9 +95,14 @@ function memoryLine(result: MemoryResult): string[] {
   ];
 }
 
+/** Those of them that have been saved. */
+function saved(): string[] {
+  return SAVED.map((name) => inProject('bench', 'results', name)).filter((path) => existsSync(path));
+}
+
 const { values } = parseArgs({
   options: {
-    json: { type: 'string', multiple: true, default: SAVED.map((name) => inProject('bench', 'results', name)) },
+    json: { type: 'string', multiple: true, default: saved() },
     check: { type: 'boolean', default: false },
   },
 });

@@ -1,15 +1,16 @@
 /**
- * `--connections` connections that say nothing, of both ends in one process; `--how` reactor or net: the bytes of
- * resident memory that each one takes at the server's end. The clients are a child process's.
+ * `--connections` connections that say nothing, of both ends in one process; `--how` reactor, listen (of iouring/net), or the module whose
+ * createServer it is, node:net or iouring/net: the bytes of resident memory that each one takes at the server's end. The clients are
+ * a child process's.
  */
 import { spawn } from 'node:child_process';
-import { type AddressInfo, createServer } from 'node:net';
-import { Reactor } from 'iouring';
+import type { AddressInfo } from 'node:net';
+import type { Reactor } from 'iouring';
 import { AF_INET, SOCK_CLOEXEC, SOCK_STREAM } from 'iouring/abi';
 import { option, printLine } from './measurement.ts';
 
 const wanted = Number(option('--connections'));
-const isReactor = option('--how') === 'reactor';
+const how = option('--how');
 let connections = 0;
 let before = 0;
 
@@ -42,11 +43,19 @@ function connected(): void {
   if (connections === wanted) finish();
 }
 
-if (isReactor) {
+if (how === 'reactor') {
   void accept();
+} else if (how === 'listen') {
+  const { lean } = await import('./lean.ts');
+  const listener = lean.listen({
+    hostname: '127.0.0.1',
+    backlog: 1024,
+    socket: { open: connected, data: (socket, chunk) => void socket.write(chunk) },
+  });
+  load(listener.port!);
 } else {
-  const server = createServer();
-  server.on('connection', (socket) => {
+  const { createServer } = (await import(how)) as typeof import('node:net');
+  const server = createServer((socket) => {
     socket.on('data', (chunk) => socket.write(chunk));
     connected();
   });
@@ -54,6 +63,7 @@ if (isReactor) {
 }
 
 async function accept(): Promise<void> {
+  const { Reactor } = await import('iouring');
   const io = new Reactor();
   const listener = await io.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC);
   await io.bind(listener, { address: '127.0.0.1', port: 0 });

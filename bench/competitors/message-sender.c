@@ -8,7 +8,7 @@
 
 #define CONNECTIONS_MAX 256
 #define BATCH_MAX 64
-#define LARGEST_MAX 4096
+#define LARGEST_MAX (1 << 20)
 /* Byte p of a connection is (p ^ p >> 8) & 255: the receivers check it. It repeats after 64 KiB. */
 #define PERIOD 65536
 

@@ -3,10 +3,8 @@
  * provided-buffer ring, a send for each request. It listens on a port the kernel chooses and
  * prints it.
  */
-#include "bench.h"
-#include <arpa/inet.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
+#include "buffer-ring.h"
+#include "loopback.h"
 
 #define SQ_ENTRIES 1024
 #define CQ_ENTRIES 4096
@@ -32,24 +30,16 @@ static struct io_uring_buf_ring *buffer_ring;
 static char *buffers;
 static int recycled;
 
-static struct io_uring_sqe *next_sqe(void)
-{
-	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring);
-	if (!sqe)
-		fail("The submission queue is full", EBUSY);
-	return sqe;
-}
-
 static void accept_from(int listener)
 {
-	struct io_uring_sqe *sqe = next_sqe();
+	struct io_uring_sqe *sqe = next_sqe(&ring);
 	io_uring_prep_multishot_accept(sqe, listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	sqe->user_data = (uint64_t)listener << 2 | ACCEPT;
 }
 
 static void receive_from(int fd)
 {
-	struct io_uring_sqe *sqe = next_sqe();
+	struct io_uring_sqe *sqe = next_sqe(&ring);
 	io_uring_prep_recv_multishot(sqe, fd, NULL, 0, 0);
 	sqe->flags |= IOSQE_BUFFER_SELECT;
 	sqe->buf_group = GROUP;
@@ -58,14 +48,14 @@ static void receive_from(int fd)
 
 static void respond_to(int fd)
 {
-	struct io_uring_sqe *sqe = next_sqe();
+	struct io_uring_sqe *sqe = next_sqe(&ring);
 	io_uring_prep_send(sqe, fd, RESPONSE, RESPONSE_BYTES, 0);
 	sqe->user_data = (uint64_t)fd << 2 | SEND;
 }
 
 static void close_connection(int fd)
 {
-	struct io_uring_sqe *sqe = next_sqe();
+	struct io_uring_sqe *sqe = next_sqe(&ring);
 	io_uring_prep_close(sqe, fd);
 	sqe->user_data = (uint64_t)fd << 2 | CLOSE;
 }
@@ -132,46 +122,13 @@ static void completed(const struct io_uring_cqe *cqe)
 	}
 }
 
-static int listen_on_any_port(void)
-{
-	int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_in address = { .sin_family = AF_INET };
-	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	socklen_t length = sizeof(address);
-	if (listener < 0 || bind(listener, (struct sockaddr *)&address, length) < 0
-	    || listen(listener, 1024) < 0
-	    || getsockname(listener, (struct sockaddr *)&address, &length) < 0)
-		fail("Cannot listen", errno);
-	printf("{\"port\":%d}\n", ntohs(address.sin_port));
-	fflush(stdout);
-	return listener;
-}
-
-static void register_buffers(void)
-{
-	size_t ring_bytes = BUFFERS * sizeof(struct io_uring_buf);
-	if (posix_memalign((void **)&buffer_ring, 4096, ring_bytes) != 0
-	    || posix_memalign((void **)&buffers, 4096, (size_t)BUFFERS * BUFFER_BYTES) != 0)
-		fail("Cannot allocate", ENOMEM);
-	memset(buffer_ring, 0, ring_bytes);
-	struct io_uring_buf_reg registration = {
-		.ring_addr = (uint64_t)(uintptr_t)buffer_ring,
-		.ring_entries = BUFFERS,
-		.bgid = GROUP,
-	};
-	int error = io_uring_register_buf_ring(&ring, &registration, 0);
-	if (error < 0)
-		fail("Cannot register the buffer ring", error);
-	io_uring_buf_ring_init(buffer_ring);
-	for (unsigned short bid = 0; bid < BUFFERS; bid++)
-		provide(bid);
-	io_uring_buf_ring_advance(buffer_ring, recycled);
-}
-
 int main(void)
 {
 	open_ring(&ring, SQ_ENTRIES, CQ_ENTRIES);
-	register_buffers();
+	buffer_ring = register_buffers(&ring, BUFFERS, BUFFER_BYTES, GROUP, &buffers);
+	for (unsigned short bid = 0; bid < BUFFERS; bid++)
+		provide(bid);
+	io_uring_buf_ring_advance(buffer_ring, recycled);
 	accept_from(listen_on_any_port());
 	for (;;) {
 		submit_and_wait(&ring, 1);

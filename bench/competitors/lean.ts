@@ -1,0 +1,14 @@
+/**
+ * The lean sockets of whatever runs this: `listen` and `connect` of iouring/net, and those of Bun on Bun. What the competitors do
+ * with them they do with both.
+ */
+import type { connect, listen } from 'iouring/net';
+
+interface Lean {
+  readonly listen: typeof listen;
+  readonly connect: typeof connect;
+}
+
+const { Bun } = globalThis as { Bun?: Lean };
+
+export const lean: Lean = Bun ?? (await import('iouring/net'));

@@ -1,0 +1,90 @@
+/** Scenario: streams over TCP loopback in both directions, by size of a message. */
+import { inC, onBun, onNet, onNode } from './contenders.ts';
+import { receiving } from './messages.ts';
+import type { Case, Competitor, Context, Scenario } from './scenario.ts';
+import { type Load, loadInC, measureServed } from './served.ts';
+
+interface StreamCase extends Case {
+  readonly direction: 'receive' | 'send';
+  readonly connections: number;
+  readonly bytes: number;
+}
+
+interface Streamed {
+  readonly seconds: number;
+  /** Bytes that the load has sent, or received. */
+  readonly bytes: number;
+  /** The server's own count. */
+  readonly report: {
+    readonly bytes: number;
+    /** Arrivals that were handed to the program, or writes. */
+    readonly pieces?: number;
+    /** The same of the receiver in C. */
+    readonly completions?: number;
+  };
+}
+
+const KIBIBYTE = 1024;
+const MEBIBYTE = 2 ** 20;
+const MANY = 16;
+/** One multishot receive a connection, into 4 MiB of buffers. */
+const IN_C = receiving('plain', { buffers: 64, bytes: 65_536 }, 0);
+
+export async function streams(context: Context): Promise<Scenario<StreamCase>> {
+  const { launcher } = context;
+  const sender = await loadInC(launcher, 'message-sender');
+  const sink = await loadInC(launcher, 'zero-copy-sink');
+  const args = ({ direction, bytes }: StreamCase): string[] => ['--direction', direction, '--bytes', `${bytes}`];
+  const of = (module: string) => (test: StreamCase): string[] => [...args(test), '--module', module];
+  const lean = onNet('listen', 'stream-lean', args);
+  const competitors: Competitor<StreamCase>[] = [
+    onNet('createServer', 'stream', of('iouring/net')),
+    onNode('node:net', 'stream', of('node:net')),
+    lean,
+    { ...(await onBun(launcher, 'Bun.listen', 'stream-lean', args)), against: lean.name },
+    { ...(await inC(launcher, 'message-receiver', () => IN_C)), takesPart: ({ direction }) => direction === 'receive', against: lean.name },
+  ];
+  const missing = [sender, sink].map(({ built }) => ('missing' in built ? built.missing : undefined)).find(Boolean);
+  return {
+    name: 'streams',
+    title: 'Streams over TCP loopback, by size of a message',
+    metrics: [
+      { key: 'mebibytesPerSecond', title: 'MiB/s', better: 'higher', digits: 0 },
+      { key: 'cpuMicroseconds', title: 'server CPU µs per MiB', better: 'lower', digits: 0, inReadme: true },
+      { key: 'pieces', title: 'data events or writes per MiB', better: 'lower', digits: 1, fact: true },
+    ],
+    cases: [
+      ...casesOf('received', 'receive', 1),
+      ...casesOf(`received on ${MANY} connections`, 'receive', MANY),
+      ...casesOf('sent', 'send', 1),
+    ],
+    competitors: competitors.map((competitor) => (missing === undefined ? competitor : { ...competitor, missing })),
+    notes: ['Streams: Bun.listen and C are compared with `listen` of iouring/net, which is as lean; node:net with `createServer`'],
+    async measure(competitor, test) {
+      const { direction, connections, bytes: size } = test;
+      const pace = `--connections ${connections} --batch 1 --every 0 --smallest ${size} --largest ${size}`;
+      const load: Load = direction === 'send' ? sink : { ...sender, args: pace.split(' ') };
+      const { seconds, bytes, report, cpuSeconds } = await measureServed<Streamed>(context, competitor.command(test), load);
+      if (direction === 'receive' && report.bytes !== bytes) {
+        throw new Error(`Cannot trust the server: it counted ${report.bytes} of ${bytes} bytes`);
+      }
+      const mebibytes = bytes / MEBIBYTE;
+      return {
+        mebibytesPerSecond: mebibytes / seconds,
+        cpuMicroseconds: (cpuSeconds * 1e6) / mebibytes,
+        pieces: (report.pieces ?? report.completions ?? 0) / mebibytes,
+      };
+    },
+    async [Symbol.asyncDispose]() {},
+  };
+}
+
+function casesOf(group: string, direction: StreamCase['direction'], connections: number): StreamCase[] {
+  return [1, 4, 16, 64, 256, 1024].map((kibibytes) => ({
+    group,
+    name: kibibytes < KIBIBYTE ? `${kibibytes} KiB` : `${kibibytes / KIBIBYTE} MiB`,
+    direction,
+    connections,
+    bytes: kibibytes * KIBIBYTE,
+  }));
+}
