@@ -1,11 +1,11 @@
 import { sized } from './copy-progress.ts';
 
-const REDRAW_MS = 1000;
+const REDRAW_MS = 500;
 /** Times are counted in steps of a tenth of their magnitude, from a microsecond on. */
 const STEPS_PER_DECADE = 24;
 const STEPS = STEPS_PER_DECADE * 8;
 
-/** What is being served, and how fast. On a terminal it is a line on stderr that is drawn anew every second. */
+/** What is being served, and how fast. On a terminal it is a line on stderr that is drawn anew twice a second. */
 export class ServeRates {
   readonly #connections: () => number;
   readonly #timer: NodeJS.Timeout | undefined;
@@ -50,7 +50,8 @@ export class ServeRates {
     const rate = Math.round(this.#requests / seconds);
     const p99 = this.#requests === 0 ? '' : `  p99 ${this.#percentile(0.99)} ms`;
     const text = `${rate} requests/s  ${sized(this.#bytes / seconds)}/s  ${this.#connections()} connections${p99}`;
-    this.#line = text.slice(0, (process.stderr.columns ?? 80) - 1);
+    // Of some terminals the width is not known: it is 0 then.
+    this.#line = text.slice(0, (process.stderr.columns || 80) - 1);
     process.stderr.write(`\r\x1b[2K${this.#line}`);
     this.#since = now;
     this.#requests = 0;

@@ -129,6 +129,7 @@ export class Site {
       if (!isSent || !file.isSmall || (await file.contents()) !== undefined) return { answer, file };
       this.#files.forget(path, file);
     } catch (error) {
+      this.#files.forget(path, file);
       this.release(file);
       throw error;
     }
