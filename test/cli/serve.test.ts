@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, readFileSync, renameSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import type { IncomingHttpHeaders } from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Temporary } from '../kernel/temporary.ts';
@@ -102,8 +103,9 @@ describe('iouring serve', { concurrency: 4 }, () => {
       it('HEAD: the same fields, and no body', async () => {
         for (const path of ['/', '/size-3500001', '/nothing', '/sub']) {
           const [get, head] = [await served.get(path), await served.get(path, {}, { method: 'HEAD' })];
-          const without = ({ date: _, ...rest }: typeof get.headers): object => rest;
-          assert.deepEqual([head.status, without(head.headers), head.body.length], [get.status, without(get.headers), 0]);
+          // Meanwhile the clock may have moved on, and the file may have become settled.
+          const lasting = (headers: IncomingHttpHeaders): object => ({ ...headers, date: '', etag: headers.etag?.replace('W/', '') });
+          assert.deepEqual([head.status, lasting(head.headers), head.body.length], [get.status, lasting(get.headers), 0]);
         }
       });
 
