@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { cp } from './cp.ts';
 import { doctor } from './doctor.ts';
+import { serve, type ServeOptions } from './serve.ts';
 
 const HELP = `Usage: iouring COMMAND [OPTION ...]
 
@@ -15,6 +16,22 @@ Commands:
     --json          a summary for programs
     --no-progress   say nothing but what went wrong
 
+  serve DIR       serve the files of a folder over HTTP/1.1, and nothing outside of it, until SIGINT or SIGTERM: then what
+                  was asked for is still answered; a second signal does not wait
+    --host ADDRESS    an IP address; default 127.0.0.1; '::' is all of this machine's
+    --port NUMBER     default 8080; 0 has the kernel choose one
+    --unix PATH       a unix socket instead
+    --list            show what is in directories without index.html
+    --dotfiles        serve files and directories whose names begin with a dot
+    --log FILE        write the access log there instead of to stdout; anew after SIGHUP
+    --json            write it as JSON instead of in the common log format
+    --no-log          write none
+    --max-connections NUMBER  answer more than that with 503; default 1024
+    --max-head BYTES          refuse a larger request line and header with 431; default 16384
+    --head-timeout SECONDS    within which a request has to be there; default 10
+    --idle-timeout SECONDS    between two requests of a connection; default 15
+    --send-timeout SECONDS    of no progress, after which a client is given up; default 30
+
 Options:
   -h, --help      show this text
   -v, --version   show the version of this package
@@ -22,26 +39,87 @@ Options:
 Exit status: 0 all well; 1 the command's answer is no, or something failed; 2 wrong usage; 130, 143 interrupted.
 `;
 
+const GENERAL = { help: { type: 'boolean', short: 'h' }, version: { type: 'boolean', short: 'v' } } as const;
+
+const OPTIONS = {
+  json: { type: 'boolean' },
+  'no-progress': { type: 'boolean' },
+  host: { type: 'string' },
+  port: { type: 'string' },
+  unix: { type: 'string' },
+  list: { type: 'boolean' },
+  dotfiles: { type: 'boolean' },
+  log: { type: 'string' },
+  'no-log': { type: 'boolean' },
+  'max-connections': { type: 'string' },
+  'max-head': { type: 'string' },
+  'head-timeout': { type: 'string' },
+  'idle-timeout': { type: 'string' },
+  'send-timeout': { type: 'string' },
+} as const;
+
+type Option = keyof typeof OPTIONS;
+type Values = { [name in Option]?: (typeof OPTIONS)[name]['type'] extends 'string' ? string : boolean };
+
+/** Which options a command takes. */
+const COMMANDS: Readonly<Record<string, readonly string[] | undefined>> = {
+  doctor: ['json'],
+  cp: ['json', 'no-progress'],
+  serve: Object.keys(OPTIONS).filter((name) => name !== 'no-progress'),
+};
+
+const forWhich = (option: string): string =>
+  Object.entries(COMMANDS)
+    .filter(([, options]) => options!.includes(option))
+    .map(([command]) => command)
+    .join(' and ');
+
+/** @throws {TypeError} wrong usage */
+function serveOptions(values: Values): ServeOptions {
+  if (values.unix !== undefined && (values.host !== undefined || values.port !== undefined)) {
+    throw new TypeError(`'--unix' goes without '--host' and '--port'`);
+  }
+  if (values['no-log'] && (values.log !== undefined || values.json)) throw new TypeError(`'--no-log' goes without '--log' and '--json'`);
+  const number = (name: Option, fallback: number, most: number, least = 1): number => {
+    const text = values[name] as string | undefined;
+    if (text === undefined) return fallback;
+    const value = /^\d+$/.test(text) ? Number(text) : NaN;
+    if (!(value >= least && value <= most)) throw new TypeError(`'--${name}' takes a number from ${least} to ${most}, not '${text}'`);
+    return value;
+  };
+  return {
+    host: values.host ?? '127.0.0.1',
+    port: number('port', 8080, 65_535, 0),
+    unix: values.unix,
+    list: values.list === true,
+    dotfiles: values.dotfiles === true,
+    log: values['no-log'] ? false : values.log,
+    json: values.json === true,
+    limits: {
+      connections: number('max-connections', 1024, 1_000_000),
+      head: number('max-head', 16_384, 1 << 20, 256),
+      headMs: number('head-timeout', 10, 86_400) * 1000,
+      idleMs: number('idle-timeout', 15, 86_400) * 1000,
+      sendMs: number('send-timeout', 30, 86_400) * 1000,
+    },
+  };
+}
+
 async function main(args: string[]): Promise<number> {
   try {
-    const { values, positionals } = parseArgs({
-      args,
-      allowPositionals: true,
-      options: {
-        help: { type: 'boolean', short: 'h' },
-        version: { type: 'boolean', short: 'v' },
-        json: { type: 'boolean' },
-        'no-progress': { type: 'boolean' },
-      },
-    });
+    const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { ...GENERAL, ...OPTIONS } });
     if (values.version) return print(`${version()}\n`);
     if (values.help || positionals.length === 0) return print(HELP, values.help ? 0 : 2);
     const [command, ...rest] = positionals;
+    const known = COMMANDS[command];
+    if (known === undefined) throw new TypeError(`Unknown command '${command}'`);
+    for (const name of Object.keys(values)) {
+      if (!known.includes(name)) throw new TypeError(`'--${name}' is for ${forWhich(name)}`);
+    }
     const json = values.json === true;
     if (command === 'cp') return await cp(rest, { json, progress: values['no-progress'] !== true });
-    if (command !== 'doctor') throw new TypeError(`Unknown command '${command}'`);
+    if (command === 'serve') return await serve(rest, serveOptions(values));
     if (rest.length > 0) throw new TypeError(`Unexpected argument '${rest[0]}'`);
-    if (values['no-progress']) throw new TypeError(`'--no-progress' is for cp`);
     return doctor({ json }, (text) => void process.stdout.write(text));
   } catch (error) {
     if (error instanceof TypeError) {

@@ -1,0 +1,111 @@
+import { constants, existsSync, type BigIntStats } from 'node:fs';
+import { open, readlink, realpath, type FileHandle } from '../fs/index.ts';
+import { pathBytes } from './request-path.ts';
+import { kindOf, type FileStatus, type ServedFile, type ServedTree } from './served-tree.ts';
+
+const { O_RDONLY, O_DIRECTORY, O_NOCTTY, O_NONBLOCK } = constants;
+/** Node has no name for it: find the file, and do not open it. */
+const O_PATH = 0o10000000;
+const DESCRIPTORS = '/proc/self/fd';
+const SLASH = Buffer.from('/');
+
+/**
+ * Through Node, which has no openat2(2): a file is looked for, without being opened; where that has led is asked of the kernel; and what
+ * was found, if it is below the folder, is opened by its descriptor. Nothing that changes in between can lead elsewhere.
+ */
+export class NodeTree implements ServedTree {
+  readonly #folder: FileHandle;
+
+  private constructor(folder: FileHandle) {
+    this.#folder = folder;
+  }
+
+  static async of(folder: string): Promise<ServedTree> {
+    const handle = await open(folder, O_RDONLY | O_DIRECTORY);
+    if (existsSync(`${DESCRIPTORS}/${handle.fd}`)) return new NodeTree(handle);
+    await handle.close();
+    return new RealPathTree(await realpath(folder, { encoding: 'buffer' }));
+  }
+
+  async open(path: string): Promise<ServedFile> {
+    const folder = `${DESCRIPTORS}/${this.#folder.fd}`;
+    const found = await open(Buffer.concat([Buffer.from(`${folder}/`), pathBytes(path)]), O_PATH | O_NOCTTY);
+    try {
+      const place = `${DESCRIPTORS}/${found.fd}`;
+      const [root, real] = await Promise.all([folder, place].map((link) => readlink(link, { encoding: 'buffer' })));
+      if (!isBelow(root, real)) throw leavesTree(path);
+      const status = statusOf(path, await found.stat({ bigint: true }));
+      return new NodeFile(await open(place, O_RDONLY | O_NOCTTY | O_NONBLOCK), status);
+    } finally {
+      await found.close();
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#folder.close();
+  }
+}
+
+/** Where there is no /proc: what is renamed between two calls may lead out. */
+class RealPathTree implements ServedTree {
+  readonly #folder: Buffer;
+
+  constructor(folder: Buffer) {
+    this.#folder = folder;
+  }
+
+  async open(path: string): Promise<ServedFile> {
+    const real = await realpath(Buffer.concat([this.#folder, SLASH, pathBytes(path)]), { encoding: 'buffer' });
+    if (!isBelow(this.#folder, real)) throw leavesTree(path);
+    const handle = await open(real, O_RDONLY | O_NOCTTY | O_NONBLOCK);
+    try {
+      return new NodeFile(handle, statusOf(path, await handle.stat({ bigint: true })), real);
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {}
+}
+
+class NodeFile implements ServedFile {
+  readonly status: FileStatus;
+  readonly #handle: FileHandle;
+  readonly #path: Buffer | undefined;
+
+  constructor(handle: FileHandle, status: FileStatus, path?: Buffer) {
+    this.#handle = handle;
+    this.status = status;
+    this.#path = path;
+  }
+
+  get path(): string | Buffer {
+    return this.#path ?? `${DESCRIPTORS}/${this.#handle.fd}`;
+  }
+
+  async read(into: Uint8Array, offset: number, length: number): Promise<number> {
+    return (await this.#handle.read(into, 0, length, offset)).bytesRead;
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+}
+
+function isBelow(root: Buffer, path: Buffer): boolean {
+  if (path.equals(root)) return true;
+  const prefix = root.at(-1) === SLASH[0] ? root : Buffer.concat([root, SLASH]);
+  return path.subarray(0, prefix.length).equals(prefix);
+}
+
+/** As the kernel says it. */
+function leavesTree(path: string): Error {
+  const error = new Error(`EXDEV: cross-device link not permitted, open '${path}'`);
+  return Object.assign(error, { code: 'EXDEV', syscall: 'open', path });
+}
+
+function statusOf(path: string, stats: BigIntStats): FileStatus {
+  const { mtimeNs, ctimeNs } = stats;
+  return { kind: kindOf(path, stats), size: Number(stats.size), mtimeNs, ctimeNs, inode: `${stats.dev}:${stats.ino}` };
+}
