@@ -1,7 +1,8 @@
-import { realpathSync, statSync, type BigIntStats } from 'node:fs';
+import { readFileSync, realpathSync, statSync, type BigIntStats } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { defaultReactor } from '../index.ts';
-import { CopyProgress, sized } from './copy-progress.ts';
+import { sized } from './byte-size.ts';
+import { CopyProgress } from './copy-progress.ts';
 import { TreeCopy } from './copy-tree.ts';
 
 /** How `iouring cp` is to be done. */
@@ -39,7 +40,7 @@ export async function cp(paths: readonly string[], { json, progress }: CpOptions
     process.on(signal, stop);
     return () => process.off(signal, stop);
   });
-  const shown = progress && !json ? new CopyProgress(copy) : undefined;
+  const shown = progress && !json ? await CopyProgress.start(copy) : undefined;
   try {
     for (const source of sources) {
       // `source/.` is what is in it.
@@ -67,12 +68,20 @@ export async function cp(paths: readonly string[], { json, progress }: CpOptions
   return status === 0 && failures.length > 0 ? 1 : status;
 }
 
-/** As many as descriptors allow. */
+/** As many as descriptors allow. Not from `process.report`, which takes as long as a hundred files. */
 function filesAtOnce(): number {
-  const report = process.report?.getReport() as { userLimits?: { open_files?: { soft?: number | string } } } | undefined;
-  const limit = Number(report?.userLimits?.open_files?.soft);
+  const limit = openFilesLimit();
   if (!Number.isFinite(limit)) return FILES_AT_ONCE;
   return Math.max(1, Math.min(FILES_AT_ONCE, Math.floor((limit - RESERVED_FDS) / 2)));
+}
+
+/** NaN: there is none, or it is not known. */
+function openFilesLimit(): number {
+  try {
+    return Number(/^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]);
+  } catch {
+    return NaN;
+  }
 }
 
 /** What must not be copied over itself, or into itself. */

@@ -1,6 +1,8 @@
-import type { Outcome } from '../reactor/operation.ts';
 import type { Reactor } from '../reactor/reactor.ts';
+import { Sequence } from '../reactor/sequence.ts';
 import { stagingOf, type Staged, type Staging } from './staging.ts';
+
+type Ring = Parameters<Sequence<unknown>['prepare']>[0];
 
 /** Where a transfer begins if it does not begin where the file stands. */
 export type Position = number | undefined;
@@ -13,35 +15,31 @@ export interface User {
 }
 
 /**
- * A transfer through staged memory: both the options that the reactor's method is called with and who takes the answer, for an
- * object more for each read would be felt.
+ * A transfer through staged memory: it writes its own entry, and takes the answer. An object more for each read would be felt, and
+ * so would looking up which memory is registered.
  */
-abstract class StagedTransfer<T> implements Outcome<T> {
-  readonly waits = false;
+abstract class StagedTransfer<T> extends Sequence<T> {
+  readonly fd: number;
   readonly staging: Staging;
   readonly memory: Staged;
   readonly user: User | undefined;
   readonly length: number;
   readonly offset: number | null;
-  readonly signal: AbortSignal | undefined;
 
-  constructor(io: Reactor, user: User | undefined, length: number, position: Position, signal: AbortSignal | null) {
+  constructor(io: Reactor, fd: number, user: User | undefined, length: number, position: Position) {
+    super();
+    this.fd = fd;
     this.staging = stagingOf(io);
     this.memory = this.staging.take(length);
     this.user = user;
     this.length = length;
     this.offset = position ?? null;
-    this.signal = signal ?? undefined;
     user?.ref();
   }
 
-  get outcome(): this {
-    return this;
+  get subject(): undefined {
+    return undefined;
   }
-
-  abstract get syscall(): string;
-
-  abstract value(bytes: number): T;
 
   failed(): void {
     this.staging.give(this.memory);
@@ -60,13 +58,18 @@ class Read extends StagedTransfer<ReadResult> {
   readonly #at: number;
 
   constructor(io: Reactor, user: User, target: ArrayBufferView, at: number, length: number, position: Position) {
-    super(io, user, length, position, null);
+    super(io, user.fd, user, length, position);
     this.#target = target;
     this.#at = at;
   }
 
-  get syscall(): string {
+  get name(): string {
     return 'read';
+  }
+
+  prepare(ring: Ring, slot: number): boolean {
+    const { bytes, transfer } = this.memory;
+    return ring.prepRead(this.fd, bytes, this.length, slot, this.offset, transfer);
   }
 
   value(bytes: number): ReadResult {
@@ -85,8 +88,7 @@ export function readInto(
   length: number,
   position: Position,
 ): Promise<ReadResult> {
-  const read = new Read(io, user, target, at, length, position);
-  return io.read(user.fd, read.memory.bytes, read) as Promise<unknown> as Promise<ReadResult>;
+  return io.perform(new Read(io, user, target, at, length, position));
 }
 
 /** Copy what was read. If the caller has transferred or shrunk the memory meanwhile, there is nowhere to put it. */
@@ -106,20 +108,18 @@ class Write extends StagedTransfer<WriteResult> {
   readonly #data: unknown;
   written = 0;
 
-  constructor(
-    io: Reactor,
-    user: User | undefined,
-    data: unknown,
-    length: number,
-    position: Position,
-    signal: AbortSignal | null,
-  ) {
-    super(io, user, length, position, signal);
+  constructor(io: Reactor, fd: number, user: User | undefined, data: unknown, length: number, position: Position) {
+    super(io, fd, user, length, position);
     this.#data = data;
   }
 
-  get syscall(): string {
+  get name(): string {
     return 'write';
+  }
+
+  prepare(ring: Ring, slot: number): boolean {
+    const { bytes, transfer } = this.memory;
+    return ring.prepWrite(this.fd, bytes, this.length, slot, this.offset, transfer);
   }
 
   value(bytes: number): WriteResult {
@@ -139,9 +139,9 @@ export function writeFrom(
   position: Position,
   signal: AbortSignal | null = null,
 ): Promise<WriteResult> {
-  const write = new Write(io, user, data, bytes.length, position, signal);
+  const write = new Write(io, fd, user, data, bytes.length, position);
   write.memory.bytes.set(bytes);
-  return io.write(fd, write.memory.bytes, write) as Promise<unknown> as Promise<WriteResult>;
+  return io.perform(write, signal === null ? undefined : { signal });
 }
 
 /** The pieces of a scattered transfer: at most so many, and {@link STAGED_MAX} bytes altogether. */
@@ -175,14 +175,14 @@ export async function writeFromAll(
   length: number,
   position: Position,
 ): Promise<number> {
-  const write = new Write(io, user, sources, length, position, null);
+  const write = new Write(io, user.fd, user, sources, length, position);
   const { bytes } = write.memory;
   let at = 0;
   for (const source of sources) {
     bytes.set(bytesOf(source), at);
     at += source.byteLength;
   }
-  await io.write(user.fd, bytes, write);
+  await io.perform(write);
   return write.written;
 }
 

@@ -82,6 +82,7 @@ type Ring = Parameters<Sequence<unknown>['prepare']>[0];
 
 /** Open a file, write it in as many writes as that takes, flush it if that is wanted, close it. */
 class WholeWrite extends Sequence<void> {
+  readonly fd = -1;
   readonly #path: PlainPath;
   readonly #options: FileOptions;
   readonly #staging: Staging;
