@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import {
-  chmodSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, symlinkSync, truncateSync, utimesSync, writeFileSync, writeSync, openSync, closeSync,
+  chmodSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync, writeSync, openSync, closeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -220,13 +220,11 @@ describe('iouring cp', () => {
       using folder = new Temporary();
       const [source, copy] = [join(folder.path, 'source'), join(folder.path, 'copy')];
       mkdirSync(source);
-      for (let i = 0; i < 40; i++) folder.file(`source/${i}`, Buffer.alloc(4_000_000, i));
-      const child = spawn(process.execPath, [MAIN, 'cp', source, copy, '--no-progress'], { stdio: 'inherit' });
-      const status = ended(child);
-      const begun = (): string | undefined => readdirSync(folder.path).find((name) => name.startsWith('.iouring'));
-      while (begun() === undefined || readdirSync(join(folder.path, begun()!)).length < 2) await turn();
-      child.kill(signal);
-      await status;
+      for (let i = 0; i < FILES; i++) folder.file(`source/${i}`, Buffer.alloc(4_000_000, i));
+      await interrupted(signal, [source, copy], copy, () => {
+        const made = readdirSync(folder.path).find((name) => name.startsWith('.iouring'));
+        return made === undefined ? 0 : entriesOf(join(folder.path, made));
+      });
       assert.equal(existsSync(copy), signal === 'SIGINT');
       if (signal === 'SIGKILL') return;
       assert.deepEqual(readdirSync(folder.path).sort(), ['copy', 'source']);
@@ -239,24 +237,58 @@ describe('iouring cp', () => {
       using folder = new Temporary();
       const [source, copy] = [join(folder.path, 'source'), join(folder.path, 'copy')];
       mkdirSync(source);
-      // There already: each file gets its name by itself.
-      mkdirSync(copy);
-      for (let i = 0; i < 40; i++) folder.file(`source/${i}`, Buffer.alloc(4_000_000, i));
-      const child = spawn(process.execPath, [MAIN, 'cp', `${source}/.`, copy, '--no-progress'], { stdio: 'inherit' });
-      const status = ended(child);
-      // When the first has its name there are others half done.
-      while (readdirSync(copy).every((name) => name.startsWith('.'))) await turn();
-      child.kill(signal);
-      const expected = { SIGINT: 130, SIGTERM: 143, SIGKILL: 'SIGKILL' }[signal];
-      assert.equal(await status, expected);
-      const there = readdirSync(copy);
-      const named = there.filter((name) => !name.startsWith('.'));
-      assert.ok(named.length > 0 && named.length < 40, `${named.length} of 40`);
-      for (const name of named) assert.ok(readFileSync(join(copy, name)).equals(readFileSync(join(source, name))), name);
-      if (signal !== 'SIGKILL') assert.deepEqual(there, named);
+      for (let i = 0; i < FILES; i++) folder.file(`source/${i}`, Buffer.alloc(4_000_000, i));
+      const named = (): string[] => readdirSync(copy).filter((name) => !name.startsWith('.'));
+      // The directory is there already: each file gets its name by itself. When the first has one there are others half done.
+      const status = await interrupted(signal, [`${source}/.`, copy], copy, () => named().length, () => mkdirSync(copy));
+      assert.equal(status, { SIGINT: 130, SIGTERM: 143, SIGKILL: 'SIGKILL' }[signal]);
+      assert.ok(named().length > 0 && named().length < FILES, `${named().length} of ${FILES}`);
+      for (const name of named()) assert.ok(readFileSync(join(copy, name)).equals(readFileSync(join(source, name))), name);
+      if (signal !== 'SIGKILL') assert.deepEqual(readdirSync(copy), named());
     });
   }
 });
+
+/** None of what is gone, for it has its own name by now. */
+function entriesOf(directory: string): number {
+  try {
+    return readdirSync(directory).length;
+  } catch {
+    return 0;
+  }
+}
+
+const FILES = 40;
+/** So many of them may be begun when a copy is interrupted: it may go on with some more before it hears of the signal. */
+const BEGUN_MAX = 25;
+
+/**
+ * Copy, and end it by a signal after something was begun, and before much was: it is stopped to see how far it is, and where it
+ * was too quick for that it is done again.
+ */
+async function interrupted(
+  signal: NodeJS.Signals,
+  paths: string[],
+  copy: string,
+  begun: () => number,
+  prepare: () => void = () => {},
+): Promise<number | string | null> {
+  for (;;) {
+    prepare();
+    const child = spawn(process.execPath, [MAIN, 'cp', ...paths, '--no-progress'], { stdio: 'inherit' });
+    const status = ended(child);
+    while (begun() === 0 && child.exitCode === null) await turn();
+    child.kill('SIGSTOP');
+    if (begun() > 0 && begun() <= BEGUN_MAX) {
+      child.kill(signal);
+      child.kill('SIGCONT');
+      return status;
+    }
+    child.kill('SIGCONT');
+    assert.equal(await status, 0);
+    rmSync(copy, { recursive: true });
+  }
+}
 
 function ended(child: ChildProcess): Promise<number | string | null> {
   return new Promise((resolve) => child.on('close', (code, signal) => resolve(code ?? signal)));
