@@ -75,6 +75,8 @@ export class TreeCopy {
   #canClone = true;
   #hasRangeCopy = true;
   #slice = SLICE_MIN;
+  /** When the others had their turn. */
+  #turned = performance.now();
   /** The name that a tree is made under, and the one that the user knows. */
   #shown: readonly [made: string, meant: string] = ['', ''];
   readonly #umask = process.umask();
@@ -352,11 +354,15 @@ export class TreeCopy {
       if (copied === 0) return this.#copyPieces(source, copy, at, last);
       at += copied;
       this.bytes += copied;
+      const now = performance.now();
+      if (now - start > SLICE_MS) this.#slice = Math.max(SLICE_MIN, this.#slice / 2);
+      else if (now - start < SLICE_MS / 2 && at < last) this.#slice = Math.min(SLICE_MAX, 2 * this.#slice);
+      // Of many files that are not so large each takes less, and all of them too long.
+      if (now - this.#turned > SLICE_MS) {
+        await turn();
+        this.#turned = performance.now();
+      }
       if (at >= last) return Infinity;
-      const elapsed = performance.now() - start;
-      if (elapsed < SLICE_MS / 2) this.#slice = Math.min(SLICE_MAX, 2 * this.#slice);
-      else if (elapsed > SLICE_MS) this.#slice = Math.max(SLICE_MIN, this.#slice / 2);
-      await turn();
     }
     return first < last && !this.#hasRangeCopy ? this.#copyPieces(source, copy, first, last) : Infinity;
   }
