@@ -21,7 +21,8 @@ export interface OpenOptions {
 /**
  * A file that is opened with {@link OpenOptions}. Reads and writes at a position are made for speed: those from and to memory of
  * {@link allocate} are not copied on the way, and the kernel has both the file and the memory at hand. Such memory cannot be
- * transferred to another thread.
+ * transferred to another thread. Where io_uring is not used, and under the permission model, it is a file as Node opens it: through
+ * the page cache, with an {@link alignment} of 1.
  */
 export interface HotFileHandle extends FileHandle {
   /** What direct transfers have to be a multiple of, in bytes: position and length; 1 without `direct`. */
@@ -32,6 +33,8 @@ export interface HotFileHandle extends FileHandle {
 
 /** What direct transfers are aligned to where the kernel does not say (before 6.1). */
 const ALIGNMENT = 4096;
+/** As of a reactor's memory. */
+const ALLOCATED_MAX = 2 ** 30;
 
 /** Flags of the opening. */
 export function directFlag({ direct = false }: OpenOptions): number {
@@ -41,6 +44,14 @@ export function directFlag({ direct = false }: OpenOptions): number {
 /** Are these ours, and not what Node should refuse? */
 export function isOpenOptions(options: unknown): options is OpenOptions {
   return typeof options === 'object' && options !== null && ('direct' in options || 'fixed' in options);
+}
+
+/** One that Node has opened, where there is no ring: it can do the same, not as fast. */
+export function withoutRing(handle: FileHandle): HotFileHandle {
+  return Object.defineProperties(handle, {
+    alignment: { value: 1 },
+    allocate: { value: (bytes: number) => new Uint8Array(checkInteger('bytes', bytes, 1, ALLOCATED_MAX)) },
+  }) as HotFileHandle;
 }
 
 /** What direct transfers from and to a file have to be a multiple of. */

@@ -7,6 +7,7 @@ import {
   directFlag,
   hotFileHandleClass,
   isOpenOptions,
+  withoutRing,
   type HotFileHandle,
   type Open,
   type OpenOptions,
@@ -40,8 +41,7 @@ async function openHot(path: unknown, options: OpenOptions): Promise<HotFileHand
   const io = ringForPaths();
   const { base, FileHandle } = known ?? (await learn()) ?? {};
   if (io === undefined || base === undefined || FileHandle === undefined) {
-    const message = 'A file cannot be opened with direct or fixed where io_uring is not used: iouring doctor says why';
-    throw Object.assign(new Error(message), { code: 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM' });
+    return withoutRing(await node.open(path as string, options.flags, options.mode));
   }
   const name = plainPath(path);
   const bits = plainFlags(options.flags);
