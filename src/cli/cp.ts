@@ -2,8 +2,10 @@ import { readFileSync, realpathSync, statSync, type BigIntStats } from 'node:fs'
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { defaultReactor } from '../index.ts';
 import { sized } from './byte-size.ts';
+import type { CopyCalls } from './copy-calls.ts';
 import { CopyProgress } from './copy-progress.ts';
 import { TreeCopy } from './copy-tree.ts';
+import { NodeCalls } from './node-calls.ts';
 
 /** How `iouring cp` is to be done. */
 export interface CpOptions {
@@ -27,7 +29,8 @@ export async function cp(paths: readonly string[], { json, progress }: CpOptions
   const destination = paths[paths.length - 1];
   const isInto = statOf(destination)?.isDirectory() ?? false;
   if (sources.length > 1 && !isInto) throw new TypeError(`cp: '${destination}' is no directory to put several things into`);
-  const copy = new TreeCopy(defaultReactor(), filesAtOnce());
+  const { io, isRing } = calls();
+  const copy = new TreeCopy(io, filesAtOnce());
   const start = performance.now();
   let status = 0;
   const stops = Object.entries(SIGNALS).map(([signal, code]) => {
@@ -53,19 +56,31 @@ export async function cp(paths: readonly string[], { json, progress }: CpOptions
   } finally {
     shown?.end();
     for (const off of stops) off();
-    await defaultReactor().close();
+    await io.close();
   }
   const seconds = (performance.now() - start) / 1000;
   const { files, directories, symlinks, bytes, failures } = copy;
   for (const { path, message } of failures) if (!json) process.stderr.write(`iouring cp: ${path}: ${message}\n`);
   if (json) {
-    const summary = { files, directories, symlinks, bytes, seconds, interrupted: status !== 0, errors: failures };
+    const summary = { files, directories, symlinks, bytes, seconds, ring: isRing, interrupted: status !== 0, errors: failures };
     process.stdout.write(`${JSON.stringify(summary)}\n`);
   } else if (progress) {
     const end = status === 0 ? '' : ', interrupted';
     process.stderr.write(`${files} files, ${directories} directories, ${symlinks} links, ${sized(bytes)} in ${seconds.toFixed(1)} s${end}\n`);
   }
   return status === 0 && failures.length > 0 ? 1 : status;
+}
+
+/** The ring, or Node where there is none, which is told: not everything can be kept then. */
+function calls(): { io: CopyCalls; isRing: boolean } {
+  try {
+    if (process.env['IOURING_DISABLED'] !== '1') return { io: defaultReactor(), isRing: true };
+  } catch {
+    // `iouring doctor` says why.
+  }
+  const kept = 'extended attributes are not kept, and times to the microsecond';
+  process.stderr.write(`iouring cp: there is no io_uring (iouring doctor says why): through Node; ${kept}\n`);
+  return { io: new NodeCalls(), isRing: false };
 }
 
 /** As many as descriptors allow. Not from `process.report`, which takes as long as a hundred files. */

@@ -16,8 +16,8 @@ const io = new Reactor();
 after(() => io.close());
 
 /** All that `find` can tell of a tree, but the blocks of directories. */
-function listing(root: string): string {
-  const format = '%P|%y|%m|%U|%G|%T@|%l|%n|%s|';
+function listing(root: string, times = '%T@'): string {
+  const format = `%P|%y|%m|%U|%G|${times}|%l|%n|%s|`;
   const all = execFileSync('find', ['.', '-printf', `${format}%b\\0`], { cwd: root }).toString('latin1').split('\0');
   return all.map((line) => (/\|d\|/.test(line) ? line.replace(/\d+\|\d+$/, '') : line)).sort().join('\n');
 }
@@ -74,6 +74,35 @@ describe('iouring cp', () => {
     sameTrees(actual, expected);
   });
 
+  it('copies the same through Node where there is no io_uring, times to the microsecond, and says so', async () => {
+    using folder = new Temporary();
+    const [source, expected, actual] = ['source', 'expected', 'actual'].map((name) => join(folder.path, name));
+    mkdirSync(source);
+    fill(source);
+    const much = Buffer.alloc(3_000_000, 'x');
+    // Neither of these begins or ends where a page does.
+    writeFileSync(join(source, 'holes'), Buffer.concat([much, Buffer.alloc(2_000_001), Buffer.from('end')]));
+    execFileSync('fallocate', ['--dig-holes', join(source, 'holes')]);
+    execFileSync('cp', ['-a', source, expected]);
+    const env = { ...process.env, IOURING_DISABLED: '1' };
+    const byNode = (...args: string[]): ReturnType<typeof run> => run(process.execPath, [MAIN, 'cp', '--no-progress', ...args], { env });
+    const { status, stderr } = await byNode(source, actual);
+    assert.equal(status, 0, stderr);
+    assert.match(stderr, /^iouring cp: there is no io_uring .* through Node; .*\n$/);
+    assert.equal(listing(actual, ''), listing(expected, ''));
+    execFileSync('diff', ['-r', '--no-dereference', expected, actual]);
+    const times = (root: string): number[] =>
+      execFileSync('find', ['.', '-printf', '%T@ %P\\0'], { cwd: root }).toString('latin1').split('\0').sort((a, b) => (a.replace(/^\S+/, '') < b.replace(/^\S+/, '') ? -1 : 1)).map(parseFloat);
+    const [right, ours] = [times(expected), times(actual)];
+    for (const [i, time] of right.entries()) assert.ok(!(Math.abs(time - ours[i]) > 2e-6), `${time} ${ours[i]}`);
+    // What is there already is not replaced by a directory, nor by half a file.
+    const json = await byNode('--json', source, join(source, 'd/program'));
+    assert.equal(json.status, 1);
+    const { ring, errors } = JSON.parse(json.stdout) as { ring: boolean; errors: { code: string }[] };
+    assert.deepEqual([ring, errors.map(({ code }) => code)], [false, ['EINVAL']]);
+    assert.equal((await byNode(join(source, 'holes'), join(folder.path, 'none/x'))).status, 1);
+  });
+
   it('copies into a directory that is there, over what is there, and several things at once', async () => {
     using folder = new Temporary();
     const [source, expected, actual] = ['source', 'expected', 'actual'].map((name) => join(folder.path, name));
@@ -92,6 +121,17 @@ describe('iouring cp', () => {
     assert.equal(status, 0, stderr);
     sameTrees(join(actual, 'source'), join(expected, 'source'));
     assert.equal(readFileSync(join(actual, 'file'), 'utf8'), 'new');
+  });
+
+  it('copies all of a file that does not say how large it is', async () => {
+    using folder = new Temporary();
+    for (const file of ['/proc/kallsyms', '/proc/filesystems', '/sys/kernel/mm/transparent_hugepage/enabled']) {
+      const copy = join(folder.path, 'copy');
+      const { status, stderr } = await cp(file, copy, '--no-progress');
+      assert.equal(status, 0, stderr);
+      assert.ok(readFileSync(copy).length > 0);
+      assert.ok(readFileSync(copy).equals(readFileSync(file)), file);
+    }
   });
 
   it('keeps extended attributes', async (t) => {
@@ -120,7 +160,7 @@ describe('iouring cp', () => {
     const { seconds, ...summary } = JSON.parse(stdout) as { seconds: number };
     assert.deepEqual([status, stderr], [0, '']);
     assert.ok(seconds > 0);
-    assert.deepEqual(summary, { files: 2, directories: 2, symlinks: 1, bytes: 70_005, interrupted: false, errors: [] });
+    assert.deepEqual(summary, { files: 2, directories: 2, symlinks: 1, bytes: 70_005, ring: true, interrupted: false, errors: [] });
     const again = await cp(join(folder.path, 'source'), join(folder.path, 'second'));
     assert.match(again.stderr, /2 files, 2 directories, 1 links, 68\.4 KiB in \d+\.\d s\n$/);
     const quiet = await cp(join(folder.path, 'source'), join(folder.path, 'third'), '--no-progress');
