@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { wrongValue } from '../reactor/misuse.ts';
+import { directFileHandleClass } from './direct-file-handle.ts';
 import { fileHandleClass } from './file-handle.ts';
 import { baseOf, learnBase, type HandleBase } from './handle-base.ts';
 import {
@@ -9,6 +10,7 @@ import {
   isOpenOptions,
   withoutRing,
   type HotFileHandle,
+  type HotFileHandleClass,
   type Open,
   type OpenOptions,
 } from './hot-file-handle.ts';
@@ -56,15 +58,17 @@ async function openHot(path: unknown, options: OpenOptions): Promise<HotFileHand
   try {
     const alignment = await alignmentOf(io, fd, options);
     const place = options.fixed ? io.registerFile(fd) : undefined;
-    hotClass ??= hotFileHandleClass(FileHandle, base);
-    return new hotClass(io, place, alignment, ...base.adopt(fd, bits, path));
+    Hot ??= hotFileHandleClass(FileHandle, base);
+    Direct ??= directFileHandleClass(Hot, base);
+    return new (options.direct ? Direct : Hot)(io, place, alignment, ...base.adopt(fd, bits, path));
   } catch (error) {
     await io.close(fd);
     throw error;
   }
 }
 
-let hotClass: ReturnType<typeof hotFileHandleClass> | undefined;
+let Hot: HotFileHandleClass | undefined;
+let Direct: HotFileHandleClass | undefined;
 
 async function learn(): Promise<typeof known> {
   const base = await learnBase();

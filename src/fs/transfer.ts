@@ -1,3 +1,4 @@
+import { IOSQE_FIXED_FILE } from '../abi/flags.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import { Sequence } from '../reactor/sequence.ts';
 import { stagingOf, type Staged, type Staging } from './staging.ts';
@@ -10,8 +11,23 @@ export type Position = number | undefined;
 /** What is not to be closed before a transfer is over. */
 export interface User {
   readonly fd: number;
+  /** Where the file is registered, if it is: the kernel need not look it up then. */
+  readonly place?: number | undefined;
   ref(): void;
   unref(): void;
+}
+
+/** A handle as a user of its own descriptor: under names that are not those of Node's symbols. */
+export function userOf(handle: object, ref: symbol, unref: symbol, place?: number): User {
+  const counted = handle as Record<symbol, () => void> & { readonly fd: number };
+  return {
+    get fd() {
+      return counted.fd;
+    },
+    place,
+    ref: () => counted[ref](),
+    unref: () => counted[unref](),
+  };
 }
 
 /**
@@ -47,6 +63,12 @@ abstract class StagedTransfer<T> extends Sequence<T> {
   }
 }
 
+/** Of the entry that was just written: it names a registered file. */
+function byPlace(ring: Ring): true {
+  ring.sqeSetFlags(IOSQE_FIXED_FILE);
+  return true;
+}
+
 /** What Node answers a read and a write with: objects without a prototype. */
 interface ReadResult {
   readonly bytesRead: number;
@@ -69,7 +91,9 @@ class Read extends StagedTransfer<ReadResult> {
 
   prepare(ring: Ring, slot: number): boolean {
     const { bytes, transfer } = this.memory;
-    return ring.prepRead(this.fd, bytes, this.length, slot, this.offset, transfer);
+    const place = this.user?.place;
+    if (place === undefined) return ring.prepRead(this.fd, bytes, this.length, slot, this.offset, transfer);
+    return ring.prepRead(place, bytes, this.length, slot, this.offset, transfer) && byPlace(ring);
   }
 
   value(bytes: number): ReadResult {
@@ -92,7 +116,7 @@ export function readInto(
 }
 
 /** Copy what was read. If the caller has transferred or shrunk the memory meanwhile, there is nowhere to put it. */
-function put(memory: Buffer, bytes: number, target: ArrayBufferView, at: number): void {
+export function put(memory: Buffer, bytes: number, target: ArrayBufferView, at: number): void {
   if (at + bytes > target.byteLength) return;
   const from = bytes === memory.length ? memory : memory.subarray(0, bytes);
   if (target instanceof Uint8Array) target.set(from, at);
@@ -119,7 +143,9 @@ class Write extends StagedTransfer<WriteResult> {
 
   prepare(ring: Ring, slot: number): boolean {
     const { bytes, transfer } = this.memory;
-    return ring.prepWrite(this.fd, bytes, this.length, slot, this.offset, transfer);
+    const place = this.user?.place;
+    if (place === undefined) return ring.prepWrite(this.fd, bytes, this.length, slot, this.offset, transfer);
+    return ring.prepWrite(place, bytes, this.length, slot, this.offset, transfer) && byPlace(ring);
   }
 
   value(bytes: number): WriteResult {
@@ -142,6 +168,80 @@ export function writeFrom(
   const write = new Write(io, fd, user, data, bytes.length, position);
   write.memory.bytes.set(bytes);
   return io.perform(write, signal === null ? undefined : { signal });
+}
+
+/** A transfer from or to memory of the caller's, which he keeps in place: nothing is copied. */
+class LentTransfer<T> extends Sequence<T> {
+  readonly name: 'read' | 'write';
+  readonly fd: number;
+  readonly #user: User;
+  readonly #memory: Uint8Array;
+  readonly #transfer: Staged['transfer'];
+  readonly #offset: number;
+  readonly #buffer: unknown;
+
+  constructor(name: 'read' | 'write', user: User, buffer: unknown, memory: Uint8Array, transfer: Staged['transfer'], offset: number) {
+    super();
+    this.name = name;
+    this.fd = user.fd;
+    this.#user = user;
+    this.#memory = memory;
+    this.#transfer = transfer;
+    this.#offset = offset;
+    this.#buffer = buffer;
+    user.ref();
+  }
+
+  get subject(): undefined {
+    return undefined;
+  }
+
+  prepare(ring: Ring, slot: number): boolean {
+    const memory = this.#memory;
+    const { place } = this.#user;
+    const file = place ?? this.fd;
+    const isQueued =
+      this.name === 'read'
+        ? ring.prepRead(file, memory, memory.length, slot, this.#offset, this.#transfer)
+        : ring.prepWrite(file, memory, memory.length, slot, this.#offset, this.#transfer);
+    return isQueued && (place === undefined || byPlace(ring));
+  }
+
+  value(bytes: number): T {
+    this.failed();
+    const buffer = this.#buffer;
+    return (
+      this.name === 'read' ? { __proto__: null, bytesRead: bytes, buffer } : { __proto__: null, bytesWritten: bytes, buffer }
+    ) as T;
+  }
+
+  failed(): void {
+    this.#user.unref();
+  }
+}
+
+/** Read into `memory`, which is part of `buffer` or stands for it. */
+export function readLent(
+  io: Reactor,
+  user: User,
+  buffer: unknown,
+  memory: Uint8Array,
+  transfer: Staged['transfer'],
+  position: number,
+): Promise<ReadResult> {
+  return io.perform(new LentTransfer<ReadResult>('read', user, buffer, memory, transfer, position));
+}
+
+/** Write `memory`, which is part of `buffer` or stands for it. */
+export function writeLent(
+  io: Reactor,
+  user: User,
+  buffer: unknown,
+  memory: Uint8Array,
+  transfer: Staged['transfer'],
+  position: number,
+): Promise<WriteResult> {
+  return io.perform(new LentTransfer<WriteResult>('write', user, buffer, memory, transfer, position));
 }
 
 /** The pieces of a scattered transfer: at most so many, and {@link STAGED_MAX} bytes altogether. */
