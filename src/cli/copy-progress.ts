@@ -1,4 +1,5 @@
-import { Presets, SingleBar } from 'cli-progress';
+import type { SingleBar } from 'cli-progress';
+import { sized } from './byte-size.ts';
 import type { TreeCopy } from './copy-tree.ts';
 
 const REDRAW_MS = 200;
@@ -12,13 +13,15 @@ export class CopyProgress {
   readonly #timer: NodeJS.Timeout;
   #last = '';
 
-  constructor(copy: TreeCopy) {
+  /** The bar is loaded only where it can be seen. */
+  static async start(copy: TreeCopy): Promise<CopyProgress> {
+    return new CopyProgress(copy, process.stderr.isTTY ? await makeBar() : undefined);
+  }
+
+  private constructor(copy: TreeCopy, bar: SingleBar | undefined) {
     this.#copy = copy;
-    if (process.stderr.isTTY) {
-      const format = '{bar} {percentage}%  {done} of {all}  {files} files  {rate}/s  {left} left';
-      this.#bar = new SingleBar({ format, stream: process.stderr, hideCursor: true, barsize: 24 }, Presets.shades_classic);
-      this.#bar.start(1, 0, this.#numbers());
-    }
+    this.#bar = bar;
+    bar?.start(1, 0, this.#numbers());
     this.#timer = setInterval(() => this.#show(), this.#bar === undefined ? LINE_MS : REDRAW_MS);
     this.#timer.unref();
   }
@@ -52,13 +55,8 @@ export class CopyProgress {
   }
 }
 
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
-
-export function sized(bytes: number): string {
-  let unit = 0;
-  while (bytes >= 1024 && unit < UNITS.length - 1) {
-    bytes /= 1024;
-    unit++;
-  }
-  return `${bytes.toFixed(unit === 0 || bytes >= 100 ? 0 : 1)} ${UNITS[unit]}`;
+async function makeBar(): Promise<SingleBar> {
+  const { Presets, SingleBar } = await import('cli-progress');
+  const format = '{bar} {percentage}%  {done} of {all}  {files} files  {rate}/s  {left} left';
+  return new SingleBar({ format, stream: process.stderr, hideCursor: true, barsize: 24 }, Presets.shades_classic);
 }

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { constants, fchmodSync, fchownSync, fstatSync, lchownSync, lstatSync, type BigIntStats, type Dirent } from 'node:fs';
-import { copyFile, readdir, readlink } from 'node:fs/promises';
+import { readdir, readlink } from 'node:fs/promises';
 import { AT_FDCWD, RENAME_NOREPLACE } from '../abi/index.ts';
-import type { Reactor } from '../index.ts';
+import type { CopyCalls } from './copy-calls.ts';
+import { CopyContents, SMALL, STOPPED } from './copy-contents.ts';
 import { Limit } from './limit.ts';
 
 /** Names may be bytes that are no text: then they, and all paths through them, are bytes. */
@@ -15,26 +16,13 @@ export interface CopyFailure {
   readonly message: string;
 }
 
-const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_DIRECTORY, COPYFILE_FICLONE_FORCE } = constants;
+const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_DIRECTORY } = constants;
 const O_CLOEXEC = 0o2000000;
 const PERMISSIONS = 0o7777;
 const SET_GROUP_ID = 0o2000;
 
-/** Up to this a file is read at once. */
-const SMALL = 65_536;
-/** A larger one is moved in pieces of so many bytes, so many of them in flight. */
-const PIECE = 1 << 20;
-const PIECES = 4;
-const LARGE_FILES = 2;
-/** What the kernel copies itself may take so long at a time, in milliseconds: others want to go on. */
-const SLICE_MS = 10;
-const SLICE_MIN = 1 << 20;
-const SLICE_MAX = 256 << 20;
 /** So many directories are being worked on at the same time. */
 const DIRECTORIES = 16;
-
-/** Copying was told to stop. */
-const STOPPED = Object.assign(new Error('interrupted'), { code: 'EINTR' });
 
 interface Directory {
   readonly from: Path;
@@ -62,19 +50,14 @@ export class TreeCopy {
   /** Found so far: what there is to do. */
   readonly found = { files: 0, bytes: 0 };
   isStopping = false;
-  readonly #io: Reactor;
+  readonly #io: CopyCalls;
   readonly #files: Limit;
-  readonly #large = new Limit(LARGE_FILES);
+  readonly #contents: CopyContents;
   readonly #stack: Directory[] = [];
   #working = 0;
   #whenDone: (() => void) | undefined;
   /** What has several names was copied under this one: by device and inode. */
   readonly #linked = new Map<string, Promise<Path | undefined>>();
-  readonly #small: Buffer[] = [];
-  readonly #pieces: Uint8Array[] = [];
-  #canClone = true;
-  #hasRangeCopy = true;
-  #slice = SLICE_MIN;
   /** The name that a tree is made under, and the one that the user knows. */
   #shown: readonly [made: string, meant: string] = ['', ''];
   readonly #umask = process.umask();
@@ -82,8 +65,9 @@ export class TreeCopy {
   readonly #gid = process.getegid!();
 
   /** @param filesAtOnce how many are open at the same time, each with its copy */
-  constructor(io: Reactor, filesAtOnce: number) {
+  constructor(io: CopyCalls, filesAtOnce: number) {
     this.#io = io;
+    this.#contents = new CopyContents(io, this);
     this.#files = new Limit(filesAtOnce);
   }
 
@@ -128,7 +112,7 @@ export class TreeCopy {
     while (this.#working < DIRECTORIES && this.#stack.length > 0) {
       this.#working++;
       const directory = this.#stack.pop()!;
-      void this.#contents(directory).finally(() => {
+      void this.#directory(directory).finally(() => {
         this.#working--;
         this.#pump();
       });
@@ -136,7 +120,7 @@ export class TreeCopy {
     if (this.#working === 0) this.#whenDone?.();
   }
 
-  async #contents(directory: Directory): Promise<void> {
+  async #directory(directory: Directory): Promise<void> {
     const { from, to } = directory;
     await this.#noting(from, async () => {
       this.#checkStop();
@@ -266,18 +250,18 @@ export class TreeCopy {
   }
 
   async #copyFile(source: number, status: BigIntStats, from: Path, to: Path, isFresh: boolean): Promise<void> {
-    const io = this.#io;
+    const [io, contents] = [this.#io, this.#contents];
     const temporary = isFresh ? to : temporaryName(to);
     const size = Number(status.size);
     const mode = Number(status.mode) & 0o777;
     const isLarge = size > SMALL;
-    const isCloned = isLarge && (await this.#clone(from, temporary));
+    const isCloned = isLarge && (await contents.clone(from, temporary));
     const flags = O_WRONLY | O_CLOEXEC | (isCloned ? O_NOFOLLOW : O_CREAT | O_EXCL);
-    const memory = isLarge ? undefined : (this.#small.pop() ?? smallMemory(io));
+    const memory = isLarge ? undefined : contents.take();
     // Both are asked for at once. If one fails, the other is waited for.
     const [opened, read] = await Promise.allSettled([
       io.open(temporary, flags, { mode }),
-      memory === undefined ? 0 : readFully(io, source, memory),
+      memory === undefined ? 0 : contents.read(source, memory),
     ]);
     try {
       if (opened.status === 'rejected') throw pathed(opened.reason, temporary, to);
@@ -285,8 +269,8 @@ export class TreeCopy {
       try {
         if (read.status === 'rejected') throw read.reason;
         if (isCloned) this.bytes += size;
-        else if (memory === undefined) await this.#large.run(() => this.#copyLarge(source, copy, status));
-        else await this.#writeSmall(copy, memory, read.value);
+        else if (memory === undefined) await contents.copyLarge(source, copy, status);
+        else await contents.writeSmall(source, copy, memory, read.value);
         await this.#setStatus(source, copy, status, mode & ~this.#umask);
         // At once with the closing: nothing more is written.
         const renamed = isFresh ? undefined : io.rename(temporary, to);
@@ -298,102 +282,8 @@ export class TreeCopy {
         throw error;
       }
     } finally {
-      if (memory !== undefined) this.#small.push(memory);
+      if (memory !== undefined) contents.give(memory);
     }
-  }
-
-  async #writeSmall(copy: number, memory: Buffer, length: number): Promise<void> {
-    if (length > 0) await writeFully(this.#io, copy, memory, length, 0);
-    this.bytes += length;
-  }
-
-  /** Have the file system share the contents, where it can. */
-  async #clone(from: Path, to: Path): Promise<boolean> {
-    if (!this.#canClone) return false;
-    try {
-      await copyFile(from, to, COPYFILE_FICLONE_FORCE);
-      return true;
-    } catch {
-      this.#canClone = false;
-      return false;
-    }
-  }
-
-  /** Piece by piece, several in flight; holes stay holes. */
-  async #copyLarge(source: number, copy: number, status: BigIntStats): Promise<void> {
-    const io = this.#io;
-    const size = Number(status.size);
-    const isSparse = status.blocks * 512n < status.size;
-    let end = size;
-    let data = 0;
-    for (const [first, last] of isSparse ? dataOf(io, source, size) : [[0, size]]) {
-      data += last - first;
-      end = Math.min(end, await this.#copyRange(source, copy, first, last));
-    }
-    // A hole at its end, or it has shrunk meanwhile.
-    if (isSparse || end < size) await io.ftruncate(copy, end);
-    // Holes are done with, too.
-    if (isSparse) this.bytes += size - data;
-  }
-
-  /** Where the source ended, if that was before `last`; else infinity. The kernel does it where it can: it need not copy twice. */
-  async #copyRange(source: number, copy: number, first: number, last: number): Promise<number> {
-    for (let at = first; at < last && this.#hasRangeCopy; ) {
-      this.#checkStop();
-      const start = performance.now();
-      let copied = 0;
-      try {
-        copied = this.#io.copyFileRange(source, at, copy, at, Math.min(this.#slice, last - at));
-      } catch (error) {
-        if (!NO_RANGE_COPY.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
-        this.#hasRangeCopy = false;
-      }
-      // Some file systems say so of what they cannot copy: reading tells.
-      if (copied === 0) return this.#copyPieces(source, copy, at, last);
-      at += copied;
-      this.bytes += copied;
-      if (at >= last) return Infinity;
-      const elapsed = performance.now() - start;
-      if (elapsed < SLICE_MS / 2) this.#slice = Math.min(SLICE_MAX, 2 * this.#slice);
-      else if (elapsed > SLICE_MS) this.#slice = Math.max(SLICE_MIN, this.#slice / 2);
-      await turn();
-    }
-    return first < last && !this.#hasRangeCopy ? this.#copyPieces(source, copy, first, last) : Infinity;
-  }
-
-  /** The same through memory, several pieces in flight. */
-  async #copyPieces(source: number, copy: number, first: number, last: number): Promise<number> {
-    const io = this.#io;
-    let next = first;
-    let end = Infinity;
-    const worker = async (): Promise<void> => {
-      const memory = this.#pieces.pop() ?? io.allocate(PIECE);
-      try {
-        while (next < last && next < end) {
-          this.#checkStop();
-          const at = next;
-          const length = Math.min(PIECE, last - at);
-          next += length;
-          const bytes = await io.read(source, memory, { offset: at, length });
-          // Short in the middle of a file: what is missing is read again, unless it is the end.
-          let total = bytes;
-          while (total > 0 && total < length) {
-            const more = await io.read(source, memory.subarray(total, length), { offset: at + total });
-            if (more === 0) break;
-            total += more;
-          }
-          if (total < length) end = Math.min(end, at + total);
-          if (total > 0) await writeFully(io, copy, memory, total, at);
-          this.bytes += total;
-        }
-      } finally {
-        this.#pieces.push(memory);
-      }
-    };
-    const workers = await Promise.allSettled(Array.from({ length: PIECES }, worker));
-    const failed = workers.find(({ status }) => status === 'rejected');
-    if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
-    return end;
   }
 
   async #symlink(from: Path, to: Path): Promise<void> {
@@ -453,13 +343,6 @@ export class TreeCopy {
   }
 }
 
-const NO_RANGE_COPY = new Set(['EXDEV', 'EINVAL', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS', 'EBADF', 'EPERM']);
-
-/** Whatever else there is to do. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve));
-}
-
 type Kind = 'file' | 'symlink' | 'FIFO' | 'socket' | 'device';
 
 function kindOf(one: Dirent<Buffer> | BigIntStats): Kind {
@@ -493,47 +376,13 @@ function temporaryName(path: Path): Path {
   return join(directory.length === 0 ? '.' : directory, `.iouring-${RUN}-${(temporaries++).toString(36)}`);
 }
 
-function smallMemory(io: Reactor): Buffer {
-  const { buffer, byteOffset } = io.allocate(SMALL + 1);
-  return Buffer.from(buffer, byteOffset, SMALL + 1);
-}
-
-/** Read from the beginning until the end, or until `memory` is full. */
-async function readFully(io: Reactor, fd: number, memory: Buffer): Promise<number> {
-  let length = await io.read(fd, memory, { offset: 0 });
-  for (;;) {
-    if (length === 0 || length === memory.length) return length;
-    const more = await io.read(fd, memory.subarray(length), { offset: length });
-    if (more === 0) return length;
-    length += more;
-  }
-}
-
-async function writeFully(io: Reactor, fd: number, memory: Uint8Array, length: number, offset: number): Promise<void> {
-  let written = await io.write(fd, memory, { length, offset });
-  while (written < length) {
-    written += await io.write(fd, memory.subarray(written, length), { offset: offset + written });
-  }
-}
-
-/** Where there is data: from, and to. */
-function* dataOf(io: Reactor, fd: number, size: number): Generator<[number, number]> {
-  let at = 0;
-  while (at < size) {
-    const first = io.seek(fd, at, 'data');
-    if (first === undefined) return;
-    at = io.seek(fd, first, 'hole') ?? size;
-    yield [first, Math.min(at, size)];
-  }
-}
-
 /** Is there anything of that name, be it a link to nowhere? */
 function isThere(path: Path): boolean {
   return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 /** None where the file system has none. */
-function attributesOf(io: Reactor, fd: number): string[] {
+function attributesOf(io: CopyCalls, fd: number): string[] {
   try {
     return io.listxattr(fd);
   } catch {

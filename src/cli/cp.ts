@@ -1,8 +1,11 @@
-import { realpathSync, statSync, type BigIntStats } from 'node:fs';
+import { readFileSync, realpathSync, statSync, type BigIntStats } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { defaultReactor } from '../index.ts';
-import { CopyProgress, sized } from './copy-progress.ts';
+import { sized } from './byte-size.ts';
+import type { CopyCalls } from './copy-calls.ts';
+import { CopyProgress } from './copy-progress.ts';
 import { TreeCopy } from './copy-tree.ts';
+import { NodeCalls } from './node-calls.ts';
 
 /** How `iouring cp` is to be done. */
 export interface CpOptions {
@@ -26,7 +29,8 @@ export async function cp(paths: readonly string[], { json, progress }: CpOptions
   const destination = paths[paths.length - 1];
   const isInto = statOf(destination)?.isDirectory() ?? false;
   if (sources.length > 1 && !isInto) throw new TypeError(`cp: '${destination}' is no directory to put several things into`);
-  const copy = new TreeCopy(defaultReactor(), filesAtOnce());
+  const { io, isRing } = calls();
+  const copy = new TreeCopy(io, filesAtOnce());
   const start = performance.now();
   let status = 0;
   const stops = Object.entries(SIGNALS).map(([signal, code]) => {
@@ -39,7 +43,7 @@ export async function cp(paths: readonly string[], { json, progress }: CpOptions
     process.on(signal, stop);
     return () => process.off(signal, stop);
   });
-  const shown = progress && !json ? new CopyProgress(copy) : undefined;
+  const shown = progress && !json ? await CopyProgress.start(copy) : undefined;
   try {
     for (const source of sources) {
       // `source/.` is what is in it.
@@ -52,13 +56,13 @@ export async function cp(paths: readonly string[], { json, progress }: CpOptions
   } finally {
     shown?.end();
     for (const off of stops) off();
-    await defaultReactor().close();
+    await io.close();
   }
   const seconds = (performance.now() - start) / 1000;
   const { files, directories, symlinks, bytes, failures } = copy;
   for (const { path, message } of failures) if (!json) process.stderr.write(`iouring cp: ${path}: ${message}\n`);
   if (json) {
-    const summary = { files, directories, symlinks, bytes, seconds, interrupted: status !== 0, errors: failures };
+    const summary = { files, directories, symlinks, bytes, seconds, ring: isRing, interrupted: status !== 0, errors: failures };
     process.stdout.write(`${JSON.stringify(summary)}\n`);
   } else if (progress) {
     const end = status === 0 ? '' : ', interrupted';
@@ -67,12 +71,32 @@ export async function cp(paths: readonly string[], { json, progress }: CpOptions
   return status === 0 && failures.length > 0 ? 1 : status;
 }
 
-/** As many as descriptors allow. */
+/** The ring, or Node where there is none, which is told: not everything can be kept then. */
+function calls(): { io: CopyCalls; isRing: boolean } {
+  try {
+    if (process.env['IOURING_DISABLED'] !== '1') return { io: defaultReactor(), isRing: true };
+  } catch {
+    // `iouring doctor` says why.
+  }
+  const kept = 'extended attributes are not kept, and times to the microsecond';
+  process.stderr.write(`iouring cp: there is no io_uring (iouring doctor says why): through Node; ${kept}\n`);
+  return { io: new NodeCalls(), isRing: false };
+}
+
+/** As many as descriptors allow. Not from `process.report`, which takes as long as a hundred files. */
 function filesAtOnce(): number {
-  const report = process.report?.getReport() as { userLimits?: { open_files?: { soft?: number | string } } } | undefined;
-  const limit = Number(report?.userLimits?.open_files?.soft);
+  const limit = openFilesLimit();
   if (!Number.isFinite(limit)) return FILES_AT_ONCE;
   return Math.max(1, Math.min(FILES_AT_ONCE, Math.floor((limit - RESERVED_FDS) / 2)));
+}
+
+/** NaN: there is none, or it is not known. */
+function openFilesLimit(): number {
+  try {
+    return Number(/^Max open files +(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1]);
+  } catch {
+    return NaN;
+  }
 }
 
 /** What must not be copied over itself, or into itself. */

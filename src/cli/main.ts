@@ -12,7 +12,8 @@ Commands:
     --json          the same for programs
 
   cp SRC ... DST  copy files and trees with many operations in flight: modes, owners, times, links, holes and
-                  extended attributes are kept. Files get their name when they are complete.
+                  extended attributes are kept. Files get their name when they are complete. Where there is no
+                  io_uring it goes through Node, which has no call for extended attributes.
     --json          a summary for programs
     --no-progress   say nothing but what went wrong
 
@@ -126,7 +127,7 @@ async function main(args: string[]): Promise<number> {
       process.stderr.write(`iouring: ${error.message}\nTry 'iouring --help'.\n`);
       return 2;
     }
-    // No io_uring here: what to do is in the message.
+    // What to do is in the message.
     if ((error as NodeJS.ErrnoException).code === undefined) throw error;
     process.stderr.write(`iouring: ${(error as Error).message}\n`);
     return 1;

@@ -9,7 +9,7 @@ import { readOpen } from './read-open.ts';
 import { hasPermissionModel, ringForFiles } from './ring-or-node.ts';
 import { STAGED_MAX, STAGED_WRITE_MAX } from './staging.ts';
 import { isPlain, isSeekable, learnBigInts, plainStatOptions, statOpen } from './stat.ts';
-import { PIECES_MAX, readInto, readIntoAll, writeFrom, writeFromAll, type Position, type User } from './transfer.ts';
+import { PIECES_MAX, readInto, readIntoAll, userOf, writeFrom, writeFromAll, type Position, type User } from './transfer.ts';
 import { isIterable, plainData, writeAll, writeEach } from './write-open.ts';
 
 /** What one kind of transfer that goes on where the file stands is at. */
@@ -39,7 +39,6 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
     #reads: Lane | undefined;
     #writes: Lane | undefined;
     #isSeekable: boolean | undefined;
-    /** Itself, under names that are not those of Node's symbols. */
     readonly #user: User = userOf(this, ref, unref);
 
     // The arguments are those of all the forms that Node's have.
@@ -239,26 +238,15 @@ const FTRUNCATE = { syscall: 'ftruncate' };
 const FSYNC = { syscall: 'fsync' };
 const FDATASYNC = { syscall: 'fdatasync', datasync: true };
 
-function userOf(handle: object, ref: symbol, unref: symbol): User {
-  const counted = handle as Record<symbol, () => void> & { readonly fd: number };
-  return {
-    get fd() {
-      return counted.fd;
-    },
-    ref: () => counted[ref](),
-    unref: () => counted[unref](),
-  };
-}
-
 function newLane(): Lane {
   return { last: DONE, waiting: 0 };
 }
 
-function isObject(value: unknown): boolean {
+export function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null;
 }
 
-function areViews(buffers: unknown): buffers is readonly ArrayBufferView[] {
+export function areViews(buffers: unknown): buffers is readonly ArrayBufferView[] {
   return Array.isArray(buffers) && buffers.length <= PIECES_MAX && buffers.every((buffer) => ArrayBuffer.isView(buffer));
 }
 

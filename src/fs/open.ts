@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { wrongValue } from '../reactor/misuse.ts';
+import { directFileHandleClass } from './direct-file-handle.ts';
 import { fileHandleClass } from './file-handle.ts';
 import { baseOf, learnBase, type HandleBase } from './handle-base.ts';
 import {
@@ -7,7 +8,9 @@ import {
   directFlag,
   hotFileHandleClass,
   isOpenOptions,
+  withoutRing,
   type HotFileHandle,
+  type HotFileHandleClass,
   type Open,
   type OpenOptions,
 } from './hot-file-handle.ts';
@@ -40,8 +43,7 @@ async function openHot(path: unknown, options: OpenOptions): Promise<HotFileHand
   const io = ringForPaths();
   const { base, FileHandle } = known ?? (await learn()) ?? {};
   if (io === undefined || base === undefined || FileHandle === undefined) {
-    const message = 'A file cannot be opened with direct or fixed where io_uring is not used: iouring doctor says why';
-    throw Object.assign(new Error(message), { code: 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM' });
+    return withoutRing(await node.open(path as string, options.flags, options.mode));
   }
   const name = plainPath(path);
   const bits = plainFlags(options.flags);
@@ -56,15 +58,17 @@ async function openHot(path: unknown, options: OpenOptions): Promise<HotFileHand
   try {
     const alignment = await alignmentOf(io, fd, options);
     const place = options.fixed ? io.registerFile(fd) : undefined;
-    hotClass ??= hotFileHandleClass(FileHandle, base);
-    return new hotClass(io, place, alignment, ...base.adopt(fd, bits, path));
+    Hot ??= hotFileHandleClass(FileHandle, base);
+    Direct ??= directFileHandleClass(Hot, base);
+    return new (options.direct ? Direct : Hot)(io, place, alignment, ...base.adopt(fd, bits, path));
   } catch (error) {
     await io.close(fd);
     throw error;
   }
 }
 
-let hotClass: ReturnType<typeof hotFileHandleClass> | undefined;
+let Hot: HotFileHandleClass | undefined;
+let Direct: HotFileHandleClass | undefined;
 
 async function learn(): Promise<typeof known> {
   const base = await learnBase();

@@ -32,4 +32,7 @@ export const PASSED_THROUGH_OF_HANDLES: Readonly<Record<string, string>> = {
   readLines: 'Node’s interface over createReadStream',
   readableWebStream: 'Node’s stream over read',
   getAsyncId: 'not an operation',
+  pull: 'an experiment of Node 26: its own iterator and its own reads',
+  pullSync: 'the same, and does not wait',
+  writer: 'the same for writes',
 };

@@ -47,6 +47,7 @@ type Ring = Parameters<Sequence<unknown>['prepare']>[0];
 
 /** Open a file, read it, see that this was its end, close it. What does not fit into one read goes on elsewhere. */
 class WholeRead extends Sequence<Contents> {
+  readonly fd = -1;
   readonly #io: Reactor;
   readonly #path: PlainPath;
   readonly #options: FileOptions;

@@ -1,6 +1,9 @@
-import type { Outcome } from '../reactor/operation.ts';
+import { IOSQE_FIXED_FILE } from '../abi/flags.ts';
 import type { Reactor } from '../reactor/reactor.ts';
+import { Sequence } from '../reactor/sequence.ts';
 import { stagingOf, type Staged, type Staging } from './staging.ts';
+
+type Ring = Parameters<Sequence<unknown>['prepare']>[0];
 
 /** Where a transfer begins if it does not begin where the file stands. */
 export type Position = number | undefined;
@@ -8,45 +11,62 @@ export type Position = number | undefined;
 /** What is not to be closed before a transfer is over. */
 export interface User {
   readonly fd: number;
+  /** Where the file is registered, if it is: the kernel need not look it up then. */
+  readonly place?: number | undefined;
   ref(): void;
   unref(): void;
 }
 
+/** A handle as a user of its own descriptor: under names that are not those of Node's symbols. */
+export function userOf(handle: object, ref: symbol, unref: symbol, place?: number): User {
+  const counted = handle as Record<symbol, () => void> & { readonly fd: number };
+  return {
+    get fd() {
+      return counted.fd;
+    },
+    place,
+    ref: () => counted[ref](),
+    unref: () => counted[unref](),
+  };
+}
+
 /**
- * A transfer through staged memory: both the options that the reactor's method is called with and who takes the answer, for an
- * object more for each read would be felt.
+ * A transfer through staged memory: it writes its own entry, and takes the answer. An object more for each read would be felt, and
+ * so would looking up which memory is registered.
  */
-abstract class StagedTransfer<T> implements Outcome<T> {
-  readonly waits = false;
+abstract class StagedTransfer<T> extends Sequence<T> {
+  readonly fd: number;
   readonly staging: Staging;
   readonly memory: Staged;
   readonly user: User | undefined;
   readonly length: number;
   readonly offset: number | null;
-  readonly signal: AbortSignal | undefined;
 
-  constructor(io: Reactor, user: User | undefined, length: number, position: Position, signal: AbortSignal | null) {
+  constructor(io: Reactor, fd: number, user: User | undefined, length: number, position: Position) {
+    super();
+    this.fd = fd;
     this.staging = stagingOf(io);
     this.memory = this.staging.take(length);
     this.user = user;
     this.length = length;
     this.offset = position ?? null;
-    this.signal = signal ?? undefined;
     user?.ref();
   }
 
-  get outcome(): this {
-    return this;
+  get subject(): undefined {
+    return undefined;
   }
-
-  abstract get syscall(): string;
-
-  abstract value(bytes: number): T;
 
   failed(): void {
     this.staging.give(this.memory);
     this.user?.unref();
   }
+}
+
+/** Of the entry that was just written: it names a registered file. */
+function byPlace(ring: Ring): true {
+  ring.sqeSetFlags(IOSQE_FIXED_FILE);
+  return true;
 }
 
 /** What Node answers a read and a write with: objects without a prototype. */
@@ -60,13 +80,20 @@ class Read extends StagedTransfer<ReadResult> {
   readonly #at: number;
 
   constructor(io: Reactor, user: User, target: ArrayBufferView, at: number, length: number, position: Position) {
-    super(io, user, length, position, null);
+    super(io, user.fd, user, length, position);
     this.#target = target;
     this.#at = at;
   }
 
-  get syscall(): string {
+  get name(): string {
     return 'read';
+  }
+
+  prepare(ring: Ring, slot: number): boolean {
+    const { bytes, transfer } = this.memory;
+    const place = this.user?.place;
+    if (place === undefined) return ring.prepRead(this.fd, bytes, this.length, slot, this.offset, transfer);
+    return ring.prepRead(place, bytes, this.length, slot, this.offset, transfer) && byPlace(ring);
   }
 
   value(bytes: number): ReadResult {
@@ -85,12 +112,11 @@ export function readInto(
   length: number,
   position: Position,
 ): Promise<ReadResult> {
-  const read = new Read(io, user, target, at, length, position);
-  return io.read(user.fd, read.memory.bytes, read) as Promise<unknown> as Promise<ReadResult>;
+  return io.perform(new Read(io, user, target, at, length, position));
 }
 
 /** Copy what was read. If the caller has transferred or shrunk the memory meanwhile, there is nowhere to put it. */
-function put(memory: Buffer, bytes: number, target: ArrayBufferView, at: number): void {
+export function put(memory: Buffer, bytes: number, target: ArrayBufferView, at: number): void {
   if (at + bytes > target.byteLength) return;
   const from = bytes === memory.length ? memory : memory.subarray(0, bytes);
   if (target instanceof Uint8Array) target.set(from, at);
@@ -106,20 +132,20 @@ class Write extends StagedTransfer<WriteResult> {
   readonly #data: unknown;
   written = 0;
 
-  constructor(
-    io: Reactor,
-    user: User | undefined,
-    data: unknown,
-    length: number,
-    position: Position,
-    signal: AbortSignal | null,
-  ) {
-    super(io, user, length, position, signal);
+  constructor(io: Reactor, fd: number, user: User | undefined, data: unknown, length: number, position: Position) {
+    super(io, fd, user, length, position);
     this.#data = data;
   }
 
-  get syscall(): string {
+  get name(): string {
     return 'write';
+  }
+
+  prepare(ring: Ring, slot: number): boolean {
+    const { bytes, transfer } = this.memory;
+    const place = this.user?.place;
+    if (place === undefined) return ring.prepWrite(this.fd, bytes, this.length, slot, this.offset, transfer);
+    return ring.prepWrite(place, bytes, this.length, slot, this.offset, transfer) && byPlace(ring);
   }
 
   value(bytes: number): WriteResult {
@@ -139,9 +165,83 @@ export function writeFrom(
   position: Position,
   signal: AbortSignal | null = null,
 ): Promise<WriteResult> {
-  const write = new Write(io, user, data, bytes.length, position, signal);
+  const write = new Write(io, fd, user, data, bytes.length, position);
   write.memory.bytes.set(bytes);
-  return io.write(fd, write.memory.bytes, write) as Promise<unknown> as Promise<WriteResult>;
+  return io.perform(write, signal === null ? undefined : { signal });
+}
+
+/** A transfer from or to memory of the caller's, which he keeps in place: nothing is copied. */
+class LentTransfer<T> extends Sequence<T> {
+  readonly name: 'read' | 'write';
+  readonly fd: number;
+  readonly #user: User;
+  readonly #memory: Uint8Array;
+  readonly #transfer: Staged['transfer'];
+  readonly #offset: number;
+  readonly #buffer: unknown;
+
+  constructor(name: 'read' | 'write', user: User, buffer: unknown, memory: Uint8Array, transfer: Staged['transfer'], offset: number) {
+    super();
+    this.name = name;
+    this.fd = user.fd;
+    this.#user = user;
+    this.#memory = memory;
+    this.#transfer = transfer;
+    this.#offset = offset;
+    this.#buffer = buffer;
+    user.ref();
+  }
+
+  get subject(): undefined {
+    return undefined;
+  }
+
+  prepare(ring: Ring, slot: number): boolean {
+    const memory = this.#memory;
+    const { place } = this.#user;
+    const file = place ?? this.fd;
+    const isQueued =
+      this.name === 'read'
+        ? ring.prepRead(file, memory, memory.length, slot, this.#offset, this.#transfer)
+        : ring.prepWrite(file, memory, memory.length, slot, this.#offset, this.#transfer);
+    return isQueued && (place === undefined || byPlace(ring));
+  }
+
+  value(bytes: number): T {
+    this.failed();
+    const buffer = this.#buffer;
+    return (
+      this.name === 'read' ? { __proto__: null, bytesRead: bytes, buffer } : { __proto__: null, bytesWritten: bytes, buffer }
+    ) as T;
+  }
+
+  failed(): void {
+    this.#user.unref();
+  }
+}
+
+/** Read into `memory`, which is part of `buffer` or stands for it. */
+export function readLent(
+  io: Reactor,
+  user: User,
+  buffer: unknown,
+  memory: Uint8Array,
+  transfer: Staged['transfer'],
+  position: number,
+): Promise<ReadResult> {
+  return io.perform(new LentTransfer<ReadResult>('read', user, buffer, memory, transfer, position));
+}
+
+/** Write `memory`, which is part of `buffer` or stands for it. */
+export function writeLent(
+  io: Reactor,
+  user: User,
+  buffer: unknown,
+  memory: Uint8Array,
+  transfer: Staged['transfer'],
+  position: number,
+): Promise<WriteResult> {
+  return io.perform(new LentTransfer<WriteResult>('write', user, buffer, memory, transfer, position));
 }
 
 /** The pieces of a scattered transfer: at most so many, and {@link STAGED_MAX} bytes altogether. */
@@ -175,14 +275,14 @@ export async function writeFromAll(
   length: number,
   position: Position,
 ): Promise<number> {
-  const write = new Write(io, user, sources, length, position, null);
+  const write = new Write(io, user.fd, user, sources, length, position);
   const { bytes } = write.memory;
   let at = 0;
   for (const source of sources) {
     bytes.set(bytesOf(source), at);
     at += source.byteLength;
   }
-  await io.write(user.fd, bytes, write);
+  await io.perform(write);
   return write.written;
 }
 

@@ -42,7 +42,8 @@ function write(
       if (!admission.enter()) return admission.admit(() => writePath(io, name, bytes, plain));
       return writePath(io, name, bytes, plain, leave);
     }
-    // Larger ones gain nothing here.
+    // Larger ones gain nothing here, except that they can be stopped: a pipe may never be read.
+    if (bytes !== undefined && plain.signal !== null) return admission.admit(() => writePieces(io, name, [bytes], plain));
     if (bytes?.length === 0) return admission.admit(() => writePieces(io, name, [], plain));
     if (bytes === undefined && isIterable(data)) return admission.admit(() => writePieces(io, name, data, plain));
   }
@@ -82,6 +83,7 @@ type Ring = Parameters<Sequence<unknown>['prepare']>[0];
 
 /** Open a file, write it in as many writes as that takes, flush it if that is wanted, close it. */
 class WholeWrite extends Sequence<void> {
+  readonly fd = -1;
   readonly #path: PlainPath;
   readonly #options: FileOptions;
   readonly #staging: Staging;

@@ -49,6 +49,6 @@ export async function writeEach(
   }
 }
 
-function refuseIfAborted(signal: AbortSignal | null): void {
+export function refuseIfAborted(signal: AbortSignal | null): void {
   if (signal?.aborted) throw new AbortError(signal);
 }

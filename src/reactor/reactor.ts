@@ -358,7 +358,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
 
   /** Have several operations done, one after the other: {@link Sequence}. @internal */
   perform<T>(sequence: Sequence<T>, options?: OperationOptions): Promise<T> {
-    return this.run(sequence.name, -1, options, (ring, slot) => sequence.prepare(ring, slot), sequence);
+    return this.run(sequence.name, sequence.fd, options, (ring, slot) => sequence.prepare(ring, slot), sequence);
   }
 
   // ---------------------------------------------------------------- memory

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import {
-  chmodSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, symlinkSync, truncateSync, utimesSync, writeFileSync, writeSync, openSync, closeSync,
+  chmodSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync, writeSync, openSync, closeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -16,8 +16,8 @@ const io = new Reactor();
 after(() => io.close());
 
 /** All that `find` can tell of a tree, but the blocks of directories. */
-function listing(root: string): string {
-  const format = '%P|%y|%m|%U|%G|%T@|%l|%n|%s|';
+function listing(root: string, times = '%T@'): string {
+  const format = `%P|%y|%m|%U|%G|${times}|%l|%n|%s|`;
   const all = execFileSync('find', ['.', '-printf', `${format}%b\\0`], { cwd: root }).toString('latin1').split('\0');
   return all.map((line) => (/\|d\|/.test(line) ? line.replace(/\d+\|\d+$/, '') : line)).sort().join('\n');
 }
@@ -74,6 +74,35 @@ describe('iouring cp', () => {
     sameTrees(actual, expected);
   });
 
+  it('copies the same through Node where there is no io_uring, times to the microsecond, and says so', async () => {
+    using folder = new Temporary();
+    const [source, expected, actual] = ['source', 'expected', 'actual'].map((name) => join(folder.path, name));
+    mkdirSync(source);
+    fill(source);
+    const much = Buffer.alloc(3_000_000, 'x');
+    // Neither of these begins or ends where a page does.
+    writeFileSync(join(source, 'holes'), Buffer.concat([much, Buffer.alloc(2_000_001), Buffer.from('end')]));
+    execFileSync('fallocate', ['--dig-holes', join(source, 'holes')]);
+    execFileSync('cp', ['-a', source, expected]);
+    const env = { ...process.env, IOURING_DISABLED: '1' };
+    const byNode = (...args: string[]): ReturnType<typeof run> => run(process.execPath, [MAIN, 'cp', '--no-progress', ...args], { env });
+    const { status, stderr } = await byNode(source, actual);
+    assert.equal(status, 0, stderr);
+    assert.match(stderr, /^iouring cp: there is no io_uring .* through Node; .*\n$/);
+    assert.equal(listing(actual, ''), listing(expected, ''));
+    execFileSync('diff', ['-r', '--no-dereference', expected, actual]);
+    const times = (root: string): number[] =>
+      execFileSync('find', ['.', '-printf', '%T@ %P\\0'], { cwd: root }).toString('latin1').split('\0').sort((a, b) => (a.replace(/^\S+/, '') < b.replace(/^\S+/, '') ? -1 : 1)).map(parseFloat);
+    const [right, ours] = [times(expected), times(actual)];
+    for (const [i, time] of right.entries()) assert.ok(!(Math.abs(time - ours[i]) > 2e-6), `${time} ${ours[i]}`);
+    // What is there already is not replaced by a directory, nor by half a file.
+    const json = await byNode('--json', source, join(source, 'd/program'));
+    assert.equal(json.status, 1);
+    const { ring, errors } = JSON.parse(json.stdout) as { ring: boolean; errors: { code: string }[] };
+    assert.deepEqual([ring, errors.map(({ code }) => code)], [false, ['EINVAL']]);
+    assert.equal((await byNode(join(source, 'holes'), join(folder.path, 'none/x'))).status, 1);
+  });
+
   it('copies into a directory that is there, over what is there, and several things at once', async () => {
     using folder = new Temporary();
     const [source, expected, actual] = ['source', 'expected', 'actual'].map((name) => join(folder.path, name));
@@ -92,6 +121,17 @@ describe('iouring cp', () => {
     assert.equal(status, 0, stderr);
     sameTrees(join(actual, 'source'), join(expected, 'source'));
     assert.equal(readFileSync(join(actual, 'file'), 'utf8'), 'new');
+  });
+
+  it('copies all of a file that does not say how large it is', async () => {
+    using folder = new Temporary();
+    for (const file of ['/proc/kallsyms', '/proc/filesystems', '/sys/kernel/mm/transparent_hugepage/enabled']) {
+      const copy = join(folder.path, 'copy');
+      const { status, stderr } = await cp(file, copy, '--no-progress');
+      assert.equal(status, 0, stderr);
+      assert.ok(readFileSync(copy).length > 0);
+      assert.ok(readFileSync(copy).equals(readFileSync(file)), file);
+    }
   });
 
   it('keeps extended attributes', async (t) => {
@@ -120,7 +160,7 @@ describe('iouring cp', () => {
     const { seconds, ...summary } = JSON.parse(stdout) as { seconds: number };
     assert.deepEqual([status, stderr], [0, '']);
     assert.ok(seconds > 0);
-    assert.deepEqual(summary, { files: 2, directories: 2, symlinks: 1, bytes: 70_005, interrupted: false, errors: [] });
+    assert.deepEqual(summary, { files: 2, directories: 2, symlinks: 1, bytes: 70_005, ring: true, interrupted: false, errors: [] });
     const again = await cp(join(folder.path, 'source'), join(folder.path, 'second'));
     assert.match(again.stderr, /2 files, 2 directories, 1 links, 68\.4 KiB in \d+\.\d s\n$/);
     const quiet = await cp(join(folder.path, 'source'), join(folder.path, 'third'), '--no-progress');
@@ -220,13 +260,11 @@ describe('iouring cp', () => {
       using folder = new Temporary();
       const [source, copy] = [join(folder.path, 'source'), join(folder.path, 'copy')];
       mkdirSync(source);
-      for (let i = 0; i < 40; i++) folder.file(`source/${i}`, Buffer.alloc(4_000_000, i));
-      const child = spawn(process.execPath, [MAIN, 'cp', source, copy, '--no-progress'], { stdio: 'inherit' });
-      const status = ended(child);
-      const begun = (): string | undefined => readdirSync(folder.path).find((name) => name.startsWith('.iouring'));
-      while (begun() === undefined || readdirSync(join(folder.path, begun()!)).length < 2) await turn();
-      child.kill(signal);
-      await status;
+      for (let i = 0; i < FILES; i++) folder.file(`source/${i}`, Buffer.alloc(4_000_000, i));
+      await interrupted(signal, [source, copy], copy, () => {
+        const made = readdirSync(folder.path).find((name) => name.startsWith('.iouring'));
+        return made === undefined ? 0 : entriesOf(join(folder.path, made));
+      });
       assert.equal(existsSync(copy), signal === 'SIGINT');
       if (signal === 'SIGKILL') return;
       assert.deepEqual(readdirSync(folder.path).sort(), ['copy', 'source']);
@@ -239,24 +277,58 @@ describe('iouring cp', () => {
       using folder = new Temporary();
       const [source, copy] = [join(folder.path, 'source'), join(folder.path, 'copy')];
       mkdirSync(source);
-      // There already: each file gets its name by itself.
-      mkdirSync(copy);
-      for (let i = 0; i < 40; i++) folder.file(`source/${i}`, Buffer.alloc(4_000_000, i));
-      const child = spawn(process.execPath, [MAIN, 'cp', `${source}/.`, copy, '--no-progress'], { stdio: 'inherit' });
-      const status = ended(child);
-      // When the first has its name there are others half done.
-      while (readdirSync(copy).every((name) => name.startsWith('.'))) await turn();
-      child.kill(signal);
-      const expected = { SIGINT: 130, SIGTERM: 143, SIGKILL: 'SIGKILL' }[signal];
-      assert.equal(await status, expected);
-      const there = readdirSync(copy);
-      const named = there.filter((name) => !name.startsWith('.'));
-      assert.ok(named.length > 0 && named.length < 40, `${named.length} of 40`);
-      for (const name of named) assert.ok(readFileSync(join(copy, name)).equals(readFileSync(join(source, name))), name);
-      if (signal !== 'SIGKILL') assert.deepEqual(there, named);
+      for (let i = 0; i < FILES; i++) folder.file(`source/${i}`, Buffer.alloc(4_000_000, i));
+      const named = (): string[] => readdirSync(copy).filter((name) => !name.startsWith('.'));
+      // The directory is there already: each file gets its name by itself. When the first has one there are others half done.
+      const status = await interrupted(signal, [`${source}/.`, copy], copy, () => named().length, () => mkdirSync(copy));
+      assert.equal(status, { SIGINT: 130, SIGTERM: 143, SIGKILL: 'SIGKILL' }[signal]);
+      assert.ok(named().length > 0 && named().length < FILES, `${named().length} of ${FILES}`);
+      for (const name of named()) assert.ok(readFileSync(join(copy, name)).equals(readFileSync(join(source, name))), name);
+      if (signal !== 'SIGKILL') assert.deepEqual(readdirSync(copy), named());
     });
   }
 });
+
+/** None of what is gone, for it has its own name by now. */
+function entriesOf(directory: string): number {
+  try {
+    return readdirSync(directory).length;
+  } catch {
+    return 0;
+  }
+}
+
+const FILES = 40;
+/** So many of them may be begun when a copy is interrupted: it may go on with some more before it hears of the signal. */
+const BEGUN_MAX = 25;
+
+/**
+ * Copy, and end it by a signal after something was begun, and before much was: it is stopped to see how far it is, and where it
+ * was too quick for that it is done again.
+ */
+async function interrupted(
+  signal: NodeJS.Signals,
+  paths: string[],
+  copy: string,
+  begun: () => number,
+  prepare: () => void = () => {},
+): Promise<number | string | null> {
+  for (;;) {
+    prepare();
+    const child = spawn(process.execPath, [MAIN, 'cp', ...paths, '--no-progress'], { stdio: 'inherit' });
+    const status = ended(child);
+    while (begun() === 0 && child.exitCode === null) await turn();
+    child.kill('SIGSTOP');
+    if (begun() > 0 && begun() <= BEGUN_MAX) {
+      child.kill(signal);
+      child.kill('SIGCONT');
+      return status;
+    }
+    child.kill('SIGCONT');
+    assert.equal(await status, 0);
+    rmSync(copy, { recursive: true });
+  }
+}
 
 function ended(child: ChildProcess): Promise<number | string | null> {
   return new Promise((resolve) => child.on('close', (code, signal) => resolve(code ?? signal)));

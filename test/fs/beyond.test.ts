@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
-import { open, readFiles, statMany } from '../../src/fs/index.ts';
+import { open, readFiles, statMany, type HotFileHandle } from '../../src/fs/index.ts';
 import { defaultReactor } from '../../src/index.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { randomOf, SEED } from '../reactor/random.ts';
@@ -108,6 +109,59 @@ describe('files that are opened to be fast', () => {
       await handle.close();
       assert.ok(readFileSync(path).equals(contents));
       await assert.rejects(handle.read(own, 0, 5, 0), { code: 'EBADF' });
+    });
+  }
+
+  for (const options of [{ direct: true }, { fixed: true }]) {
+    it(`${Object.keys(options).join()}: everything that a handle can do otherwise`, async (t) => {
+      using folder = new Temporary();
+      const contents = Buffer.from(Array.from({ length: 1_300_001 }, (_, i) => (i * 7) % 251));
+      const path = folder.file('x', contents);
+      const probe = await open(path, options).catch((error: NodeJS.ErrnoException) => error);
+      if (probe instanceof Error) return t.skip(`the file system of ${folder.path} has no direct I/O`);
+      await probe.close();
+      const use = async <T>(flags: string, work: (handle: HotFileHandle) => Promise<T>): Promise<T> => {
+        const handle = await open(path, { ...options, flags });
+        try {
+          return await work(handle);
+        } finally {
+          await handle.close();
+        }
+      };
+      assert.ok((await use('r', (handle) => handle.readFile())).equals(contents));
+      assert.equal(await use('r', (handle) => handle.readFile('latin1')), contents.toString('latin1'));
+      assert.ok((await buffer((await open(path, options)).createReadStream({ start: 7, end: 700_000 }))).equals(contents.subarray(7, 700_001)));
+      assert.ok((await use('r', (handle) => buffer(handle.readableWebStream() as never))).equals(contents));
+      await use('r', async (handle) => {
+        const view = new DataView(new ArrayBuffer(50), 3, 10);
+        assert.equal((await handle.read({ buffer: view, position: 5 })).bytesRead, 10);
+        assert.ok(Buffer.from(view.buffer, 3, 10).equals(contents.subarray(5, 15)));
+        const pieces = [Buffer.alloc(5), new Uint16Array(3), Buffer.alloc(600_000)];
+        assert.equal((await handle.readv(pieces, 1)).bytesRead, 600_011);
+        assert.ok(Buffer.concat(pieces.map((piece) => Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength))).equals(contents.subarray(1, 600_012)));
+        // Where it stands, one after the other.
+        const reads = await Promise.all(Array.from({ length: 5 }, () => handle.read(Buffer.alloc(100), { length: 77 })));
+        assert.ok(Buffer.concat(reads.map(({ buffer }) => buffer.subarray(0, 77))).equals(contents.subarray(0, 5 * 77)));
+        assert.equal((await handle.read()).bytesRead, 16_384);
+        assert.equal((await handle.stat()).size, contents.length);
+        assert.equal((await handle.read(Buffer.alloc(9), 0, 9, contents.length + 5)).bytesRead, 0);
+      });
+      const blocks = contents.subarray(0, 1_310_720 - 65_536);
+      await use('w', async (handle) => {
+        await handle.writeFile(blocks.subarray(0, 16_384));
+        await handle.appendFile([blocks.subarray(16_384, 20_480), blocks.subarray(20_480, 24_576)] as never);
+        await handle.writev([blocks.subarray(24_576, 24_600), blocks.subarray(24_600, 32_768)]);
+        await handle.write(blocks, 32_768, blocks.length - 32_768);
+        await handle.sync();
+        if (handle.alignment > 1) await assert.rejects(handle.write('hello'), { code: 'ERR_INVALID_ARG_VALUE' });
+        if (handle.alignment > 1) await assert.rejects(handle.writeFile('hello'), { code: 'ERR_INVALID_ARG_VALUE' });
+      });
+      assert.ok(readFileSync(path).equals(blocks));
+      await use('r', async (handle) => {
+        await assert.rejects(handle.read('x' as never), { code: 'ERR_INVALID_ARG_TYPE' });
+        await assert.rejects(handle.read(Buffer.alloc(5), 0, 9, 0), { code: 'ERR_OUT_OF_RANGE' });
+        await assert.rejects(handle.write(Buffer.alloc(4096), 0, 4096, 0), { code: 'EBADF' });
+      });
     });
   }
 

@@ -23,16 +23,23 @@ const PROGRAMS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   chokidar: { lstat: 300, stat: 150 },
 };
 
+const SWAPPED = ['--import', file('swap-fs.js')];
+
 /** What a program printed. */
-async function printed(program: string, folder: string, ...loader: string[]): Promise<string[]> {
+async function printed(program: string, folder: string, loader: string[] = [], more: NodeJS.ProcessEnv = {}): Promise<string[]> {
   mkdirSync(folder);
   const node = [process.execPath, ...loader, file(`packages/${program}.js`), folder];
   const limited = ['-c', `ulimit -n ${DESCRIPTORS_MAX} && exec timeout ${SECONDS_MAX} "$@"`, 'sh', ...node];
-  const env = { ...process.env, SWAP_FS_REPORT: `${folder}.json` };
+  const env = { ...process.env, SWAP_FS_REPORT: `${folder}.json`, ...more };
   const { status, stdout, stderr } = await run('sh', limited, { env });
   assert.equal(stderr, '', program);
   assert.equal(status, 0, program);
   return stdout.split('\n');
+}
+
+/** What went through the ring. */
+function countsOf(folder: string): Record<string, number> {
+  return JSON.parse(readFileSync(`${folder}.json`, 'utf8')) as Record<string, number>;
 }
 
 describe('packages', () => {
@@ -41,12 +48,18 @@ describe('packages', () => {
       using temporary = new Temporary();
       // Names of the same length: some of them are what links are made of, and so the sizes of these.
       const right = await printed(program, join(temporary.path, 'node'));
-      const ours = await printed(program, join(temporary.path, 'ours'), '--import', file('swap-fs.js'));
+      // And where there is no ring.
+      const [ours, without] = await Promise.all([
+        printed(program, join(temporary.path, 'ours'), SWAPPED),
+        printed(program, join(temporary.path, 'none'), SWAPPED, { IOURING_DISABLED: '1' }),
+      ]);
       assert.ok(right.length > 20, 'the program does something');
       // Each line by itself: all of them would be a long list to look for the difference in.
       for (const [i, line] of right.entries()) assert.equal(ours[i], line);
       assert.equal(ours.length, right.length);
-      const counts = JSON.parse(readFileSync(join(temporary.path, 'ours.json'), 'utf8')) as Record<string, number>;
+      assert.deepEqual(without, right);
+      assert.deepEqual(countsOf(join(temporary.path, 'none')), {});
+      const counts = countsOf(join(temporary.path, 'ours'));
       const all = Object.entries(counts).map(([name, n]) => `${name} ${n}`);
       t.diagnostic(`through the ring: ${all.join(', ')}`);
       const few = Object.entries(least).filter(([name, n]) => (counts[name] ?? 0) < n);
