@@ -1,6 +1,6 @@
 import escapeHtml from 'escape-html';
 import { lstat, readdir } from '../fs/index.ts';
-import { sized } from './copy-progress.ts';
+import { sized } from './byte-size.ts';
 import { textAnswer, type Answer } from './http-answer.ts';
 import { Limit } from './limit.ts';
 import { escapePath, isHidden, pathBytes } from './request-path.ts';
