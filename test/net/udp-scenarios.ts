@@ -5,9 +5,14 @@ import { once } from 'node:events';
 
 type Create = (options: SocketType | SocketOptions, callback?: (message: Buffer, sender: RemoteInfo) => void) => Socket;
 
+/** Sockets that are bound to the port of another on purpose. */
+const REUSING = new Set(['again', 'b', 'c']);
+
 /** What was seen. */
 export class Record {
   readonly lines: string[] = [];
+  /** Two sockets, of the two families, got the same port by chance: they cannot be told apart. */
+  isAmbiguous = false;
   readonly #names = new Map<number, string>();
   /** With how many messages came, and how many were waited for. */
   readonly #sockets = new Map<Socket, { came: number; awaited: number }>();
@@ -29,7 +34,10 @@ export class Record {
 
   /** Which port it has. */
   learn(name: string, socket: Socket): void {
-    this.#names.set(socket.address().port, `port-of-${name}`);
+    const { port } = socket.address();
+    const before = this.#names.get(port);
+    this.isAmbiguous ||= before !== undefined && before !== `port-of-${name}` && !REUSING.has(name);
+    this.#names.set(port, `port-of-${name}`);
   }
 
   /** What a call throws, or returns. */
