@@ -47,7 +47,7 @@ export class NodeTree implements ServedTree {
 }
 
 /** Where there is no /proc: what is renamed between two calls may lead out. */
-class RealPathTree implements ServedTree {
+export class RealPathTree implements ServedTree {
   readonly #folder: Uint8Array;
 
   constructor(folder: Uint8Array) {
