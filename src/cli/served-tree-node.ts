@@ -47,10 +47,10 @@ export class NodeTree implements ServedTree {
 }
 
 /** Where there is no /proc: what is renamed between two calls may lead out. */
-class RealPathTree implements ServedTree {
-  readonly #folder: Buffer;
+export class RealPathTree implements ServedTree {
+  readonly #folder: Uint8Array;
 
-  constructor(folder: Buffer) {
+  constructor(folder: Uint8Array) {
     this.#folder = folder;
   }
 
@@ -59,7 +59,7 @@ class RealPathTree implements ServedTree {
     if (!isBelow(this.#folder, real)) throw leavesTree(path);
     const handle = await open(real, O_RDONLY | O_NOCTTY | O_NONBLOCK);
     try {
-      return new NodeFile(handle, statusOf(path, await handle.stat({ bigint: true })), real);
+      return new NodeFile(handle, statusOf(path, await handle.stat({ bigint: true })), Buffer.from(real));
     } catch (error) {
       await handle.close();
       throw error;
@@ -93,10 +93,11 @@ class NodeFile implements ServedFile {
   }
 }
 
-function isBelow(root: Buffer, path: Buffer): boolean {
-  if (path.equals(root)) return true;
+/** Deno's paths are plain bytes. */
+function isBelow(root: Uint8Array, path: Uint8Array): boolean {
+  if (Buffer.compare(path, root) === 0) return true;
   const prefix = root.at(-1) === SLASH[0] ? root : Buffer.concat([root, SLASH]);
-  return path.subarray(0, prefix.length).equals(prefix);
+  return Buffer.compare(path.subarray(0, prefix.length), prefix) === 0;
 }
 
 /** As the kernel says it. */
