@@ -41,6 +41,7 @@ export type { LinkableMethod, LinkResults, LinkStep, ReactorOptions, ReactorStat
 export type { Data } from './reactor/methods.ts';
 export type { FsyncOptions, ReadWriteOptions } from './reactor/methods-file.ts';
 export type { RecvDataOptions, SendDataOptions } from './reactor/methods-net.ts';
+export type { RingMessage } from './reactor/messages.ts';
 export type { ManyOptions } from './reactor/multishot.ts';
 export type { OperationMessage, SubmitMessage } from './reactor/observer.ts';
 export type { OperationOptions } from './reactor/operation.ts';

@@ -15,6 +15,9 @@ import { chooseWakeUp, type WakeUp } from './wake-up.ts';
 const SLOT_MASK = 0xff_ffff;
 export const TIMER = 0x100_0000;
 const CANCEL = 0x200_0000;
+/** From here on it is not this engine's own: another ring has posted it. From there on it is a message, and what it says. */
+const FOREIGN = 0x400_0000;
+export const MESSAGE = 2 ** 48;
 
 /** How many completions are worked off before timers and others get their turn, and how many submissions. */
 const COMPLETIONS_A_TURN = 512;
@@ -67,6 +70,8 @@ export class Engine {
     overflows: 0,
     rearms: 0,
   };
+  /** Who is told of messages from other rings, if anybody is. */
+  mailbox: Submission | undefined;
   readonly #observer: Observer;
   readonly #native: Native;
   /** How many submissions are with the kernel. */
@@ -435,22 +440,28 @@ export class Engine {
     this.#completions++;
     const { userData } = c;
     const submission = this.#table[userData & SLOT_MASK];
+    if (submission === undefined || userData >= FOREIGN) return this.#posted(c);
     if (userData < TIMER) {
       const last = !c.hasMore();
-      submission!.arrived(c);
+      submission.arrived(c);
       if (!last) return;
       this.counters.completed++;
     } else if (userData < CANCEL) {
-      submission!.expired(c.res);
-    } else if (c.res === -ENOENT && submission!.owed > 1 && submission!.startsLate()) {
+      submission.expired(c.res);
+    } else if (c.res === -ENOENT && submission.owed > 1 && submission.startsLate()) {
       // The kernel does not find what is between the end of the one before it and its own beginning.
-      this.#uncancelled.push(submission!);
+      this.#uncancelled.push(submission);
       return;
     }
-    if (--submission!.owed > 0) return;
-    this.#vacate(submission!);
-    submission!.over();
+    if (--submission.owed > 0) return;
+    this.#vacate(submission);
+    submission.over();
   };
+
+  /** By another ring: a message, or what was meant for another reader. */
+  #posted(c: Completion): void {
+    if (c.userData >= MESSAGE) this.mailbox?.arrived(c);
+  }
 
   /**
    * Operations that were not expected to may wait for ever too: reads of pipes. If nothing moves, what is behind them

@@ -13,10 +13,11 @@ import { BufferPools } from './buffer-pool.ts';
 import { Chain, LinkError } from './chain.ts';
 import { Engine } from './engine.ts';
 import { WaitMethods } from './methods-wait.ts';
+import { messageData, Messages, type RingMessage } from './messages.ts';
 import type { ManyOptions } from './multishot.ts';
 import { Observer } from './observer.ts';
 import { operationError } from './operation-error.ts';
-import { NUMBER, type Operation, type OperationOptions, type Outcome } from './operation.ts';
+import { NOTHING, NUMBER, type Operation, type OperationOptions, type Outcome } from './operation.ts';
 import { PollEvents } from './poll-many.ts';
 import { Datagrams, ReadChunks, ReceivedChunks, type Chunk, type Datagram, type DatagramOptions } from './recv-many.ts';
 import { RegisteredFiles } from './registered-files.ts';
@@ -166,6 +167,50 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    */
   readMany(fd: number, options?: ManyOptions): AsyncIterableIterator<Chunk, undefined> & AsyncDisposable {
     return new ReadChunks(this.engine, fd, options, this.#pools);
+  }
+
+  // ---------------------------------------------------------------- from ring to ring
+
+  /**
+   * The ring's descriptor: where {@link message} of the process's other reactors, which are other threads' mostly, sends to. It is
+   * the ring's: not to be closed, and gone when this reactor is closed.
+   */
+  get ringFd(): number {
+    return this.engine.ring.fd;
+  }
+
+  /**
+   * Send a message to another reactor of this process, which need not be of this thread. The kernel puts it into the other ring and
+   * wakes the other thread's event loop if it sleeps; who iterates {@link messages} there gets it. Messages to one reactor arrive in
+   * the order in which they were sent here, and are not lost once the promise is resolved; if nobody iterates, they are dropped.
+   *
+   * Kernel 5.18. See {@link IoUring.prepMsgRing}; like io_uring_prep_msg_ring(3).
+   * @param ringFd the other's {@link ringFd}
+   * @param value an integer, -2^31 … 2^31-1
+   * @param tag another one, 0 … 2^32-1; default 0
+   * @throws {Error} `EOVERFLOW` the other is too far behind and got nothing: try again; `EBADF`, `EBADFD`, `EOWNERDEAD` it is gone;
+   *   TypeError, RangeError
+   */
+  message(ringFd: number, value: number, tag = 0, options?: OperationOptions): Promise<void> {
+    return this.run(
+      'message',
+      ringFd,
+      options,
+      (ring, slot) => {
+        checkInteger('value', value, -(2 ** 31), 2 ** 31 - 1);
+        return ring.prepMsgRing(ringFd, value, messageData(tag), slot);
+      },
+      NOTHING,
+    );
+  }
+
+  /**
+   * What other reactors send by {@link message}, from this call on. One iteration at a time; it keeps the process alive, as
+   * everything does that is in flight. What its consumer has not taken is kept, however much that is: have a sender wait for answers.
+   * @throws {Error} `ERR_INVALID_STATE` there is one already; TypeError
+   */
+  messages(options?: ManyOptions): AsyncIterableIterator<RingMessage, undefined> & AsyncDisposable {
+    return new Messages(this.engine, options);
   }
 
   // ---------------------------------------------------------------- chains, and their end
