@@ -31,8 +31,7 @@ export async function compare<C extends Case>(
           } catch (error) {
             signal.throwIfAborted();
             series.delete(competitor);
-            const reason = error instanceof Error ? error.message : String(error);
-            failed.push({ name: `${competitor.name}, ${test.group}, ${test.name}`, reason });
+            failed.push({ name: `${competitor.name}, ${test.group}, ${test.name}`, reason: reasonOf(error) });
           }
         }
       }
@@ -43,6 +42,14 @@ export async function compare<C extends Case>(
   const cases = turns.map(({ test, series }) => caseResult(scenario, test, series));
   const { name, title, metrics, notes } = scenario;
   return { kind: 'comparison', name, title, metrics, cases, skipped, failed, notes };
+}
+
+/** Of a server that ended early: why, and not what its load then found. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) {
+    return String(error);
+  }
+  return 'suppressed' in error && 'error' in error ? reasonOf(error.error) : error.message;
 }
 
 function seriesOf<C extends Case>(scenario: Scenario<C>, test: C): Series<C> {
