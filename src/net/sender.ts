@@ -4,6 +4,9 @@ import { Submission, type Completion, type IoUring } from '../reactor/submission
 import { Segment } from './segment.ts';
 import type { Transport } from './transport.ts';
 
+/** So many pieces go out with one send at most. */
+const PIECES_MAX = 64;
+
 /** Who sends. */
 export interface Sending {
   /** So many bytes more are with the kernel. */
@@ -28,8 +31,9 @@ export class Sender extends Submission {
   readonly #transport: Transport;
   readonly #owner: Sending;
   readonly #fd: number;
-  /** The first is the one that is with the kernel, if any is. */
+  /** What is with the kernel, if anything is, is at the beginning: up to `#lent`. */
   #first: Segment | undefined;
+  #lent: Segment | undefined;
   #last: Segment | undefined;
   #waiters: Waiter[] | undefined;
   /** Bytes that were written, and those that the kernel has taken, since the beginning. */
@@ -110,7 +114,7 @@ export class Sender extends Submission {
   #open(bytes: number): Segment {
     const last = this.#last;
     // Not what is with the kernel.
-    if (last !== undefined && last.isCopy && (this.slot < 0 || last !== this.#first)) {
+    if (last !== undefined && last.isCopy && (this.slot < 0 || last !== this.#lent)) {
       const left = last.memory.length - last.end;
       if (left >= bytes || (left > 0 && bytes > last.memory.length)) return last;
     }
@@ -152,12 +156,28 @@ export class Sender extends Submission {
   }
 
   override prepare(ring: IoUring): boolean {
-    const { memory, start, end } = this.#first!;
+    const first = this.#first!;
     const flags = this.#isClosed ? MSG_NOSIGNAL | MSG_DONTWAIT : MSG_NOSIGNAL;
+    const prepared = first.next === undefined ? this.#prepareOne(ring, first, flags) : this.#prepareMany(ring, first, flags);
+    if (prepared) this.owed = 1;
+    return prepared;
+  }
+
+  #prepareOne(ring: IoUring, segment: Segment, flags: number): boolean {
+    const { memory, start, end } = segment;
+    this.#lent = segment;
     const bytes = start === 0 ? memory : memory.subarray(start);
-    if (!ring.prepSend(this.#fd, bytes, end - start, this.slot, flags)) return false;
-    this.owed = 1;
-    return true;
+    return ring.prepSend(this.#fd, bytes, end - start, this.slot, flags);
+  }
+
+  /** Several pieces go out together as they are: nothing is copied to make one of them. */
+  #prepareMany(ring: IoUring, first: Segment, flags: number): boolean {
+    const iov: Uint8Array[] = [];
+    for (let one: Segment | undefined = first; one !== undefined && iov.length < PIECES_MAX; one = one.next) {
+      iov.push(one.memory.subarray(one.start, one.end));
+      this.#lent = one;
+    }
+    return ring.prepSendmsg(this.#fd, { iov }, this.slot, flags);
   }
 
   override arrived(c: Completion): void {
@@ -183,12 +203,16 @@ export class Sender extends Submission {
   /** So many bytes from the beginning are sent. */
   #advance(bytes: number): void {
     this.#sent += bytes;
-    const first = this.#first!;
-    first.start += bytes;
-    if (first.start < first.end) return;
-    this.#first = first.next;
-    if (first.next === undefined) this.#last = undefined;
-    if (first.isCopy) this.#transport.giveSegment(first);
+    for (let left = bytes; left > 0; ) {
+      const first = this.#first!;
+      const part = Math.min(left, first.end - first.start);
+      first.start += part;
+      left -= part;
+      if (first.start < first.end) return;
+      this.#first = first.next;
+      if (first.next === undefined) this.#last = undefined;
+      if (first.isCopy) this.#transport.giveSegment(first);
+    }
   }
 
   #tell(waiters: Waiter[]): void {
