@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { cp } from './cp.ts';
 import { doctor } from './doctor.ts';
-import { serve, type ServeOptions } from './serve.ts';
+import type { ServeOptions } from './serve.ts';
 
 const HELP = `Usage: iouring COMMAND [OPTION ...]
 
@@ -119,7 +119,11 @@ async function main(args: string[]): Promise<number> {
     }
     const json = values.json === true;
     if (command === 'cp') return await cp(rest, { json, progress: values['no-progress'] !== true });
-    if (command === 'serve') return await serve(rest, serveOptions(values));
+    if (command === 'serve') {
+      // With all that speaks HTTP: the other commands need not wait for that.
+      const { serve } = await import('./serve.ts');
+      return await serve(rest, serveOptions(values));
+    }
     if (rest.length > 0) throw new TypeError(`Unexpected argument '${rest[0]}'`);
     return doctor({ json }, (text) => void process.stdout.write(text));
   } catch (error) {

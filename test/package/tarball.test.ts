@@ -29,11 +29,12 @@ after(() => project[Symbol.dispose]());
 const node = (...args: string[]): ReturnType<typeof run> => run(process.execPath, args, inProject);
 
 describe('the installed package', () => {
-  it('depends on koffi, and for the command line on cli-progress', () => {
+  it('depends on koffi, and for the command line on what draws bars and speaks HTTP', () => {
     const packages = readdirSync(join(project.path, 'node_modules')).filter((name) => !name.startsWith('.'));
     // The rest is what cli-progress measures text with.
     const ofProgress = ['ansi-regex', 'cli-progress', 'emoji-regex', 'is-fullwidth-code-point', 'string-width', 'strip-ansi'];
-    assert.deepEqual(packages.sort(), ['@koromix', 'iouring', 'koffi', ...ofProgress].sort());
+    const ofServe = ['bare-http-parser', 'escape-html', 'fresh', 'mrmime', 'range-parser'];
+    assert.deepEqual(packages.sort(), ['@koromix', 'iouring', 'koffi', ...ofProgress, ...ofServe].sort());
   });
 
   it('has iouring/fs in the place of node:fs/promises, imported and required', async (t) => {
