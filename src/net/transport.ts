@@ -12,9 +12,9 @@ const LARGE = 64 * 1024;
 const SMALL_KEPT = 1024;
 const LARGE_KEPT = 64;
 
-/** Bytes of a plain receive, for those who receive much. Measured: more gains nothing, and 16 KiB costs a tenth. */
-export const BULK = 64 * 1024;
-const BULK_KEPT = 64;
+/** Bytes of a plain receive, for those who receive much, and very much. */
+export const BULK = [64 * 1024, 256 * 1024] as const;
+const BULK_KEPT = 32;
 
 /** What the connections of a reactor share: memory to receive into and to send from. */
 export class Transport {
@@ -24,7 +24,7 @@ export class Transport {
   readonly connections = new Set<Connection>();
   readonly #small: Segment[] = [];
   readonly #large: Segment[] = [];
-  readonly #bulk: Buffer[] = [];
+  readonly #bulk: readonly Buffer[][] = BULK.map(() => []);
 
   constructor(reactor: Reactor) {
     const { engine, pools } = Reactor.partsOf(reactor);
@@ -54,13 +54,14 @@ export class Transport {
     }
   }
 
-  /** Memory for a plain receive. */
-  takeBulk(): Buffer {
-    return this.#bulk.pop() ?? Buffer.allocUnsafeSlow(BULK);
+  /** Memory for a plain receive of one of the sizes. */
+  takeBulk(size: number): Buffer {
+    return this.#bulk[size].pop() ?? Buffer.allocUnsafeSlow(BULK[size]);
   }
 
   giveBulk(memory: Buffer): void {
-    if (this.#bulk.length < BULK_KEPT) this.#bulk.push(memory);
+    const kept = this.#bulk[memory.length === BULK[0] ? 0 : 1];
+    if (kept.length < BULK_KEPT) kept.push(memory);
   }
 }
 
