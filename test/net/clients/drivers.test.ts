@@ -110,7 +110,7 @@ describe('pg', () => {
 
 /** How ioredis lets another module make its connections. */
 function connectorOf(net: Net, target: object, made: (socket: object) => void): typeof AbstractConnector {
-  return class extends AbstractConnector {
+  class Connector extends AbstractConnector {
     constructor() {
       super(1000);
     }
@@ -122,7 +122,8 @@ function connectorOf(net: Net, target: object, made: (socket: object) => void): 
       this.stream = socket;
       return Promise.resolve(socket);
     }
-  } as unknown as typeof AbstractConnector;
+  }
+  return Connector;
 }
 
 describe('ioredis', () => {

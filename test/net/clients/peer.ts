@@ -33,11 +33,14 @@ export function programPath(name: string): string | undefined {
     });
 }
 
+/** A client that waits for ever fails its test. */
+const TIMEOUT_MS = 60_000;
+
 /** A test that needs these programs. Skipped, with their names, where one is missing. */
 export function itWith(programs: readonly string[], name: string, body: (t: TestContext) => Promise<void>): void {
   const missing = programs.filter((program) => programPath(program) === undefined);
   const reason = `${missing.join(', ')} not installed: see scripts/peers.sh`;
-  void it(name, missing.length === 0 ? {} : { skip: reason }, body);
+  void it(name, missing.length === 0 ? { timeout: TIMEOUT_MS } : { skip: reason }, body);
 }
 
 /** What still runs when a test file ends in spite of all is ended with it. */

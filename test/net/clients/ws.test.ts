@@ -29,7 +29,8 @@ function echoing(compresses: boolean): { server: http.Server; sockets: WebSocket
 function client(net: Net, port: number, options: object = {}): WebSocket {
   const createConnection = (): ReturnType<Net['connect']> => net.connect(port, '127.0.0.1');
   // It takes what http.request takes.
-  return new WebSocket(`ws://127.0.0.1:${port}/`, { ...options, createConnection } as object);
+  const all: object = { ...options, createConnection };
+  return new WebSocket(`ws://127.0.0.1:${port}/`, all);
 }
 
 async function next(socket: WebSocket): Promise<string> {
