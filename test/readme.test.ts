@@ -28,6 +28,15 @@ describe('README', () => {
     assert.equal(stdout, 'number 42\n true\nnumber 7\n10890 bytes in 1000 files\n');
   });
 
+  it('shows examples/net.ts, and that runs', async () => {
+    const source = readFileSync('examples/net.ts', 'utf8');
+    const shown = /\/\/ #region readme\n([\s\S]*?)\/\/ #endregion/.exec(source)![1];
+    assert.ok(readme.includes(`\`\`\`ts\n${shown}\`\`\``), 'the example stands in the README');
+    const { status, stdout, stderr } = await run(process.execPath, [example('net')]);
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(stdout.trimEnd().split('\n').filter((line) => line !== '').sort(), ['echoed: hello', 'hello from /ring']);
+  });
+
   it('shows the heart of examples/durable-append.ts, and that runs', async () => {
     const source = readFileSync('examples/durable-append.ts', 'utf8');
     const shown = /```ts\n\/\/ A durable append.*\n([\s\S]*?)```/.exec(readme)![1];
