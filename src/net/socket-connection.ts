@@ -19,6 +19,8 @@ const PLAIN = new Set(['utf8', 'utf-8', 'latin1', 'binary', 'ascii', 'ucs2', 'uc
 /** Node's name of the guard that its http agent puts on the handle of an idle socket: bytes that come then are nobody's answer. */
 const IDLE_GUARD = 'freeSocketOnReadGuard';
 
+const SETTLED = Promise.resolve();
+
 /** What a connection needs to know of who owns it. */
 export interface Owned {
   readonly isTcp: boolean;
@@ -45,6 +47,8 @@ export class SocketConnection extends Connection {
   /** Writes that wait for the kernel: they are told if it breaks. */
   #waiting = 0;
   #broken: Error | undefined;
+  /** Those who wait for the socket have not seen it yet. */
+  #isNew = false;
 
   constructor(transport: Transport, fd: number, socket: SocketClass, owned: Owned) {
     super(transport, fd);
@@ -54,6 +58,15 @@ export class SocketConnection extends Connection {
     this.#userBuffer = owned.userBuffer;
     this.#scope = owned.scope;
     this.#closed = owned.closed;
+  }
+
+  /**
+   * It was accepted in this turn. Whoever waits for it with a promise, to listen then, must not miss the end: that a turn may
+   * bring both is nothing that Node's sockets do.
+   */
+  isNew(): void {
+    this.#isNew = true;
+    void SETTLED.then(() => (this.#isNew = false));
   }
 
   get isOpen(): boolean {
@@ -139,6 +152,8 @@ export class SocketConnection extends Connection {
   }
 
   override ended(): void {
+    if (!this.isOpen) return;
+    if (this.#isNew) return void setImmediate(() => this.ended());
     this.tell(() => {
       this.socket._unrefTimer();
       if (this.#stream?.isConsumed === true) return this.#stream.ended();
@@ -152,7 +167,9 @@ export class SocketConnection extends Connection {
   }
 
   override failed(error: Error, doing: Doing): void {
+    if (!this.isOpen) return;
     this.#broken = error;
+    if (this.#isNew) return void setImmediate(() => this.failed(error, doing));
     // Those who wait for what they wrote are told, and the stream by them.
     if (doing === 'write' && this.#waiting > 0) return;
     this.tell(() => this.socket.destroy(error));

@@ -268,7 +268,7 @@ export function accept(
   options: SocketConstructorOpts & { pauseOnCreate: boolean },
 ): NodeSocket {
   const socket = new Socket(options) as unknown as SocketMethods;
-  attach(socket, transport, fd, isTcp);
+  attach(socket, transport, fd, isTcp).isNew();
   if (options.pauseOnCreate) (socket as { readableFlowing: boolean | null }).readableFlowing = false;
   else socket.read(0);
   return socket as unknown as NodeSocket;

@@ -12,6 +12,9 @@ export type Net = typeof node;
 const SOCKET_EVENTS = ['lookup', 'connect', 'ready', 'data', 'end', 'finish', 'timeout', 'drain', 'error', 'close'];
 const SERVER_EVENTS = ['listening', 'connection', 'drop', 'error', 'close'];
 
+/** Those that have told of their `'close'`. */
+const over = new WeakSet<EventEmitter>();
+
 /** What was told in the course of a scenario. */
 export class Story {
   readonly #told = new Map<string, string[]>();
@@ -33,6 +36,7 @@ export class Story {
   /** Tell of the events of a socket. Data is told of when something else happens. */
   socket<T extends node.Socket>(who: string, socket: T, events: readonly string[] = SOCKET_EVENTS): T {
     let data: Buffer[] = [];
+    socket.once('close', () => over.add(socket));
     const flush = (): void => {
       if (data.length > 0) this.tell(who, 'data', Buffer.concat(data).toString('latin1').slice(0, 200));
       data = [];
@@ -41,9 +45,11 @@ export class Story {
       if (event === 'data') {
         socket.on('data', (bytes: Buffer | string) => data.push(typeof bytes === 'string' ? Buffer.from(bytes) : bytes));
       } else {
+        // The two directions do not wait for each other.
+        const about = event === 'finish' || event === 'drain' ? `${who}, writing` : who;
         socket.on(event, (...args: unknown[]) => {
-          flush();
-          this.tell(who, event, ...args);
+          if (about === who) flush();
+          this.tell(about, event, ...args);
         });
       }
     }
@@ -82,7 +88,7 @@ export async function listen(story: Story, server: node.Server, options: node.Li
 
 /** All of them have been closed. */
 export async function closed(...all: (node.Socket | node.Server)[]): Promise<void> {
-  await Promise.all(all.map((one) => ('closed' in one && one.closed ? undefined : once(one, 'close'))));
+  await Promise.all(all.map((one) => over.has(one) || new Promise((resolve) => one.once('close', resolve))));
 }
 
 /** The next connection. */
