@@ -9,6 +9,8 @@ import type { Reactor } from 'iouring';
 import { AF_INET, SOCK_CLOEXEC, SOCK_STREAM } from 'iouring/abi';
 import { option, printLine } from './measurement.ts';
 
+/** Those that come before the counting begins: with them comes what all have in common. */
+const FIRST = 1000;
 const wanted = Number(option('--connections'));
 const how = option('--how');
 let connections = 0;
@@ -39,7 +41,7 @@ const finished = new Promise<void>((resolve) => (finish = resolve));
 
 function connected(): void {
   connections++;
-  if (connections === 100) before = resident();
+  if (connections === FIRST) before = resident();
   if (connections === wanted) finish();
 }
 
@@ -87,7 +89,7 @@ function load(port: number): void {
   void finished.then(async () => {
     // Let what was accepted last be armed.
     await new Promise((resolve) => setTimeout(resolve, 200));
-    const bytes = (resident() - before) / (wanted - 100);
+    const bytes = (resident() - before) / (wanted - FIRST);
     clients.removeAllListeners('exit');
     clients.kill('SIGKILL');
     printLine({ bytes });
