@@ -1,0 +1,40 @@
+// Only compiled: the module and its classes can stand where Node's stand, and the other way round.
+import http from 'node:http';
+import type * as node from 'node:net';
+import tls from 'node:tls';
+import * as named from '../../src/net/index.ts';
+import ours, { connect, createServer, listen, Socket, type LeanSocket, type Server } from '../../src/net/index.ts';
+
+/** Compiles only if the one can stand for the other. */
+const stands = <T>(value: T): T => value;
+
+type Module = typeof node;
+stands<Omit<Module, 'default'>>(ours);
+stands<Omit<Module, 'default'>>(named);
+
+/** And the other way round, but for what `connect` can do here besides. */
+export const back = (module: Module): Omit<typeof ours, 'connect' | 'default'> => module;
+
+export async function sockets(nodes: node.Socket, servers: node.Server): Promise<void> {
+  stands<node.Socket>(new Socket());
+  stands<Socket>(nodes);
+  stands<Server>(servers);
+  stands<node.Server>(createServer((socket) => stands<node.Socket>(socket)));
+  stands<node.Socket>(connect(80, 'host'));
+  stands<node.Socket>(connect({ port: 80 }, () => {}));
+  stands<node.Socket>(connect('/path'));
+  stands<node.Socket>(ours.createConnection({ path: '/path' }));
+  const lean = await connect({ port: 80, socket: { data: (socket, data) => void socket.write(data) } });
+  stands<LeanSocket>(lean);
+  listen({ socket: {} }).stop();
+  http.request({ createConnection: (options) => connect(options as node.NetConnectOpts) });
+  tls.connect({ socket: new Socket() });
+  http.createServer().emit('connection', new Socket());
+  stands<named.ListenOptions>({ port: 1, exclusive: true });
+  class Derived extends Socket {
+    own = 1;
+  }
+  stands<node.Socket>(new Derived());
+  // @ts-expect-error -- as of Node's: there is no such event
+  stands<number>(new Socket().write('x'));
+}
