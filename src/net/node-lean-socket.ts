@@ -111,7 +111,8 @@ export class NodeLeanSocket<T> implements LeanSocket<T> {
   terminate(): void {
     this.#isEnded = true;
     this.#isClosing = true;
-    if (this.remoteAddress === undefined) this.#socket.destroy();
+    // A socket whose end is on its way libuv does not reset, and Node would lose it then, open.
+    if (this.remoteAddress === undefined || this.#socket.writableEnded) this.#socket.destroy();
     else this.#socket.resetAndDestroy();
   }
 

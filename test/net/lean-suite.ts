@@ -500,6 +500,23 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
       assert.deepEqual([server.calls, server.closedWith, socket.readyState, socket.writableLength], [['open', 'close'], undefined, 'closed', 0]);
     });
 
+    it('terminate behind an end, of this side or of both: it is closed at once, without an error', async (t) => {
+      for (const peerEnds of [false, true]) {
+        const { server, listener, peer, socket } = await served(t, { allowHalfOpen: true });
+        if (peerEnds) {
+          peer.end();
+          await server.called('end');
+        }
+        socket.end();
+        socket.terminate();
+        await server.called('close');
+        assert.deepEqual([server.calls.at(-1), server.calls.includes('error'), server.closedWith], ['close', false, undefined]);
+        assert.deepEqual([socket.readyState, listener.connections], ['closed', 0]);
+        // By an end or by a reset: as the kernel had it.
+        if (!peer.closed) await new Promise((resolve) => void peer.resume().once('close', resolve));
+      }
+    });
+
     it('a reset of the peer: error in Node’s shape, and then close with the same', async (t) => {
       const { server, peer } = await served(t);
       peer.resetAndDestroy();
