@@ -27,7 +27,7 @@ await connect({
   port: echo.port!,
   socket: {
     open: (socket) => void socket.end('hello'),
-    data: (_, data) => console.log(`echoed: ${data}`),
+    data: (_, data) => console.log(`echoed: ${data.toString()}`),
   },
 });
 // #endregion

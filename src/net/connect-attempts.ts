@@ -8,21 +8,23 @@ export interface Candidate {
   readonly family: 4 | 6;
 }
 
-/** Connects to one address. Rejects when it cannot, and soon after `stop` aborts; what it has opened is closed again then. */
-export type Attempt<S> = (candidate: Candidate, stop: AbortSignal) => Promise<S>;
+/** Connects to one address. Rejects when it cannot, and soon after `stop`, if there is one, aborts; what it has opened is closed again then. */
+export type Attempt<S> = (candidate: Candidate, stop: AbortSignal | undefined) => Promise<S>;
 
 /**
  * The first connection that comes about with an address of `hostname`, in the order in which `dns.lookup` gives them.
  * @returns the connection; rejects with why there is none: the error of the only address, or an AggregateError that has those of
  *   all and the first one's `code`, as Node's
  */
-export async function connectInOrder<S>(hostname: string, stop: AbortSignal, attempt: Attempt<S>): Promise<S> {
+export async function connectInOrder<S>(hostname: string, stop: AbortSignal | undefined, attempt: Attempt<S>): Promise<S> {
+  const family = isIP(hostname);
+  if (family !== 0) return attempt({ address: hostname, family: family as 4 | 6 }, stop);
   const errors: NodeJS.ErrnoException[] = [];
   for (const candidate of await candidatesOf(hostname, stop)) {
     try {
       return await attempt(candidate, stop);
     } catch (error) {
-      if (stop.aborted) throw error;
+      if (stop?.aborted) throw error;
       errors.push(error as NodeJS.ErrnoException);
     }
   }
@@ -36,9 +38,11 @@ export async function connectInOrder<S>(hostname: string, stop: AbortSignal, att
  */
 export async function connectWithin<S>(
   { signal, timeoutMs }: { signal?: AbortSignal | undefined; timeoutMs?: number | undefined },
-  attempt: (stop: AbortSignal) => Promise<S>,
+  attempt: (stop: AbortSignal | undefined) => Promise<S>,
 ): Promise<S> {
   if (signal?.aborted) throw new AbortError(signal);
+  // Nothing ends it before its time, and nothing has to be listened to.
+  if (signal === undefined && timeoutMs === undefined) return attempt(undefined);
   const stopping = new AbortController();
   const onAbort = (): void => stopping.abort(new AbortError(signal!));
   signal?.addEventListener('abort', onAbort, { once: true });
@@ -53,12 +57,10 @@ export async function connectWithin<S>(
   }
 }
 
-function candidatesOf(hostname: string, stop: AbortSignal): Promise<Candidate[]> {
-  const family = isIP(hostname);
-  if (family !== 0) return Promise.resolve([{ address: hostname, family: family as 4 | 6 }]);
+function candidatesOf(hostname: string, stop: AbortSignal | undefined): Promise<Candidate[]> {
   return new Promise((resolve, reject) => {
     // A look-up cannot be stopped; nobody waits for it any more.
-    stop.addEventListener('abort', () => reject(stop.reason as Error), { once: true });
+    stop?.addEventListener('abort', () => reject(stop.reason as Error), { once: true });
     lookup(hostname, { all: true }, (error, addresses) => {
       if (error) reject(error);
       else resolve(addresses.map(({ address, family }) => ({ address, family: family as 4 | 6 })));

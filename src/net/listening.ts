@@ -81,7 +81,7 @@ export class Listening implements Accepting {
     const remainder = {
       accepted: (fd: number): void => this.accepted(fd),
       over: (): void => {
-        server[STOPPING]!--;
+        server[STOPPING]--;
         server._emitCloseIfDrained();
       },
     };

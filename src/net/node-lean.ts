@@ -33,16 +33,16 @@ export function connectThroughNode<T = unknown>(options: ConnectOptions<T>): Pro
   });
 }
 
-function opened<T>(socket: Socket, settings: ConnectSettings<T>, stop: AbortSignal): Promise<NodeLeanSocket<T>> {
+function opened<T>(socket: Socket, settings: ConnectSettings<T>, stop: AbortSignal | undefined): Promise<NodeLeanSocket<T>> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => {
       // What comes of it is nobody's business any more.
       socket.on('error', ignore);
       socket.destroy();
-      reject(stop.reason as Error);
+      reject(stop!.reason as Error);
     };
-    stop.addEventListener('abort', onAbort, { once: true });
-    const settled = (): void => stop.removeEventListener('abort', onAbort);
+    stop?.addEventListener('abort', onAbort, { once: true });
+    const settled = (): void => stop?.removeEventListener('abort', onAbort);
     const onError = (error: Error): void => {
       settled();
       reject(error);

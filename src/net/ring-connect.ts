@@ -29,7 +29,7 @@ async function connected(
   domain: number,
   target: Target,
   localAddress: string | undefined,
-  stop: AbortSignal,
+  stop: AbortSignal | undefined,
 ): Promise<number> {
   const fd = openSocket(domain, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd < 0) throw socketError(-fd, 'connect');
@@ -39,7 +39,7 @@ async function connected(
       const result = bindTo(fd, { address: localAddress, port: 0 });
       if (result < 0) throw Object.assign(socketError(-result, 'bind'), { address: localAddress });
     }
-    await io.connect(fd, target, { signal: stop });
+    await io.connect(fd, target, stop === undefined ? undefined : { signal: stop });
     return fd;
   } catch (error) {
     closeNow(fd);

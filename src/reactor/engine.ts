@@ -9,6 +9,7 @@ import { closedError } from './abort.ts';
 import type { Observer } from './observer.ts';
 import { operationError } from './operation-error.ts';
 import type { Submission } from './submission.ts';
+import { keepTickObject } from './tick-object.ts';
 import { chooseWakeUp, type WakeUp } from './wake-up.ts';
 
 /** userData is a slot, and above it what it is about: the operation, its time limit, or its cancellation. */
@@ -132,6 +133,7 @@ export class Engine {
       throw error;
     }
     dropped.register(this, { ring: this.ring, wakeUp: this.#wakeUp }, this);
+    keepTickObject();
   }
 
   /** Who wants to know of every operation, if anybody does. */

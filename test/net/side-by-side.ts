@@ -88,7 +88,7 @@ export async function listen(story: Story, server: node.Server, options: node.Li
 
 /** All of them have been closed. */
 export async function closed(...all: (node.Socket | node.Server)[]): Promise<void> {
-  await Promise.all(all.map((one) => over.has(one) || new Promise((resolve) => one.once('close', resolve))));
+  await Promise.all(all.map((one) => over.has(one) ? Promise.resolve() : new Promise((resolve) => one.once('close', resolve))));
 }
 
 /** The next connection. */
