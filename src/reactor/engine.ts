@@ -190,7 +190,8 @@ export class Engine {
    * have been cancelled when a call returns. What is completed is told in the next turn.
    */
   flush(): void {
-    if (this.#ended !== undefined) return;
+    // A thread that ends closes its rings without asking.
+    if (this.#ended !== undefined || this.ring.closed) return;
     this.#launchLate();
     try {
       this.#retryCancellations();

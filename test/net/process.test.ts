@@ -114,7 +114,8 @@ describe('the process', () => {
         client.resume().end().on('close', next);
       };
       next();
-      server.on('close', () => console.log('closed'));
+      // The last socket may tell of its end after the server does.
+      server.on('close', () => setTimeout(() => console.log('closed'), 20));
     `);
   }
 
@@ -150,6 +151,15 @@ describe('the process', () => {
     console.log('done');
   `);
 
+  alike('what a worker wrote before it ended arrives', `
+    const server = net.createServer((socket) => socket.on('data', (data) => console.log(String(data))).on('end', () => server.close()));
+    const port = await listen(server);
+    const text = "const { default: net } = await import(process.env.NET); const socket = net.connect(" + port +
+      ", '127.0.0.1', () => { socket.write('last words', () => process.exit()); });";
+    await once(new Worker(new URL('data:text/javascript,' + encodeURIComponent(text))), 'exit');
+    console.log('done');
+  `);
+
   for (const policy of ['rr', 'none']) {
     alike(`a cluster (${policy})`, `
       import { writeFileSync, mkdtempSync, rmSync } from 'node:fs';
@@ -165,9 +175,9 @@ describe('the process', () => {
       \`);
       process.env.NODE_CLUSTER_SCHED_POLICY = '${policy}';
       cluster.schedulingPolicy = '${policy}' === 'rr' ? cluster.SCHED_RR : cluster.SCHED_NONE;
-      cluster.setupPrimary({ exec: folder + '/worker.mjs' });
+      cluster.setupPrimary({ exec: folder + '/worker.mjs', execArgv: [] });
       const workers = [cluster.fork(), cluster.fork()];
-      const [[, address]] = await Promise.all(workers.map(() => once(cluster, 'listening')));
+      const [[address]] = await Promise.all(workers.map((worker) => once(worker, 'listening')));
       for (let i = 0; i < 6; i++) {
         const client = net.connect(address.port, '127.0.0.1');
         client.write('hello');
@@ -194,7 +204,7 @@ describe('the process', () => {
     \`);
     const server = net.createServer();
     const port = await listen(server);
-    const child = fork(folder + '/child.mjs');
+    const child = fork(folder + '/child.mjs', { execArgv: [] });
     child.send('server', server);
     await once(child, 'message');
     server.close();
