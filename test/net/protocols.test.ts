@@ -101,7 +101,7 @@ describe('protocols', () => {
       story.tell(who, answer.replaceAll(/Date: .*/g, 'Date'));
     };
     await talk('pipelined', `${'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(5)}GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
-    await talk('in pieces', ...'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    await talk('in pieces', ...'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'.split(''));
     await talk('upgraded', 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhead', ' and', ' tail');
     await talk('nonsense', 'what?\r\n\r\n');
     listener.close();
