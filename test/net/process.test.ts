@@ -214,4 +214,49 @@ describe('the process', () => {
     await once(child, 'exit');
     rmSync(folder, { recursive: true });
   `);
+
+  alike('a socket sent to a child process, kept open or not, and one as its output', `
+    import { writeFileSync, mkdtempSync, rmSync } from 'node:fs';
+    import { tmpdir } from 'node:os';
+    import { fork, spawn } from 'node:child_process';
+    const folder = mkdtempSync(tmpdir() + '/iouring-test-');
+    writeFileSync(folder + '/child.mjs', \`
+      process.on('message', (message, socket) => {
+        socket.write('the child has it, ' + message);
+        socket.on('data', (data) => socket.end(', and got ' + data));
+      });
+    \`);
+    const child = fork(folder + '/child.mjs', { execArgv: [] });
+    const server = net.createServer({ pauseOnConnect: true });
+    const port = await listen(server);
+    for (const keepOpen of [false, true]) {
+      const client = net.connect(port, '127.0.0.1');
+      const [socket] = await once(server, 'connection');
+      await new Promise((resolve) => child.send(String(keepOpen), socket, { keepOpen }, resolve));
+      let text = '';
+      const end = once(client, 'end');
+      client.on('data', (data) => (text += data));
+      client.write('words');
+      if (keepOpen) {
+        await once(client, 'data');
+        socket.destroy();
+      }
+      await end;
+      console.log(text, socket.destroyed);
+      client.destroy();
+    }
+    const client = net.connect(port, '127.0.0.1');
+    const [socket] = await once(server, 'connection');
+    const echo = spawn('echo', ['from echo'], { stdio: ['ignore', socket, 'inherit'] });
+    client.on('data', (data) => console.log(String(data)));
+    const end = once(client, 'end');
+    await once(echo, 'exit');
+    socket.destroy();
+    await end;
+    child.disconnect();
+    await once(child, 'exit');
+    server.close();
+    rmSync(folder, { recursive: true });
+    console.log('done');
+  `);
 });

@@ -108,6 +108,39 @@ describe('protocols', () => {
     await closed(listener);
   });
 
+  sideBySide('http: what comes while a connection is idle is nobody’s answer', async (net, story) => {
+    const answer = (text: string): string => `HTTP/1.1 200 OK\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
+    let connections = 0;
+    const sockets: Socket[] = [];
+    const server = net.createServer((socket) => {
+      const number = ++connections;
+      sockets.push(socket.on('error', () => {}));
+      socket.on('data', () => socket.write(answer(`of connection ${number}`)));
+    });
+    const port = await listen(story, server);
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    const createConnection = (options: object): Socket => net.connect(options as { port: number });
+    (agent as unknown as { createConnection: typeof createConnection }).createConnection = createConnection;
+    const ask = async (): Promise<void> => {
+      const [response] = (await once(http.get({ port, host: '127.0.0.1', agent }), 'response')) as [http.IncomingMessage];
+      let text = '';
+      for await (const data of response) text += String(data);
+      story.tell('client', text);
+    };
+    await ask();
+    await ask();
+    // It is among the idle ones by then.
+    await new Promise(setImmediate);
+    sockets[0].write(answer('poison'));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await ask().catch((error: Error) => story.tell('client', error));
+    story.tell('server', connections);
+    agent.destroy();
+    for (const socket of sockets) socket.destroy();
+    server.close();
+    await closed(server);
+  });
+
   sideBySide('https', async (net, story) => {
     const [listener, port] = await front(net, story, https.createServer(credentials, handler));
     const agent = new https.Agent({ keepAlive: true, rejectUnauthorized: false });
