@@ -124,11 +124,6 @@ export function directFileHandleClass(Base: HotFileHandleClass, { ref, unref }: 
       });
     }
 
-    override readableWebStream(options?: object): ReturnType<InstanceType<HandleBase['FileHandle']>['readableWebStream']> {
-      // Node 20 reads others in its own native code, into memory that is not aligned.
-      return super.readableWebStream({ ...options, type: 'bytes' } as never);
-    }
-
     /** How memory is registered that can be lent to a transfer at this position as it is; undefined if it cannot. */
     #lent(memory: Uint8Array, position: unknown): { readonly fixed: number } | undefined {
       const { alignment } = this;
