@@ -5,7 +5,7 @@ import type { HandleBase } from './handle-base.ts';
 import { rangeOf, type HotFileHandleClass } from './hot-file-handle.ts';
 import { isOwnPosition, isPosition, plainEncoding, plainFileOptions } from './plain-arguments.ts';
 import { STAGED_MAX, stagingOf } from './staging.ts';
-import { bytesOf, put, readLent, userOf, writeLent, type User } from './transfer.ts';
+import { bytesOf, put, putAll, readLent, userOf, writeLent, type User } from './transfer.ts';
 import { isIterable, plainData, refuseIfAborted, writeEach } from './write-open.ts';
 
 /**
@@ -45,14 +45,10 @@ export function directFileHandleClass(Base: HotFileHandleClass, { ref, unref }: 
     override readv(...args: readonly unknown[]): Promise<never> {
       const [buffers, position] = args;
       if (!areViews(buffers) || !this.#isPlain(position)) return super.readv(...(args as unknown as [[]])) as Promise<never>;
-      const all = Buffer.allocUnsafe(buffers.reduce((sum, { byteLength }) => sum + byteLength, 0));
+      const lengths = buffers.map(({ byteLength }) => byteLength);
+      const all = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + length, 0));
       return this.#read(all, position).then((bytesRead) => {
-        let at = 0;
-        for (const target of buffers) {
-          const piece = all.subarray(Math.min(at, bytesRead), Math.min(bytesRead, at + target.byteLength));
-          put(piece, piece.length, target, 0);
-          at += target.byteLength;
-        }
+        putAll(all, bytesRead, buffers, lengths);
         return { __proto__: null, bytesRead, buffers };
       }) as Promise<never>;
     }
@@ -122,11 +118,6 @@ export function directFileHandleClass(Base: HotFileHandleClass, { ref, unref }: 
       return writeEach(pieces, options.encoding, options.signal, async (piece) => {
         for (let at = 0; at < piece.length; ) at += await this.#write(piece.subarray(at), null);
       });
-    }
-
-    override readableWebStream(options?: object): ReturnType<InstanceType<HandleBase['FileHandle']>['readableWebStream']> {
-      // Node 20 reads others in its own native code, into memory that is not aligned.
-      return super.readableWebStream({ ...options, type: 'bytes' } as never);
     }
 
     /** How memory is registered that can be lent to a transfer at this position as it is; undefined if it cannot. */

@@ -10,6 +10,7 @@ import { hasPermissionModel, ringForFiles } from './ring-or-node.ts';
 import { STAGED_MAX, STAGED_WRITE_MAX } from './staging.ts';
 import { isPlain, isSeekable, learnBigInts, plainStatOptions, statOpen } from './stat.ts';
 import { PIECES_MAX, readInto, readIntoAll, userOf, writeFrom, writeFromAll, type Position, type User } from './transfer.ts';
+import { arrayBuffers, streamsNatively, type WebStream } from './web-stream.ts';
 import { isIterable, plainData, writeAll, writeEach } from './write-open.ts';
 
 /** What one kind of transfer that goes on where the file stands is at. */
@@ -34,6 +35,7 @@ const DONE = Promise.resolve();
  */
 export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
   const { FileHandle: Base, ref, unref } = base;
+  let isNative: boolean | undefined;
 
   return class FileHandle extends Base {
     #reads: Lane | undefined;
@@ -160,6 +162,14 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
       // Each piece is written in its turn: what others write meanwhile may come between two of them, as in Node.
       const write = (piece: Uint8Array): Promise<void> => this.#inOrder('write', null, () => writeAll(io, fd, piece, signal));
       return this.#used(() => writeEach(data, encoding, signal, write));
+    }
+
+    override readableWebStream(...args: readonly unknown[]): WebStream {
+      const [options] = args as [({ type?: unknown } | null)?];
+      const type = options?.type;
+      const isOther = options !== null && type !== 'bytes' && (type === undefined || typeof type === 'string');
+      if (!isOther || !(isNative ??= streamsNatively(base))) return super.readableWebStream(...(args as []));
+      return arrayBuffers(this, super.readableWebStream({ ...options, type: 'bytes' } as never));
     }
 
     override stat(...args: readonly unknown[]): Promise<never> {

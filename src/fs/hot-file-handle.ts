@@ -69,6 +69,9 @@ export type HotFileHandleClass = new (
   ...args: readonly unknown[]
 ) => HotFileHandle;
 
+/** Of a handle that is collected Node closes the descriptor; registered, its file would stay open all the same. */
+const collected = new FinalizationRegistry<{ io: Reactor; place: number }>(({ io, place }) => io.unregisterFile(place));
+
 /** The class of such handles, over that of the others. What is not plain, or too large to gain anything, is done by that. */
 export function hotFileHandleClass(Base: HandleBase['FileHandle'], { ref, unref }: HandleBase): HotFileHandleClass {
   return class FileHandle extends Base implements HotFileHandle {
@@ -81,11 +84,12 @@ export function hotFileHandleClass(Base: HandleBase['FileHandle'], { ref, unref 
       this.#io = io;
       this.#user = userOf(this, ref, unref, place);
       this.alignment = alignment;
+      if (place === undefined) return;
+      collected.register(this, { io, place }, this);
       const { close } = this;
       this.close = async () => {
-        const closed = close();
-        await closed;
-        if (place !== undefined) io.unregisterFile(place);
+        await close();
+        if (collected.unregister(this)) io.unregisterFile(place);
       };
     }
 

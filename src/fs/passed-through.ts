@@ -22,7 +22,7 @@ export const PASSED_THROUGH: Readonly<Record<string, string>> = {
   watch: 'inotify wakes the event loop itself',
 };
 
-/** The same for the methods of a FileHandle. Streams, lines and web streams of one are Node's, over the reads and writes of ours. */
+/** The same for the methods of a FileHandle. Streams and lines of one are Node's, over the reads and writes of ours. */
 export const PASSED_THROUGH_OF_HANDLES: Readonly<Record<string, string>> = {
   chmod: 'io_uring has no fchmod',
   chown: 'io_uring has no fchown',
@@ -30,7 +30,6 @@ export const PASSED_THROUGH_OF_HANDLES: Readonly<Record<string, string>> = {
   createReadStream: 'Node’s stream over read',
   createWriteStream: 'Node’s stream over write and writev',
   readLines: 'Node’s interface over createReadStream',
-  readableWebStream: 'Node’s stream over read',
   getAsyncId: 'not an operation',
   pull: 'an experiment of Node 26: its own iterator and its own reads',
   pullSync: 'the same, and does not wait',

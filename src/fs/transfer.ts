@@ -97,8 +97,11 @@ class Read extends StagedTransfer<ReadResult> {
   }
 
   value(bytes: number): ReadResult {
-    put(this.memory.bytes, bytes, this.#target, this.#at);
-    this.failed();
+    try {
+      put(this.memory.bytes, bytes, this.#target, this.#at);
+    } finally {
+      this.failed();
+    }
     return { __proto__: null, bytesRead: bytes, buffer: this.#target } as ReadResult;
   }
 }
@@ -117,10 +120,20 @@ export function readInto(
 
 /** Copy what was read. If the caller has transferred or shrunk the memory meanwhile, there is nowhere to put it. */
 export function put(memory: Buffer, bytes: number, target: ArrayBufferView, at: number): void {
-  if (at + bytes > target.byteLength) return;
+  if (at + bytes > lengthOf(target)) return;
   const from = bytes === memory.length ? memory : memory.subarray(0, bytes);
   if (target instanceof Uint8Array) target.set(from, at);
   else new Uint8Array(target.buffer, target.byteOffset, target.byteLength).set(from, at);
+}
+
+/** Of a DataView whose memory is gone the engine tells no length, but an error. */
+function lengthOf(view: ArrayBufferView): number {
+  if (view instanceof Uint8Array) return view.byteLength;
+  try {
+    return view.byteLength;
+  } catch {
+    return 0;
+  }
 }
 
 interface WriteResult {
@@ -130,7 +143,6 @@ interface WriteResult {
 
 class Write extends StagedTransfer<WriteResult> {
   readonly #data: unknown;
-  written = 0;
 
   constructor(io: Reactor, fd: number, user: User | undefined, data: unknown, length: number, position: Position) {
     super(io, fd, user, length, position);
@@ -149,7 +161,6 @@ class Write extends StagedTransfer<WriteResult> {
   }
 
   value(bytes: number): WriteResult {
-    this.written = bytes;
     this.failed();
     return { __proto__: null, bytesWritten: bytes, buffer: this.#data } as WriteResult;
   }
@@ -170,15 +181,16 @@ export function writeFrom(
   return io.perform(write, signal === null ? undefined : { signal });
 }
 
-/** A transfer from or to memory of the caller's, which he keeps in place: nothing is copied. */
+/** A transfer from or to memory that is registered, or the caller's, who keeps it in place: nothing is copied. */
 class LentTransfer<T> extends Sequence<T> {
   readonly name: 'read' | 'write';
   readonly fd: number;
   readonly #user: User;
   readonly #memory: Uint8Array;
-  readonly #transfer: Staged['transfer'];
+  #transfer: Staged['transfer'];
   readonly #offset: number;
   readonly #buffer: unknown;
+  #io: Reactor | undefined;
 
   constructor(name: 'read' | 'write', user: User, buffer: unknown, memory: Uint8Array, transfer: Staged['transfer'], offset: number) {
     super();
@@ -192,12 +204,20 @@ class LentTransfer<T> extends Sequence<T> {
     user.ref();
   }
 
+  begin(io: Reactor): Promise<T> {
+    const promise = io.perform(this);
+    this.#io = io;
+    return promise;
+  }
+
   get subject(): undefined {
     return undefined;
   }
 
   prepare(ring: Ring, slot: number): boolean {
     const memory = this.#memory;
+    // It has waited for room. A view outlives the array that it is of, and with that goes the registration.
+    if (this.#io !== undefined && this.#io.placeOf(memory) !== this.#transfer?.fixed) this.#transfer = undefined;
     const { place } = this.#user;
     const file = place ?? this.fd;
     const isQueued =
@@ -229,7 +249,7 @@ export function readLent(
   transfer: Staged['transfer'],
   position: number,
 ): Promise<ReadResult> {
-  return io.perform(new LentTransfer<ReadResult>('read', user, buffer, memory, transfer, position));
+  return new LentTransfer<ReadResult>('read', user, buffer, memory, transfer, position).begin(io);
 }
 
 /** Write `memory`, which is part of `buffer` or stands for it. */
@@ -241,7 +261,7 @@ export function writeLent(
   transfer: Staged['transfer'],
   position: number,
 ): Promise<WriteResult> {
-  return io.perform(new LentTransfer<WriteResult>('write', user, buffer, memory, transfer, position));
+  return new LentTransfer<WriteResult>('write', user, buffer, memory, transfer, position).begin(io);
 }
 
 /** The pieces of a scattered transfer: at most so many, and {@link STAGED_MAX} bytes altogether. */
@@ -256,18 +276,24 @@ export async function readIntoAll(
   position: Position,
 ): Promise<number> {
   const all = Buffer.allocUnsafe(length);
+  const lengths = targets.map(({ byteLength }) => byteLength);
   const { bytesRead } = await readInto(io, user, all, 0, length, position);
-  let at = 0;
-  for (const target of targets) {
-    if (at >= bytesRead) break;
-    const piece = all.subarray(at, Math.min(bytesRead, at + target.byteLength));
-    put(piece, piece.length, target, 0);
-    at += target.byteLength;
-  }
+  putAll(all, bytesRead, targets, lengths);
   return bytesRead;
 }
 
-/** Write several of the caller's, one after the other. */
+/** Copy what was read to several, which were so long when that was asked for. */
+export function putAll(memory: Buffer, bytes: number, targets: readonly ArrayBufferView[], lengths: readonly number[]): void {
+  let at = 0;
+  for (const [i, target] of targets.entries()) {
+    if (at >= bytes) return;
+    const piece = memory.subarray(at, Math.min(bytes, at + lengths[i]));
+    put(piece, piece.length, target, 0);
+    at += lengths[i];
+  }
+}
+
+/** Write several of the caller's, one after the other: `length` bytes, unless there are fewer by now. */
 export async function writeFromAll(
   io: Reactor,
   user: User,
@@ -275,15 +301,9 @@ export async function writeFromAll(
   length: number,
   position: Position,
 ): Promise<number> {
-  const write = new Write(io, user.fd, user, sources, length, position);
-  const { bytes } = write.memory;
-  let at = 0;
-  for (const source of sources) {
-    bytes.set(bytesOf(source), at);
-    at += source.byteLength;
-  }
-  await io.perform(write);
-  return write.written;
+  const present = sources.filter((source) => lengthOf(source) > 0);
+  const all = Buffer.concat(present.map(bytesOf)).subarray(0, length);
+  return (await writeFrom(io, user.fd, user, sources, all, position)).bytesWritten;
 }
 
 export function bytesOf(view: ArrayBufferView): Uint8Array {

@@ -30,7 +30,10 @@ export const AGAIN = Symbol('again');
 
 /** What becomes of the kernel's answer. */
 export interface Outcome<T> {
-  /** The value to resolve with, from a `res` that is no error; or the promise of one. */
+  /**
+   * The value to resolve with, from a `res` that is no error; or the promise of one. What it throws the promise is rejected with:
+   * {@link failed} is not called any more then.
+   */
   value(res: number): T | Promise<T> | typeof AGAIN;
   /** An error that is none: -ETIME of a timer. */
   success?: number;
@@ -239,7 +242,12 @@ export class Operation<T = unknown> extends Submission implements Abortable {
   }
 
   #answer(res: number): void {
-    const value = this.outcome.value(res);
+    let value: T | Promise<T> | typeof AGAIN;
+    try {
+      value = this.outcome.value(res);
+    } catch (error) {
+      return this.#reject(error as Error);
+    }
     if (value !== AGAIN) return this.#resolve(value);
     this.#res = UNANSWERED;
     this.#engine.proceed(this);

@@ -164,11 +164,26 @@ describe('special files', () => {
   it('memory that goes away during a read is not written to, and the read is none the worse', { skip: byNode }, async () => {
     using folder = new Temporary();
     await using handle = await ours.open(folder.file('x', 'x'.repeat(5000)));
-    const memory = new Uint8Array(5000);
-    const reading = handle.read(memory, 0, 5000, 0);
-    const taken = structuredClone(memory, { transfer: [memory.buffer] });
-    assert.equal((await reading).bytesRead, 5000);
-    assert.ok(taken.every((byte) => byte === 0));
+    for (const view of [new Uint8Array(5000), new Uint16Array(2500), new DataView(new ArrayBuffer(5000))]) {
+      const reading = handle.read(view, 0, 5000, 0);
+      const taken = structuredClone(view.buffer, { transfer: [view.buffer] });
+      assert.equal((await reading).bytesRead, 5000);
+      assert.ok(new Uint8Array(taken).every((byte) => byte === 0));
+      // What comes behind it in the file goes where it belongs.
+      const [gone, other] = [new DataView(new ArrayBuffer(2000)), Buffer.alloc(3001)];
+      const scattered = handle.readv([gone, other], 0);
+      structuredClone(gone.buffer, { transfer: [gone.buffer] });
+      assert.equal((await scattered).bytesRead, 5000);
+      assert.equal(other.toString(), `${'x'.repeat(3000)}\0`);
+    }
+    // In their turn, behind others, they are written as they are then, and what is gone is nothing.
+    await using out = await ours.open(join(folder.path, 'y'), 'w');
+    const [gone, other] = [new DataView(new ArrayBuffer(5)), Buffer.from('world')];
+    const writes = [out.write('hello '), out.writev([new Uint8Array(gone.buffer), other]), out.writev([gone, other])];
+    structuredClone(gone.buffer, { transfer: [gone.buffer] });
+    for (const { bytesWritten } of await Promise.all(writes)) assert.ok(bytesWritten > 0);
+    await out.close();
+    assert.equal(readFileSync(join(folder.path, 'y'), 'utf8'), 'hello worldworld');
   });
 });
 
