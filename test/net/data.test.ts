@@ -121,3 +121,37 @@ describe('bytes', () => {
     }
   });
 });
+
+describe('memory that cannot be lent, or is given away', () => {
+  const kinds: Record<string, () => ArrayBufferLike> = {
+    resizable: () => new (ArrayBuffer as new (length: number, options: object) => ArrayBuffer)(50_000, { maxByteLength: 100_000 }),
+    shared: () => new SharedArrayBuffer(50_000),
+    'transferred in the same tick': () => new ArrayBuffer(50_000),
+  };
+  for (const [name, net] of Object.entries({ node, ours })) {
+    for (const [kind, make] of Object.entries(kinds)) {
+      it(`${kind}: it arrives as it was written, ${name}`, async () => {
+        const server = net.createServer().listen(0, '127.0.0.1');
+        await once(server, 'listening');
+        const client = net.connect((server.address() as node.AddressInfo).port, '127.0.0.1');
+        const [peer] = (await once(server, 'connection')) as [node.Socket];
+        await once(client, 'connect');
+        const memory = make();
+        client.write(new Uint8Array(memory).fill(7));
+        if (kind.startsWith('transferred')) {
+          try {
+            structuredClone(memory, { transfer: [memory as ArrayBuffer] });
+          } catch (error) {
+            // What is lent stays where it is: newer versions say so.
+            assert.equal((error as Error).name, 'DataCloneError');
+          }
+        }
+        client.end();
+        const received: Buffer[] = [];
+        for await (const data of peer) received.push(data as Buffer);
+        assert.ok(Buffer.concat(received).equals(Buffer.alloc(50_000, 7)));
+        server.close();
+      });
+    }
+  }
+});
