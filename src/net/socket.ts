@@ -240,7 +240,7 @@ function isFree(socket: SocketMethods, handle: NativeHandle): boolean {
   const reading = Object.getOwnPropertyDescriptor(handle, 'reading');
   if (reading?.get !== undefined || reading?.value === true || handle._consumed === true || isOfHttp2(socket)) return false;
   // A pipe or a FIFO is no socket.
-  return handle.writeQueueSize === 0 && addressOf(handle.fd, false) !== undefined;
+  return handle.writeQueueSize === 0 && (name === 'TCP' || addressOf(handle.fd, false) !== undefined);
 }
 
 /**

@@ -206,13 +206,14 @@ describe('the process', () => {
     const server = net.createServer();
     const port = await listen(server);
     const child = fork(folder + '/child.mjs', { execArgv: [] });
+    const exit = once(child, 'exit');
     child.send('server', server);
     await once(child, 'message');
     server.close();
     const client = net.connect(port, '127.0.0.1');
     client.on('data', (data) => console.log(String(data)));
     await once(client, 'close');
-    await once(child, 'exit');
+    await exit;
     rmSync(folder, { recursive: true });
   `);
 
