@@ -134,8 +134,7 @@ describe('memory that cannot be lent, or is given away', () => {
         const server = net.createServer().listen(0, '127.0.0.1');
         await once(server, 'listening');
         const client = net.connect((server.address() as node.AddressInfo).port, '127.0.0.1');
-        const [peer] = (await once(server, 'connection')) as [node.Socket];
-        await once(client, 'connect');
+        const [[peer]] = (await Promise.all([once(server, 'connection'), once(client, 'connect')])) as [[node.Socket], unknown];
         const memory = make();
         client.write(new Uint8Array(memory).fill(7));
         if (kind.startsWith('transferred')) {
