@@ -7,8 +7,8 @@ import {
   TCP_KEEPIDLE,
   TCP_NODELAY,
 } from '../abi/socket-flags.ts';
-import { addressOf, closeNow, resetOnClose, setsockopt } from '../reactor/socket-calls.ts';
-import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
+import { addressOf, closeNow, resetOnClose, setsockopt, shutdownNow } from '../reactor/socket-calls.ts';
+import { Submission, type IoUring } from '../reactor/submission.ts';
 import { Receiver, type Receiving } from './receiver.ts';
 import { Sender, type Sending } from './sender.ts';
 import { socketError } from './socket-error.ts';
@@ -124,10 +124,15 @@ export abstract class Connection implements Receiving, Sending {
 
   /** End this side when all that was written so far is sent: shutdown(2) with SHUT_WR. */
   shutdown(done: (error: Error | undefined) => void): void {
+    let isLater = false;
     this.whenSent((error) => {
-      if (error !== undefined || this.#isClosing) return done(error);
-      this.#transport.engine.submit(new Shutdown(this.#fd, done));
+      const result = error !== undefined || this.#isClosing ? 0 : shutdownNow(this.#fd, SHUT_WR);
+      const outcome = result < 0 ? socketError(-result, 'shutdown') : error;
+      // Not in the call that asked for it.
+      if (isLater) done(outcome);
+      else process.nextTick(done, outcome);
     });
+    isLater = true;
   }
 
   /**
@@ -258,39 +263,6 @@ export abstract class Connection implements Receiving, Sending {
   /** @internal */
   senderClosed(): void {
     this.#halfClosed();
-  }
-}
-
-/** The end of this side. */
-class Shutdown extends Submission {
-  readonly #fd: number;
-  readonly #done: (error: Error | undefined) => void;
-  #res = 0;
-
-  constructor(fd: number, done: (error: Error | undefined) => void) {
-    super();
-    this.#fd = fd;
-    this.#done = done;
-  }
-
-  override prepare(ring: IoUring): boolean {
-    if (!ring.prepShutdown(this.#fd, SHUT_WR, this.slot)) return false;
-    this.owed = 1;
-    return true;
-  }
-
-  override arrived(c: Completion): void {
-    this.#res = c.res;
-  }
-
-  override over(): void {
-    this.#done(this.#res < 0 ? socketError(-this.#res, 'shutdown') : undefined);
-  }
-
-  override cancelled(): void {}
-
-  override refused(error: Error): void {
-    this.#done(error);
   }
 }
 

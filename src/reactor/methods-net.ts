@@ -70,7 +70,11 @@ export abstract class NetMethods extends PathMethods {
     return this.run('connect', fd, options, (ring, slot) => ring.prepConnect(fd, address, slot), DONE, { address });
   }
 
-  /** Kernel 5.11. See {@link IoUring.prepShutdown}; like shutdown(2). */
+  /**
+   * Await it before the descriptor is closed: a thread of the kernel's does it, which looks the descriptor up when its turn comes.
+   *
+   * Kernel 5.11. See {@link IoUring.prepShutdown}; like shutdown(2).
+   */
   shutdown(fd: number, how: number, options?: OperationOptions): Promise<void> {
     return this.run('shutdown', fd, options, (ring, slot) => ring.prepShutdown(fd, how, slot), NOTHING);
   }

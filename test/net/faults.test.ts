@@ -309,6 +309,29 @@ describe('the end', () => {
     assert.equal(error.code, 'ECONNREFUSED');
   });
 
+  it('the end of one connection is never that of the next one with its descriptor', async () => {
+    await using io = new Reactor();
+    const server = new Recorder({ data: (socket, data) => void socket.end(data), error() {} });
+    const listener = listenOn(io, { allowHalfOpen: true, socket: server.handlers });
+    const open = (handlers: object): Promise<LeanSocket> =>
+      connectThroughRing(io, checkConnect({ hostname: HOST, port: listener.port!, allowHalfOpen: true, socket: handlers }));
+    for (let i = 0; i < 500; i++) {
+      const first = await open({ error() {} });
+      const { fd } = first;
+      first.end();
+      first.terminate();
+      await turn();
+      const next = new Recorder();
+      const second = await open(next.handlers);
+      if (i === 0) assert.ok(fd > 0);
+      second.write('still open');
+      await next.called('end');
+      assert.equal(next.bytes.toString(), 'still open');
+      second.terminate();
+    }
+    listener.stop(true);
+  });
+
   it('100,000 connections opened and closed leave nothing over', async () => {
     await using io = new Reactor();
     const ALL = 100_000;

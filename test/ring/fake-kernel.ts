@@ -282,6 +282,10 @@ export class FakeKernel implements Native {
     return -9;
   }
 
+  shutdown(): number {
+    return -9;
+  }
+
   setSocketOption(): number {
     return -9;
   }
