@@ -103,9 +103,10 @@ export abstract class Connection implements Receiving, Sending {
     this.#sending.copyText(text, encoding, length);
   }
 
-  /** Send `bytes` without copying them: they are lent until they are sent. */
+  /** Send `bytes` without copying them: they are lent until they are sent. What cannot be lent is copied. */
   writeLent(bytes: Uint8Array): void {
-    this.#sending.lend(bytes);
+    if (this.#transport.engine.canLend(bytes)) this.#sending.lend(bytes);
+    else this.write(bytes);
   }
 
   /** Have `done` called when all that was written so far is with the kernel: at once if it is, or with an error if it never will be. */

@@ -2,6 +2,7 @@ import net from 'node:net';
 import type { EventEmitter } from 'node:events';
 import type { Server } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { hasUvLoop } from '../reactor/event-loop.ts';
 
 /** Called with an error or nothing when something is over. */
 export type Done = (error?: Error | null) => void;
@@ -111,11 +112,12 @@ const OF_SOCKETS = ['_writeGeneric', '_getsockname', '_getpeername', '_reset', '
 
 /**
  * Is it built as Node builds it? Then its sockets and servers can be had to work on what is not a handle of its own. Other runtimes
- * have the same names, and something else behind them.
+ * have the same names, some even the same JavaScript, and no descriptors behind them.
  */
 export function isBuiltAsNode(): boolean {
   const isFunction = (owner: object, name: string): boolean => typeof (owner as Record<string, unknown>)[name] === 'function';
   return (
+    hasUvLoop() &&
     isFunction(node, '_createServerHandle') &&
     isFunction(node, '_normalizeArgs') &&
     isFunction(node.Server.prototype, '_listen2') &&

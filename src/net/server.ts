@@ -1,5 +1,6 @@
 import type { Server as NodeServer, ServerOpts } from 'node:net';
 import { constructorFunction } from './constructor-function.ts';
+import { acceptThroughNode } from './connected.ts';
 import { isNative, Listening, STOPPING, type Listener } from './listening.ts';
 import { node, type ListenPlace, type ServerClass } from './node-net.ts';
 import { ringForSockets } from './ring-or-node.ts';
@@ -14,16 +15,15 @@ const Base = node.Server as unknown as new () => Listener;
 class ServerMethods extends Base {
   override _listen2(...place: ListenPlace): void {
     const io = ringForSockets();
-    if (io === undefined) return super._listen2(...place);
-    const [bound, address, addressType] = this._handle === null ? bind(place) : [this._handle, place[0], place[2]];
-    // Node tries again, and tells why not.
-    if (typeof bound === 'number') return super._listen2(...place);
-    const listening = new Listening(this, transportOf(io), bound);
-    this._handle = bound;
-    if (isNative(bound)) listening.takeOver();
+    const [bound, address, addressType] = this._handle === null && io !== undefined ? bind(place) : [this._handle, place[0], place[2]];
+    const isOurs = io !== undefined && typeof bound === 'object' && bound !== null && isNative(bound);
+    if (isOurs) {
+      this._handle = bound;
+      new Listening(this, transportOf(io), bound).takeOver();
+    }
+    // If it could not be bound Node tries again, and tells why not.
     super._listen2(address, place[1], addressType, place[3], place[4], place[5]);
-    // Of a cluster's worker: the primary accepts.
-    if (!isNative(bound) && this._handle === bound) listening.takeOverConnections();
+    if (!isOurs) acceptThroughNode(this);
   }
 
   /** `'close'` comes when nothing more can come before it. */

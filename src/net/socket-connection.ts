@@ -1,8 +1,10 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../abi/errno.ts';
+import { duplicate } from '../reactor/socket-calls.ts';
 import { Connection, type Doing } from './connection.ts';
 import { JsStream } from './js-stream.ts';
-import type { Done, Piece, SocketClass } from './node-net.ts';
+import { nativeHandle } from './native-handle.ts';
+import type { Done, NativeHandle, Piece, SocketClass } from './node-net.ts';
 import { socketError } from './socket-error.ts';
 import { SocketHandle, TcpSocketHandle } from './socket-handle.ts';
 import type { Transport } from './transport.ts';
@@ -44,6 +46,7 @@ export class SocketConnection extends Connection {
   dispatched = 0;
   isReading = false;
   #stream: JsStream | undefined;
+  #native: NativeHandle | undefined;
   /** Writes that wait for the kernel: they are told if it breaks. */
   #waiting = 0;
   #broken: Error | undefined;
@@ -88,6 +91,19 @@ export class SocketConnection extends Connection {
     this.#stream ??= new JsStream(this);
     this.#stream.asked();
     return this.#stream;
+  }
+
+  /** A handle of libuv's on the same socket, for another process. It is ours until it is handed over. */
+  get native(): NativeHandle {
+    this.#native ??= nativeHandle(duplicate(this.fd));
+    return this.#native;
+  }
+
+  /** Another process has the socket now: nothing is told of it here any more. */
+  handedOver(): void {
+    if (this.#native === undefined) return;
+    this.#native = undefined;
+    this.close();
   }
 
   // ---------------------------------------------------------------- reading
@@ -261,6 +277,7 @@ export class SocketConnection extends Connection {
   override close(done?: () => void): void {
     this.isReading = false;
     this.#stream?.cancelled();
+    this.#native?.close();
     super.close(() => {
       this.#closed?.();
       done?.();

@@ -3,6 +3,7 @@ import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
 import { addressOf, duplicate } from '../reactor/socket-calls.ts';
 import { constructorFunction } from './constructor-function.ts';
 import { isOfHttp2 } from './js-stream.ts';
+import { isAskedByChildProcess } from './native-handle.ts';
 import { node, type Done, type NativeHandle, type NameOf, type Piece, type SocketClass } from './node-net.ts';
 import { ringForSockets } from './ring-or-node.ts';
 import { SocketConnection } from './socket-connection.ts';
@@ -43,7 +44,7 @@ function asNode(socket: object, name: string): unknown {
 class SocketMethods extends Base {
   /**
    * Node's while it is connecting, or if it stays Node's. node:http does without, and reads by events; for all others there is a
-   * native stream that stands on the connection.
+   * native stream that stands on the connection; and a handle of libuv's on the same socket for another process.
    */
   override get _handle(): NativeHandle | null {
     const connection = this[CONNECTION];
@@ -51,12 +52,14 @@ class SocketMethods extends Base {
     if (this[IS_LENT]) return connection.handle;
     if (!connection.isOpen || (this.parser !== undefined && this.parser !== null)) return null;
     if (this.listenerCount('agentRemove') > 0) return connection.handle;
-    return connection.stream.handle as unknown as NativeHandle;
+    return isAskedByChildProcess() ? connection.native : (connection.stream.handle as unknown as NativeHandle);
   }
 
   override set _handle(handle: NativeHandle | null) {
-    // Of ours nobody else decides.
-    if (this[CONNECTION] === undefined || this[CONNECTION] === null) Reflect.set(prototypeOfNode, '_handle', handle, this);
+    const connection = this[CONNECTION];
+    if (connection === undefined || connection === null) Reflect.set(prototypeOfNode, '_handle', handle, this);
+    // Another process has it. Else nobody decides of ours.
+    else if (handle === null && !this[IS_LENT]) connection.handedOver();
   }
 
   override connect(...args: unknown[]): this {
@@ -237,7 +240,7 @@ function isFree(socket: SocketMethods, handle: NativeHandle): boolean {
   const reading = Object.getOwnPropertyDescriptor(handle, 'reading');
   if (reading?.get !== undefined || reading?.value === true || handle._consumed === true || isOfHttp2(socket)) return false;
   // A pipe or a FIFO is no socket.
-  return handle.writeQueueSize === 0 && addressOf(handle.fd, false) !== undefined;
+  return handle.writeQueueSize === 0 && (name === 'TCP' || addressOf(handle.fd, false) !== undefined);
 }
 
 /**

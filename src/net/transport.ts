@@ -30,10 +30,13 @@ export class Transport {
     const { engine, pools } = Reactor.partsOf(reactor);
     this.engine = engine;
     this.buffers = pools.turn;
-    // What was written in the last tick of a process has been written, as with Node.
+    // What was written in the last tick of a process has been written, as with Node: before a worker's ring is closed, and again
+    // after those who write when it ends.
     const flush = (): void => engine.flush();
+    process.prependListener('exit', flush);
     process.on('exit', flush);
     engine.atEnd(() => {
+      process.off('exit', flush);
       process.off('exit', flush);
       for (const connection of this.connections) connection.abandon(engine.ended ?? closedError('go on'));
     });

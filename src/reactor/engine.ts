@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED, ENOENT } from '../abi/errno.ts';
 import type { Native } from '../native/native.ts';
 import type { Completion } from '../ring/completion.ts';
+import { LentMemory } from '../ring/lent-memory.ts';
 import { IoUring } from '../ring/ring.ts';
 import type { IoUringOptions } from '../ring/setup.ts';
 import { SqePreparation } from '../ring/sqe.ts';
@@ -75,6 +76,7 @@ export class Engine {
   mailbox: Submission | undefined;
   readonly #observer: Observer;
   readonly #native: Native;
+  readonly #memory: LentMemory;
   /** How many submissions are with the kernel. */
   inFlight = 0;
   queued = 0;
@@ -122,6 +124,7 @@ export class Engine {
   constructor(entries: number, options: IoUringOptions, native: Native, observer: Observer) {
     this.#observer = observer;
     this.#native = native;
+    this.#memory = new LentMemory(native);
     this.ring = new IoUring(entries, options, native);
     // The rest is for cancellations, and for what waits.
     this.#limit = Math.max(1, this.ring.cqEntries >> 1);
@@ -190,7 +193,8 @@ export class Engine {
    * have been cancelled when a call returns. What is completed is told in the next turn.
    */
   flush(): void {
-    if (this.#ended !== undefined) return;
+    // A thread that ends closes its rings without asking.
+    if (this.#ended !== undefined || this.ring.closed) return;
     this.#launchLate();
     try {
       this.#retryCancellations();
@@ -591,6 +595,19 @@ export class Engine {
     this.#isHeld = isHeld;
     if (isHeld) this.#wakeUp.ref();
     else this.#wakeUp.unref();
+  }
+
+  /**
+   * Can this memory be lent, now or later in this tick? Then it is kept in place from now on. If not (it can be resized, or was
+   * transferred), it has to be copied.
+   */
+  canLend(memory: Uint8Array): boolean {
+    try {
+      this.#memory.findWhole(memory);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** Have `fd` closed if this thread ends without closing it. The function returned calls that off. */

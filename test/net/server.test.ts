@@ -168,8 +168,9 @@ describe('listen', () => {
       port ||= (server.address() as AddressInfo).port;
       story.call(port, 'port');
     }
+    const end = closed(...all);
     for (const server of all) server.close();
-    await Promise.all(all.map((server) => server.listenerCount('close') > 1 || closed(server)));
+    await end;
   });
 });
 
@@ -194,7 +195,7 @@ describe('connections', () => {
     await count();
     peers[0].destroy();
     await closed(server);
-    await Promise.all(clients.map((client) => client.destroyed || closed(client.resume())));
+    await closed(...clients.filter((client) => !client.destroyed).map((client) => client.resume()));
   });
 
   for (const [most, unix] of [[2, false], [1, true], [0, false], [Infinity, false]] as const) {
@@ -207,7 +208,7 @@ describe('connections', () => {
         const { localPort, remotePort, ...rest } = data;
         story.tell('server', 'drop', { ...rest, localPort: localPort === port, remotePort: typeof remotePort });
       };
-      server.on('drop', dropped as () => void).on('connection', () => story.tell('server', 'connection'));
+      server.on('drop', dropped).on('connection', () => story.tell('server', 'connection'));
       const port = unix ? 0 : await listen(story, server);
       if (unix) {
         server.listen(`\0${name}`);
@@ -302,7 +303,7 @@ describe('around it', () => {
 
   sideBySide('as functions: without new, and for objects of others', async (net, story) => {
     const make = net.Server as unknown as (this: unknown, listener?: () => void) => Server;
-    const server = make((() => {}) as () => void);
+    const server = make(() => {});
     story.tell('server', server instanceof net.Server, server.constructor === net.Server, server.constructor.name);
     const inherited = Object.create(net.Server.prototype) as Server;
     make.call(inherited);

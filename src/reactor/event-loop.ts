@@ -1,0 +1,2 @@
+/** Is the event loop libuv's, so that what Node's own modules stand on has descriptors? */
+export { hasUvLoop } from '../native/runtime.ts';

@@ -1,0 +1,43 @@
+// Where there is no io_uring everything goes through Node, and one event says so.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { run } from '../run.ts';
+
+const NET = new URL('../../src/net/index.js', import.meta.url).href;
+
+describe('without io_uring', () => {
+  it('one event says so, and all works', async () => {
+    const text = `
+      import { subscribe } from 'node:diagnostics_channel';
+      subscribe('iouring:fallback', ({ module, error }) => console.log(module, error.code));
+      const { default: net } = await import(${JSON.stringify(NET)});
+      const server = net.createServer((socket) => {
+        console.log(socket._handle.constructor.name === 'TCP', socket instanceof net.Socket);
+        socket.end('hello');
+      });
+      server.listen(0, '127.0.0.1', () => {
+        const socket = net.connect(server.address().port, '127.0.0.1');
+        socket.on('data', (data) => console.log(String(data), socket._handle.constructor.name === 'TCP'));
+        socket.on('close', () => server.close());
+      });
+    `;
+    const programOf = async (env: NodeJS.ProcessEnv): Promise<string> => {
+      const { status, stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', text], { env: { ...process.env, ...env } });
+      assert.equal(status, 0, stderr);
+      return stdout;
+    };
+    assert.equal(await programOf({ IOURING_DISABLED: '1' }), 'iouring/net ERR_IOURING_DISABLED\ntrue true\nhello true\n');
+    assert.equal(await programOf({ IOURING_DISABLED: '0' }), 'false true\nhello false\n');
+  });
+
+  it('the tests of this folder pass', { timeout: 120_000 }, async () => {
+    const tests = ['socket', 'server', 'names', 'protocols'].map((name) => fileURLToPath(new URL(`./${name}.test.js`, import.meta.url)));
+    const env: NodeJS.ProcessEnv = { ...process.env, IOURING_DISABLED: '1' };
+    // This is a test itself, which a runner within would take itself for a part of.
+    delete env['NODE_TEST_CONTEXT'];
+    const { status, stdout } = await run(process.execPath, ['--test', '--test-reporter=tap', ...tests], { env });
+    assert.equal(status, 0, stdout);
+    assert.match(stdout, /^# pass [1-9]/m);
+  });
+});
