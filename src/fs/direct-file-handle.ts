@@ -81,7 +81,8 @@ export function directFileHandleClass(Base: HotFileHandleClass, { ref, unref }: 
         position = offset;
         if (encoding !== undefined && data.length > 0) source = Buffer.from(data, encoding ?? 'utf8');
       } else if (ArrayBuffer.isView(data)) {
-        if (isObject(offset)) ({ offset, length, position } = offset as Record<string, unknown>);
+        // To Node null is options here, without anything in them.
+        if (offset === null || isObject(offset)) ({ offset, length, position } = (offset ?? {}) as Record<string, unknown>);
         source = rangeOf(bytesOf(data), offset ?? 0, length);
       }
       if (source === undefined || !this.#isPlain(position)) {

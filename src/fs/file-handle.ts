@@ -80,7 +80,8 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
         const isPlainText = encoding !== undefined && encoding !== 'hex' && data.length > 0 && data.length <= STAGED_WRITE_MAX;
         if (isPlainText) plan = planOf((bytes = Buffer.from(data, encoding ?? 'utf8')), 0, undefined, offset);
       } else if (ArrayBuffer.isView(data)) {
-        if (isObject(offset)) ({ offset, length, position } = offset as Record<string, unknown>);
+        // To Node null is options here, without anything in them.
+        if (offset === null || isObject(offset)) ({ offset, length, position } = (offset ?? {}) as Record<string, unknown>);
         plan = planOf(data, offset, length, position);
         if (plan !== undefined) bytes = part(data, plan);
       }

@@ -149,8 +149,11 @@ describe('files that are opened to be fast', () => {
         const pieces = [Buffer.alloc(5), new Uint16Array(3), Buffer.alloc(600_000)];
         assert.equal((await handle.readv(pieces, 1)).bytesRead, 600_011);
         assert.ok(Buffer.concat(pieces.map((piece) => Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength))).equals(contents.subarray(1, 600_012)));
-        // Where it stands, one after the other.
-        const reads = await Promise.all(Array.from({ length: 5 }, () => handle.read(Buffer.alloc(100), { length: 77 })));
+        // Where it stands, one after the other: Node's own threads overtake each other.
+        const reads: { buffer: Buffer }[] = [];
+        const next = (): Promise<{ buffer: Buffer }> => handle.read(Buffer.alloc(100), { length: 77 });
+        if (byNode === false) reads.push(...(await Promise.all(Array.from({ length: 5 }, next))));
+        else while (reads.length < 5) reads.push(await next());
         assert.ok(Buffer.concat(reads.map(({ buffer }) => buffer.subarray(0, 77))).equals(contents.subarray(0, 5 * 77)));
         assert.equal((await handle.read()).bytesRead, 16_384);
         assert.equal((await handle.stat()).size, contents.length);

@@ -252,6 +252,20 @@ describe('handles', () => {
     assert.ok(Buffer.concat(pieces.map(({ bytesRead, buffer }) => buffer.subarray(0, bytesRead))).equals(whole));
   });
 
+  it('take null in the place of an offset for what Node takes it for', async () => {
+    using folder = new Temporary();
+    for (const [i, args] of [[null, 3, 1], [undefined, 3, 1], [null, 3], [undefined, 3]].entries()) {
+      const [theirs, mine] = [folder.file(`${i} theirs`, 'x'.repeat(9)), folder.file(`${i} mine`, 'x'.repeat(9))];
+      for (const [fs, path] of [[node, theirs], [ours, mine]] as const) {
+        await using handle = await fs.open(path, 'r+');
+        await handle.write(Buffer.from('123456'), ...(args as []));
+        const { buffer } = await handle.read(Buffer.alloc(5), ...(args as []));
+        await handle.write(buffer);
+      }
+      assert.equal(readFileSync(mine, 'latin1'), readFileSync(theirs, 'latin1'), args.join());
+    }
+  });
+
   it('are closed when the last of what is under way is done, and leave nothing open', async () => {
     using folder = new Temporary();
     const path = folder.file('x', 'x'.repeat(10_000));
