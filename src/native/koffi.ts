@@ -73,7 +73,6 @@ function bind(koffi: typeof Koffi): Native {
   const socket = libc.func('socket', 'int', ['int', 'int', 'int']) as Syscall;
   const bindTo = libc.func('bind', 'int', ['int', 'void *', 'uint']) as Syscall;
   const listen = libc.func('listen', 'int', ['int', 'int']) as Syscall;
-  const shutdown = libc.func('shutdown', 'int', ['int', 'int']) as Syscall;
   const setsockopt = libc.func('setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint']) as Syscall;
   const getsockopt = libc.func('getsockopt', 'int', ['int', 'int', 'int', 'void *', 'void *']) as Syscall;
   // Variadic in C, as syscall(2) is.
@@ -137,9 +136,6 @@ function bind(koffi: typeof Koffi): Native {
     },
     listen(fd, backlog) {
       return listen(fd, backlog) < 0 ? -errno() : 0;
-    },
-    shutdown(fd, how) {
-      return shutdown(fd, how) < 0 ? -errno() : 0;
     },
     setSocketOption(fd, level, name, value) {
       return setsockopt(fd, level, name, value, value.byteLength) < 0 ? -errno() : 0;

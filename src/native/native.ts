@@ -52,9 +52,6 @@ export interface Native {
   /** listen(2). */
   listen(fd: number, backlog: number): number;
 
-  /** shutdown(2). */
-  shutdown(fd: number, how: number): number;
-
   /** setsockopt(2). */
   setSocketOption(fd: number, level: number, name: number, value: Uint8Array): number;
 

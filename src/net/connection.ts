@@ -7,8 +7,8 @@ import {
   TCP_KEEPIDLE,
   TCP_NODELAY,
 } from '../abi/socket-flags.ts';
-import { addressOf, closeNow, resetOnClose, setsockopt, shutdownNow } from '../reactor/socket-calls.ts';
-import { Submission, type IoUring } from '../reactor/submission.ts';
+import { addressOf, closeNow, resetOnClose, setsockopt } from '../reactor/socket-calls.ts';
+import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
 import { Receiver, type Receiving } from './receiver.ts';
 import { Sender, type Sending } from './sender.ts';
 import { socketError } from './socket-error.ts';
@@ -33,6 +33,8 @@ export abstract class Connection implements Receiving, Sending {
   #isRef = true;
   #isClosing = false;
   #isReset = false;
+  /** Operations that end a side and are not over. */
+  #shutdowns = 0;
   /** Half-operations that are not over though it is being closed. */
   #pending = 0;
   #whenClosed: (() => void)[] | undefined;
@@ -124,15 +126,19 @@ export abstract class Connection implements Receiving, Sending {
 
   /** End this side when all that was written so far is sent: shutdown(2) with SHUT_WR. */
   shutdown(done: (error: Error | undefined) => void): void {
-    let isLater = false;
     this.whenSent((error) => {
-      const result = error !== undefined || this.#isClosing ? 0 : shutdownNow(this.#fd, SHUT_WR);
-      const outcome = result < 0 ? socketError(-result, 'shutdown') : error;
-      // Not in the call that asked for it.
-      if (isLater) done(outcome);
-      else process.nextTick(done, outcome);
+      if (error !== undefined || this.#isClosing) return done(error);
+      this.#shutdowns++;
+      this.#transport.engine.submit(
+        new Shutdown(this.#fd, (refusal) => {
+          this.#shutdowns--;
+          // Was it waited for? Whoever is told may close the connection himself.
+          const isAwaited = this.#isClosing;
+          done(refusal);
+          if (isAwaited) this.#halfClosed();
+        }),
+      );
     });
-    isLater = true;
   }
 
   /**
@@ -145,7 +151,8 @@ export abstract class Connection implements Receiving, Sending {
     this.#isClosing = true;
     const { engine } = this.#transport;
     if (engine.closed) return this.#closeNow();
-    this.#pending = 1;
+    // A thread of the kernel's shuts down, and looks the descriptor up when its turn comes: it must not be another socket's by then.
+    this.#pending = 1 + this.#shutdowns;
     if (!this.#receiver.close()) this.#pending++;
     if (this.#sender !== undefined && !this.#sender.close(this.#isReset)) this.#pending++;
     this.#halfClosed();
@@ -263,6 +270,39 @@ export abstract class Connection implements Receiving, Sending {
   /** @internal */
   senderClosed(): void {
     this.#halfClosed();
+  }
+}
+
+/** The end of this side. */
+class Shutdown extends Submission {
+  readonly #fd: number;
+  readonly #done: (error: Error | undefined) => void;
+  #res = 0;
+
+  constructor(fd: number, done: (error: Error | undefined) => void) {
+    super();
+    this.#fd = fd;
+    this.#done = done;
+  }
+
+  override prepare(ring: IoUring): boolean {
+    if (!ring.prepShutdown(this.#fd, SHUT_WR, this.slot)) return false;
+    this.owed = 1;
+    return true;
+  }
+
+  override arrived(c: Completion): void {
+    this.#res = c.res;
+  }
+
+  override over(): void {
+    this.#done(this.#res < 0 ? socketError(-this.#res, 'shutdown') : undefined);
+  }
+
+  override cancelled(): void {}
+
+  override refused(error: Error): void {
+    this.#done(error);
   }
 }
 

@@ -37,14 +37,6 @@ export function listenOn(fd: number, backlog: number): number {
   return koffiNative().listen(fd, backlog);
 }
 
-/**
- * shutdown(2). The ring's own operation is done by a thread of the kernel's, which looks the descriptor up when its turn comes: if it was
- * closed by then, and its number given to another socket, that one would be shut down.
- */
-export function shutdownNow(fd: number, how: number): number {
-  return koffiNative().shutdown(fd, how);
-}
-
 /** setsockopt(2) of an option that is an int. */
 export function setsockopt(fd: number, level: number, name: number, value: number): number {
   NUMBERS[0] = value;

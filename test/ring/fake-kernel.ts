@@ -282,10 +282,6 @@ export class FakeKernel implements Native {
     return -9;
   }
 
-  shutdown(): number {
-    return -9;
-  }
-
   setSocketOption(): number {
     return -9;
   }

@@ -221,10 +221,6 @@ export class Recorder implements Native {
     return this.#kernel.listen(fd, backlog);
   }
 
-  shutdown(fd: number, how: number): number {
-    return this.#kernel.shutdown(fd, how);
-  }
-
   setSocketOption(fd: number, level: number, name: number, value: Uint8Array): number {
     return this.#kernel.setSocketOption(fd, level, name, value);
   }
