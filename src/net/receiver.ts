@@ -6,7 +6,8 @@ import { BULK, type Transport } from './transport.ts';
 /**
  * How it is received: messages, many times, into buffers that the kernel picks; or much, by one plain receive after the other into
  * large memory of one of two sizes. After so many in a row that filled what they were given the next larger way is taken, and after so
- * many that would have fitted into the next smaller, that one. Measured: from 16 KiB messages on plain receives cost less.
+ * many that would have fitted into the next smaller, that one. Measured with messages of 256 KiB: the larger of the two sizes takes a fifth
+ * less time than either of the others.
  */
 const MESSAGES = -1;
 const FULL_STREAK = 4;
