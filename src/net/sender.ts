@@ -258,4 +258,4 @@ export class Sender extends Submission {
 }
 
 /** What was written before a connection was closed, or broke, and was not sent. */
-export const DROPPED = new Error('The connection was closed before all was sent');
+const DROPPED = new Error('The connection was closed before all was sent');

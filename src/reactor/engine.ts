@@ -176,17 +176,19 @@ export class Engine {
   #launchLate(): void {
     if (this.#late.length === 0) return;
     const late = this.#late;
-    this.#late = this.#spare;
-    this.#spare = late;
+    // Whoever is refused may have all handed over at once, which comes here again: each has a list of its own then.
+    this.#late = this.#spare ?? [];
+    this.#spare = undefined;
     for (const submission of late) {
       if (submission.dropped) submission.dropped = false;
       else this.#take(submission);
     }
     late.length = 0;
+    this.#spare = late;
   }
 
   /** The other of two lists that take turns. */
-  #spare: Submission[] = [];
+  #spare: Submission[] | undefined;
 
   /**
    * Hand over what is there at once, and have the kernel finish what it has put off: the process is about to end, or something must
