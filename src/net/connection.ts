@@ -60,9 +60,9 @@ export abstract class Connection implements Receiving, Sending {
     return this.#sender === undefined ? 0 : this.#sender.length;
   }
 
-  /** Has the peer ended its side? */
-  get isEnded(): boolean {
-    return this.#receiver.isEnded;
+  /** Has the owner been told that the peer has ended its side? What came before the end has been handed over then. */
+  get isEndTold(): boolean {
+    return this.#receiver.isEndTold;
   }
 
   // ---------------------------------------------------------------- what the owner is told

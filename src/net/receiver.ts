@@ -58,6 +58,8 @@ export class Receiver extends Submission implements Starved {
   /** The last completion was of 0 bytes, though more was said to be there. */
   #wasEmpty = false;
   #isEnded = false;
+  /** The owner was told of the end. */
+  #isEndTold = false;
   #isClosed = false;
   /** What came when nobody wanted it: data, and how it ended. */
   #kept: Buffer[] | undefined;
@@ -84,9 +86,9 @@ export class Receiver extends Submission implements Starved {
     return true;
   }
 
-  /** Has the peer ended its side, or the connection broken? */
-  get isEnded(): boolean {
-    return this.#isEnded;
+  /** Was the owner told that the peer has ended its side, or that the connection broke? Before that, data may be kept here. */
+  get isEndTold(): boolean {
+    return this.#isEndTold;
   }
 
   // ---------------------------------------------------------------- what the owner wants
@@ -229,8 +231,13 @@ export class Receiver extends Submission implements Starved {
   #end(tell: () => void): void {
     if (this.#isClosed) return;
     this.#isEnded = true;
-    if (this.#isWanted && this.#kept === undefined) tell();
+    if (this.#isWanted && this.#kept === undefined) this.#tellEnd(tell);
     else this.#endKept = tell;
+  }
+
+  #tellEnd(tell: () => void): void {
+    this.#isEndTold = true;
+    tell();
   }
 
   /** Not in the call that asked for it. */
@@ -258,7 +265,7 @@ export class Receiver extends Submission implements Starved {
     const end = this.#endKept;
     this.#endKept = undefined;
     if (end === undefined) this.#arm();
-    else end();
+    else this.#tellEnd(end);
   }
 
   override over(): void {
