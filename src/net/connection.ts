@@ -9,6 +9,7 @@ import {
 } from '../abi/socket-flags.ts';
 import { addressOf, closeNow, resetOnClose, setsockopt } from '../reactor/socket-calls.ts';
 import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
+import { lengthOf } from './intrinsic.ts';
 import { Receiver, type Receiving } from './receiver.ts';
 import { Sender, type Sending } from './sender.ts';
 import { socketError } from './socket-error.ts';
@@ -97,7 +98,7 @@ export abstract class Connection implements Receiving, Sending {
 
   /** Send a copy of `bytes`. */
   write(bytes: Uint8Array): void {
-    if (bytes.length > 0) this.#sending.copy(bytes);
+    if (lengthOf(bytes) > 0) this.#sending.copy(bytes);
   }
 
   /** Send text, of `length` bytes in `encoding`. */

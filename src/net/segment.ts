@@ -14,9 +14,9 @@ export class Segment {
     this.end = end;
   }
 
-  /** All of a caller's memory. */
-  static lent(memory: Uint8Array): Segment {
-    return new Segment(memory, false, memory.length);
+  /** All of a caller's memory, which has `length` bytes whatever it says itself. */
+  static lent(memory: Uint8Array, length: number): Segment {
+    return new Segment(memory, false, length);
   }
 
   /** Room for copies. */

@@ -1,6 +1,7 @@
 import { EAGAIN, EBADF, ECANCELED } from '../abi/errno.ts';
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../abi/socket-flags.ts';
 import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
+import { bytesIn, lengthOf } from './intrinsic.ts';
 import { Segment } from './segment.ts';
 import type { Transport } from './transport.ts';
 
@@ -69,7 +70,7 @@ export class Sender extends Submission {
 
   /** Copy `bytes`. */
   copy(bytes: Uint8Array): void {
-    const { length } = bytes;
+    const length = lengthOf(bytes);
     let segment = this.#open(length);
     if (segment.memory.length - segment.end >= length) {
       segment.memory.set(bytes, segment.end);
@@ -78,7 +79,7 @@ export class Sender extends Submission {
       for (let from = 0; from < length; ) {
         segment = this.#open(length - from);
         const part = Math.min(length - from, segment.memory.length - segment.end);
-        segment.memory.set(bytes.subarray(from, from + part), segment.end);
+        segment.memory.set(bytesIn(bytes, from, from + part), segment.end);
         segment.end += part;
         from += part;
       }
@@ -99,9 +100,10 @@ export class Sender extends Submission {
 
   /** Send `bytes` as they are when their turn comes: they are lent until then. */
   lend(bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
-    this.#append(Segment.lent(bytes));
-    this.#added(bytes.length);
+    const length = lengthOf(bytes);
+    if (length === 0) return;
+    this.#append(Segment.lent(bytes, length));
+    this.#added(length);
   }
 
   /** Have `done` called when all that was written so far is with the kernel: at once if it is. */
@@ -166,7 +168,7 @@ export class Sender extends Submission {
   #prepareOne(ring: IoUring, segment: Segment, flags: number): boolean {
     const { memory, start, end } = segment;
     this.#lent = segment;
-    const bytes = start === 0 ? memory : memory.subarray(start);
+    const bytes = start === 0 ? memory : bytesIn(memory, start);
     return ring.prepSend(this.#fd, bytes, end - start, this.slot, flags);
   }
 
@@ -174,7 +176,7 @@ export class Sender extends Submission {
   #prepareMany(ring: IoUring, first: Segment, flags: number): boolean {
     const iov: Uint8Array[] = [];
     for (let one: Segment | undefined = first; one !== undefined && iov.length < PIECES_MAX; one = one.next) {
-      iov.push(one.memory.subarray(one.start, one.end));
+      iov.push(bytesIn(one.memory, one.start, one.end));
       this.#lent = one;
     }
     return ring.prepSendmsg(this.#fd, { iov }, this.slot, flags);

@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../abi/errno.ts';
 import { duplicate } from '../reactor/socket-calls.ts';
 import { Connection, type Doing } from './connection.ts';
+import { lengthOf } from './intrinsic.ts';
 import { JsStream } from './js-stream.ts';
 import { nativeHandle } from './native-handle.ts';
 import type { Done, NativeHandle, Piece, SocketClass } from './node-net.ts';
@@ -234,8 +235,9 @@ export class SocketConnection extends Connection {
       }
       return this.#queue(Buffer.from(data, encoding as BufferEncoding), 'buffer');
     }
-    this.dispatched += data.length;
-    if (data.length < LENT_MIN) {
+    const length = lengthOf(data);
+    this.dispatched += length;
+    if (length < LENT_MIN) {
       this.write(data);
       return false;
     }
