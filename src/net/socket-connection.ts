@@ -233,6 +233,8 @@ export class SocketConnection extends Connection {
           return false;
         }
       }
+      // Up to version 22 Node's streams let it pass, and its handles refuse it.
+      if (encoding === 'buffer') throw notBuffer();
       return this.#queue(Buffer.from(data, encoding as BufferEncoding), 'buffer');
     }
     const length = lengthOf(data);
@@ -285,6 +287,11 @@ export class SocketConnection extends Connection {
       done?.();
     });
   }
+}
+
+/** In Node's words. */
+function notBuffer(): TypeError {
+  return Object.assign(new TypeError('Second argument must be a buffer'), { code: 'ERR_INVALID_ARG_TYPE' });
 }
 
 function rethrow(error: unknown): never {
