@@ -2,6 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
 import { closeNow } from '../reactor/socket-calls.ts';
 import { node, type NameOf, type NativeHandle, type ServerClass } from './node-net.ts';
+import { ownOptions } from './own-options.ts';
 import { nameOf } from './socket-handle.ts';
 import { accept, Socket } from './socket.ts';
 import type { Transport } from './transport.ts';
@@ -65,7 +66,7 @@ class ArrivedHandle implements Arrival {
   }
 
   socket(options: Options): NodeSocket {
-    return new Socket({ handle: this.#handle, ...options } as SocketConstructorOpts);
+    return new Socket(ownOptions({ handle: this.#handle, ...options } as SocketConstructorOpts));
   }
 
   close(): void {
@@ -89,14 +90,14 @@ export function connected(server: ServerClass, arrival: Arrival): void {
   if (isFull(server)) return drop(server, arrival);
   if (server.blockList !== undefined && arrival.isTcp && isBlocked(server.blockList, arrival)) return arrival.close();
   const { allowHalfOpen, pauseOnConnect, highWaterMark } = server;
-  const socket = arrival.socket({
+  const socket = arrival.socket(ownOptions({
     allowHalfOpen,
     pauseOnCreate: pauseOnConnect,
     readable: true,
     writable: true,
     readableHighWaterMark: highWaterMark,
     writableHighWaterMark: highWaterMark,
-  } as Options);
+  } as Options));
   if (server.noDelay) socket.setNoDelay(true);
   if (server.keepAlive) socket.setKeepAlive(true, server.keepAliveInitialDelay * 1000);
   server._connections++;

@@ -3,6 +3,7 @@ import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type * as tls from 'node:tls';
 import { ECANCELED, ENOTCONN } from '../abi/errno.ts';
+import { ownOptions } from './own-options.ts';
 import type { SocketConnection } from './socket-connection.ts';
 
 /** A request of Node's native code. */
@@ -32,9 +33,9 @@ let Native: (new () => NativeStream) | undefined;
 function nativeStream(): NativeStream {
   if (Native === undefined) {
     const { TLSSocket, createSecureContext } = createRequire(import.meta.url)('node:tls') as typeof tls;
-    const none = new Duplex({ read() {}, write() {} });
+    const none = new Duplex(ownOptions({ read() {}, write() {} }));
     // With no certificates: Node's own list takes milliseconds to read.
-    const probe = new TLSSocket(none, { secureContext: createSecureContext({ ca: [] }) });
+    const probe = new TLSSocket(none, ownOptions({ secureContext: createSecureContext(ownOptions({ ca: [] })) }));
     const { _handle: wrap } = probe as unknown as TLSSocket & { _handle: { _parent: NativeStream } };
     Native = wrap._parent.constructor as new () => NativeStream;
     probe.on('error', () => {});
@@ -60,8 +61,8 @@ export class JsStream {
     this.#connection = connection;
     this.handle = Object.defineProperties(Object.assign(nativeStream(), this.#methods(connection)), {
       // That the socket is being read says nothing of this: who wants to read from it is to ask.
-      reading: { get: () => this.isConsumed && connection.isReading, set: () => {}, configurable: true },
-      fd: { get: () => connection.fd },
+      reading: ownOptions({ get: () => this.isConsumed && connection.isReading, set: () => {}, configurable: true }),
+      fd: ownOptions({ get: () => connection.fd }),
     });
   }
 

@@ -2,6 +2,7 @@ import { EAGAIN, EBADF, ECANCELED } from '../abi/errno.ts';
 import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../abi/socket-flags.ts';
 import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
 import { bytesIn, lengthOf } from './intrinsic.ts';
+import { ownOptions } from './own-options.ts';
 import { Segment } from './segment.ts';
 import type { Transport } from './transport.ts';
 
@@ -179,7 +180,7 @@ export class Sender extends Submission {
       iov.push(bytesIn(one.memory, one.start, one.end));
       this.#lent = one;
     }
-    return ring.prepSendmsg(this.#fd, { iov }, this.slot, flags);
+    return ring.prepSendmsg(this.#fd, ownOptions({ iov }), this.slot, flags);
   }
 
   override arrived(c: Completion): void {

@@ -12,6 +12,7 @@ import {
   expireSends,
   holdSends,
   releaseSends,
+  sendDone,
   type DatagramSending,
   type SendDone,
 } from './datagram-send.ts';
@@ -374,7 +375,7 @@ export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
 /** What a request of Node's is told: 0 and the bytes, or -errno. */
 function doneOf(request: SendRequest): SendDone {
   const call = (res: number): void => request.oncomplete!(Math.min(res, 0), Math.max(res, 0));
-  return { context: new AsyncResource('UDPSENDWRAP', { requireManualDestroy: true }), call };
+  return sendDone(call);
 }
 
 function unsupported(reason: string): Error {

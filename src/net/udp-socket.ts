@@ -1,8 +1,7 @@
 /** `createSocket` in the style of `node:dgram`: UDP sockets through the ring. */
-import { AsyncResource } from 'node:async_hooks';
 import { Socket, type RemoteInfo, type SocketOptions, type SocketType } from 'node:dgram';
 import { wrongState } from '../reactor/misuse.ts';
-import type { SendDone } from './datagram-send.ts';
+import { sendDone, type SendDone } from './datagram-send.ts';
 import { bytesIn, lengthOf } from './intrinsic.ts';
 import { available } from './ring-or-node.ts';
 import { socketError } from './socket-error.ts';
@@ -139,7 +138,7 @@ function doneOf(callback: SendCallback | undefined, address: string | undefined,
     if (res >= 0) callback(null, res);
     else (callback as (error: Error) => void)(sendError(res, address, port));
   };
-  return { context: new AsyncResource('UDPSENDWRAP', { requireManualDestroy: true }), call };
+  return sendDone(call);
 }
 
 /** In Node's shape and words. */
