@@ -73,6 +73,8 @@ function bind(koffi: typeof Koffi): Native {
   const socket = libc.func('socket', 'int', ['int', 'int', 'int']) as Syscall;
   const bindTo = libc.func('bind', 'int', ['int', 'void *', 'uint']) as Syscall;
   const listen = libc.func('listen', 'int', ['int', 'int']) as Syscall;
+  const send = libc.func('send', 'intptr_t', ['int', 'void *', 'size_t', 'int']) as Syscall;
+  const shutdown = libc.func('shutdown', 'int', ['int', 'int']) as Syscall;
   const setsockopt = libc.func('setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint']) as Syscall;
   const getsockopt = libc.func('getsockopt', 'int', ['int', 'int', 'int', 'void *', 'void *']) as Syscall;
   // Variadic in C, as syscall(2) is.
@@ -136,6 +138,13 @@ function bind(koffi: typeof Koffi): Native {
     },
     listen(fd, backlog) {
       return listen(fd, backlog) < 0 ? -errno() : 0;
+    },
+    send(fd, memory, length, flags) {
+      const sent = send(fd, memory, length, flags);
+      return sent < 0 ? -errno() : sent;
+    },
+    shutdown(fd, how) {
+      return shutdown(fd, how) < 0 ? -errno() : 0;
     },
     setSocketOption(fd, level, name, value) {
       return setsockopt(fd, level, name, value, value.byteLength) < 0 ? -errno() : 0;

@@ -52,6 +52,12 @@ export interface Native {
   /** listen(2). */
   listen(fd: number, backlog: number): number;
 
+  /** send(2) of `length` bytes at the beginning of `memory`. Bytes sent. With MSG_DONTWAIT, or it waits. */
+  send(fd: number, memory: Uint8Array, length: number, flags: number): number;
+
+  /** shutdown(2). */
+  shutdown(fd: number, how: number): number;
+
   /** setsockopt(2). */
   setSocketOption(fd: number, level: number, name: number, value: Uint8Array): number;
 

@@ -4,6 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import type * as tls from 'node:tls';
 import { ECANCELED, ENOTCONN } from '../abi/errno.ts';
 import { ownOptions } from './own-options.ts';
+import { TAKEN } from './sender.ts';
 import type { SocketConnection } from './socket-connection.ts';
 
 /** A request of Node's native code. */
@@ -23,9 +24,6 @@ interface NativeStream {
   _consumed: boolean;
   onread?: unknown;
 }
-
-/** From so many bytes on, what is written is not copied again. */
-const LENT_MIN = 16 * 1024;
 
 let Native: (new () => NativeStream) | undefined;
 
@@ -120,11 +118,13 @@ export class JsStream {
   #write(request: Request, buffers: Buffer[]): number {
     const connection = this.#connection;
     if (!connection.isOpen) return -ENOTCONN;
-    for (const bytes of buffers) {
-      connection.dispatched += bytes.length;
-      if (bytes.length < LENT_MIN) connection.write(bytes);
-      else connection.writeLent(bytes);
+    let outcome = TAKEN;
+    const last = buffers.length - 1;
+    for (let i = 0; i <= last && outcome >= 0; i++) {
+      connection.dispatched += buffers[i].length;
+      outcome = connection.transmit(buffers[i], i < last);
     }
+    if (outcome < 0) return outcome;
     this.#writing.add(request);
     connection.socket._unrefTimer();
     const finish = (status: number): void => {

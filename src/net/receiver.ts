@@ -61,6 +61,7 @@ export class Receiver extends Submission implements Starved {
   /** The owner was told of the end. */
   #isEndTold = false;
   #isClosed = false;
+  #hasLeft = false;
   /** What came when nobody wanted it: data, and how it ended. */
   #kept: Buffer[] | undefined;
   #isDelivering = false;
@@ -115,11 +116,30 @@ export class Receiver extends Submission implements Starved {
   close(): boolean {
     this.#isClosed = true;
     this.#isWanted = false;
+    this.#hasLeft = this.#kept !== undefined && this.#kept.length > 0;
     this.#kept = undefined;
     this.#endKept = undefined;
     this.#transport.buffers.forget(this);
     this.#halt();
     return this.slot < 0;
+  }
+
+  /** Does the owner want data? */
+  get isWanted(): boolean {
+    return this.#isWanted;
+  }
+
+  /** What the kernel has said of an error that the owner was not told yet; 0 if nothing. */
+  get failure(): number {
+    let errno = 0;
+    this.#transport.engine.peek(this, (res) => (errno = res < 0 && res !== -ECANCELED && res !== -ENOBUFS ? -res : errno));
+    return errno;
+  }
+
+  /** When it is closed: was something taken from the kernel that the owner has not been given? */
+  get hasLeft(): boolean {
+    if (!this.#hasLeft) this.#transport.engine.peek(this, (res) => (this.#hasLeft ||= res > 0));
+    return this.#hasLeft;
   }
 
   set isRef(is: boolean) {

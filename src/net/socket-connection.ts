@@ -6,15 +6,11 @@ import { lengthOf } from './intrinsic.ts';
 import { JsStream } from './js-stream.ts';
 import { nativeHandle } from './native-handle.ts';
 import type { Done, NativeHandle, Piece, SocketClass } from './node-net.ts';
+import { LARGE_MIN, TAKEN } from './sender.ts';
 import { socketError } from './socket-error.ts';
 import { SocketHandle, TcpSocketHandle } from './socket-handle.ts';
 import type { Transport } from './transport.ts';
 import type { UserBuffer } from './user-buffer.ts';
-
-/** From so many bytes on, what is written is not copied. */
-const LENT_MIN = 16 * 1024;
-/** As long as less is waiting, what is copied counts as written at once, as with Node if the kernel has room for it. */
-const WRITTEN_MAX = 64 * 1024;
 
 /** What text is copied in one go in: its length in bytes is known beforehand. */
 const PLAIN = new Set(['utf8', 'utf-8', 'latin1', 'binary', 'ascii', 'ucs2', 'ucs-2', 'utf16le', 'utf-16le']);
@@ -62,6 +58,8 @@ export class SocketConnection extends Connection {
     this.#userBuffer = owned.userBuffer;
     this.#scope = owned.scope;
     this.#closed = owned.closed;
+    // It was made by somebody else.
+    if (owned.closed !== undefined) this.distrustRoom();
   }
 
   /**
@@ -128,6 +126,10 @@ export class SocketConnection extends Connection {
     this.tell(() => {
       if (this.#userBuffer!.resume(this) && this.isReading) this.startReading();
     });
+  }
+
+  override get hasUnread(): boolean {
+    return this.#userBuffer !== undefined && this.#userBuffer.length > 0;
   }
 
   override get keepsMemory(): boolean {
@@ -210,54 +212,53 @@ export class SocketConnection extends Connection {
 
   send(data: Uint8Array | string, encoding: string, done: Done): void {
     this.socket._unrefTimer();
-    this.#settle(this.#queue(data, encoding), done);
+    this.#settle(this.#transmit(data, encoding, false), done);
   }
 
   sendAll(pieces: readonly Piece[], done: Done): void {
     this.socket._unrefTimer();
-    let isLent = false;
-    for (const { chunk, encoding } of pieces) {
-      if (this.#queue(chunk, encoding)) isLent = true;
+    let outcome = TAKEN;
+    const last = pieces.length - 1;
+    for (let i = 0; i <= last && outcome >= 0; i++) {
+      const { chunk, encoding } = pieces[i];
+      outcome = Math.min(outcome, this.#transmit(chunk, encoding, i < last));
     }
-    this.#settle(isLent, done);
+    this.#settle(outcome, done);
   }
 
-  /** True if it is lent until it is sent. */
-  #queue(data: Uint8Array | string, encoding: string): boolean {
+  #transmit(data: Uint8Array | string, encoding: string, isMore: boolean): number {
     if (typeof data === 'string') {
       if (PLAIN.has(encoding)) {
         const length = Buffer.byteLength(data, encoding as BufferEncoding);
-        if (length < LENT_MIN) {
+        if (length < LARGE_MIN) {
           this.dispatched += length;
-          this.writeText(data, encoding as BufferEncoding, length);
-          return false;
+          return this.transmitText(data, encoding as BufferEncoding, length);
         }
       }
       // Up to version 22 Node's streams let it pass, and its handles refuse it.
       if (encoding === 'buffer') throw notBuffer();
-      return this.#queue(Buffer.from(data, encoding as BufferEncoding), 'buffer');
+      return this.#transmit(Buffer.from(data, encoding as BufferEncoding), 'buffer', isMore);
     }
-    const length = lengthOf(data);
-    this.dispatched += length;
-    if (length < LENT_MIN) {
-      this.write(data);
-      return false;
-    }
-    this.writeLent(data);
-    return true;
+    this.dispatched += lengthOf(data);
+    return this.transmit(data, isMore);
   }
 
-  #settle(isLent: boolean, done: Done): void {
-    if (!isLent && this.writableLength < WRITTEN_MAX) return done();
+  #settle(outcome: number, done: Done): void {
+    if (outcome === TAKEN) return done();
+    if (outcome < 0) return done(socketError(-outcome, 'write'));
     this.#waiting++;
     const scope = new AsyncResource('WRITEWRAP');
     this.whenSent((error) => {
       this.#waiting--;
-      try {
-        scope.runInAsyncScope(done, undefined, error === undefined ? null : this.#reason());
-      } catch (thrown) {
-        this.threw(thrown);
-      }
+      const reason = error === undefined || this.socket.destroyed ? null : this.#reason();
+      // Behind those of earlier writes, which were written in the call and are told in a tick.
+      process.nextTick(() => {
+        try {
+          scope.runInAsyncScope(done, undefined, reason);
+        } catch (thrown) {
+          this.threw(thrown);
+        }
+      });
     });
   }
 
