@@ -122,7 +122,7 @@ export class JsStream {
     const last = buffers.length - 1;
     for (let i = 0; i <= last && outcome >= 0; i++) {
       connection.dispatched += buffers[i].length;
-      outcome = connection.transmit(buffers[i], i < last);
+      outcome = connection.transmit(buffers[i], i < last && buffers[i + 1].length > 0);
     }
     if (outcome < 0) return outcome;
     this.#writing.add(request);

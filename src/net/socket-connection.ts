@@ -221,7 +221,7 @@ export class SocketConnection extends Connection {
     const last = pieces.length - 1;
     for (let i = 0; i <= last && outcome >= 0; i++) {
       const { chunk, encoding } = pieces[i];
-      outcome = Math.min(outcome, this.#transmit(chunk, encoding, i < last));
+      outcome = Math.min(outcome, this.#transmit(chunk, encoding, i < last && hasBytes(pieces[i + 1])));
     }
     this.#settle(outcome, done);
   }
@@ -288,6 +288,11 @@ export class SocketConnection extends Connection {
       done?.();
     });
   }
+}
+
+/** Has it bytes for certain? The kernel keeps back a part of what comes before. */
+function hasBytes({ chunk, encoding }: Piece): boolean {
+  return typeof chunk === 'string' ? chunk.length > 0 && PLAIN.has(encoding) : lengthOf(chunk) > 0;
 }
 
 /** In Node's words. */

@@ -115,6 +115,19 @@ describe('write', () => {
     }
   });
 
+  sameAsNode('what is corked with nothing at its end is with the peer when uncork returns', ({ socket, peer }, tell) => {
+    for (const [last, encoding] of [['', 'utf8'], ['zz', 'hex'], [Buffer.alloc(0), undefined]] as const) {
+      socket.cork();
+      socket.write('head');
+      socket.write(Buffer.alloc(100 * KIBI));
+      if (typeof last === 'string') socket.write(last, encoding);
+      else socket.write(last);
+      socket.uncork();
+      peer.drain();
+      tell(peer.bytes);
+    }
+  });
+
   sameAsNode('callbacks come in the order of the writes', async ({ socket, peer }, tell) => {
     for (const [index, bytes] of [1, 30_000, 1, 300_000, 5, 10_000_000, 1].entries()) {
       socket.write(Buffer.alloc(bytes), (error) => tell('callback', index, error));
