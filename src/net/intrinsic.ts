@@ -14,7 +14,10 @@ function getterOf<T>(prototype: object, name: string): (view: unknown) => T {
 
 /** Bytes of a typed array. 0 if it is detached. */
 export const lengthOf = getterOf<number>(typedArray, 'byteLength');
-const bufferOf = getterOf<ArrayBufferLike>(typedArray, 'buffer');
+/** The memory that it is a view of. */
+export const bufferOf = getterOf<ArrayBufferLike>(typedArray, 'buffer');
+/** Bytes of an ArrayBuffer. 0 if it is detached. */
+export const memoryLength = getterOf<number>(ArrayBuffer.prototype, 'byteLength');
 const offsetOf = getterOf<number>(typedArray, 'byteOffset');
 
 const ofDataView = {

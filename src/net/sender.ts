@@ -2,10 +2,11 @@ import { EAGAIN, EBADF, ECANCELED, EPIPE } from '../abi/errno.ts';
 import { MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL } from '../abi/socket-flags.ts';
 import { roomToSend, sendNow } from '../reactor/socket-calls.ts';
 import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
-import { bytesIn, lengthOf } from './intrinsic.ts';
+import { bufferOf, bytesIn, lengthOf } from './intrinsic.ts';
 import { ownOptions } from './own-options.ts';
 import { Segment } from './segment.ts';
 import type { Transport } from './transport.ts';
+import { mayBeWebAssembly } from './web-assembly.ts';
 
 /** So many pieces go out with one send at most. */
 const PIECES_MAX = 64;
@@ -142,7 +143,7 @@ export class Sender extends Submission {
     }
     // The rest, behind what waits.
     const left = length - from;
-    if (left >= LARGE_MIN && this.#transport.engine.canLend(bytes)) {
+    if (left >= LARGE_MIN && this.#canLend(bytes)) {
       this.#append(Segment.lent(bytes, from, length));
       this.#added(left);
     } else {
@@ -159,6 +160,10 @@ export class Sender extends Submission {
     this.copyText(text, encoding, length);
     this.#counted = this.#written;
     return TAKEN;
+  }
+
+  #canLend(bytes: Uint8Array): boolean {
+    return !mayBeWebAssembly(bufferOf(bytes)) && this.#transport.engine.canLend(bytes);
   }
 
   /** {@link TAKEN} if there is room for so much more; if not, what was put together is sent, and perhaps there is then. Or -errno. */
