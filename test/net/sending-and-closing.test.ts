@@ -294,6 +294,42 @@ describe('destroy', () => {
   });
 });
 
+describe('one connection serves another', () => {
+  // What is small is with the kernel, and its completion is behind the data that asks for more: it has not been told yet.
+  for (const [what, bytes] of [['small', 100], ['large', 64 * KIBI]] as const) {
+    for (const how of ['nothing', 'destroy', 'resetAndDestroy'] as const) {
+      it(`something ${what} behind something small in the same turn, then ${how}: all of it arrives, as with node:net`, async () => {
+        const outcomes: unknown[] = [];
+        for (const net of [node, ours as Net]) {
+          const asking = await connected(net, 'server', 'TCP', '');
+          const answering = await connected(net, 'client', 'TCP', '');
+          asking.socket.resume();
+          await turns(3);
+          const told = new Promise<unknown[]>((resolve) => {
+            asking.socket.once('data', () => {
+              const returned = answering.socket.write(Buffer.alloc(bytes));
+              const { writableLength } = answering.socket;
+              if (how !== 'nothing') answering.socket[how]();
+              resolve([returned, writableLength]);
+            });
+          });
+          asking.peer.send('go');
+          answering.socket.write('small');
+          outcomes.push(await told);
+          await turns(2);
+          outcomes.push([answering.peer.drain(), answering.peer.bytes]);
+          for (const { socket, peer } of [asking, answering]) {
+            socket.destroy();
+            peer.close();
+          }
+        }
+        assert.deepEqual(outcomes.slice(2), outcomes.slice(0, 2));
+        assert.deepEqual(outcomes[2], [true, 0]);
+      });
+    }
+  }
+});
+
 describe('a peer that breaks off', () => {
   for (const bytes of [10, 20_000, 100_000]) {
     sameAsNode(`before ${bytes} bytes are written to it`, async ({ socket, peer, closed }, tell) => {
