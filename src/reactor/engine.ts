@@ -125,7 +125,9 @@ export class Engine {
     this.#observer = observer;
     this.#native = native;
     this.#memory = new LentMemory(native);
-    this.ring = new IoUring(entries, options, native);
+    // The loop sleeps until the ring's eventfd is signalled. With DEFER_TASKRUN some kernels signal it once and never again
+    // (Debian's 6.12.115 to 6.12.118), or late (7.1.13, 7.2.6, 7.3.4); with COOP_TASKRUN all do.
+    this.ring = new IoUring(entries, { ...options, deferTaskrun: false }, native);
     // The rest is for cancellations, and for what waits.
     this.#limit = Math.max(1, this.ring.cqEntries >> 1);
     const self = new WeakRef(this);
