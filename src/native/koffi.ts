@@ -12,6 +12,7 @@ import {
   PROT_READ,
   PROT_WRITE,
 } from '../abi/mmap.ts';
+import { uvEventLoop, type EventLoop } from './event-loop.ts';
 import type { Native } from './native.ts';
 import { readPipe } from './pipe-reader.ts';
 import { readPipeInBun } from './pipe-reader-bun.ts';
@@ -91,6 +92,8 @@ function bind(koffi: typeof Koffi): Native {
   const ignoredAddress = Number(koffi.address(ignored));
   const pipe2 = libc.func('pipe2', 'int', ['void *', 'int']) as Syscall;
   const { errno } = koffi;
+  /** Looked for when it is first asked for: not every program has a reactor. */
+  let eventLoop: { found: EventLoop | undefined } | undefined;
 
   return {
     setup(entries, params) {
@@ -166,6 +169,9 @@ function bind(koffi: typeof Koffi): Native {
       const [from, to] = [offsetIn, offsetOut].map((offset) => BigInt64Array.of(BigInt(offset)));
       const copied = copyFileRange(fdIn, from, fdOut, to, length, 0);
       return copied < 0 ? -errno() : copied;
+    },
+    eventLoop() {
+      return (eventLoop ??= { found: uvEventLoop(koffi, libc) }).found;
     },
     eventfd() {
       const fd = eventfd(0, constants.O_NONBLOCK | O_CLOEXEC);

@@ -310,6 +310,8 @@ export class FakeKernel implements Native {
     return -9;
   }
 
+  eventLoop(): undefined {}
+
   eventfd(): number {
     return -24;
   }

@@ -1,0 +1,56 @@
+import { Completion } from '../../ring/completion.ts';
+import type { Submission } from '../submission.ts';
+
+/** Entries that there is room for in the beginning. */
+const ROOM = 64;
+
+/**
+ * Completions that were taken out of the ring and not told of, in their order. The ring's own place is free by then, whatever those do that
+ * are told.
+ */
+export class Arrivals {
+  readonly #submissions: Submission[] = [];
+  #words = new Int32Array(3 * ROOM);
+  #head = 0;
+  readonly #cursor = new Completion();
+  /** What of the submission that was shifted last has completed. */
+  part = 0;
+
+  get length(): number {
+    return this.#submissions.length - this.#head;
+  }
+
+  push(submission: Submission, part: number, res: number, flags: number): void {
+    const at = 3 * this.#submissions.length;
+    if (at === this.#words.length) this.#grow();
+    this.#submissions.push(submission);
+    this.#words[at] = part;
+    this.#words[at + 1] = res;
+    this.#words[at + 2] = flags;
+  }
+
+  #grow(): void {
+    const words = new Int32Array(2 * this.#words.length);
+    words.set(this.#words);
+    this.#words = words;
+  }
+
+  /** Take the first: whose it is. {@link part} and {@link completion} tell of it until the next is taken. There is one. */
+  shift(): Submission {
+    const head = this.#head++;
+    const submission = this.#submissions[head];
+    const words = this.#words;
+    this.part = words[3 * head];
+    Completion.set(this.#cursor, submission.slot, 0, words[3 * head + 1], words[3 * head + 2]);
+    if (this.#head === this.#submissions.length) {
+      this.#submissions.length = 0;
+      this.#head = 0;
+    }
+    return submission;
+  }
+
+  /** What the kernel said of the one that was shifted last. */
+  get completion(): Completion {
+    return this.#cursor;
+  }
+}
