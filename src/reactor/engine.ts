@@ -446,13 +446,16 @@ export class Engine {
   #work(isInline: boolean): void {
     const start = performance.now();
     let before = 0;
+    // An event is told at once, and what it leads to goes along, if nobody has been told of anything. Others have their own immediates.
+    let isFirst = !isInline && this.#eventImmediates === 0;
     do {
       before = this.#completions;
       if (!isInline || !this.#hasRoom()) this.#reap();
+      if (this.#arrivals.length > 0) isFirst = false;
       if (!this.#settle(start)) return this.#submitRest();
-      // One event is told at once, and what it leads to goes along; others have their own immediates.
-      if (!isInline && this.#events.length > 0 && this.#eventImmediates === 0) this.#tellEvent();
+      if (isFirst && this.#events.length > 0) this.#tellEvent();
       if (this.#isOver) return;
+      isFirst = false;
       this.#submitAll();
       const reaped = this.#completions;
       this.#reap();
