@@ -231,7 +231,7 @@ export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
     handle.onmessage?.(data.length, handle, data, { address, family, port, size: data.length });
   };
 
-  readonly #giveNext = (): void => void this.#context.runInAsyncScope(process.nextTick, process, this.#give);
+  readonly #giveNext = (): void => this.#context.runInAsyncScope(process.nextTick, process, this.#give);
 
   receiverLost(): void {
     this.#leave();
