@@ -15,7 +15,7 @@ import { http } from './http.ts';
 import { idle } from './idle.ts';
 import { incremental } from './incremental.ts';
 import { Launcher } from './launcher.ts';
-import { describeMachine } from './machine.ts';
+import { describeMachine, showMachine } from './machine.ts';
 import { memory } from './memory.ts';
 import { nop } from './nop.ts';
 import { paired } from './pairs.ts';
@@ -120,6 +120,7 @@ async function main(signal: AbortSignal): Promise<boolean> {
   }
   const launcher = new Launcher(signal);
   const machine = await describeMachine(launcher);
+  console.log(showMachine(machine));
   const context = { launcher, rounds, seconds };
   const scenarios: ScenarioResult[] = [];
   for (const name of names) {

@@ -5,7 +5,7 @@ import type { Summary } from './statistics.ts';
 
 export interface MetricResult {
   readonly summary: Summary;
-  /** How many times as good the first competitor is as this one; absent where it did not run. */
+  /** How many times as good the first competitor of the case is as this one; absent where it did not run. */
   readonly ratio?: Summary;
 }
 

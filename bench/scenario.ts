@@ -26,7 +26,7 @@ export interface Competitor<C extends Case> {
   readonly name: string;
   /** Why it cannot take part. */
   readonly missing?: string | undefined;
-  /** The name of the one that is compared with it; the first one when left out. */
+  /** The name of the one that is compared with it; the first one that takes part when left out. */
   readonly against?: string;
   /** Whether it takes part in this case; in every one when left out. */
   takesPart?(test: C): boolean;
@@ -40,7 +40,7 @@ export interface Scenario<C extends Case> extends AsyncDisposable {
   readonly title: string;
   readonly metrics: readonly Metric[];
   readonly cases: readonly C[];
-  /** The first is the one whose ratio to each other one is shown. */
+  /** The first that takes part in a case is the one whose ratio to each other one is shown. */
   readonly competitors: readonly Competitor<C>[];
   /** What a reader of the numbers has to know, such as cases that had to be left out. */
   readonly notes: readonly string[];
