@@ -227,6 +227,6 @@ function collectErrors(child: ChildProcess): () => string {
   });
   return () => {
     const lines = text.trim().split('\n').map((line) => line.trim());
-    return lines.find((line) => /^(\w*Error:|Cannot)/.test(line)) ?? lines.at(-1) ?? '';
+    return lines.find((line) => /^(\w*error:|Cannot)/i.test(line)) ?? lines.at(-1) ?? '';
   };
 }
