@@ -13,6 +13,18 @@ export interface Metric {
   readonly fact?: boolean;
 }
 
+/** A ratio that is aimed at. */
+export interface Target {
+  /** In which cases, as a table shows them: the group, a comma, the name. */
+  readonly cases: RegExp;
+  /** The beginning of the name of the competitor that is compared with. */
+  readonly against: string;
+  /** The key of the metric. */
+  readonly metric: string;
+  /** The smallest ratio that will do; above 1, the first competitor of the case is the better one. */
+  readonly least: number;
+}
+
 /** One measurement: a number for each metric of the scenario. */
 export type Sample = Readonly<Record<string, number>>;
 
@@ -42,6 +54,8 @@ export interface Scenario<C extends Case> extends AsyncDisposable {
   readonly cases: readonly C[];
   /** The first that takes part in a case is the one whose ratio to each other one is shown. */
   readonly competitors: readonly Competitor<C>[];
+  /** None when left out. */
+  readonly targets?: readonly Target[];
   /** What a reader of the numbers has to know, such as cases that had to be left out. */
   readonly notes: readonly string[];
   measure(competitor: Competitor<C>, test: C): Promise<Sample>;

@@ -35,6 +35,12 @@ export async function udp(context: Context): Promise<Scenario<DatagramCase>> {
     ],
     cases: [1, 64].map((outstanding) => ({ group: 'udp', name: `${outstanding} at a time`, outstanding })),
     competitors: loadedBy(client, competitors),
+    targets: ['messagesPerSecond', 'cpuMicroseconds'].map((metric) => ({
+      cases: /, 1 at a time$/,
+      against: 'node:dgram',
+      metric,
+      least: 1,
+    })),
     notes: [],
     async measure(competitor, test) {
       const load = { ...client, args: ['--bytes', `${BYTES}`, '--outstanding', `${test.outstanding}`] };
