@@ -21,7 +21,16 @@ export type Place = 'measured' | 'beside' | 'anywhere';
 
 export interface Server extends AsyncDisposable {
   readonly pid: number;
+  /** 0 where it listens at a path. */
   readonly port: number;
+  /** The words that tell a client where it listens: `--port` or `--unix`, and which. */
+  readonly address: readonly [string, string];
+}
+
+/** A program that has said its first line of JSON, and goes on. */
+export interface Running<T> extends AsyncDisposable {
+  readonly pid: number;
+  readonly said: T;
 }
 
 /** What changes how a child behaves, and is set only for those that are meant to have it. */
@@ -100,8 +109,16 @@ export class Launcher {
     return JSON.parse(await this.run(command, place, timeoutMs)) as T;
   }
 
-  /** Starts a server, which prints `{"port":N}` once it listens. */
+  /** Starts a server, which prints `{"port":N}`, or `{"unix":"PATH"}`, once it listens. */
   async serve(command: Command, place: Place = 'measured'): Promise<Server> {
+    const running = await this.start<{ port?: number; unix?: string }>(command, place, 'listen');
+    const { port = 0, unix } = running.said;
+    const address = unix === undefined ? (['--port', `${port}`] as const) : (['--unix', unix] as const);
+    return { ...running, port, address };
+  }
+
+  /** Starts a program that prints a line of JSON when it does `what`, and goes on. */
+  async start<T>(command: Command, place: Place, what: string): Promise<Running<T>> {
     const child = this.#start(command, place);
     const closed = once(child, 'close');
     const errors = collectErrors(child);
@@ -111,10 +128,9 @@ export class Launcher {
     clearTimeout(timer);
     this.#signal.throwIfAborted();
     if (hasEnded(child) || typeof first[0] !== 'string') {
-      throw new Error(`${basename(command.file)} did not listen: ${errors()}`);
+      throw new Error(`${basename(command.file)} did not ${what}: ${errors()}`);
     }
-    const { port } = JSON.parse(first[0]) as { port: number };
-    return serving(command, child, port, closed, errors);
+    return { ...running(command, child, closed, errors), said: JSON.parse(first[0]) as T };
   }
 
   /**
@@ -136,7 +152,7 @@ export class Launcher {
       }
       await pause(BETWEEN_ATTEMPTS_MS);
     }
-    return serving(command, child, port, closed, errors);
+    return { ...running(command, child, closed, errors), port, address: ['--port', `${port}`] };
   }
 
   #start({ file, args, env }: Command, place: Place): ChildProcess {
@@ -175,17 +191,15 @@ function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode !== null || signalCode !== null;
 }
 
-/** A server that listens, until it is disposed of. */
-function serving(
+/** A program that goes on until it is disposed of. */
+function running(
   { file }: Command,
   child: ChildProcess,
-  port: number,
   closed: Promise<unknown>,
   errors: () => string,
-): Server {
+): AsyncDisposable & { readonly pid: number } {
   return {
     pid: child.pid!,
-    port,
     async [Symbol.asyncDispose]() {
       const early = hasEnded(child);
       child.kill('SIGKILL');

@@ -21,7 +21,7 @@ import { memory } from './memory.ts';
 import { nop } from './nop.ts';
 import { paired } from './pairs.ts';
 import { type Part, partOf } from './part.ts';
-import { pingpong } from './pingpong.ts';
+import { pingpong, pingpongUnix } from './pingpong.ts';
 import { Progress } from './progress.ts';
 import { inProject } from './project.ts';
 import { promises } from './promises.ts';
@@ -71,6 +71,7 @@ const SCENARIOS = {
   resp: comparing(resp),
   streams: comparing(streams),
   pingpong: comparing(pingpong),
+  'pingpong-unix': comparing(pingpongUnix),
   static: comparing(staticFiles),
   connections: comparing(connections),
   udp: comparing(udp),

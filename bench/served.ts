@@ -10,7 +10,7 @@ interface LoadResult {
   readonly seconds: number;
 }
 
-/** A load in C; it takes the server's `--port` and its own `--seconds`. */
+/** A load in C; it takes the server's `--port` or `--unix`, and its own `--seconds`. */
 export interface Load {
   readonly built: Built;
   readonly args: readonly string[];
@@ -45,8 +45,8 @@ export async function measureServed<R extends LoadResult>(
   }
   await using serving = await launcher.serve(server);
   const load = (duration: number): Promise<R> => {
-    const timing = ['--port', String(serving.port), '--seconds', String(duration)];
-    const command = { file: built.program, args: [...args, ...timing] };
+    const timing = ['--seconds', String(duration)];
+    const command = { file: built.program, args: [...args, ...serving.address, ...timing] };
     return launcher.runForJson<R>(command, 'beside', 10_000 + 5000 * duration);
   };
   await load(WARMUP_SECONDS);

@@ -1,8 +1,8 @@
 /*
- * Sends messages to the receiver at --port for --seconds: a round goes over --connections in turn,
- * --batch of them in one call, and begins every --every microseconds at most. Their sizes are the
- * powers of two from --smallest to --largest, at random. Then it ends the connections, and prints
- * how long all that took, with the receiver's report.
+ * Sends messages to the receiver at --port, or --unix, for --seconds: a round goes over
+ * --connections in turn, --batch of them in one call, and begins every --every microseconds at
+ * most. Their sizes are the powers of two from --smallest to --largest, at random. Then it ends the
+ * connections, and prints how long all that took, with the receiver's report.
  */
 #include "loopback.h"
 
@@ -74,7 +74,7 @@ int main(int argc, char **argv)
 	for (unsigned p = 0; p < sizeof(pattern); p++)
 		pattern[p] = (unsigned char)(p ^ p >> 8);
 
-	struct sockaddr_in address = server_address(argc, argv);
+	struct endpoint address = server_address(argc, argv);
 	for (unsigned i = 0; i < connections; i++) {
 		fds[i] = connect_to(&address);
 		/* A message is sent when it is there, as whoever sends small ones wants it. */
