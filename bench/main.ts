@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { append } from './append.ts';
 import { bundle } from './bundle.ts';
 import { compare } from './compare.ts';
-import { connections } from './connections.ts';
+import { connections, connectionsUnix } from './connections.ts';
 import { copies } from './copies.ts';
 import { delay } from './delay.ts';
 import { direct } from './direct.ts';
@@ -27,11 +27,11 @@ import { inProject } from './project.ts';
 import { promises } from './promises.ts';
 import { randomRead } from './random-read.ts';
 import { resp } from './resp.ts';
-import { lean, responder, sockets } from './responder.ts';
+import { classes, lean, responder, sockets } from './responder.ts';
 import type { Results, ScenarioResult } from './results.ts';
 import type { Case, Context, Scenario } from './scenario.ts';
 import { staticFiles } from './static.ts';
-import { streams } from './streams.ts';
+import { streams, streamsUnix } from './streams.ts';
 import { showScenario } from './tables.ts';
 import { withTargets } from './targets.ts';
 import { udp } from './udp.ts';
@@ -67,13 +67,16 @@ const SCENARIOS = {
   files: comparing(files),
   copies: comparing(copies),
   lean: comparing(lean),
+  classes: comparing(classes),
   http: comparing(http),
   resp: comparing(resp),
   streams: comparing(streams),
+  'streams-unix': comparing(streamsUnix),
   pingpong: comparing(pingpong),
   'pingpong-unix': comparing(pingpongUnix),
   static: comparing(staticFiles),
   connections: comparing(connections),
+  'connections-unix': comparing(connectionsUnix),
   udp: comparing(udp),
   memory,
 };
