@@ -12,7 +12,8 @@ import { direct } from './direct.ts';
 import { files } from './files.ts';
 import { fixed } from './fixed.ts';
 import { GROUPS, type Measured } from './groups.ts';
-import { http } from './http.ts';
+import { h2 } from './h2.ts';
+import { http, https } from './http.ts';
 import { idle } from './idle.ts';
 import { incremental } from './incremental.ts';
 import { Launcher } from './launcher.ts';
@@ -69,6 +70,8 @@ const SCENARIOS = {
   lean: comparing(lean),
   classes: comparing(classes),
   http: comparing(http),
+  https: comparing(https),
+  h2: comparing(h2),
   resp: comparing(resp),
   streams: comparing(streams),
   'streams-unix': comparing(streamsUnix),
