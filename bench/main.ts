@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { append } from './append.ts';
+import { asleep } from './asleep.ts';
 import { bundle } from './bundle.ts';
 import { compare } from './compare.ts';
 import { connections, connectionsUnix } from './connections.ts';
@@ -15,6 +16,7 @@ import { GROUPS, type Measured } from './groups.ts';
 import { h2 } from './h2.ts';
 import { http, https } from './http.ts';
 import { idle } from './idle.ts';
+import { immediates } from './immediates.ts';
 import { incremental } from './incremental.ts';
 import { Launcher } from './launcher.ts';
 import { describeMachine, showMachine } from './machine.ts';
@@ -35,6 +37,7 @@ import { staticFiles } from './static.ts';
 import { streams, streamsUnix } from './streams.ts';
 import { showScenario } from './tables.ts';
 import { withTargets } from './targets.ts';
+import { timers } from './timers.ts';
 import { udp } from './udp.ts';
 import { zeroCopy } from './zero-copy.ts';
 
@@ -81,6 +84,9 @@ const SCENARIOS = {
   connections: comparing(connections),
   'connections-unix': comparing(connectionsUnix),
   udp: comparing(udp),
+  immediates: comparing(immediates),
+  timers: comparing(timers),
+  asleep: comparing(asleep),
   memory,
 };
 

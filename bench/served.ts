@@ -1,6 +1,6 @@
 /** Measures a competitor that serves: what it costs is its own, what it does is its load's. */
 import { type Built, buildC } from './competitors/build.ts';
-import type { Command, Launcher } from './launcher.ts';
+import type { Command, Launcher, Server } from './launcher.ts';
 import { ProcessCpu } from './process-cpu.ts';
 import { type Case, type Competitor, type Context, WARMUP_SECONDS } from './scenario.ts';
 
@@ -38,19 +38,21 @@ export function loadedBy<C extends Case>(
 export async function measureServed<R extends LoadResult>(
   { launcher, seconds }: Context,
   server: Command,
-  { built, args }: Load,
+  load: Load,
 ): Promise<R & { readonly cpuSeconds: number }> {
+  await using serving = await launcher.serve(server);
+  const run = (duration: number): Promise<R> =>
+    launcher.runForJson<R>(loading(load, serving, '--seconds', `${duration}`), 'beside', 10_000 + 5000 * duration);
+  await run(WARMUP_SECONDS);
+  const cpu = new ProcessCpu(serving.pid);
+  const result = await run(seconds);
+  return { ...result, cpuSeconds: cpu.seconds() };
+}
+
+/** The load of a server that listens. */
+export function loading({ built, args }: Load, { address }: Server, ...more: readonly string[]): Command {
   if ('missing' in built) {
     throw new Error(built.missing);
   }
-  await using serving = await launcher.serve(server);
-  const load = (duration: number): Promise<R> => {
-    const timing = ['--seconds', String(duration)];
-    const command = { file: built.program, args: [...args, ...serving.address, ...timing] };
-    return launcher.runForJson<R>(command, 'beside', 10_000 + 5000 * duration);
-  };
-  await load(WARMUP_SECONDS);
-  const cpu = new ProcessCpu(serving.pid);
-  const result = await load(seconds);
-  return { ...result, cpuSeconds: cpu.seconds() };
+  return { file: built.program, args: [...args, ...address, ...more] };
 }
