@@ -1,8 +1,9 @@
 /** Starts competitors and tools as child processes, each on its core; none outlives this one. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
+import { setPriority } from 'node:os';
 import { basename, delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -67,11 +68,14 @@ export class Launcher {
   readonly cores: Readonly<Record<Exclude<Place, 'anywhere'>, number>> | undefined;
   /** Why nothing is pinned to a core. */
   readonly unpinned: string | undefined;
+  /** Of everything that is started; what is not said stays what it is. */
+  readonly niceness: number | undefined;
   readonly #signal: AbortSignal;
   readonly #running = new Set<ChildProcess>();
 
-  constructor(signal: AbortSignal) {
+  constructor(signal: AbortSignal, niceness?: number) {
     this.#signal = signal;
+    this.niceness = niceness;
     const cores = allowedCores();
     if (cores.length < 2) {
       this.unpinned = 'there is only one core';
@@ -168,7 +172,11 @@ export class Launcher {
     const child = spawn(words[0], words.slice(1), {
       env: { ...inherited, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: this.niceness !== undefined,
     });
+    if (this.niceness !== undefined && child.pid !== undefined) {
+      setNiceness(child.pid, this.niceness);
+    }
     // taskset replaces itself by the program, so this is the program's own process.
     const stop = (): boolean => child.kill('SIGKILL');
     this.#signal.addEventListener('abort', stop, { once: true });
@@ -184,6 +192,18 @@ export class Launcher {
     for (const child of this.#running) {
       child.kill('SIGKILL');
     }
+  }
+}
+
+/**
+ * Of a process that leads a session of its own. Where the kernel shares the cores out among sessions first (autogroup), it is the session
+ * that has to be nice.
+ */
+function setNiceness(pid: number, niceness: number): void {
+  setPriority(pid, niceness);
+  const group = `/proc/${pid}/autogroup`;
+  if (existsSync(group)) {
+    writeFileSync(group, `${niceness}`);
   }
 }
 

@@ -21,7 +21,8 @@ export interface Machine {
 }
 
 export async function describeMachine(launcher: Launcher): Promise<Machine> {
-  const { cores, unpinned } = launcher;
+  const { cores, unpinned, niceness } = launcher;
+  const priority = niceness === undefined ? '' : `, niceness ${niceness}`;
   return {
     kernel: release(),
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
@@ -32,9 +33,9 @@ export async function describeMachine(launcher: Launcher): Promise<Machine> {
     liburing: await liburingVersion(launcher),
     bun: (await findBun(launcher))?.version,
     pinning:
-      cores === undefined
+      (cores === undefined
         ? `nothing pinned: ${unpinned}`
-        : `competitors on core ${cores.measured}, the load generator on core ${cores.beside}`,
+        : `competitors on core ${cores.measured}, the load generator on core ${cores.beside}`) + priority,
   };
 }
 

@@ -49,6 +49,7 @@ const USAGE = `Usage: npm run bench -- [options]
   --rounds N      measurements of each competitor in each case (5)
   --seconds S     length of a measurement (1)
   --quick         one round of 0.2 seconds: does everything work?
+  --nice N        niceness of competitors and loads; -20 (root only) where others use the machine
   --json FILE     where to write the results (bench/out/latest.json)
   --save          write them to bench/results/latest.json too, for the README
   --list          the scenarios, and the groups
@@ -127,6 +128,7 @@ function readOptions() {
       rounds: { type: 'string' },
       seconds: { type: 'string' },
       quick: { type: 'boolean', default: false },
+      nice: { type: 'string' },
       json: { type: 'string', default: inProject('bench', 'out', 'latest.json') },
       save: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
@@ -140,7 +142,11 @@ function readOptions() {
   if (!Number.isInteger(rounds) || rounds < 1 || !(seconds > 0)) {
     throw new Error('Cannot measure: --rounds must be 1 or more and --seconds above 0');
   }
-  return { ...values, wanted, part, rounds, seconds };
+  const niceness = values.nice === undefined ? undefined : Number(values.nice);
+  if (niceness !== undefined && !(Number.isInteger(niceness) && Math.abs(niceness) <= 20)) {
+    throw new Error('Cannot measure: --nice must be -20 to 19');
+  }
+  return { ...values, wanted, part, rounds, seconds, niceness };
 }
 
 function pattern(source: string | undefined): RegExp | undefined {
@@ -160,12 +166,12 @@ function writeResults(file: string, results: Results): void {
 }
 
 async function main(signal: AbortSignal): Promise<boolean> {
-  const { wanted, part, rounds, seconds, json, save, list, help } = readOptions();
+  const { wanted, part, rounds, seconds, niceness, json, save, list, help } = readOptions();
   if (help || list) {
     console.log(help ? USAGE : showList());
     return true;
   }
-  const launcher = new Launcher(signal);
+  const launcher = new Launcher(signal, niceness);
   const machine = await describeMachine(launcher);
   console.log(showMachine(machine));
   const context = { launcher, rounds, seconds };
