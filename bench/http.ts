@@ -1,6 +1,6 @@
 /** Scenarios: servers of node:http and node:https on the sockets of `iouring/net`, and on Node's own, under wrk. */
 import { onBun, onNet, onNode } from './contenders.ts';
-import type { Case, Competitor, Context, Scenario, Target } from './scenario.ts';
+import { type Case, type Competitor, type Context, type Scenario, type Target, WAITED } from './scenario.ts';
 import { CPU, loadedByWrk, measureWithWrk, notesOnCores, P99, RATE } from './wrk.ts';
 
 interface HttpCase extends Case {
@@ -54,7 +54,7 @@ async function serving(
   return {
     name: protocol,
     title: `${protocol.toUpperCase()} server of ${theirs}, ${CONNECTIONS} connections`,
-    metrics: [CPU, { ...RATE, inReadme: true }, { ...P99, inReadme: true }],
+    metrics: [CPU, { ...RATE, inReadme: true }, { ...P99, inReadme: true }, WAITED],
     cases,
     competitors: loadedByWrk(competitors),
     targets,

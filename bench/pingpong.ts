@@ -1,6 +1,6 @@
 /** Scenario: one connection on which one message at a time goes there and back. */
 import { inC, onBun, onNet, onNode } from './contenders.ts';
-import type { Competitor, Context, Scenario, Target } from './scenario.ts';
+import { type Competitor, type Context, type Scenario, type Target, WAITED } from './scenario.ts';
 import { loadedBy, loadInC, measureServed } from './served.ts';
 import { placeOf, SocketPaths, type Transport, type TransportCase } from './socket-paths.ts';
 
@@ -68,6 +68,7 @@ async function over(
       { key: RATE, title: 'round trips/s', better: 'higher', digits: 0 },
       { key: CPU, title: 'server CPU µs per round trip', better: 'lower', digits: 2, inReadme: true },
       { key: 'p99Microseconds', title: 'p99 µs', better: 'lower', digits: 0 },
+      WAITED,
     ],
     cases: (['listen', 'createServer'] as const).map((ours) => ({ group: name, name: ours, ours })),
     competitors: loadedBy(client, competitors),
@@ -75,11 +76,13 @@ async function over(
     notes: [],
     async measure(competitor, test) {
       const command = competitor.command(paths.placed(test));
-      const { seconds, roundTrips, p99Microseconds, cpuSeconds } = await measureServed<Answered>(context, command, client);
+      const measured = await measureServed<Answered>(context, command, client);
+      const { seconds, roundTrips, p99Microseconds, cpuSeconds, waitedPercent } = measured;
       return {
         [RATE]: roundTrips / seconds,
         [CPU]: (cpuSeconds * 1e6) / roundTrips,
         p99Microseconds,
+        waitedPercent,
       };
     },
     async [Symbol.asyncDispose]() {

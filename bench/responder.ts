@@ -1,7 +1,7 @@
 /** Scenario: a tiny TCP responder under wrk; the server has one core, wrk another. */
 import { inC, onBun, onIoUring, onNet, onNode } from './contenders.ts';
 import { partOf } from './part.ts';
-import type { Case, Competitor, Context, Scenario, Target } from './scenario.ts';
+import { type Case, type Competitor, type Context, type Scenario, type Target, WAITED } from './scenario.ts';
 import { CPU, loadedByWrk, measureWithWrk, notesOnCores, P99, RATE } from './wrk.ts';
 
 interface ResponderCase extends Case {
@@ -67,7 +67,7 @@ async function respondingWith(
   return {
     name,
     title,
-    metrics: name === 'lean' ? [CPU, RATE, { ...P99, inReadme: true }] : [CPU, RATE, P99],
+    metrics: [CPU, RATE, name === 'lean' ? { ...P99, inReadme: true } : P99, WAITED],
     cases: connectionCounts.map((connections) => ({
       group: name,
       name: connections === 1 ? '1 connection' : `${connections} connections`,

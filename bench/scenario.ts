@@ -13,6 +13,18 @@ export interface Metric {
   readonly fact?: boolean;
 }
 
+/**
+ * How much of the time the measured program could have run and did not, since its core had something else to do: threads of its own that
+ * collect garbage, or other programs. No latency is better than that.
+ */
+export const WAITED: Metric = {
+  key: 'waitedPercent',
+  title: '% of the time it waited for its core',
+  better: 'lower',
+  digits: 1,
+  fact: true,
+};
+
 /** A ratio that is aimed at. */
 export interface Target {
   /** In which cases, as a table shows them: the group, a comma, the name. */

@@ -34,19 +34,25 @@ export function loadedBy<C extends Case>(
     : competitors;
 }
 
-/** Serves a warm-up, and then the load that counts: what that printed, with the server's CPU. */
+/** What a server has cost, and what disturbed it. */
+interface Cost {
+  readonly cpuSeconds: number;
+  readonly waitedPercent: number;
+}
+
+/** Serves a warm-up, and then the load that counts: what that printed, with what the server has cost. */
 export async function measureServed<R extends LoadResult>(
   { launcher, seconds }: Context,
   server: Command,
   load: Load,
-): Promise<R & { readonly cpuSeconds: number }> {
+): Promise<R & Cost> {
   await using serving = await launcher.serve(server);
   const run = (duration: number): Promise<R> =>
     launcher.runForJson<R>(loading(load, serving, '--seconds', `${duration}`), 'beside', 10_000 + 5000 * duration);
   await run(WARMUP_SECONDS);
   const cpu = new ProcessCpu(serving.pid);
   const result = await run(seconds);
-  return { ...result, cpuSeconds: cpu.seconds() };
+  return { ...result, cpuSeconds: cpu.seconds(), waitedPercent: cpu.waitedPercent() };
 }
 
 /** The load of a server that listens. */

@@ -1,6 +1,6 @@
 /** Scenario: how late timers of 1 to 20 ms are in a server that has something else to do. */
 import { onBun, onNet, onNode } from './contenders.ts';
-import type { Case, Competitor, Context, Scenario } from './scenario.ts';
+import { type Case, type Competitor, type Context, type Scenario, WAITED } from './scenario.ts';
 import { loadedBy, loadInC, measureServed } from './served.ts';
 
 interface TimerCase extends Case {
@@ -45,6 +45,7 @@ export async function timers(context: Context): Promise<Scenario<TimerCase>> {
       { key: 'p50', title: 'median delay, ms', better: 'lower', digits: 2 },
       { key: 'max', title: 'longest delay, ms', better: 'lower', digits: 1 },
       { key: 'roundTripsPerSecond', title: 'round trips/s meanwhile', better: 'higher', digits: 0 },
+      WAITED,
     ],
     cases: (['createServer', 'listen'] as const).flatMap((ours) =>
       loads.map((load) => ({ ...load, group: `timers, ${ours}`, ours })),
@@ -54,9 +55,10 @@ export async function timers(context: Context): Promise<Scenario<TimerCase>> {
     notes: [],
     async measure(competitor, test) {
       const args = `--bytes ${BYTES} --connections ${test.connections} --rate ${test.rate}`.split(' ');
-      const { seconds, roundTrips, report } = await measureServed<Answered>(context, competitor.command(test), { ...client, args });
+      const load = { ...client, args };
+      const { seconds, roundTrips, report, waitedPercent } = await measureServed<Answered>(context, competitor.command(test), load);
       const { p50, p99, max } = report;
-      return { p50, p99, max, roundTripsPerSecond: roundTrips / seconds };
+      return { p50, p99, max, roundTripsPerSecond: roundTrips / seconds, waitedPercent };
     },
     async [Symbol.asyncDispose]() {},
   };

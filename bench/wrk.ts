@@ -3,7 +3,7 @@ import { findInPath } from './launcher.ts';
 import type { Server } from './launcher.ts';
 import { ProcessCpu } from './process-cpu.ts';
 import { inProject } from './project.ts';
-import type { Case, Competitor, Context, Metric } from './scenario.ts';
+import type { Case, Competitor, Context, Metric, Sample } from './scenario.ts';
 
 const NO_WRK = 'no wrk to make the load: apt-get install wrk';
 /** Long enough for JIT compilers to be done. */
@@ -37,12 +37,12 @@ export function notesOnCores({ launcher }: Context): string[] {
   return launcher.cores === undefined ? ['Server and load generator shared their cores'] : [];
 }
 
-/** Every metric above, for a server that listens. */
+/** Every metric above, and {@link WAITED}, for a server that listens. */
 export async function measureWithWrk(
   { launcher, seconds }: Context,
   server: Server,
   { connections, path = '/', protocol = 'http', postBytes = 0, bodyBytes = 0 }: Request,
-): Promise<Record<'cpuMicroseconds' | 'requestsPerSecond' | 'p99Milliseconds', number>> {
+): Promise<Sample> {
   if (wrk === undefined) {
     throw new Error(NO_WRK);
   }
@@ -60,12 +60,13 @@ export async function measureWithWrk(
   // wrk counts in whole seconds.
   const output = await load(Math.max(1, Math.round(seconds)));
   const cpuSeconds = cpu.seconds();
+  const waitedPercent = cpu.waitedPercent();
   const { requests, bytes, requestsPerSecond, p99Milliseconds } = parseWrk(output);
   // wrk rounds what it says of bytes.
   if (bytes < 0.98 * requests * bodyBytes) {
     throw new Error(`Cannot use this report of wrk, the bodies were too short: ${output}`);
   }
-  return { cpuMicroseconds: (cpuSeconds * 1e6) / requests, requestsPerSecond, p99Milliseconds };
+  return { cpuMicroseconds: (cpuSeconds * 1e6) / requests, requestsPerSecond, p99Milliseconds, waitedPercent };
 }
 
 const MILLISECONDS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60_000 };
