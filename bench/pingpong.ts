@@ -68,6 +68,7 @@ async function over(
       { key: RATE, title: 'round trips/s', better: 'higher', digits: 0 },
       { key: CPU, title: 'server CPU µs per round trip', better: 'lower', digits: 2, inReadme: true },
       { key: 'p99Microseconds', title: 'p99 µs', better: 'lower', digits: 0 },
+      { key: 'sleeps', title: 'sleeps per round trip', better: 'lower', digits: 2, fact: true },
       WAITED,
     ],
     cases: (['listen', 'createServer'] as const).map((ours) => ({ group: name, name: ours, ours })),
@@ -77,11 +78,12 @@ async function over(
     async measure(competitor, test) {
       const command = competitor.command(paths.placed(test));
       const measured = await measureServed<Answered>(context, command, client);
-      const { seconds, roundTrips, p99Microseconds, cpuSeconds, waitedPercent } = measured;
+      const { seconds, roundTrips, p99Microseconds, cpuSeconds, waitedPercent, sleeps } = measured;
       return {
         [RATE]: roundTrips / seconds,
         [CPU]: (cpuSeconds * 1e6) / roundTrips,
         p99Microseconds,
+        sleeps: sleeps / roundTrips,
         waitedPercent,
       };
     },

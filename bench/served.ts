@@ -3,6 +3,7 @@ import { type Built, buildC } from './competitors/build.ts';
 import type { Command, Launcher, Server } from './launcher.ts';
 import { ProcessCpu } from './process-cpu.ts';
 import { type Case, type Competitor, type Context, WARMUP_SECONDS } from './scenario.ts';
+import { WakeUps } from './wake-ups.ts';
 
 /** What every load prints; the rest depends on it. */
 interface LoadResult {
@@ -38,6 +39,8 @@ export function loadedBy<C extends Case>(
 interface Cost {
   readonly cpuSeconds: number;
   readonly waitedPercent: number;
+  /** How often its threads slept. */
+  readonly sleeps: number;
 }
 
 /** Serves a warm-up, and then the load that counts: what that printed, with what the server has cost. */
@@ -50,9 +53,10 @@ export async function measureServed<R extends LoadResult>(
   const run = (duration: number): Promise<R> =>
     launcher.runForJson<R>(loading(load, serving, '--seconds', `${duration}`), 'beside', 10_000 + 5000 * duration);
   await run(WARMUP_SECONDS);
+  const wakeUps = new WakeUps(serving.pid);
   const cpu = new ProcessCpu(serving.pid);
   const result = await run(seconds);
-  return { ...result, cpuSeconds: cpu.seconds(), waitedPercent: cpu.waitedPercent() };
+  return { ...result, cpuSeconds: cpu.seconds(), waitedPercent: cpu.waitedPercent(), sleeps: wakeUps.count() };
 }
 
 /** The load of a server that listens. */
