@@ -49,7 +49,7 @@ const USAGE = `Usage: npm run bench -- [options]
   --rounds N      measurements of each competitor in each case (5)
   --seconds S     length of a measurement (1)
   --quick         one round of 0.2 seconds: does everything work?
-  --nice N        niceness of competitors and loads; -20 (root only) where others use the machine
+  --nice=N        niceness of competitors and loads; -20 (root only) where others use the machine
   --json FILE     where to write the results (bench/out/latest.json)
   --save          write them to bench/results/latest.json too, for the README
   --list          the scenarios, and the groups
