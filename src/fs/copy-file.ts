@@ -67,7 +67,7 @@ async function writeNew(io: Reactor, path: PlainPath, bytes: Uint8Array, mode: n
   const fd = await openFile(io, path, O_WRONLY | O_CREAT | O_EXCL, mode).catch(() => undefined);
   if (fd === undefined) return false;
   try {
-    await writeAll(io, fd, bytes, null);
+    await writeAll(io, fd, bytes, null, 0);
     const made = await io.statx(fd, '', AT_EMPTY_PATH, STATX_MODE);
     // The umask does not count for a copy.
     if ((made.mode & PERMISSIONS) !== mode) await changeMode(fd, mode);

@@ -85,7 +85,8 @@ function openedByNode(handle: FileHandle): FileHandle {
   return new known.FileHandle(...taken);
 }
 
-/** Is it one of ours? */
-export function isHandle(value: unknown): value is FileHandle {
-  return known !== undefined && value instanceof known.FileHandle;
+/** Is it one of ours, and open? */
+export function isOpenHandle(value: unknown): value is FileHandle {
+  if (known === undefined || !(value instanceof known.FileHandle)) return false;
+  return (known.base.fdOf?.(value) ?? value.fd) !== -1;
 }

@@ -82,6 +82,11 @@ export function plainSignal(signal: unknown): AbortSignal | null | undefined {
   return signal instanceof AbortSignal && !types.isProxy(signal) && !signal.aborted ? signal : undefined;
 }
 
+/** The options of an operation that a signal aborts. They inherit from nothing, as all that are made here. */
+export function abortedBy(signal: AbortSignal | null): { signal: AbortSignal } | undefined {
+  return signal === null ? undefined : ({ __proto__: null, signal } as unknown as { signal: AbortSignal });
+}
+
 /** What a call may be given besides a path. */
 export interface FileOptions {
   readonly encoding: BufferEncoding | null;

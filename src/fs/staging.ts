@@ -16,6 +16,11 @@ export const STAGED_WRITE_MAX = 32_768;
 const ARENA = 262_144;
 const REGISTERED_MAX = 16 * 2 ** 20;
 
+/** How the ring is told where memory is registered. All that it may be told is there, so that none of it is inherited. */
+export function registeredAt(place: number): Staged['transfer'] {
+  return { fixed: place, rwFlags: undefined, pi: undefined } as { fixed: number };
+}
+
 /** A piece of staged memory. */
 export interface Staged {
   readonly bytes: Buffer;
@@ -61,7 +66,7 @@ export class Staging {
     const length = Math.max(ARENA, 2 * bytes);
     const arena = this.#io.allocate(length);
     const place = this.#io.placeOf(arena);
-    const transfer = place === undefined ? undefined : { fixed: place };
+    const transfer = place === undefined ? undefined : registeredAt(place);
     this.#registered += length;
     const { buffer, byteOffset } = arena;
     for (let at = 0; at < length; at += bytes) {

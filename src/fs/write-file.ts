@@ -6,9 +6,9 @@ import type { Reactor } from '../reactor/reactor.ts';
 import { Sequence } from '../reactor/sequence.ts';
 import { admission } from './admission.ts';
 import { node } from './node-promises.ts';
-import { isHandle } from './open.ts';
+import { isOpenHandle } from './open.ts';
 import { closing, O_CLOEXEC, openFile } from './open-file.ts';
-import { modeMisuse, plainFileOptions, plainPath, type FileOptions, type PlainPath } from './plain-arguments.ts';
+import { abortedBy, modeMisuse, plainFileOptions, plainPath, type FileOptions, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { STAGED_MAX, stagingOf, type Staged, type Staging } from './staging.ts';
 import { isIterable, plainData, writeAll, writeEach, type Pieces } from './write-open.ts';
@@ -32,7 +32,7 @@ function write(
   data: unknown,
   options: unknown,
 ): Promise<void> {
-  if (isHandle(path) && path.fd !== -1) return path[method](data as string, options as BufferEncoding);
+  if (isOpenHandle(path)) return path[method](data as string, options as BufferEncoding);
   const io = ringForPaths();
   const name = io && plainPath(path);
   const plain = name === undefined ? undefined : plainFileOptions(options, flag);
@@ -59,8 +59,7 @@ function writePath(
   options: FileOptions,
   done: () => void = () => {},
 ): Promise<void> {
-  const { signal } = options;
-  return io.perform(new WholeWrite(io, path, bytes, options, done), signal === null ? undefined : { signal });
+  return io.perform(new WholeWrite(io, path, bytes, options, done), abortedBy(options.signal));
 }
 
 const leave = (): void => admission.leave();
@@ -73,7 +72,11 @@ async function writePieces(
 ): Promise<void> {
   const fd = await openFile(io, path, flags, mode, signal);
   const write = async (): Promise<void> => {
-    await writeEach(pieces, encoding, signal, (piece) => writeAll(io, fd, piece, signal));
+    let written = 0;
+    await writeEach(pieces, encoding, signal, async (piece) => {
+      await writeAll(io, fd, piece, signal, written);
+      written += piece.length;
+    });
     if (flush) await io.fsync(fd, FSYNC);
   };
   return closing(io, fd, write());
@@ -120,7 +123,7 @@ class WholeWrite extends Sequence<void> {
     if (name === 'fsync') return ring.prepFsync(this.#fd, slot);
     const { bytes, transfer } = this.#memory!;
     const rest = this.#written === 0 ? bytes : bytes.subarray(this.#written);
-    return ring.prepWrite(this.#fd, rest, this.#length - this.#written, slot, null, transfer);
+    return ring.prepWrite(this.#fd, rest, this.#length - this.#written, slot, this.#written, transfer);
   }
 
   value(res: number): void | typeof AGAIN {

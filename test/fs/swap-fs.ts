@@ -59,11 +59,25 @@ function workOf(name: string, args: unknown[]): Promise<unknown> | undefined {
   return (handle[method] as Method).apply(handle, rest);
 }
 
+/**
+ * The number of a descriptor, without its handle taking notice: the program gives it to functions that are ours as well, so that it
+ * is shared with nobody, and is to be read and written through the ring where it stands.
+ */
+function numberOf(handle: FileHandle): number {
+  let get: (() => number) | undefined;
+  // Node's own is the last of them.
+  for (let above = Object.getPrototypeOf(handle) as object | null; above !== null; above = Object.getPrototypeOf(above) as object | null) {
+    get = (Object.getOwnPropertyDescriptor(above, 'fd')?.get as (() => number) | undefined) ?? get;
+  }
+  return get === undefined ? handle.fd : get.call(handle);
+}
+
 function resultsOf(name: string, value: unknown): unknown[] {
   if (name === 'open') {
     const handle = value as FileHandle;
-    handles.set(handle.fd, handle);
-    return [handle.fd];
+    const fd = numberOf(handle);
+    handles.set(fd, handle);
+    return [fd];
   }
   if (name in PARTS) return PARTS[name].map((part) => (value as Record<string, unknown>)[part]);
   return value === undefined ? [] : [value];
