@@ -10,7 +10,7 @@ import { IS_SHOWN, shownHandleClass } from './shown-handle.ts';
 import { STAGED_MAX, STAGED_WRITE_MAX } from './staging.ts';
 import { isPlain, isSeekable, learnBigInts, plainStatOptions, statOpen } from './stat.ts';
 import { PIECES_MAX, readInto, readIntoAll, userOf, writeFrom, writeFromAll, type Position, type User } from './transfer.ts';
-import { byteLengthOf, bytesAt, bytesOf, isBytes, isHonest } from './view.ts';
+import { byteLengthOf, bytesAt, bytesOf, honest, isBytes, isHonest } from './view.ts';
 import { arrayBuffers, streamsNatively, type WebStream } from './web-stream.ts';
 import { isIterable, plainData, writeAll, writeEach } from './write-open.ts';
 
@@ -132,9 +132,9 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
       const length = isPlain ? buffers.reduce((sum, buffer) => sum + byteLengthOf(buffer), 0) : 0;
       const most = way === 'read' ? STAGED_MAX : STAGED_WRITE_MAX;
       if (!isPlain || length === 0 || length > most || this.#isNodes(position)) {
-        if (!Array.isArray(buffers) || buffers.every(isNoLie)) return this.#inOrder(way, position, () => byNode(buffers));
-        const honest = buffers.map((buffer: unknown) => (isNoLie(buffer) ? buffer : bytesOf(buffer as ArrayBufferView)));
-        return { __proto__: null, ...(await this.#inOrder(way, position, () => byNode(honest))), buffers };
+        if (!Array.isArray(buffers) || buffers.every((buffer) => honest(buffer) === buffer)) return this.#inOrder(way, position, () => byNode(buffers));
+        const plain = buffers.map(honest);
+        return { __proto__: null, ...(await this.#inOrder(way, position, () => byNode(plain))), buffers };
       }
       const user = this.#user;
       user.ref();
@@ -321,13 +321,4 @@ function lengthMisuse(length: unknown): Error | undefined {
 function part(view: ArrayBufferView, { offset, length }: Plan): Uint8Array {
   if (offset === 0 && isBytes(view) && length === byteLengthOf(view)) return view;
   return bytesAt(view, offset, length);
-}
-
-function isNoLie(value: unknown): boolean {
-  return !ArrayBuffer.isView(value) || isHonest(value);
-}
-
-/** What Node is given in the place of a view whose properties do not say what is so. */
-export function honest(data: unknown): unknown {
-  return ArrayBuffer.isView(data) && !isHonest(data) ? bytesOf(data) : data;
 }

@@ -67,3 +67,8 @@ const SHADOWABLE = ['length', 'byteLength', 'byteOffset', 'buffer'] as const;
 export function isHonest(view: ArrayBufferView): boolean {
   return PLAIN.has(Object.getPrototypeOf(view)) && !SHADOWABLE.some((name) => Object.hasOwn(view, name));
 }
+
+/** What Node is given in the place of such a view; anything else as it is. */
+export function honest(data: unknown): unknown {
+  return ArrayBuffer.isView(data) && !isHonest(data) ? bytesOf(data) : data;
+}

@@ -11,6 +11,7 @@ import { closing, O_CLOEXEC, openFile } from './open-file.ts';
 import { abortedBy, modeMisuse, plainFileOptions, plainPath, type FileOptions, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { STAGED_MAX, stagingOf, type Staged, type Staging } from './staging.ts';
+import { honest } from './view.ts';
 import { isIterable, plainData, writeAll, writeEach, type Pieces } from './write-open.ts';
 
 const FSYNC = { syscall: 'fsync' };
@@ -49,7 +50,7 @@ function write(
   }
   const misuse = modeMisuse((options as { mode?: unknown } | undefined | null)?.mode);
   if (misuse !== undefined) return Promise.reject(misuse);
-  return node[method](path as FileHandle, data as string, options as BufferEncoding);
+  return node[method](path as FileHandle, honest(data) as string, options as BufferEncoding);
 }
 
 function writePath(
