@@ -3,7 +3,7 @@ import type { Reactor } from '../reactor/reactor.ts';
 import { areViews, isObject } from './file-handle.ts';
 import type { HandleBase } from './handle-base.ts';
 import { rangeOf, type HotFileHandleClass } from './hot-file-handle.ts';
-import { isOwnPosition, isPosition, plainEncoding, plainFileOptions } from './plain-arguments.ts';
+import { isOwnPosition, isPosition, NOTHING, plainEncoding, plainFileOptions } from './plain-arguments.ts';
 import { registeredAt, STAGED_MAX, stagingOf, type Staged } from './staging.ts';
 import { put, putAll, readLent, userOf, writeLent, type User } from './transfer.ts';
 import { byteLengthOf, bytesOf } from './view.ts';
@@ -33,7 +33,7 @@ export function directFileHandleClass(Base: HotFileHandleClass, base: HandleBase
       if (!(#user in this)) return super.read(...(args as [])) as Promise<never>;
       let [buffer, offset, length, position] = args;
       if (!ArrayBuffer.isView(buffer) && (buffer === undefined || isObject(buffer))) {
-        ({ buffer = Buffer.alloc(16_384), offset, length, position } = (buffer ?? {}) as Record<string, unknown>);
+        ({ buffer = Buffer.alloc(16_384), offset, length, position } = (buffer ?? NOTHING) as Record<string, unknown>);
       } else if (isObject(offset)) {
         ({ offset, length, position } = offset as Record<string, unknown>);
       }
@@ -87,7 +87,7 @@ export function directFileHandleClass(Base: HotFileHandleClass, base: HandleBase
         if (encoding !== undefined && data.length > 0) source = Buffer.from(data, encoding ?? 'utf8');
       } else if (ArrayBuffer.isView(data)) {
         // To Node null is options here, without anything in them.
-        if (offset === null || isObject(offset)) ({ offset, length, position } = (offset ?? {}) as Record<string, unknown>);
+        if (offset === null || isObject(offset)) ({ offset, length, position } = (offset ?? NOTHING) as Record<string, unknown>);
         source = rangeOf(bytesOf(data), offset ?? 0, length);
       }
       if (source === undefined || !this.#isPlain(position)) {

@@ -3,7 +3,7 @@ import { IORING_OP_FTRUNCATE } from '../abi/operations.ts';
 import { outOfRange, wrongType } from '../reactor/misuse.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import type { HandleBase } from './handle-base.ts';
-import { abortedBy, isOwnPosition, isPosition, plainEncoding, plainFileOptions } from './plain-arguments.ts';
+import { abortedBy, bare, isOwnPosition, isPosition, NOTHING, plainEncoding, plainFileOptions } from './plain-arguments.ts';
 import { readOpen } from './read-open.ts';
 import { hasPermissionModel, ringForFiles } from './ring-or-node.ts';
 import { IS_SHOWN, shownHandleClass } from './shown-handle.ts';
@@ -51,7 +51,7 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
       const io = this.#io;
       let [buffer, offset, length, position] = args;
       if (!ArrayBuffer.isView(buffer) && (buffer === undefined || isObject(buffer))) {
-        ({ buffer = Buffer.alloc(16_384), offset, length, position } = (buffer ?? {}) as Record<string, unknown>);
+        ({ buffer = Buffer.alloc(16_384), offset, length, position } = (buffer ?? NOTHING) as Record<string, unknown>);
       } else if (isObject(offset)) {
         ({ offset, length, position } = offset as Record<string, unknown>);
       }
@@ -87,7 +87,7 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
         if (isPlainText) plan = planOf((bytes = Buffer.from(data, encoding ?? 'utf8')), 0, undefined, offset);
       } else if (ArrayBuffer.isView(data)) {
         // To Node null is options here, without anything in them.
-        if (offset === null || isObject(offset)) ({ offset, length, position } = (offset ?? {}) as Record<string, unknown>);
+        if (offset === null || isObject(offset)) ({ offset, length, position } = (offset ?? NOTHING) as Record<string, unknown>);
         plan = planOf(data, offset, length, position);
         if (plan !== undefined) bytes = part(data, plan);
       }
@@ -194,7 +194,7 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
       const type = options?.type;
       const isOther = options !== null && type !== 'bytes' && (type === undefined || typeof type === 'string');
       if (!isOther || !(isNative ??= streamsNatively(base))) return super.readableWebStream(...(args as []));
-      return arrayBuffers(this, super.readableWebStream({ ...options, type: 'bytes' } as never));
+      return arrayBuffers(this, super.readableWebStream(bare({ ...options, type: 'bytes' }) as never));
     }
 
     override stat(...args: readonly unknown[]): Promise<never> {
@@ -283,9 +283,9 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
   };
 }
 
-const FTRUNCATE = { __proto__: null, syscall: 'ftruncate' } as object;
-const FSYNC = { __proto__: null, syscall: 'fsync' } as object;
-const FDATASYNC = { __proto__: null, syscall: 'fdatasync', datasync: true } as object;
+const FTRUNCATE = bare({ syscall: 'ftruncate' });
+const FSYNC = bare({ syscall: 'fsync' });
+const FDATASYNC = bare({ syscall: 'fdatasync', datasync: true });
 
 function newLane(): Lane {
   return { last: DONE, waiting: 0 };

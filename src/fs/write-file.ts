@@ -8,13 +8,13 @@ import { admission } from './admission.ts';
 import { node } from './node-promises.ts';
 import { isOpenHandle } from './open.ts';
 import { closing, O_CLOEXEC, openFile } from './open-file.ts';
-import { abortedBy, modeMisuse, plainFileOptions, plainPath, type FileOptions, type PlainPath } from './plain-arguments.ts';
+import { abortedBy, bare, modeMisuse, plainFileOptions, plainPath, type FileOptions, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { STAGED_MAX, stagingOf, type Staged, type Staging } from './staging.ts';
 import { honest } from './view.ts';
 import { isIterable, plainData, writeAll, writeEach, type Pieces } from './write-open.ts';
 
-const FSYNC = { syscall: 'fsync' };
+const FSYNC = bare({ syscall: 'fsync' });
 
 /** `writeFile` of a path or a handle. What the ring does not serve is Node's. */
 export const writeFile = function writeFile(path: unknown, data: unknown, options: unknown): Promise<void> {
@@ -83,6 +83,9 @@ async function writePieces(
   return closing(io, fd, write());
 }
 
+/** Of most files. */
+const MODE = bare({ mode: 0o666 });
+
 type Ring = Parameters<Sequence<unknown>['prepare']>[0];
 
 /** Open a file, write it in as many writes as that takes, flush it if that is wanted, close it. */
@@ -92,6 +95,7 @@ class WholeWrite extends Sequence<void> {
   readonly #options: FileOptions;
   readonly #staging: Staging;
   readonly #length: number;
+  readonly #opening: { mode: number };
   readonly #done: () => void;
   #memory: Staged | undefined;
   name: 'open' | 'write' | 'fsync' | 'close' = 'open';
@@ -102,6 +106,7 @@ class WholeWrite extends Sequence<void> {
     super();
     this.#path = path;
     this.#options = options;
+    this.#opening = options.mode === 0o666 ? MODE : bare({ mode: options.mode });
     this.#staging = stagingOf(io);
     this.#length = bytes.length;
     this.#done = done;
@@ -117,8 +122,7 @@ class WholeWrite extends Sequence<void> {
   prepare(ring: Ring, slot: number): boolean {
     const { name } = this;
     if (name === 'open') {
-      const { flags, mode } = this.#options;
-      return ring.prepOpenat(AT_FDCWD, this.#path, flags | O_CLOEXEC, slot, { mode });
+      return ring.prepOpenat(AT_FDCWD, this.#path, this.#options.flags | O_CLOEXEC, slot, this.#opening);
     }
     if (name === 'close') return ring.prepClose(this.#fd, slot);
     if (name === 'fsync') return ring.prepFsync(this.#fd, slot);

@@ -111,8 +111,9 @@ export abstract class FileMethods extends OperationMethods {
   /** Flush a file to its disk. Kernel 5.1. See {@link IoUring.prepFsync}; like fsync(2). */
   fsync(fd: number, options?: FsyncOptions): Promise<void> {
     const { datasync = false, offset, length } = options ?? NONE;
-    const range = offset === undefined && length === undefined ? undefined : { offset: offset!, length: length! };
-    return this.run('fsync', fd, options, (ring, slot) => ring.prepFsync(fd, slot, { datasync, ...range }), NOTHING);
+    // All that it may have is there, so that it inherits none of it.
+    const what = { datasync, offset: offset ?? 0, length: length ?? 0 };
+    return this.run('fsync', fd, options, (ring, slot) => ring.prepFsync(fd, slot, what), NOTHING);
   }
 
   /** Write back a range of a file, or wait for it. Kernel 5.2. See {@link IoUring.prepSyncFileRange}. */
@@ -296,6 +297,10 @@ class AtPosition implements Outcome<number> {
 
   discard(_engine: unknown, res: number): void {
     this.value(res);
+  }
+
+  static {
+    Object.setPrototypeOf(this.prototype, null);
   }
 }
 
