@@ -1,3 +1,4 @@
+import { allocateAligned } from '../reactor/aligned-memory.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 
 /** The sizes that memory is handed out in. */
@@ -60,8 +61,8 @@ export class Staging {
   #more(size: number): Staged {
     const bytes = SIZES[size];
     if (this.#registered >= REGISTERED_MAX) {
-      const memory = Buffer.allocUnsafeSlow(bytes);
-      return { bytes: memory, transfer: undefined, arena: memory };
+      const arena = allocateAligned(bytes);
+      return { bytes: Buffer.from(arena.buffer, arena.byteOffset, bytes), transfer: undefined, arena };
     }
     const length = Math.max(ARENA, 2 * bytes);
     const arena = this.#io.allocate(length);
