@@ -29,8 +29,13 @@ export function directFileHandleClass(Base: HotFileHandleClass, base: HandleBase
       this.#user = userOf(this, base, place);
     }
 
+    /** A method may be called on anything. */
+    static #is(value: unknown): boolean {
+      return typeof value === 'object' && value !== null && #user in value;
+    }
+
     override read(...args: readonly unknown[]): Promise<never> {
-      if (!(#user in this)) return super.read(...(args as [])) as Promise<never>;
+      if (!FileHandle.#is(this)) return super.read(...(args as [])) as Promise<never>;
       let [buffer, offset, length, position] = args;
       if (!ArrayBuffer.isView(buffer) && (buffer === undefined || isObject(buffer))) {
         ({ buffer = Buffer.alloc(16_384), offset, length, position } = (buffer ?? NOTHING) as Record<string, unknown>);
@@ -45,7 +50,7 @@ export function directFileHandleClass(Base: HotFileHandleClass, base: HandleBase
     }
 
     override readv(...args: readonly unknown[]): Promise<never> {
-      if (!(#user in this)) return super.readv(...(args as unknown as [[]])) as Promise<never>;
+      if (!FileHandle.#is(this)) return super.readv(...(args as unknown as [[]])) as Promise<never>;
       const [buffers, position] = args;
       if (!areViews(buffers) || !this.#isPlain(position)) return super.readv(...(args as unknown as [[]])) as Promise<never>;
       const lengths = buffers.map(byteLengthOf);
@@ -57,7 +62,7 @@ export function directFileHandleClass(Base: HotFileHandleClass, base: HandleBase
     }
 
     override readFile(...args: readonly unknown[]): Promise<never> {
-      if (!(#user in this)) return super.readFile(...(args as [])) as Promise<never>;
+      if (!FileHandle.#is(this)) return super.readFile(...(args as [])) as Promise<never>;
       const options = plainFileOptions(args[0], 'r');
       if (options === undefined || this.#user.fd === -1) return super.readFile(...(args as [])) as Promise<never>;
       return this.#readFile(options.encoding, options.signal) as Promise<unknown> as Promise<never>;
@@ -76,7 +81,7 @@ export function directFileHandleClass(Base: HotFileHandleClass, base: HandleBase
     }
 
     override write(...args: readonly unknown[]): Promise<never> {
-      if (!(#user in this)) return super.write(...(args as unknown as [''])) as Promise<unknown> as Promise<never>;
+      if (!FileHandle.#is(this)) return super.write(...(args as unknown as [''])) as Promise<unknown> as Promise<never>;
       const [data] = args;
       let [, offset, length, position] = args;
       let source: Uint8Array | undefined;
@@ -101,7 +106,7 @@ export function directFileHandleClass(Base: HotFileHandleClass, base: HandleBase
     }
 
     override writev(...args: readonly unknown[]): Promise<never> {
-      if (!(#user in this)) return super.writev(...(args as unknown as [[]])) as Promise<never>;
+      if (!FileHandle.#is(this)) return super.writev(...(args as unknown as [[]])) as Promise<never>;
       const [buffers, position] = args;
       if (!areViews(buffers) || !this.#isPlain(position)) return super.writev(...(args as unknown as [[]])) as Promise<never>;
       const all = Buffer.concat(buffers.map(bytesOf));
@@ -109,11 +114,11 @@ export function directFileHandleClass(Base: HotFileHandleClass, base: HandleBase
     }
 
     override writeFile(...args: readonly unknown[]): Promise<void> {
-      return (#user in this ? this.#writeFile(args) : undefined) ?? super.writeFile(...(args as unknown as ['']));
+      return (FileHandle.#is(this) ? this.#writeFile(args) : undefined) ?? super.writeFile(...(args as unknown as ['']));
     }
 
     override appendFile(...args: readonly unknown[]): Promise<void> {
-      return (#user in this ? this.#writeFile(args) : undefined) ?? super.appendFile(...(args as unknown as ['']));
+      return (FileHandle.#is(this) ? this.#writeFile(args) : undefined) ?? super.appendFile(...(args as unknown as ['']));
     }
 
     #writeFile([data, given]: readonly unknown[]): Promise<void> | undefined {

@@ -45,9 +45,14 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
     #isSeekable: boolean | undefined;
     readonly #user: User = userOf(this, base);
 
+    /** A method may be called on anything. */
+    static #is(value: unknown): boolean {
+      return typeof value === 'object' && value !== null && #user in value;
+    }
+
     // The arguments are those of all the forms that Node's have.
     override read(...args: readonly unknown[]): Promise<never> {
-      if (!(#user in this)) return super.read(...(args as [])) as Promise<never>;
+      if (!FileHandle.#is(this)) return super.read(...(args as [])) as Promise<never>;
       const io = this.#io;
       let [buffer, offset, length, position] = args;
       if (!ArrayBuffer.isView(buffer) && (buffer === undefined || isObject(buffer))) {
@@ -73,7 +78,7 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
     }
 
     override write(...args: readonly unknown[]): Promise<never> {
-      if (!(#user in this)) return super.write(...(args as unknown as [''])) as Promise<unknown> as Promise<never>;
+      if (!FileHandle.#is(this)) return super.write(...(args as unknown as [''])) as Promise<unknown> as Promise<never>;
       const io = this.#io;
       const [data] = args;
       let [, offset, length, position] = args;
@@ -109,13 +114,13 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
     }
 
     override readv(...args: readonly unknown[]): Promise<never> {
-      if (!(#user in this)) return super.readv(...(args as [[]])) as Promise<never>;
+      if (!FileHandle.#is(this)) return super.readv(...(args as [[]])) as Promise<never>;
       const [buffers, position] = args;
       return this.#vectored('read', buffers, position, readIntoAll, (honest) => super.readv(honest as [], ...(args.slice(1) as []))) as Promise<never>;
     }
 
     override writev(...args: readonly unknown[]): Promise<never> {
-      if (!(#user in this)) return super.writev(...(args as [[]])) as Promise<never>;
+      if (!FileHandle.#is(this)) return super.writev(...(args as [[]])) as Promise<never>;
       const [buffers, position] = args;
       return this.#vectored('write', buffers, position, writeFromAll, (honest) => super.writev(honest as [], ...(args.slice(1) as []))) as Promise<never>;
     }
@@ -150,7 +155,7 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
     }
 
     override readFile(...args: readonly unknown[]): Promise<never> {
-      if (!(#user in this)) return super.readFile(...(args as [])) as Promise<never>;
+      if (!FileHandle.#is(this)) return super.readFile(...(args as [])) as Promise<never>;
       const io = this.#io;
       const options = plainFileOptions(args[0], 'r');
       const { fd } = this.#user;
@@ -163,12 +168,12 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
 
     override writeFile(...args: readonly unknown[]): Promise<void> {
       const byNode = (data: unknown, options: unknown): Promise<void> => super.writeFile(data as string, options as BufferEncoding);
-      return #user in this ? this.#writeFile(args, byNode) : byNode(args[0], args[1]);
+      return FileHandle.#is(this) ? this.#writeFile(args, byNode) : byNode(args[0], args[1]);
     }
 
     override appendFile(...args: readonly unknown[]): Promise<void> {
       const byNode = (data: unknown, options: unknown): Promise<void> => super.appendFile(data as string, options as BufferEncoding);
-      return #user in this ? this.#writeFile(args, byNode) : byNode(args[0], args[1]);
+      return FileHandle.#is(this) ? this.#writeFile(args, byNode) : byNode(args[0], args[1]);
     }
 
     #writeFile([data, given]: readonly unknown[], byNode: (data: unknown, options: unknown) => Promise<void>): Promise<void> {
@@ -189,7 +194,7 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
     }
 
     override readableWebStream(...args: readonly unknown[]): WebStream {
-      if (!(#user in this)) return super.readableWebStream(...(args as []));
+      if (!FileHandle.#is(this)) return super.readableWebStream(...(args as []));
       const [options] = args as [({ type?: unknown } | null)?];
       const type = options?.type;
       const isOther = options !== null && type !== 'bytes' && (type === undefined || typeof type === 'string');
@@ -198,7 +203,7 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
     }
 
     override stat(...args: readonly unknown[]): Promise<never> {
-      if (!(#user in this)) return super.stat(...(args as [])) as Promise<unknown> as Promise<never>;
+      if (!FileHandle.#is(this)) return super.stat(...(args as [])) as Promise<unknown> as Promise<never>;
       const io = this.#io;
       const isBigint = plainStatOptions(args[0]);
       const { fd } = this.#user;
@@ -213,7 +218,7 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
     }
 
     override truncate(...args: readonly unknown[]): Promise<void> {
-      if (!(#user in this)) return super.truncate(...(args as []));
+      if (!FileHandle.#is(this)) return super.truncate(...(args as []));
       const io = this.#io;
       const [length = 0] = args;
       const { fd } = this.#user;
@@ -223,14 +228,14 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
     }
 
     override sync(): Promise<void> {
-      if (!(#user in this)) return super.sync();
+      if (!FileHandle.#is(this)) return super.sync();
       const io = hasPermissionModel ? undefined : this.#io;
       const { fd } = this.#user;
       return io === undefined ? super.sync() : this.#used(() => io.fsync(fd, FSYNC));
     }
 
     override datasync(): Promise<void> {
-      if (!(#user in this)) return super.datasync();
+      if (!FileHandle.#is(this)) return super.datasync();
       const io = hasPermissionModel ? undefined : this.#io;
       const { fd } = this.#user;
       return io === undefined ? super.datasync() : this.#used(() => io.fsync(fd, FDATASYNC));

@@ -100,8 +100,13 @@ export function hotFileHandleClass(Base: HandleBase['FileHandle'], base: HandleB
       return this.#io.allocate(bytes);
     }
 
+    /** A method may be called on anything. */
+    static #is(value: unknown): boolean {
+      return typeof value === 'object' && value !== null && #user in value;
+    }
+
     override read(...args: readonly unknown[]): Promise<never> {
-      if (!(#user in this)) return super.read(...(args as [])) as Promise<never>;
+      if (!FileHandle.#is(this)) return super.read(...(args as [])) as Promise<never>;
       const [buffer, offset = 0, length, position] = args;
       const memory = this.#user.fd !== -1 && isPosition(position) ? rangeOf(buffer, offset, length) : undefined;
       const place = memory && this.#io.placeOf(memory);
@@ -115,7 +120,7 @@ export function hotFileHandleClass(Base: HandleBase['FileHandle'], base: HandleB
     }
 
     override write(...args: readonly unknown[]): Promise<never> {
-      if (!(#user in this)) return super.write(...(args as unknown as [''])) as Promise<unknown> as Promise<never>;
+      if (!FileHandle.#is(this)) return super.write(...(args as unknown as [''])) as Promise<unknown> as Promise<never>;
       const [buffer, offset = 0, length, position] = args;
       const memory = this.#user.fd !== -1 && isPosition(position) ? rangeOf(buffer, offset, length) : undefined;
       const place = memory && this.#io.placeOf(memory);

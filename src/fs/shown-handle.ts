@@ -25,6 +25,10 @@ export function shownHandleClass({ FileHandle: Base, fdOf }: HandleBase): new (.
     // Where the number is no property of the class nobody can be seen asking for it.
     #isShown = fdOf === undefined;
 
+    static #is(value: unknown): boolean {
+      return typeof value === 'object' && value !== null && #isShown in value;
+    }
+
     get [IS_SHOWN](): boolean {
       return this.#isShown;
     }
@@ -42,7 +46,7 @@ export function shownHandleClass({ FileHandle: Base, fdOf }: HandleBase): new (.
       const { prototype } = this;
       if (fdOf !== undefined) {
         const get = function fd(this: FileHandle): number {
-          if (#isShown in this) this.#isShown = true;
+          if (FileHandle.#is(this)) this.#isShown = true;
           return fdOf(this);
         };
         Object.defineProperty(prototype, 'fd', { get, configurable: true });
@@ -51,7 +55,7 @@ export function shownHandleClass({ FileHandle: Base, fdOf }: HandleBase): new (.
         const method: unknown = property.value;
         if (typeof method !== 'function' || name === 'constructor') continue;
         const call = function call(this: FileHandle, ...args: readonly unknown[]): unknown {
-          if (!(#isShown in this)) return method.apply(this, args) as unknown;
+          if (!FileHandle.#is(this)) return method.apply(this, args) as unknown;
           if (OF_ITS_OWN.has(name)) this.#isShown = true;
           return this[BY_NODE](() => method.apply(this, args) as unknown);
         };
