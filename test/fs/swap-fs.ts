@@ -8,6 +8,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import ours from '../../src/fs/index.ts';
 import type { OperationMessage } from '../../src/index.ts';
+import { descriptorOf } from './descriptor-of.ts';
 
 type Method = (...args: unknown[]) => Promise<unknown>;
 type WithCallback = (...args: unknown[]) => unknown;
@@ -59,23 +60,12 @@ function workOf(name: string, args: unknown[]): Promise<unknown> | undefined {
   return (handle[method] as Method).apply(handle, rest);
 }
 
-/**
- * The number of a descriptor, without its handle taking notice: the program gives it to functions that are ours as well, so that it
- * is shared with nobody, and is to be read and written through the ring where it stands.
- */
-function numberOf(handle: FileHandle): number {
-  let get: (() => number) | undefined;
-  // Node's own is the last of them.
-  for (let above = Object.getPrototypeOf(handle) as object | null; above !== null; above = Object.getPrototypeOf(above) as object | null) {
-    get = (Object.getOwnPropertyDescriptor(above, 'fd')?.get as (() => number) | undefined) ?? get;
-  }
-  return get === undefined ? handle.fd : get.call(handle);
-}
-
 function resultsOf(name: string, value: unknown): unknown[] {
   if (name === 'open') {
     const handle = value as FileHandle;
-    const fd = numberOf(handle);
+    // It gives the number to functions that are ours as well, so that it is shared with nobody: it is to be read and written through the
+    // ring where it stands.
+    const fd = descriptorOf(handle);
     handles.set(fd, handle);
     return [fd];
   }
