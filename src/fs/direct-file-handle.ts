@@ -191,7 +191,7 @@ export function directFileHandleClass(Base: HotFileHandleClass, base: HandleBase
           done += bytes;
           if (bytes < wanted) break;
         } catch (error) {
-          // What was read is told first, and then what is wrong, as read(2) does.
+          // The bytes that were read are told first, and then what is wrong, as read(2) does.
           if (done === 0) throw error;
           break;
         } finally {

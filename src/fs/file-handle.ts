@@ -246,7 +246,7 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
       return this.#user.fd === -1 ? undefined : ringForFiles();
     }
 
-    /** Is a transfer there Node's? Where something stands nowhere, as a pipe and a terminal, it does not matter who shares it. */
+    /** Is a transfer there Node's? A pipe and a terminal stand nowhere: it does not matter whether they are shared. */
     #isNodes(position: unknown): boolean {
       return this[IS_SHOWN] && isOwnPosition(position) && (this.#isSeekable ??= isSeekable(this.#user.fd));
     }

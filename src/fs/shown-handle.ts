@@ -12,7 +12,7 @@ export interface ShownHandle extends FileHandle {
   [BY_NODE]<T>(work: () => T): T;
 }
 
-/** What Node 26 has of its own, which reads and writes where the file stands: at any time. */
+/** Methods that Node 26 has of its own, which read and write where the file stands: at any time. */
 const OF_ITS_OWN = new Set(['pull', 'pullSync', 'writer']);
 
 /**

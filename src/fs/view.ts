@@ -1,6 +1,6 @@
 /**
- * What a view is of, whatever its properties say: those can be shadowed, by `Object.defineProperty` or in a subclass, and who believes
- * them reads or writes memory that is somebody else's.
+ * The memory of a view, whatever its properties say: those can be shadowed, by `Object.defineProperty` or in a subclass, and code that
+ * believes them reads or writes memory that is somebody else's.
  */
 type Getter<T> = (this: ArrayBufferView) => T;
 
@@ -31,7 +31,7 @@ export function byteLengthOf(view: ArrayBufferView): number {
   try {
     return bytesOfDataView.call(view);
   } catch {
-    // Of a DataView whose memory is gone the engine tells no length, but an error.
+    // The engine answers with an error for a DataView whose memory is gone.
     return 0;
   }
 }
@@ -68,7 +68,7 @@ export function isHonest(view: ArrayBufferView): boolean {
   return PLAIN.has(Object.getPrototypeOf(view)) && !SHADOWABLE.some((name) => Object.hasOwn(view, name));
 }
 
-/** What Node is given in the place of such a view; anything else as it is. */
+/** The view that Node is given in the place of one that lies; anything else as it is. */
 export function honest(data: unknown): unknown {
   return ArrayBuffer.isView(data) && !isHonest(data) ? bytesOf(data) : data;
 }

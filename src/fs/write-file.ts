@@ -83,7 +83,7 @@ async function writePieces(
   return closing(io, fd, write());
 }
 
-/** Of most files. */
+/** The mode of most files. */
 const MODE = bare({ mode: 0o666 });
 
 type Ring = Parameters<Sequence<unknown>['prepare']>[0];

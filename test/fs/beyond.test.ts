@@ -180,7 +180,7 @@ describe('files that are opened to be fast', () => {
 
   it('direct: as many transfers at once as there is no registered memory for are done all the same', { skip: byNode }, async (t) => {
     using folder = new Temporary();
-    // Of each size that memory is handed out in more than is kept of all.
+    // For each size that memory is handed out in, more than is kept registered.
     for (const size of [4096, 16_384, 65_536, 520_192]) {
       const path = folder.file('x', Buffer.alloc(size, 'contents '));
       const handle = await open(path, { direct: true, flags: 'r+' }).catch((error: NodeJS.ErrnoException) => error);

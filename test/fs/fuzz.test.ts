@@ -219,7 +219,7 @@ const lengthOf = (random: Random): unknown => one(random, [undefined, undefined,
 
 /** Calls of a handle. */
 const METHODS: Record<string, (twin: Twin) => unknown[]> = {
-  /** Whoever asks for the number may share the file. */
+  /** A program that asks for the number may share the file. */
   fd: () => [],
   appendFile: (t) => [dataOf(t), optionsOf(t.random)],
   chmod: (t) => [one(t.random, MODES)],
@@ -259,7 +259,7 @@ async function step(twin: Twin): Promise<{ call: string; outcome: string }> {
   process.chdir(root);
   const isOnHandle = handles.length > 0 && chance(random, 55);
   const i = isOnHandle ? random(handles.length) : -1;
-  // Of a tree that there is no room for another part is copied each time.
+  // Which part of a tree is copied that there is no room for differs each time.
   const isTree = (of: string): boolean => of === 'cp' && twin.room !== 'enough';
   const name = isOnHandle ? one(random, Object.keys(METHODS)) : one(random, WEIGHTED.filter((of) => !isTree(of)));
   const args = isOnHandle ? METHODS[name](twin) : CALLS[name](twin);

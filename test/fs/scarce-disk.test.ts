@@ -1,4 +1,4 @@
-// What cannot be written is said, and what is said to be written is in the file: on a full disk, and where files must not grow, each
+// A write that fails says so, and bytes that are said to be written are in the file: on a full disk, and where files must not grow, each
 // call comes to the same as of node:fs/promises, with the same bytes in the file, which stands at the same place afterwards.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -24,7 +24,7 @@ const byNode = process.env['IOURING_DISABLED'] === '1' && 'this is the run witho
 
 const bytes = (length: number, of = 'bytes '): Buffer => Buffer.alloc(length, of);
 
-/** What is done with a file that has a name and nothing in it yet. */
+/** Calls that make a file. */
 const CALLS: Record<string, (fs: Fs, path: string, folder: string) => Promise<unknown>> = {
   'writeFile, at once': (fs, path) => fs.writeFile(path, bytes(100_000)),
   'writeFile, as long as there is room': (fs, path) => fs.writeFile(path, bytes(ROOM)),
@@ -46,7 +46,7 @@ const CALLS: Record<string, (fs: Fs, path: string, folder: string) => Promise<un
   'cp of a tree': (fs, path, folder) => fs.cp(join(folder, '../tree'), `${path} tree`, { recursive: true }).catch(({ code }) => code as string),
 };
 
-/** What is done with an open file. */
+/** Transfers of an open file. */
 const TRANSFERS: Record<string, (handle: Handle, note: (what: unknown) => Promise<void>) => Promise<unknown>> = {
   write: async (handle, note) => {
     for (let i = 0; i < 4; i++) await note(handle.write(bytes(5000, `${i}`)));
@@ -108,7 +108,7 @@ const TRANSFERS: Record<string, (handle: Handle, note: (what: unknown) => Promis
 
 const FLAGS = ['w', 'w+', 'a', 'a+', 'r+'];
 
-/** What all this comes to in a folder. */
+/** Do all this in a folder, and say what came of it. */
 async function account(fs: Fs, folder: string): Promise<string[]> {
   const lines: string[] = [];
   const path = join(folder, 'file');
@@ -147,7 +147,7 @@ function compare(actual: readonly string[], expected: readonly string[]): void {
   assert.equal(actual.length, expected.length);
 }
 
-/** What is copied, beside the folder that everything else happens in. */
+/** Make files to copy, beside the folder that everything else happens in. */
 function prepare(folder: string): void {
   mkdirSync(join(folder, '../tree'));
   writeFileSync(join(folder, '../large'), bytes(40_000));

@@ -13,7 +13,7 @@ const byNode = process.env['IOURING_DISABLED'] === '1' && 'this is the run witho
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** What lies, and how: each is given a view, which it makes a liar of, or another of the same bytes. */
+/** Ways to lie: each is given a view, and gives it, or another of the same bytes, with properties that are not so. */
 const LIES: Record<string, (bytes: Bytes) => Bytes> = {
   'a property of the view': (bytes) => bytes,
 };

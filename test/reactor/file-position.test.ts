@@ -1,4 +1,4 @@
-// A transfer that begins where a file stands, and comes short: the file stands behind it then, so that whoever goes on does not
+// A transfer that begins where a file stands, and comes short: the file stands behind it then, so that the next transfer does not
 // overwrite it, or read it again.
 import assert from 'node:assert/strict';
 import { closeSync, constants, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
