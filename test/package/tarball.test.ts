@@ -1,6 +1,6 @@
 // The package as a stranger gets it: packed, installed in an empty project, imported, required, type-checked.
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Temporary } from '../kernel/temporary.ts';
@@ -252,20 +252,24 @@ describe('importing never throws', () => {
     });
   }
 
-  it('without koffi’s binary: only using it does', async () => {
-    const away = join(project.path, 'node_modules/koffi');
-    const kept = join(project.path, 'koffi-kept');
-    cpSync(away, kept, { recursive: true });
-    rmSync(away, { recursive: true });
-    try {
-      const { status, stdout } = await node('--input-type=module', '-e', code);
-      assert.equal(status, 0);
-      assert.match(stdout, /^ERR_IOURING_UNSUPPORTED .*koffi could not be loaded/);
-    } finally {
-      cpSync(kept, away, { recursive: true });
-      rmSync(kept, { recursive: true });
-    }
-  });
+  for (const [what, name, message] of [
+    ['without koffi', 'koffi', /koffi could not be loaded \(Cannot find module 'koffi'\); install it: npm install koffi/],
+    ['without koffi’s binary, as with --omit=optional', '@koromix', /dependency @koromix\/koffi-linux-\w+, .*--include=optional/],
+  ] as const) {
+    it(`${what}: only using it does, and says what to install`, async () => {
+      const away = join(project.path, 'node_modules', name);
+      const kept = join(project.path, 'kept');
+      renameSync(away, kept);
+      try {
+        const { status, stdout } = await node('--input-type=module', '-e', code);
+        assert.equal(status, 0);
+        assert.match(stdout, new RegExp(`^ERR_IOURING_UNSUPPORTED .*${message.source}`));
+        assert.match(stdout, /false ERR_IOURING_UNSUPPORTED true/);
+      } finally {
+        renameSync(kept, away);
+      }
+    });
+  }
 
   it('under the permission model without addons: only using it does, and says which switch it needs', async (t) => {
     if (major < 23 && !(major === 20 || major === 22)) return t.skip('needs a Node with a permission model');
