@@ -77,7 +77,8 @@ await bundle.write({
   // Of two functions with one name in a chunk one is renamed; what it says its name is stays.
   keepNames: true,
   minifyInternalExports: false,
-  codeSplitting: { groups: [{ debugName: 'folders', name: chunkOf }], includeDependenciesRecursively: false },
+  // What one entry alone uses is in its own file.
+  codeSplitting: { groups: [{ debugName: 'folders', name: chunkOf, minShareCount: 2 }], includeDependenciesRecursively: false },
 });
 await bundle.close();
 for (const name of commands) chmodSync(join(root, `dist/${name}.js`), 0o755);
