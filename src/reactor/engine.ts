@@ -126,7 +126,8 @@ export class Engine {
   #first: Submission | undefined;
   #last: Submission | undefined;
   /** To be prepared when the tick, or the turn, is over: see {@link submitLate}. */
-  #late: Submission[] = [];
+  #late: (Submission | undefined)[] = [];
+  #lateCount = 0;
   /** Cancellations that found no room. */
   #uncancelled: Submission[] = [];
   #scheduled = false;
@@ -195,26 +196,37 @@ export class Engine {
   submitLate(submission: Submission): void {
     const reason = this.#ended ?? this.#closing;
     if (reason !== undefined) return submission.refused(reason);
-    this.#late.push(submission);
+    this.#late[this.#lateCount++] = submission;
     this.#schedule();
   }
 
   #launchLate(): void {
-    if (this.#late.length === 0) return;
+    const count = this.#lateCount;
+    if (count === 0) return;
     const late = this.#late;
     // Whoever is refused may have all handed over at once, which comes here again: each has a list of its own then.
     this.#late = this.#spare ?? [];
     this.#spare = undefined;
-    for (const submission of late) {
+    this.#lateCount = 0;
+    for (let i = 0; i < count; i++) {
+      const submission = late[i]!;
+      late[i] = undefined;
       if (submission.dropped) submission.dropped = false;
       else this.#take(submission);
     }
-    late.length = 0;
     this.#spare = late;
   }
 
-  /** The other of two lists that take turns. */
-  #spare: Submission[] | undefined;
+  /** What is to be submitted late; the list is empty then. */
+  #takeLate(): Submission[] {
+    const late = this.#late.slice(0, this.#lateCount) as Submission[];
+    this.#late.fill(undefined, 0, this.#lateCount);
+    this.#lateCount = 0;
+    return late;
+  }
+
+  /** The other of two lists that take turns. To shorten a list costs more than to use it again: it stays as long as it ever was. */
+  #spare: (Submission | undefined)[] | undefined;
 
   /**
    * Hand over what is there at once, and have the kernel finish what it has put off: the process is about to end, or something must
@@ -424,7 +436,7 @@ export class Engine {
       if (isWait && this.#isHolding) this.#waitInRing();
       this.#work(isInline);
       if (this.#isOver) return;
-      if (this.ring.cqReady > 0 || this.ring.sqReady > 0 || this.#uncancelled.length > 0 || this.#late.length > 0) this.#later();
+      if (this.ring.cqReady > 0 || this.ring.sqReady > 0 || this.#uncancelled.length > 0 || this.#lateCount > 0) this.#later();
     } catch (error) {
       if (!isPassing(error)) return this.#break(error as Error);
       this.#later();
@@ -544,7 +556,7 @@ export class Engine {
    */
   #hasMore(before: number): boolean {
     if (this.#first !== undefined && this.#admit()) return true;
-    return (this.ring.sqReady > 0 || this.#late.length > 0) && this.#completions > before;
+    return (this.ring.sqReady > 0 || this.#lateCount > 0) && this.#completions > before;
   }
 
   /**
@@ -861,10 +873,9 @@ export class Engine {
       submission.dropped = true;
       submission.refused(this.#closing!);
     }
-    const late = this.#late.splice(0);
-    for (const submission of late) {
+    for (const submission of this.#takeLate()) {
       if (isMeant(submission)) submission.refused(this.#closing!);
-      else this.#late.push(submission);
+      else this.#late[this.#lateCount++] = submission;
     }
     const inFlight = [...this.#slots].filter(isMeant);
     for (const submission of inFlight) submission.cancelled(closedError('go on'));
@@ -930,7 +941,7 @@ export class Engine {
     this.#sleep?.rest();
     // What the kernel has done already is told as it is: a descriptor that came needs an owner.
     for (const arrivals of [this.#arrivals, this.#events]) while (arrivals.length > 0) this.#tell(arrivals);
-    const left = [...this.#waiting(), ...this.#slots, ...this.#late.splice(0)];
+    const left = [...this.#waiting(), ...this.#slots, ...this.#takeLate()];
     this.#first = this.#last = undefined;
     clearTimeout(this.#stuck);
     this.queued = 0;

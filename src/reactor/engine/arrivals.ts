@@ -9,24 +9,27 @@ const ROOM = 64;
  * are told.
  */
 export class Arrivals {
-  readonly #submissions: Submission[] = [];
+  /** As long as it ever was: to shorten an array costs more than to use it again. */
+  readonly #submissions: (Submission | undefined)[] = [];
   #words = new Int32Array(3 * ROOM);
   #head = 0;
+  #tail = 0;
   readonly #cursor = new Completion();
   /** What of the submission that was shifted last has completed. */
   part = 0;
 
   get length(): number {
-    return this.#submissions.length - this.#head;
+    return this.#tail - this.#head;
   }
 
   push(submission: Submission, part: number, res: number, flags: number): void {
-    const at = 3 * this.#submissions.length;
-    if (at === this.#words.length) this.#grow();
-    this.#submissions.push(submission);
-    this.#words[at] = part;
-    this.#words[at + 1] = res;
-    this.#words[at + 2] = flags;
+    const tail = this.#tail++;
+    if (3 * tail === this.#words.length) this.#grow();
+    this.#submissions[tail] = submission;
+    const words = this.#words;
+    words[3 * tail] = part;
+    words[3 * tail + 1] = res;
+    words[3 * tail + 2] = flags;
   }
 
   #grow(): void {
@@ -38,18 +41,16 @@ export class Arrivals {
   /** Take the first: whose it is. {@link part} and {@link completion} tell of it until the next is taken. There is one. */
   shift(): Submission {
     const head = this.#head++;
-    const submission = this.#submissions[head];
+    const submission = this.#submissions[head]!;
+    this.#submissions[head] = undefined;
     const words = this.#words;
     this.part = words[3 * head];
-    Completion.set(this.#cursor, submission.slot, 0, words[3 * head + 1], words[3 * head + 2]);
-    if (this.#head === this.#submissions.length) {
-      this.#submissions.length = 0;
-      this.#head = 0;
-    }
+    Completion.set(this.#cursor, 0, 0, words[3 * head + 1], words[3 * head + 2]);
+    if (this.#head === this.#tail) this.#head = this.#tail = 0;
     return submission;
   }
 
-  /** What the kernel said of the one that was shifted last. */
+  /** What the kernel said of the one that was shifted last; its userData is not told. */
   get completion(): Completion {
     return this.#cursor;
   }
