@@ -1,9 +1,58 @@
+import { RESOLVE_NO_SYMLINKS } from '../abi/index.ts';
 import type { Path } from './copy-place.ts';
 
+/**
+ * Options of calls: they inherit from nothing, so that nothing that somebody adds to `Object.prototype` is one of them. Objects of a
+ * class are faster for it than literals without a prototype.
+ */
+class Options {
+  static {
+    Object.setPrototypeOf(this.prototype, null);
+  }
+}
+
 /** Where to read or write, and how much. */
-export interface Span {
+export class Span extends Options {
   readonly offset: number;
   readonly length: number;
+
+  constructor(offset: number, length: number) {
+    super();
+    this.offset = offset;
+    this.length = length;
+  }
+}
+
+/** The permissions of a file that is made. */
+export class Mode extends Options {
+  readonly mode: number;
+
+  constructor(mode: number) {
+    super();
+    this.mode = mode;
+  }
+}
+
+/** How to look for what is below a directory. */
+export class How extends Options {
+  readonly flags: number;
+  readonly resolve: number;
+
+  constructor(flags: number) {
+    super();
+    this.flags = flags;
+    this.resolve = RESOLVE_NO_SYMLINKS;
+  }
+}
+
+/** How to rename. */
+export class RenameFlags extends Options {
+  readonly flags: number;
+
+  constructor(flags: number) {
+    super();
+    this.flags = flags;
+  }
 }
 
 /**
@@ -12,9 +61,9 @@ export interface Span {
  */
 export interface CopyCalls {
   open(path: Path, flags: number): Promise<number>;
-  openat(directory: number, name: Path, flags: number, options?: { mode: number }): Promise<number>;
-  /** The path may have several parts: RESOLVE_NO_SYMLINKS is all that it is asked for. */
-  openat2(directory: number, path: Path, how: { flags: number; resolve: number }): Promise<number>;
+  openat(directory: number, name: Path, flags: number, options?: Mode): Promise<number>;
+  /** The path may have several parts: No part of it may be a symbolic link. */
+  openat2(directory: number, path: Path, how: How): Promise<number>;
   close(fd: number): Promise<void>;
   read(fd: number, buffer: Uint8Array, span: Span): Promise<number>;
   write(fd: number, data: Uint8Array, span: Span): Promise<number>;
@@ -23,7 +72,7 @@ export interface CopyCalls {
   linkat(existingDirectory: number, existing: Path, directory: number, name: Path): Promise<void>;
   symlinkat(target: Path, directory: number, name: Path): Promise<void>;
   unlinkat(directory: number, name: Path): Promise<void>;
-  renameat(fromDirectory: number, from: Path, toDirectory: number, to: Path, options?: { flags: number }): Promise<void>;
+  renameat(fromDirectory: number, from: Path, toDirectory: number, to: Path, options?: RenameFlags): Promise<void>;
   setTimes(file: number | Path, atimeNs: bigint, mtimeNs: bigint): void;
   listxattr(file: number | Path): string[];
   fgetxattr(fd: number, name: string, value: Uint8Array): Promise<number>;

@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs';
-import type { CopyCalls, Span } from './copy-calls.ts';
+import { Span, type CopyCalls } from './copy-calls.ts';
 import { Limit } from './limit.ts';
 
 /** Up to this a file is read at once. */
@@ -63,7 +63,7 @@ export class CopyContents {
       this.#tally.bytes += length;
       at += length;
       if (isAll) return;
-      length = await this.#io.read(source, memory, span(at, memory.length));
+      length = await this.#io.read(source, memory, new Span(at, memory.length));
     }
   }
 
@@ -144,11 +144,11 @@ export class CopyContents {
           const at = next;
           const length = Math.min(PIECE, last - at);
           next += length;
-          const bytes = await io.read(source, memory, span(at, length));
+          const bytes = await io.read(source, memory, new Span(at, length));
           // Short in the middle of a file: what is missing is read again, unless it is the end.
           let total = bytes;
           while (total > 0 && total < length) {
-            const more = await io.read(source, memory.subarray(total, length), span(at + total, length - total));
+            const more = await io.read(source, memory.subarray(total, length), new Span(at + total, length - total));
             if (more === 0) break;
             total += more;
           }
@@ -185,10 +185,10 @@ function smallMemory(io: CopyCalls): Buffer {
 
 /** Read from the beginning until the end, or until `memory` is full. */
 async function readFully(io: CopyCalls, fd: number, memory: Buffer): Promise<number> {
-  let length = await io.read(fd, memory, span(0, memory.length));
+  let length = await io.read(fd, memory, new Span(0, memory.length));
   for (;;) {
     if (length === 0 || length === memory.length) return length;
-    const more = await io.read(fd, memory.subarray(length), span(length, memory.length - length));
+    const more = await io.read(fd, memory.subarray(length), new Span(length, memory.length - length));
     if (more === 0) return length;
     length += more;
   }
@@ -197,14 +197,10 @@ async function readFully(io: CopyCalls, fd: number, memory: Buffer): Promise<num
 /** The kernel may write less than it was asked to, on a full disk or at a limit: the rest of it tells why. */
 async function writeFully(io: CopyCalls, fd: number, memory: Uint8Array, length: number, offset: number): Promise<void> {
   for (let written = 0; written < length; ) {
-    const more = await io.write(fd, written === 0 ? memory : memory.subarray(written, length), span(offset + written, length - written));
+    const more = await io.write(fd, written === 0 ? memory : memory.subarray(written, length), new Span(offset + written, length - written));
     if (more === 0) throw Object.assign(new Error('EIO: nothing was written, write'), { code: 'EIO' });
     written += more;
   }
-}
-
-function span(offset: number, length: number): Span {
-  return { __proto__: null, offset, length } as Span;
 }
 
 /** Where there is data: from, and to. */

@@ -32,12 +32,10 @@ export function pathOf({ directory, name, path }: Place): Path {
 }
 
 /** In an error, the name or the descriptor that the kernel was told gives way to the path that the user knows. */
-export async function told<T>({ path }: Pick<Place, 'path'>, work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
+export function told<T>(path: Path, work: Promise<T>): Promise<T> {
+  return work.catch((error: unknown) => {
     throw pathed(error, path);
-  }
+  });
 }
 
 export function pathed(error: unknown, path: Path): Error {

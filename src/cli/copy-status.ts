@@ -19,8 +19,8 @@ const ACL_MASK = 0x10;
 
 /** What a copy was made with. */
 export interface Made {
-  readonly uid: number;
-  readonly gid: number;
+  /** See {@link isOwnedAs}. */
+  readonly isOwned: boolean;
   readonly mode: number;
   /** Nobody had it open before. */
   readonly isNew: boolean;
@@ -28,10 +28,15 @@ export interface Made {
   readonly hasAcl: boolean;
 }
 
-/** Would a copy that is made with this owner and this group be as its source? Without attributes its mode can be the final one then. */
-export function isOwnedAs({ uid, gid, mode }: BigIntStats, made: { readonly uid: number; readonly gid: number }): boolean {
-  // Of the group depends what the bit allows: it is set all the same.
-  return Number(uid) === made.uid && Number(gid) === made.gid && (Number(mode) & SET_GROUP_ID) === 0;
+/** Is an attribute one of the two ACLs that a file or a directory may have? */
+export function isAcl(name: string): boolean {
+  return name === ACCESS_ACL || name === DEFAULT_ACL;
+}
+
+/** Is a copy with this owner and this group as its source? */
+export function isOwnedAs(status: BigIntStats, uid: number, gid: number): boolean {
+  // What the bit allows depends on the group: that is set all the same.
+  return Number(status.uid) === uid && Number(status.gid) === gid && (Number(status.mode) & SET_GROUP_ID) === 0;
 }
 
 /**
@@ -40,13 +45,13 @@ export function isOwnedAs({ uid, gid, mode }: BigIntStats, made: { readonly uid:
  * @param names the attributes of the source
  */
 export async function setStatus(io: CopyCalls, source: number, copy: number, status: BigIntStats, made: Made, names: readonly string[]): Promise<void> {
-  const [uid, gid, wanted] = [Number(status.uid), Number(status.gid), Number(status.mode) & PERMISSIONS];
-  const isOwned = isOwnedAs(status, made);
+  const { isOwned } = made;
+  const wanted = Number(status.mode) & PERMISSIONS;
   const isPlain = isOwned && names.length === 0 && !made.hasAcl;
   if (!isPlain && !made.isNew) fchmodSync(copy, made.mode & wanted & FOR_OWNER);
   // What runs with the rights of its owner must not do so with another one's. A directory's sticky bit takes rights away.
-  let mode = isOwned || setOwner(copy, uid, gid) ? wanted : wanted & (status.isDirectory() ? STICKY | FOR_ALL : FOR_ALL);
-  for (const name of names) if (name !== ACCESS_ACL && name !== DEFAULT_ACL) await copyAttribute(io, source, copy, name);
+  let mode = isOwned || setOwner(copy, status) ? wanted : wanted & (status.isDirectory() ? STICKY | FOR_ALL : FOR_ALL);
+  for (const name of names) if (!isAcl(name)) await copyAttribute(io, source, copy, name);
   if (names.includes(ACCESS_ACL)) {
     const acl = await attributeOf(io, source, ACCESS_ACL);
     if (!(await setAttribute(io, copy, ACCESS_ACL, acl))) mode = withoutAcl(mode, acl);
@@ -87,9 +92,9 @@ export function allowed(change: () => void): boolean {
 }
 
 /** @returns are both kept? The group is, if it can be, without the owner */
-function setOwner(file: number, uid: number, gid: number): boolean {
-  if (allowed(() => fchownSync(file, uid, gid))) return true;
-  allowed(() => fchownSync(file, -1, gid));
+function setOwner(file: number, { uid, gid }: BigIntStats): boolean {
+  if (allowed(() => fchownSync(file, Number(uid), Number(gid)))) return true;
+  allowed(() => fchownSync(file, -1, Number(gid)));
   return false;
 }
 

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { chownSync, constants, fstatSync, lchownSync, lstatSync, type BigIntStats, type Dirent } from 'node:fs';
+import { chownSync, constants, fstatSync, lchownSync, lstatSync, type BigIntStats, type Dirent, type Stats } from 'node:fs';
 import { readdir, readlink } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { AT_FDCWD, RENAME_NOREPLACE, RESOLVE_NO_SYMLINKS } from '../abi/index.ts';
-import type { CopyCalls } from './copy-calls.ts';
+import { AT_FDCWD, RENAME_NOREPLACE } from '../abi/index.ts';
+import { How, Mode, RenameFlags, type CopyCalls } from './copy-calls.ts';
 import { CopyContents, SMALL, STOPPED } from './copy-contents.ts';
 import { descriptorPath, join, nameOf, pathed, pathOf, told, type Path, type Place } from './copy-place.ts';
-import { allowed, attributesOf, DEFAULT_ACL, isOwnedAs, PERMISSIONS, removeInherited, setStatus, type Made } from './copy-status.ts';
+import { allowed, attributesOf, DEFAULT_ACL, isAcl, isOwnedAs, PERMISSIONS, removeInherited, setStatus, type Made } from './copy-status.ts';
 import { Limit } from './limit.ts';
 
 /** What went wrong with one path. */
@@ -30,6 +30,8 @@ const READ_AND_WRITE = 0o600;
 /** The tree itself, from its root on. */
 const ROOT = '.';
 const CLOSED = -1;
+/** A mode that none is the same as. */
+const UNKNOWN = -1;
 
 /** So many directories are being worked on at the same time. */
 export const DIRECTORIES = 16;
@@ -56,8 +58,10 @@ interface Directory {
   source: number;
   copy: number;
   isForNamesOnly: boolean;
-  /** What the copy was before its status is set. */
-  made: Made & { readonly device: number; readonly inode: number };
+  /** What the copy was before its status is set; undefined in a fresh tree. */
+  there: Stats | undefined;
+  isNew: boolean;
+  hasAcl: boolean;
   /** The group of what is made in it. */
   group: number;
   /** What is made in it inherits an ACL. */
@@ -121,7 +125,7 @@ export class TreeCopy {
   async copy(from: string, to: string): Promise<void> {
     await this.#noting(from, async () => {
       const status = lstatSync(from, { bigint: true });
-      const parent = await told({ path: dirname(to) }, this.#io.open(dirname(to), NAMES_ONLY));
+      const parent = await told(dirname(to), this.#io.open(dirname(to), NAMES_ONLY));
       try {
         if (status.isDirectory()) await this.#copyTree(from, to, parent);
         else await this.#copyOne(kindOf(status), from, to, parent);
@@ -147,9 +151,9 @@ export class TreeCopy {
     const io = this.#io;
     const isFresh = !isThere(to);
     const name = isFresh ? temporaryName() : basename(to);
-    if (isFresh) await told({ path: to }, io.mkdirat(parent, name, FOR_OWNER));
+    if (isFresh) await told(to, io.mkdirat(parent, name, FOR_OWNER));
     // A path may end where no name is: in a dot, or in the root of all.
-    const copy = await (isFresh ? told({ path: to }, io.openat(parent, name, DIRECTORY)) : this.#existing(to, io.open(to, DIRECTORY)));
+    const copy = await (isFresh ? told(to, io.openat(parent, name, DIRECTORY)) : this.#existing(to, io.open(to, DIRECTORY)));
     const source = await io.open(from, DIRECTORY).catch(async (error: unknown) => {
       await io.close(copy);
       throw error;
@@ -158,7 +162,7 @@ export class TreeCopy {
     try {
       await this.#tree(newDirectory(tree, from, to, ROOT, undefined));
       // As far as it came.
-      if (isFresh) await told({ path: to }, io.renameat(parent, name, parent, basename(to), { flags: RENAME_NOREPLACE }));
+      if (isFresh) await told(to, io.renameat(parent, name, parent, basename(to), new RenameFlags(RENAME_NOREPLACE)));
     } finally {
       tree.copy = CLOSED;
       await Promise.all([io.close(source), io.close(copy)]);
@@ -196,7 +200,7 @@ export class TreeCopy {
       const status = fstatSync(source, { bigint: true });
       const options = { __proto__: null, withFileTypes: true, encoding: 'buffer' };
       const listing = readdir(descriptorPath(source) ?? from, options as never) as unknown as Promise<Dirent<Buffer>[]>;
-      const entries = await told({ path: from }, listing);
+      const entries = await told(from, listing);
       directory.status = status;
       const copies: Promise<void>[] = [];
       for (const entry of entries) {
@@ -231,9 +235,8 @@ export class TreeCopy {
     }
     directory.source = await this.#below(directory, tree.source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const isNew = await this.#makeDirectory(directory);
-    const how = { __proto__: null, flags: O_RDONLY | O_DIRECTORY | O_CLOEXEC, resolve: RESOLVE_NO_SYMLINKS } as { flags: number; resolve: number };
     // Where nothing may be read, something may be written all the same.
-    const opening = io.openat2(tree.copy, below, how).catch((error: NodeJS.ErrnoException) => {
+    const opening = io.openat2(tree.copy, below, new How(O_RDONLY | O_DIRECTORY | O_CLOEXEC)).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EACCES') throw error;
       directory.isForNamesOnly = true;
       return this.#below(directory, tree.copy, NAMES_ONLY);
@@ -247,7 +250,7 @@ export class TreeCopy {
     // What comes in must be allowed to, and nobody else to look: its mode follows when it is complete.
     const make = async (above: number, name: Path): Promise<boolean> => {
       try {
-        await told({ path: to }, io.mkdirat(above, name, FOR_OWNER));
+        await told(to, io.mkdirat(above, name, FOR_OWNER));
         return true;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
@@ -265,31 +268,38 @@ export class TreeCopy {
 
   /** Open a directory from the root of its tree. No part of the way there may be a symbolic link. */
   #below({ from, to, below, tree }: Directory, root: number, flags: number): Promise<number> {
-    const how = { __proto__: null, flags, resolve: RESOLVE_NO_SYMLINKS } as { flags: number; resolve: number };
-    return told({ path: root === tree.source ? from : to }, this.#io.openat2(root, below, how));
+    return told(root === tree.source ? from : to, this.#io.openat2(root, below, new How(flags)));
   }
 
   async #existing(to: Path, opening: Promise<number>): Promise<number> {
     try {
-      return await told({ path: to }, opening);
+      return await told(to, opening);
     } catch (error) {
       if (!['ENOTDIR', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
       throw failure('ENOTDIR', 'a directory cannot replace what is no directory', to);
     }
   }
 
-  /** It is open: see what is made in it. */
+  /** It is open: see what it is, and what is made in it. */
   async #begin(directory: Directory, source: number, copy: number, isNew: boolean): Promise<void> {
-    const [io, there] = [this.#io, fstatSync(copy)];
     directory.source = source;
     directory.copy = copy;
+    directory.isNew = isNew;
+    const { tree, parent } = directory;
+    if (tree.isFresh && parent !== undefined) {
+      // Nobody else can have been here.
+      directory.group = parent.group;
+      return;
+    }
+    const there = fstatSync(copy);
+    directory.there = there;
     directory.group = (there.mode & SET_GROUP_ID) === 0 ? this.#gid : there.gid;
-    const path = descriptorPath(copy);
-    const acls = (path === undefined ? attributesOf(io, copy) : attributesOf(io, `${path}/.`)).filter((name) => name.startsWith('system.'));
-    if (isNew && acls.length > 0) await removeInherited(io, copy);
+    // One that may not be read is looked at by its path.
+    const path = source === CLOSED || directory.isForNamesOnly ? descriptorPath(copy) : undefined;
+    const acls = attributesOf(this.#io, path === undefined ? copy : `${path}/.`).filter(isAcl);
+    if (isNew && acls.length > 0) await removeInherited(this.#io, copy);
+    directory.hasAcl = !isNew && acls.length > 0;
     directory.hasDefaultAcl = !isNew && acls.includes(DEFAULT_ACL);
-    const { uid, gid, mode, dev: device, ino: inode } = there;
-    directory.made = { uid, gid, mode: mode & PERMISSIONS, isNew, hasAcl: !isNew && acls.length > 0, device, inode };
   }
 
   async #close(directory: Directory): Promise<void> {
@@ -303,7 +313,7 @@ export class TreeCopy {
   /** One of the things that were to be done in it is. */
   async #finished(directory: Directory): Promise<void> {
     if (--directory.pending > 0) return;
-    const { tree, from, status, parent, made } = directory;
+    const { tree, from, status, parent } = directory;
     if (status !== undefined && !this.isStopping) {
       await this.#noting(from, async () => {
         if (parent === undefined) [directory.source, directory.copy] = [tree.source, tree.copy];
@@ -311,16 +321,24 @@ export class TreeCopy {
         if (directory.source === CLOSED) {
           directory.source = await this.#below(directory, tree.source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
           directory.copy = await this.#below(directory, tree.copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+          this.#checkSame(directory);
         }
-        const { source, copy } = directory;
-        const { dev, ino } = fstatSync(copy);
-        if (dev !== made.device || ino !== made.inode) throw failure('ESTALE', 'somebody has put another directory in its place', directory.to);
-        await told({ path: directory.to }, setStatus(this.#io, source, copy, status, made, attributesOf(this.#io, source)));
+        const { source, copy, there, isNew, hasAcl, group } = directory;
+        const isOwned = isOwnedAs(status, there?.uid ?? this.#uid, there?.gid ?? group);
+        const made: Made = { isOwned, mode: there === undefined ? UNKNOWN : there.mode & PERMISSIONS, isNew, hasAcl };
+        await told(directory.to, setStatus(this.#io, source, copy, status, made, attributesOf(this.#io, source)));
         this.directories++;
       });
     }
     await this.#close(directory);
     if (parent !== undefined) await this.#finished(parent);
+  }
+
+  /** Is what was opened again what it was? In a tree that nobody else can enter it is. */
+  #checkSame({ copy, there, to }: Directory): void {
+    if (there === undefined) return;
+    const { dev, ino } = fstatSync(copy);
+    if (dev !== there.dev || ino !== there.ino) throw failure('ESTALE', 'somebody has put another directory in its place', to);
   }
 
   // ---------------------------------------------------------------- files and links
@@ -337,7 +355,7 @@ export class TreeCopy {
   async #file(from: Place, to: Place, directory: Directory): Promise<void> {
     const io = this.#io;
     // It may have become a pipe meanwhile, which nobody writes to.
-    const source = await told(from, io.openat(from.directory, from.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    const source = await told(from.path, io.openat(from.directory, from.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     try {
       const status = fstatSync(source, { bigint: true });
       if (!status.isFile()) throw failure('EINVAL', 'it is no regular file any more', from.path);
@@ -379,7 +397,7 @@ export class TreeCopy {
     // Of a tree that is done, the root is looked for anew.
     const root = tree.copy === CLOSED ? await io.open(tree.path, NAMES_ONLY) : tree.copy;
     try {
-      const above = await io.openat2(root, below, { flags: NAMES_ONLY, resolve: RESOLVE_NO_SYMLINKS });
+      const above = await io.openat2(root, below, new How(NAMES_ONLY));
       try {
         await io.linkat(above, first, directory.copy, name);
       } finally {
@@ -394,13 +412,13 @@ export class TreeCopy {
   async #named(to: Place, { copy }: Directory, make: (name: Path) => Promise<void>): Promise<void> {
     const io = this.#io;
     try {
-      await told(to, make(to.name));
+      await told(to.path, make(to.name));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
       const temporary = temporaryName();
-      await told(to, make(temporary));
+      await told(to.path, make(temporary));
       try {
-        await told(to, io.renameat(copy, temporary, copy, to.name));
+        await told(to.path, io.renameat(copy, temporary, copy, to.name));
       } catch (failed) {
         await io.unlinkat(copy, temporary).catch(() => {});
         throw failed;
@@ -416,15 +434,16 @@ export class TreeCopy {
     const wanted = Number(status.mode) & PERMISSIONS;
     const isLarge = size > SMALL;
     const names = attributesOf(io, source);
-    const owner = { uid: this.#uid, gid: directory.group };
+    const { group, hasDefaultAcl: hasAcl } = directory;
+    const isOwned = isOwnedAs(status, this.#uid, group);
     // If all the rest is right already, its mode can be so, too. Until then it is nobody else's, and takes attributes.
-    const isPlain = isOwnedAs(status, owner) && names.length === 0 && !directory.hasDefaultAcl;
+    const isPlain = isOwned && names.length === 0 && !hasAcl;
     const mode = isPlain ? wanted & FOR_ALL : READ_AND_WRITE;
-    const made: Made = { ...owner, mode: mode & ~this.#umask, isNew: true, hasAcl: directory.hasDefaultAcl };
+    const made: Made = { isOwned, mode: mode & ~this.#umask, isNew: true, hasAcl };
     const memory = isLarge ? undefined : contents.take();
     // Both are asked for at once. If one fails, the other is waited for.
     const [opened, read] = await Promise.allSettled([
-      io.openat(directory.copy, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, { __proto__: null, mode } as { mode: number }),
+      io.openat(directory.copy, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, new Mode(mode)),
       memory === undefined ? 0 : contents.read(source, memory),
     ]);
     try {
@@ -438,7 +457,7 @@ export class TreeCopy {
         else await contents.writeSmall(source, copy, memory, read.value);
         await setStatus(io, source, copy, status, made, names);
         // At once with the closing: nothing more is written.
-        const renamed = isFresh ? undefined : told(to, io.renameat(directory.copy, name, directory.copy, to.name));
+        const renamed = isFresh ? undefined : told(to.path, io.renameat(directory.copy, name, directory.copy, to.name));
         const [outcome] = await Promise.allSettled([renamed, io.close(copy)]);
         if (outcome.status === 'rejected') throw outcome.reason;
       } catch (error) {
@@ -453,7 +472,7 @@ export class TreeCopy {
 
   async #symlink(from: Place, to: Place, directory: Directory): Promise<void> {
     const io = this.#io;
-    const target = await told(from, readlink(pathOf(from), 'buffer'));
+    const target = await told(from.path, readlink(pathOf(from), 'buffer'));
     const status = lstatSync(pathOf(from), { bigint: true });
     await this.#named(to, directory, (name) => io.symlinkat(target, directory.copy, name));
     if (Number(status.uid) !== this.#uid || Number(status.gid) !== directory.group) await this.#own(to, directory, status);
@@ -467,7 +486,7 @@ export class TreeCopy {
       allowed(() => lchownSync(pathOf(to), Number(uid), Number(gid)));
       return;
     }
-    const link = await told(to, this.#io.openat(to.directory, to.name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+    const link = await told(to.path, this.#io.openat(to.directory, to.name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
     try {
       if (fstatSync(link).isSymbolicLink()) allowed(() => chownSync(descriptorPath(link)!, Number(uid), Number(gid)));
     } finally {
@@ -513,8 +532,7 @@ function temporaryName(): string {
 }
 
 function newDirectory(tree: Tree, from: Path, to: Path, below: Path, parent: Directory | undefined): Directory {
-  const made = { uid: 0, gid: 0, mode: 0, isNew: false, hasAcl: false, device: 0, inode: 0 };
-  const open = { source: CLOSED, copy: CLOSED, isForNamesOnly: false, made, group: 0, hasDefaultAcl: false };
+  const open = { source: CLOSED, copy: CLOSED, isForNamesOnly: false, there: undefined, isNew: false, hasAcl: false, group: 0, hasDefaultAcl: false };
   return { tree, from, to, below, parent, ...open, status: undefined, pending: 1 };
 }
 

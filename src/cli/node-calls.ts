@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import { promisify } from 'node:util';
 import { AT_FDCWD, ENOSYS, RENAME_NOREPLACE } from '../abi/index.ts';
-import type { CopyCalls, Span } from './copy-calls.ts';
+import type { CopyCalls, How, Mode, RenameFlags, Span } from './copy-calls.ts';
 import { descriptorPath, HAS_DESCRIPTOR_PATHS, join, type Path } from './copy-place.ts';
 
 const { COPYFILE_FICLONE_FORCE, O_DIRECTORY, O_NOFOLLOW } = fs.constants;
@@ -30,7 +30,7 @@ export class NodeCalls implements CopyCalls {
     return this.openat(AT_FDCWD, path, flags);
   }
 
-  async openat(directory: number, name: Path, flags: number, options?: { mode: number }): Promise<number> {
+  async openat(directory: number, name: Path, flags: number, options?: Mode): Promise<number> {
     const path = this.#at(directory, name);
     const fd = await open(path, flags, options?.mode);
     if (!HAS_DESCRIPTOR_PATHS) this.#paths.set(fd, path);
@@ -38,7 +38,7 @@ export class NodeCalls implements CopyCalls {
   }
 
   /** Part by part, none of which may be a symbolic link. */
-  async openat2(directory: number, path: Path, { flags }: { flags: number }): Promise<number> {
+  async openat2(directory: number, path: Path, { flags }: How): Promise<number> {
     const parts = partsOf(path);
     let above = directory;
     for (const [i, part] of parts.entries()) {
@@ -85,7 +85,7 @@ export class NodeCalls implements CopyCalls {
   }
 
   /** Not over what is there, if that is not wanted: a directory without anything in it would give way. */
-  async renameat(fromDirectory: number, from: Path, toDirectory: number, to: Path, options?: { flags: number }): Promise<void> {
+  async renameat(fromDirectory: number, from: Path, toDirectory: number, to: Path, options?: RenameFlags): Promise<void> {
     const [former, latter] = [this.#at(fromDirectory, from), this.#at(toDirectory, to)];
     if (options?.flags === RENAME_NOREPLACE && fs.lstatSync(latter, { throwIfNoEntry: false }) !== undefined) {
       throw Object.assign(new Error(`EEXIST: file already exists, rename '${former.toString()}' -> '${latter.toString()}'`), { code: 'EEXIST' });
