@@ -38,7 +38,7 @@ export async function serve(folders: readonly string[], options: ServeOptions): 
   if (folder === undefined) throw new TypeError('serve: which folder?');
   if (folders.length > 1) throw new TypeError(`serve: one folder at a time, not '${folders[1]}' as well`);
   const io = ring();
-  const tree = await (io === undefined ? NodeTree.of(folder) : RingTree.of(io, folder));
+  const tree = await (io === undefined ? NodeTree.of(folder, options.dotfiles) : RingTree.of(io, folder, options.dotfiles));
   const open = new OpenConnections();
   const rates = new ServeRates(() => open.size);
   const say = (text: string): void => rates.around(() => process.stderr.write(`iouring serve: ${text}\n`));
