@@ -8,6 +8,7 @@ import { CopyContents, SMALL, STOPPED } from './copy-contents.ts';
 import { descriptorPath, join, nameOf, pathed, pathOf, told, type Path, type Place } from './copy-place.ts';
 import { allowed, attributesOf, DEFAULT_ACL, isAcl, isOwnedAs, PERMISSIONS, removeInherited, setStatus, type Made } from './copy-status.ts';
 import { Limit } from './limit.ts';
+import { BIGINT, IF_ANY } from './stat-options.ts';
 
 /** What went wrong with one path. */
 export interface CopyFailure {
@@ -124,7 +125,7 @@ export class TreeCopy {
   /** Copy one file or tree to a path. */
   async copy(from: string, to: string): Promise<void> {
     await this.#noting(from, async () => {
-      const status = lstatSync(from, { bigint: true });
+      const status = lstatSync(from, BIGINT);
       const parent = await told(dirname(to), this.#io.open(dirname(to), NAMES_ONLY));
       try {
         if (status.isDirectory()) await this.#copyTree(from, to, parent);
@@ -197,7 +198,7 @@ export class TreeCopy {
       this.#checkStop();
       await this.#open(directory);
       const { source, copy } = directory;
-      const status = fstatSync(source, { bigint: true });
+      const status = fstatSync(source, BIGINT);
       const options = { __proto__: null, withFileTypes: true, encoding: 'buffer' };
       const listing = readdir(descriptorPath(source) ?? from, options as never) as unknown as Promise<Dirent<Buffer>[]>;
       const entries = await told(from, listing);
@@ -357,7 +358,7 @@ export class TreeCopy {
     // It may have become a pipe meanwhile, which nobody writes to.
     const source = await told(from.path, io.openat(from.directory, from.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     try {
-      const status = fstatSync(source, { bigint: true });
+      const status = fstatSync(source, BIGINT);
       if (!status.isFile()) throw failure('EINVAL', 'it is no regular file any more', from.path);
       this.found.bytes += Number(status.size);
       if (status.nlink === 1n) {
@@ -473,7 +474,7 @@ export class TreeCopy {
   async #symlink(from: Place, to: Place, directory: Directory): Promise<void> {
     const io = this.#io;
     const target = await told(from.path, readlink(pathOf(from), 'buffer'));
-    const status = lstatSync(pathOf(from), { bigint: true });
+    const status = lstatSync(pathOf(from), BIGINT);
     await this.#named(to, directory, (name) => io.symlinkat(target, directory.copy, name));
     if (Number(status.uid) !== this.#uid || Number(status.gid) !== directory.group) await this.#own(to, directory, status);
     io.setTimes(pathOf(to), status.atimeNs, status.mtimeNs);
@@ -538,7 +539,7 @@ function newDirectory(tree: Tree, from: Path, to: Path, below: Path, parent: Dir
 
 /** Is there anything of that name, be it a link to nowhere? */
 function isThere(path: Path): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  return lstatSync(path, IF_ANY) !== undefined;
 }
 
 function failure(code: string, reason: string, path: Path): Error {

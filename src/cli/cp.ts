@@ -6,6 +6,7 @@ import type { CopyCalls } from './copy-calls.ts';
 import { CopyProgress } from './copy-progress.ts';
 import { DIRECTORIES, TreeCopy } from './copy-tree.ts';
 import { NodeCalls } from './node-calls.ts';
+import { BIGINT_IF_ANY } from './stat-options.ts';
 
 /** How `iouring cp` is to be done. */
 export interface CpOptions {
@@ -130,7 +131,7 @@ function realOf(path: string): string {
 
 function statOf(path: string): BigIntStats | undefined {
   try {
-    return statSync(path, { bigint: true, throwIfNoEntry: false });
+    return statSync(path, BIGINT_IF_ANY);
   } catch {
     return undefined;
   }

@@ -38,7 +38,7 @@ export class RequestReader {
 
   /** @param headMax bytes of a request's line and fields */
   constructor(headMax: number) {
-    this.#parser = new HTTPParser({ maxHeaderSize: headMax, maxHeadersCount: FIELDS_MAX });
+    this.#parser = new HTTPParser({ __proto__: null, maxHeaderSize: headMax, maxHeadersCount: FIELDS_MAX } as { maxHeaderSize: number; maxHeadersCount: number });
   }
 
   /** The head of a request is there, and its body is not. */
@@ -96,4 +96,4 @@ export class RequestReader {
 }
 
 /** What is no HTTP is answered with 400. */
-const STATUS_OF_ERROR: Readonly<Record<string, number | undefined>> = { HEADER_OVERFLOW: 431, INVALID_METHOD: 501 };
+const STATUS_OF_ERROR = { __proto__: null, HEADER_OVERFLOW: 431, INVALID_METHOD: 501 } as unknown as Readonly<Record<string, number | undefined>>;

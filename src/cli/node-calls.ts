@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { AT_FDCWD, ENOSYS, RENAME_NOREPLACE } from '../abi/index.ts';
 import type { CopyCalls, How, Mode, RenameFlags, Span } from './copy-calls.ts';
 import { descriptorPath, HAS_DESCRIPTOR_PATHS, join, type Path } from './copy-place.ts';
+import { IF_ANY } from './stat-options.ts';
 
 const { COPYFILE_FICLONE_FORCE, O_DIRECTORY, O_NOFOLLOW } = fs.constants;
 const O_PATH = 0o10000000;
@@ -87,7 +88,7 @@ export class NodeCalls implements CopyCalls {
   /** Not over what is there, if that is not wanted: a directory without anything in it would give way. */
   async renameat(fromDirectory: number, from: Path, toDirectory: number, to: Path, options?: RenameFlags): Promise<void> {
     const [former, latter] = [this.#at(fromDirectory, from), this.#at(toDirectory, to)];
-    if (options?.flags === RENAME_NOREPLACE && fs.lstatSync(latter, { throwIfNoEntry: false }) !== undefined) {
+    if (options?.flags === RENAME_NOREPLACE && fs.lstatSync(latter, IF_ANY) !== undefined) {
       throw Object.assign(new Error(`EEXIST: file already exists, rename '${former.toString()}' -> '${latter.toString()}'`), { code: 'EEXIST' });
     }
     await rename(former, latter);

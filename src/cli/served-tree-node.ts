@@ -2,6 +2,7 @@ import { constants, existsSync, type BigIntStats } from 'node:fs';
 import { open, readlink, realpath, stat, type FileHandle } from '../fs/index.ts';
 import { isHidden, pathBytes } from './request-path.ts';
 import { kindOf, notThere, type FileStatus, type ServedFile, type ServedTree } from './served-tree.ts';
+import { BIGINT } from './stat-options.ts';
 
 const { O_RDONLY, O_DIRECTORY, O_NOCTTY, O_NONBLOCK } = constants;
 /** Node has no name for it: find the file, and do not open it. */
@@ -9,7 +10,6 @@ const O_PATH = 0o10000000;
 const DESCRIPTORS = '/proc/self/fd';
 const SLASH = Buffer.from('/');
 const BYTES = { __proto__: null, encoding: 'buffer' } as unknown as { encoding: 'buffer' };
-const BIGINT = { __proto__: null, bigint: true } as unknown as { bigint: true };
 
 /**
  * Through Node, which has no openat2(2): a file is looked for, without being opened; where that has led is asked of the kernel; and what
