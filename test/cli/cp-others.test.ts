@@ -254,11 +254,11 @@ describe('iouring cp, while somebody turns directories into symbolic links', { s
       mkdirSync(join(root, 'sub/deep'), { recursive: true });
       const contents = root === victim ? SECRET : 'harmless';
       for (const name of ['sub/small', 'sub/deep/small']) writeFileSync(join(root, name), contents);
-      for (const name of ['sub/large', 'sub/deep/large']) writeFileSync(join(root, name), Buffer.alloc(70_000, contents));
+      writeFileSync(join(root, 'sub/large'), Buffer.alloc(70_000, contents));
       symlinkSync(contents, join(root, 'sub/link'));
     }
     linkSync(join(source, 'sub/small'), join(source, 'sub/deep/second'));
-    for (const name of ['sub', 'sub/deep', 'sub/small', 'sub/large', 'sub/deep/large']) chownSync(join(source, name), SOMEBODY, SOMEBODY);
+    for (const name of ['sub', 'sub/deep', 'sub/small', 'sub/large']) chownSync(join(source, name), SOMEBODY, SOMEBODY);
     lchownSync(join(source, 'sub/link'), SOMEBODY, SOMEBODY);
     for (const name of ['sub', 'sub/deep']) chmodSync(join(source, name), 0o777);
     return { source, target, victim };
@@ -392,13 +392,13 @@ describe('iouring cp, while somebody turns directories into symbolic links', { s
   }
 });
 
-describe('iouring cp, and limits', () => {
+describe('iouring cp, and limits', { concurrency: 2 }, () => {
   for (const [way, env] of WAYS) {
     for (const bytes of [60_000, 100_000, 3_000_000]) {
       it(`${way}: given ${bytes} bytes and a limit of 16 KiB for a file, says EFBIG, exits 1 and leaves nothing`, async () => {
         using folder = new Temporary();
         const source = folder.file('source', Buffer.alloc(bytes, 'x'));
-        for (const into of ['out', 'tree']) {
+        for (const into of bytes === 100_000 ? ['out', 'tree'] : ['out']) {
           mkdirSync(join(folder.path, into));
           const from = into === 'out' ? source : join(folder.path, 'from');
           if (into === 'tree') {
@@ -442,7 +442,7 @@ describe('iouring cp, and limits', () => {
     it(`${way}: given few descriptors, copies a tree that is deep and wide`, async () => {
       using folder = new Temporary();
       const source = join(folder.path, 'source');
-      for (let i = 0; i < 30; i++) {
+      for (let i = 0; i < 20; i++) {
         const directory = join(source, `${i}`, ...Array.from({ length: 12 }, (_, depth) => `level-${depth}`));
         mkdirSync(directory, { recursive: true });
         for (let j = 0; j < 10; j++) writeFileSync(join(directory, `${j}`), `${i} ${j}`);
