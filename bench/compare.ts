@@ -64,12 +64,14 @@ function seriesOf<C extends Case>(scenario: Scenario<C>, test: C): Series<C> {
 
 function caseResult<C extends Case>(
   { competitors, metrics }: Scenario<C>,
-  { group, name }: C,
+  test: C,
   series: Series<C>,
 ): CaseResult {
-  const ours = series.get(competitors[0]);
+  const { group, name } = test;
+  const first = competitors.find((competitor) => competitor.takesPart?.(test) ?? true);
+  const ours = first === undefined ? undefined : series.get(first);
   const results = [...series].map(([competitor, samples]): CompetitorResult => {
-    const compared = competitor === competitors[0] ? undefined : ours;
+    const compared = competitor === first ? undefined : ours;
     const byMetric = metrics.map((metric) => [metric.key, metricResult(metric, samples, compared)]);
     return { name: competitor.name, samples, metrics: Object.fromEntries(byMetric) };
   });

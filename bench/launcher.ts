@@ -1,8 +1,9 @@
 /** Starts competitors and tools as child processes, each on its core; none outlives this one. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
+import { setPriority } from 'node:os';
 import { basename, delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -21,7 +22,16 @@ export type Place = 'measured' | 'beside' | 'anywhere';
 
 export interface Server extends AsyncDisposable {
   readonly pid: number;
+  /** 0 where it listens at a path. */
   readonly port: number;
+  /** The words that tell a client where it listens: `--port` or `--unix`, and which. */
+  readonly address: readonly [string, string];
+}
+
+/** A program that has said its first line of JSON, and goes on. */
+export interface Running<T> extends AsyncDisposable {
+  readonly pid: number;
+  readonly said: T;
 }
 
 /** What changes how a child behaves, and is set only for those that are meant to have it. */
@@ -58,11 +68,14 @@ export class Launcher {
   readonly cores: Readonly<Record<Exclude<Place, 'anywhere'>, number>> | undefined;
   /** Why nothing is pinned to a core. */
   readonly unpinned: string | undefined;
+  /** Of everything that is started; what is not said stays what it is. */
+  readonly niceness: number | undefined;
   readonly #signal: AbortSignal;
   readonly #running = new Set<ChildProcess>();
 
-  constructor(signal: AbortSignal) {
+  constructor(signal: AbortSignal, niceness?: number) {
     this.#signal = signal;
+    this.niceness = niceness;
     const cores = allowedCores();
     if (cores.length < 2) {
       this.unpinned = 'there is only one core';
@@ -100,8 +113,16 @@ export class Launcher {
     return JSON.parse(await this.run(command, place, timeoutMs)) as T;
   }
 
-  /** Starts a server, which prints `{"port":N}` once it listens. */
+  /** Starts a server, which prints `{"port":N}`, or `{"unix":"PATH"}`, once it listens. */
   async serve(command: Command, place: Place = 'measured'): Promise<Server> {
+    const running = await this.start<{ port?: number; unix?: string }>(command, place, 'listen');
+    const { port = 0, unix } = running.said;
+    const address = unix === undefined ? (['--port', `${port}`] as const) : (['--unix', unix] as const);
+    return { ...running, port, address };
+  }
+
+  /** Starts a program that prints a line of JSON when it does `what`, and goes on. */
+  async start<T>(command: Command, place: Place, what: string): Promise<Running<T>> {
     const child = this.#start(command, place);
     const closed = once(child, 'close');
     const errors = collectErrors(child);
@@ -111,10 +132,9 @@ export class Launcher {
     clearTimeout(timer);
     this.#signal.throwIfAborted();
     if (hasEnded(child) || typeof first[0] !== 'string') {
-      throw new Error(`${basename(command.file)} did not listen: ${errors()}`);
+      throw new Error(`${basename(command.file)} did not ${what}: ${errors()}`);
     }
-    const { port } = JSON.parse(first[0]) as { port: number };
-    return serving(command, child, port, closed, errors);
+    return { ...running(command, child, closed, errors), said: JSON.parse(first[0]) as T };
   }
 
   /**
@@ -136,7 +156,7 @@ export class Launcher {
       }
       await pause(BETWEEN_ATTEMPTS_MS);
     }
-    return serving(command, child, port, closed, errors);
+    return { ...running(command, child, closed, errors), port, address: ['--port', `${port}`] };
   }
 
   #start({ file, args, env }: Command, place: Place): ChildProcess {
@@ -152,7 +172,11 @@ export class Launcher {
     const child = spawn(words[0], words.slice(1), {
       env: { ...inherited, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
+      detached: this.niceness !== undefined,
     });
+    if (this.niceness !== undefined && child.pid !== undefined) {
+      setNiceness(child.pid, this.niceness);
+    }
     // taskset replaces itself by the program, so this is the program's own process.
     const stop = (): boolean => child.kill('SIGKILL');
     this.#signal.addEventListener('abort', stop, { once: true });
@@ -171,21 +195,31 @@ export class Launcher {
   }
 }
 
+/**
+ * Of a process that leads a session of its own. Where the kernel shares the cores out among sessions first (autogroup), it is the session
+ * that has to be nice.
+ */
+function setNiceness(pid: number, niceness: number): void {
+  setPriority(pid, niceness);
+  const group = `/proc/${pid}/autogroup`;
+  if (existsSync(group)) {
+    writeFileSync(group, `${niceness}`);
+  }
+}
+
 function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
   return exitCode !== null || signalCode !== null;
 }
 
-/** A server that listens, until it is disposed of. */
-function serving(
+/** A program that goes on until it is disposed of. */
+function running(
   { file }: Command,
   child: ChildProcess,
-  port: number,
   closed: Promise<unknown>,
   errors: () => string,
-): Server {
+): AsyncDisposable & { readonly pid: number } {
   return {
     pid: child.pid!,
-    port,
     async [Symbol.asyncDispose]() {
       const early = hasEnded(child);
       child.kill('SIGKILL');
@@ -227,6 +261,6 @@ function collectErrors(child: ChildProcess): () => string {
   });
   return () => {
     const lines = text.trim().split('\n').map((line) => line.trim());
-    return lines.find((line) => /^(\w*Error:|Cannot)/.test(line)) ?? lines.at(-1) ?? '';
+    return lines.find((line) => /^(\w*error:|Cannot)/i.test(line)) ?? lines.at(-1) ?? '';
   };
 }

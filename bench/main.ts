@@ -3,46 +3,56 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { append } from './append.ts';
+import { asleep } from './asleep.ts';
 import { bundle } from './bundle.ts';
 import { compare } from './compare.ts';
-import { connections } from './connections.ts';
+import { connections, connectionsUnix } from './connections.ts';
 import { copies } from './copies.ts';
 import { delay } from './delay.ts';
 import { direct } from './direct.ts';
 import { files } from './files.ts';
 import { fixed } from './fixed.ts';
-import { http } from './http.ts';
+import { GROUPS, type Measured } from './groups.ts';
+import { h2 } from './h2.ts';
+import { http, https } from './http.ts';
 import { idle } from './idle.ts';
+import { immediates } from './immediates.ts';
 import { incremental } from './incremental.ts';
 import { Launcher } from './launcher.ts';
-import { describeMachine } from './machine.ts';
+import { describeMachine, showMachine } from './machine.ts';
 import { memory } from './memory.ts';
 import { nop } from './nop.ts';
 import { paired } from './pairs.ts';
-import { pingpong } from './pingpong.ts';
+import { type Part, partOf } from './part.ts';
+import { pingpong, pingpongUnix } from './pingpong.ts';
 import { Progress } from './progress.ts';
 import { inProject } from './project.ts';
 import { promises } from './promises.ts';
 import { randomRead } from './random-read.ts';
 import { resp } from './resp.ts';
-import { lean, responder, sockets } from './responder.ts';
+import { classes, lean, responder, sockets } from './responder.ts';
 import type { Results, ScenarioResult } from './results.ts';
 import type { Case, Context, Scenario } from './scenario.ts';
 import { staticFiles } from './static.ts';
-import { streams } from './streams.ts';
+import { streams, streamsUnix } from './streams.ts';
 import { showScenario } from './tables.ts';
+import { withTargets } from './targets.ts';
+import { timers } from './timers.ts';
 import { udp } from './udp.ts';
 import { zeroCopy } from './zero-copy.ts';
 
 const USAGE = `Usage: npm run bench -- [options]
 
-  --scenario A,B  only these scenarios (see --list); all of them otherwise
+  --scenario A,B  only these scenarios, or groups of them (see --list); all scenarios otherwise
+  --cases RE      of their cases only those that match, as tables show them: “udp, 1 at a time”
+  --competitors RE  of their competitors only those that match
   --rounds N      measurements of each competitor in each case (5)
   --seconds S     length of a measurement (1)
   --quick         one round of 0.2 seconds: does everything work?
+  --nice=N        niceness of competitors and loads; -20 (root only) where others use the machine
   --json FILE     where to write the results (bench/out/latest.json)
   --save          write them to bench/results/latest.json too, for the README
-  --list          the scenarios
+  --list          the scenarios, and the groups
 `;
 
 const SCENARIOS = {
@@ -62,49 +72,92 @@ const SCENARIOS = {
   files: comparing(files),
   copies: comparing(copies),
   lean: comparing(lean),
+  classes: comparing(classes),
   http: comparing(http),
+  https: comparing(https),
+  h2: comparing(h2),
   resp: comparing(resp),
   streams: comparing(streams),
+  'streams-unix': comparing(streamsUnix),
   pingpong: comparing(pingpong),
+  'pingpong-unix': comparing(pingpongUnix),
   static: comparing(staticFiles),
   connections: comparing(connections),
+  'connections-unix': comparing(connectionsUnix),
   udp: comparing(udp),
+  immediates: comparing(immediates),
+  timers: comparing(timers),
+  asleep: comparing(asleep),
   memory,
 };
 
-type Run = (context: Context, signal: AbortSignal, progress: Progress) => Promise<ScenarioResult>;
+type Run = (context: Context, signal: AbortSignal, progress: Progress, parts: readonly Part[]) => Promise<ScenarioResult>;
 
 function comparing<C extends Case>(open: (context: Context) => Promise<Scenario<C>>): Run {
-  return async (context, signal, progress) => {
-    await using scenario = await open(context);
-    return paired(await compare(scenario, context, signal, progress), scenario);
+  return async (context, signal, progress, parts) => {
+    await using whole = await open(context);
+    const scenario = partOf(whole, ...parts);
+    return withTargets(paired(await compare(scenario, context, signal, progress), scenario), scenario);
   };
+}
+
+function isScenario(name: string): name is keyof typeof SCENARIOS {
+  return name in SCENARIOS;
+}
+
+/** The scenarios that are meant by their names, or by those of groups. */
+function measured(names: readonly string[]): readonly Measured[] {
+  return names.flatMap((name) => {
+    if (isScenario(name)) {
+      return { scenario: name, part: {} };
+    }
+    if (!(name in GROUPS)) {
+      const known = [...Object.keys(SCENARIOS), ...Object.keys(GROUPS)];
+      throw new Error(`Cannot run ${name}: scenarios and groups are ${known.join(', ')}`);
+    }
+    return GROUPS[name];
+  });
 }
 
 function readOptions() {
   const { values } = parseArgs({
     options: {
       scenario: { type: 'string', default: Object.keys(SCENARIOS).join(',') },
+      cases: { type: 'string' },
+      competitors: { type: 'string' },
       rounds: { type: 'string' },
       seconds: { type: 'string' },
       quick: { type: 'boolean', default: false },
+      nice: { type: 'string' },
       json: { type: 'string', default: inProject('bench', 'out', 'latest.json') },
       save: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
-  const names = values.scenario.split(',');
-  const unknown = names.find((name) => !(name in SCENARIOS));
-  if (unknown !== undefined) {
-    throw new Error(`Cannot run ${unknown}: scenarios are ${Object.keys(SCENARIOS).join(', ')}`);
-  }
+  const wanted = measured(values.scenario.split(','));
+  const part = { cases: pattern(values.cases), competitors: pattern(values.competitors) };
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
   const seconds = Number(values.seconds ?? (values.quick ? 0.2 : 1));
   if (!Number.isInteger(rounds) || rounds < 1 || !(seconds > 0)) {
     throw new Error('Cannot measure: --rounds must be 1 or more and --seconds above 0');
   }
-  return { ...values, names: names as (keyof typeof SCENARIOS)[], rounds, seconds };
+  const niceness = values.nice === undefined ? undefined : Number(values.nice);
+  if (niceness !== undefined && !(Number.isInteger(niceness) && Math.abs(niceness) <= 20)) {
+    throw new Error('Cannot measure: --nice must be -20 to 19');
+  }
+  return { ...values, wanted, part, rounds, seconds, niceness };
+}
+
+function pattern(source: string | undefined): RegExp | undefined {
+  return source === undefined ? undefined : new RegExp(source);
+}
+
+function showList(): string {
+  const groups = Object.entries(GROUPS).map(
+    ([name, members]) => `${name}: ${members.map(({ scenario }) => scenario).join(', ')}`,
+  );
+  return [...Object.keys(SCENARIOS), '', 'Groups, of scenarios or parts of them:', ...groups].join('\n');
 }
 
 function writeResults(file: string, results: Results): void {
@@ -113,17 +166,18 @@ function writeResults(file: string, results: Results): void {
 }
 
 async function main(signal: AbortSignal): Promise<boolean> {
-  const { names, rounds, seconds, json, save, list, help } = readOptions();
+  const { wanted, part, rounds, seconds, niceness, json, save, list, help } = readOptions();
   if (help || list) {
-    console.log(help ? USAGE : Object.keys(SCENARIOS).join('\n'));
+    console.log(help ? USAGE : showList());
     return true;
   }
-  const launcher = new Launcher(signal);
+  const launcher = new Launcher(signal, niceness);
   const machine = await describeMachine(launcher);
+  console.log(showMachine(machine));
   const context = { launcher, rounds, seconds };
   const scenarios: ScenarioResult[] = [];
-  for (const name of names) {
-    const result = await SCENARIOS[name](context, signal, new Progress());
+  for (const { scenario, part: member } of wanted) {
+    const result = await SCENARIOS[scenario as keyof typeof SCENARIOS](context, signal, new Progress(), [member, part]);
     console.log(showScenario(result));
     scenarios.push(result);
   }

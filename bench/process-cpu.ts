@@ -1,4 +1,4 @@
-/** How much CPU another process has used, from the kernel's accounting. */
+/** How much CPU another process has used, and how long it waited for some, from the kernel's accounting. */
 import { readdirSync, readFileSync } from 'node:fs';
 
 /** USER_HZ, the unit of /proc/PID/stat, is 100 on every architecture Node supports. */
@@ -31,13 +31,32 @@ function readTicks(pid: number): number {
   return Number(fields[11]) + Number(fields[12]);
 }
 
+/** Nanoseconds for which the main thread could have run and another one had its core. */
+function readWait(pid: number): number {
+  try {
+    return Number(readFileSync(`/proc/${pid}/schedstat`, 'latin1').split(' ', 2)[1]);
+  } catch {
+    // The kernel keeps no such statistics.
+    return 0;
+  }
+}
+
 export class ProcessCpu {
   readonly #pid: number;
   readonly #start: Reading;
+  readonly #startWait: number;
+  readonly #startWall = performance.now();
 
   constructor(pid: number) {
     this.#pid = pid;
     this.#start = { threads: readThreads(pid), ticks: readTicks(pid) };
+    this.#startWait = readWait(pid);
+  }
+
+  /** For what share of the time since the construction the main thread had to wait for its core, in percent. */
+  waitedPercent(): number {
+    const milliseconds = (readWait(this.#pid) - this.#startWait) / 1e6;
+    return (100 * milliseconds) / (performance.now() - this.#startWall);
   }
 
   /**

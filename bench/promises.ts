@@ -35,6 +35,7 @@ export async function promises(context: Context): Promise<Scenario<ReadCase>> {
     ],
     cases: DEPTHS.map((depth) => ({ group: 'promises', name: `QD ${depth}`, depth })),
     competitors,
+    targets: [{ cases: /QD (16|64|256)$/, against: 'C,', metric: 'readsPerSecond', least: 0.8 }],
     notes: [],
     async measure(competitor, test) {
       const { ops, seconds, cpuSeconds } = await measureLoop(context, competitor, test);

@@ -5,7 +5,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { formatNumber, formatRatio, mebibytes } from './format.ts';
-import type { Machine } from './machine.ts';
+import { showMachine } from './machine.ts';
 import { growth } from './memory.ts';
 import { inProject } from './project.ts';
 import type { CaseResult, ComparisonResult, MemoryResult, Results } from './results.ts';
@@ -37,19 +37,8 @@ function markdown({ scenarios, machine, command, date, settings }: Results): str
     'that competitor the first one is, round by round: median (lowest–highest) of ' +
     `${settings.rounds} rounds of ${settings.seconds} s, taken in turns. ` +
     'Above 1, the first one is better.';
-  const origin = `Measured on ${describe(machine)}, ${date.slice(0, 10)}, by \`${command}\`.`;
+  const origin = `Measured on ${showMachine(machine)}, ${date.slice(0, 10)}, by \`${command}\`.`;
   return [...tables, reading, origin].join('\n\n');
-}
-
-function describe({ cpu, cores, kernel, node, liburing, bun, pinning }: Machine): string {
-  const parts = [`${cpu}, ${cores} cores`, `Linux ${kernel}`, `Node ${node}`];
-  if (liburing !== undefined) {
-    parts.push(`liburing ${liburing}`);
-  }
-  if (bun !== undefined) {
-    parts.push(`Bun ${bun}`);
-  }
-  return [...parts, pinning].join('; ');
 }
 
 /** For each group of cases and each metric a table: a line a competitor, a column a case. */

@@ -1,6 +1,7 @@
 /** Scenario: a tiny TCP responder under wrk; the server has one core, wrk another. */
 import { inC, onBun, onIoUring, onNet, onNode } from './contenders.ts';
-import type { Case, Competitor, Context, Scenario } from './scenario.ts';
+import { partOf } from './part.ts';
+import { type Case, type Competitor, type Context, type Scenario, type Target, WAITED } from './scenario.ts';
 import { CPU, loadedByWrk, measureWithWrk, notesOnCores, P99, RATE } from './wrk.ts';
 
 interface ResponderCase extends Case {
@@ -23,7 +24,7 @@ export async function sockets(context: Context): Promise<Scenario<ResponderCase>
   return respondingWith(context, [reactor()], 'sockets', title, [1, 64, 256]);
 }
 
-/** With the sockets of iouring/net. */
+/** With the lean sockets of iouring/net, and the others beside them. */
 export async function lean(context: Context): Promise<Scenario<ResponderCase>> {
   const ours = [
     onNet<ResponderCase>('listen', 'responder-lean', none),
@@ -31,7 +32,19 @@ export async function lean(context: Context): Promise<Scenario<ResponderCase>> {
     reactor(),
     ring(),
   ];
-  return respondingWith(context, ours, 'lean', 'Tiny HTTP responder over TCP, with sockets', [1, 64, 256]);
+  const targets = [
+    { cases: /, (64|256) connections$/, against: 'Bun', metric: CPU.key, least: 1 },
+    { cases: /, (64|256) connections$/, against: 'C,', metric: CPU.key, least: 0.85 },
+  ];
+  return { ...(await respondingWith(context, ours, 'lean', 'Tiny HTTP responder over TCP, with sockets', [1, 64, 256])), targets };
+}
+
+/** With the classes of iouring/net, in the place of Node's. */
+export async function classes(context: Context): Promise<Scenario<ResponderCase>> {
+  const ours = onNet<ResponderCase>('createServer', 'responder-net', of('iouring/net'));
+  const whole = await respondingWith(context, [ours], 'classes', 'Tiny HTTP responder over TCP, with createServer', [1, 64, 256]);
+  const better = [CPU, RATE].map(({ key }): Target => ({ cases: /, (64|256) connections$/, against: 'node:net', metric: key, least: 1.3 }));
+  return { ...partOf(whole, { competitors: /createServer$|^node:net$/ }), targets: better };
 }
 
 const none = (): string[] => [];
@@ -54,7 +67,7 @@ async function respondingWith(
   return {
     name,
     title,
-    metrics: name === 'lean' ? [CPU, RATE, { ...P99, inReadme: true }] : [CPU, RATE, P99],
+    metrics: [CPU, RATE, name === 'lean' ? { ...P99, inReadme: true } : P99, WAITED],
     cases: connectionCounts.map((connections) => ({
       group: name,
       name: connections === 1 ? '1 connection' : `${connections} connections`,

@@ -5,7 +5,7 @@ import type { Summary } from './statistics.ts';
 
 export interface MetricResult {
   readonly summary: Summary;
-  /** How many times as good the first competitor is as this one; absent where it did not run. */
+  /** How many times as good the first competitor of the case is as this one; absent where it did not run. */
   readonly ratio?: Summary;
 }
 
@@ -27,6 +27,15 @@ export interface Absence {
   readonly reason: string;
 }
 
+/** A target, in one case. */
+export interface TargetResult {
+  /** The case, the competitor and the metric. */
+  readonly what: string;
+  readonly least: number;
+  /** Absent where nobody measured it. */
+  readonly ratio?: Summary;
+}
+
 export interface ComparisonResult {
   readonly kind: 'comparison';
   readonly name: string;
@@ -38,6 +47,8 @@ export interface ComparisonResult {
   /** Competitors that took part and failed. */
   readonly failed: readonly Absence[];
   readonly notes: readonly string[];
+  /** Absent where nothing is aimed at. */
+  readonly targets?: readonly TargetResult[];
 }
 
 export interface MemorySample {

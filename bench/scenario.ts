@@ -13,6 +13,30 @@ export interface Metric {
   readonly fact?: boolean;
 }
 
+/**
+ * How much of the time the measured program could have run and did not, since its core had something else to do: threads of its own that
+ * collect garbage, or other programs. No latency is better than that.
+ */
+export const WAITED: Metric = {
+  key: 'waitedPercent',
+  title: '% of the time it waited for its core',
+  better: 'lower',
+  digits: 1,
+  fact: true,
+};
+
+/** A ratio that is aimed at. */
+export interface Target {
+  /** In which cases, as a table shows them: the group, a comma, the name. */
+  readonly cases: RegExp;
+  /** The beginning of the name of the competitor that is compared with. */
+  readonly against: string;
+  /** The key of the metric. */
+  readonly metric: string;
+  /** The smallest ratio that will do; above 1, the first competitor of the case is the better one. */
+  readonly least: number;
+}
+
 /** One measurement: a number for each metric of the scenario. */
 export type Sample = Readonly<Record<string, number>>;
 
@@ -26,7 +50,7 @@ export interface Competitor<C extends Case> {
   readonly name: string;
   /** Why it cannot take part. */
   readonly missing?: string | undefined;
-  /** The name of the one that is compared with it; the first one when left out. */
+  /** The name of the one that is compared with it; the first one that takes part when left out. */
   readonly against?: string;
   /** Whether it takes part in this case; in every one when left out. */
   takesPart?(test: C): boolean;
@@ -40,8 +64,10 @@ export interface Scenario<C extends Case> extends AsyncDisposable {
   readonly title: string;
   readonly metrics: readonly Metric[];
   readonly cases: readonly C[];
-  /** The first is the one whose ratio to each other one is shown. */
+  /** The first that takes part in a case is the one whose ratio to each other one is shown. */
   readonly competitors: readonly Competitor<C>[];
+  /** None when left out. */
+  readonly targets?: readonly Target[];
   /** What a reader of the numbers has to know, such as cases that had to be left out. */
   readonly notes: readonly string[];
   measure(competitor: Competitor<C>, test: C): Promise<Sample>;

@@ -1,8 +1,9 @@
 /** Measures a competitor that serves: what it costs is its own, what it does is its load's. */
 import { type Built, buildC } from './competitors/build.ts';
-import type { Command, Launcher } from './launcher.ts';
+import type { Command, Launcher, Server } from './launcher.ts';
 import { ProcessCpu } from './process-cpu.ts';
 import { type Case, type Competitor, type Context, WARMUP_SECONDS } from './scenario.ts';
+import { WakeUps } from './wake-ups.ts';
 
 /** What every load prints; the rest depends on it. */
 interface LoadResult {
@@ -10,7 +11,7 @@ interface LoadResult {
   readonly seconds: number;
 }
 
-/** A load in C; it takes the server's `--port` and its own `--seconds`. */
+/** A load in C; it takes the server's `--port` or `--unix`, and its own `--seconds`. */
 export interface Load {
   readonly built: Built;
   readonly args: readonly string[];
@@ -34,23 +35,34 @@ export function loadedBy<C extends Case>(
     : competitors;
 }
 
-/** Serves a warm-up, and then the load that counts: what that printed, with the server's CPU. */
+/** What a server has cost, and what disturbed it. */
+interface Cost {
+  readonly cpuSeconds: number;
+  readonly waitedPercent: number;
+  /** How often its threads slept. */
+  readonly sleeps: number;
+}
+
+/** Serves a warm-up, and then the load that counts: what that printed, with what the server has cost. */
 export async function measureServed<R extends LoadResult>(
   { launcher, seconds }: Context,
   server: Command,
-  { built, args }: Load,
-): Promise<R & { readonly cpuSeconds: number }> {
+  load: Load,
+): Promise<R & Cost> {
+  await using serving = await launcher.serve(server);
+  const run = (duration: number): Promise<R> =>
+    launcher.runForJson<R>(loading(load, serving, '--seconds', `${duration}`), 'beside', 10_000 + 5000 * duration);
+  await run(WARMUP_SECONDS);
+  const wakeUps = new WakeUps(serving.pid);
+  const cpu = new ProcessCpu(serving.pid);
+  const result = await run(seconds);
+  return { ...result, cpuSeconds: cpu.seconds(), waitedPercent: cpu.waitedPercent(), sleeps: wakeUps.count() };
+}
+
+/** The load of a server that listens. */
+export function loading({ built, args }: Load, { address }: Server, ...more: readonly string[]): Command {
   if ('missing' in built) {
     throw new Error(built.missing);
   }
-  await using serving = await launcher.serve(server);
-  const load = (duration: number): Promise<R> => {
-    const timing = ['--port', String(serving.port), '--seconds', String(duration)];
-    const command = { file: built.program, args: [...args, ...timing] };
-    return launcher.runForJson<R>(command, 'beside', 10_000 + 5000 * duration);
-  };
-  await load(WARMUP_SECONDS);
-  const cpu = new ProcessCpu(serving.pid);
-  const result = await load(seconds);
-  return { ...result, cpuSeconds: cpu.seconds() };
+  return { file: built.program, args: [...args, ...address, ...more] };
 }

@@ -2,8 +2,10 @@
 import Table from 'cli-table3';
 import { formatNumber, formatRatio, formatSummary, mebibytes } from './format.ts';
 import { growth } from './memory.ts';
+import { labelOf } from './part.ts';
 import type { ComparisonResult, MemoryResult, MetricResult, ScenarioResult } from './results.ts';
 import type { Metric } from './scenario.ts';
+import { showTarget } from './targets.ts';
 
 const PLAIN = { style: { head: [], border: [] } };
 
@@ -14,6 +16,7 @@ export function showScenario(result: ScenarioResult): string {
     ...result.skipped.map(({ name, reason }) => `Skipped: ${name}: ${reason}`),
     ...result.failed.map(({ name, reason }) => `FAILED: ${name}: ${reason}`),
     ...(result.kind === 'comparison' ? result.notes.map((note) => `Note: ${note}`) : []),
+    ...(result.kind === 'comparison' ? (result.targets ?? []).map(showTarget) : []),
   ];
   return parts.join('\n');
 }
@@ -21,12 +24,12 @@ export function showScenario(result: ScenarioResult): string {
 function comparisonTable({ metrics, cases }: ComparisonResult): string {
   const head = ['', 'competitor', ...metrics.flatMap(({ title }) => [title, 'iouring against it'])];
   const table = new Table({ ...PLAIN, head });
-  for (const { group, name, competitors } of cases) {
+  for (const test of cases) {
+    const { competitors } = test;
     competitors.forEach((competitor, row) => {
       const { metrics: measured } = competitor;
       const cells = metrics.flatMap((metric) => metricCells(metric, measured[metric.key]));
-      const label = group === name ? name : `${group}, ${name}`;
-      table.push([row === 0 ? label : '', competitor.name, ...cells]);
+      table.push([row === 0 ? labelOf(test) : '', competitor.name, ...cells]);
     });
   }
   return table.toString();

@@ -32,13 +32,20 @@ export async function udp(context: Context): Promise<Scenario<DatagramCase>> {
       { key: 'cpuMicroseconds', title: 'server CPU µs per message', better: 'lower', digits: 2 },
       { key: 'messagesPerSecond', title: 'messages/s', better: 'higher', digits: 0, inReadme: true },
       { key: 'lostPercent', title: '% lost', better: 'lower', digits: 2, fact: true },
+      { key: 'sleeps', title: 'sleeps per message', better: 'lower', digits: 2, fact: true },
     ],
     cases: [1, 64].map((outstanding) => ({ group: 'udp', name: `${outstanding} at a time`, outstanding })),
     competitors: loadedBy(client, competitors),
+    targets: ['messagesPerSecond', 'cpuMicroseconds'].map((metric) => ({
+      cases: /, 1 at a time$/,
+      against: 'node:dgram',
+      metric,
+      least: 1,
+    })),
     notes: [],
     async measure(competitor, test) {
       const load = { ...client, args: ['--bytes', `${BYTES}`, '--outstanding', `${test.outstanding}`] };
-      const { seconds, messages, lost, cpuSeconds } = await measureServed<Answered>(
+      const { seconds, messages, lost, cpuSeconds, sleeps } = await measureServed<Answered>(
         context,
         competitor.command(test),
         load,
@@ -47,6 +54,7 @@ export async function udp(context: Context): Promise<Scenario<DatagramCase>> {
         cpuMicroseconds: (cpuSeconds * 1e6) / messages,
         messagesPerSecond: messages / seconds,
         lostPercent: (100 * lost) / (messages + lost),
+        sleeps: sleeps / messages,
       };
     },
     async [Symbol.asyncDispose]() {},

@@ -2,12 +2,14 @@
 import { findInPath } from './launcher.ts';
 import type { Server } from './launcher.ts';
 import { ProcessCpu } from './process-cpu.ts';
-import type { Case, Competitor, Context, Metric } from './scenario.ts';
+import { inProject } from './project.ts';
+import type { Case, Competitor, Context, Metric, Sample } from './scenario.ts';
 
 const NO_WRK = 'no wrk to make the load: apt-get install wrk';
 /** Long enough for JIT compilers to be done. */
 const WARMUP_SECONDS = 2;
 const wrk = findInPath('wrk');
+const POST = inProject('bench', 'competitors', 'post.lua');
 
 export const CPU: Metric = { key: 'cpuMicroseconds', title: 'server CPU µs per request', better: 'lower', digits: 2 };
 export const RATE: Metric = { key: 'requestsPerSecond', title: 'requests/s', better: 'higher', digits: 0 };
@@ -17,8 +19,10 @@ export interface Request {
   readonly connections: number;
   /** Begins with a slash. */
   readonly path?: string;
-  /** A script in Lua that says what else belongs to the request. */
-  readonly script?: string;
+  /** `http` when left out. */
+  readonly protocol?: 'http' | 'https';
+  /** What the body holds that a request brings: it is a POST then. */
+  readonly postBytes?: number;
   /** What the body of a response holds at least; checked by the bytes that came in all. */
   readonly bodyBytes?: number;
 }
@@ -33,35 +37,36 @@ export function notesOnCores({ launcher }: Context): string[] {
   return launcher.cores === undefined ? ['Server and load generator shared their cores'] : [];
 }
 
-/** Every metric above, for a server that listens. */
+/** Every metric above, and {@link WAITED}, for a server that listens. */
 export async function measureWithWrk(
   { launcher, seconds }: Context,
   server: Server,
-  { connections, path = '/', script, bodyBytes = 0 }: Request,
-): Promise<Record<'cpuMicroseconds' | 'requestsPerSecond' | 'p99Milliseconds', number>> {
+  { connections, path = '/', protocol = 'http', postBytes = 0, bodyBytes = 0 }: Request,
+): Promise<Sample> {
   if (wrk === undefined) {
     throw new Error(NO_WRK);
   }
   const load = (duration: number): Promise<string> => {
     const args = ['-t1', `-c${connections}`, `-d${duration}s`, '--latency'];
-    if (script !== undefined) {
-      args.push('-s', script);
+    if (postBytes > 0) {
+      args.push('-s', POST);
     }
-    const url = `http://127.0.0.1:${server.port}${path}`;
+    args.push(`${protocol}://127.0.0.1:${server.port}${path}`);
     const timeoutMs = 10_000 + 2000 * duration;
-    return launcher.run({ file: wrk, args: [...args, url] }, 'beside', timeoutMs);
+    return launcher.run({ file: wrk, args, env: { BODY_BYTES: `${postBytes}` } }, 'beside', timeoutMs);
   };
   await load(WARMUP_SECONDS);
   const cpu = new ProcessCpu(server.pid);
   // wrk counts in whole seconds.
   const output = await load(Math.max(1, Math.round(seconds)));
   const cpuSeconds = cpu.seconds();
+  const waitedPercent = cpu.waitedPercent();
   const { requests, bytes, requestsPerSecond, p99Milliseconds } = parseWrk(output);
   // wrk rounds what it says of bytes.
   if (bytes < 0.98 * requests * bodyBytes) {
     throw new Error(`Cannot use this report of wrk, the bodies were too short: ${output}`);
   }
-  return { cpuMicroseconds: (cpuSeconds * 1e6) / requests, requestsPerSecond, p99Milliseconds };
+  return { cpuMicroseconds: (cpuSeconds * 1e6) / requests, requestsPerSecond, p99Milliseconds, waitedPercent };
 }
 
 const MILLISECONDS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000, m: 60_000 };

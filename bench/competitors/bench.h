@@ -25,12 +25,21 @@ static inline void fail(const char *what, int error)
 	exit(1);
 }
 
-/* The word after `name` on the command line. */
-static inline const char *option(int argc, char **argv, const char *name)
+/* The word after `name` on the command line; NULL if it is not there. */
+static inline const char *find_option(int argc, char **argv, const char *name)
 {
 	for (int i = 1; i + 1 < argc; i++)
 		if (strcmp(argv[i], name) == 0)
 			return argv[i + 1];
+	return NULL;
+}
+
+/* The word after `name`, which has to be there. */
+static inline const char *option(int argc, char **argv, const char *name)
+{
+	const char *word = find_option(argc, argv, name);
+	if (word)
+		return word;
 	fprintf(stderr, "Cannot start: %s is missing\n", name);
 	exit(2);
 }

@@ -12,7 +12,7 @@
 enum kind { BEGIN, ANSWER, END };
 
 static struct io_uring ring;
-static struct sockaddr_in address;
+static struct endpoint address;
 static char request[MESSAGE_BYTES];
 
 static struct place {
@@ -22,14 +22,14 @@ static struct place {
 
 static void begin(unsigned index)
 {
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	/* It closes by a reset, when the server has closed: no port is kept waiting then. */
 	struct linger reset = { .l_onoff = 1 };
 	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)) < 0)
 		fail("Cannot make a socket", errno);
 	places[index].fd = fd;
 	struct io_uring_sqe *sqe = next_sqe(&ring);
-	io_uring_prep_connect(sqe, fd, (struct sockaddr *)&address, sizeof(address));
+	io_uring_prep_connect(sqe, fd, &address.any, address.length);
 	sqe->flags |= IOSQE_IO_LINK;
 	sqe->user_data = (uint64_t)index << 2 | BEGIN;
 	sqe = next_sqe(&ring);

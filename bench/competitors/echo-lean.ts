@@ -1,11 +1,10 @@
 /** Sends back what comes, on `listen` of iouring/net. */
+import { leanAddress, printLean } from './address.ts';
 import { expectGone } from './gone.ts';
 import { lean } from './lean.ts';
-import { printLine } from './measurement.ts';
 
 const listener = lean.listen({
-  hostname: '127.0.0.1',
-  port: 0,
+  ...leanAddress,
   socket: {
     open(socket) {
       socket.setNoDelay(true);
@@ -20,4 +19,4 @@ const listener = lean.listen({
     },
   },
 });
-printLine({ port: listener.port });
+printLean(listener);

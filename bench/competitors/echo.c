@@ -92,13 +92,13 @@ static void completed(const struct io_uring_cqe *cqe)
 	}
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	open_ring(&ring, SQ_ENTRIES, CQ_ENTRIES);
 	buffer_ring = register_buffers(&ring, BUFFERS, BUFFER_BYTES, GROUP, &buffers);
 	for (unsigned bid = 0; bid < BUFFERS; bid++)
 		provide(bid);
-	accept_from(listen_on_any_port());
+	accept_from(listen_at(argc, argv));
 	for (;;) {
 		submit_and_wait(&ring, 1);
 		struct io_uring_cqe *cqe;

@@ -1,12 +1,10 @@
 /** Sends a byte to whoever connects and ends its side, on `listen` of iouring/net. */
+import { leanAddress, printLean } from './address.ts';
 import { expectGone } from './gone.ts';
 import { lean } from './lean.ts';
-import { printLine } from './measurement.ts';
 
 const listener = lean.listen({
-  hostname: '127.0.0.1',
-  port: 0,
-  backlog: 1024,
+  ...leanAddress,
   socket: {
     open(socket) {
       socket.end('!');
@@ -17,4 +15,4 @@ const listener = lean.listen({
     },
   },
 });
-printLine({ port: listener.port });
+printLean(listener);

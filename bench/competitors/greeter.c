@@ -43,10 +43,10 @@ static void greet(int fd)
 	sqe->user_data = (uint64_t)fd;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	open_ring(&ring, SQ_ENTRIES, CQ_ENTRIES);
-	int listener = listen_on_any_port();
+	int listener = listen_at(argc, argv);
 	accept_from(listener);
 	for (;;) {
 		submit_and_wait(&ring, 1);

@@ -1,7 +1,7 @@
 /** Sends a byte to whoever connects and ends its side, on the sockets of `--module`: node:net, or iouring/net. */
-import type { AddressInfo } from 'node:net';
+import { listen } from './address.ts';
 import { expectGone } from './gone.ts';
-import { option, printLine } from './measurement.ts';
+import { option } from './measurement.ts';
 
 const { createServer } = (await import(option('--module'))) as typeof import('node:net');
 
@@ -11,5 +11,4 @@ const server = createServer((socket) => {
   socket.resume();
   socket.end('!');
 });
-const address = { host: '127.0.0.1', port: 0, backlog: 1024 };
-server.listen(address, () => printLine({ port: (server.address() as AddressInfo).port }));
+listen(server);

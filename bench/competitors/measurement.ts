@@ -6,10 +6,15 @@ import { writeSync } from 'node:fs';
 
 const OPERATIONS_BETWEEN_LOOKS = 256;
 
-/** The word after `name` on the command line. */
-export function option(name: string): string {
+/** The word after `name` on the command line, if it is there. */
+export function find(name: string): string | undefined {
   const at = process.argv.indexOf(name);
-  const value = at < 0 ? undefined : process.argv[at + 1];
+  return at < 0 ? undefined : process.argv[at + 1];
+}
+
+/** The word after `name`, which has to be there. */
+export function option(name: string): string {
+  const value = find(name);
   if (value === undefined) {
     throw new Error(`Cannot start: ${name} is missing`);
   }

@@ -223,7 +223,7 @@ int main(int argc, char **argv)
 		fail("Cannot hold that many", EINVAL);
 	open_ring(&ring, SQ_ENTRIES, CQ_ENTRIES);
 	register_buffers();
-	accept_from(listen_on_any_port());
+	accept_from(listen_at(argc, argv));
 	for (;;) {
 		submit_and_wait(&ring, 1);
 

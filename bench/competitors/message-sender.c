@@ -1,10 +1,10 @@
 /*
- * Sends messages to the receiver at --port for --seconds: a round goes over --connections in turn,
- * --batch of them in one call, and begins every --every microseconds at most. Their sizes are the
- * powers of two from --smallest to --largest, at random. Then it ends the connections, and prints
- * how long all that took, with the receiver's report.
+ * Sends messages to the receiver at --port, or --unix, for --seconds: a round goes over
+ * --connections in turn, --batch of them in one call, and begins every --every microseconds at
+ * most. Their sizes are the powers of two from --smallest to --largest, at random. Then it ends the
+ * connections, and prints how long all that took, with the receiver's report.
  */
-#include "loopback.h"
+#include "report.h"
 
 #define CONNECTIONS_MAX 256
 #define BATCH_MAX 64
@@ -44,21 +44,6 @@ static void send_batch(unsigned connection)
 	positions[connection] = position;
 }
 
-/* The receiver reports on the connection that ended last. */
-static void read_report(unsigned connections, char *report, size_t size)
-{
-	size_t length = 0;
-	for (unsigned i = 0; i < connections; i++) {
-		ssize_t count;
-		while ((count = recv(fds[i], report + length, size - 1 - length, 0)) > 0)
-			length += (size_t)count;
-		if (count < 0)
-			fail("Cannot read the report", errno);
-		close(fds[i]);
-	}
-	report[length] = 0;
-}
-
 int main(int argc, char **argv)
 {
 	double seconds = atof(option(argc, argv, "--seconds"));
@@ -74,7 +59,7 @@ int main(int argc, char **argv)
 	for (unsigned p = 0; p < sizeof(pattern); p++)
 		pattern[p] = (unsigned char)(p ^ p >> 8);
 
-	struct sockaddr_in address = server_address(argc, argv);
+	struct endpoint address = server_address(argc, argv);
 	for (unsigned i = 0; i < connections; i++) {
 		fds[i] = connect_to(&address);
 		/* A message is sent when it is there, as whoever sends small ones wants it. */
@@ -90,10 +75,8 @@ int main(int argc, char **argv)
 		for (unsigned i = 0; i < connections; i++)
 			send_batch(i);
 	}
-	for (unsigned i = 0; i < connections; i++)
-		shutdown(fds[i], SHUT_WR);
 	char report[512];
-	read_report(connections, report, sizeof(report));
+	read_report(fds, connections, report, sizeof(report));
 	uint64_t bytes = 0;
 	for (unsigned i = 0; i < connections; i++)
 		bytes += positions[i];

@@ -1,6 +1,6 @@
 /*
- * Sends --bytes to the echo server at --port and waits until they are back, over and over for --seconds; prints how often and
- * how long that took.
+ * Sends --bytes to the echo server at --port, or --unix, and waits until they are back, over and over for --seconds; prints how often
+ * and how long that took.
  */
 #include "latency.h"
 #include "loopback.h"
@@ -14,7 +14,7 @@ int main(int argc, char **argv)
 {
 	double seconds = atof(option(argc, argv, "--seconds"));
 	size_t bytes = (size_t)atoi(option(argc, argv, "--bytes"));
-	struct sockaddr_in address = server_address(argc, argv);
+	struct endpoint address = server_address(argc, argv);
 	if (bytes == 0 || bytes > BYTES_MAX)
 		fail("Cannot send that much", EINVAL);
 	int fd = connect_to(&address);

@@ -1,18 +1,17 @@
 /**
- * Connects to the greeter at `--port`, reads until it ends its side and closes, `--at-once` at a time, over and over, with
+ * Connects to the greeter at `--port`, or `--unix`, reads until it ends its side and closes, `--at-once` at a time, over and over, with
  * `connect` of iouring/net.
  */
+import { leanServerAddress } from './address.ts';
 import { lean } from './lean.ts';
 import { Measurement, option } from './measurement.ts';
 
-const port = Number(option('--port'));
 const measurement = new Measurement();
 let ops = 0;
 let bytes = 0;
 
 const connection = {
-  hostname: '127.0.0.1',
-  port,
+  ...leanServerAddress(),
   socket: {
     data(_: unknown, chunk: Buffer) {
       bytes += chunk.length;

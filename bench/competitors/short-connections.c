@@ -1,6 +1,6 @@
 /*
- * Connects to the greeter at --port, reads until it ends its side and closes: --at-once at a time, over and over for --seconds.
- * It prints how many there were and what they cost. A load, and a competitor, whose --warmup it does not need.
+ * Connects to the greeter at --port, or --unix, reads until it ends its side and closes: --at-once at a time, over and over
+ * for --seconds. It prints how many there were and what they cost. A load, and a competitor, whose --warmup it does not need.
  */
 #include "loopback.h"
 
@@ -10,7 +10,7 @@
 enum kind { RECEIVE, OTHER };
 
 static struct io_uring ring;
-static struct sockaddr_in address;
+static struct endpoint address;
 static char scrap[64];
 
 /*
@@ -19,13 +19,13 @@ static char scrap[64];
  */
 static void connect_once(void)
 {
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		fail("Cannot make a socket", errno);
 	if (io_uring_sq_space_left(&ring) < 3)
 		submit_and_wait(&ring, 0);
 	struct io_uring_sqe *sqe = next_sqe(&ring);
-	io_uring_prep_connect(sqe, fd, (struct sockaddr *)&address, sizeof(address));
+	io_uring_prep_connect(sqe, fd, &address.any, address.length);
 	sqe->flags |= IOSQE_IO_HARDLINK | IOSQE_CQE_SKIP_SUCCESS;
 	sqe->user_data = (uint64_t)fd << 1 | OTHER;
 	sqe = next_sqe(&ring);

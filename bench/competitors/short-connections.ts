@@ -1,17 +1,18 @@
 /**
- * Connects to the greeter at `--port`, reads until it ends its side and closes, `--at-once` at a time, over and over, with the
+ * Connects to the greeter at `--port`, or `--unix`, reads until it ends its side and closes, `--at-once` at a time, over and over, with the
  * sockets of `--module`: node:net, or iouring/net.
  */
+import { serverAddress } from './address.ts';
 import { Measurement, option } from './measurement.ts';
 
 const { connect } = (await import(option('--module'))) as typeof import('node:net');
 
-const port = Number(option('--port'));
+const address = serverAddress();
 const measurement = new Measurement();
 let ops = 0;
 
 function next(): void {
-  const socket = connect({ port, host: '127.0.0.1' });
+  const socket = connect(address);
   socket.resume();
   socket.once('close', (failed) => {
     if (failed || socket.bytesRead !== 1) {

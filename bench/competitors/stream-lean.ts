@@ -3,9 +3,10 @@
  * side it gets a report.
  */
 import type { LeanSocket } from 'iouring/net';
+import { leanAddress, printLean } from './address.ts';
 import { expectGone } from './gone.ts';
 import { lean } from './lean.ts';
-import { option, printLine } from './measurement.ts';
+import { option } from './measurement.ts';
 import { BYTES_A_TURN, StreamReport } from './stream-report.ts';
 
 interface Stream {
@@ -52,8 +53,7 @@ function finish(socket: LeanSocket<Stream>): void {
 }
 
 const listener = lean.listen<Stream>({
-  hostname: '127.0.0.1',
-  port: 0,
+  ...leanAddress,
   allowHalfOpen: true,
   socket: {
     open(socket) {
@@ -73,4 +73,4 @@ const listener = lean.listen<Stream>({
     },
   },
 });
-printLine({ port: listener.port });
+printLean(listener);

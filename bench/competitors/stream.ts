@@ -2,9 +2,10 @@
  * Receives streams, or sends one in pieces of `--bytes`, by `--direction`, on the sockets of `--module`: node:net, or iouring/net,
  * which speaks the same. When the load ends its side it gets a report.
  */
-import type { AddressInfo, Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { listen } from './address.ts';
 import { expectGone } from './gone.ts';
-import { option, printLine } from './measurement.ts';
+import { option } from './measurement.ts';
 import { BYTES_A_TURN, StreamReport } from './stream-report.ts';
 
 const { createServer } = (await import(option('--module'))) as typeof import('node:net');
@@ -44,4 +45,4 @@ const server = createServer({ allowHalfOpen: true }, (socket) => {
   socket.once('end', () => socket.end(report.ended()));
   socket.on('error', expectGone);
 });
-server.listen({ host: '127.0.0.1', port: 0 }, () => printLine({ port: (server.address() as AddressInfo).port }));
+listen(server);

@@ -43,9 +43,9 @@ int main(int argc, char **argv)
 	prepare(out, pieces_out, bytes_out, bytes);
 	prepare(in, pieces_in, bytes_in, BYTES_MAX);
 
-	struct sockaddr_in address = server_address(argc, argv);
+	struct endpoint address = server_address(argc, argv);
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+	if (fd < 0 || connect(fd, &address.any, address.length) < 0)
 		fail("Cannot connect", errno);
 	struct timeval patience = { .tv_usec = PATIENCE_MS * 1000 };
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));

@@ -20,6 +20,7 @@ export interface Struct<O extends Offsets = Offsets> {
  * A field runs to the next one, or to the end of the struct. `widths` has those that do not: members of a
  * union that are not as wide as the narrowest, fields with a gap behind them, and flexible arrays.
  */
+/* @__NO_SIDE_EFFECTS__ */
 function struct<O extends Offsets>(
   size: number,
   offsets: O,
@@ -31,6 +32,11 @@ function struct<O extends Offsets>(
     return [name, { offset, size: widths[name] ?? next - offset }];
   });
   return { size, fields: Object.fromEntries(fields) };
+}
+
+/* @__NO_SIDE_EFFECTS__ */
+function withArm64<O extends Offsets, A extends Offsets>(layout: Struct<O>, arm64: Struct<A>): Struct<O> & { readonly arm64: Struct<A> } {
+  return { ...layout, arm64 };
 }
 
 /** All structs of layouts.ts by the kernel's name, with the width of each field. For tools and tests. */
@@ -127,10 +133,10 @@ export const STRUCTS = {
   statx: struct(l.STATX_STRUCT_SIZE, l.STATX_STRUCT, { stx_mode: 2, stx_atomic_write_unit_max_opt: 4 }),
   statx_timestamp: struct(l.STATX_TIMESTAMP_SIZE, l.STATX_TIMESTAMP, { tv_nsec: 4 }),
   open_how: struct(l.OPEN_HOW_SIZE, l.OPEN_HOW),
-  epoll_event: {
-    ...struct(l.EPOLL_EVENT_SIZE, l.EPOLL_EVENT),
-    arm64: struct(l.EPOLL_EVENT_ARM64_SIZE, l.EPOLL_EVENT_ARM64, { events: 4 }),
-  },
+  epoll_event: withArm64(
+    struct(l.EPOLL_EVENT_SIZE, l.EPOLL_EVENT),
+    struct(l.EPOLL_EVENT_ARM64_SIZE, l.EPOLL_EVENT_ARM64, { events: 4 }),
+  ),
   futex_waitv: struct(l.FUTEX_WAITV_SIZE, l.FUTEX_WAITV),
   siginfo_t: struct(l.SIGINFO_SIZE, l.SIGINFO, { si_code: 4, si_status: 4 }),
 };

@@ -145,13 +145,13 @@ export class AccessLog {
 }
 
 function jsonLine({ address, request, status, bytes, milliseconds }: Access): string {
-  const { method, target, version, fields } = request ?? {};
+  const fields = request?.fields;
   return `${JSON.stringify({
     time: new Date().toISOString(),
     address,
-    method,
-    target,
-    version,
+    method: request?.method,
+    target: request?.target,
+    version: request?.version,
     status,
     bytes,
     ms: Math.round(milliseconds * 1000) / 1000,

@@ -10,7 +10,7 @@ declare module 'bare-http-parser' {
   }
 
   namespace HTTPParser {
-    type ParsedEvent = ParsedRequest | { readonly type: 3; readonly data: Buffer } | { readonly type: 4 };
+    type ParsedEvent = ParsedRequest | ParsedResponse | { readonly type: 3; readonly data: Buffer } | { readonly type: 4 };
 
     interface ParsedRequest {
       readonly type: 1;
@@ -19,6 +19,11 @@ declare module 'bare-http-parser' {
       readonly url: string;
       /** Names in lower case; of several fields of one name the values, with commas between them. */
       readonly headers: Readonly<Record<string, string | undefined>>;
+    }
+
+    /** The parser tells by its first bytes which of both a message is. */
+    interface ParsedResponse {
+      readonly type: 2;
     }
 
     const constants: { readonly REQUEST: 1; readonly DATA: 3; readonly END: 4 };

@@ -1,7 +1,5 @@
-import { constants, type BigIntStats } from 'node:fs';
-import { copyFile } from 'node:fs/promises';
-import type { CopyCalls } from './copy-calls.ts';
-import type { Path } from './copy-tree.ts';
+import type { BigIntStats } from 'node:fs';
+import { Span, type CopyCalls } from './copy-calls.ts';
 import { Limit } from './limit.ts';
 
 /** Up to this a file is read at once. */
@@ -65,15 +63,18 @@ export class CopyContents {
       this.#tally.bytes += length;
       at += length;
       if (isAll) return;
-      length = await this.#io.read(source, memory, { offset: at });
+      length = await this.#io.read(source, memory, new Span(at, memory.length));
     }
   }
 
-  /** Have the file system share the contents, where it can. */
-  async clone(from: Path, to: Path): Promise<boolean> {
-    if (!this.#canClone) return false;
+  /**
+   * Have the file system share the contents of two open files, where it can. Through the ring nothing is to be done for it: there
+   * the kernel does so when it copies a range.
+   */
+  async clone(source: number, copy: number): Promise<boolean> {
+    if (this.#io.clone === undefined || !this.#canClone) return false;
     try {
-      await copyFile(from, to, constants.COPYFILE_FICLONE_FORCE);
+      await this.#io.clone(source, copy);
       return true;
     } catch {
       this.#canClone = false;
@@ -143,11 +144,11 @@ export class CopyContents {
           const at = next;
           const length = Math.min(PIECE, last - at);
           next += length;
-          const bytes = await io.read(source, memory, { offset: at, length });
+          const bytes = await io.read(source, memory, new Span(at, length));
           // Short in the middle of a file: what is missing is read again, unless it is the end.
           let total = bytes;
           while (total > 0 && total < length) {
-            const more = await io.read(source, memory.subarray(total, length), { offset: at + total });
+            const more = await io.read(source, memory.subarray(total, length), new Span(at + total, length - total));
             if (more === 0) break;
             total += more;
           }
@@ -184,19 +185,21 @@ function smallMemory(io: CopyCalls): Buffer {
 
 /** Read from the beginning until the end, or until `memory` is full. */
 async function readFully(io: CopyCalls, fd: number, memory: Buffer): Promise<number> {
-  let length = await io.read(fd, memory, { offset: 0 });
+  let length = await io.read(fd, memory, new Span(0, memory.length));
   for (;;) {
     if (length === 0 || length === memory.length) return length;
-    const more = await io.read(fd, memory.subarray(length), { offset: length });
+    const more = await io.read(fd, memory.subarray(length), new Span(length, memory.length - length));
     if (more === 0) return length;
     length += more;
   }
 }
 
+/** The kernel may write less than it was asked to, on a full disk or at a limit: the rest of it tells why. */
 async function writeFully(io: CopyCalls, fd: number, memory: Uint8Array, length: number, offset: number): Promise<void> {
-  let written = await io.write(fd, memory, { length, offset });
-  while (written < length) {
-    written += await io.write(fd, memory.subarray(written, length), { offset: offset + written });
+  for (let written = 0; written < length; ) {
+    const more = await io.write(fd, written === 0 ? memory : memory.subarray(written, length), new Span(offset + written, length - written));
+    if (more === 0) throw Object.assign(new Error('EIO: nothing was written, write'), { code: 'EIO' });
+    written += more;
   }
 }
 

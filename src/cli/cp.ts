@@ -4,8 +4,9 @@ import { defaultReactor } from '../index.ts';
 import { sized } from './byte-size.ts';
 import type { CopyCalls } from './copy-calls.ts';
 import { CopyProgress } from './copy-progress.ts';
-import { TreeCopy } from './copy-tree.ts';
+import { DIRECTORIES, TreeCopy } from './copy-tree.ts';
 import { NodeCalls } from './node-calls.ts';
+import { BIGINT_IF_ANY } from './stat-options.ts';
 
 /** How `iouring cp` is to be done. */
 export interface CpOptions {
@@ -13,9 +14,9 @@ export interface CpOptions {
   progress: boolean;
 }
 
-/** Each file that is copied is open, and so is its copy; some are for the rest of the process. */
+/** Each file and each directory that is copied is open, and so is its copy; some are for the rest of the process. */
 const FILES_AT_ONCE = 64;
-const RESERVED_FDS = 40;
+const RESERVED_FDS = 44;
 
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
@@ -30,7 +31,7 @@ export async function cp(paths: readonly string[], { json, progress }: CpOptions
   const isInto = statOf(destination)?.isDirectory() ?? false;
   if (sources.length > 1 && !isInto) throw new TypeError(`cp: '${destination}' is no directory to put several things into`);
   const { io, isRing } = calls();
-  const copy = new TreeCopy(io, filesAtOnce());
+  const copy = new TreeCopy(io, ...atOnce());
   const start = performance.now();
   let status = 0;
   const stops = Object.entries(SIGNALS).map(([signal, code]) => {
@@ -78,16 +79,19 @@ function calls(): { io: CopyCalls; isRing: boolean } {
   } catch {
     // `iouring doctor` says why.
   }
-  const kept = 'extended attributes are not kept, and times to the microsecond';
+  const kept = 'extended attributes and ACLs are not kept, and times to the microsecond';
   process.stderr.write(`iouring cp: there is no io_uring (iouring doctor says why): through Node; ${kept}\n`);
   return { io: new NodeCalls(), isRing: false };
 }
 
-/** As many as descriptors allow. Not from `process.report`, which takes as long as a hundred files. */
-function filesAtOnce(): number {
+/** As many files and directories as descriptors allow. Not from `process.report`, which takes as long as a hundred files. */
+function atOnce(): [files: number, directories: number] {
   const limit = openFilesLimit();
-  if (!Number.isFinite(limit)) return FILES_AT_ONCE;
-  return Math.max(1, Math.min(FILES_AT_ONCE, Math.floor((limit - RESERVED_FDS) / 2)));
+  if (!Number.isFinite(limit)) return [FILES_AT_ONCE, DIRECTORIES];
+  const pairs = Math.floor((limit - RESERVED_FDS) / 2);
+  // A directory takes a third one while another is made in it.
+  const directories = Math.max(1, Math.min(DIRECTORIES, Math.floor(pairs / 5)));
+  return [Math.max(1, Math.min(FILES_AT_ONCE, pairs - Math.ceil(1.5 * directories))), directories];
 }
 
 /** NaN: there is none, or it is not known. */
@@ -127,7 +131,7 @@ function realOf(path: string): string {
 
 function statOf(path: string): BigIntStats | undefined {
   try {
-    return statSync(path, { bigint: true, throwIfNoEntry: false });
+    return statSync(path, BIGINT_IF_ANY);
   } catch {
     return undefined;
   }

@@ -13,7 +13,7 @@ const POLICY = `Content-Security-Policy: default-src 'none'; style-src 'unsafe-i
 
 /** A page of what is in a directory, the directories first. */
 export async function listingAnswer(directory: ServedFile, path: string, withHidden: boolean): Promise<Answer> {
-  const entries = await readdir(directory.path, { withFileTypes: true, encoding: 'latin1' });
+  const entries = await readdir(directory.path, { __proto__: null, withFileTypes: true, encoding: 'latin1' } as { withFileTypes: true; encoding: 'latin1' });
   const shown = entries.filter(({ name }) => withHidden || !isHidden(name));
   const limit = new Limit(AT_ONCE);
   const rows = await Promise.all(

@@ -115,7 +115,7 @@ function rangesOf(range: string, size: number): FilePart[] | 'unsatisfiable' | u
   if (!/^\s*bytes\s*=/i.test(range)) return undefined;
   // The parser finds more than there is at the end unsatisfiable; RFC 9110, 14.1.2, has it mean everything.
   const clipped = range.replace(/([=,]\s*)-(\d+)/g, (all, before: string, last: string) => (Number(last) > size ? `${before}-${size}` : all));
-  const ranges = parseRange(size, clipped, { combine: true });
+  const ranges = parseRange(size, clipped, { __proto__: null, combine: true } as { combine: true });
   if (ranges === -1) return 'unsatisfiable';
   if (ranges === -2 || ranges.length > PARTS_MAX) return undefined;
   return ranges.map(({ start, end }) => ({ offset: start, length: end - start + 1 }));

@@ -22,7 +22,9 @@ export type Incoming = { readonly request: HttpRequest; readonly refusal?: numbe
 /** Of a body, which nobody wants, so much is read off. */
 const BODY_MAX = 64 << 10;
 const FIELDS_MAX = 200;
-const { REQUEST, DATA } = HTTPParser.constants;
+const { REQUEST, DATA, END } = HTTPParser.constants;
+/** A host and perhaps a port, RFC 9110, 7.2: a name, an IPv4 address, or an IPv6 address in brackets. The parser lets everything pass. */
+const HOST = /^(?:\[[0-9A-Fa-f:.]+(?:%25[\w\-.~%]+)?\]|[\w\-.~!$&'()*+;=%]*)(?::\d*)?$/;
 
 /** What a connection brings, as requests. */
 export class RequestReader {
@@ -36,7 +38,7 @@ export class RequestReader {
 
   /** @param headMax bytes of a request's line and fields */
   constructor(headMax: number) {
-    this.#parser = new HTTPParser({ maxHeaderSize: headMax, maxHeadersCount: FIELDS_MAX });
+    this.#parser = new HTTPParser({ __proto__: null, maxHeaderSize: headMax, maxHeadersCount: FIELDS_MAX } as { maxHeaderSize: number; maxHeadersCount: number });
   }
 
   /** The head of a request is there, and its body is not. */
@@ -55,10 +57,13 @@ export class RequestReader {
         } else if (event.type === DATA) {
           this.#bodyBytes += event.data.length;
           if (this.#bodyBytes > BODY_MAX) this.#refuse(413, into);
-        } else {
+        } else if (event.type === END) {
           into.push({ request: this.#current! });
           this.#current = undefined;
           this.isContinueWanted = false;
+        } else {
+          // The parser takes responses, too, and would leave all that follows a 101 to another protocol.
+          this.#refuse(400, into);
         }
         if (this.isBroken) break;
       }
@@ -75,8 +80,9 @@ export class RequestReader {
     this.#bodyBytes = 0;
     const expectation = headers['expect'];
     const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+    if (!HOST.test(headers['host'] ?? '')) this.#refuse(400, into);
     // The parser takes nothing from a tunnel.
-    if (method === 'CONNECT') this.#refuse(405, into);
+    else if (method === 'CONNECT') this.#refuse(405, into);
     else if (Number(headers['content-length'] ?? 0) > BODY_MAX) this.#refuse(413, into);
     else if (expectation !== undefined && expectation.toLowerCase() !== '100-continue') this.#refuse(417, into);
     else this.isContinueWanted = hasBody && expectation !== undefined && version === 'HTTP/1.1';
@@ -90,4 +96,4 @@ export class RequestReader {
 }
 
 /** What is no HTTP is answered with 400. */
-const STATUS_OF_ERROR: Readonly<Record<string, number | undefined>> = { HEADER_OVERFLOW: 431, INVALID_METHOD: 501 };
+const STATUS_OF_ERROR = { __proto__: null, HEADER_OVERFLOW: 431, INVALID_METHOD: 501 } as unknown as Readonly<Record<string, number | undefined>>;

@@ -13,7 +13,7 @@ Commands:
 
   cp SRC ... DST  copy files and trees with many operations in flight: modes, owners, times, links, holes and
                   extended attributes are kept. Files get their name when they are complete. Where there is no
-                  io_uring it goes through Node, which has no call for extended attributes.
+                  io_uring it goes through Node, which has no call for extended attributes and ACLs.
     --json          a summary for programs
     --no-progress   say nothing but what went wrong
 
@@ -63,15 +63,15 @@ type Option = keyof typeof OPTIONS;
 type Values = { [name in Option]?: (typeof OPTIONS)[name]['type'] extends 'string' ? string : boolean };
 
 /** Which options a command takes. */
-const COMMANDS: Readonly<Record<string, readonly string[] | undefined>> = {
-  doctor: ['json'],
-  cp: ['json', 'no-progress'],
-  serve: Object.keys(OPTIONS).filter((name) => name !== 'no-progress'),
-};
+const COMMANDS: ReadonlyMap<string, readonly string[]> = new Map([
+  ['doctor', ['json']],
+  ['cp', ['json', 'no-progress']],
+  ['serve', Object.keys(OPTIONS).filter((name) => name !== 'no-progress')],
+]);
 
 const forWhich = (option: string): string =>
-  Object.entries(COMMANDS)
-    .filter(([, options]) => options!.includes(option))
+  [...COMMANDS]
+    .filter(([, options]) => options.includes(option))
     .map(([command]) => command)
     .join(' and ');
 
@@ -112,7 +112,7 @@ async function main(args: string[]): Promise<number> {
     if (values.version) return print(`${version()}\n`);
     if (values.help || positionals.length === 0) return print(HELP, values.help ? 0 : 2);
     const [command, ...rest] = positionals;
-    const known = COMMANDS[command];
+    const known = COMMANDS.get(command);
     if (known === undefined) throw new TypeError(`Unknown command '${command}'`);
     for (const name of Object.keys(values)) {
       if (!known.includes(name)) throw new TypeError(`'--${name}' is for ${forWhich(name)}`);

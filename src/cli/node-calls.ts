@@ -1,15 +1,18 @@
 import * as fs from 'node:fs';
 import { promisify } from 'node:util';
-import { ENOSYS } from '../abi/index.ts';
-import type { CopyCalls } from './copy-calls.ts';
-import type { Path } from './copy-tree.ts';
+import { AT_FDCWD, ENOSYS, RENAME_NOREPLACE } from '../abi/index.ts';
+import type { CopyCalls, How, Mode, RenameFlags, Span } from './copy-calls.ts';
+import { descriptorPath, HAS_DESCRIPTOR_PATHS, join, type Path } from './copy-place.ts';
+import { IF_ANY } from './stat-options.ts';
 
+const { COPYFILE_FICLONE_FORCE, O_DIRECTORY, O_NOFOLLOW } = fs.constants;
+const O_PATH = 0o10000000;
 const { futimesSync, lutimesSync, readSync } = fs;
 const [open, close, ftruncate] = [promisify(fs.open), promisify(fs.close), promisify(fs.ftruncate)];
 const [mkdir, link, symlink, unlink, rename] = [fs.mkdir, fs.link, fs.symlink, fs.unlink, fs.rename].map((call) =>
   promisify(call as (...args: never[]) => void),
 ) as unknown as ((...args: unknown[]) => Promise<void>)[];
-const [read, write] = [promisify(fs.read), promisify(fs.write)];
+const [read, write, copyFile] = [promisify(fs.read), promisify(fs.write), promisify(fs.copyFile)];
 
 /** What is looked for holes in at once, and what a hole is at least. */
 const WINDOW = 1 << 20;
@@ -17,24 +20,48 @@ const BLOCK = 4096;
 
 /**
  * Copying through Node, where there is no io_uring. What Node has no call for is done as well as it can be: blocks of zeros are
- * taken for holes, times are kept to the microsecond, and extended attributes are not kept.
+ * taken for holes, times are kept to the microsecond, and extended attributes, ACLs among them, are not kept.
  */
 export class NodeCalls implements CopyCalls {
   readonly #window = Buffer.alloc(WINDOW);
+  /** Of what is open, where descriptors have no paths: then a directory that is replaced may lead elsewhere. */
+  readonly #paths = new Map<number, Path>();
 
-  open(path: Path, flags: number, options?: { mode: number }): Promise<number> {
-    return open(path, flags, options?.mode);
+  open(path: Path, flags: number): Promise<number> {
+    return this.openat(AT_FDCWD, path, flags);
+  }
+
+  async openat(directory: number, name: Path, flags: number, options?: Mode): Promise<number> {
+    const path = this.#at(directory, name);
+    const fd = await open(path, flags, options?.mode);
+    if (!HAS_DESCRIPTOR_PATHS) this.#paths.set(fd, path);
+    return fd;
+  }
+
+  /** Part by part, none of which may be a symbolic link. */
+  async openat2(directory: number, path: Path, { flags }: How): Promise<number> {
+    const parts = partsOf(path);
+    let above = directory;
+    for (const [i, part] of parts.entries()) {
+      const isLast = i === parts.length - 1;
+      const opening = this.openat(above, part, (isLast ? flags : O_PATH | O_DIRECTORY) | O_NOFOLLOW);
+      const former = above;
+      above = await opening.finally(() => (former === directory ? undefined : this.close(former)));
+    }
+    return above;
   }
 
   async close(fd?: number): Promise<void> {
-    if (fd !== undefined) await close(fd);
+    if (fd === undefined) return;
+    this.#paths.delete(fd);
+    await close(fd);
   }
 
-  async read(fd: number, buffer: Uint8Array, { offset, length = buffer.length }: { offset: number; length?: number }): Promise<number> {
+  async read(fd: number, buffer: Uint8Array, { offset, length }: Span): Promise<number> {
     return (await read(fd, buffer, 0, length, offset)).bytesRead;
   }
 
-  async write(fd: number, data: Uint8Array, { offset, length = data.length }: { offset: number; length?: number }): Promise<number> {
+  async write(fd: number, data: Uint8Array, { offset, length }: Span): Promise<number> {
     return (await write(fd, data, 0, length, offset)).bytesWritten;
   }
 
@@ -42,32 +69,29 @@ export class NodeCalls implements CopyCalls {
     return ftruncate(fd, length);
   }
 
-  mkdir(path: Path, mode: number): Promise<void> {
-    return mkdir(path, mode);
+  mkdirat(directory: number, name: Path, mode: number): Promise<void> {
+    return mkdir(this.#at(directory, name), mode);
   }
 
-  link(existing: Path, path: Path): Promise<void> {
-    return link(existing, path);
+  linkat(existingDirectory: number, existing: Path, directory: number, name: Path): Promise<void> {
+    return link(this.#at(existingDirectory, existing), this.#at(directory, name));
   }
 
-  symlink(target: Path, path: Path): Promise<void> {
-    return symlink(target, path);
+  symlinkat(target: Path, directory: number, name: Path): Promise<void> {
+    return symlink(target, this.#at(directory, name));
   }
 
-  unlink(path: Path): Promise<void> {
-    return unlink(path);
+  unlinkat(directory: number, name: Path): Promise<void> {
+    return unlink(this.#at(directory, name));
   }
 
-  rename(from: Path, to: Path): Promise<void> {
-    return rename(from, to);
-  }
-
-  /** Never over what is there: a directory without anything in it would give way. */
-  async renameat(_fromFd: number, from: Path, _toFd: number, to: Path): Promise<void> {
-    if (fs.lstatSync(to, { throwIfNoEntry: false }) !== undefined) {
-      throw Object.assign(new Error(`EEXIST: file already exists, rename '${from.toString()}' -> '${to.toString()}'`), { code: 'EEXIST' });
+  /** Not over what is there, if that is not wanted: a directory without anything in it would give way. */
+  async renameat(fromDirectory: number, from: Path, toDirectory: number, to: Path, options?: RenameFlags): Promise<void> {
+    const [former, latter] = [this.#at(fromDirectory, from), this.#at(toDirectory, to)];
+    if (options?.flags === RENAME_NOREPLACE && fs.lstatSync(latter, IF_ANY) !== undefined) {
+      throw Object.assign(new Error(`EEXIST: file already exists, rename '${former.toString()}' -> '${latter.toString()}'`), { code: 'EEXIST' });
     }
-    await rename(from, to);
+    await rename(former, latter);
   }
 
   setTimes(file: number | Path, atimeNs: bigint, mtimeNs: bigint): void {
@@ -105,9 +129,25 @@ export class NodeCalls implements CopyCalls {
     throw notThere('copy_file_range');
   }
 
+  async clone(from: number, to: number): Promise<void> {
+    const [source, copy] = [from, to].map(descriptorPath);
+    if (source === undefined || copy === undefined) throw notThere('ioctl');
+    await copyFile(source, copy, COPYFILE_FICLONE_FORCE);
+  }
+
   allocate(bytes: number): Uint8Array<ArrayBuffer> {
     return new Uint8Array(bytes);
   }
+
+  #at(directory: number, name: Path): Path {
+    if (directory === AT_FDCWD) return name;
+    return join(descriptorPath(directory) ?? this.#paths.get(directory)!, name);
+  }
+}
+
+function partsOf(path: Path): Path[] {
+  if (typeof path === 'string') return path.split('/');
+  return path.toString('latin1').split('/').map((part) => Buffer.from(part, 'latin1'));
 }
 
 /** Negative numbers mean the present to Node; dates do not, and have milliseconds. */

@@ -1,5 +1,5 @@
 import { defaultReactor, type Reactor } from '../index.ts';
-import { listen, type Listener } from '../net/index.ts';
+import { listen, type LeanListenOptions, type Listener, type SocketHandlers } from '../net/index.ts';
 import { AccessLog } from './access-log.ts';
 import { HttpConnection, type Limits } from './http-connection.ts';
 import { RingTree } from './served-tree.ts';
@@ -38,7 +38,7 @@ export async function serve(folders: readonly string[], options: ServeOptions): 
   if (folder === undefined) throw new TypeError('serve: which folder?');
   if (folders.length > 1) throw new TypeError(`serve: one folder at a time, not '${folders[1]}' as well`);
   const io = ring();
-  const tree = await (io === undefined ? NodeTree.of(folder) : RingTree.of(io, folder));
+  const tree = await (io === undefined ? NodeTree.of(folder, options.dotfiles) : RingTree.of(io, folder, options.dotfiles));
   const open = new OpenConnections();
   const rates = new ServeRates(() => open.size);
   const say = (text: string): void => rates.around(() => process.stderr.write(`iouring serve: ${text}\n`));
@@ -72,31 +72,38 @@ export async function serve(folders: readonly string[], options: ServeOptions): 
 }
 
 function listening(site: Site, open: OpenConnections, { host, port, unix }: ServeOptions): Listener<HttpConnection> {
-  return listen<HttpConnection>({
+  const options: LeanListenOptions<HttpConnection> = {
     ...(unix === undefined ? { hostname: host, port } : { unix }),
     // Who asks and then sends no more wants the answer.
     allowHalfOpen: true,
     writableHighWaterMark: HIGH_WATER_MARK,
-    socket: {
-      open(socket) {
-        const connection = new HttpConnection(site, socket);
-        socket.data = connection;
-        open.add(connection);
-        // Saying no takes a descriptor, too.
-        if (open.size > 2 * site.limits.connections) socket.terminate();
-        else if (open.size > site.limits.connections) connection.refuse();
-      },
-      data: ({ data: connection }, data) => connection.received(data),
-      drain: ({ data: connection }) => connection.drained(),
-      end: ({ data: connection }) => connection.ended(),
-      // Clients vanish; close follows.
-      error() {},
-      close({ data: connection }) {
-        open.delete(connection);
-        connection.closed();
-      },
+    socket: handlersOf(site, open),
+  };
+  // Nothing that somebody adds to `Object.prototype` is an option.
+  return listen(Object.assign(Object.create(null) as object, options));
+}
+
+function handlersOf(site: Site, open: OpenConnections): SocketHandlers<HttpConnection> {
+  return {
+    __proto__: null,
+    open(socket) {
+      const connection = new HttpConnection(site, socket);
+      socket.data = connection;
+      open.add(connection);
+      // Saying no takes a descriptor, too.
+      if (open.size > 2 * site.limits.connections) socket.terminate();
+      else if (open.size > site.limits.connections) connection.refuse();
     },
-  });
+    data: ({ data: connection }, data) => connection.received(data),
+    drain: ({ data: connection }) => connection.drained(),
+    end: ({ data: connection }) => connection.ended(),
+    // Clients vanish; close follows.
+    error() {},
+    close({ data: connection }) {
+      open.delete(connection);
+      connection.closed();
+    },
+  } as SocketHandlers<HttpConnection>;
 }
 
 /** Resolves when a signal has come and all that was asked for is answered. A second one does not wait. */

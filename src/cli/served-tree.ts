@@ -1,7 +1,10 @@
 import { constants } from 'node:fs';
-import { RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS } from '../abi/index.ts';
-import type { Reactor, Statx } from '../index.ts';
-import { pathBytes } from './request-path.ts';
+import { readlink } from 'node:fs/promises';
+import { RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS } from '../abi/index.ts';
+import type { OpenHow, Reactor, Statx } from '../index.ts';
+import { Span } from './copy-calls.ts';
+import { descriptorPath, HAS_DESCRIPTOR_PATHS } from './copy-place.ts';
+import { isHidden, pathBytes } from './request-path.ts';
 
 /** What is known of an open file. */
 export interface FileStatus {
@@ -27,67 +30,112 @@ export interface ServedFile {
 export interface ServedTree {
   /**
    * Open what is at this path below the folder, by bytes as {@link pathBytes}; the empty path is the folder. Links are followed
-   * as long as they stay below it.
-   * @returns rejects with `EXDEV` where a link leads out of it, with `ENXIO` where there is neither a file nor a folder
+   * as long as they stay below it, and do not lead to what is hidden.
+   * @returns rejects with `EXDEV` where a link leads out of it, with `ENOENT` where it leads to what is hidden, with `ENXIO` where there
+   *   is neither a file nor a folder
    */
   open(path: string): Promise<ServedFile>;
   close(): Promise<void>;
 }
 
 const { O_RDONLY, O_NONBLOCK, O_NOCTTY, O_DIRECTORY } = constants;
-/** Node has no name for it. */
+/** Node has no names for these: not for child processes; and find it, and do not open it. */
 const O_CLOEXEC = 0o2000000;
+const O_PATH = 0o10000000;
 const AT_EMPTY_PATH = 0x1000;
+const READ = O_RDONLY | O_NOCTTY | O_CLOEXEC;
+const FIND = O_PATH | O_CLOEXEC;
 
-/** A pipe that nobody writes to would keep its opener waiting. */
-const BENEATH = { flags: O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, resolve: RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
+const BENEATH = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
 /** The kernel gives up when something is renamed while it looks for a way out. */
 const ATTEMPTS = 8;
 
-/** Through the ring: openat2(2) with RESOLVE_BENEATH from the folder's descriptor. */
+/** Options of calls: nothing that somebody adds to `Object.prototype` is one of them. */
+function how(flags: number, resolve: number): OpenHow {
+  return { __proto__: null, flags, resolve } as OpenHow;
+}
+
+/**
+ * Through the ring: openat2(2) with RESOLVE_BENEATH from the folder's descriptor. What is found is looked at before it is opened, by
+ * its descriptor, for opening a device may do something, and a pipe has somebody at its other end.
+ */
 export class RingTree implements ServedTree {
   readonly #io: Reactor;
   readonly #folder: number;
+  readonly #withHidden: boolean;
 
-  private constructor(io: Reactor, folder: number) {
+  private constructor(io: Reactor, folder: number, withHidden: boolean) {
     this.#io = io;
     this.#folder = folder;
+    this.#withHidden = withHidden;
   }
 
-  static async of(io: Reactor, folder: string): Promise<RingTree> {
-    return new RingTree(io, await io.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  /** @param withHidden may links lead to what has a name that begins with a dot? */
+  static async of(io: Reactor, folder: string, withHidden = false): Promise<RingTree> {
+    return new RingTree(io, await io.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), withHidden);
   }
 
   async open(path: string): Promise<ServedFile> {
     const io = this.#io;
-    const fd = await this.#descriptor(path === '' ? '.' : pathBytes(path));
+    const found = await this.#find(path, path === '' ? '.' : pathBytes(path));
+    let isKept = false;
     try {
-      return new RingFile(io, fd, statusOf(path, await io.statx(fd, '', AT_EMPTY_PATH)));
-    } catch (error) {
-      await io.close(fd);
-      throw error;
-    }
-  }
-
-  async #descriptor(path: string | Buffer): Promise<number> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#io.openat2(this.#folder, path, BENEATH);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || attempt === ATTEMPTS) throw error;
-      }
+      const status = statusOf(path, await io.statx(found, '', AT_EMPTY_PATH));
+      // The path of this descriptor is all that is needed of a directory.
+      isKept = status.kind === 'directory';
+      const fd = isKept ? found : await this.#read(found, path);
+      return new RingFile(io, fd, status);
+    } finally {
+      if (!isKept) await io.close(found);
     }
   }
 
   close(): Promise<void> {
     return this.#io.close(this.#folder);
   }
+
+  async #find(path: string, bytes: string | Buffer): Promise<number> {
+    if (this.#withHidden) return this.#descriptor(bytes, BENEATH);
+    try {
+      // What is found without a link has the name that was asked for.
+      return await this.#descriptor(bytes, BENEATH | RESOLVE_NO_SYMLINKS);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ELOOP' || !HAS_DESCRIPTOR_PATHS) throw error;
+    }
+    const found = await this.#descriptor(bytes, BENEATH);
+    try {
+      const [root, real] = await Promise.all([this.#folder, found].map((fd) => readlink(descriptorPath(fd)!, 'latin1')));
+      if (isHidden(real.slice(root.length))) throw notThere(path);
+      return found;
+    } catch (error) {
+      await this.#io.close(found);
+      throw error;
+    }
+  }
+
+  async #descriptor(path: string | Buffer, resolve: number): Promise<number> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#io.openat2(this.#folder, path, how(FIND, resolve));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || attempt === ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  /** Open the file that was found. */
+  #read(found: number, path: string): Promise<number> {
+    const place = descriptorPath(found);
+    if (place !== undefined) return this.#io.open(place, READ);
+    // Without /proc what has this name may be another file by now, but of no other folder.
+    return this.#io.openat2(this.#folder, pathBytes(path), how(READ | O_NONBLOCK, BENEATH));
+  }
 }
 
 class RingFile implements ServedFile {
   readonly status: FileStatus;
   readonly #io: Reactor;
-  #fd: number;
+  readonly #fd: number;
 
   constructor(io: Reactor, fd: number, status: FileStatus) {
     this.#io = io;
@@ -99,26 +147,12 @@ class RingFile implements ServedFile {
     return `/proc/self/fd/${this.#fd}`;
   }
 
-  async read(into: Uint8Array, offset: number, length: number): Promise<number> {
-    try {
-      return await this.#io.read(this.#fd, into, { offset, length });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
-      await this.#openToWait();
-      return this.#io.read(this.#fd, into, { offset, length });
-    }
+  read(into: Uint8Array, offset: number, length: number): Promise<number> {
+    return this.#io.read(this.#fd, into, new Span(offset, length));
   }
 
   close(): Promise<void> {
     return this.#io.close(this.#fd);
-  }
-
-  /** On some file systems O_NONBLOCK has the ring refuse to wait for the disk. It is known to be no pipe now. */
-  async #openToWait(): Promise<void> {
-    const fd = await this.#io.open(this.path, O_RDONLY | O_NOCTTY | O_CLOEXEC);
-    const former = this.#fd;
-    this.#fd = fd;
-    await this.#io.close(former);
   }
 }
 
@@ -133,4 +167,10 @@ export function kindOf(path: string, stats: { isFile(): boolean; isDirectory(): 
   if (stats.isFile()) return 'file';
   if (stats.isDirectory()) return 'directory';
   throw Object.assign(new Error(`ENXIO: no such device or address, open '${path}'`), { code: 'ENXIO', syscall: 'open', path });
+}
+
+/** What is hidden is as good as nothing. */
+export function notThere(path: string): Error {
+  const error = new Error(`ENOENT: no such file or directory, open '${path}'`);
+  return Object.assign(error, { code: 'ENOENT', syscall: 'open', path });
 }

@@ -32,11 +32,12 @@ const INDEX = 'index.html';
 const ATTEMPTS = 3;
 
 /** What the kernel says of a file, as HTTP does. A link that leads out is as good as none. */
-const STATUS_OF_CODE: Readonly<Record<string, number | undefined>> = {
+const STATUS_OF_CODE = {
+  __proto__: null,
   ENOENT: 404, ENOTDIR: 404, ELOOP: 404, ENAMETOOLONG: 404, EXDEV: 404, EINVAL: 404,
   EACCES: 403, EPERM: 403, ENXIO: 403,
   EMFILE: 503, ENFILE: 503, ENOMEM: 503, EAGAIN: 503,
-};
+} as unknown as Readonly<Record<string, number | undefined>>;
 
 /** A folder, as what requests ask for. */
 export class Site {

@@ -5,7 +5,7 @@ import type { Reactor } from '../reactor/reactor.ts';
 import { admission } from './admission.ts';
 import { node } from './node-promises.ts';
 import { CLOSE, openFile } from './open-file.ts';
-import { plainPath, type PlainPath } from './plain-arguments.ts';
+import { bare, plainPath, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { stagingOf } from './staging.ts';
 import { writeAll } from './write-open.ts';
@@ -41,8 +41,8 @@ export async function copySmall(io: Reactor, from: PlainPath, to: PlainPath): Pr
   const probe = staging.take(1);
   try {
     const status = io.statx(source, '', AT_EMPTY_PATH, STATX_TYPE | STATX_MODE);
-    const [bytes, { mode }] = await all(io.read(source, memory.bytes, { offset: 0 }), status);
-    const isWhole = bytes < SMALL && (await io.read(source, probe.bytes, { offset: bytes, length: 1 })) === 0;
+    const [bytes, { mode }] = await all(io.read(source, memory.bytes, bare({ offset: 0 })), status);
+    const isWhole = bytes < SMALL && (await io.read(source, probe.bytes, bare({ offset: bytes, length: 1 }))) === 0;
     if (!isWhole || !(await status).isFile()) return false;
     return await writeNew(io, to, memory.bytes.subarray(0, bytes), mode & PERMISSIONS);
   } catch {
@@ -67,7 +67,7 @@ async function writeNew(io: Reactor, path: PlainPath, bytes: Uint8Array, mode: n
   const fd = await openFile(io, path, O_WRONLY | O_CREAT | O_EXCL, mode).catch(() => undefined);
   if (fd === undefined) return false;
   try {
-    await writeAll(io, fd, bytes, null);
+    await writeAll(io, fd, bytes, null, 0);
     const made = await io.statx(fd, '', AT_EMPTY_PATH, STATX_MODE);
     // The umask does not count for a copy.
     if ((made.mode & PERMISSIONS) !== mode) await changeMode(fd, mode);

@@ -3,9 +3,10 @@ import type { Reactor } from '../reactor/reactor.ts';
 import { areViews, isObject } from './file-handle.ts';
 import type { HandleBase } from './handle-base.ts';
 import { rangeOf, type HotFileHandleClass } from './hot-file-handle.ts';
-import { isOwnPosition, isPosition, plainEncoding, plainFileOptions } from './plain-arguments.ts';
-import { STAGED_MAX, stagingOf } from './staging.ts';
-import { bytesOf, put, putAll, readLent, userOf, writeLent, type User } from './transfer.ts';
+import { isOwnPosition, isPosition, NOTHING, plainEncoding, plainFileOptions } from './plain-arguments.ts';
+import { registeredAt, STAGED_MAX, stagingOf, type Staged } from './staging.ts';
+import { put, putAll, readLent, userOf, writeLent, type User } from './transfer.ts';
+import { byteLengthOf, bytesOf } from './view.ts';
 import { isIterable, plainData, refuseIfAborted, writeEach } from './write-open.ts';
 
 /**
@@ -13,7 +14,7 @@ import { isIterable, plainData, refuseIfAborted, writeEach } from './write-open.
  * are multiples of the alignment: of what is read, more is read around it; what is written has to be such. What is wrong in other
  * ways goes to Node's method.
  */
-export function directFileHandleClass(Base: HotFileHandleClass, { ref, unref }: HandleBase): HotFileHandleClass {
+export function directFileHandleClass(Base: HotFileHandleClass, base: HandleBase): HotFileHandleClass {
   return class FileHandle extends Base {
     readonly #io: Reactor;
     readonly #user: User;
@@ -25,13 +26,19 @@ export function directFileHandleClass(Base: HotFileHandleClass, { ref, unref }: 
     constructor(io: Reactor, place: number | undefined, alignment: number, ...args: readonly unknown[]) {
       super(io, place, alignment, ...args);
       this.#io = io;
-      this.#user = userOf(this, ref, unref, place);
+      this.#user = userOf(this, base, place);
+    }
+
+    /** A method may be called on anything. */
+    static #is(value: unknown): boolean {
+      return typeof value === 'object' && value !== null && #user in value;
     }
 
     override read(...args: readonly unknown[]): Promise<never> {
+      if (!FileHandle.#is(this)) return super.read(...(args as [])) as Promise<never>;
       let [buffer, offset, length, position] = args;
       if (!ArrayBuffer.isView(buffer) && (buffer === undefined || isObject(buffer))) {
-        ({ buffer = Buffer.alloc(16_384), offset, length, position } = (buffer ?? {}) as Record<string, unknown>);
+        ({ buffer = Buffer.alloc(16_384), offset, length, position } = (buffer ?? NOTHING) as Record<string, unknown>);
       } else if (isObject(offset)) {
         ({ offset, length, position } = offset as Record<string, unknown>);
       }
@@ -43,9 +50,10 @@ export function directFileHandleClass(Base: HotFileHandleClass, { ref, unref }: 
     }
 
     override readv(...args: readonly unknown[]): Promise<never> {
+      if (!FileHandle.#is(this)) return super.readv(...(args as unknown as [[]])) as Promise<never>;
       const [buffers, position] = args;
       if (!areViews(buffers) || !this.#isPlain(position)) return super.readv(...(args as unknown as [[]])) as Promise<never>;
-      const lengths = buffers.map(({ byteLength }) => byteLength);
+      const lengths = buffers.map(byteLengthOf);
       const all = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + length, 0));
       return this.#read(all, position).then((bytesRead) => {
         putAll(all, bytesRead, buffers, lengths);
@@ -54,8 +62,9 @@ export function directFileHandleClass(Base: HotFileHandleClass, { ref, unref }: 
     }
 
     override readFile(...args: readonly unknown[]): Promise<never> {
+      if (!FileHandle.#is(this)) return super.readFile(...(args as [])) as Promise<never>;
       const options = plainFileOptions(args[0], 'r');
-      if (options === undefined || this.fd === -1) return super.readFile(...(args as [])) as Promise<never>;
+      if (options === undefined || this.#user.fd === -1) return super.readFile(...(args as [])) as Promise<never>;
       return this.#readFile(options.encoding, options.signal) as Promise<unknown> as Promise<never>;
     }
 
@@ -72,6 +81,7 @@ export function directFileHandleClass(Base: HotFileHandleClass, { ref, unref }: 
     }
 
     override write(...args: readonly unknown[]): Promise<never> {
+      if (!FileHandle.#is(this)) return super.write(...(args as unknown as [''])) as Promise<unknown> as Promise<never>;
       const [data] = args;
       let [, offset, length, position] = args;
       let source: Uint8Array | undefined;
@@ -82,7 +92,7 @@ export function directFileHandleClass(Base: HotFileHandleClass, { ref, unref }: 
         if (encoding !== undefined && data.length > 0) source = Buffer.from(data, encoding ?? 'utf8');
       } else if (ArrayBuffer.isView(data)) {
         // To Node null is options here, without anything in them.
-        if (offset === null || isObject(offset)) ({ offset, length, position } = (offset ?? {}) as Record<string, unknown>);
+        if (offset === null || isObject(offset)) ({ offset, length, position } = (offset ?? NOTHING) as Record<string, unknown>);
         source = rangeOf(bytesOf(data), offset ?? 0, length);
       }
       if (source === undefined || !this.#isPlain(position)) {
@@ -96,6 +106,7 @@ export function directFileHandleClass(Base: HotFileHandleClass, { ref, unref }: 
     }
 
     override writev(...args: readonly unknown[]): Promise<never> {
+      if (!FileHandle.#is(this)) return super.writev(...(args as unknown as [[]])) as Promise<never>;
       const [buffers, position] = args;
       if (!areViews(buffers) || !this.#isPlain(position)) return super.writev(...(args as unknown as [[]])) as Promise<never>;
       const all = Buffer.concat(buffers.map(bytesOf));
@@ -103,16 +114,16 @@ export function directFileHandleClass(Base: HotFileHandleClass, { ref, unref }: 
     }
 
     override writeFile(...args: readonly unknown[]): Promise<void> {
-      return this.#writeFile(args) ?? super.writeFile(...(args as unknown as ['']));
+      return (FileHandle.#is(this) ? this.#writeFile(args) : undefined) ?? super.writeFile(...(args as unknown as ['']));
     }
 
     override appendFile(...args: readonly unknown[]): Promise<void> {
-      return this.#writeFile(args) ?? super.appendFile(...(args as unknown as ['']));
+      return (FileHandle.#is(this) ? this.#writeFile(args) : undefined) ?? super.appendFile(...(args as unknown as ['']));
     }
 
     #writeFile([data, given]: readonly unknown[]): Promise<void> | undefined {
       const options = plainFileOptions(given, 'w');
-      if (options === undefined || this.fd === -1) return undefined;
+      if (options === undefined || this.#user.fd === -1) return undefined;
       const bytes = plainData(data, options.encoding);
       const pieces = bytes === undefined ? data : [bytes];
       if (!isIterable(pieces)) return undefined;
@@ -122,16 +133,16 @@ export function directFileHandleClass(Base: HotFileHandleClass, { ref, unref }: 
     }
 
     /** How memory is registered that can be lent to a transfer at this position as it is; undefined if it cannot. */
-    #lent(memory: Uint8Array, position: unknown): { readonly fixed: number } | undefined {
+    #lent(memory: Uint8Array, position: unknown): Staged['transfer'] {
       const { alignment } = this;
       const fixed = isPosition(position) && memory.length > 0 ? this.#io.placeOf(memory) : undefined;
       if (fixed === undefined || !isMultiple(alignment, position as number, memory.length, memory.byteOffset)) return undefined;
-      return { fixed };
+      return registeredAt(fixed);
     }
 
     /** Is it open, and is that a place in it? */
     #isPlain(position: unknown): boolean {
-      return this.fd !== -1 && (isOwnPosition(position) || isPosition(placeOf(position)));
+      return this.#user.fd !== -1 && (isOwnPosition(position) || isPosition(placeOf(position)));
     }
 
     #read(target: Uint8Array, position: unknown): Promise<number> {
@@ -179,6 +190,10 @@ export function directFileHandleClass(Base: HotFileHandleClass, { ref, unref }: 
           put(memory.bytes.subarray(before, before + bytes), bytes, target, done);
           done += bytes;
           if (bytes < wanted) break;
+        } catch (error) {
+          // The bytes that were read are told first, and then what is wrong, as read(2) does.
+          if (done === 0) throw error;
+          break;
         } finally {
           staging.give(memory);
         }
@@ -204,6 +219,9 @@ export function directFileHandleClass(Base: HotFileHandleClass, { ref, unref }: 
           const { bytesWritten } = await writeLent(io, user, source, memory.bytes.subarray(0, piece.length), memory.transfer, position + done);
           done += bytesWritten;
           if (bytesWritten < piece.length) break;
+        } catch (error) {
+          if (done === 0) throw error;
+          break;
         } finally {
           staging.give(memory);
         }

@@ -12,6 +12,8 @@ export interface HandleBase {
   /** Methods that count who uses it, so that it is not closed meanwhile. */
   readonly ref: symbol;
   readonly unref: symbol;
+  /** The number of the descriptor, without anybody taking notice; undefined where it is no getter of the class. */
+  readonly fdOf: ((handle: object) => number) | undefined;
   /** What its constructor takes for a descriptor. */
   adopt(fd: number, flags: number, path: unknown): readonly unknown[];
   /** What its constructor takes to have the file of `handle`, which is not used any more then; undefined: cannot be. */
@@ -35,7 +37,9 @@ export function baseOf(handle: FileHandle): HandleBase | undefined {
   if (ref === undefined || unref === undefined) return undefined;
   const kHandle = symbolOf(handle, 'kHandle');
   const native = kHandle === undefined ? undefined : (handle as unknown as Record<symbol, Native | undefined>)[kHandle];
-  const base = { FileHandle, ref, unref };
+  const number = Object.getOwnPropertyDescriptor(prototype, 'fd')?.get as ((this: object) => number) | undefined;
+  const fdOf = number && ((one: object): number => number.call(one));
+  const base = { FileHandle, ref, unref, fdOf };
   if (native === undefined) {
     // Bun's have a number, and close it. Deno's close only what Deno has opened.
     if (symbolOf(handle, 'kFd') === undefined) return undefined;

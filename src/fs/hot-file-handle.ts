@@ -4,9 +4,10 @@ import { AT_EMPTY_PATH, STATX_DIOALIGN } from '../abi/file-flags.ts';
 import { checkInteger } from '../reactor/misuse.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import type { HandleBase } from './handle-base.ts';
-import { isPosition } from './plain-arguments.ts';
-import { STAGED_MAX, STAGED_WRITE_MAX } from './staging.ts';
+import { bare, isPosition } from './plain-arguments.ts';
+import { registeredAt, STAGED_MAX, STAGED_WRITE_MAX } from './staging.ts';
 import { readInto, readLent, userOf, writeFrom, writeLent, type User } from './transfer.ts';
+import { byteLengthOf, bytesAt, isBytes } from './view.ts';
 
 /** How a file is opened beyond what Node has. */
 export interface OpenOptions {
@@ -58,9 +59,11 @@ export function withoutRing(handle: FileHandle): HotFileHandle {
 /** What direct transfers from and to a file have to be a multiple of. */
 export async function alignmentOf(io: Reactor, fd: number, { direct = false }: OpenOptions): Promise<number> {
   if (!direct) return 1;
-  const { dioOffsetAlign } = await io.statx(fd, '', AT_EMPTY_PATH, STATX_DIOALIGN, { syscall: 'fstat' });
+  const { dioOffsetAlign } = await io.statx(fd, '', AT_EMPTY_PATH, STATX_DIOALIGN, FSTAT);
   return dioOffsetAlign || ALIGNMENT;
 }
+
+const FSTAT = bare({ syscall: 'fstat' });
 
 export type HotFileHandleClass = new (
   io: Reactor,
@@ -73,7 +76,7 @@ export type HotFileHandleClass = new (
 const collected = new FinalizationRegistry<{ io: Reactor; place: number }>(({ io, place }) => io.unregisterFile(place));
 
 /** The class of such handles, over that of the others. What is not plain, or too large to gain anything, is done by that. */
-export function hotFileHandleClass(Base: HandleBase['FileHandle'], { ref, unref }: HandleBase): HotFileHandleClass {
+export function hotFileHandleClass(Base: HandleBase['FileHandle'], base: HandleBase): HotFileHandleClass {
   return class FileHandle extends Base implements HotFileHandle {
     readonly alignment: number;
     readonly #io: Reactor;
@@ -82,7 +85,7 @@ export function hotFileHandleClass(Base: HandleBase['FileHandle'], { ref, unref 
     constructor(io: Reactor, place: number | undefined, alignment: number, ...args: readonly unknown[]) {
       super(...args);
       this.#io = io;
-      this.#user = userOf(this, ref, unref, place);
+      this.#user = userOf(this, base, place);
       this.alignment = alignment;
       if (place === undefined) return;
       collected.register(this, { io, place }, this);
@@ -97,29 +100,36 @@ export function hotFileHandleClass(Base: HandleBase['FileHandle'], { ref, unref 
       return this.#io.allocate(bytes);
     }
 
+    /** A method may be called on anything. */
+    static #is(value: unknown): boolean {
+      return typeof value === 'object' && value !== null && #user in value;
+    }
+
     override read(...args: readonly unknown[]): Promise<never> {
+      if (!FileHandle.#is(this)) return super.read(...(args as [])) as Promise<never>;
       const [buffer, offset = 0, length, position] = args;
-      const memory = this.fd !== -1 && isPosition(position) ? rangeOf(buffer, offset, length) : undefined;
+      const memory = this.#user.fd !== -1 && isPosition(position) ? rangeOf(buffer, offset, length) : undefined;
       const place = memory && this.#io.placeOf(memory);
-      if (memory === undefined || (place === undefined && memory.length > STAGED_MAX)) return super.read(...(args as [])) as Promise<never>;
+      if (memory === undefined || (place === undefined && byteLengthOf(memory) > STAGED_MAX)) return super.read(...(args as [])) as Promise<never>;
       const [io, user, at] = [this.#io, this.#user, position as number];
       return (
         place === undefined
-          ? readInto(io, user, buffer as Uint8Array, offset as number, memory.length, at)
-          : readLent(io, user, buffer, memory, { fixed: place }, at)
+          ? readInto(io, user, buffer as Uint8Array, offset as number, byteLengthOf(memory), at)
+          : readLent(io, user, buffer, memory, registeredAt(place), at)
       ) as Promise<never>;
     }
 
     override write(...args: readonly unknown[]): Promise<never> {
+      if (!FileHandle.#is(this)) return super.write(...(args as unknown as [''])) as Promise<unknown> as Promise<never>;
       const [buffer, offset = 0, length, position] = args;
-      const memory = this.fd !== -1 && isPosition(position) ? rangeOf(buffer, offset, length) : undefined;
+      const memory = this.#user.fd !== -1 && isPosition(position) ? rangeOf(buffer, offset, length) : undefined;
       const place = memory && this.#io.placeOf(memory);
-      if (memory === undefined || (place === undefined && memory.length > STAGED_WRITE_MAX)) {
+      if (memory === undefined || (place === undefined && byteLengthOf(memory) > STAGED_WRITE_MAX)) {
         return super.write(...(args as unknown as [''])) as Promise<unknown> as Promise<never>;
       }
       const [io, user, at] = [this.#io, this.#user, position as number];
       return (
-        place === undefined ? writeFrom(io, user.fd, user, buffer, memory, at) : writeLent(io, user, buffer, memory, { fixed: place }, at)
+        place === undefined ? writeFrom(io, user.fd, user, buffer, memory, at) : writeLent(io, user, buffer, memory, registeredAt(place), at)
       ) as Promise<unknown> as Promise<never>;
     }
   };
@@ -127,11 +137,11 @@ export function hotFileHandleClass(Base: HandleBase['FileHandle'], { ref, unref 
 
 /** Which part of a Uint8Array is meant, if that is plain. */
 export function rangeOf(buffer: unknown, offset: unknown, length: unknown): Uint8Array | undefined {
-  if (!(buffer instanceof Uint8Array) || !isIndex(offset)) return undefined;
-  const { byteLength } = buffer;
+  if (!isBytes(buffer) || !isIndex(offset)) return undefined;
+  const byteLength = byteLengthOf(buffer);
   const bytes = length ?? byteLength - offset;
   if (!isIndex(bytes) || bytes === 0 || offset + bytes > byteLength) return undefined;
-  return offset === 0 && bytes === byteLength ? buffer : buffer.subarray(offset, offset + bytes);
+  return offset === 0 && bytes === byteLength ? buffer : bytesAt(buffer, offset, bytes);
 }
 
 function isIndex(value: unknown): value is number {

@@ -1,6 +1,7 @@
 import type { PathLike, Stats } from 'node:fs';
 import { AbortError } from '../reactor/abort.ts';
 import { checkInteger, wrongType } from '../reactor/misuse.ts';
+import { bare, NOTHING } from './plain-arguments.ts';
 import { readFile } from './read-file.ts';
 import { stat } from './stat.ts';
 
@@ -38,17 +39,17 @@ export function readFiles(
 ): AsyncIterableIterator<PathResult<'data', Buffer>>;
 export function readFiles(
   paths: Iterable<PathLike> | AsyncIterable<PathLike>,
-  options: ManyFilesOptions & { encoding?: BufferEncoding | null | undefined } = {},
+  options: ManyFilesOptions & { encoding?: BufferEncoding | null | undefined } = NOTHING,
 ): AsyncIterableIterator<PathResult<'data', Buffer | string>> {
   const { encoding = null, signal } = options;
-  const how = { encoding, ...(signal === undefined ? undefined : { signal }) };
+  const how = bare({ encoding, signal }) as { encoding: BufferEncoding | null };
   return each(paths, options, 'data', (path) => readFile(path, how));
 }
 
 /** The same of the status of many paths; links are followed. */
 export function statMany(
   paths: Iterable<PathLike> | AsyncIterable<PathLike>,
-  options: ManyFilesOptions = {},
+  options: ManyFilesOptions = NOTHING,
 ): AsyncIterableIterator<PathResult<'stats', Stats>> {
   return each(paths, options, 'stats', (path) => stat(path));
 }

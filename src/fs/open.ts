@@ -16,7 +16,7 @@ import {
 } from './hot-file-handle.ts';
 import { node } from './node-promises.ts';
 import { openFile } from './open-file.ts';
-import { modeMisuse, plainFlags, plainMode, plainPath } from './plain-arguments.ts';
+import { modeMisuse, NOTHING, plainFlags, plainMode, plainPath } from './plain-arguments.ts';
 import { ringForFiles, ringForPaths } from './ring-or-node.ts';
 
 let known: { readonly base: HandleBase; readonly FileHandle: HandleBase['FileHandle'] } | undefined;
@@ -33,7 +33,7 @@ export const open = async function open(path: unknown, flags: unknown, mode: unk
     if (misuse !== undefined) throw misuse;
     return openedByNode(await node.open(path as string, flags as string, mode as number));
   }
-  const { base, FileHandle } = known ?? (await learn()) ?? {};
+  const { base, FileHandle } = known ?? (await learn()) ?? NOTHING;
   if (base === undefined || FileHandle === undefined) return node.open(path as string, flags as string, mode as number);
   const fd = await openFile(io, name, bits, permissions);
   return new FileHandle(...base.adopt(fd, bits, path));
@@ -41,7 +41,7 @@ export const open = async function open(path: unknown, flags: unknown, mode: unk
 
 async function openHot(path: unknown, options: OpenOptions): Promise<HotFileHandle> {
   const io = ringForPaths();
-  const { base, FileHandle } = known ?? (await learn()) ?? {};
+  const { base, FileHandle } = known ?? (await learn()) ?? NOTHING;
   if (io === undefined || base === undefined || FileHandle === undefined) {
     return withoutRing(await node.open(path as string, options.flags, options.mode));
   }
@@ -85,7 +85,8 @@ function openedByNode(handle: FileHandle): FileHandle {
   return new known.FileHandle(...taken);
 }
 
-/** Is it one of ours? */
-export function isHandle(value: unknown): value is FileHandle {
-  return known !== undefined && value instanceof known.FileHandle;
+/** Is it one of ours, and open? */
+export function isOpenHandle(value: unknown): value is FileHandle {
+  if (known === undefined || !(value instanceof known.FileHandle)) return false;
+  return (known.base.fdOf?.(value) ?? value.fd) !== -1;
 }

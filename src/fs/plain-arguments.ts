@@ -82,6 +82,19 @@ export function plainSignal(signal: unknown): AbortSignal | null | undefined {
   return signal instanceof AbortSignal && !types.isProxy(signal) && !signal.aborted ? signal : undefined;
 }
 
+/** Options that are made here: they inherit from nothing, whatever a program puts into `Object.prototype`. */
+export function bare<T extends object>(options: T): T {
+  return Object.setPrototypeOf(options, null) as T;
+}
+
+/** No options. */
+export const NOTHING: Readonly<Record<string, undefined>> = bare({});
+
+/** The options of an operation that a signal aborts. */
+export function abortedBy(signal: AbortSignal | null): { signal: AbortSignal } | undefined {
+  return signal === null ? undefined : bare({ signal });
+}
+
 /** What a call may be given besides a path. */
 export interface FileOptions {
   readonly encoding: BufferEncoding | null;
@@ -106,9 +119,9 @@ export function plainFileOptions(options: unknown, fallback: 'r' | 'w' | 'a'): F
     return encoding === undefined ? undefined : { ...defaults, encoding };
   }
   if (typeof options !== 'object') return undefined;
-  const { flag, flush = false, mode, buffer, ...given } = options as Record<string, unknown>;
-  const encoding = plainEncoding(given.encoding);
-  const signal = plainSignal(given.signal);
+  const { flag, flush = false, mode, buffer, encoding: givenEncoding, signal: givenSignal } = options as Record<string, unknown>;
+  const encoding = plainEncoding(givenEncoding);
+  const signal = plainSignal(givenSignal);
   const flags = plainFlags(flag || undefined, fallback);
   const permissions = plainMode(mode, 0o666);
   if (encoding === undefined || signal === undefined || flags === undefined || permissions === undefined) return undefined;

@@ -6,9 +6,9 @@ import type { Reactor } from '../reactor/reactor.ts';
 import { Sequence } from '../reactor/sequence.ts';
 import { admission } from './admission.ts';
 import { node } from './node-promises.ts';
-import { isHandle } from './open.ts';
+import { isOpenHandle } from './open.ts';
 import { closing, O_CLOEXEC } from './open-file.ts';
-import { plainFileOptions, plainPath, type FileOptions, type PlainPath } from './plain-arguments.ts';
+import { abortedBy, bare, plainFileOptions, plainPath, type FileOptions, type PlainPath } from './plain-arguments.ts';
 import { FIRST_READ, readRest, type Contents } from './read-open.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { stagingOf, type Staged, type Staging } from './staging.ts';
@@ -18,7 +18,7 @@ const PROBE = 4096;
 
 /** `readFile` of a path or a handle. What the ring does not serve is Node's. */
 export const readFile = function readFile(path: unknown, options: unknown): Promise<Contents> {
-  if (isHandle(path) && path.fd !== -1) return path.readFile(options as BufferEncoding);
+  if (isOpenHandle(path)) return path.readFile(options as BufferEncoding);
   const io = ringForPaths();
   const name = io && plainPath(path);
   const plain = name === undefined ? undefined : plainFileOptions(options, 'r');
@@ -37,8 +37,7 @@ export function readPath(
   options: FileOptions,
   done: () => void = () => {},
 ): Promise<Contents> {
-  const { signal } = options;
-  return io.perform(new WholeRead(io, path, options, done), signal === null ? undefined : { signal });
+  return io.perform(new WholeRead(io, path, options, done), abortedBy(options.signal));
 }
 
 const leave = (): void => admission.leave();
@@ -129,7 +128,7 @@ class WholeRead extends Sequence<Contents> {
     const { flags, encoding } = this.#options;
     const isOfRead = this.name === 'read' && (error as NodeJS.ErrnoException).syscall === 'read';
     if (!isOfRead || (flags & constants.O_EXCL) !== 0) return undefined;
-    return node.readFile(this.#path as string, { encoding, flag: flags as unknown as string });
+    return node.readFile(this.#path as string, bare({ encoding, flag: flags as unknown as string }));
   }
 
   override discard(engine: Engine, res: number): void {

@@ -1,7 +1,7 @@
 import { StringDecoder } from 'node:string_decoder';
 import { AbortError } from '../reactor/abort.ts';
 import type { Reactor } from '../reactor/reactor.ts';
-import type { FileOptions } from './plain-arguments.ts';
+import { abortedBy, bare, type FileOptions } from './plain-arguments.ts';
 import { STAGED_MAX, stagingOf } from './staging.ts';
 import { sizeOf } from './stat.ts';
 
@@ -10,7 +10,7 @@ export const FIRST_READ = 65_536;
 /** What Node reads into one buffer at most, and refuses above. */
 const SIZE_MAX = 2 ** 31 - 1;
 
-export const READ = { syscall: 'read' };
+export const READ = bare({ syscall: 'read' });
 
 export type Contents = Buffer | string;
 
@@ -33,7 +33,7 @@ export async function readRest(
   const size = await sizeOf(io, fd);
   if (size > SIZE_MAX) throw tooLarge(size);
   const sink = encoding === null ? new BytesSink(head, size) : new TextSink(head, encoding);
-  const options: { syscall: string; offset?: number; signal?: AbortSignal } = signal === null ? { ...READ } : { ...READ, signal };
+  const options: { syscall: string; offset?: number; length?: number; signal?: AbortSignal } = bare({ ...READ, ...abortedBy(signal) });
   const staging = stagingOf(io);
   const memory = staging.take(STAGED_MAX);
   try {
@@ -41,7 +41,8 @@ export async function readRest(
       if (signal?.aborted) throw new AbortError(signal);
       const wanted = size === 0 ? FIRST_READ : Math.min(size - sink.length, STAGED_MAX);
       if (position !== undefined) options.offset = position + sink.length - head.length;
-      const bytes = await io.read(fd, memory.bytes, { ...options, length: wanted });
+      options.length = wanted;
+      const bytes = await io.read(fd, memory.bytes, options);
       if (bytes === 0) break;
       sink.add(memory.bytes.subarray(0, bytes));
     }

@@ -1,3 +1,4 @@
+import { allocateAligned } from '../reactor/aligned-memory.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 
 /** The sizes that memory is handed out in. */
@@ -15,6 +16,11 @@ export const STAGED_WRITE_MAX = 32_768;
 /** Memory is registered in pieces of at least so many bytes, and so many bytes altogether. */
 const ARENA = 262_144;
 const REGISTERED_MAX = 16 * 2 ** 20;
+
+/** How the ring is told where memory is registered. All that it may be told is there, so that none of it is inherited. */
+export function registeredAt(place: number): Staged['transfer'] {
+  return { fixed: place, rwFlags: undefined, pi: undefined } as { fixed: number };
+}
 
 /** A piece of staged memory. */
 export interface Staged {
@@ -55,13 +61,13 @@ export class Staging {
   #more(size: number): Staged {
     const bytes = SIZES[size];
     if (this.#registered >= REGISTERED_MAX) {
-      const memory = Buffer.allocUnsafeSlow(bytes);
-      return { bytes: memory, transfer: undefined, arena: memory };
+      const arena = allocateAligned(bytes);
+      return { bytes: Buffer.from(arena.buffer, arena.byteOffset, bytes), transfer: undefined, arena };
     }
     const length = Math.max(ARENA, 2 * bytes);
     const arena = this.#io.allocate(length);
     const place = this.#io.placeOf(arena);
-    const transfer = place === undefined ? undefined : { fixed: place };
+    const transfer = place === undefined ? undefined : registeredAt(place);
     this.#registered += length;
     const { buffer, byteOffset } = arena;
     for (let at = 0; at < length; at += bytes) {

@@ -4,7 +4,7 @@ import type { Outcome } from '../reactor/operation.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import { Statx } from '../reactor/methods-path.ts';
 import { node } from './node-promises.ts';
-import { plainPath, type PlainPath } from './plain-arguments.ts';
+import { bare, plainPath, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 
 /** What Node asks for. */
@@ -61,7 +61,7 @@ export function plainStatOptions(options: unknown): boolean | undefined {
 
 /** How many bytes a regular file has; 0 of what is none, and of one that does not say. */
 export async function sizeOf(io: Reactor, fd: number): Promise<number> {
-  const statx = await io.statx(fd, '', AT_EMPTY_PATH, MASK, { syscall: 'fstat', into: rooms.pop() });
+  const statx = await io.statx(fd, '', AT_EMPTY_PATH, MASK, bare({ syscall: 'fstat', into: rooms.pop() }));
   const size = statx.isFile() ? Number(statx.sizeBigint) : 0;
   rooms.push(statx);
   return size;
@@ -114,6 +114,10 @@ class Status implements Outcome<Stats | BigIntStats> {
 
   failed(): void {
     if (rooms.length < ROOMS_MAX) rooms.push(this.into);
+  }
+
+  static {
+    bare(this.prototype);
   }
 }
 

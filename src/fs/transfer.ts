@@ -1,7 +1,11 @@
 import { IOSQE_FIXED_FILE } from '../abi/flags.ts';
+import { moveBehindRead, moveBehindWrite, positionOf } from '../reactor/file-position.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import { Sequence } from '../reactor/sequence.ts';
+import type { HandleBase } from './handle-base.ts';
+import { abortedBy } from './plain-arguments.ts';
 import { stagingOf, type Staged, type Staging } from './staging.ts';
+import { byteLengthOf, bytesOf, putBytes } from './view.ts';
 
 type Ring = Parameters<Sequence<unknown>['prepare']>[0];
 
@@ -18,11 +22,11 @@ export interface User {
 }
 
 /** A handle as a user of its own descriptor: under names that are not those of Node's symbols. */
-export function userOf(handle: object, ref: symbol, unref: symbol, place?: number): User {
+export function userOf(handle: object, { ref, unref, fdOf }: HandleBase, place?: number): User {
   const counted = handle as Record<symbol, () => void> & { readonly fd: number };
   return {
     get fd() {
-      return counted.fd;
+      return fdOf === undefined ? counted.fd : fdOf(handle);
     },
     place,
     ref: () => counted[ref](),
@@ -97,6 +101,7 @@ class Read extends StagedTransfer<ReadResult> {
   }
 
   value(bytes: number): ReadResult {
+    if (bytes < this.length && this.offset === null) moveBehindRead(this.fd, bytes);
     try {
       put(this.memory.bytes, bytes, this.#target, this.#at);
     } finally {
@@ -120,20 +125,8 @@ export function readInto(
 
 /** Copy what was read. If the caller has transferred or shrunk the memory meanwhile, there is nowhere to put it. */
 export function put(memory: Buffer, bytes: number, target: ArrayBufferView, at: number): void {
-  if (at + bytes > lengthOf(target)) return;
-  const from = bytes === memory.length ? memory : memory.subarray(0, bytes);
-  if (target instanceof Uint8Array) target.set(from, at);
-  else new Uint8Array(target.buffer, target.byteOffset, target.byteLength).set(from, at);
-}
-
-/** Of a DataView whose memory is gone the engine tells no length, but an error. */
-function lengthOf(view: ArrayBufferView): number {
-  if (view instanceof Uint8Array) return view.byteLength;
-  try {
-    return view.byteLength;
-  } catch {
-    return 0;
-  }
+  if (at + bytes > byteLengthOf(target)) return;
+  putBytes(bytes === memory.length ? memory : memory.subarray(0, bytes), target, at);
 }
 
 interface WriteResult {
@@ -143,6 +136,8 @@ interface WriteResult {
 
 class Write extends StagedTransfer<WriteResult> {
   readonly #data: unknown;
+  /** Where the file stood before, if that is where it begins. */
+  #before = -1;
 
   constructor(io: Reactor, fd: number, user: User | undefined, data: unknown, length: number, position: Position) {
     super(io, fd, user, length, position);
@@ -156,13 +151,19 @@ class Write extends StagedTransfer<WriteResult> {
   prepare(ring: Ring, slot: number): boolean {
     const { bytes, transfer } = this.memory;
     const place = this.user?.place;
+    if (this.offset === null) this.#before = positionOf(this.fd);
     if (place === undefined) return ring.prepWrite(this.fd, bytes, this.length, slot, this.offset, transfer);
     return ring.prepWrite(place, bytes, this.length, slot, this.offset, transfer) && byPlace(ring);
   }
 
   value(bytes: number): WriteResult {
+    this.discard(undefined, bytes);
     this.failed();
     return { __proto__: null, bytesWritten: bytes, buffer: this.#data } as WriteResult;
+  }
+
+  override discard(_engine: unknown, bytes: number): void {
+    if (bytes < this.length && this.offset === null) moveBehindWrite(this.fd, this.#before, bytes);
   }
 }
 
@@ -176,9 +177,9 @@ export function writeFrom(
   position: Position,
   signal: AbortSignal | null = null,
 ): Promise<WriteResult> {
-  const write = new Write(io, fd, user, data, bytes.length, position);
+  const write = new Write(io, fd, user, data, byteLengthOf(bytes), position);
   write.memory.bytes.set(bytes);
-  return io.perform(write, signal === null ? undefined : { signal });
+  return io.perform(write, abortedBy(signal));
 }
 
 /** A transfer from or to memory that is registered, or the caller's, who keeps it in place: nothing is copied. */
@@ -187,6 +188,7 @@ class LentTransfer<T> extends Sequence<T> {
   readonly fd: number;
   readonly #user: User;
   readonly #memory: Uint8Array;
+  readonly #length: number;
   #transfer: Staged['transfer'];
   readonly #offset: number;
   readonly #buffer: unknown;
@@ -198,6 +200,7 @@ class LentTransfer<T> extends Sequence<T> {
     this.fd = user.fd;
     this.#user = user;
     this.#memory = memory;
+    this.#length = byteLengthOf(memory);
     this.#transfer = transfer;
     this.#offset = offset;
     this.#buffer = buffer;
@@ -222,8 +225,8 @@ class LentTransfer<T> extends Sequence<T> {
     const file = place ?? this.fd;
     const isQueued =
       this.name === 'read'
-        ? ring.prepRead(file, memory, memory.length, slot, this.#offset, this.#transfer)
-        : ring.prepWrite(file, memory, memory.length, slot, this.#offset, this.#transfer);
+        ? ring.prepRead(file, memory, this.#length, slot, this.#offset, this.#transfer)
+        : ring.prepWrite(file, memory, this.#length, slot, this.#offset, this.#transfer);
     return isQueued && (place === undefined || byPlace(ring));
   }
 
@@ -276,7 +279,7 @@ export async function readIntoAll(
   position: Position,
 ): Promise<number> {
   const all = Buffer.allocUnsafe(length);
-  const lengths = targets.map(({ byteLength }) => byteLength);
+  const lengths = targets.map(byteLengthOf);
   const { bytesRead } = await readInto(io, user, all, 0, length, position);
   putAll(all, bytesRead, targets, lengths);
   return bytesRead;
@@ -301,11 +304,7 @@ export async function writeFromAll(
   length: number,
   position: Position,
 ): Promise<number> {
-  const present = sources.filter((source) => lengthOf(source) > 0);
+  const present = sources.filter((source) => byteLengthOf(source) > 0);
   const all = Buffer.concat(present.map(bytesOf)).subarray(0, length);
   return (await writeFrom(io, user.fd, user, sources, all, position)).bytesWritten;
-}
-
-export function bytesOf(view: ArrayBufferView): Uint8Array {
-  return view instanceof Uint8Array ? view : new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
 }

@@ -1,5 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { HandleBase } from './handle-base.ts';
+import { bare } from './plain-arguments.ts';
 
 /** So much is read at once, as Node does. */
 const CHUNK = 65_536;
@@ -35,7 +36,7 @@ export function arrayBuffers(handle: FileHandle, hold: WebStream): WebStream {
     isOver = true;
     return held.cancel();
   };
-  const source = {
+  const source = bare({
     start(controller: { close(): void }): void {
       void held.closed.then(() => {
         if (!isOver) controller.close();
@@ -55,7 +56,7 @@ export function arrayBuffers(handle: FileHandle, hold: WebStream): WebStream {
       }
     },
     cancel: letGo,
-  };
+  });
   // Nothing is read before it is asked for: what is not there yet when the handle is closed is not given out.
-  return new ReadableStream(source, { highWaterMark: 0 }) as WebStream;
+  return new ReadableStream(source, bare({ highWaterMark: 0 })) as WebStream;
 }

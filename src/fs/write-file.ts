@@ -6,14 +6,15 @@ import type { Reactor } from '../reactor/reactor.ts';
 import { Sequence } from '../reactor/sequence.ts';
 import { admission } from './admission.ts';
 import { node } from './node-promises.ts';
-import { isHandle } from './open.ts';
+import { isOpenHandle } from './open.ts';
 import { closing, O_CLOEXEC, openFile } from './open-file.ts';
-import { modeMisuse, plainFileOptions, plainPath, type FileOptions, type PlainPath } from './plain-arguments.ts';
+import { abortedBy, bare, modeMisuse, plainFileOptions, plainPath, type FileOptions, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { STAGED_MAX, stagingOf, type Staged, type Staging } from './staging.ts';
+import { honest } from './view.ts';
 import { isIterable, plainData, writeAll, writeEach, type Pieces } from './write-open.ts';
 
-const FSYNC = { syscall: 'fsync' };
+const FSYNC = bare({ syscall: 'fsync' });
 
 /** `writeFile` of a path or a handle. What the ring does not serve is Node's. */
 export const writeFile = function writeFile(path: unknown, data: unknown, options: unknown): Promise<void> {
@@ -32,7 +33,7 @@ function write(
   data: unknown,
   options: unknown,
 ): Promise<void> {
-  if (isHandle(path) && path.fd !== -1) return path[method](data as string, options as BufferEncoding);
+  if (isOpenHandle(path)) return path[method](data as string, options as BufferEncoding);
   const io = ringForPaths();
   const name = io && plainPath(path);
   const plain = name === undefined ? undefined : plainFileOptions(options, flag);
@@ -49,7 +50,7 @@ function write(
   }
   const misuse = modeMisuse((options as { mode?: unknown } | undefined | null)?.mode);
   if (misuse !== undefined) return Promise.reject(misuse);
-  return node[method](path as FileHandle, data as string, options as BufferEncoding);
+  return node[method](path as FileHandle, honest(data) as string, options as BufferEncoding);
 }
 
 function writePath(
@@ -59,8 +60,7 @@ function writePath(
   options: FileOptions,
   done: () => void = () => {},
 ): Promise<void> {
-  const { signal } = options;
-  return io.perform(new WholeWrite(io, path, bytes, options, done), signal === null ? undefined : { signal });
+  return io.perform(new WholeWrite(io, path, bytes, options, done), abortedBy(options.signal));
 }
 
 const leave = (): void => admission.leave();
@@ -73,11 +73,18 @@ async function writePieces(
 ): Promise<void> {
   const fd = await openFile(io, path, flags, mode, signal);
   const write = async (): Promise<void> => {
-    await writeEach(pieces, encoding, signal, (piece) => writeAll(io, fd, piece, signal));
+    let written = 0;
+    await writeEach(pieces, encoding, signal, async (piece) => {
+      await writeAll(io, fd, piece, signal, written);
+      written += piece.length;
+    });
     if (flush) await io.fsync(fd, FSYNC);
   };
   return closing(io, fd, write());
 }
+
+/** The mode of most files. */
+const MODE = bare({ mode: 0o666 });
 
 type Ring = Parameters<Sequence<unknown>['prepare']>[0];
 
@@ -88,6 +95,7 @@ class WholeWrite extends Sequence<void> {
   readonly #options: FileOptions;
   readonly #staging: Staging;
   readonly #length: number;
+  readonly #opening: { mode: number };
   readonly #done: () => void;
   #memory: Staged | undefined;
   name: 'open' | 'write' | 'fsync' | 'close' = 'open';
@@ -98,6 +106,7 @@ class WholeWrite extends Sequence<void> {
     super();
     this.#path = path;
     this.#options = options;
+    this.#opening = options.mode === 0o666 ? MODE : bare({ mode: options.mode });
     this.#staging = stagingOf(io);
     this.#length = bytes.length;
     this.#done = done;
@@ -113,14 +122,13 @@ class WholeWrite extends Sequence<void> {
   prepare(ring: Ring, slot: number): boolean {
     const { name } = this;
     if (name === 'open') {
-      const { flags, mode } = this.#options;
-      return ring.prepOpenat(AT_FDCWD, this.#path, flags | O_CLOEXEC, slot, { mode });
+      return ring.prepOpenat(AT_FDCWD, this.#path, this.#options.flags | O_CLOEXEC, slot, this.#opening);
     }
     if (name === 'close') return ring.prepClose(this.#fd, slot);
     if (name === 'fsync') return ring.prepFsync(this.#fd, slot);
     const { bytes, transfer } = this.#memory!;
     const rest = this.#written === 0 ? bytes : bytes.subarray(this.#written);
-    return ring.prepWrite(this.#fd, rest, this.#length - this.#written, slot, null, transfer);
+    return ring.prepWrite(this.#fd, rest, this.#length - this.#written, slot, this.#written, transfer);
   }
 
   value(res: number): void | typeof AGAIN {

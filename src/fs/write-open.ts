@@ -1,7 +1,8 @@
 import { AbortError } from '../reactor/abort.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import { STAGED_MAX } from './staging.ts';
-import { bytesOf, writeFrom } from './transfer.ts';
+import { writeFrom, type Position } from './transfer.ts';
+import { bytesOf } from './view.ts';
 
 /** What is written piece by piece. */
 export type Pieces = AsyncIterable<unknown> | Iterable<unknown>;
@@ -18,19 +19,22 @@ export function isIterable(data: unknown): data is Pieces {
   return typeof iterator === 'function' || typeof asyncIterator === 'function';
 }
 
-/** Write all of it where the file stands, in as many transfers as that takes. */
-export async function writeAll(io: Reactor, fd: number, bytes: Uint8Array, signal: AbortSignal | null): Promise<void> {
-  const { length } = bytes;
-  if (length <= STAGED_MAX && length > 0) {
-    const { bytesWritten } = await writeFrom(io, fd, undefined, undefined, bytes, undefined, signal);
-    if (bytesWritten === length) return;
-    bytes = bytes.subarray(bytesWritten);
-  }
-  while (bytes.length > 0) {
-    refuseIfAborted(signal);
-    const piece = bytes.subarray(0, STAGED_MAX);
-    const { bytesWritten } = await writeFrom(io, fd, undefined, undefined, piece, undefined, signal);
-    bytes = bytes.subarray(bytesWritten);
+/**
+ * Write all of it, in as many transfers as that takes.
+ * @param position in the file, of the first byte; undefined: where it stands, which moves on
+ */
+export async function writeAll(
+  io: Reactor,
+  fd: number,
+  bytes: Uint8Array,
+  signal: AbortSignal | null,
+  position: Position,
+): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    if (done > 0 || bytes.length > STAGED_MAX) refuseIfAborted(signal);
+    const piece = bytes.subarray(done, done + STAGED_MAX);
+    const at = position === undefined ? undefined : position + done;
+    done += (await writeFrom(io, fd, undefined, undefined, piece, at, signal)).bytesWritten;
   }
 }
 

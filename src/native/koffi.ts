@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
-import { createRequire } from 'node:module';
-import threads from 'node:worker_threads';
+// Not by its name: webpack puts something of its own in the place of a createRequire that is imported so.
+import modules from 'node:module';
+import type Threads from 'node:worker_threads';
 import type * as Koffi from 'koffi';
 import { F_DUPFD_CLOEXEC, O_CLOEXEC } from '../abi/file-flags.ts';
 import { SYS_IO_URING_ENTER, SYS_IO_URING_REGISTER, SYS_IO_URING_SETUP } from '../abi/syscalls.ts';
@@ -12,12 +13,19 @@ import {
   PROT_READ,
   PROT_WRITE,
 } from '../abi/mmap.ts';
+import { uvEventLoop, type EventLoop } from './event-loop.ts';
 import type { Native } from './native.ts';
 import { readPipe } from './pipe-reader.ts';
 import { readPipeInBun } from './pipe-reader-bun.ts';
 import { isBun } from './runtime.ts';
 
+/** The version that package.json asks for; a bundle finds the one that was installed by hand. */
+const KOFFI_MAJOR = 3;
+const INSTALL_KOFFI = `npm install koffi@${KOFFI_MAJOR}`;
+
 let instance: Native | undefined;
+/** Loaded when it is needed: it would make every import of this package slower. */
+let threads: typeof Threads;
 
 /**
  * The implementation over koffi, made at the first call and then shared by the whole thread.
@@ -36,16 +44,76 @@ function loadKoffi(): typeof Koffi {
     const reason = `only x86-64 and arm64 are supported, this is ${process.arch}`;
     throw unsupported(reason, 'run on one of these');
   }
+  const found = locateKoffi();
+  if (found instanceof Error) throw notFound(found);
+  const load = modules.createRequire(found);
+  let koffi: typeof Koffi;
   try {
     // Not an import: loading native code may fail, and importing this package never does.
-    return createRequire(import.meta.url)('koffi') as typeof Koffi;
+    koffi = load(found) as typeof Koffi;
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;
     if (code === 'ERR_DLOPEN_DISABLED') {
       throw unsupported('the permission model forbids native code', 'start node with --allow-addons', cause);
     }
-    const remedy = 'install it with its prebuilt package for this platform: npm install koffi';
-    throw unsupported(`koffi could not be loaded (${message.split('\n')[0]})`, remedy, cause);
+    const binary = `@koromix/koffi-linux-${process.arch}`;
+    const reason = `koffi could not be loaded (${message.split('\n')[0]})`;
+    if (!(resolve(load, binary) instanceof Error)) throw unsupported(reason, `install it anew: ${INSTALL_KOFFI}`, cause);
+    const optional = `${reason}: its binary, the optional dependency ${binary}, is not installed`;
+    throw unsupported(optional, 'install with optional dependencies: npm install --include=optional', cause);
+  }
+  if (!koffi.version.startsWith(`${KOFFI_MAJOR}.`)) {
+    throw unsupported(`this koffi is ${koffi.version} (${found})`, `install version ${KOFFI_MAJOR}: ${INSTALL_KOFFI}`);
+  }
+  return koffi;
+}
+
+/**
+ * The files from which koffi may be found, the best first: this one; where `import.meta.url` is undefined (CommonJS made by
+ * esbuild) or says where a bundle was made (webpack), the bundle's; the program's; an executable that contains the program.
+ */
+function ownFiles(): string[] {
+  const files: (string | undefined)[] = [import.meta.url];
+  try {
+    files.push(__filename);
+  } catch {
+    // An ES module has no such name. `typeof` would not tell: webpack takes it for 'string' everywhere.
+  }
+  files.push(process.argv[1], process.execPath);
+  return files.filter((file): file is string => file !== undefined && /^(file:|\/)/.test(file));
+}
+
+/** The path of koffi, or why there is none. */
+function locateKoffi(): string | Error {
+  let reason: Error | undefined;
+  for (const file of ownFiles()) {
+    const load = modules.createRequire(file);
+    const found = resolve(load, 'koffi');
+    if (typeof found === 'string') return found;
+    reason ??= found;
+    // A bundle beside this package cannot see koffi where each package has its dependencies to itself (pnpm, Yarn).
+    const manifest = resolve(load, 'iouring/package.json');
+    const behind = typeof manifest === 'string' ? resolve(modules.createRequire(manifest), 'koffi') : manifest;
+    if (typeof behind === 'string') return behind;
+  }
+  return reason!;
+}
+
+function notFound(cause: Error): Error {
+  const reason = `koffi could not be loaded (${cause.message.split('\n')[0]})`;
+  const [file] = ownFiles();
+  if (typeof resolve(modules.createRequire(file), 'iouring/package.json') === 'string') {
+    return unsupported(reason, `install it: ${INSTALL_KOFFI}`, cause);
+  }
+  const bundle = `${reason}: this program is a bundle, which cannot contain native code`;
+  return unsupported(bundle, `run '${INSTALL_KOFFI}' where the bundle is, or mark iouring external and install that there`, cause);
+}
+
+function resolve(load: NodeJS.Require, name: string): string | Error {
+  try {
+    return load.resolve(name);
+  } catch (error) {
+    return error as Error;
   }
 }
 
@@ -55,6 +123,7 @@ function unsupported(reason: string, remedy: string, cause?: unknown): Error {
 }
 
 function bind(koffi: typeof Koffi): Native {
+  threads = modules.createRequire(process.execPath)('node:worker_threads') as typeof Threads;
   const libc = koffi.load(null);
   // syscall(2) is variadic in C; with integer arguments only, both ABIs pass them as if it were not.
   // Each signature is as short and as narrow as it can be: koffi's price is by the argument.
@@ -93,6 +162,8 @@ function bind(koffi: typeof Koffi): Native {
   const ignoredAddress = Number(koffi.address(ignored));
   const pipe2 = libc.func('pipe2', 'int', ['void *', 'int']) as Syscall;
   const { errno } = koffi;
+  /** Looked for when it is first asked for: not every program has a reactor. */
+  let eventLoop: { found: EventLoop | undefined } | undefined;
 
   return {
     setup(entries, params) {
@@ -175,6 +246,9 @@ function bind(koffi: typeof Koffi): Native {
       const [from, to] = [offsetIn, offsetOut].map((offset) => BigInt64Array.of(BigInt(offset)));
       const copied = copyFileRange(fdIn, from, fdOut, to, length, 0);
       return copied < 0 ? -errno() : copied;
+    },
+    eventLoop() {
+      return (eventLoop ??= { found: uvEventLoop(koffi, libc) }).found;
     },
     eventfd() {
       const fd = eventfd(0, constants.O_NONBLOCK | O_CLOEXEC);

@@ -1,3 +1,7 @@
+import type { EventLoop } from './event-loop.ts';
+
+export type { EventLoop };
+
 /**
  * The one seam to machine code. Everything above it is TypeScript over shared memory; a scripted fake
  * of this interface stands in for the kernel in unit tests.
@@ -81,6 +85,9 @@ export interface Native {
 
   /** copy_file_range(2) from and to a place in two files. Bytes copied; 0 at the end. */
   copyRange(fdIn: number, offsetIn: number, fdOut: number, offsetOut: number, length: number): number;
+
+  /** This thread's event loop, where it can be slept for; undefined elsewhere. */
+  eventLoop(): EventLoop | undefined;
 
   /** eventfd(2), EFD_NONBLOCK and EFD_CLOEXEC, at 0. The descriptor. */
   eventfd(): number;

@@ -8,6 +8,7 @@ import {
   TCP_KEEPIDLE,
   TCP_NODELAY,
 } from '../abi/socket-flags.ts';
+import { nextTick } from '../native/timers.ts';
 import { addressOf, closeNow, getsockopt, resetOnClose, setsockopt, shutdownNow } from '../reactor/socket-calls.ts';
 import { lengthOf } from './intrinsic.ts';
 import { Receiver, type Receiving } from './receiver.ts';
@@ -74,6 +75,11 @@ export abstract class Connection implements Receiving, Sending {
     return false;
   }
 
+  /** What comes is told in events of Node's kind. @internal */
+  get hasEvents(): boolean {
+    return false;
+  }
+
   /** Large receives go into memory that the owner may keep. @internal */
   get keepsMemory(): boolean {
     return false;
@@ -119,12 +125,17 @@ export abstract class Connection implements Receiving, Sending {
    * @returns {@link TAKEN}, {@link WAITS} or -errno
    */
   transmit(bytes: Uint8Array, isMore: boolean): number {
-    return this.#sending.send(bytes, isMore);
+    return this.#orReset(this.#sending.send(bytes, isMore));
   }
 
   /** The same of text, of `length` bytes in `encoding`, less than {@link LARGE_MIN}. */
   transmitText(text: string, encoding: BufferEncoding, length: number): number {
-    return this.#sending.sendText(text, encoding, length);
+    return this.#orReset(this.#sending.sendText(text, encoding, length));
+  }
+
+  /** Of a reset the kernel tells who asks first. With libuv it is the writer: here an armed receive may have been told already. */
+  #orReset(outcome: number): number {
+    return (outcome === -EPIPE && -this.#receiver.failure) || outcome;
   }
 
   /** Bytes that were transmitted and wait for the kernel. */
@@ -158,7 +169,7 @@ export abstract class Connection implements Receiving, Sending {
       const outcome = result < 0 ? socketError(-result, 'shutdown') : error;
       // Not in the call that asked for it, and not before what is asked for in the same tick.
       if (isLater) done(outcome);
-      else void SETTLED.then(() => process.nextTick(done, outcome));
+      else void SETTLED.then(() => nextTick(done, outcome));
     });
     isLater = true;
   }
@@ -222,7 +233,7 @@ export abstract class Connection implements Receiving, Sending {
     closeNow(this.#fd);
     this.#fd = -1;
     this.#transport.connections.delete(this);
-    process.nextTick(() => {
+    nextTick(() => {
       const all = this.#whenClosed;
       this.#whenClosed = undefined;
       for (const done of all ?? []) done();

@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import modules from 'node:module';
 import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type * as tls from 'node:tls';
@@ -30,7 +30,8 @@ let Native: (new () => NativeStream) | undefined;
 /** Node does not export the class; a TLSSocket over a stream that is not a socket stands on one. */
 function nativeStream(): NativeStream {
   if (Native === undefined) {
-    const { TLSSocket, createSecureContext } = createRequire(import.meta.url)('node:tls') as typeof tls;
+    // A built-in module is the same from everywhere; a bundle may have no import.meta.url.
+    const { TLSSocket, createSecureContext } = modules.createRequire(process.execPath)('node:tls') as typeof tls;
     const none = new Duplex(ownOptions({ read() {}, write() {} }));
     // With no certificates: Node's own list takes milliseconds to read.
     const probe = new TLSSocket(none, ownOptions({ secureContext: createSecureContext(ownOptions({ ca: [] })) }));

@@ -15,6 +15,8 @@ const SMALL_STREAK = 2;
 
 /** Who receives. */
 export interface Receiving {
+  /** What it is told it tells as events of Node's kind, each in a turn of its own. */
+  readonly hasEvents: boolean;
   /** He keeps the memory of large receives, instead of a copy. */
   readonly keepsMemory: boolean;
   /**
@@ -81,6 +83,10 @@ export class Receiver extends Submission implements Starved {
 
   override get waits(): boolean {
     return true;
+  }
+
+  override get isEvent(): boolean {
+    return this.#owner.hasEvents;
   }
 
   override get endless(): boolean {

@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../abi/errno.ts';
+import { nextTick } from '../native/timers.ts';
 import { duplicate } from '../reactor/socket-calls.ts';
 import { Connection, type Doing } from './connection.ts';
 import { lengthOf } from './intrinsic.ts';
@@ -47,6 +48,8 @@ export class SocketConnection extends Connection {
   /** Writes that wait for the kernel: they are told if it breaks. */
   #waiting = 0;
   #broken: Error | undefined;
+  /** What a write was told at once, of which the socket dies in the next tick. */
+  #refused: Error | undefined;
   /** Those who wait for the socket have not seen it yet. */
   #isNew = false;
 
@@ -128,6 +131,10 @@ export class SocketConnection extends Connection {
     });
   }
 
+  override get hasEvents(): boolean {
+    return true;
+  }
+
   override get hasUnread(): boolean {
     return this.#userBuffer !== undefined && this.#userBuffer.length > 0;
   }
@@ -186,7 +193,7 @@ export class SocketConnection extends Connection {
   }
 
   override failed(error: Error, doing: Doing): void {
-    if (!this.isOpen) return;
+    if (!this.isOpen || this.#refused !== undefined) return;
     this.#broken = error;
     if (this.#isNew) return void setImmediate(() => this.failed(error, doing));
     // Those who wait for what they wrote are told, and the stream by them.
@@ -245,14 +252,17 @@ export class SocketConnection extends Connection {
 
   #settle(outcome: number, done: Done): void {
     if (outcome === TAKEN) return done();
-    if (outcome < 0) return done(socketError(-outcome, 'write'));
+    if (outcome < 0) {
+      this.#refused = socketError(-outcome, 'write');
+      return done(this.#refused);
+    }
     this.#waiting++;
     const scope = new AsyncResource('WRITEWRAP');
     this.whenSent((error) => {
       this.#waiting--;
       const reason = error === undefined || this.socket.destroyed ? null : this.#reason();
       // Behind those of earlier writes, which were written in the call and are told in a tick.
-      process.nextTick(() => {
+      nextTick(() => {
         try {
           scope.runInAsyncScope(done, undefined, reason);
         } catch (thrown) {

@@ -212,7 +212,8 @@ export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
     if (this.#isGiving) return;
     this.#isGiving = true;
     holdSends();
-    this.#context.runInAsyncScope(process.nextTick, process, this.#give);
+    // Not in the tick of what completed before it: whoever is told of that goes on first.
+    void SETTLED.then(this.#giveNext);
   }
 
   /** One at a time, each followed by the microtasks that it sets off: who awaits one can ask for the next before it is there. */
@@ -232,7 +233,7 @@ export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
     handle.onmessage?.(data.length, handle, data, { address, family, port, size: data.length });
   };
 
-  readonly #giveNext = (): void => process.nextTick(this.#give);
+  readonly #giveNext = (): void => this.#context.runInAsyncScope(process.nextTick, process, this.#give);
 
   receiverLost(): void {
     this.#leave();

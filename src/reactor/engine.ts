@@ -1,29 +1,33 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED, ENOENT } from '../abi/errno.ts';
 import type { Native } from '../native/native.ts';
-import type { Completion } from '../ring/completion.ts';
+import { clearTimeout, nextTick, setImmediate, setTimeout } from '../native/timers.ts';
+import { Completion } from '../ring/completion.ts';
 import { LentMemory } from '../ring/lent-memory.ts';
 import { IoUring } from '../ring/ring.ts';
 import type { IoUringOptions } from '../ring/setup.ts';
 import { SqePreparation } from '../ring/sqe.ts';
 import { closedError } from './abort.ts';
+import { Arrivals } from './engine/arrivals.ts';
+import { LOOP_LEFT, LOOP_READY, RingSleep } from './engine/ring-sleep.ts';
+import { CANCEL, partOf, Slots, TIMER } from './engine/slots.ts';
 import type { Observer } from './observer.ts';
 import { operationError } from './operation-error.ts';
 import type { Submission } from './submission.ts';
 import { keepTickObject } from './tick-object.ts';
 import { chooseWakeUp, type WakeUp } from './wake-up.ts';
 
-/** userData is a slot, and above it what it is about: the operation, its time limit, or its cancellation. */
-const SLOT_MASK = 0xff_ffff;
-export const TIMER = 0x100_0000;
-const CANCEL = 0x200_0000;
-/** From here on it is not this engine's own: another ring has posted it. From there on it is a message, and what it says. */
-const FOREIGN = 0x400_0000;
+/** The userData of a message from another ring: so much, and 32 bits that are the message's own. */
 export const MESSAGE = 2 ** 48;
+const MESSAGE_END = MESSAGE + 2 ** 32;
 
-/** How many completions are worked off before timers and others get their turn, and how many submissions. */
+/** How many completions are worked off before timers and others get their turn, how many submissions, and for how many milliseconds. */
 const COMPLETIONS_A_TURN = 512;
 const SUBMISSIONS_A_TURN = 128;
+const TURN_MS = 2;
+
+/** After so many events of Node's kind, what they have to send is sent. */
+const EVENTS_A_SUBMISSION = 16;
 
 /** After so many milliseconds without a completion, what is queued does not wait for room any more. */
 const STUCK_MS = 20;
@@ -46,7 +50,11 @@ export interface Counters {
   inlineCompletions: number;
   overflows: number;
   rearms: number;
+  strangers: number;
 }
+
+/** How a thread sleeps that has nothing to do but to wait: in its ring where it can, or always in the event loop. */
+export type Wait = 'ring' | 'loop';
 
 /** Engines with something under way: what is in flight keeps its engine. */
 const busy = new Set<Engine>();
@@ -71,6 +79,7 @@ export class Engine {
     inlineCompletions: 0,
     overflows: 0,
     rearms: 0,
+    strangers: 0,
   };
   /** Who is told of messages from other rings, if anybody is. */
   mailbox: Submission | undefined;
@@ -99,12 +108,26 @@ export class Engine {
    * be collected.
    */
   readonly #iterations = new Map<number, readonly WeakRef<Submission>[] | WeakRef<Submission>>();
-  readonly #table: (Submission | undefined)[] = [];
-  readonly #vacant: number[] = [];
+  readonly #slots = new Slots();
+  /** Completions that were reaped, and their submissions are to be told of. */
+  readonly #arrivals = new Arrivals();
+  /** The same of those that are events, each of which gets an immediate. */
+  readonly #events = new Arrivals();
+  /** So many immediates were asked for, for as many events. */
+  #eventImmediates = 0;
+  #toldEvents = 0;
+  readonly #sleep: RingSleep | undefined;
+  /** The loop has woken this thread for the turn that follows. */
+  #isWoken = false;
+  /** The immediate that was asked for waits in the ring. */
+  #isToWait = false;
+  /** The loop is to wake this thread: its wake-up is armed. */
+  #isListening = false;
   #first: Submission | undefined;
   #last: Submission | undefined;
   /** To be prepared when the tick, or the turn, is over: see {@link submitLate}. */
-  #late: Submission[] = [];
+  #late: (Submission | undefined)[] = [];
+  #lateCount = 0;
   /** Cancellations that found no room. */
   #uncancelled: Submission[] = [];
   #scheduled = false;
@@ -121,11 +144,13 @@ export class Engine {
   #isDraining = false;
   #whenIdle: (() => void)[] = [];
 
-  constructor(entries: number, options: IoUringOptions, native: Native, observer: Observer) {
+  constructor(entries: number, options: IoUringOptions, native: Native, observer: Observer, wait: Wait = 'loop') {
     this.#observer = observer;
     this.#native = native;
     this.#memory = new LentMemory(native);
-    this.ring = new IoUring(entries, options, native);
+    // The loop sleeps until the ring's eventfd is signalled. With DEFER_TASKRUN some kernels signal it once and never again
+    // (Debian's 6.12.115 to 6.12.118), or late (7.1.13, 7.2.6, 7.3.4); with COOP_TASKRUN all do.
+    this.ring = new IoUring(entries, { ...options, deferTaskrun: false }, native);
     // The rest is for cancellations, and for what waits.
     this.#limit = Math.max(1, this.ring.cqEntries >> 1);
     const self = new WeakRef(this);
@@ -135,6 +160,8 @@ export class Engine {
       this.ring.close();
       throw error;
     }
+    const loop = wait === 'ring' ? native.eventLoop() : undefined;
+    if (loop !== undefined) this.#sleep = new RingSleep(this.ring, loop);
     dropped.register(this, { ring: this.ring, wakeUp: this.#wakeUp }, this);
     keepTickObject();
   }
@@ -169,26 +196,37 @@ export class Engine {
   submitLate(submission: Submission): void {
     const reason = this.#ended ?? this.#closing;
     if (reason !== undefined) return submission.refused(reason);
-    this.#late.push(submission);
+    this.#late[this.#lateCount++] = submission;
     this.#schedule();
   }
 
   #launchLate(): void {
-    if (this.#late.length === 0) return;
+    const count = this.#lateCount;
+    if (count === 0) return;
     const late = this.#late;
     // Whoever is refused may have all handed over at once, which comes here again: each has a list of its own then.
     this.#late = this.#spare ?? [];
     this.#spare = undefined;
-    for (const submission of late) {
+    this.#lateCount = 0;
+    for (let i = 0; i < count; i++) {
+      const submission = late[i]!;
+      late[i] = undefined;
       if (submission.dropped) submission.dropped = false;
       else this.#take(submission);
     }
-    late.length = 0;
     this.#spare = late;
   }
 
-  /** The other of two lists that take turns. */
-  #spare: Submission[] | undefined;
+  /** What is to be submitted late; the list is empty then. */
+  #takeLate(): Submission[] {
+    const late = this.#late.slice(0, this.#lateCount) as Submission[];
+    this.#late.fill(undefined, 0, this.#lateCount);
+    this.#lateCount = 0;
+    return late;
+  }
+
+  /** The other of two lists that take turns. To shorten a list costs more than to use it again: it stays as long as it ever was. */
+  #spare: (Submission | undefined)[] | undefined;
 
   /**
    * Hand over what is there at once, and have the kernel finish what it has put off: the process is about to end, or something must
@@ -285,9 +323,7 @@ export class Engine {
       for (const member of members) this.#occupy(member);
       return;
     }
-    const slot = this.#vacant.pop() ?? this.#table.length;
-    this.#table[slot] = submission;
-    submission.slot = slot;
+    submission.slot = this.#slots.occupy(submission);
     this.inFlight++;
     if (!submission.keepsAlive) this.#idlers++;
     if (!submission.waits) this.#load++;
@@ -300,8 +336,7 @@ export class Engine {
       return;
     }
     if (!submission.waits) this.#settled++;
-    this.#table[submission.slot] = undefined;
-    this.#vacant.push(submission.slot);
+    this.#slots.vacate(submission.slot);
     submission.slot = -1;
     this.inFlight--;
     if (!submission.keepsAlive) this.#idlers--;
@@ -312,6 +347,7 @@ export class Engine {
   peek(submission: Submission, see: (res: number, flags: number) => void): void {
     const { slot } = submission;
     if (slot < 0 || this.#ended !== undefined) return;
+    for (const arrivals of [this.#events, this.#arrivals]) arrivals.show(submission, see);
     this.ring.forEachWaiting((userData, res, flags) => {
       if (userData === slot) see(res, flags);
     });
@@ -341,27 +377,40 @@ export class Engine {
   #schedule(): void {
     // A turn takes along what begins in it. Another tick, asked for now, would come before those that are asked for by
     // who is told of a completion, and would hand over what they then begin: an abort in the next tick came too late.
-    if (this.#scheduled || this.#immediate || this.#isTurning) return;
+    if (this.#scheduled || this.#isPutOff || this.#isTurning) return;
     this.#scheduled = true;
     void SETTLED.then(this.#afterMicrotask);
   }
 
+  /** Is there nothing to do before the immediate that was asked for? */
+  get #isPutOff(): boolean {
+    return this.#immediate && !this.#isToWait;
+  }
+
   /** From a microtask on, the next tick comes when all microtasks have run. */
-  readonly #afterMicrotask = (): void => process.nextTick(this.#flush);
+  readonly #afterMicrotask = (): void => nextTick(this.#flush);
 
   readonly #flush = (): void => {
     this.#scheduled = false;
-    if (this.#immediate || this.#ended !== undefined) return;
+    if (this.#isPutOff || this.#ended !== undefined) return;
     this.#submissions++;
-    if (this.#completions >= COMPLETIONS_A_TURN || this.#submissions >= SUBMISSIONS_A_TURN) {
-      this.#later();
+    if (this.#completions >= COMPLETIONS_A_TURN || this.#submissions >= SUBMISSIONS_A_TURN || this.#isLate()) {
+      // What is asked for is submitted all the same; who is told of it waits.
+      if (this.#hasRoom()) this.#submitEarly();
+      if (this.#ended === undefined) this.#later();
       return;
     }
     SCOPE.runInAsyncScope(this.#turn, this, true);
   };
 
+  /** Is it time that timers and others had their turn? Where the loop does not tell when it was there last, the numbers decide alone. */
+  #isLate(): boolean {
+    return this.#sleep !== undefined && this.#sleep.hasWorkedFor(TURN_MS);
+  }
+
   /** After timers and others had their turn. */
   #later(): void {
+    this.#isToWait = false;
     if (this.#immediate) return;
     this.#immediate = true;
     setImmediate(this.#onImmediate);
@@ -380,35 +429,135 @@ export class Engine {
 
   /** The loop found completions. Promises that are resolved here would not continue: not every way of waking is a turn. */
   #woken(): void {
-    if (this.#ended !== undefined || this.#immediate) return;
+    if (this.#ended !== undefined) return;
+    this.#isWoken = true;
+    if (this.#isPutOff) return;
     this.counters.wakeUps++;
     this.#later();
   }
 
   #turn(isInline: boolean): void {
-    this.#wakeUp.pause();
+    const isWait = this.#isToWait && !isInline;
+    if (isWait) this.#isToWait = false;
+    this.#pauseListening();
     this.#isTurning = true;
-    let before = 0;
+    const before = this.#completions;
     try {
-      do {
-        before = this.#completions;
-        if (!this.#hasRoom()) this.ring.forEachCompletion(this.#reaped);
-        this.#retryCancellations();
-        this.#launchLate();
-        this.#enter();
-        const reaped = this.#completions;
-        this.ring.forEachCompletion(this.#reaped, COMPLETIONS_A_TURN);
-        if (isInline) this.counters.inlineCompletions += this.#completions - reaped;
-        if (this.#isOver) return;
-      } while (this.#hasMore(before) && this.#completions < COMPLETIONS_A_TURN);
-      if (this.ring.cqReady > 0 || this.ring.sqReady > 0 || this.#uncancelled.length > 0 || this.#late.length > 0) this.#later();
+      if (isWait && this.#isHolding) this.#waitInRing();
+      this.#work(isInline);
+      if (this.#isOver) return;
+      if (this.ring.cqReady > 0 || this.ring.sqReady > 0 || this.#uncancelled.length > 0 || this.#lateCount > 0) this.#later();
     } catch (error) {
       if (!isPassing(error)) return this.#break(error as Error);
       this.#later();
     } finally {
       this.#isTurning = false;
     }
-    this.#settleDown();
+    const hasCompleted = this.#completions > before;
+    if (isWait && hasCompleted) this.counters.wakeUps++;
+    this.#settleDown(isInline, isWait, hasCompleted);
+  }
+
+  #waitInRing(): void {
+    this.#retryCancellations();
+    this.#launchLate();
+    this.#countEnter(this.#sleep!.wait());
+  }
+
+  /** Hand over, reap, and tell whom it concerns, until nothing is left or enough was done. */
+  #work(isInline: boolean): void {
+    const start = performance.now();
+    let before = 0;
+    // An event is told at once, and what it leads to goes along, if nobody has been told of anything. Others have their own immediates.
+    let isFirst = !isInline && this.#eventImmediates === 0;
+    do {
+      before = this.#completions;
+      if (!isInline || !this.#hasRoom()) this.#reap();
+      if (this.#arrivals.length > 0) isFirst = false;
+      if (!this.#settle(start)) return this.#submitRest();
+      if (isFirst && this.#events.length > 0) this.#tellEvent();
+      if (this.#isOver) return;
+      isFirst = false;
+      this.#submitAll();
+      const reaped = this.#completions;
+      this.#reap();
+      if (isInline) this.counters.inlineCompletions += this.#completions - reaped;
+      if (!this.#settle(start)) return this.#submitRest();
+    } while (this.#hasMore(before) && this.#completions < COMPLETIONS_A_TURN);
+  }
+
+  /** The time is up: what is asked for so far need not wait for the next turn. */
+  #submitRest(): void {
+    if (!this.#isOver) this.#submitAll();
+  }
+
+  #submitEarly(): void {
+    try {
+      this.#submitAll();
+    } catch (error) {
+      if (!isPassing(error)) this.#break(error as Error);
+    }
+  }
+
+  #submitAll(): void {
+    this.#retryCancellations();
+    this.#launchLate();
+    this.#enter();
+  }
+
+  /** Take out what has completed: whom it concerns is told afterwards. */
+  #reap(): void {
+    this.ring.forEachCompletion(this.#reaped, COMPLETIONS_A_TURN);
+  }
+
+  /** Tell them. False if the ring was closed meanwhile, or the time is up: the rest has to wait for its turn. */
+  #settle(start: number): boolean {
+    const arrivals = this.#arrivals;
+    for (let count = 1; arrivals.length > 0; count++) {
+      this.#tell(arrivals);
+      if (this.#isOver) return false;
+      if (count % 16 === 0 && performance.now() - start > TURN_MS && arrivals.length > 0) {
+        this.#later();
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Events that came have immediates of their own from now on. */
+  #planEvents(): void {
+    for (; this.#eventImmediates < this.#events.length; this.#eventImmediates++) setImmediate(this.#onEvent);
+  }
+
+  readonly #onEvent = (): void => {
+    this.#eventImmediates--;
+    if (this.#ended !== undefined || this.#events.length === 0) return;
+    SCOPE.runInAsyncScope(this.#eventTurn, this);
+  };
+
+  #eventTurn(): void {
+    this.#isTurning = true;
+    try {
+      this.#tellEvent();
+    } finally {
+      this.#isTurning = false;
+    }
+    if (this.#isOver) return;
+    if (this.#eventImmediates === 0 || ++this.#toldEvents % EVENTS_A_SUBMISSION === 0) this.#turn(true);
+  }
+
+  #tellEvent(): void {
+    this.#tell(this.#events);
+  }
+
+  /** Tell a submission of its first completion in the list. What goes wrong there concerns nobody else. */
+  #tell(arrivals: Arrivals): void {
+    const submission = arrivals.shift();
+    try {
+      this.#told(submission, arrivals.part, arrivals.completion);
+    } catch (error) {
+      nextTick(rethrow, error);
+    }
   }
 
   /**
@@ -417,7 +566,7 @@ export class Engine {
    */
   #hasMore(before: number): boolean {
     if (this.#first !== undefined && this.#admit()) return true;
-    return (this.ring.sqReady > 0 || this.#late.length > 0) && this.#completions > before;
+    return (this.ring.sqReady > 0 || this.#lateCount > 0) && this.#completions > before;
   }
 
   /**
@@ -446,38 +595,60 @@ export class Engine {
     const { ring } = this;
     if (ring.sqReady === 0) return;
     // What the kernel has put off until we come costs as much again, and so is asked for only if there is any.
-    const consumed = ring.hasDeferredWork ? ring.submitAndWait(0) : ring.submit();
+    this.#countEnter(ring.hasDeferredWork ? ring.submitAndWait(0) : ring.submit());
+  }
+
+  #countEnter(consumed: number): void {
     if (consumed === 0) return;
+    const { ring } = this;
     this.counters.enters++;
     if (ring.cqHasOverflow) this.counters.overflows++;
     this.#observer.submitted(consumed, this.inFlight);
   }
 
   readonly #reaped = (c: Completion): void => {
+    const userData = Completion.userDataOf(c);
+    const submission = this.#slots.find(userData);
+    if (submission === undefined) return this.#posted(c, userData);
     this.#completions++;
-    const { userData } = c;
-    const submission = this.#table[userData & SLOT_MASK];
-    if (submission === undefined || userData >= FOREIGN) return this.#posted(c);
-    if (userData < TIMER) {
-      const last = !c.hasMore();
-      submission.arrived(c);
-      if (!last) return;
-      this.counters.completed++;
-    } else if (userData < CANCEL) {
+    const part = partOf(userData);
+    const arrivals = part === 0 && submission.isEvent ? this.#events : this.#arrivals;
+    arrivals.push(submission, part, c.res, c.flags);
+  };
+
+  /** A part of a submission has completed. */
+  #told(submission: Submission, part: number, c: Completion): void {
+    if (part === 0) {
+      const isLast = !c.hasMore();
+      if (isLast) this.counters.completed++;
+      try {
+        submission.arrived(c);
+      } finally {
+        if (isLast) this.#partOver(submission);
+      }
+    } else if (part === TIMER) {
       submission.expired(c.res);
+      this.#partOver(submission);
     } else if (c.res === -ENOENT && submission.owed > 1 && submission.startsLate()) {
       // The kernel does not find what is between the end of the one before it and its own beginning.
       this.#uncancelled.push(submission);
-      return;
+    } else {
+      this.#partOver(submission);
     }
-    if (--submission.owed > 0) return;
+  }
+
+  #partOver(submission: Submission): void {
+    if (--submission.owed > 0 || this.#isOver) return;
     this.#vacate(submission);
     submission.over();
-  };
+  }
 
   /** By another ring: a message, or what was meant for another reader. */
-  #posted(c: Completion): void {
-    if (c.userData >= MESSAGE) this.mailbox?.arrived(c);
+  #posted(c: Completion, userData: number): void {
+    if (userData === LOOP_READY) this.#sleep?.loopReady();
+    else if (userData === LOOP_LEFT) return;
+    else if (userData >= MESSAGE && userData < MESSAGE_END && this.mailbox !== undefined) this.mailbox.arrived(c);
+    else this.counters.strangers++;
   }
 
   /**
@@ -496,21 +667,69 @@ export class Engine {
   }
 
   /** Be woken if something is under way; let the process end if not. */
-  #settleDown(): void {
+  #settleDown(isInline: boolean, isWait: boolean, hasCompleted: boolean): void {
     this.#watchQueue();
+    this.#planEvents();
     const isBusy = this.inFlight > 0 || this.#first !== undefined;
     this.#hold();
-    if (isBusy) this.#wakeUp.arm();
     if (isBusy !== this.#isBusy) {
       this.#isBusy = isBusy;
       if (isBusy) {
         busy.add(this);
+        this.#wakeUp.engage();
       } else {
         busy.delete(this);
-        this.#wakeUp.disarm();
+        this.#wakeUp.disengage();
+        this.#sleep?.rest();
       }
     }
+    if (isBusy) this.#sleepOn(isInline, isWait, hasCompleted);
     if (!isBusy) for (const idle of this.#whenIdle.splice(0)) idle();
+  }
+
+  /** Choose where this thread waits for what is under way. */
+  #sleepOn(isInline: boolean, isWait: boolean, hasCompleted: boolean): void {
+    const sleep = this.#sleep;
+    const isWoken = this.#isWoken && !isInline;
+    if (isWoken) this.#isWoken = false;
+    // The immediate that comes anyway decides.
+    if (this.#immediate || this.#eventImmediates > 0) return;
+    if (sleep !== undefined) {
+      const isWaiting = isWait ? sleep.goesOn(hasCompleted) : sleep.isWorthIt(isWoken && hasCompleted);
+      if (isWaiting && this.#isHolding) {
+        sleep.prepare();
+        this.#isToWait = true;
+        this.#immediate = true;
+        setImmediate(this.#onImmediate);
+        return;
+      }
+      sleep.rest();
+      if (sleep.leave() && !this.#leaveLoop()) return;
+    }
+    this.#listen();
+  }
+
+  /** Submit that the loop is not polled any more. False if something else has completed with that: a turn follows. */
+  #leaveLoop(): boolean {
+    this.#submitEarly();
+    if (this.#isOver) return false;
+    this.#reap();
+    if (this.#arrivals.length === 0 && this.#events.length === 0) return true;
+    this.#later();
+    return false;
+  }
+
+  /** Have the loop wake this thread. */
+  #listen(): void {
+    this.#isListening = true;
+    this.#wakeUp.listen();
+  }
+
+  /** This thread looks by itself. */
+  #pauseListening(): void {
+    if (!this.#isListening) return;
+    this.#isListening = false;
+    this.#wakeUp.pause();
   }
 
   // ---------------------------------------------------------------- cancellation
@@ -530,7 +749,7 @@ export class Engine {
   #prepareCancel(submission: Submission): boolean {
     const { ring } = this;
     const { slot } = submission;
-    const prepare = (): boolean => ring.prepCancel(slot, CANCEL | slot);
+    const prepare = (): boolean => ring.prepCancel(slot, CANCEL + slot);
     if (prepare()) return true;
     try {
       return this.#enterEarly() && prepare();
@@ -550,7 +769,7 @@ export class Engine {
   /** Everything on a descriptor that is not with the kernel yet, or is: each fails with `error`. How many were not. */
   cancelOn(fd: number, error: Error): number {
     let count = 0;
-    for (const submission of this.#table) if (submission?.fd === fd) submission.cancelled(error);
+    for (const submission of this.#slots) if (submission.fd === fd) submission.cancelled(error);
     for (const submission of this.#waiting()) {
       if (submission.dropped || submission.fd !== fd) continue;
       submission.dropped = true;
@@ -566,7 +785,7 @@ export class Engine {
    */
   rouse(fd: number): void {
     if (this.#closing !== undefined) return;
-    for (const submission of this.#table) if (submission?.fd === fd) submission.rouse();
+    for (const submission of this.#slots) if (submission.fd === fd) submission.rouse();
   }
 
   *#waiting(): Generator<Submission> {
@@ -599,9 +818,14 @@ export class Engine {
     this.#hold();
   }
 
+  /** Is something under way that keeps the process alive? */
+  get #isHolding(): boolean {
+    return this.#isWanted && (this.inFlight > this.#idlers || this.#first !== undefined);
+  }
+
   /** Have the wake-up keep the process alive, or not. */
   #hold(): void {
-    const isHeld = this.#isWanted && (this.inFlight === 0 || this.inFlight > this.#idlers || this.#first !== undefined);
+    const isHeld = this.#isWanted && (this.inFlight === 0 || this.#isHolding);
     if (isHeld === this.#isHeld) return;
     this.#isHeld = isHeld;
     if (isHeld) this.#wakeUp.ref();
@@ -659,14 +883,13 @@ export class Engine {
       submission.dropped = true;
       submission.refused(this.#closing!);
     }
-    const late = this.#late.splice(0);
-    for (const submission of late) {
+    for (const submission of this.#takeLate()) {
       if (isMeant(submission)) submission.refused(this.#closing!);
-      else this.#late.push(submission);
+      else this.#late[this.#lateCount++] = submission;
     }
-    const inFlight = this.#table.filter((submission) => submission !== undefined && isMeant(submission));
-    for (const submission of inFlight) submission!.cancelled(closedError('go on'));
-    for (const submission of inFlight) this.cancel(submission!);
+    const inFlight = [...this.#slots].filter(isMeant);
+    for (const submission of inFlight) submission.cancelled(closedError('go on'));
+    for (const submission of inFlight) this.cancel(submission);
     // Those that are not armed: they wait for their consumer, or for buffers.
     for (const iteration of this.#living()) if (iteration.slot < 0) iteration.refused(this.#closing!);
   }
@@ -725,17 +948,20 @@ export class Engine {
     dropped.unregister(this);
     busy.delete(this);
     this.#wakeUp.close();
-    const left = [...this.#waiting(), ...this.#table, ...this.#late.splice(0)];
+    this.#sleep?.rest();
+    // What the kernel has done already is told as it is: a descriptor that came needs an owner.
+    for (const arrivals of [this.#arrivals, this.#events]) while (arrivals.length > 0) this.#tell(arrivals);
+    const left = [...this.#waiting(), ...this.#slots, ...this.#takeLate()];
     this.#first = this.#last = undefined;
     clearTimeout(this.#stuck);
     this.queued = 0;
     this.inFlight = 0;
     this.#idlers = 0;
     this.#load = 0;
-    this.#table.length = 0;
+    this.#slots.clear();
     // Cancels, and waits for the kernel to let go of all memory.
     this.ring.close();
-    for (const submission of left) if (submission !== undefined && !submission.dropped) submission.refused(reason);
+    for (const submission of left) if (!submission.dropped) submission.refused(reason);
     for (const iteration of this.#living()) iteration.refused(reason);
     for (const end of this.#atEnd.splice(0)) end();
     for (const idle of this.#whenIdle.splice(0)) idle();
@@ -744,6 +970,10 @@ export class Engine {
 
 function expire(ms: number): Promise<void> {
   return new Promise((resolve) => void setTimeout(resolve, ms).unref());
+}
+
+function rethrow(error: unknown): never {
+  throw error;
 }
 
 /** Is the kernel short of memory for the moment, so that it would not take what is there? That stays in the queue. */

@@ -2,18 +2,26 @@ import { IOSQE_FIXED_FILE } from '../abi/flags.ts';
 import type { Lendable } from '../ring/lent-memory.ts';
 import type { FileOffset, TransferOptions } from '../ring/prepare-file.ts';
 import type { IoUring } from '../ring/ring.ts';
+import { moveBehindRead, moveBehindWrite, positionOf } from './file-position.ts';
 import { bytesOf, lengthOf, memoryOf, OperationMethods, type Data } from './methods.ts';
-import { NOTHING, NUMBER, type OperationOptions } from './operation.ts';
+import { NOTHING, NUMBER, type Operation, type OperationOptions, type Outcome } from './operation.ts';
 
 /** How a file is read or written. */
 export interface ReadWriteOptions extends OperationOptions {
-  /** Where in the FILE, in bytes; left out or null: where the file stands, which moves on. */
+  /**
+   * Where in the FILE, in bytes; left out or null: where the file stands, which moves on by what was transferred. The kernel takes no
+   * lock for that, as read(2) and write(2) do: of two transfers at the same time, of which the other may be another process's that
+   * shares the descriptor, one may begin where the other does, and overwrite it. Several at a time are given offsets, or `O_APPEND`.
+   */
   offset?: FileOffset;
   /** How many bytes of the buffer, from its beginning; default all of it. */
   length?: number | undefined;
   /** RWF_* bits. */
   rwFlags?: number | undefined;
-  /** Where {@link Reactor.registerFile} has put the file: it is used instead of `fd`. */
+  /**
+   * Where {@link Reactor.registerFile} has put the file: it is used instead of `fd`. To be given with an `offset`: without one, a write
+   * on a full disk may leave the file standing where it stood, see {@link IoUring.prepWrite}.
+   */
   registeredFile?: number | undefined;
 }
 
@@ -37,6 +45,7 @@ export abstract class FileMethods extends OperationMethods {
     const { offset, length, rwFlags, registeredFile } = options ?? NONE;
     const memory = memoryOf(buf);
     const file = registeredFile ?? fd;
+    const own = isOwn(offset, registeredFile) ? new AtPosition(fd, lengthOf(buf, length), false, this.chain) : undefined;
     return this.run(
       'read',
       fd,
@@ -44,50 +53,67 @@ export abstract class FileMethods extends OperationMethods {
       (ring, slot) =>
         ring.prepRead(file, memory, lengthOf(buf, length), slot, offset, this.#transfer(buf, rwFlags)) &&
         byPlace(ring, registeredFile),
-      NUMBER,
+      own ?? NUMBER,
     );
   }
 
   /**
    * Write to a file.
    *
-   * Kernel 5.6. See {@link IoUring.prepWrite}; like pwrite(2).
-   * @returns the bytes written: on a full disk, or interrupted by a signal, fewer than asked for
+   * Kernel 5.6. See {@link IoUring.prepWrite}; like pwrite(2), or write(2) without an `offset`.
+   * @returns the bytes written: on a full disk, or interrupted by a signal, fewer than asked for. The file stands behind them then.
    */
   write(fd: number, data: Data, options?: ReadWriteOptions): Promise<number> {
     const { offset, length, rwFlags, registeredFile } = options ?? NONE;
     const memory = bytesOf(data);
     const file = registeredFile ?? fd;
+    const own = isOwn(offset, registeredFile) ? new AtPosition(fd, lengthOf(memory, length), true, this.chain) : undefined;
     return this.run(
       'write',
       fd,
       options,
       (ring, slot) =>
         ring.prepWrite(file, memory, lengthOf(memory, length), slot, offset, this.#transfer(data, rwFlags)) &&
-        byPlace(ring, registeredFile),
-      NUMBER,
+        byPlace(ring, registeredFile) &&
+        (own === undefined || own.begin()),
+      own ?? NUMBER,
     );
   }
 
   /** Read into several buffers, one after the other. Kernel 5.1. See {@link IoUring.prepReadv}; like preadv2(2). */
   readv(fd: number, buffers: readonly Lendable[], options?: Omit<ReadWriteOptions, 'length'>): Promise<number> {
     const { offset, rwFlags } = options ?? NONE;
-    const transfer = rwFlags === undefined ? undefined : { rwFlags };
-    return this.run('readv', fd, options, (ring, slot) => ring.prepReadv(fd, buffers, slot, offset, transfer), NUMBER);
+    const transfer = transferOf(rwFlags);
+    const own = isOwn(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), false, this.chain) : undefined;
+    return this.run(
+      'readv',
+      fd,
+      options,
+      (ring, slot) => ring.prepReadv(fd, buffers, slot, offset, transfer),
+      own ?? NUMBER,
+    );
   }
 
   /** Write several buffers, one after the other. Kernel 5.1. See {@link IoUring.prepWritev}; like pwritev2(2). */
   writev(fd: number, buffers: readonly Lendable[], options?: Omit<ReadWriteOptions, 'length'>): Promise<number> {
     const { offset, rwFlags } = options ?? NONE;
-    const transfer = rwFlags === undefined ? undefined : { rwFlags };
-    return this.run('writev', fd, options, (ring, slot) => ring.prepWritev(fd, buffers, slot, offset, transfer), NUMBER);
+    const transfer = transferOf(rwFlags);
+    const own = isOwn(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), true, this.chain) : undefined;
+    return this.run(
+      'writev',
+      fd,
+      options,
+      (ring, slot) => ring.prepWritev(fd, buffers, slot, offset, transfer) && (own === undefined || own.begin()),
+      own ?? NUMBER,
+    );
   }
 
   /** Flush a file to its disk. Kernel 5.1. See {@link IoUring.prepFsync}; like fsync(2). */
   fsync(fd: number, options?: FsyncOptions): Promise<void> {
     const { datasync = false, offset, length } = options ?? NONE;
-    const range = offset === undefined && length === undefined ? undefined : { offset: offset!, length: length! };
-    return this.run('fsync', fd, options, (ring, slot) => ring.prepFsync(fd, slot, { datasync, ...range }), NOTHING);
+    // All that it may have is there, so that it inherits none of it.
+    const what = { datasync, offset: offset ?? 0, length: length ?? 0 };
+    return this.run('fsync', fd, options, (ring, slot) => ring.prepFsync(fd, slot, what), NOTHING);
   }
 
   /** Write back a range of a file, or wait for it. Kernel 5.2. See {@link IoUring.prepSyncFileRange}. */
@@ -201,9 +227,15 @@ export abstract class FileMethods extends OperationMethods {
 
   #transfer(data: Data, rwFlags: number | undefined): TransferOptions | undefined {
     const fixed = this.registered.placeOf(data);
-    if (fixed === undefined) return rwFlags === undefined ? undefined : { rwFlags };
-    return rwFlags === undefined ? { fixed } : { fixed, rwFlags };
+    return transferOf(rwFlags, fixed);
   }
+}
+
+/** All that it may have is there, so that it inherits none of it. */
+function transferOf(rwFlags: number | undefined, fixed?: number): TransferOptions | undefined {
+  if (rwFlags === undefined && fixed === undefined) return undefined;
+  const transfer: Record<keyof TransferOptions, unknown> = { rwFlags, fixed, pi: undefined };
+  return transfer as TransferOptions;
 }
 
 /** Of the entry that was just written: it names a registered file. */
@@ -212,4 +244,64 @@ function byPlace(ring: IoUring, registeredFile: number | undefined): true {
   return true;
 }
 
-const NONE: ReadWriteOptions & FsyncOptions = {};
+/** Does a transfer begin where the file stands? */
+function isOwn(offset: FileOffset | undefined, registeredFile: number | undefined): boolean {
+  const isGiven = offset !== undefined && offset !== null && offset !== -1 && offset !== -1n;
+  return !isGiven && registeredFile === undefined;
+}
+
+function lengthOfAll(buffers: readonly Lendable[]): number {
+  return Array.isArray(buffers) ? buffers.reduce((sum, buffer) => sum + lengthOf(buffer as Lendable, undefined), 0) : 0;
+}
+
+/** Takes the answer of a transfer that begins where the file stands: it stands behind that then, however much it was. */
+class AtPosition implements Outcome<number> {
+  readonly waits = false;
+  readonly #fd: number;
+  readonly #wanted: number;
+  readonly #isWrite: boolean;
+  /** Those in front of it in a chain, which begin where the same file stands. */
+  readonly #earlier: readonly AtPosition[] | undefined;
+  #before = -1;
+  #done = 0;
+
+  /** @param wanted bytes; a transfer of as many has moved the file itself */
+  constructor(fd: number, wanted: number, isWrite: boolean, chain: readonly Operation[] | undefined) {
+    this.#fd = fd;
+    this.#wanted = wanted;
+    this.#isWrite = isWrite;
+    if (chain === undefined) return;
+    const outcomes = chain.map(({ outcome }): unknown => outcome).filter((outcome) => outcome instanceof AtPosition);
+    this.#earlier = outcomes.filter((earlier) => earlier.#fd === fd);
+  }
+
+  /** The entry of a write was made, and nothing is handed over yet. */
+  begin(): true {
+    this.#before = positionOf(this.#fd);
+    return true;
+  }
+
+  value(res: number): number {
+    this.#done = res;
+    if (res >= this.#wanted) return res;
+    if (!this.#isWrite) {
+      moveBehindRead(this.#fd, res);
+      return res;
+    }
+    let before = this.#before;
+    // All of a chain are handed over at once, before the first begins.
+    if (this.#earlier !== undefined && before >= 0) for (const earlier of this.#earlier) before += earlier.#done;
+    moveBehindWrite(this.#fd, before, res);
+    return res;
+  }
+
+  discard(_engine: unknown, res: number): void {
+    this.value(res);
+  }
+
+  static {
+    Object.setPrototypeOf(this.prototype, null);
+  }
+}
+
+const NONE = { __proto__: null } as ReadWriteOptions & FsyncOptions;

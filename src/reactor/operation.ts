@@ -3,7 +3,8 @@ import { IOSQE_IO_LINK } from '../abi/flags.ts';
 import type { Completion } from '../ring/completion.ts';
 import type { IoUring } from '../ring/ring.ts';
 import { AbortError, TimeoutError, unwatch, watch, type Abortable } from './abort.ts';
-import { TIMER, type Engine } from './engine.ts';
+import type { Engine } from './engine.ts';
+import { TIMER } from './engine/slots.ts';
 import { operationError, type Subject } from './operation-error.ts';
 import { Submission } from './submission.ts';
 
@@ -209,7 +210,7 @@ export class Operation<T = unknown> extends Submission implements Abortable {
     const { timeLeft } = this;
     if (isLinked || timeLeft !== undefined) ring.sqeSetFlags(IOSQE_IO_LINK);
     if (timeLeft === undefined) return;
-    ring.prepLinkTimeout(timeLeft, TIMER | this.slot);
+    ring.prepLinkTimeout(timeLeft, TIMER + this.slot);
     // Behind its time limit the chain goes on.
     if (isLinked) ring.sqeSetFlags(IOSQE_IO_LINK);
     this.owed = 2;

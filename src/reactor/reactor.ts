@@ -30,6 +30,13 @@ export interface ReactorOptions {
   entries?: number | undefined;
   /** Completions that the kernel has room for; default eight times `entries`, up to 65536. */
   cqEntries?: number | undefined;
+  /**
+   * How this thread sleeps while it waits for operations. `'ring'`, the default: in io_uring_enter(2) as long as completions keep coming,
+   * which costs half as much as being woken by the event loop, and else in the loop; timers, immediates and all of Node's own come as
+   * they would, and `performance.eventLoopUtilization()` counts that sleep as idle time. `'loop'`: always in the event loop. So it is where
+   * the loop is not libuv's (Bun, Deno) in any case.
+   */
+  wait?: 'ring' | 'loop' | undefined;
   /** Keep a histogram of how long operations take, by name: {@link Reactor.histograms}. */
   histograms?: boolean | undefined;
 }
@@ -54,6 +61,8 @@ export interface ReactorStats {
   readonly overflows: number;
   /** How often a multishot operation was armed anew. */
   readonly rearms: number;
+  /** Completions of nothing that this reactor has asked for: another ring has posted them, and they were dropped. */
+  readonly strangers: number;
   /** Provided buffers that are with consumers. */
   readonly buffersOut: number;
 }
@@ -102,13 +111,14 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    */
   constructor(options: ReactorOptions = {}) {
     if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options);
-    const { entries = 1024, cqEntries, histograms = false } = options;
+    const { entries = 1024, cqEntries, histograms = false, wait = 'ring' } = options;
+    if (wait !== 'ring' && wait !== 'loop') throw wrongValue('options.wait', "it is 'ring' or 'loop'");
     checkInteger('options.entries', entries, 1, 32768);
     // An operation with a time limit takes two.
     const places = Math.max(2, entries);
     const observer = new Observer(histograms);
     const setup = { cqEntries: cqEntries ?? Math.min(65536, Math.max(256, places * 8)) };
-    const engine = new Engine(places, setup, koffiNative(), observer);
+    const engine = new Engine(places, setup, koffiNative(), observer, wait);
     super(engine, new RegisteredMemory(engine.ring));
     this.#observer = observer;
     this.#files = new RegisteredFiles(engine.ring);

@@ -3,9 +3,8 @@ import { kernelError } from '../ring/kernel-error.ts';
 import type { IoUring } from '../ring/ring.ts';
 
 /**
- * An eventfd that the kernel writes to when the ring has something to reap, or to finish. The ring's own descriptor would
- * not do: of a ring with DEFER_TASKRUN it does not become readable before the work that was put off is done, which nobody
- * does while the loop sleeps.
+ * An eventfd that the kernel writes to when the ring has something to reap. Not for a ring with DEFER_TASKRUN: some kernels do
+ * not signal the eventfd of such a ring for work that was put off (6.12.115 to 6.12.118), or do so late (7.1.13 and later).
  */
 export class RingSignal {
   readonly fd: number;

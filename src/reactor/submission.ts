@@ -37,6 +37,14 @@ export abstract class Submission {
     return false;
   }
 
+  /**
+   * Do its completions tell a program of events of Node's own kind? Each of those is told in an immediate of its own: before the next
+   * comes, all ticks and microtasks that it has led to have run, as after each event of Node's.
+   */
+  get isEvent(): boolean {
+    return false;
+  }
+
   /** It goes on until somebody ends it. */
   get endless(): boolean {
     return false;

@@ -34,12 +34,16 @@ export const openPipeWakeUp: OpenWakeUp = (ring, native, onWake) => {
     else pipe.unref();
   };
   return {
-    arm() {
+    engage() {
+      isBusy = true;
+      settle();
+    },
+    disengage() {
+      isBusy = false;
+      settle();
+    },
+    listen() {
       if (isClosed) return;
-      if (!isBusy) {
-        isBusy = true;
-        settle();
-      }
       if (!isWatching) {
         isWatching = true;
         watcher.forEachCompletion(() => {});
@@ -51,10 +55,6 @@ export const openPipeWakeUp: OpenWakeUp = (ring, native, onWake) => {
       if (signal.listen()) onWake();
     },
     pause: () => signal.pause(),
-    disarm() {
-      isBusy = false;
-      settle();
-    },
     ref() {
       isWanted = true;
       settle();

@@ -40,12 +40,12 @@ export const openPollWakeUp: OpenWakeUp = (ring, native, onWake) => {
     else watcher.unref();
   };
   return {
-    arm() {
-      if (!isBusy) settle(true, isWanted);
+    engage: () => settle(true, isWanted),
+    disengage: () => settle(false, isWanted),
+    listen() {
       if (!isClosed && signal.listen()) onWake();
     },
     pause: () => signal.pause(),
-    disarm: () => settle(false, isWanted),
     ref: () => settle(isBusy, true),
     unref: () => settle(isBusy, false),
     close() {

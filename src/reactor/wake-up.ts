@@ -6,18 +6,17 @@ import { openPollWakeUp } from './wake-up-poll.ts';
 
 /** How an event loop learns that a ring has completions. */
 export interface WakeUp {
-  /**
-   * The loop is going to sleep with operations in flight: `onWake` is to be called on it soon after the kernel posts a
-   * completion, and the process kept alive meanwhile, unless {@link unref} was called. Called again after each turn.
-   */
-  arm(): void;
-  /** The ring is being looked at: nobody need be told of completions until it is armed again. */
+  /** Something is in flight: the process is to be kept alive meanwhile, unless {@link unref} was called. */
+  engage(): void;
+  /** Nothing is: the process may end. */
+  disengage(): void;
+  /** The loop is going to sleep: `onWake` is to be called on it soon after the kernel posts a completion, or at once if there is one. */
+  listen(): void;
+  /** The ring is being looked at: nobody need be told of completions until {@link listen} is called again. */
   pause(): void;
-  /** Nothing is in flight: the process may end. */
-  disarm(): void;
-  /** When armed, keep the process alive: so it is in the beginning. */
+  /** Keep the process alive as long as something is in flight: so it is in the beginning. */
   ref(): void;
-  /** Even when armed, do not. Bun's loop cannot: there it has no effect. */
+  /** Do not, even then. Bun's loop cannot: there it has no effect. */
   unref(): void;
   /** For good. Leaves no thread, no descriptor and no call that would keep the process alive. */
   close(): void;

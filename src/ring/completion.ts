@@ -31,6 +31,12 @@ export class Completion {
     c.#flags = flags;
   }
 
+  /** The `userData` of the submission, or -1 if it is above 2^53-1. @internal */
+  static userDataOf(c: Completion): number {
+    const high = c.#userHigh;
+    return high >= 0 && high < 0x20_0000 ? c.userData : -1;
+  }
+
   /** Where in its buffer the data begins. @internal */
   static setBufferOffset(c: Completion, offset: number): void {
     c.#bufferOffset = offset;

@@ -78,7 +78,7 @@ export abstract class FilePreparation extends CommandPreparation {
    * without an `offset`.
    * @param buf null only where {@link sqeSetBufGroup} has the kernel pick one
    * @param len 0 … the buffer's byte length
-   * @param offset see {@link FileOffset}; ignored for pipes and sockets
+   * @param offset see {@link FileOffset}; ignored for pipes and sockets. Of short transfers without one: {@link prepWrite}
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError} `fd` is no integer; `buf` is no buffer, or a resizable, growable or detached one
    * @throws {RangeError} `len`, `offset`, `userData` or an option is out of range
@@ -102,8 +102,14 @@ export abstract class FilePreparation extends CommandPreparation {
    * `buf` is lent to the kernel until the completion is reaped: the ring refers to it that long, and what is
    * changed in it meanwhile may or may not be written.
    *
+   * Without an `offset`, a short write of a regular file or a block device (full disk, RLIMIT_FSIZE, a sector that fails) leaves the
+   * file standing where it stood, on kernels 6.1 to 7.3 at least: the kernel tries the rest by itself, and forgets to move the file when
+   * that fails. To go on, give the offset, or move the file first: a write without one would overwrite what was written. The same
+   * befalls a short read that ends in front of an error, and the vectored ones. Files that are opened with O_APPEND lose nothing. Unlike
+   * read(2) and write(2), the kernel takes no lock for a file's own position: two transfers at once may begin at the same place.
+   *
    * Kernel 5.6; `fixed` 5.1. Counterpart of io_uring_prep_write(3) and io_uring_prep_write_fixed(3); like pwrite(2), or
-   * write(2) without an `offset`. Parameters, result and errors as of {@link prepRead}.
+   * write(2) without an `offset`, but for that. Parameters, result and errors as of {@link prepRead}.
    */
   prepWrite(
     fd: number,
@@ -144,7 +150,7 @@ export abstract class FilePreparation extends CommandPreparation {
    * Queue a write from several buffers, one after the other. Completes with the bytes written.
    *
    * Kernel 5.1; `fixed` 6.15. Counterpart of io_uring_prep_writev(3), io_uring_prep_writev2(3) and
-   * io_uring_prep_writev_fixed(3); like pwritev2(2). As {@link prepReadv} otherwise.
+   * io_uring_prep_writev_fixed(3); like pwritev2(2). As {@link prepReadv} otherwise; of short ones without an `offset`: {@link prepWrite}.
    */
   prepWritev(
     fd: number,

@@ -79,7 +79,8 @@ const CPUS_MAX = 1024;
 /** Registrations that rule how the ring works: notification, credentials, restrictions, worker threads, clocks. */
 export abstract class ControlRegistration extends FileRegistration {
   /**
-   * Have an eventfd signalled whenever completions are posted; one for a ring.
+   * Have an eventfd signalled whenever completions are posted; one for a ring. Take `coopTaskrun: true` for a ring that is waited
+   * for so: with DEFER_TASKRUN, the default, some kernels (6.12.115 to 6.12.118) signal it once and never again.
    *
    * Kernel 5.2. Counterpart of io_uring_register_eventfd(3).
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`

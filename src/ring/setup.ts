@@ -59,7 +59,8 @@ export interface IoUringOptions {
   singleIssuer?: boolean;
   /**
    * IORING_SETUP_DEFER_TASKRUN (6.1): completions are finished when this thread enters the kernel for them, never
-   * in between. Fastest for a ring that blocks in `submitAndWait`. Needs `singleIssuer`, excludes `sqPoll`.
+   * in between. Fastest for a ring that blocks in `submitAndWait`. Needs `singleIssuer`, excludes `sqPoll`. Not for a ring that
+   * is waited for by a registered eventfd: some kernels (6.12.115 to 6.12.118) do not signal it for deferred work.
    */
   deferTaskrun?: boolean;
   /** IORING_SETUP_COOP_TASKRUN (5.19): no interruption of this thread for completions. Taken where there is no DEFER_TASKRUN. */

@@ -1,10 +1,14 @@
 // The command line as a user runs it: a process of its own, its output and its exit status.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { OPERATIONS } from '../../src/abi/index.ts';
 import type { Diagnosis } from '../../src/index.ts';
+import { Temporary } from '../kernel/temporary.ts';
 import { run } from '../run.ts';
+import { Served } from './served.ts';
 
 const main = 'dist/cli/main.js';
 const iouring = (...args: string[]): ReturnType<typeof run> => run(process.execPath, [main, ...args]);
@@ -44,12 +48,45 @@ describe('iouring', () => {
     assert.deepEqual(await iouring('--version'), { status: 0, stdout: `${version}\n`, stderr: '' });
   });
 
-  for (const args of [[], ['nonsense'], ['doctor', '--nonsense'], ['doctor', 'what']]) {
+  for (const args of [[], ['nonsense'], ['constructor'], ['toString', '--json'], ['doctor', '--nonsense'], ['doctor', 'what']]) {
     it(`'iouring ${args.join(' ')}' is wrong usage: a word on stderr, exit 2`, async () => {
       const { status, stdout, stderr } = await iouring(...args);
       assert.equal(status, 2);
       assert.equal(stdout, '');
       assert.match(stderr, /iouring/);
+    });
+  }
+});
+
+describe('iouring, with more on Object.prototype than there should be', () => {
+  const more = 'timeoutMs: -1, rwFlags: 1 << 30, registeredFile: 9999, resolve: 1 << 30, minLeft: () => 7, combine: false, throwIfNoEntry: false, constants: 1';
+  const added = `data:text/javascript,${encodeURIComponent(`Object.assign(Object.prototype, { ${more} })`)}`;
+  for (const [way, disabled] of [['through io_uring', '0'], ['through Node', '1']]) {
+    const env = { ...process.env, NODE_OPTIONS: `--import ${added}`, IOURING_DISABLED: disabled };
+
+    it(`${way}: cp copies as it does without`, async () => {
+      using folder = new Temporary();
+      mkdirSync(join(folder.path, 'source/d'), { recursive: true });
+      for (const name of ['small', 'd/small']) folder.file(`source/${name}`, 'x');
+      folder.file('source/large', Buffer.alloc(3_000_000, 'x'));
+      for (const from of ['source', 'source/.']) {
+        const { status, stderr } = await run(process.execPath, [main, 'cp', '--no-progress', `${folder.path}/${from}`, join(folder.path, 'new')], { env });
+        assert.equal(status, 0, stderr);
+      }
+      execFileSync('diff', ['-r', join(folder.path, 'source'), join(folder.path, 'new')]);
+      assert.equal((await run(process.execPath, [main, 'cp', join(folder.path, 'nothing'), join(folder.path, 'x')], { env })).status, 1);
+    });
+
+    it(`${way}: serve answers as it does without`, async () => {
+      using folder = new Temporary();
+      folder.file('small', '0123456789');
+      folder.file('large', Buffer.alloc(1_000_000, 'x'));
+      await using served = await Served.start(folder.path, ['--list'], env);
+      assert.equal((await served.get('/small', { Range: 'bytes=0-1,1-3' })).body.toString(), '0123');
+      assert.equal((await served.get('/large')).body.length, 1_000_000);
+      assert.ok((await served.get('/')).body.includes('>small<'));
+      assert.equal((await served.get('/nothing')).status, 404);
+      assert.equal(await served.stop(), 0);
     });
   }
 });

@@ -9,11 +9,11 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Temporary } from '../kernel/temporary.ts';
 import { run } from '../run.ts';
+import { get, MALFORMED, MALFORMED_BODIES, WELL_FORMED } from './malformed-requests.ts';
 import { closed, Served, statuses, WAYS } from './served.ts';
 
 const LARGE = 8_000_000;
 const HOST = 'Host: x\r\n';
-const get = (path: string, fields = '', version = '1.1'): string => `GET ${path} HTTP/${version}\r\n${version === '1.1' ? HOST : ''}${fields}\r\n`;
 const CLOSE = 'Connection: close\r\n';
 
 /** A folder with a file for each digit, and a large one. */
@@ -122,27 +122,43 @@ describe('iouring serve', { concurrency: 4 }, () => {
       });
 
       it('believes nothing that two readers could understand in two ways', async () => {
-        const bad = [
-          get('/1', 'Content-Length: 3\r\nTransfer-Encoding: chunked\r\n'), get('/1', 'Content-Length: 3\r\nContent-Length: 4\r\n'),
-          get('/1', 'Content-Length: 3\r\nContent-Length: 3\r\n'), get('/1', 'Content-Length: +3\r\n'), get('/1', 'Content-Length: 0x3\r\n'),
-          get('/1', 'Content-Length: 3, 3\r\n'), get('/1', 'Content-Length: -1\r\n'), get('/1', 'Content-Length: \r\n'), get('/1', 'Content-Length : 3\r\n'),
-          get('/1', 'Transfer-Encoding: gzip\r\n'), get('/1', 'Transfer-Encoding: chunked, identity\r\n'), get('/1', 'Transfer-Encoding: xchunked\r\n'),
-          get('/1', 'Transfer-Encoding:\x0bchunked\r\n'), get('/1', 'Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n'),
-          get('/1', 'X: 1\r\n folded\r\n'), get('/1', 'X: a\0b\r\n'), get('/1', 'X\r\n'), get('/1', ': x\r\n'), get('/1', HOST), get('/1', 'X: 1\nY: 2\r\n'),
-          get('/1', 'X: 1\rY: 2\r\n'), get('/1', 'Transfer-Encoding: chunked\r\n', '1.0'), 'GET /1 HTTP/1.1\r\n\r\n', `GET /1 HTTP/1.1\n${HOST}\n`,
-          `GET  /1 HTTP/1.1\r\n${HOST}\r\n`, `GET /1 HTTP/1.1 \r\n${HOST}\r\n`, `GET /1\r\n\r\n`, `GET /1 HTTP/2.0\r\n${HOST}\r\n`, `GET /\xff HTTP/1.1\r\n${HOST}\r\n`,
-          `GET /1 HTTP/1.1\r\n ${HOST}\r\n`, '\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
-        ];
-        for (const head of bad) {
+        for (const head of MALFORMED) {
           const received = await served.exchange(`${head}${get('/2')}${get('/3', CLOSE)}`);
           const answers = statuses(received);
           assert.ok(answers.length === 1 && (answers[0] === 400 || answers[0] === 501), `${JSON.stringify(head)}: ${answers.join()}`);
           assert.ok(received.includes('\r\nConnection: close\r\n'));
         }
-        for (const chunk of ['5 \r\nabcde\r\n0\r\n\r\n', '0x5\r\nabcde\r\n0\r\n\r\n', '5\nabcde\r\n0\r\n\r\n', '5\r\nabcdefg\r\n0\r\n\r\n', '\r\n0\r\n\r\n', 'ffffffffffffffff0\r\n']) {
-          assert.deepEqual(statuses(await served.exchange(get('/1', 'Transfer-Encoding: chunked\r\n') + chunk + get('/2'))), [400], JSON.stringify(chunk));
+        for (const request of MALFORMED_BODIES) {
+          assert.deepEqual(statuses(await served.exchange(request + get('/2'))), [400], JSON.stringify(request));
         }
         assert.deepEqual(statuses(await served.exchange(`${get('/1')}nonsense\r\n\r\n${get('/2')}`)), [200, 400]);
+      });
+    });
+
+    describe(`iouring serve, ${way}: what is no request`, () => {
+      it('answers a response that comes as a request with 400, writes a line in the log, and goes on with other connections', async () => {
+        using folder = folderOf();
+        await using served = await Served.start(folder.path, [], env);
+        const started = served.stderr;
+        for (const response of ['HTTP/1.1 200 OK\r\n\r\n', 'HTTP/1.1 101 X\r\n\r\n']) {
+          assert.deepEqual(statuses(await served.exchange(response + get('/2'))), [400], response);
+          // A tunnel would have taken all of this, and said nothing.
+          assert.deepEqual(statuses(await served.exchange(`${get('/1')}${response}${get('/2')}`)), [200, 400], response);
+        }
+        assert.equal(await served.stop(), 0);
+        assert.equal(served.stderr, started);
+        const lines = served.stdout.trim().split('\n').map((line) => line.replace(/.*\] /, ''));
+        assert.deepEqual(lines, ['"-" 400 16', '"GET /1 HTTP/1.1" 200 2', '"-" 400 16', '"-" 400 16', '"GET /1 HTTP/1.1" 200 2', '"-" 400 16']);
+      });
+
+      it('takes what is well-formed, be it unusual', async () => {
+        using folder = folderOf();
+        await using served = await Served.start(folder.path, ['--no-log'], env);
+        for (const request of WELL_FORMED) {
+          const [first, second, ...more] = statuses(await served.exchange(request + get('/1', CLOSE)));
+          assert.ok([200, 204, 405].includes(first), JSON.stringify(request));
+          if (!request.includes('HTTP/1.0')) assert.deepEqual([second, ...more], [200], JSON.stringify(request));
+        }
       });
     });
 

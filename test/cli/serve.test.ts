@@ -1,8 +1,10 @@
 // `iouring serve`: what is in the folder, all of it and nothing else; whole, in parts, or not at all if the client has it.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, readFileSync, renameSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Temporary } from '../kernel/temporary.ts';
@@ -39,7 +41,13 @@ function fill(root: string): string {
   symlinkSync('/proc/self/root', join(site, 'magic'));
   symlinkSync('loop', join(site, 'loop'));
   symlinkSync('nothing', join(site, 'dangling'));
+  symlinkSync('.git/config', join(site, 'innocent'));
+  symlinkSync('innocent', join(site, 'twice'));
+  symlinkSync('.git', join(site, 'folder'));
+  symlinkSync('../.hidden', join(site, 'sub/up-hidden'));
+  symlinkSync('.git/../a b.txt', join(site, 'past-hidden'));
   execFileSync('mkfifo', [join(site, 'pipe')]);
+  symlinkSync('pipe', join(site, 'pipe-link'));
   execFileSync('find', [site, '-exec', 'touch', '-h', '-d', '1 hour ago', '{}', '+']);
   return site;
 }
@@ -164,6 +172,33 @@ describe('iouring serve', { concurrency: 4 }, () => {
           assert.equal((await served.get(path)).status, 404, path);
         }
         assert.equal((await served.get('/pipe')).status, 403);
+      });
+
+      it('links to what is hidden are as good as none; those past it are not', async () => {
+        for (const path of ['/innocent', '/twice', '/folder', '/folder/', '/folder/config', '/sub/up-hidden']) {
+          const { status, body } = await served.get(path);
+          assert.deepEqual([status, body.includes('hidden')], [404, false], path);
+        }
+        assert.equal((await served.get('/past-hidden')).body.toString(), 'of a b.txt');
+        await using open = await Served.start(site, ['--no-log', '--dotfiles'], env);
+        for (const path of ['/innocent', '/twice', '/folder/config', '/sub/up-hidden']) {
+          assert.equal((await open.get(path)).body.toString(), 'hidden', path);
+        }
+      });
+
+      it('devices, pipes and sockets are no files', async (t) => {
+        const socket = createServer().listen(join(site, 'socket'));
+        await once(socket, 'listening');
+        try {
+          execFileSync('mknod', [join(site, 'device'), 'c', '1', '5'], { stdio: 'ignore' });
+        } catch {
+          t.diagnostic('no device can be made here');
+        }
+        for (const path of ['/pipe', '/pipe-link', '/socket', ...(existsSync(join(site, 'device')) ? ['/device'] : [])]) {
+          assert.equal((await served.get(path)).status, 403, path);
+        }
+        socket.close();
+        rmSync(join(site, 'device'), { force: true });
       });
 
       it('parts of a file', async () => {

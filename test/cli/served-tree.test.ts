@@ -1,7 +1,7 @@
 // Three ways to open what is below a folder, and nothing else: by the ring, by descriptors, and by real paths where there is no /proc.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readlinkSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { NodeTree, RealPathTree } from '../../src/cli/served-tree-node.ts';
@@ -10,6 +10,7 @@ import { stat } from '../../src/fs/index.ts';
 import { Reactor } from '../../src/index.ts';
 import { Temporary } from '../kernel/temporary.ts';
 
+const O_PATH = 0o10000000;
 const io = new Reactor();
 const WAYS: Record<string, (folder: string) => Promise<ServedTree>> = {
   'the ring': (folder) => RingTree.of(io, folder),
@@ -30,6 +31,10 @@ describe('a folder that is served', () => {
       symlinkSync('../secret', join(site, 'out'));
       symlinkSync('../site-beside', join(site, 'beside'));
       symlinkSync('loop', join(site, 'loop'));
+      mkdirSync(join(site, '.git'));
+      writeFileSync(join(site, '.git/config'), 'hidden');
+      symlinkSync('.git/config', join(site, 'hidden'));
+      symlinkSync('.git', join(site, 'hidden-folder'));
       execFileSync('mkfifo', [join(site, 'pipe')]);
       // The reactor that iouring/fs makes for itself is no leak.
       await stat(site);
@@ -43,7 +48,7 @@ describe('a folder that is served', () => {
         assert.equal(await file.read(into, 10, 4), 0);
         await file.close();
       }
-      for (const [path, names] of [['', ['beside', 'inside', 'loop', 'out', 'pipe', 'sub']], ['sub', ['file']]] as const) {
+      for (const [path, names] of [['', ['.git', 'beside', 'hidden', 'hidden-folder', 'inside', 'loop', 'out', 'pipe', 'sub']], ['sub', ['file']]] as const) {
         const directory = await tree.open(path);
         assert.equal(directory.status.kind, 'directory');
         assert.deepEqual(readdirSync(directory.path).sort(), names);
@@ -52,12 +57,41 @@ describe('a folder that is served', () => {
       const refused: [string, string][] = [
         ['out', 'EXDEV'], ['beside', 'EXDEV'], ['..', 'EXDEV'], ['../secret', 'EXDEV'], ['sub/../../secret', 'EXDEV'], ['loop', 'ELOOP'],
         ['nothing', 'ENOENT'], ['sub/file/x', 'ENOTDIR'], ['pipe', 'ENXIO'],
+        ['hidden', 'ENOENT'], ['hidden-folder', 'ENOENT'], ['hidden-folder/config', 'ENOENT'],
       ];
       for (const [path, code] of refused) await assert.rejects(tree.open(path), { code }, path);
       await tree.close();
       assert.equal(readdirSync('/proc/self/fd').length, before);
     });
   }
+
+  it('by the ring: opens what it has seen to be a file, and looks at everything else without opening it', async () => {
+    using folder = new Temporary();
+    folder.file('file', 'x');
+    execFileSync('mkfifo', [join(folder.path, 'pipe')]);
+    symlinkSync('pipe', join(folder.path, 'link'));
+    const opened: string[] = [];
+    const watched = new Proxy(io, {
+      get(target, name) {
+        const value = Reflect.get(target, name) as unknown;
+        if (typeof value !== 'function') return value;
+        return async (...args: unknown[]): Promise<unknown> => {
+          const isOpening = name === 'open' || name === 'openat2';
+          const flags = name === 'open' ? args[1] : (args[2] as { flags: number } | undefined)?.flags;
+          const result = await (value as (...args: unknown[]) => Promise<unknown>).apply(target, args);
+          if (isOpening && (Number(flags) & O_PATH) === 0) opened.push(readlinkSync(`/proc/self/fd/${String(result)}`));
+          return result;
+        };
+      },
+    });
+    const tree = await RingTree.of(watched, folder.path);
+    opened.length = 0;
+    for (const path of ['pipe', 'link']) await assert.rejects(tree.open(path), { code: 'ENXIO' });
+    assert.deepEqual(opened, []);
+    await (await tree.open('file')).close();
+    assert.deepEqual(opened, [realpathSync(join(folder.path, 'file'))]);
+    await tree.close();
+  });
 
   it('is a folder', async () => {
     using folder = new Temporary();

@@ -178,6 +178,23 @@ describe('files that are opened to be fast', () => {
     });
   }
 
+  it('direct: as many transfers at once as there is no registered memory for are done all the same', { skip: byNode }, async (t) => {
+    using folder = new Temporary();
+    // For each size that memory is handed out in, more than is kept registered.
+    for (const size of [4096, 16_384, 65_536, 520_192]) {
+      const path = folder.file('x', Buffer.alloc(size, 'contents '));
+      const handle = await open(path, { direct: true, flags: 'r+' }).catch((error: NodeJS.ErrnoException) => error);
+      if (handle instanceof Error) return t.skip(`the file system of ${folder.path} has no direct I/O`);
+      const target = new Uint8Array(size);
+      const reads = Array.from({ length: Math.ceil(2 ** 25 / size) }, () => handle.read(target, 0, size, 0));
+      for (const { bytesRead } of await Promise.all(reads)) assert.equal(bytesRead, size);
+      assert.ok(readFileSync(path).equals(target));
+      const writes = Array.from({ length: 70 }, () => handle.write(target, 0, size, 0));
+      for (const { bytesWritten } of await Promise.all(writes)) assert.equal(bytesWritten, size);
+      await handle.close();
+    }
+  });
+
   it('one place after the other is given up when a file is closed, not before what is under way is done', async () => {
     using folder = new Temporary();
     const path = folder.file('x', 'x'.repeat(10_000));

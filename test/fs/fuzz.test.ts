@@ -1,5 +1,6 @@
 // Random calls, right and wrong, of node:fs/promises and of ours on twin folders: the same results, the same errors to the
-// letter, and the same trees in the end.
+// letter, open files that stand at the same places, and the same trees in the end. On disks with more room than is asked for, on disks
+// that are full, and where files must not become large.
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import * as promises from 'node:fs/promises';
@@ -11,7 +12,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import ours from '../../src/fs/index.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { randomOf, SEED } from '../reactor/random.ts';
+import { descriptorOf } from './descriptor-of.ts';
 import { outcomeOf } from './outcome.ts';
+import { noSizeLimit, noSmallDisk, SizeLimit, SmallDisk, standingAt } from './scarce-disk.ts';
 import { treeOf } from './tree.ts';
 
 type Random = (n: number) => number;
@@ -20,11 +23,19 @@ type Handle = promises.FileHandle & Record<string, (...args: unknown[]) => unkno
 
 const SEQUENCES = Number(process.env['IOURING_FUZZ_SEQUENCES'] ?? 40);
 const STEPS = 500;
+/** So many sequences on disks of each of the other kinds. */
+const SCARCE_SEQUENCES = Math.ceil(SEQUENCES / 8);
 const HANDLES_MAX = 6;
 const TREES_EVERY = Number(process.env['IOURING_FUZZ_TREES'] ?? 50);
 
+/** How much room there is. */
+type Room = 'enough' | 'a full disk' | 'files that must not be large';
+const DISK = 98_304;
+const LARGEST = 50_001;
+
 /** One of the twins: the module, its folder, its random numbers (the same as the other's), and what it has open. */
 interface Twin {
+  readonly room: Room;
   readonly fs: Module;
   readonly root: string;
   readonly random: Random;
@@ -208,6 +219,8 @@ const lengthOf = (random: Random): unknown => one(random, [undefined, undefined,
 
 /** Calls of a handle. */
 const METHODS: Record<string, (twin: Twin) => unknown[]> = {
+  /** A program that asks for the number may share the file. */
+  fd: () => [],
   appendFile: (t) => [dataOf(t), optionsOf(t.random)],
   chmod: (t) => [one(t.random, MODES)],
   close: () => [],
@@ -246,10 +259,16 @@ async function step(twin: Twin): Promise<{ call: string; outcome: string }> {
   process.chdir(root);
   const isOnHandle = handles.length > 0 && chance(random, 55);
   const i = isOnHandle ? random(handles.length) : -1;
-  const name = isOnHandle ? one(random, Object.keys(METHODS)) : one(random, WEIGHTED);
+  // Which part of a tree is copied that there is no room for differs each time.
+  const isTree = (of: string): boolean => of === 'cp' && twin.room !== 'enough';
+  const name = isOnHandle ? one(random, Object.keys(METHODS)) : one(random, WEIGHTED.filter((of) => !isTree(of)));
   const args = isOnHandle ? METHODS[name](twin) : CALLS[name](twin);
   const call = inspect({ i, name, args }, { depth: 4, breakLength: Infinity, maxArrayLength: 10, maxStringLength: 300 }).replaceAll(root, 'ROOT');
-  const { text, value } = await outcomeOf(root, () => (isOnHandle ? handles[i][name](...args) : fs[name](...args)));
+  const called = (): unknown => (!isOnHandle ? fs[name](...args) : name === 'fd' ? handles[i].fd >= 0 : handles[i][name](...args));
+  const { text: told, value } = await outcomeOf(root, called);
+  // Each of the twins has a disk of its own then.
+  const text = twin.room === 'a full disk' ? told.replace(/\bdev: \d+/, 'dev: its own') : told;
+  const standing = isOnHandle && descriptorOf(handles[i]) !== -1 ? `, it stands at ${standingAt(descriptorOf(handles[i]))}` : '';
   if (name === 'open' && text === 'FileHandle') {
     handles.push(value as Handle);
     if (handles.length > HANDLES_MAX) await handles.shift()!.close();
@@ -258,32 +277,34 @@ async function step(twin: Twin): Promise<{ call: string; outcome: string }> {
   if (name === 'close' && chance(random, 50)) handles.splice(i, 1);
   // Of two paths that are wrong Node tells of the one that it comes to first, which is no rule.
   const isEither = name === 'cp' && /syscall: 'l?stat'/.test(text);
-  return { call, outcome: isEither ? 'one of the two cannot be looked up' : text };
+  return { call, outcome: isEither ? 'one of the two cannot be looked up' : `${text}${standing}` };
 }
 
-async function sequence(seed: number): Promise<void> {
-  using left = new Temporary();
-  using right = new Temporary();
+async function sequence(seed: number, room: Room): Promise<void> {
+  const folder = (): Temporary | SmallDisk => (room === 'a full disk' ? new SmallDisk(DISK) : new Temporary());
+  using left = folder();
+  using right = folder();
+  using _limit = room === 'files that must not be large' ? new SizeLimit(LARGEST) : undefined;
   const home = process.cwd();
   const twins = [left, right].map(({ path }, i): Twin => {
     // One further down: `../x` is in the twin's own folder too.
     const root = join(path, 'root');
     mkdirSync(join(root, 'd/deep'), { recursive: true });
     const fs = (i === 0 ? { ...promises } : ours) as unknown as Module;
-    return { fs, root, random: randomOf(seed), handles: [] };
+    return { room, fs, root, random: randomOf(seed), handles: [] };
   });
   const log: string[] = [];
   try {
     for (let i = 0; i < STEPS; i++) {
       const [expected, actual] = [await step(twins[0]), await step(twins[1])];
       log.push(`${expected.call} => ${expected.outcome}`);
-      const where = `IOURING_SEED=${SEED}, sequence of seed ${seed}, step ${i}:\n${log.slice(-3).join('\n')}`;
+      const where = `IOURING_SEED=${SEED}, ${room}, sequence of seed ${seed}, step ${i}:\n${log.slice(-3).join('\n')}`;
       assert.equal(actual.call, expected.call, where);
       assert.equal(actual.outcome, expected.outcome, where);
       // Now and then: to find where they began to differ, let it be at every step.
       if (i % TREES_EVERY === 0) assert.deepEqual(treeOf(twins[1].root), treeOf(twins[0].root), where);
     }
-    assert.deepEqual(treeOf(twins[1].root), treeOf(twins[0].root), `IOURING_SEED=${SEED}, the trees of seed ${seed}\n${log.slice(-100).join('\n')}`);
+    assert.deepEqual(treeOf(twins[1].root), treeOf(twins[0].root), `IOURING_SEED=${SEED}, ${room}, the trees of seed ${seed}\n${log.slice(-100).join('\n')}`);
   } finally {
     process.chdir(home);
     for (const { handles } of twins) for (const handle of handles) await handle.close().catch(() => {});
@@ -291,5 +312,13 @@ async function sequence(seed: number): Promise<void> {
 }
 
 it(`random calls come to the same as Node's, seed ${SEED}`, async () => {
-  for (let i = 0; i < SEQUENCES; i++) await sequence(SEED + i);
+  for (let i = 0; i < SEQUENCES; i++) await sequence(SEED + i, 'enough');
+});
+
+it(`the same on a full disk, seed ${SEED}`, { skip: noSmallDisk }, async () => {
+  for (let i = 0; i < SCARCE_SEQUENCES; i++) await sequence(SEED + i, 'a full disk');
+});
+
+it(`the same where files must not be large, seed ${SEED}`, { skip: noSizeLimit }, async () => {
+  for (let i = 0; i < SCARCE_SEQUENCES; i++) await sequence(SEED + i, 'files that must not be large');
 });

@@ -8,6 +8,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import ours from '../../src/fs/index.ts';
 import type { OperationMessage } from '../../src/index.ts';
+import { descriptorOf } from './descriptor-of.ts';
 
 type Method = (...args: unknown[]) => Promise<unknown>;
 type WithCallback = (...args: unknown[]) => unknown;
@@ -62,8 +63,11 @@ function workOf(name: string, args: unknown[]): Promise<unknown> | undefined {
 function resultsOf(name: string, value: unknown): unknown[] {
   if (name === 'open') {
     const handle = value as FileHandle;
-    handles.set(handle.fd, handle);
-    return [handle.fd];
+    // It gives the number to functions that are ours as well, so that it is shared with nobody: it is to be read and written through the
+    // ring where it stands.
+    const fd = descriptorOf(handle);
+    handles.set(fd, handle);
+    return [fd];
   }
   if (name in PARTS) return PARTS[name].map((part) => (value as Record<string, unknown>)[part]);
   return value === undefined ? [] : [value];

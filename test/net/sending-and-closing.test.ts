@@ -87,7 +87,9 @@ describe('write', () => {
   for (const kibi of [1, 16, 32, 64, 128]) {
     sameAsNode(`pieces of ${kibi} KiB that the kernel has room for are written when it returns`, async ({ socket, peer }, tell) => {
       const order: string[] = [];
-      for (let i = 0; i < 8; i++) {
+      // A unix socket has room for 200 KiB.
+      const count = Math.min(8, Math.floor(190 / kibi));
+      for (let i = 0; i < count; i++) {
         const returned = socket.write(Buffer.alloc(kibi * KIBI, i), () => order.push(`callback ${i}`));
         tell(returned, socket.writableLength, socket.bytesWritten, socket.writableNeedDrain);
       }

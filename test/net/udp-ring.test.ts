@@ -61,7 +61,7 @@ async function program(text: string, env: NodeJS.ProcessEnv = {}, args: string[]
 }
 
 describe('the kernel is called seldom', () => {
-  it('what is sent in one tick goes out with one system call, and one multishot receive takes all of it', async () => {
+  it('what is sent in one tick goes out with one system call, and a multishot receive takes as many as there are buffers', async () => {
     const a = await bound();
     const b = await bound({ recvBufferSize: ROOM });
     const { port } = b.address();
@@ -72,9 +72,11 @@ describe('the kernel is called seldom', () => {
     assert.equal(a.getSendQueueSize(), 2000);
     const all = await messages(b, 500);
     const after = defaultReactor().stats;
-    assert.equal(after.submitted - before.submitted, 500, 'no receive was submitted');
-    assert.equal(after.enters - before.enters, 1);
-    assert.equal(after.rearms, before.rearms);
+    // The receive takes 64 datagrams at a time, as many as there are buffers for.
+    const rearms = after.rearms - before.rearms;
+    assert.ok(rearms <= 500 / 64, `${rearms}`);
+    assert.equal(after.submitted - before.submitted, 500 + rearms);
+    assert.ok(after.enters - before.enters <= 1 + rearms);
     assert.deepEqual(all.map((data) => data.readUInt32LE()), Array.from({ length: 500 }, (_, i) => i));
     assert.deepEqual(answers, Array.from({ length: 500 }, () => null));
     assert.equal(a.getSendQueueCount(), 0);

@@ -1,13 +1,22 @@
 // The package as a stranger gets it: packed, installed in an empty project, imported, required, type-checked.
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Temporary } from '../kernel/temporary.ts';
 import { run } from '../run.ts';
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 const requiresEsm = major > 22 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19);
+
+const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as {
+  exports: Record<string, { types?: string; default?: string }>;
+};
+/** The file of each entry, by the name that it is imported by. */
+const files = Object.fromEntries(
+  Object.entries(manifest.exports).flatMap(([path, { default: file }]) => (file ? [[`iouring${path.slice(1)}`, file]] : [])),
+);
+const entries = Object.keys(files);
 
 let project: Temporary;
 const inProject = { cwd: '' };
@@ -28,13 +37,34 @@ after(() => project[Symbol.dispose]());
 
 const node = (...args: string[]): ReturnType<typeof run> => run(process.execPath, args, inProject);
 
+/** Each file of JavaScript that is shipped, with its source map. */
+function bundled(): { file: string; map: { sources: string[]; sourcesContent: (string | null)[] } }[] {
+  const dist = join(project.path, 'node_modules/iouring/dist');
+  const scripts = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.js'));
+  // A file that only names what others define has no map.
+  const mapped = scripts.map((name) => join(dist, name)).filter((file) => /^\/\/# sourceMappingURL=/m.test(readFileSync(file, 'utf8')));
+  return mapped.map((file) => ({ file, map: JSON.parse(readFileSync(`${file}.map`, 'utf8')) }));
+}
+
+/** The chunks that an entry loads. */
+function loaded(entry: string): string[] {
+  const seen = new Set<string>();
+  const visit = (file: string): void => {
+    for (const [, path] of readFileSync(file, 'utf8').matchAll(/^(?:import|export) (?:[^;'"]*from )?"(\.[^"]+)"/gm)) {
+      const target = join(file, '..', path);
+      if (seen.has(target)) continue;
+      seen.add(target);
+      visit(target);
+    }
+  };
+  visit(resolve(files[entry]));
+  return [...seen].map((file) => basename(file, '.js')).sort();
+}
+
 describe('the installed package', () => {
-  it('depends on koffi, and for the command line on what draws bars and speaks HTTP', () => {
+  it('depends on koffi, and on nothing else', () => {
     const packages = readdirSync(join(project.path, 'node_modules')).filter((name) => !name.startsWith('.'));
-    // The rest is what cli-progress measures text with.
-    const ofProgress = ['ansi-regex', 'cli-progress', 'emoji-regex', 'is-fullwidth-code-point', 'string-width', 'strip-ansi'];
-    const ofServe = ['bare-http-parser', 'escape-html', 'fresh', 'mrmime', 'range-parser'];
-    assert.deepEqual(packages.sort(), ['@koromix', 'iouring', 'koffi', ...ofProgress, ...ofServe].sort());
+    assert.deepEqual(packages.sort(), ['@koromix', 'iouring', 'koffi']);
   });
 
   it('has iouring/fs in the place of node:fs/promises, imported and required', async (t) => {
@@ -63,7 +93,7 @@ describe('the installed package', () => {
     assert.deepEqual(await node('use.js'), { status: 0, stdout: '42 0 0\n', stderr: '' });
   });
 
-  it('works with require()', async (t) => {
+  it('works with require(): every entry has the names, and is the module, that import gives', async (t) => {
     if (!requiresEsm) return t.skip('needs a Node that can require ES modules: 20.19 or 22.12');
     project.file(
       'use.cjs',
@@ -73,16 +103,37 @@ describe('the installed package', () => {
        ring.prepNop(42);
        ring.submitAndWait(1);
        ring.forEachCompletion((c) => console.log(c.userData, c.res, EPERM));
-       ring.close();`,
+       ring.close();
+       (async () => {
+         for (const name of ${JSON.stringify(entries)}) {
+           const [required, imported] = [require(name), await import(name)];
+           for (const key of Object.keys(imported)) if (required[key] !== imported[key]) console.log(name, key);
+         }
+       })();`,
     );
-    const { status, stdout } = await node('use.cjs');
-    assert.deepEqual([status, stdout], [0, '42 0 1\n']);
+    const { status, stdout, stderr } = await node('--no-warnings', 'use.cjs');
+    assert.deepEqual([status, stdout, stderr], [0, '42 0 1\n', '']);
   });
+
+  for (const [files, names] of [...entries.map((name) => [32, [name]] as const), [64, entries] as const]) {
+    it(`imports ${names.join(', ')} where no more than ${files} files may be open`, async () => {
+      const text = names.map((name) => `import '${name}';`).join(' ');
+      const command = `ulimit -n ${files} && exec "$0" --input-type=module -e "${text}"`;
+      assert.deepEqual(await run('sh', ['-c', command, process.execPath], inProject), { status: 0, stdout: '', stderr: '' });
+    });
+  }
 
   it('has the command, executable', async () => {
     const { status, stdout } = await run(join(project.path, 'node_modules/.bin/iouring'), ['doctor'], inProject);
     assert.equal(status, 0);
     assert.match(stdout, /^io_uring is usable here/);
+  });
+
+  it('has in its chunks what they need: each loads by itself', async () => {
+    const chunks = join(project.path, 'node_modules/iouring/dist/chunks');
+    const names = readdirSync(chunks).filter((name) => name.endsWith('.js'));
+    const text = names.map((name) => `import ${JSON.stringify(join(chunks, name))};`).join('\n');
+    assert.deepEqual(await node('--input-type=module', '-e', text), { status: 0, stdout: '', stderr: '' });
   });
 
   it('type-checks under strict, and refuses what is wrong', async () => {
@@ -134,14 +185,48 @@ describe('the installed package', () => {
     assert.equal(status, 0);
   });
 
-  it('ships declarations and source maps whose sources are there', () => {
-    const dist = join(project.path, 'node_modules/iouring/dist');
-    const files = readdirSync(dist, { recursive: true, encoding: 'utf8' });
-    for (const file of files.filter((name) => name.endsWith('.js'))) {
-      assert.ok(files.includes(file.replace(/js$/, 'd.ts')), `${file} has declarations`);
-      const map = JSON.parse(readFileSync(join(dist, `${file}.map`), 'utf8')) as { sources: string[] };
-      for (const source of map.sources) readFileSync(join(dist, file, '..', source));
+  it('ships the declarations of every entry', () => {
+    const installed = join(project.path, 'node_modules/iouring');
+    for (const { types } of Object.values(manifest.exports)) if (types) assert.ok(existsSync(join(installed, types)), types);
+  });
+
+  it('ships source maps whose sources are in the package or in the map', () => {
+    for (const { file, map } of bundled()) {
+      for (const [i, source] of map.sources.entries()) {
+        assert.ok(map.sourcesContent[i] ?? existsSync(join(file, '..', source)), `${source} of ${file}`);
+      }
     }
+  });
+
+  it('has each source in one file, so that a class is one class', () => {
+    const sources = bundled().flatMap(({ file, map }) => map.sources.map((source) => resolve(file, '..', source)));
+    assert.ok(sources.length > 100);
+    assert.deepEqual(sources.filter((source, i) => sources.indexOf(source) !== i), []);
+  });
+
+  it('ships the licence of every package that it contains', () => {
+    const licences = readFileSync(join(project.path, 'node_modules/iouring/dist/THIRD-PARTY-LICENSES.txt'), 'utf8');
+    const sources = bundled().flatMap(({ map }) => map.sources);
+    const packages = new Set(sources.flatMap((source) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source)?.[1] ?? []));
+    assert.ok(packages.size > 0);
+    for (const name of packages) assert.match(licences, new RegExp(`^Name: ${name}$`, 'm'));
+  });
+});
+
+describe('the bundled entries', () => {
+  for (const [name, file] of Object.entries(files)) {
+    it(`${name}: have the names of the sources, and functions say the same name`, async () => {
+      const source = new URL(`../../src/${file.replace(/^\.\/dist\//, '')}`, import.meta.url);
+      const [ours, unbundled] = (await Promise.all([import(resolve(file)), import(source.href)])) as Record<string, unknown>[];
+      const named = (module: Record<string, unknown>): string[] =>
+        Object.entries(module).map(([key, value]) => (typeof value === 'function' ? `${key}: ${value.name}` : key));
+      assert.deepEqual(named(ours), named(unbundled));
+    });
+  }
+
+  it('iouring/abi loads nothing of the rest; iouring nothing of iouring/fs and iouring/net', () => {
+    assert.deepEqual(loaded('iouring/abi'), ['abi', 'rolldown-runtime']);
+    assert.deepEqual(loaded('iouring'), ['abi', 'core', 'rolldown-runtime']);
   });
 });
 
@@ -167,20 +252,24 @@ describe('importing never throws', () => {
     });
   }
 
-  it('without koffi’s binary: only using it does', async () => {
-    const away = join(project.path, 'node_modules/koffi');
-    const kept = join(project.path, 'koffi-kept');
-    cpSync(away, kept, { recursive: true });
-    rmSync(away, { recursive: true });
-    try {
-      const { status, stdout } = await node('--input-type=module', '-e', code);
-      assert.equal(status, 0);
-      assert.match(stdout, /^ERR_IOURING_UNSUPPORTED .*koffi could not be loaded/);
-    } finally {
-      cpSync(kept, away, { recursive: true });
-      rmSync(kept, { recursive: true });
-    }
-  });
+  for (const [what, name, message] of [
+    ['without koffi', 'koffi', /koffi could not be loaded \(Cannot find module 'koffi'\); install it: npm install koffi/],
+    ['without koffi’s binary, as with --omit=optional', '@koromix', /dependency @koromix\/koffi-linux-\w+, .*--include=optional/],
+  ] as const) {
+    it(`${what}: only using it does, and says what to install`, async () => {
+      const away = join(project.path, 'node_modules', name);
+      const kept = join(project.path, 'kept');
+      renameSync(away, kept);
+      try {
+        const { status, stdout } = await node('--input-type=module', '-e', code);
+        assert.equal(status, 0);
+        assert.match(stdout, new RegExp(`^ERR_IOURING_UNSUPPORTED .*${message.source}`));
+        assert.match(stdout, /false ERR_IOURING_UNSUPPORTED true/);
+      } finally {
+        renameSync(kept, away);
+      }
+    });
+  }
 
   it('under the permission model without addons: only using it does, and says which switch it needs', async (t) => {
     if (major < 23 && !(major === 20 || major === 22)) return t.skip('needs a Node with a permission model');

@@ -127,8 +127,10 @@ it('completions that nobody asked for change nothing', async () => {
   await using io = new Reactor();
   const reading = io.sleep(20);
   // Of slots that there are not, of one that is in use for something else's end, and of messages without a reader.
-  for (const data of [1234, 0x100_0000 + 777, 0x200_0000 + 777, 2 ** 40, 2 ** 48]) registerSyncMsg(io.ringFd, 0, data);
+  const strangers = [0, 1234, 0x4_0000 + 777, 0x8_0000 + 777, 0x100_0000, 2 ** 40, 2 ** 48, 2n ** 60n, 2n ** 64n - 1n];
+  for (const data of strangers) registerSyncMsg(io.ringFd, 0, data);
   await reading;
+  assert.equal(io.stats.strangers, strangers.length);
   assert.equal(await io.nop(), 0);
   assert.equal(io.stats.inFlight, 0);
 });

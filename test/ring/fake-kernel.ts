@@ -318,6 +318,8 @@ export class FakeKernel implements Native {
     return -9;
   }
 
+  eventLoop(): undefined {}
+
   eventfd(): number {
     return -24;
   }

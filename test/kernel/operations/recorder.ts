@@ -257,6 +257,10 @@ export class Recorder implements Native {
     return this.#kernel.copyRange(fdIn, offsetIn, fdOut, offsetOut, length);
   }
 
+  eventLoop(): ReturnType<Native['eventLoop']> {
+    return this.#kernel.eventLoop();
+  }
+
   eventfd(): number {
     return this.#kernel.eventfd();
   }

@@ -1,0 +1,84 @@
+/**
+ * Makes the JavaScript that is published out of src/: a file for each entry that package.json names, and chunks that they share,
+ * so that a class is one class whichever entry it came through. Node opens all the modules of a package at once, and each takes
+ * its time: with few files an import is quick, and possible where few files may be open.
+ *
+ * The list of entries is in package.json, `exports` and `bin`: dist/x.js is made of src/x.ts. A package that is imported and is
+ * no dependency there becomes a part of the bundle, and its licence a part of dist/THIRD-PARTY-LICENSES.txt.
+ */
+import { chmodSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { rolldown } from 'rolldown';
+import license from 'rollup-plugin-license';
+
+const root = resolve(fileURLToPath(import.meta.url), '../..');
+const sources = join(root, 'src/');
+const { exports, bin, dependencies, sideEffects } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+/** './dist/fs/index.js' is made of src/fs/index.ts, and called 'fs/index'. */
+const nameOf = (path) => /^\.\/dist\/(.+)\.js$/.exec(path)[1];
+const folderOf = (name) => name.split('/')[0];
+
+const libraries = Object.values(exports).flatMap((entry) => entry.default ?? []).map(nameOf);
+const commands = Object.values(bin).map(nameOf);
+const names = [...libraries, ...commands];
+
+/** Folders with an entry are a chunk each; what they all stand on is the chunk called core. */
+const folders = new Set(libraries.filter((name) => name.includes('/')).map(folderOf));
+/**
+ * Folders that are no chunk: a command is imported by nobody; and where an entry has side effects, they have to be in the file
+ * that package.json says has them, else bundlers drop them.
+ */
+const apart = new Set([...commands, ...(sideEffects || []).map(nameOf)].map(folderOf));
+
+function chunkOf(id) {
+  if (!id.startsWith(sources)) return null;
+  const folder = folderOf(id.slice(sources.length));
+  if (apart.has(folder)) return null;
+  return folders.has(folder) ? folder : 'core';
+}
+
+/** Where source maps point to, src/ is published with the package; a bundled package's sources are not. */
+function dropOwnSources({ map }) {
+  if (map) map.sourcesContent = map.sourcesContent.map((text, i) => (map.sources[i].includes('node_modules') ? text : null));
+}
+
+const bundle = await rolldown({
+  cwd: root,
+  input: Object.fromEntries(names.map((name) => [name, `src/${name}.ts`])),
+  platform: 'node',
+  tsconfig: 'tsconfig.build.json',
+  external: Object.keys(dependencies),
+  preserveEntrySignatures: 'allow-extension',
+  // A module does here what it does unbundled, whatever package.json promises to those who import the package.
+  treeshake: { moduleSideEffects: true },
+  plugins: [
+    license({
+      cwd: root,
+      thirdParty: {
+        allow: { test: '(MIT OR ISC OR BSD-2-Clause OR BSD-3-Clause OR Apache-2.0)', failOnUnlicensed: true, failOnViolation: true },
+        output: { file: join(root, 'dist/THIRD-PARTY-LICENSES.txt') },
+      },
+    }),
+    { name: 'drop-own-sources', generateBundle: (_, files) => Object.values(files).forEach(dropOwnSources) },
+  ],
+  // A missing import or a cycle of chunks is a warning only.
+  onLog: (level, log, handle) => handle(level === 'warn' ? 'error' : level, log),
+});
+await bundle.write({
+  dir: join(root, 'dist'),
+  cleanDir: true,
+  format: 'esm',
+  entryFileNames: '[name].js',
+  chunkFileNames: 'chunks/[name].js',
+  sourcemap: true,
+  comments: { legal: true, annotation: true, jsdoc: false },
+  // Of two functions with one name in a chunk one is renamed; what it says its name is stays.
+  keepNames: true,
+  minifyInternalExports: false,
+  // What one entry alone uses is in its own file.
+  codeSplitting: { groups: [{ debugName: 'folders', name: chunkOf, minShareCount: 2 }], includeDependenciesRecursively: false },
+});
+await bundle.close();
+for (const name of commands) chmodSync(join(root, `dist/${name}.js`), 0o755);

@@ -1,0 +1,2 @@
+/** For the layers on top, which look no further down. */
+export { allocateAligned } from '../ring/aligned-memory.ts';

@@ -1,0 +1,64 @@
+import { Completion } from '../../ring/completion.ts';
+import type { Submission } from '../submission.ts';
+
+/** Entries that there is room for in the beginning. */
+const ROOM = 64;
+
+/**
+ * Completions that were taken out of the ring and not told of, in their order. The ring's own place is free by then, whatever those do that
+ * are told.
+ */
+export class Arrivals {
+  /** As long as it ever was: to shorten an array costs more than to use it again. */
+  readonly #submissions: (Submission | undefined)[] = [];
+  #words = new Int32Array(3 * ROOM);
+  #head = 0;
+  #tail = 0;
+  readonly #cursor = new Completion();
+  /** What of the submission that was shifted last has completed. */
+  part = 0;
+
+  get length(): number {
+    return this.#tail - this.#head;
+  }
+
+  push(submission: Submission, part: number, res: number, flags: number): void {
+    const tail = this.#tail++;
+    if (3 * tail === this.#words.length) this.#grow();
+    this.#submissions[tail] = submission;
+    const words = this.#words;
+    words[3 * tail] = part;
+    words[3 * tail + 1] = res;
+    words[3 * tail + 2] = flags;
+  }
+
+  #grow(): void {
+    const words = new Int32Array(2 * this.#words.length);
+    words.set(this.#words);
+    this.#words = words;
+  }
+
+  /** Take the first: whose it is. {@link part} and {@link completion} tell of it until the next is taken. There is one. */
+  shift(): Submission {
+    const head = this.#head++;
+    const submission = this.#submissions[head]!;
+    this.#submissions[head] = undefined;
+    const words = this.#words;
+    this.part = words[3 * head];
+    Completion.set(this.#cursor, 0, 0, words[3 * head + 1], words[3 * head + 2]);
+    if (this.#head === this.#tail) this.#head = this.#tail = 0;
+    return submission;
+  }
+
+  /** What has been said of `submission` itself, the oldest first. Nothing is taken. */
+  show(submission: Submission, see: (res: number, flags: number) => void): void {
+    for (let i = this.#head; i < this.#tail; i++) {
+      if (this.#submissions[i] === submission && this.#words[3 * i] === 0) see(this.#words[3 * i + 1], this.#words[3 * i + 2]);
+    }
+  }
+
+  /** What the kernel said of the one that was shifted last; its userData is not told. */
+  get completion(): Completion {
+    return this.#cursor;
+  }
+}

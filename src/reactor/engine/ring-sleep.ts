@@ -1,0 +1,190 @@
+import { POLLIN } from '../../abi/event-flags.ts';
+import type { EventLoop } from '../../native/event-loop.ts';
+import { clearImmediate, setImmediate } from '../../native/timers.ts';
+import type { IoUring } from '../../ring/ring.ts';
+
+/** The userData of the poll that watches the event loop's own descriptor. */
+export const LOOP_READY = 2 ** 51;
+/** And of the removal of that poll. */
+export const LOOP_LEFT = LOOP_READY + 1;
+
+/** Milliseconds that a wait may take where the loop might watch a descriptor that it has not told the kernel of. */
+const SHORT_MS = 1;
+/** And where it cannot; a wait that brings nothing for so long was in vain. */
+const LONG_MS = 100;
+
+/** After waits in vain, so many wake-ups pass at most before the next wait. */
+const FORGONE_MAX = 64;
+
+/** So many waits one after the other may be none, because something else waited for its turn, or be short and in vain. */
+const VAIN_MAX = 2;
+
+/** The one that sleeps in its ring on this thread: two would wake each other without end. */
+const sleeper: { is: RingSleep | undefined } = { is: undefined };
+
+const nothing = (): void => {};
+
+/**
+ * Sleeping in the ring, in the place of the event loop.
+ *
+ * A thread that sleeps in epoll is woken for a completion by an eventfd: epoll_wait(2) twice, for the kernel interrupts the first to post
+ * the completion, a read of the eventfd, a callback from native code, an immediate. A thread that sleeps in io_uring_enter(2) has the
+ * completion when that call returns, and what is queued is submitted by the same call.
+ *
+ * It sleeps in an immediate, so that promises go on when the immediate returns. The loop's own descriptor is polled by the ring: what libuv
+ * waits for (descriptors, signals, other threads) wakes the call. Timers do not, so they limit it; and what waits for its turn in this
+ * pass of the loop forbids it. libuv tells the kernel of a descriptor that it is to watch only when it goes to sleep itself; so a wait
+ * is short unless no JavaScript has run since then.
+ */
+export class RingSleep {
+  readonly #ring: IoUring;
+  readonly #loop: EventLoop;
+  readonly #options = { __proto__: null, timeoutMs: 0 } as { timeoutMs: number };
+  /** The ring polls the loop's descriptor. */
+  #isArmed = false;
+  /** Nothing else waited for its turn when the next wait was asked for, after so many events of the loop. */
+  #isQuiet = false;
+  #events = 0;
+  /** Completions came one soon after the other, so far. */
+  #isWarm = false;
+  /** The last wait took long, or as long as it was allowed to: it is worth looking whether the next one may be long. */
+  #isSparse = false;
+  /** Of the last wait: its limit was the long one. */
+  #wasLong = false;
+  /** Of the last wait: the loop has something to do. */
+  #isLoopReady = false;
+  /** Waits one after the other that brought nothing, or were none. */
+  #inVain = 0;
+  /** So many wake-ups are not followed by a wait, for those before brought nothing. */
+  #forgone = 0;
+  #forgoing = 0;
+  /** When the last completions came, on the clock of `performance`. */
+  #lastMs = 0;
+  /** In which pass of the loop this thread is, and since when it works. */
+  #pass = 0;
+  #passMs = 0;
+
+  constructor(ring: IoUring, loop: EventLoop) {
+    this.#ring = ring;
+    this.#loop = loop;
+  }
+
+  /**
+   * The thread is to be woken for the next completions. Is it worth waiting for them in the ring? False: sleep in the loop.
+   * @param isWoken the loop has just woken the thread with completions
+   */
+  isWorthIt(isWoken: boolean): boolean {
+    if (isWoken) return this.#begin();
+    if (!this.#isWarm || (sleeper.is !== undefined && sleeper.is !== this)) return false;
+    if (sleeper.is === this) return true;
+    // It had nothing in flight for a while.
+    if (performance.now() - this.#lastMs > LONG_MS) this.#isWarm = false;
+    else sleeper.is = this;
+    return this.#isWarm;
+  }
+
+  #begin(): boolean {
+    const now = performance.now();
+    const gap = now - this.#lastMs;
+    this.#lastMs = now;
+    this.#isWarm = false;
+    if (sleeper.is !== undefined && sleeper.is !== this) return false;
+    if (this.#forgoing > 0) {
+      this.#forgoing--;
+      return false;
+    }
+    if (gap > LONG_MS) return false;
+    sleeper.is = this;
+    this.#isWarm = true;
+    this.#isSparse = false;
+    this.#inVain = 0;
+    return true;
+  }
+
+  /** Nothing is in flight that is worth a wait: another ring of this thread may have its place. */
+  rest(): void {
+    if (sleeper.is === this) sleeper.is = undefined;
+  }
+
+  /** A wait is going to be asked for: the caller asks for an immediate next, and waits in that. */
+  prepare(): void {
+    if (!this.#isSparse) return;
+    // Until another one is cleared, the immediate that is running counts as one that waits.
+    clearImmediate(setImmediate(nothing));
+    this.#isQuiet = this.#loop.timeout() > 0;
+    this.#events = this.#loop.events;
+  }
+
+  /**
+   * Hand over what is queued, and sleep until something comes; or do neither, if something else waits for its turn.
+   * @returns the entries that the kernel has consumed
+   * @throws {Error} as {@link IoUring.submitAndWait}
+   */
+  wait(): number {
+    const ring = this.#ring;
+    const loop = this.#loop;
+    this.#isLoopReady = false;
+    this.#wasLong = false;
+    clearImmediate(setImmediate(nothing));
+    const timeoutMs = Math.min(loop.timeout(), this.#limit());
+    if (timeoutMs <= 0 || ring.cqReady > 0) return 0;
+    if (!this.#isArmed) {
+      if (!ring.prepPollAdd(loop.backendFd, POLLIN, LOOP_READY)) return 0;
+      this.#isArmed = true;
+    }
+    this.#wasLong = timeoutMs > SHORT_MS;
+    this.#options.timeoutMs = timeoutMs;
+    const start = performance.now();
+    const consumed = ring.submitAndWait(1, this.#options);
+    this.#lastMs = this.#passMs = performance.now();
+    loop.addIdleTime(this.#lastMs - start);
+    loop.updateTime();
+    // Whether the next one may be long is looked for only where it would be.
+    this.#isSparse = this.#lastMs - start > SHORT_MS / 2;
+    return consumed;
+  }
+
+  /** Has this thread worked for so many milliseconds since the loop went round, or since it slept? Asked now and then in each pass. */
+  hasWorkedFor(ms: number): boolean {
+    const now = performance.now();
+    const { pass } = this.#loop;
+    if (pass === this.#pass) return now - this.#passMs > ms;
+    this.#pass = pass;
+    this.#passMs = now;
+    return false;
+  }
+
+  /** May the loop have descriptors to watch of which it has not told the kernel? Then the wait is short. */
+  #limit(): number {
+    return this.#isSparse && this.#isQuiet && this.#events === this.#loop.events ? LONG_MS : SHORT_MS;
+  }
+
+  /**
+   * The loop sleeps from now on: its descriptor is not polled meanwhile, or each of its events would wake it a second time. True if entries
+   * were written that are to be submitted.
+   */
+  leave(): boolean {
+    return this.#isArmed && this.#ring.prepPollRemove(LOOP_READY, LOOP_LEFT);
+  }
+
+  /** The loop has something to do: its descriptor is readable, and is not polled any more. */
+  loopReady(): void {
+    this.#isArmed = false;
+    this.#isLoopReady = true;
+  }
+
+  /** A wait is over, and what came with it was reaped. Is the next one worth it? False: sleep in the loop. */
+  goesOn(hasCompletions: boolean): boolean {
+    if (hasCompletions) {
+      this.#forgone = 0;
+      this.#inVain = 0;
+      return true;
+    }
+    if (!this.#isLoopReady && !this.#wasLong && ++this.#inVain <= VAIN_MAX) return true;
+    this.#forgone = Math.min(FORGONE_MAX, 2 * this.#forgone + 1);
+    this.#forgoing = this.#forgone;
+    this.#isWarm = false;
+    this.rest();
+    return false;
+  }
+}

@@ -1,0 +1,34 @@
+// The signal that the event loop is woken by, on kernels where it is broken.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { IORING_SETUP_COOP_TASKRUN, IORING_SETUP_DEFER_TASKRUN } from '../../src/abi/index.ts';
+import { Reactor } from '../../src/index.ts';
+import { Engine } from '../../src/reactor/engine.ts';
+import { Observer } from '../../src/reactor/observer.ts';
+import { AWAITED, Operation } from '../../src/reactor/operation.ts';
+import { LoopingKernel } from './looping-kernel.ts';
+
+describe('an eventfd that is never signalled for deferred work', () => {
+  it('loses nothing: an operation that completes while the loop sleeps settles', { timeout: 5000 }, async () => {
+    const kernel = new LoopingKernel();
+    kernel.result = () => undefined;
+    const engine = new Engine(8, {}, kernel, new Observer(false));
+    const operation = new Operation(engine, 'poll', 7, undefined, (ring, slot) => ring.prepPollAdd(7, 1, slot), AWAITED, undefined);
+    const promise = operation.promise();
+    engine.submit(operation);
+    await new Promise((resolve) => void setImmediate(resolve));
+    const [userData] = kernel.inFlight;
+    assert.equal(typeof userData, 'bigint');
+    kernel.complete(userData, 1);
+    const late = new Promise((resolve) => void setTimeout(resolve, 200, 'nobody was woken'));
+    assert.equal(await Promise.race([promise, late]), 1);
+    await engine.close(false);
+  });
+
+  it('is not what the ring of a reactor asks for: COOP_TASKRUN takes the place of DEFER_TASKRUN', async () => {
+    await using io = new Reactor();
+    const { setupFlags } = Reactor.partsOf(io).engine.ring;
+    assert.equal(setupFlags & IORING_SETUP_DEFER_TASKRUN, 0);
+    assert.notEqual(setupFlags & IORING_SETUP_COOP_TASKRUN, 0);
+  });
+});
