@@ -1,7 +1,8 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../abi/errno.ts';
-import { nextTick } from '../native/timers.ts';
+import { nextTick } from '../reactor/event-loop.ts';
 import { duplicate } from '../reactor/socket-calls.ts';
+import { isCancelledWriteTold } from './cancelled-write.ts';
 import { Connection, type Doing } from './connection.ts';
 import { lengthOf } from './intrinsic.ts';
 import { JsStream } from './js-stream.ts';
@@ -260,15 +261,18 @@ export class SocketConnection extends Connection {
     const scope = new AsyncResource('WRITEWRAP');
     this.whenSent((error) => {
       this.#waiting--;
-      const reason = error === undefined || this.socket.destroyed ? null : this.#reason();
-      // Behind those of earlier writes, which were written in the call and are told in a tick.
-      nextTick(() => {
+      const tell = (reason: Error | null): void => {
         try {
           scope.runInAsyncScope(done, undefined, reason);
         } catch (thrown) {
           this.threw(thrown);
         }
-      });
+      };
+      // Behind those of earlier writes, which were written in the call and are told in a tick; and behind the error of a socket that was
+      // destroyed, which is told in the next.
+      if (error === undefined) nextTick(tell, null);
+      else if (this.socket.destroyed) void SETTLED.then(() => nextTick(tell, reasonOfDestroyed()));
+      else nextTick(tell, this.#reason());
     });
   }
 
@@ -298,6 +302,11 @@ export class SocketConnection extends Connection {
       done?.();
     });
   }
+}
+
+/** What Node tells those whose write was under way when the socket was destroyed, which has said itself why. */
+function reasonOfDestroyed(): Error | null {
+  return isCancelledWriteTold() ? socketError(ECANCELED, 'write') : null;
 }
 
 /** Has it bytes for certain? The kernel keeps back a part of what comes before. */

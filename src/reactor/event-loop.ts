@@ -1,2 +1,3 @@
 /** Is the event loop libuv's, so that what Node's own modules stand on has descriptors? */
 export { hasUvLoop } from '../native/runtime.ts';
+export { nextTick, setImmediate } from '../native/timers.ts';
