@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED, ENOENT } from '../abi/errno.ts';
 import type { Native } from '../native/native.ts';
-import { clearTimeout, nextTick, setImmediate, setTimeout } from '../native/timers.ts';
+import { clearTimeout, monotonicNow, nextTick, setImmediate, setTimeout } from '../native/timers.ts';
 import { Completion } from '../ring/completion.ts';
 import { LentMemory } from '../ring/lent-memory.ts';
 import { IoUring } from '../ring/ring.ts';
@@ -456,7 +456,7 @@ export class Engine {
 
   /** Hand over, reap, and tell whom it concerns, until nothing is left or enough was done. */
   #work(isInline: boolean): void {
-    const start = performance.now();
+    const start = monotonicNow();
     let before = 0;
     // An event is told at once, and what it leads to goes along, if nobody has been told of anything. Others have their own immediates.
     let isFirst = !isInline && this.#eventImmediates === 0;
@@ -506,7 +506,7 @@ export class Engine {
     for (let count = 1; arrivals.length > 0; count++) {
       this.#tell(arrivals);
       if (this.#isOver) return false;
-      if (count % 16 === 0 && performance.now() - start > TURN_MS && arrivals.length > 0) {
+      if (count % 16 === 0 && monotonicNow() - start > TURN_MS && arrivals.length > 0) {
         this.#later();
         return false;
       }
