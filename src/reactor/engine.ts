@@ -119,6 +119,8 @@ export class Engine {
   readonly #sleep: RingSleep | undefined;
   /** The loop has woken this thread for the turn that follows. */
   #isWoken = false;
+  /** It has, and completions came with that. Where to sleep next was not chosen since: nothing was in flight, or events were to be told. */
+  #wasWoken = false;
   /** The immediate that was asked for waits in the ring. */
   #isToWait = false;
   /** The loop is to wake this thread: its wake-up is armed. */
@@ -445,7 +447,11 @@ export class Engine {
     }
     const hasCompleted = this.#completions > before;
     if (isWait && hasCompleted) this.counters.wakeUps++;
-    this.#settleDown(isInline, isWait, hasCompleted);
+    if (this.#isWoken && !isInline) {
+      this.#isWoken = false;
+      this.#wasWoken ||= hasCompleted;
+    }
+    this.#settleDown(isWait, hasCompleted);
   }
 
   #waitInRing(): void {
@@ -657,7 +663,7 @@ export class Engine {
   }
 
   /** Be woken if something is under way; let the process end if not. */
-  #settleDown(isInline: boolean, isWait: boolean, hasCompleted: boolean): void {
+  #settleDown(isWait: boolean, hasCompleted: boolean): void {
     this.#watchQueue();
     this.#planEvents();
     const isBusy = this.inFlight > 0 || this.#first !== undefined;
@@ -670,22 +676,23 @@ export class Engine {
       } else {
         busy.delete(this);
         this.#wakeUp.disengage();
+        if (isWait) this.#sleep!.goesOn(hasCompleted);
         this.#sleep?.rest();
       }
     }
-    if (isBusy) this.#sleepOn(isInline, isWait, hasCompleted);
+    if (isBusy) this.#sleepOn(isWait, hasCompleted);
     if (!isBusy) for (const idle of this.#whenIdle.splice(0)) idle();
   }
 
   /** Choose where this thread waits for what is under way. */
-  #sleepOn(isInline: boolean, isWait: boolean, hasCompleted: boolean): void {
+  #sleepOn(isWait: boolean, hasCompleted: boolean): void {
     const sleep = this.#sleep;
-    const isWoken = this.#isWoken && !isInline;
-    if (isWoken) this.#isWoken = false;
     // The immediate that comes anyway decides.
     if (this.#immediate || this.#eventImmediates > 0) return;
+    const wasWoken = this.#wasWoken;
+    this.#wasWoken = false;
     if (sleep !== undefined) {
-      const isWaiting = isWait ? sleep.goesOn(hasCompleted) : sleep.isWorthIt(isWoken && hasCompleted);
+      const isWaiting = isWait ? sleep.goesOn(hasCompleted) : sleep.isWorthIt(wasWoken);
       if (isWaiting && this.#isHolding) {
         sleep.prepare();
         this.#isToWait = true;

@@ -47,6 +47,13 @@ describe('a reactor', () => {
     assert.ok(waits.calls.some(({ tookMs }) => tookMs > LONG_TICK_MS / 2));
   });
 
+  it('does so for one operation after the other, with nothing else in flight', async () => {
+    await using io = new Reactor();
+    const waits = new Waits(io);
+    for (let i = 0; i < 500 && waits.count < 20; i++) await io.sleep(2);
+    assert.ok(waits.count >= 20, `it slept ${waits.count} times in the ring`);
+  });
+
   it("with wait: 'loop' never does", async () => {
     await using io = new Reactor({ wait: 'loop' });
     const waits = new Waits(io);
