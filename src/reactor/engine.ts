@@ -643,8 +643,10 @@ export class Engine {
   #posted(c: Completion, userData: number): void {
     if (userData === LOOP_READY) this.#sleep?.loopReady();
     else if (userData === LOOP_LEFT) return;
-    else if (userData >= MESSAGE && userData < MESSAGE_END && this.mailbox !== undefined) this.mailbox.arrived(c);
-    else this.counters.strangers++;
+    else if (userData >= MESSAGE && userData < MESSAGE_END && this.mailbox !== undefined) {
+      this.#completions++;
+      this.mailbox.arrived(c);
+    } else this.counters.strangers++;
   }
 
   /**

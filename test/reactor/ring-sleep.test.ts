@@ -220,6 +220,25 @@ describe('while the thread sleeps in its ring', () => {
   });
 });
 
+describe('messages from other rings', () => {
+  it('are worth a wait, and none is lost when they are exchanged one at a time', { timeout: 60_000 }, async () => {
+    await using io = new Reactor();
+    const waits = new Waits(io);
+    const messages = io.messages();
+    const worker = new Worker(new URL('./message-answerer.js', import.meta.url), { workerData: { ringFd: io.ringFd } });
+    const ended = once(worker, 'exit');
+    const [ringFd] = (await once(worker, 'message')) as number[];
+    for (let i = 0; i < 3000; i++) {
+      await io.message(ringFd, i);
+      assert.equal((await messages.next()).value!.value, 0 - i);
+    }
+    await io.message(ringFd, 0, 1);
+    await ended;
+    await messages.return!();
+    assert.ok(waits.count > 100, `it slept ${waits.count} times in the ring`);
+  });
+});
+
 describe('two reactors in a thread', () => {
   it('do not wake each other without end', async () => {
     await using one = new Reactor();
