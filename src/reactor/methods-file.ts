@@ -181,8 +181,13 @@ export abstract class FileMethods extends OperationMethods {
   }
 
   /** Close a descriptor. Kernel 5.6. See {@link IoUring.prepClose}; like close(2). */
-  close(fd: number, options?: OperationOptions): Promise<void> {
+  closeFd(fd: number, options?: OperationOptions): Promise<void> {
     return this.run('close', fd, options, (ring, slot) => ring.prepClose(fd, slot), NOTHING);
+  }
+
+  /** The older name of {@link closeFd}. */
+  close(fd: number, options?: OperationOptions): Promise<void> {
+    return FileMethods.prototype.closeFd.call(this, fd, options);
   }
 
   /**

@@ -466,22 +466,34 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     return this;
   }
 
-  /** Close a descriptor. Kernel 5.6. See {@link IoUring.prepClose}; like close(2). */
-  override close(fd: number, options?: OperationOptions): Promise<void>;
+  /**
+   * Close a descriptor; iterations on it end. Kernel 5.6. See {@link IoUring.prepClose}; like close(2).
+   * @throws {Error} the kernel's refusal: `EBADF`; TypeError, RangeError
+   */
+  override closeFd(fd: number, options?: OperationOptions): Promise<void> {
+    if (this.chain === undefined) this.engine.closing(fd);
+    return super.closeFd(fd, options);
+  }
+
   /**
    * Close the reactor: nothing more is taken. What is in flight is cancelled, and rejects with `ERR_IOURING_CLOSED` once the
    * kernel has let go; with `drain` it is waited for, however long that takes. Iterations end in both cases.
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`: the argument is neither left out nor an object with
+   *   these options and no others. The reactor stays open then.
    */
   override close(options?: { drain?: boolean | undefined }): Promise<void>;
+  /** The older name of {@link closeFd}. */
+  override close(fd: number, options?: OperationOptions): Promise<void>;
   override close(...args: [target?: number | { drain?: boolean | undefined }, options?: OperationOptions]): Promise<void> {
-    const [target = {}, options] = args;
-    // A descriptor that is undefined by mistake does not close the reactor.
-    if (args.length > 0 && (args[0] === undefined || typeof target !== 'object')) {
-      const fd = args[0] as number;
-      if (this.chain === undefined) this.engine.closing(fd);
-      return super.close(fd, options);
+    const [target, options] = args;
+    if (typeof target === 'number') return this.closeFd(target, options);
+    let drain = false;
+    try {
+      // A descriptor that is undefined by mistake does not close the reactor.
+      if (args.length > 0) drain = checkCloseOptions(target);
+    } catch (error) {
+      return Promise.reject(error);
     }
-    const drain = Boolean((target as { drain?: boolean })?.drain);
     // One that waits for ever can be cut short.
     if (this.#closing !== undefined && this.#isDraining && !drain) {
       this.#isDraining = false;
@@ -502,6 +514,25 @@ function socketName(syscall: 'getsockname' | 'getpeername', fd: number): SocketA
   const length = koffiNative().socketName(checkFd('fd', fd), syscall === 'getpeername', bytes);
   if (length < 0) throw operationError(-length, syscall);
   return readSocketAddress(bytes.subarray(0, Math.min(length, SOCKADDR_MAX)));
+}
+
+/**
+ * What {@link Reactor.close} was asked for: are operations waited for?
+ * @throws {TypeError} unless it is an object with nothing but options: a file, a list or null came there by mistake
+ */
+function checkCloseOptions(options: unknown): boolean {
+  const expected = 'left out, an object of options, or a descriptor of type number';
+  if (typeof options !== 'object' || options === null) throw wrongType('options', expected, options);
+  const prototype = Object.getPrototypeOf(options) as object | null;
+  // Options are made by nothing but a pair of braces, in whichever realm; what a class has made is a file, a list, a date.
+  const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null;
+  if (!isPlain) throw wrongType('options', expected, options);
+  for (const name of Reflect.ownKeys(options)) {
+    if (name !== 'drain') throw wrongValue('options', `close has no option ${String(name)}; to close a descriptor, use closeFd`);
+  }
+  const drain = Object.hasOwn(options, 'drain') ? (options as { drain?: unknown }).drain : undefined;
+  if (drain !== undefined && typeof drain !== 'boolean') throw wrongType('options.drain', 'of type boolean', drain);
+  return drain === true;
 }
 
 /** The promise of a step that says what was wrong with its arguments. */
