@@ -5,7 +5,7 @@ import type { AcceptOptions } from '../ring/prepare-net.ts';
 import type { SocketAddressLike } from '../ring/socket-address.ts';
 import { bytesOf, lengthOf, memoryOf, type Data } from './methods.ts';
 import { PathMethods } from './methods-path.ts';
-import { ACCEPTED, AWAITED, DESCRIPTOR, DONE, NOTHING, type OperationOptions, type Outcome } from './operation.ts';
+import { ACCEPTED, AGAIN, AWAITED, DESCRIPTOR, DONE, NOTHING, type OperationOptions, type Outcome } from './operation.ts';
 
 /** How data is sent. */
 export interface SendDataOptions extends OperationOptions {
@@ -15,7 +15,10 @@ export interface SendDataOptions extends OperationOptions {
   length?: number | undefined;
   /** Where to, on a socket that is not connected. */
   to?: SocketAddressLike | undefined;
-  /** The network card reads the memory itself (6.0). The promise waits until it has. */
+  /**
+   * The network card reads the memory itself (6.0). The promise waits until it has; with `timeoutMs` no longer than that: see
+   * {@link TimeoutError.released}.
+   */
   zeroCopy?: boolean | undefined;
 }
 
@@ -90,32 +93,22 @@ export abstract class NetMethods extends PathMethods {
     const { flags = SENDING, length, to, zeroCopy = false } = options ?? NONE;
     const memory = bytesOf(data);
     const more = to === undefined ? undefined : { to };
-    const isWhole = (flags & MSG_WAITALL) !== 0 && this.chain === undefined;
-    const outcome = isWhole ? this.#whole(fd, memory, lengthOf(memory, length), options) : AWAITED;
+    const outcome = outcomeOf(flags, this.chain === undefined);
     return this.run(
       'send',
       fd,
       options,
-      zeroCopy
-        ? (ring, slot) => ring.prepSendZc(fd, memory, lengthOf(memory, length), slot, flags, more)
-        : (ring, slot) => ring.prepSend(fd, memory, lengthOf(memory, length), slot, flags, more),
+      (ring, slot) => {
+        const bytes = lengthOf(memory, length);
+        const before = begin(outcome, bytes);
+        const rest = before === 0 ? memory : restOf(memory, before);
+        return zeroCopy
+          ? ring.prepSendZc(fd, rest, bytes - before, slot, flags, more)
+          : ring.prepSend(fd, rest, bytes - before, slot, flags, more);
+      },
       outcome,
       to === undefined ? undefined : { address: to },
     );
-  }
-
-  /** A send that stopped in the middle says how much was sent, and not why it stopped: the rest of it does. */
-  #whole(fd: number, memory: Lendable, length: number, options: SendDataOptions | undefined): Outcome<number> {
-    return {
-      value: (sent) => {
-        if (sent >= length || sent === 0) return sent;
-        const { buffer, byteOffset } = ArrayBuffer.isView(memory) ? memory : { buffer: memory, byteOffset: 0 };
-        const rest = new Uint8Array(buffer, byteOffset + sent, length - sent);
-        const left = options?.timeoutMs === undefined ? undefined : { timeoutMs: 0 };
-        return this.send(fd, rest, { ...options, length: undefined, ...left }).then((more) => sent + more);
-      },
-      waits: true,
-    };
   }
 
   /** {@link send} to an address. Kernel 5.19. */
@@ -130,14 +123,16 @@ export abstract class NetMethods extends PathMethods {
     options?: OperationOptions & { flags?: number; zeroCopy?: boolean },
   ): Promise<number> {
     const { flags = SENDING, zeroCopy = false } = options ?? NONE;
+    const outcome = outcomeOf(flags, false);
     return this.run(
       'sendmsg',
       fd,
       options,
-      zeroCopy
-        ? (ring, slot) => ring.prepSendmsgZc(fd, msg, slot, flags)
-        : (ring, slot) => ring.prepSendmsg(fd, msg, slot, flags),
-      AWAITED,
+      (ring, slot) => {
+        beginMessage(outcome, msg);
+        return zeroCopy ? ring.prepSendmsgZc(fd, msg, slot, flags) : ring.prepSendmsg(fd, msg, slot, flags);
+      },
+      outcome,
     );
   }
 
@@ -150,19 +145,34 @@ export abstract class NetMethods extends PathMethods {
   recv(fd: number, buf: Lendable, options?: RecvDataOptions): Promise<number> {
     const { flags = 0, length } = options ?? NONE;
     const memory = memoryOf(buf);
+    const outcome = outcomeOf(flags, false);
     return this.run(
       'recv',
       fd,
       options,
-      (ring, slot) => ring.prepRecv(fd, memory, lengthOf(buf, length), slot, flags),
-      AWAITED,
+      (ring, slot) => {
+        const bytes = lengthOf(buf, length);
+        begin(outcome, bytes);
+        return ring.prepRecv(fd, memory, bytes, slot, flags);
+      },
+      outcome,
     );
   }
 
   /** Receive a message: `msg` tells of its sender then. Kernel 5.3. See {@link IoUring.prepRecvmsg}; like recvmsg(2). */
   recvmsg(fd: number, msg: Msghdr, options?: OperationOptions & { flags?: number }): Promise<number> {
     const flags = options?.flags ?? 0;
-    return this.run('recvmsg', fd, options, (ring, slot) => ring.prepRecvmsg(fd, msg, slot, flags), AWAITED);
+    const outcome = outcomeOf(flags, false);
+    return this.run(
+      'recvmsg',
+      fd,
+      options,
+      (ring, slot) => {
+        beginMessage(outcome, msg);
+        return ring.prepRecvmsg(fd, msg, slot, flags);
+      },
+      outcome,
+    );
   }
 
   /**
@@ -185,6 +195,53 @@ export abstract class NetMethods extends PathMethods {
       AWAITED,
     );
   }
+}
+
+/** A transfer of all of it (MSG_WAITALL): one that was stopped before that says how far it came. */
+class WholeTransfer implements Outcome<number> {
+  readonly waits = true;
+  whole = 0;
+  before = 0;
+  readonly #goesOn: boolean;
+
+  /** @param goesOn is the rest transferred by another operation, if the kernel stops in the middle? */
+  constructor(goesOn: boolean) {
+    this.#goesOn = goesOn;
+  }
+
+  value(res: number): number | typeof AGAIN {
+    const done = this.before + res;
+    // It tells how much was transferred, and not why it stopped: the rest of it does.
+    if (!this.#goesOn || res === 0 || done >= this.whole) return done;
+    this.before = done;
+    return AGAIN;
+  }
+}
+
+function outcomeOf(flags: number, goesOn: boolean): WholeTransfer | typeof AWAITED {
+  return (flags & MSG_WAITALL) === 0 ? AWAITED : new WholeTransfer(goesOn);
+}
+
+/** An operation of a transfer of so many bytes is prepared. How many of them went before. */
+function begin(outcome: Outcome<number>, bytes: number): number {
+  if (!(outcome instanceof WholeTransfer)) return 0;
+  outcome.whole = bytes;
+  return outcome.before;
+}
+
+/** {@link begin}, of several buffers. What is no message is refused by the ring. */
+function beginMessage(outcome: Outcome<number>, msg: Msghdr | MsghdrInit): void {
+  const buffers: unknown = msg?.iov;
+  if (outcome === AWAITED || !Array.isArray(buffers)) return;
+  let bytes = 0;
+  for (const buffer of buffers as Lendable[]) bytes += lengthOf(buffer, undefined);
+  begin(outcome, bytes);
+}
+
+function restOf(memory: Lendable, from: number): Uint8Array {
+  return ArrayBuffer.isView(memory)
+    ? new Uint8Array(memory.buffer, memory.byteOffset + from, memory.byteLength - from)
+    : new Uint8Array(memory, from);
 }
 
 const NONE: SendDataOptions & RecvDataOptions = {};
