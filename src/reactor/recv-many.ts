@@ -1,4 +1,4 @@
-import { EBADFD, ENOBUFS } from '../abi/errno.ts';
+import { ENOBUFS } from '../abi/errno.ts';
 import type { Completion } from '../ring/completion.ts';
 import { checkInteger } from '../ring/misuse.ts';
 import { Msghdr, type ControlMessage, type RecvmsgOut } from '../ring/msghdr.ts';
@@ -136,7 +136,7 @@ abstract class Buffered<T extends Chunk> extends Multishot<T> implements Starved
 }
 
 /** A stream: TCP, unix, pipes. */
-abstract class StreamChunks extends Buffered<Chunk> {
+export abstract class StreamChunks extends Buffered<Chunk> {
   readonly #pools: BufferPools;
   /** Buffers in a row: full ones of the small, or ones of the large that would have fitted into a small. */
   #streak = 0;
@@ -201,27 +201,6 @@ export class ReceivedChunks extends StreamChunks {
     // It can be that something came since. A second time in a row it is the end.
     if (c.sockNonempty() && !this.#wasEmpty) this.#wasEmpty = true;
     else this.finish();
-  }
-}
-
-/** readMany. */
-export class ReadChunks extends StreamChunks {
-  constructor(engine: Engine, fd: number, options: ManyOptions | undefined, pools: BufferPools) {
-    super(engine, 'read', fd, options, pools);
-  }
-
-  protected override arm(ring: IoUring, bgid: number): boolean {
-    return ring.prepReadMultishot(this.fd, bgid, this.slot);
-  }
-
-  protected override fail(res: number): void {
-    if (res !== -EBADFD) return super.fail(res);
-    const message = 'Cannot read many times: only pipes, sockets, terminals and other files that can be polled; use read';
-    this.finish(Object.assign(new Error(message), { code: 'EBADFD', errno: res, syscall: 'read' }));
-  }
-
-  protected override ended(): void {
-    this.finish();
   }
 }
 
