@@ -2,7 +2,7 @@ import { IOSQE_FIXED_FILE } from '../abi/flags.ts';
 import type { Lendable } from '../ring/lent-memory.ts';
 import type { FileOffset, TransferOptions } from '../ring/prepare-file.ts';
 import type { IoUring } from '../ring/ring.ts';
-import { bytesOf, lengthOf, memoryOf, OperationMethods, type Data } from './methods.ts';
+import { bytesOf, lengthOf, memoryOf, OperationMethods, withCloexec, type Data, type DescriptorOptions } from './methods.ts';
 import { NOTHING, NUMBER, type OperationOptions } from './operation.ts';
 
 /** How a file is read or written. */
@@ -192,12 +192,13 @@ export abstract class FileMethods extends OperationMethods {
 
   /**
    * Make a pipe. Kernel 6.16. See {@link IoUring.prepPipe}; like pipe2(2).
+   * @param options.flags O_NONBLOCK, O_DIRECT; O_CLOEXEC is set unless `options.cloexec` is false
    * @returns the end to read from, and the end to write to
    */
-  pipe(options?: OperationOptions & { flags?: number }): Promise<[reader: number, writer: number]> {
+  pipe(options?: DescriptorOptions & { flags?: number }): Promise<[reader: number, writer: number]> {
     const fds = new Int32Array(2);
-    const more = { flags: options?.flags ?? 0 };
-    return this.run('pipe', -1, options, (ring, slot) => ring.prepPipe(fds, slot, more), {
+    const flags = options?.flags ?? 0;
+    return this.run('pipe', -1, options, (ring, slot) => ring.prepPipe(fds, slot, { flags: withCloexec(flags, options) }), {
       value: () => [fds[0], fds[1]],
       waits: false,
       discard: (engine) => fds.forEach((fd) => engine.discard(fd)),

@@ -1,9 +1,9 @@
-import { MSG_NOSIGNAL, MSG_WAITALL } from '../abi/socket-flags.ts';
+import { MSG_CMSG_CLOEXEC, MSG_NOSIGNAL, MSG_WAITALL } from '../abi/socket-flags.ts';
 import type { Lendable } from '../ring/lent-memory.ts';
 import type { Msghdr, MsghdrInit } from '../ring/msghdr.ts';
 import type { AcceptOptions } from '../ring/prepare-net.ts';
 import type { SocketAddressLike } from '../ring/socket-address.ts';
-import { bytesOf, lengthOf, memoryOf, type Data } from './methods.ts';
+import { bytesOf, lengthOf, memoryOf, withCloexec, type Data, type DescriptorOptions } from './methods.ts';
 import { PathMethods } from './methods-path.ts';
 import { ACCEPTED, AGAIN, AWAITED, DESCRIPTOR, DONE, NOTHING, type OperationOptions, type Outcome } from './operation.ts';
 
@@ -36,15 +36,21 @@ const SENDING = MSG_WAITALL | MSG_NOSIGNAL;
 /** Operations on sockets. */
 export abstract class NetMethods extends PathMethods {
   /**
-   * Make a socket. Set SOCK_CLOEXEC: descriptors are inherited by child processes without it.
+   * Make a socket. SOCK_CLOEXEC is set unless `options.cloexec` is false: programs that are started do not inherit the descriptor.
    *
    * Kernel 5.19. See {@link IoUring.prepSocket}; like socket(2).
    * @param domain AF_*
    * @param type SOCK_* and flags
    * @returns its descriptor
    */
-  socket(domain: number, type: number, protocol = 0, options?: OperationOptions): Promise<number> {
-    return this.run('socket', -1, options, (ring, slot) => ring.prepSocket(domain, type, protocol, slot), DESCRIPTOR);
+  socket(domain: number, type: number, protocol = 0, options?: DescriptorOptions): Promise<number> {
+    return this.run(
+      'socket',
+      -1,
+      options,
+      (ring, slot) => ring.prepSocket(domain, withCloexec(type, options), protocol, slot),
+      DESCRIPTOR,
+    );
   }
 
   /** Kernel 6.11. See {@link IoUring.prepBind}; like bind(2). */
@@ -159,8 +165,11 @@ export abstract class NetMethods extends PathMethods {
     );
   }
 
-  /** Receive a message: `msg` tells of its sender then. Kernel 5.3. See {@link IoUring.prepRecvmsg}; like recvmsg(2). */
-  recvmsg(fd: number, msg: Msghdr, options?: OperationOptions & { flags?: number }): Promise<number> {
+  /**
+   * Receive a message: `msg` tells of its sender then. If it has room for descriptors, MSG_CMSG_CLOEXEC is set unless
+   * `options.cloexec` is false. Kernel 5.3. See {@link IoUring.prepRecvmsg}; like recvmsg(2).
+   */
+  recvmsg(fd: number, msg: Msghdr, options?: DescriptorOptions & { flags?: number }): Promise<number> {
     const flags = options?.flags ?? 0;
     const outcome = outcomeOf(flags, false);
     return this.run(
@@ -169,7 +178,7 @@ export abstract class NetMethods extends PathMethods {
       options,
       (ring, slot) => {
         beginMessage(outcome, msg);
-        return ring.prepRecvmsg(fd, msg, slot, flags);
+        return ring.prepRecvmsg(fd, msg, slot, hasControlRoom(msg) ? withCloexec(flags, options, MSG_CMSG_CLOEXEC) : flags);
       },
       outcome,
     );
@@ -236,6 +245,16 @@ function beginMessage(outcome: Outcome<number>, msg: Msghdr | MsghdrInit): void 
   let bytes = 0;
   for (const buffer of buffers as Lendable[]) bytes += lengthOf(buffer, undefined);
   begin(outcome, bytes);
+}
+
+/** Messages that have room for ancillary data: after a receive they tell how much came, and not how much would have fitted. */
+const roomy = new WeakSet<Msghdr>();
+
+function hasControlRoom(msg: Msghdr): boolean {
+  if (roomy.has(msg)) return true;
+  if (!(msg?.controlLength > 0)) return false;
+  roomy.add(msg);
+  return true;
 }
 
 function restOf(memory: Lendable, from: number): Uint8Array {

@@ -3,6 +3,7 @@ import type { Lendable } from '../ring/lent-memory.ts';
 import type { OpenHow } from '../ring/prepare-path.ts';
 import type { PathLike } from '../ring/sqe.ts';
 import { Statx } from '../ring/statx.ts';
+import { withCloexec, type DescriptorOptions } from './methods.ts';
 import { FileMethods } from './methods-file.ts';
 import { DESCRIPTOR, NOTHING, NUMBER, type OperationOptions } from './operation.ts';
 
@@ -12,7 +13,7 @@ export { Statx };
 /** Operations on paths. A relative one begins at the descriptor of a directory, or with AT_FDCWD at the working directory. */
 export abstract class PathMethods extends FileMethods {
   /**
-   * Open a file. O_CLOEXEC is for you to set: descriptors are inherited by child processes without it.
+   * Open a file. O_CLOEXEC is set unless `options.cloexec` is false: programs that are started do not inherit the descriptor.
    *
    * Kernel 5.6. See {@link IoUring.prepOpenat}; like openat(2).
    * @param flags O_* bits, such as `fs.constants.O_RDONLY`
@@ -23,13 +24,13 @@ export abstract class PathMethods extends FileMethods {
     dirfd: number,
     path: PathLike,
     flags: number,
-    options?: OperationOptions & { mode?: number },
+    options?: DescriptorOptions & { mode?: number },
   ): Promise<number> {
     return this.#open('openat', dirfd, path, flags, options);
   }
 
   /** {@link openat} from the working directory; like open(2). */
-  open(path: PathLike, flags: number, options?: OperationOptions & { mode?: number }): Promise<number> {
+  open(path: PathLike, flags: number, options?: DescriptorOptions & { mode?: number }): Promise<number> {
     return this.#open('open', AT_FDCWD, path, flags, options);
   }
 
@@ -38,24 +39,32 @@ export abstract class PathMethods extends FileMethods {
     dirfd: number,
     path: PathLike,
     flags: number,
-    options: (OperationOptions & { mode?: number }) | undefined,
+    options: (DescriptorOptions & { mode?: number }) | undefined,
   ): Promise<number> {
     const more = { mode: options?.mode ?? 0o666 };
     return this.run(
       name,
       -1,
       options,
-      (ring, slot) => ring.prepOpenat(dirfd, path, flags, slot, more),
+      (ring, slot) => ring.prepOpenat(dirfd, path, withCloexec(flags, options), slot, more),
       DESCRIPTOR,
       { path },
     );
   }
 
-  /** Open a file under conditions: {@link OpenHow}. Kernel 5.6. See {@link IoUring.prepOpenat2}; like openat2(2). */
-  openat2(dirfd: number, path: PathLike, how: OpenHow, options?: OperationOptions): Promise<number> {
-    return this.run('openat2', -1, options, (ring, slot) => ring.prepOpenat2(dirfd, path, how, slot), DESCRIPTOR, {
-      path,
-    });
+  /**
+   * Open a file under conditions: {@link OpenHow}. O_CLOEXEC is set unless `options.cloexec` is false. Kernel 5.6. See
+   * {@link IoUring.prepOpenat2}; like openat2(2).
+   */
+  openat2(dirfd: number, path: PathLike, how: OpenHow, options?: DescriptorOptions): Promise<number> {
+    return this.run(
+      'openat2',
+      -1,
+      options,
+      (ring, slot) => ring.prepOpenat2(dirfd, path, closedOnExec(how, options), slot),
+      DESCRIPTOR,
+      { path },
+    );
   }
 
   /**
@@ -231,4 +240,11 @@ export abstract class PathMethods extends FileMethods {
       NOTHING,
     );
   }
+}
+
+/** What is no object is left to the ring to refuse. */
+function closedOnExec(how: OpenHow, options: DescriptorOptions | undefined): OpenHow {
+  if (typeof how !== 'object' || how === null) return how;
+  const { flags = 0, mode, resolve } = how;
+  return { flags: withCloexec(flags, options), mode, resolve } as OpenHow;
 }

@@ -1,4 +1,6 @@
+import { O_CLOEXEC } from '../abi/file-flags.ts';
 import type { Lendable } from '../ring/lent-memory.ts';
+import { wrongType } from '../ring/misuse.ts';
 import { checkSignal, checkTimeout } from './abort.ts';
 import type { Engine } from './engine.ts';
 import type { Subject } from './operation-error.ts';
@@ -7,6 +9,27 @@ import type { RegisteredMemory } from './registered-memory.ts';
 
 /** Data to send or write: memory as it is, or text, which is encoded as UTF-8. */
 export type Data = Lendable | string;
+
+/** What every operation that makes descriptors can be given. */
+export interface DescriptorOptions extends OperationOptions {
+  /**
+   * Are the descriptors closed in programs that this process starts? Default true, whatever the flags are; with false the
+   * flags alone say it (O_CLOEXEC, SOCK_CLOEXEC, MSG_CMSG_CLOEXEC).
+   */
+  cloexec?: boolean | undefined;
+}
+
+/**
+ * Flags of an operation that makes descriptors, with the one that closes them in programs that are started.
+ * @param bit O_CLOEXEC, which is SOCK_CLOEXEC too, or MSG_CMSG_CLOEXEC
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE` of `options.cloexec`; wrong flags are left to the ring
+ */
+export function withCloexec(flags: number, options: DescriptorOptions | undefined, bit = O_CLOEXEC): number {
+  const cloexec = options?.cloexec ?? true;
+  if (typeof cloexec !== 'boolean') throw wrongType('options.cloexec', 'of type boolean', cloexec);
+  const isMissing = cloexec && Number.isSafeInteger(flags) && flags >= 0 && Math.floor(flags / bit) % 2 === 0;
+  return isMissing ? flags + bit : flags;
+}
 
 /** The base of every operation's method: they stand in the `methods-….ts` files, and the reactor is the last of that line. */
 export abstract class OperationMethods {

@@ -1,4 +1,5 @@
 import { ENOBUFS } from '../abi/errno.ts';
+import { MSG_CMSG_CLOEXEC } from '../abi/socket-flags.ts';
 import type { Completion } from '../ring/completion.ts';
 import { checkInteger } from '../ring/misuse.ts';
 import { Msghdr, type ControlMessage, type RecvmsgOut } from '../ring/msghdr.ts';
@@ -8,6 +9,7 @@ import { checkFd } from '../ring/sqe.ts';
 import { wrongState } from '../ring/misuse.ts';
 import type { BufferPool, BufferPools, PooledGroup, Starved } from './buffer-pool.ts';
 import type { Engine } from './engine.ts';
+import { withCloexec } from './methods.ts';
 import { Multishot, type ManyOptions } from './multishot.ts';
 
 /** After so many buffers in a row that were full, or next to empty, those of the other size serve better. */
@@ -210,6 +212,11 @@ export interface DatagramOptions extends ManyOptions {
   flags?: number;
   /** Bytes of room for ancillary data, 0 … 2^16; default 0. */
   controllen?: number;
+  /**
+   * Are descriptors that come as ancillary data closed in programs that this process starts? Default true (MSG_CMSG_CLOEXEC is
+   * set then, if there is room for any); with false `flags` alone say it.
+   */
+  cloexec?: boolean | undefined;
 }
 
 /** recvmsgMany. */
@@ -222,7 +229,8 @@ export class Datagrams extends Buffered<Datagram> {
     checkInteger('options.controllen', controllen, 0, 512);
     // Any datagram fits: what is cut off is lost.
     super(engine, 'recvmsg', fd, options, pools.large);
-    this.#flags = options?.flags ?? 0;
+    const flags = options?.flags ?? 0;
+    this.#flags = controllen > 0 ? withCloexec(flags, options, MSG_CMSG_CLOEXEC) : flags;
     this.#message = new Msghdr({ name: SOCKADDR_MAX, control: controllen });
   }
 
