@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { createRequire } from 'node:module';
 import threads from 'node:worker_threads';
 import type * as Koffi from 'koffi';
-import { F_DUPFD_CLOEXEC, O_CLOEXEC } from '../abi/file-flags.ts';
+import { F_DUPFD_CLOEXEC, MADV_DONTNEED, O_CLOEXEC } from '../abi/file-flags.ts';
 import { SYS_IO_URING_ENTER, SYS_IO_URING_REGISTER, SYS_IO_URING_SETUP } from '../abi/syscalls.ts';
 import {
   MAP_ANONYMOUS,
@@ -66,6 +66,7 @@ function bind(koffi: typeof Koffi): Native {
   const mapping = ['uintptr_t', 'size_t', 'int', 'int', 'int', 'int64'];
   const mmap = libc.func('mmap', 'intptr_t', mapping) as Syscall;
   const munmap = libc.func('munmap', 'int', ['uintptr_t', 'size_t']) as Syscall;
+  const madvise = libc.func('madvise', 'int', ['uintptr_t', 'size_t', 'int']) as Syscall;
   const close = libc.func('close', 'int', ['int']) as Syscall;
   const name = ['int', 'void *', 'void *'];
   const getsockname = libc.func('getsockname', 'int', name) as Syscall;
@@ -91,6 +92,7 @@ function bind(koffi: typeof Koffi): Native {
   const ignoredAddress = Number(koffi.address(ignored));
   const pipe2 = libc.func('pipe2', 'int', ['void *', 'int']) as Syscall;
   const { errno } = koffi;
+  const pageSize = (libc.func('getpagesize', 'int', []) as Syscall)();
 
   return {
     setup(entries, params) {
@@ -121,6 +123,13 @@ function bind(koffi: typeof Koffi): Native {
     },
     unmap(address, length) {
       return munmap(address, length) < 0 ? -errno() : 0;
+    },
+    discard(memory) {
+      const address = Number(koffi.address(memory));
+      const begin = Math.ceil(address / pageSize) * pageSize;
+      const end = Math.floor((address + memory.byteLength) / pageSize) * pageSize;
+      if (end <= begin) return 0;
+      return madvise(begin, end - begin, MADV_DONTNEED) < 0 ? -errno() : 0;
     },
     socketName(fd, peer, address) {
       const length = new Uint32Array([address.byteLength]);
@@ -196,7 +205,7 @@ function bind(koffi: typeof Koffi): Native {
     poll(fd, onReadable) {
       return koffi.node.poll(fd, () => onReadable());
     },
-    pageSize: (libc.func('getpagesize', 'int', []) as Syscall)(),
+    pageSize,
     endsWithProcess: threads.isMainThread,
     closeAtThreadExit: closeAtThreadExit(koffi, libc),
   };

@@ -171,7 +171,7 @@ export class DatagramReceiver<S> extends Submission implements Starved {
 
   #failed(errno: number): void {
     if (errno === ENOBUFS) {
-      this.#isStarved = !this.#pool.feed(this);
+      this.#isStarved = !this.#pool.feed(this, this.#group);
       return;
     }
     if (!this.#isWanted || errno === ECANCELED || errno === EAGAIN || errno === EINTR) return;

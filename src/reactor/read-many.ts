@@ -3,7 +3,7 @@ import { POLLHUP } from '../abi/event-flags.ts';
 import { RWF_NOWAIT } from '../abi/file-flags.ts';
 import type { Completion } from '../ring/completion.ts';
 import type { IoUring } from '../ring/ring.ts';
-import type { BufferPools } from './buffer-pool.ts';
+import type { BufferPools, PooledGroup } from './buffer-pool.ts';
 import type { Engine } from './engine.ts';
 import type { ManyOptions } from './multishot.ts';
 import { StreamChunks, type Chunk } from './recv-many.ts';
@@ -15,6 +15,8 @@ export class ReadChunks extends StreamChunks {
   /** The other end is gone: what is left is read, until nothing is. */
   #isHungUp = false;
   #isOver = false;
+  /** The group of a single read in flight: it may wait in a thread of the kernel's, with the buffer that it will fill. */
+  #reading: PooledGroup | undefined;
 
   constructor(engine: Engine, fd: number, options: ManyOptions | undefined, pools: BufferPools) {
     super(engine, 'read', fd, options, pools);
@@ -34,7 +36,15 @@ export class ReadChunks extends StreamChunks {
     if (!this.#isHungUp) return ring.prepReadMultishot(this.fd, bgid, this.slot);
     if (!ring.prepRead(this.fd, null, this.pool.bufSize, this.slot)) return false;
     ring.sqeSetBufGroup(bgid);
+    this.#reading = this.group;
+    this.#reading!.reads++;
     return true;
+  }
+
+  override over(): void {
+    if (this.#reading !== undefined) this.#reading.reads--;
+    this.#reading = undefined;
+    super.over();
   }
 
   /** A read that waits for data would wait for ever. One that does not, or a later one, tells the end. */

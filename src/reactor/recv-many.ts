@@ -114,7 +114,7 @@ abstract class Buffered<T extends Chunk> extends Multishot<T> implements Starved
     const { res } = c;
     if (res >= 0) this.filled(res, c.bufferId(), c);
     // Unless it goes on with buffers of another size anyway.
-    else if (res === -ENOBUFS) this.#isStarved = this.group!.pool === this.pool && !this.pool.feed(this);
+    else if (res === -ENOBUFS) this.#isStarved = this.group!.pool === this.pool && !this.pool.feed(this, this.group);
     else this.fail(res);
   }
 
