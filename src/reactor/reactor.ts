@@ -11,8 +11,9 @@ import { AbortError, checkSignal, unwatch, watch } from './abort.ts';
 import { Connections } from './accept-many.ts';
 import { BufferPools } from './buffer-pool.ts';
 import { Chain, LinkError } from './chain.ts';
-import { Engine } from './engine.ts';
+import type { Engine } from './engine.ts';
 import { WaitMethods } from './methods-wait.ts';
+import { makeEngine } from './make-engine.ts';
 import { messageData, Messages, type RingMessage } from './messages.ts';
 import type { ManyOptions } from './multishot.ts';
 import { Observer } from './observer.ts';
@@ -27,9 +28,12 @@ import type { Sequence } from './sequence.ts';
 
 /** How a reactor is made. */
 export interface ReactorOptions {
-  /** Operations that one system call submits at most, 1 … 32768; default 1024. */
+  /**
+   * Operations that one system call submits at most, 1 … 32768; default 1024. Where so large a ring exceeds the memory that may be
+   * locked (ulimit -l), a smaller one is made; what finds no room in it waits in front of it.
+   */
   entries?: number | undefined;
-  /** Completions that the kernel has room for; default eight times `entries`, up to 65536. */
+  /** Completions that the kernel has room for; default eight times `entries`, up to 65536. Fewer, too, with a smaller ring. */
   cqEntries?: number | undefined;
   /** Keep a histogram of how long operations take, by name: {@link Reactor.histograms}. */
   histograms?: boolean | undefined;
@@ -105,11 +109,9 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options);
     const { entries = 1024, cqEntries, histograms = false } = options;
     checkInteger('options.entries', entries, 1, 32768);
-    // An operation with a time limit takes two.
-    const places = Math.max(2, entries);
     const observer = new Observer(histograms);
-    const setup = { cqEntries: cqEntries ?? Math.min(65536, Math.max(256, places * 8)) };
-    const engine = new Engine(places, setup, koffiNative(), observer);
+    // An operation with a time limit takes two.
+    const engine = makeEngine(Math.max(2, entries), cqEntries, observer);
     super(engine, new RegisteredMemory(engine.ring));
     this.#observer = observer;
     this.#files = new RegisteredFiles(engine.ring);
