@@ -2,7 +2,17 @@ import { IOSQE_FIXED_FILE } from '../abi/flags.ts';
 import type { Lendable } from '../ring/lent-memory.ts';
 import type { FileOffset, TransferOptions } from '../ring/prepare-file.ts';
 import type { IoUring } from '../ring/ring.ts';
-import { bytesOf, lengthOf, memoryOf, OperationMethods, withCloexec, type Data, type DescriptorOptions } from './methods.ts';
+import {
+  bytesOf,
+  lengthOf,
+  memoryOf,
+  OperationMethods,
+  registeredOf,
+  run,
+  withCloexec,
+  type Data,
+  type DescriptorOptions,
+} from './methods.ts';
 import { NOTHING, NUMBER, type OperationOptions } from './operation.ts';
 
 /** How a file is read or written. */
@@ -37,7 +47,8 @@ export abstract class FileMethods extends OperationMethods {
     const { offset, length, rwFlags, registeredFile } = options ?? NONE;
     const memory = memoryOf(buf);
     const file = registeredFile ?? fd;
-    return this.run(
+    return run(
+      this,
       'read',
       fd,
       options,
@@ -58,7 +69,8 @@ export abstract class FileMethods extends OperationMethods {
     const { offset, length, rwFlags, registeredFile } = options ?? NONE;
     const memory = bytesOf(data);
     const file = registeredFile ?? fd;
-    return this.run(
+    return run(
+      this,
       'write',
       fd,
       options,
@@ -73,21 +85,21 @@ export abstract class FileMethods extends OperationMethods {
   readv(fd: number, buffers: readonly Lendable[], options?: Omit<ReadWriteOptions, 'length'>): Promise<number> {
     const { offset, rwFlags } = options ?? NONE;
     const transfer = rwFlags === undefined ? undefined : { rwFlags };
-    return this.run('readv', fd, options, (ring, slot) => ring.prepReadv(fd, buffers, slot, offset, transfer), NUMBER);
+    return run(this, 'readv', fd, options, (ring, slot) => ring.prepReadv(fd, buffers, slot, offset, transfer), NUMBER);
   }
 
   /** Write several buffers, one after the other. Kernel 5.1. See {@link IoUring.prepWritev}; like pwritev2(2). */
   writev(fd: number, buffers: readonly Lendable[], options?: Omit<ReadWriteOptions, 'length'>): Promise<number> {
     const { offset, rwFlags } = options ?? NONE;
     const transfer = rwFlags === undefined ? undefined : { rwFlags };
-    return this.run('writev', fd, options, (ring, slot) => ring.prepWritev(fd, buffers, slot, offset, transfer), NUMBER);
+    return run(this, 'writev', fd, options, (ring, slot) => ring.prepWritev(fd, buffers, slot, offset, transfer), NUMBER);
   }
 
   /** Flush a file to its disk. Kernel 5.1. See {@link IoUring.prepFsync}; like fsync(2). */
   fsync(fd: number, options?: FsyncOptions): Promise<void> {
     const { datasync = false, offset, length } = options ?? NONE;
     const range = offset === undefined && length === undefined ? undefined : { offset: offset!, length: length! };
-    return this.run('fsync', fd, options, (ring, slot) => ring.prepFsync(fd, slot, { datasync, ...range }), NOTHING);
+    return run(this, 'fsync', fd, options, (ring, slot) => ring.prepFsync(fd, slot, { datasync, ...range }), NOTHING);
   }
 
   /** Write back a range of a file, or wait for it. Kernel 5.2. See {@link IoUring.prepSyncFileRange}. */
@@ -98,7 +110,8 @@ export abstract class FileMethods extends OperationMethods {
     flags: number,
     options?: OperationOptions,
   ): Promise<void> {
-    return this.run(
+    return run(
+      this,
       'sync_file_range',
       fd,
       options,
@@ -115,7 +128,8 @@ export abstract class FileMethods extends OperationMethods {
     length: number | bigint,
     options?: OperationOptions,
   ): Promise<void> {
-    return this.run(
+    return run(
+      this,
       'fallocate',
       fd,
       options,
@@ -126,7 +140,7 @@ export abstract class FileMethods extends OperationMethods {
 
   /** Set the length of a file. Kernel 6.9. See {@link IoUring.prepFtruncate}; like ftruncate(2). */
   ftruncate(fd: number, length: number | bigint = 0, options?: OperationOptions): Promise<void> {
-    return this.run('ftruncate', fd, options, (ring, slot) => ring.prepFtruncate(fd, length, slot), NOTHING);
+    return run(this, 'ftruncate', fd, options, (ring, slot) => ring.prepFtruncate(fd, length, slot), NOTHING);
   }
 
   /** Tell how a range of a file will be used. Kernel 5.6. See {@link IoUring.prepFadvise}; like posix_fadvise(2). */
@@ -137,7 +151,8 @@ export abstract class FileMethods extends OperationMethods {
     advice: number,
     options?: OperationOptions,
   ): Promise<void> {
-    return this.run(
+    return run(
+      this,
       'fadvise',
       fd,
       options,
@@ -148,7 +163,7 @@ export abstract class FileMethods extends OperationMethods {
 
   /** Tell how memory will be used. Kernel 5.6. See {@link IoUring.prepMadvise}; like madvise(2). */
   madvise(buf: Lendable, length: number, advice: number, options?: OperationOptions): Promise<void> {
-    return this.run('madvise', -1, options, (ring, slot) => ring.prepMadvise(buf, length, advice, slot), NOTHING);
+    return run(this, 'madvise', -1, options, (ring, slot) => ring.prepMadvise(buf, length, advice, slot), NOTHING);
   }
 
   /**
@@ -165,7 +180,8 @@ export abstract class FileMethods extends OperationMethods {
     options?: OperationOptions & { flags?: number },
   ): Promise<number> {
     const more = { flags: options?.flags ?? 0 };
-    return this.run(
+    return run(
+      this,
       'splice',
       fdIn,
       options,
@@ -177,12 +193,12 @@ export abstract class FileMethods extends OperationMethods {
   /** Copy bytes from one pipe to another without taking them out. Kernel 5.8. See {@link IoUring.prepTee}; like tee(2). */
   tee(fdIn: number, fdOut: number, nbytes: number, options?: OperationOptions & { flags?: number }): Promise<number> {
     const more = { flags: options?.flags ?? 0 };
-    return this.run('tee', fdIn, options, (ring, slot) => ring.prepTee(fdIn, fdOut, nbytes, slot, more), NUMBER);
+    return run(this, 'tee', fdIn, options, (ring, slot) => ring.prepTee(fdIn, fdOut, nbytes, slot, more), NUMBER);
   }
 
   /** Close a descriptor. Kernel 5.6. See {@link IoUring.prepClose}; like close(2). */
   closeFd(fd: number, options?: OperationOptions): Promise<void> {
-    return this.run('close', fd, options, (ring, slot) => ring.prepClose(fd, slot), NOTHING);
+    return run(this, 'close', fd, options, (ring, slot) => ring.prepClose(fd, slot), NOTHING);
   }
 
   /** The older name of {@link closeFd}. */
@@ -198,7 +214,7 @@ export abstract class FileMethods extends OperationMethods {
   pipe(options?: DescriptorOptions & { flags?: number }): Promise<[reader: number, writer: number]> {
     const fds = new Int32Array(2);
     const flags = options?.flags ?? 0;
-    return this.run('pipe', -1, options, (ring, slot) => ring.prepPipe(fds, slot, { flags: withCloexec(flags, options) }), {
+    return run(this, 'pipe', -1, options, (ring, slot) => ring.prepPipe(fds, slot, { flags: withCloexec(flags, options) }), {
       value: () => [fds[0], fds[1]],
       waits: false,
       discard: (engine) => fds.forEach((fd) => engine.discard(fd)),
@@ -206,7 +222,7 @@ export abstract class FileMethods extends OperationMethods {
   }
 
   #transfer(data: Data, rwFlags: number | undefined): TransferOptions | undefined {
-    const fixed = this.registered.placeOf(data);
+    const fixed = registeredOf(this).placeOf(data);
     if (fixed === undefined) return rwFlags === undefined ? undefined : { rwFlags };
     return rwFlags === undefined ? { fixed } : { fixed, rwFlags };
   }

@@ -3,7 +3,7 @@ import type { Lendable } from '../ring/lent-memory.ts';
 import type { Msghdr, MsghdrInit } from '../ring/msghdr.ts';
 import type { AcceptOptions } from '../ring/prepare-net.ts';
 import type { SocketAddressLike } from '../ring/socket-address.ts';
-import { bytesOf, lengthOf, memoryOf, withCloexec, type Data, type DescriptorOptions } from './methods.ts';
+import { bytesOf, chainOf, lengthOf, memoryOf, run, withCloexec, type Data, type DescriptorOptions } from './methods.ts';
 import { PathMethods } from './methods-path.ts';
 import { ACCEPTED, AGAIN, AWAITED, DESCRIPTOR, DONE, NOTHING, type OperationOptions, type Outcome } from './operation.ts';
 
@@ -44,7 +44,8 @@ export abstract class NetMethods extends PathMethods {
    * @returns its descriptor
    */
   socket(domain: number, type: number, protocol = 0, options?: DescriptorOptions): Promise<number> {
-    return this.run(
+    return run(
+      this,
       'socket',
       -1,
       options,
@@ -55,12 +56,12 @@ export abstract class NetMethods extends PathMethods {
 
   /** Kernel 6.11. See {@link IoUring.prepBind}; like bind(2). */
   bind(fd: number, address: SocketAddressLike, options?: OperationOptions): Promise<void> {
-    return this.run('bind', fd, options, (ring, slot) => ring.prepBind(fd, address, slot), NOTHING, { address });
+    return run(this, 'bind', fd, options, (ring, slot) => ring.prepBind(fd, address, slot), NOTHING, { address });
   }
 
   /** Kernel 6.11. See {@link IoUring.prepListen}; like listen(2). */
   listen(fd: number, backlog = BACKLOG, options?: OperationOptions): Promise<void> {
-    return this.run('listen', fd, options, (ring, slot) => ring.prepListen(fd, backlog, slot), NOTHING);
+    return run(this, 'listen', fd, options, (ring, slot) => ring.prepListen(fd, backlog, slot), NOTHING);
   }
 
   /**
@@ -71,12 +72,12 @@ export abstract class NetMethods extends PathMethods {
    */
   accept(listenFd: number, options?: OperationOptions & AcceptOptions): Promise<number> {
     const { signal: _, timeoutMs: __, ...accept } = options ?? {};
-    return this.run('accept', listenFd, options, (ring, slot) => ring.prepAccept(listenFd, slot, accept), ACCEPTED);
+    return run(this, 'accept', listenFd, options, (ring, slot) => ring.prepAccept(listenFd, slot, accept), ACCEPTED);
   }
 
   /** Kernel 5.5. See {@link IoUring.prepConnect}; like connect(2). Names are not looked up. */
   connect(fd: number, address: SocketAddressLike, options?: OperationOptions): Promise<void> {
-    return this.run('connect', fd, options, (ring, slot) => ring.prepConnect(fd, address, slot), DONE, { address });
+    return run(this, 'connect', fd, options, (ring, slot) => ring.prepConnect(fd, address, slot), DONE, { address });
   }
 
   /**
@@ -85,7 +86,7 @@ export abstract class NetMethods extends PathMethods {
    * Kernel 5.11. See {@link IoUring.prepShutdown}; like shutdown(2).
    */
   shutdown(fd: number, how: number, options?: OperationOptions): Promise<void> {
-    return this.run('shutdown', fd, options, (ring, slot) => ring.prepShutdown(fd, how, slot), NOTHING);
+    return run(this, 'shutdown', fd, options, (ring, slot) => ring.prepShutdown(fd, how, slot), NOTHING);
   }
 
   /**
@@ -99,8 +100,9 @@ export abstract class NetMethods extends PathMethods {
     const { flags = SENDING, length, to, zeroCopy = false } = options ?? NONE;
     const memory = bytesOf(data);
     const more = to === undefined ? undefined : { to };
-    const outcome = outcomeOf(flags, this.chain === undefined);
-    return this.run(
+    const outcome = outcomeOf(flags, chainOf(this) === undefined);
+    return run(
+      this,
       'send',
       fd,
       options,
@@ -130,7 +132,8 @@ export abstract class NetMethods extends PathMethods {
   ): Promise<number> {
     const { flags = SENDING, zeroCopy = false } = options ?? NONE;
     const outcome = outcomeOf(flags, false);
-    return this.run(
+    return run(
+      this,
       'sendmsg',
       fd,
       options,
@@ -152,7 +155,8 @@ export abstract class NetMethods extends PathMethods {
     const { flags = 0, length } = options ?? NONE;
     const memory = memoryOf(buf);
     const outcome = outcomeOf(flags, false);
-    return this.run(
+    return run(
+      this,
       'recv',
       fd,
       options,
@@ -172,7 +176,8 @@ export abstract class NetMethods extends PathMethods {
   recvmsg(fd: number, msg: Msghdr, options?: DescriptorOptions & { flags?: number }): Promise<number> {
     const flags = options?.flags ?? 0;
     const outcome = outcomeOf(flags, false);
-    return this.run(
+    return run(
+      this,
       'recvmsg',
       fd,
       options,
@@ -196,7 +201,8 @@ export abstract class NetMethods extends PathMethods {
     optval: Lendable | null,
     options?: OperationOptions,
   ): Promise<number> {
-    return this.run(
+    return run(
+      this,
       'cmd_sock',
       fd,
       options,

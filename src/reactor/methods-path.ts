@@ -3,7 +3,7 @@ import type { Lendable } from '../ring/lent-memory.ts';
 import type { OpenHow } from '../ring/prepare-path.ts';
 import type { PathLike } from '../ring/sqe.ts';
 import { Statx } from '../ring/statx.ts';
-import { withCloexec, type DescriptorOptions } from './methods.ts';
+import { run, withCloexec, type DescriptorOptions } from './methods.ts';
 import { FileMethods } from './methods-file.ts';
 import { DESCRIPTOR, NOTHING, NUMBER, type OperationOptions } from './operation.ts';
 
@@ -42,7 +42,8 @@ export abstract class PathMethods extends FileMethods {
     options: (DescriptorOptions & { mode?: number }) | undefined,
   ): Promise<number> {
     const more = { mode: options?.mode ?? 0o666 };
-    return this.run(
+    return run(
+      this,
       name,
       -1,
       options,
@@ -57,7 +58,8 @@ export abstract class PathMethods extends FileMethods {
    * {@link IoUring.prepOpenat2}; like openat2(2).
    */
   openat2(dirfd: number, path: PathLike, how: OpenHow, options?: DescriptorOptions): Promise<number> {
-    return this.run(
+    return run(
+      this,
       'openat2',
       -1,
       options,
@@ -83,7 +85,8 @@ export abstract class PathMethods extends FileMethods {
     options?: OperationOptions & { into?: Statx | undefined },
   ): Promise<Statx> {
     const statx = options?.into ?? new Statx();
-    return this.run(
+    return run(
+      this,
       'statx',
       -1,
       options,
@@ -102,7 +105,8 @@ export abstract class PathMethods extends FileMethods {
     options?: OperationOptions & { flags?: number },
   ): Promise<void> {
     const more = { flags: options?.flags ?? 0 };
-    return this.run(
+    return run(
+      this,
       'renameat',
       -1,
       options,
@@ -114,7 +118,7 @@ export abstract class PathMethods extends FileMethods {
 
   /** {@link renameat} from the working directory; like rename(2). */
   rename(oldpath: PathLike, newpath: PathLike, options?: OperationOptions): Promise<void> {
-    return this.run('rename', -1, options, (ring, slot) => ring.prepRename(oldpath, newpath, slot), NOTHING, {
+    return run(this, 'rename', -1, options, (ring, slot) => ring.prepRename(oldpath, newpath, slot), NOTHING, {
       path: oldpath,
       dest: newpath,
     });
@@ -122,31 +126,32 @@ export abstract class PathMethods extends FileMethods {
 
   /** Kernel 5.11. With AT_REMOVEDIR it removes an empty directory. See {@link IoUring.prepUnlinkat}. */
   unlinkat(dirfd: number, path: PathLike, flags = 0, options?: OperationOptions): Promise<void> {
-    return this.run('unlinkat', -1, options, (ring, slot) => ring.prepUnlinkat(dirfd, path, flags, slot), NOTHING, {
+    return run(this, 'unlinkat', -1, options, (ring, slot) => ring.prepUnlinkat(dirfd, path, flags, slot), NOTHING, {
       path,
     });
   }
 
   /** {@link unlinkat} of a file from the working directory; like unlink(2). */
   unlink(path: PathLike, options?: OperationOptions): Promise<void> {
-    return this.run('unlink', -1, options, (ring, slot) => ring.prepUnlink(path, slot), NOTHING, { path });
+    return run(this, 'unlink', -1, options, (ring, slot) => ring.prepUnlink(path, slot), NOTHING, { path });
   }
 
   /** Kernel 5.15. See {@link IoUring.prepMkdirat}. */
   mkdirat(dirfd: number, path: PathLike, mode = 0o777, options?: OperationOptions): Promise<void> {
-    return this.run('mkdirat', -1, options, (ring, slot) => ring.prepMkdirat(dirfd, path, mode, slot), NOTHING, {
+    return run(this, 'mkdirat', -1, options, (ring, slot) => ring.prepMkdirat(dirfd, path, mode, slot), NOTHING, {
       path,
     });
   }
 
   /** {@link mkdirat} from the working directory; like mkdir(2). */
   mkdir(path: PathLike, mode = 0o777, options?: OperationOptions): Promise<void> {
-    return this.run('mkdir', -1, options, (ring, slot) => ring.prepMkdir(path, mode, slot), NOTHING, { path });
+    return run(this, 'mkdir', -1, options, (ring, slot) => ring.prepMkdir(path, mode, slot), NOTHING, { path });
   }
 
   /** Kernel 5.15. See {@link IoUring.prepSymlinkat}. */
   symlinkat(target: PathLike, newdirfd: number, linkpath: PathLike, options?: OperationOptions): Promise<void> {
-    return this.run(
+    return run(
+      this,
       'symlinkat',
       -1,
       options,
@@ -158,7 +163,7 @@ export abstract class PathMethods extends FileMethods {
 
   /** {@link symlinkat} from the working directory; like symlink(2). */
   symlink(target: PathLike, linkpath: PathLike, options?: OperationOptions): Promise<void> {
-    return this.run('symlink', -1, options, (ring, slot) => ring.prepSymlink(target, linkpath, slot), NOTHING, {
+    return run(this, 'symlink', -1, options, (ring, slot) => ring.prepSymlink(target, linkpath, slot), NOTHING, {
       path: target,
       dest: linkpath,
     });
@@ -173,7 +178,8 @@ export abstract class PathMethods extends FileMethods {
     flags = 0,
     options?: OperationOptions,
   ): Promise<void> {
-    return this.run(
+    return run(
+      this,
       'linkat',
       -1,
       options,
@@ -185,7 +191,7 @@ export abstract class PathMethods extends FileMethods {
 
   /** Give a file another name; like link(2). Kernel 5.15. */
   link(oldpath: PathLike, newpath: PathLike, options?: OperationOptions): Promise<void> {
-    return this.run('link', -1, options, (ring, slot) => ring.prepLink(oldpath, newpath, slot), NOTHING, {
+    return run(this, 'link', -1, options, (ring, slot) => ring.prepLink(oldpath, newpath, slot), NOTHING, {
       path: oldpath,
       dest: newpath,
     });
@@ -196,7 +202,7 @@ export abstract class PathMethods extends FileMethods {
    * @returns the bytes of the attribute; of an empty `value` those it would have
    */
   getxattr(path: PathLike, name: string, value: Lendable, options?: OperationOptions): Promise<number> {
-    return this.run('getxattr', -1, options, (ring, slot) => ring.prepGetxattr(path, name, value, slot), NUMBER, {
+    return run(this, 'getxattr', -1, options, (ring, slot) => ring.prepGetxattr(path, name, value, slot), NUMBER, {
       path,
     });
   }
@@ -209,7 +215,8 @@ export abstract class PathMethods extends FileMethods {
     options?: OperationOptions & { flags?: number },
   ): Promise<void> {
     const more = { flags: options?.flags ?? 0 };
-    return this.run(
+    return run(
+      this,
       'setxattr',
       -1,
       options,
@@ -221,7 +228,7 @@ export abstract class PathMethods extends FileMethods {
 
   /** {@link getxattr} of an open file. */
   fgetxattr(fd: number, name: string, value: Lendable, options?: OperationOptions): Promise<number> {
-    return this.run('fgetxattr', fd, options, (ring, slot) => ring.prepFgetxattr(fd, name, value, slot), NUMBER);
+    return run(this, 'fgetxattr', fd, options, (ring, slot) => ring.prepFgetxattr(fd, name, value, slot), NUMBER);
   }
 
   /** {@link setxattr} of an open file. */
@@ -232,7 +239,8 @@ export abstract class PathMethods extends FileMethods {
     options?: OperationOptions & { flags?: number },
   ): Promise<void> {
     const more = { flags: options?.flags ?? 0 };
-    return this.run(
+    return run(
+      this,
       'fsetxattr',
       fd,
       options,

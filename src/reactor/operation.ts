@@ -7,6 +7,12 @@ import { TIMER, type Engine } from './engine.ts';
 import { operationError, type Subject } from './operation-error.ts';
 import { Submission } from './submission.ts';
 
+/**
+ * Who takes the answer of an operation, where a layer on top has something else to give than the method. It is handed the engine: so it
+ * is a key that no program has.
+ */
+export const OUTCOME = Symbol('outcome');
+
 /** What every operation can be given. */
 export interface OperationOptions {
   /**
@@ -21,8 +27,8 @@ export interface OperationOptions {
   timeoutMs?: number | undefined;
   /** What errors and observers call it, where that is not the method's name: a layer on top has names of its own. */
   syscall?: string | undefined;
-  /** Who takes the answer, where a layer on top has something else to give than the method. @internal */
-  outcome?: Outcome<unknown> | undefined;
+  /** @internal */
+  [OUTCOME]?: Outcome<unknown> | undefined;
 }
 
 /** Write the operation's entry under this userData. False when there is no room. */

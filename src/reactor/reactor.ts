@@ -13,7 +13,9 @@ import { BufferPools } from './buffer-pool.ts';
 import { Chain, LinkError } from './chain.ts';
 import type { Engine } from './engine.ts';
 import { WaitMethods } from './methods-wait.ts';
+import { Iteration } from './iteration.ts';
 import { makeEngine } from './make-engine.ts';
+import { chainOf, collectInto, registeredOf, run } from './methods.ts';
 import { messageData, Messages, type RingMessage } from './messages.ts';
 import type { ManyOptions } from './multishot.ts';
 import { Observer } from './observer.ts';
@@ -24,7 +26,7 @@ import { ReadChunks } from './read-many.ts';
 import { Datagrams, ReceivedChunks, type Chunk, type Datagram, type DatagramOptions } from './recv-many.ts';
 import { RegisteredFiles } from './registered-files.ts';
 import { RegisteredMemory } from './registered-memory.ts';
-import type { Sequence } from './sequence.ts';
+import { Sequence } from './sequence.ts';
 
 /** How a reactor is made. */
 export interface ReactorOptions {
@@ -80,6 +82,13 @@ export type LinkResults<S extends readonly LinkStep[]> = {
     : never;
 };
 
+let partsIn: (reactor: Reactor) => { readonly engine: Engine; readonly pools: BufferPools };
+
+/** What is in a reactor, for layers that have operations of their own, without promises. */
+export function partsOf(reactor: Reactor): { readonly engine: Engine; readonly pools: BufferPools } {
+  return partsIn(reactor);
+}
+
 const COUNT: Outcome<number> = { ...NUMBER, success: -ENOENT };
 
 /**
@@ -94,6 +103,7 @@ const COUNT: Outcome<number> = { ...NUMBER, success: -ENOENT };
  * const bytes = await io.read(fd, buffer, { offset: 0 });
  */
 export class Reactor extends WaitMethods implements AsyncDisposable {
+  readonly #engine: Engine;
   readonly #pools: BufferPools;
   readonly #files: RegisteredFiles;
   readonly #observer: Observer;
@@ -113,6 +123,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     // An operation with a time limit takes two.
     const engine = makeEngine(Math.max(2, entries), cqEntries, observer);
     super(engine, new RegisteredMemory(engine.ring));
+    this.#engine = engine;
     this.#observer = observer;
     this.#files = new RegisteredFiles(engine.ring);
     this.#pools = new BufferPools(engine.ring);
@@ -130,7 +141,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     listenFd: number,
     options?: ManyOptions & AcceptOptions,
   ): AsyncIterableIterator<number, undefined> & AsyncDisposable {
-    return new Connections(this.engine, listenFd, options);
+    return new Iteration(new Connections(this.#engine, listenFd, options));
   }
 
   /**
@@ -143,7 +154,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     fd: number,
     options?: ManyOptions & { flags?: number },
   ): AsyncIterableIterator<Chunk, undefined> & AsyncDisposable {
-    return new ReceivedChunks(this.engine, fd, options, this.#pools);
+    return new Iteration(new ReceivedChunks(this.#engine, fd, options, this.#pools));
   }
 
   /** Every datagram that arrives, with its sender. Kernel 6.0. See {@link IoUring.prepRecvmsgMultishot}. */
@@ -151,7 +162,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     fd: number,
     options?: DatagramOptions,
   ): AsyncIterableIterator<Datagram, undefined> & AsyncDisposable {
-    return new Datagrams(this.engine, fd, options, this.#pools);
+    return new Iteration(new Datagrams(this.#engine, fd, options, this.#pools));
   }
 
   /** What happens on a descriptor: POLLIN and so on. Kernel 5.13. See {@link IoUring.prepPollAdd}. */
@@ -160,7 +171,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     mask: number,
     options?: ManyOptions,
   ): AsyncIterableIterator<number, undefined> & AsyncDisposable {
-    return new PollEvents(this.engine, fd, mask, options);
+    return new Iteration(new PollEvents(this.#engine, fd, mask, options));
   }
 
   /**
@@ -169,7 +180,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * Kernel 6.7. See {@link IoUring.prepReadMultishot}. Of other files `EBADFD`.
    */
   readMany(fd: number, options?: ManyOptions): AsyncIterableIterator<Chunk, undefined> & AsyncDisposable {
-    return new ReadChunks(this.engine, fd, options, this.#pools);
+    return new Iteration(new ReadChunks(this.#engine, fd, options, this.#pools));
   }
 
   // ---------------------------------------------------------------- from ring to ring
@@ -179,7 +190,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * the ring's: not to be closed, and gone when this reactor is closed.
    */
   get ringFd(): number {
-    return this.engine.ring.fd;
+    return this.#engine.ring.fd;
   }
 
   /**
@@ -195,7 +206,8 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    *   TypeError, RangeError
    */
   message(ringFd: number, value: number, tag = 0, options?: OperationOptions): Promise<void> {
-    return this.run(
+    return run(
+      this,
       'message',
       ringFd,
       options,
@@ -213,7 +225,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * @throws {Error} `ERR_INVALID_STATE` there is one already; TypeError
    */
   messages(options?: ManyOptions): AsyncIterableIterator<RingMessage, undefined> & AsyncDisposable {
-    return new Messages(this.engine, options);
+    return new Iteration(new Messages(this.#engine, options));
   }
 
   // ---------------------------------------------------------------- chains, and their end
@@ -251,7 +263,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     const names = steps.map((step, i) => methodOf(step, i));
     const operations: Operation[] = [];
     const promises: Promise<unknown>[] = [];
-    this.chain = operations;
+    collectInto(this, operations);
     try {
       steps.forEach(([, ...args], i) => {
         promises.push(callStep(this, names[i], args));
@@ -263,17 +275,17 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
       if (error instanceof Refused) await error.promise;
       throw error;
     } finally {
-      this.chain = undefined;
+      collectInto(this, undefined);
     }
     const chain = new Chain(operations);
-    const { sqEntries } = this.engine.ring;
+    const { sqEntries } = this.#engine.ring;
     if (chain.entries > sqEntries) {
       const error = wrongValue('steps', `it takes ${chain.entries} entries, and the ring has ${sqEntries}`);
       chain.refused(error);
       await Promise.all(promises);
     }
     const begun = operations.filter((operation) => operation.begin());
-    if (begun.length === operations.length) this.engine.submit(chain);
+    if (begun.length === operations.length) this.#engine.submit(chain);
     else for (const operation of begun) operation.refused(operationError(ECANCELED, operation.name));
     const all = { aborted: (by: AbortSignal): void => operations.forEach((operation) => operation.aborted(by)) };
     if (signal !== undefined) watch(signal, all);
@@ -294,8 +306,9 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    */
   async cancel(fd: number): Promise<number> {
     const file = checkFd('fd', fd);
-    const waiting = this.engine.cancelOn(file, operationError(ECANCELED, 'cancel'));
-    const found = await this.run(
+    const waiting = this.#engine.cancelOn(file, operationError(ECANCELED, 'cancel'));
+    const found = await run(
+      this,
       'cancel',
       -1,
       undefined,
@@ -386,7 +399,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    */
   supports(opcode: number): boolean {
     this.#supported ??= new Set(
-      this.engine.ring
+      this.#engine.ring
         .probe()
         .filter((operation) => operation.supported)
         .map((operation) => operation.opcode),
@@ -394,19 +407,20 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     return this.#supported.has(opcode);
   }
 
-  /** For layers that have operations of their own, without promises. @internal */
-  static partsOf(reactor: Reactor): { readonly engine: Engine; readonly pools: BufferPools } {
-    return { engine: reactor.engine, pools: reactor.#pools };
+  static {
+    partsIn = (reactor) => ({ engine: reactor.#engine, pools: reactor.#pools });
   }
 
   /** Where memory is registered; undefined if it is not. @internal */
   placeOf(memory: Uint8Array): number | undefined {
-    return this.registered.placeOf(memory);
+    return registeredOf(this).placeOf(memory);
   }
 
   /** Have several operations done, one after the other: {@link Sequence}. @internal */
   perform<T>(sequence: Sequence<T>, options?: OperationOptions): Promise<T> {
-    return this.run(sequence.name, sequence.fd, options, (ring, slot) => sequence.prepare(ring, slot), sequence);
+    // It is handed the ring.
+    if (!(sequence instanceof Sequence)) throw wrongType('sequence', 'a Sequence', sequence);
+    return run(this, sequence.name, sequence.fd, options, (ring, slot) => sequence.prepare(ring, slot), sequence);
   }
 
   // ---------------------------------------------------------------- memory
@@ -422,7 +436,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    */
   allocate(bytes: number, options?: { alignment?: number | undefined }): Uint8Array<ArrayBuffer> {
     checkInteger('bytes', bytes, 1, 2 ** 30);
-    return this.registered.allocate(bytes, options?.alignment);
+    return registeredOf(this).allocate(bytes, options?.alignment);
   }
 
   /**
@@ -443,7 +457,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
 
   /** What happened so far, in numbers. */
   get stats(): ReactorStats {
-    const { counters, inFlight, queued } = this.engine;
+    const { counters, inFlight, queued } = this.#engine;
     return { ...counters, inFlight, queued, buffersOut: this.#pools.out };
   }
 
@@ -454,18 +468,18 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
 
   /** Is it closed, or being closed? */
   get closed(): boolean {
-    return this.#closing !== undefined || this.engine.closed;
+    return this.#closing !== undefined || this.#engine.closed;
   }
 
   /** Keep the process alive as long as something is in flight: so it is in the beginning. */
   ref(): this {
-    this.engine.ref();
+    this.#engine.ref();
     return this;
   }
 
   /** Let the process end though something is in flight. */
   unref(): this {
-    this.engine.unref();
+    this.#engine.unref();
     return this;
   }
 
@@ -474,7 +488,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * @throws {Error} the kernel's refusal: `EBADF`; TypeError, RangeError
    */
   override closeFd(fd: number, options?: OperationOptions): Promise<void> {
-    if (this.chain === undefined) this.engine.closing(fd);
+    if (chainOf(this) === undefined) this.#engine.closing(fd);
     return super.closeFd(fd, options);
   }
 
@@ -500,10 +514,10 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     // One that waits for ever can be cut short.
     if (this.#closing !== undefined && this.#isDraining && !drain) {
       this.#isDraining = false;
-      void this.engine.close(false);
+      void this.#engine.close(false);
     }
     this.#isDraining ||= drain && this.#closing === undefined;
-    return (this.#closing ??= this.engine.close(drain));
+    return (this.#closing ??= this.#engine.close(drain));
   }
 
   /** {@link close}, for `await using`. */
@@ -573,7 +587,7 @@ const METHODS = new Set<string>();
 for (let { prototype } = WaitMethods; prototype !== Object.prototype; prototype = Object.getPrototypeOf(prototype)) {
   for (const name of Object.getOwnPropertyNames(prototype)) METHODS.add(name);
 }
-for (const name of ['constructor', 'run']) METHODS.delete(name);
+METHODS.delete('constructor');
 
 function methodOf(step: LinkStep, i: number): LinkableMethod {
   if (!Array.isArray(step)) throw wrongType(`steps[${i}]`, 'an Array of a method name and its arguments', step);
