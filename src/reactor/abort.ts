@@ -1,5 +1,6 @@
 import { wrongState, wrongType } from '../ring/misuse.ts';
 import { checkMilliseconds } from '../ring/timespec.ts';
+import { ownOptions } from './own-options.ts';
 
 /** An operation was aborted by its signal. As Node's own: `code` is `'ABORT_ERR'`, `cause` the signal's reason. */
 export class AbortError extends Error {
@@ -64,6 +65,8 @@ export interface Abortable {
   aborted(signal: AbortSignal): void;
 }
 
+const ONCE = ownOptions({ once: true });
+
 /** Who waits for each signal: one listener serves them all, for adding one costs more than an operation. */
 const watched = new WeakMap<AbortSignal, Set<Abortable>>();
 
@@ -76,7 +79,7 @@ export function watch(signal: AbortSignal, target: Abortable): void {
   }
   const first = new Set<Abortable>([target]);
   watched.set(signal, first);
-  signal.addEventListener('abort', onAbort, { once: true });
+  signal.addEventListener('abort', onAbort, ONCE);
 }
 
 /** Call that off. */

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { koffiNative } from '../native/koffi.ts';
 import { Engine } from './engine.ts';
 import type { Observer } from './observer.ts';
+import { ownOptions } from './own-options.ts';
 import { prove } from './proof.ts';
 
 /** A smaller ring is of no use. */
@@ -24,7 +25,7 @@ export function makeEngine(places: number, cqEntries: number | undefined, observ
     const isWhole = size === places;
     let engine: Engine | undefined;
     try {
-      const options = { cqEntries: isWhole ? completions : Math.max(2 * size, Math.ceil((completions * size) / places)) };
+      const options = ownOptions({ cqEntries: isWhole ? completions : Math.max(2 * size, Math.ceil((completions * size) / places)) });
       engine = new Engine(size, options, koffiNative(), observer);
       // Where memory is short, there may be none left for anything but the ring.
       if (!isProved || !isWhole) prove(engine.ring);

@@ -2,6 +2,7 @@ import { IOSQE_FIXED_FILE } from '../abi/flags.ts';
 import type { Lendable } from '../ring/lent-memory.ts';
 import type { FileOffset, TransferOptions } from '../ring/prepare-file.ts';
 import type { IoUring } from '../ring/ring.ts';
+import type { Engine } from './engine.ts';
 import {
   bytesOf,
   lengthOf,
@@ -13,7 +14,7 @@ import {
   type Data,
   type DescriptorOptions,
 } from './methods.ts';
-import { NOTHING, NUMBER, type OperationOptions } from './operation.ts';
+import { NOTHING, NUMBER, type OperationOptions, type Outcome } from './operation.ts';
 
 /** How a file is read or written. */
 export interface ReadWriteOptions extends OperationOptions {
@@ -98,8 +99,9 @@ export abstract class FileMethods extends OperationMethods {
   /** Flush a file to its disk. Kernel 5.1. See {@link IoUring.prepFsync}; like fsync(2). */
   fsync(fd: number, options?: FsyncOptions): Promise<void> {
     const { datasync = false, offset, length } = options ?? NONE;
-    const range = offset === undefined && length === undefined ? undefined : { offset: offset!, length: length! };
-    return run(this, 'fsync', fd, options, (ring, slot) => ring.prepFsync(fd, slot, { datasync, ...range }), NOTHING);
+    // All that it may have is there, so that it inherits none of it.
+    const what = { datasync, offset: offset ?? 0, length: length ?? 0 };
+    return run(this, 'fsync', fd, options, (ring, slot) => ring.prepFsync(fd, slot, what), NOTHING);
   }
 
   /** Write back a range of a file, or wait for it. Kernel 5.2. See {@link IoUring.prepSyncFileRange}. */
@@ -179,7 +181,7 @@ export abstract class FileMethods extends OperationMethods {
     nbytes: number,
     options?: OperationOptions & { flags?: number },
   ): Promise<number> {
-    const more = { flags: options?.flags ?? 0 };
+    const more = { flags: options?.flags ?? 0, fixedIn: false };
     return run(
       this,
       'splice',
@@ -192,7 +194,7 @@ export abstract class FileMethods extends OperationMethods {
 
   /** Copy bytes from one pipe to another without taking them out. Kernel 5.8. See {@link IoUring.prepTee}; like tee(2). */
   tee(fdIn: number, fdOut: number, nbytes: number, options?: OperationOptions & { flags?: number }): Promise<number> {
-    const more = { flags: options?.flags ?? 0 };
+    const more = { flags: options?.flags ?? 0, fixedIn: false };
     return run(this, 'tee', fdIn, options, (ring, slot) => ring.prepTee(fdIn, fdOut, nbytes, slot, more), NUMBER);
   }
 
@@ -214,11 +216,11 @@ export abstract class FileMethods extends OperationMethods {
   pipe(options?: DescriptorOptions & { flags?: number }): Promise<[reader: number, writer: number]> {
     const fds = new Int32Array(2);
     const flags = options?.flags ?? 0;
-    return run(this, 'pipe', -1, options, (ring, slot) => ring.prepPipe(fds, slot, { flags: withCloexec(flags, options) }), {
-      value: () => [fds[0], fds[1]],
-      waits: false,
-      discard: (engine) => fds.forEach((fd) => engine.discard(fd)),
-    });
+    const prepare = (ring: IoUring, slot: number): boolean => {
+      const more = { flags: withCloexec(flags, options), direct: undefined } as { flags: number };
+      return ring.prepPipe(fds, slot, more);
+    };
+    return run(this, 'pipe', -1, options, prepare, new PipeEnds(fds));
   }
 
   #transfer(data: Data, rwFlags: number | undefined): TransferOptions | undefined {
@@ -234,4 +236,26 @@ function byPlace(ring: IoUring, registeredFile: number | undefined): true {
   return true;
 }
 
-const NONE: ReadWriteOptions & FsyncOptions = {};
+/** The two descriptors that the kernel has written. */
+class PipeEnds implements Outcome<[reader: number, writer: number]> {
+  readonly waits = false;
+  readonly #fds: Int32Array;
+
+  constructor(fds: Int32Array) {
+    this.#fds = fds;
+  }
+
+  value(): [reader: number, writer: number] {
+    return [this.#fds[0], this.#fds[1]];
+  }
+
+  discard(engine: Engine): void {
+    for (const fd of this.#fds) engine.discard(fd);
+  }
+
+  static {
+    Object.setPrototypeOf(this.prototype, null);
+  }
+}
+
+const NONE = { __proto__: null } as ReadWriteOptions & FsyncOptions;

@@ -6,6 +6,7 @@ import type { SocketAddressLike } from '../ring/socket-address.ts';
 import { bytesOf, chainOf, lengthOf, memoryOf, run, withCloexec, type Data, type DescriptorOptions } from './methods.ts';
 import { PathMethods } from './methods-path.ts';
 import { ACCEPTED, AGAIN, AWAITED, DESCRIPTOR, DONE, NOTHING, type OperationOptions, type Outcome } from './operation.ts';
+import { ownOptions } from './own-options.ts';
 
 /** How data is sent. */
 export interface SendDataOptions extends OperationOptions {
@@ -71,7 +72,9 @@ export abstract class NetMethods extends PathMethods {
    * @returns its descriptor, O_NONBLOCK and O_CLOEXEC unless `flags` says otherwise
    */
   accept(listenFd: number, options?: OperationOptions & AcceptOptions): Promise<number> {
-    const { signal: _, timeoutMs: __, ...accept } = options ?? {};
+    const { flags, dontwait, pollFirst } = options ?? NONE;
+    const all = { flags, dontwait, pollFirst, direct: undefined, address: undefined };
+    const accept = options === undefined ? undefined : (all as AcceptOptions);
     return run(this, 'accept', listenFd, options, (ring, slot) => ring.prepAccept(listenFd, slot, accept), ACCEPTED);
   }
 
@@ -97,9 +100,19 @@ export abstract class NetMethods extends PathMethods {
    * @returns the bytes sent
    */
   send(fd: number, data: Data, options?: SendDataOptions): Promise<number> {
-    const { flags = SENDING, length, to, zeroCopy = false } = options ?? NONE;
+    return this.#send(fd, data, options, options?.to);
+  }
+
+  #send(
+    fd: number,
+    data: Data,
+    options: SendDataOptions | undefined,
+    to: SocketAddressLike | undefined,
+  ): Promise<number> {
+    const { flags = SENDING, length, zeroCopy = false } = options ?? NONE;
     const memory = bytesOf(data);
-    const more = to === undefined ? undefined : { to };
+    const all = { to, pollFirst: false, fixed: undefined, reportUsage: false };
+    const more = to === undefined ? undefined : (all as unknown as { to: SocketAddressLike });
     const outcome = outcomeOf(flags, chainOf(this) === undefined);
     return run(
       this,
@@ -121,7 +134,7 @@ export abstract class NetMethods extends PathMethods {
 
   /** {@link send} to an address. Kernel 5.19. */
   sendto(fd: number, data: Data, address: SocketAddressLike, options?: Omit<SendDataOptions, 'to'>): Promise<number> {
-    return this.send(fd, data, { ...options, to: address });
+    return this.#send(fd, data, options, address);
   }
 
   /** Send a message of several buffers, to an address, or with ancillary data. Kernel 5.3. See {@link IoUring.prepSendmsg}. */
@@ -231,6 +244,10 @@ class WholeTransfer implements Outcome<number> {
     this.before = done;
     return AGAIN;
   }
+
+  static {
+    Object.setPrototypeOf(this.prototype, null);
+  }
 }
 
 function outcomeOf(flags: number, goesOn: boolean): WholeTransfer | typeof AWAITED {
@@ -269,4 +286,4 @@ function restOf(memory: Lendable, from: number): Uint8Array {
     : new Uint8Array(memory, from);
 }
 
-const NONE: SendDataOptions & RecvDataOptions = {};
+const NONE: SendDataOptions & RecvDataOptions & AcceptOptions = ownOptions({});

@@ -5,7 +5,7 @@ import type { PathLike } from '../ring/sqe.ts';
 import { Statx } from '../ring/statx.ts';
 import { run, withCloexec, type DescriptorOptions } from './methods.ts';
 import { FileMethods } from './methods-file.ts';
-import { DESCRIPTOR, NOTHING, NUMBER, type OperationOptions } from './operation.ts';
+import { DESCRIPTOR, FilledIn, NOTHING, NUMBER, type OperationOptions } from './operation.ts';
 
 /** For the layers on top, which do not look further down. */
 export { Statx };
@@ -41,7 +41,7 @@ export abstract class PathMethods extends FileMethods {
     flags: number,
     options: (DescriptorOptions & { mode?: number }) | undefined,
   ): Promise<number> {
-    const more = { mode: options?.mode ?? 0o666 };
+    const more = { mode: options?.mode ?? 0o666, direct: undefined } as { mode: number };
     return run(
       this,
       name,
@@ -91,7 +91,7 @@ export abstract class PathMethods extends FileMethods {
       -1,
       options,
       (ring, slot) => ring.prepStatx(dirfd, path, flags, mask, statx, slot),
-      { value: () => statx, waits: false },
+      new FilledIn(statx, false),
       (flags & AT_EMPTY_PATH) !== 0 && path === '' ? undefined : { path },
     );
   }

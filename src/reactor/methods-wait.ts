@@ -8,15 +8,23 @@ import { Siginfo } from '../ring/siginfo.ts';
 import type { Duration } from '../ring/timespec.ts';
 import { chainOf, run } from './methods.ts';
 import { NetMethods } from './methods-net.ts';
-import { AWAITED, DONE, NOTHING, NUMBER, type OperationOptions, type Outcome } from './operation.ts';
+import { AWAITED, DONE, FilledIn, NOTHING, NUMBER, type OperationOptions, type Outcome } from './operation.ts';
+import { ownOptions } from './own-options.ts';
 
-const SLEPT: Outcome<void> = { ...DONE, success: -ETIME };
+const SLEPT: Outcome<void> = ownOptions({ ...DONE, success: -ETIME });
+
+/** What the ring's own method is given, if anything: `options` without those that every operation has. */
+function rest<T extends OperationOptions>(options: T | undefined): Omit<T, 'signal' | 'timeoutMs'> | undefined {
+  if (options === undefined) return undefined;
+  const { signal: _, timeoutMs: __, ...own } = options;
+  return ownOptions(own);
+}
 
 /** Operations that wait for something: time, events, processes, other threads. */
 export abstract class WaitMethods extends NetMethods {
   /** Nothing: there and back. Kernel 5.1. See {@link IoUring.prepNop}. */
   nop(options?: OperationOptions & NopOptions): Promise<number> {
-    const { signal: _, timeoutMs: __, ...nop } = options ?? {};
+    const nop = rest(options);
     return run(this, 'nop', -1, options, (ring, slot) => ring.prepNop(slot, nop), NUMBER);
   }
 
@@ -27,9 +35,9 @@ export abstract class WaitMethods extends NetMethods {
    * @param time milliseconds, or nanoseconds as a bigint
    */
   sleep(time: Duration, options?: OperationOptions & TimerOptions): Promise<void> {
-    const { signal: _, timeoutMs: __, ...clock } = options ?? {};
+    const clock = rest(options);
     // That the time is over is what it was for: a chain goes on.
-    const timer = chainOf(this) === undefined ? clock : { ...clock, etimeSuccess: true };
+    const timer = chainOf(this) === undefined ? clock : ownOptions({ ...clock, etimeSuccess: true });
     return run(this, 'sleep', -1, options, (ring, slot) => ring.prepTimeout(time, slot, timer), SLEPT);
   }
 
@@ -56,7 +64,7 @@ export abstract class WaitMethods extends NetMethods {
 
   /** Wait until a futex is woken. Kernel 6.7. See {@link IoUring.prepFutexWait}. EAGAIN if it does not hold `value`. */
   futexWait(futex: Futex, value: number, options?: OperationOptions & FutexOptions): Promise<void> {
-    const { signal: _, timeoutMs: __, ...match } = options ?? {};
+    const match = rest(options);
     return run(
       this,
       'futex_wait',
@@ -69,7 +77,7 @@ export abstract class WaitMethods extends NetMethods {
 
   /** Wake up to `nr` waiters of a futex. Kernel 6.7. See {@link IoUring.prepFutexWake}. How many were woken. */
   futexWake(futex: Futex, nr: number, options?: OperationOptions & FutexOptions): Promise<number> {
-    const { signal: _, timeoutMs: __, ...match } = options ?? {};
+    const match = rest(options);
     return run(this, 'futex_wake', -1, options, (ring, slot) => ring.prepFutexWake(futex, nr, slot, match), NUMBER);
   }
 
@@ -81,10 +89,14 @@ export abstract class WaitMethods extends NetMethods {
   /** Wait for a child process to change. Kernel 6.7. See {@link IoUring.prepWaitid}; like waitid(2). What became of it. */
   waitid(idtype: number, id: number, flags: number, options?: OperationOptions): Promise<Siginfo> {
     const info = new Siginfo();
-    return run(this, 'waitid', -1, options, (ring, slot) => ring.prepWaitid(idtype, id, flags, info, slot), {
-      value: () => info,
-      waits: true,
-    });
+    return run(
+      this,
+      'waitid',
+      -1,
+      options,
+      (ring, slot) => ring.prepWaitid(idtype, id, flags, info, slot),
+      new FilledIn(info, true),
+    );
   }
 
   /**

@@ -5,6 +5,7 @@ import type { IoUring } from '../ring/ring.ts';
 import { AbortError, TimeoutError, unwatch, watch, type Abortable } from './abort.ts';
 import { TIMER, type Engine } from './engine.ts';
 import { operationError, type Subject } from './operation-error.ts';
+import { ownOptions } from './own-options.ts';
 import { Submission } from './submission.ts';
 
 /**
@@ -70,13 +71,32 @@ export interface Outcome<T> {
   failed?(engine: Engine, error: Error): void | Promise<T>;
 }
 
-export const NUMBER: Outcome<number> = { value: (res) => res, waits: false };
-export const NOTHING: Outcome<void> = { value: () => undefined, waits: false };
-export const DESCRIPTOR: Outcome<number> = { ...NUMBER, discard: (engine, res) => engine.discard(res) };
+export const NUMBER: Outcome<number> = ownOptions({ value: (res) => res, waits: false });
+export const NOTHING: Outcome<void> = ownOptions({ value: () => undefined, waits: false });
+export const DESCRIPTOR: Outcome<number> = ownOptions({ ...NUMBER, discard: (engine, res) => engine.discard(res) });
 /** Of those that may wait for ever. */
-export const AWAITED: Outcome<number> = { ...NUMBER, waits: true };
-export const DONE: Outcome<void> = { ...NOTHING, waits: true };
-export const ACCEPTED: Outcome<number> = { ...DESCRIPTOR, waits: true, isExclusive: true };
+export const AWAITED: Outcome<number> = ownOptions({ ...NUMBER, waits: true });
+export const DONE: Outcome<void> = ownOptions({ ...NOTHING, waits: true });
+export const ACCEPTED: Outcome<number> = ownOptions({ ...DESCRIPTOR, waits: true, isExclusive: true });
+
+/** The value is there before the answer: the kernel fills it in. */
+export class FilledIn<T> implements Outcome<T> {
+  readonly waits: boolean;
+  readonly #value: T;
+
+  constructor(value: T, waits: boolean) {
+    this.#value = value;
+    this.waits = waits;
+  }
+
+  value(): T {
+    return this.#value;
+  }
+
+  static {
+    Object.setPrototypeOf(this.prototype, null);
+  }
+}
 
 /** The operation whose promise is being made: its constructor takes the two functions from here, and makes none itself. */
 let settled: Operation | undefined;

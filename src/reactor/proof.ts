@@ -2,6 +2,7 @@ import { ENOMEM } from '../abi/errno.ts';
 import { kernelError } from '../ring/kernel-error.ts';
 import { wrongState } from '../ring/misuse.ts';
 import type { IoUring } from '../ring/ring.ts';
+import { ownOptions } from './own-options.ts';
 
 /** Longer than an operation that does nothing takes on any machine. */
 const PATIENCE_MS = 1000;
@@ -18,7 +19,7 @@ const GROUP = 0xffff;
  */
 export function prove(ring: IoUring): void {
   ring.prepNop(0);
-  ring.submitAndWait(1, { timeoutMs: PATIENCE_MS });
+  ring.submitAndWait(1, ownOptions({ timeoutMs: PATIENCE_MS }));
   if (ring.forEachCompletion(() => {}) === 0) {
     const reason = 'an operation that does nothing was accepted, and not done within a second';
     throw wrongState('ERR_IOURING_UNSUPPORTED', `Cannot use io_uring: ${reason}; update the kernel, or leave that sandbox`);

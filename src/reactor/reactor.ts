@@ -21,6 +21,7 @@ import type { ManyOptions } from './multishot.ts';
 import { Observer } from './observer.ts';
 import { operationError } from './operation-error.ts';
 import { NOTHING, NUMBER, type Operation, type OperationOptions, type Outcome } from './operation.ts';
+import { ownOptions } from './own-options.ts';
 import { PollEvents } from './poll-many.ts';
 import { ReadChunks } from './read-many.ts';
 import { Datagrams, ReceivedChunks, type Chunk, type Datagram, type DatagramOptions } from './recv-many.ts';
@@ -89,7 +90,7 @@ export function partsOf(reactor: Reactor): { readonly engine: Engine; readonly p
   return partsIn(reactor);
 }
 
-const COUNT: Outcome<number> = { ...NUMBER, success: -ENOENT };
+const COUNT: Outcome<number> = ownOptions({ ...NUMBER, success: -ENOENT });
 
 /**
  * io_uring on the event loop: every operation as a promise, or an async iterator.
@@ -115,7 +116,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} as {@link IoUring}: no io_uring here, or it is forbidden
    */
-  constructor(options: ReactorOptions = {}) {
+  constructor(options: ReactorOptions = ownOptions({})) {
     if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options);
     const { entries = 1024, cqEntries, histograms = false } = options;
     checkInteger('options.entries', entries, 1, 32768);
@@ -312,7 +313,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
       'cancel',
       -1,
       undefined,
-      (ring, slot) => ring.prepCancelFd(file, slot, { all: true }),
+      (ring, slot) => ring.prepCancelFd(file, slot, { all: true, fixed: false }),
       COUNT,
     );
     return waiting + Math.max(0, found);

@@ -6,6 +6,7 @@ import type { IoUring } from '../ring/ring.ts';
 import type { BufferPools, PooledGroup } from './buffer-pool.ts';
 import type { Engine } from './engine.ts';
 import type { ManyOptions } from './multishot.ts';
+import { ownOptions } from './own-options.ts';
 import { StreamChunks, type Chunk } from './recv-many.ts';
 import { Submission } from './submission.ts';
 
@@ -111,7 +112,7 @@ class HangupWatch extends Submission {
   override prepare(ring: IoUring): boolean {
     const isPrepared = this.#isPolling
       ? ring.prepPollAdd(this.#fd, POLLHUP, this.slot)
-      : ring.prepRead(this.#fd, NOTHING, 0, this.slot, undefined, { rwFlags: RWF_NOWAIT });
+      : ring.prepRead(this.#fd, NOTHING, 0, this.slot, undefined, NO_WAIT);
     if (isPrepared) this.owed = 1;
     return isPrepared;
   }
@@ -157,6 +158,7 @@ class HangupWatch extends Submission {
 }
 
 const NOTHING = new Uint8Array(0);
+const NO_WAIT = ownOptions({ rwFlags: RWF_NOWAIT });
 
 /** Iterations that nobody went on with, and that have not come to their end. */
 const abandoned = new FinalizationRegistry<HangupWatch>((watch) => watch.stop());

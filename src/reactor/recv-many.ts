@@ -11,6 +11,7 @@ import type { BufferPool, BufferPools, PooledGroup, Starved } from './buffer-poo
 import type { Engine } from './engine.ts';
 import { withCloexec } from './methods.ts';
 import { Multishot, type ManyOptions } from './multishot.ts';
+import { ownOptions } from './own-options.ts';
 
 /** After so many buffers in a row that were full, or next to empty, those of the other size serve better. */
 const STREAK = 8;
@@ -191,7 +192,7 @@ export class ReceivedChunks extends StreamChunks {
   }
 
   protected override arm(ring: IoUring, bgid: number): boolean {
-    return ring.prepRecvMultishot(this.fd, bgid, this.slot, { flags: this.#flags });
+    return ring.prepRecvMultishot(this.fd, bgid, this.slot, { flags: this.#flags, pollFirst: false, bundle: false, len: 0, limit: 0 });
   }
 
   protected override filled(res: number, bid: number | undefined, c: Completion): void {
@@ -231,7 +232,7 @@ export class Datagrams extends Buffered<Datagram> {
     super(engine, 'recvmsg', fd, options, pools.large);
     const flags = options?.flags ?? 0;
     this.#flags = controllen > 0 ? withCloexec(flags, options, MSG_CMSG_CLOEXEC) : flags;
-    this.#message = new Msghdr({ name: SOCKADDR_MAX, control: controllen });
+    this.#message = new Msghdr(ownOptions({ name: SOCKADDR_MAX, control: controllen }));
   }
 
   protected override arm(ring: IoUring, bgid: number): boolean {

@@ -28,4 +28,9 @@ export abstract class Sequence<T> implements Outcome<T> {
 
   /** The present one succeeded though the sequence was aborted meanwhile. */
   discard(_engine: Engine, _res: number): void {}
+
+  static {
+    // What few outcomes have none of these inherits from `Object.prototype`.
+    Object.setPrototypeOf(this.prototype, null);
+  }
 }
