@@ -13,6 +13,7 @@ import { LOOP_LEFT, LOOP_READY, RingSleep } from './engine/ring-sleep.ts';
 import { CANCEL, partOf, Slots, TIMER } from './engine/slots.ts';
 import type { Observer } from './observer.ts';
 import { operationError } from './operation-error.ts';
+import { ownOptions } from './own-options.ts';
 import type { Submission } from './submission.ts';
 import { keepTickObject } from './tick-object.ts';
 import { chooseWakeUp, type WakeUp } from './wake-up.ts';
@@ -150,7 +151,7 @@ export class Engine {
     this.#memory = new LentMemory(native);
     // The loop sleeps until the ring's eventfd is signalled. With DEFER_TASKRUN some kernels signal it once and never again
     // (Debian's 6.12.115 to 6.12.118), or late (7.1.13, 7.2.6, 7.3.4); with COOP_TASKRUN all do.
-    this.ring = new IoUring(entries, { ...options, deferTaskrun: false }, native);
+    this.ring = new IoUring(entries, ownOptions({ ...options, deferTaskrun: false }), native);
     // The rest is for cancellations, and for what waits.
     this.#limit = Math.max(1, this.ring.cqEntries >> 1);
     const self = new WeakRef(this);
@@ -173,6 +174,11 @@ export class Engine {
 
   get closed(): boolean {
     return this.#ended !== undefined;
+  }
+
+  /** Are there completions that were reaped, and of which nobody was told so far? */
+  get hasArrivals(): boolean {
+    return this.#arrivals.length > 0 || this.#events.length > 0;
   }
 
   /** Why it is, if it is. */

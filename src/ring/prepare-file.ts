@@ -437,7 +437,7 @@ export abstract class FilePreparation extends CommandPreparation {
    *
    * Kernel 6.16. Counterpart of io_uring_prep_pipe(3) and io_uring_prep_pipe_direct(3); like pipe2(2).
    * @param fds an Int32Array of at least 2
-   * @param options.flags O_CLOEXEC, O_NONBLOCK, O_DIRECT
+   * @param options.flags O_CLOEXEC, O_NONBLOCK, O_DIRECT. Without the first, programs that are started inherit both ends
    * @param options.direct a slot, which with the one after it takes the two ends; or `'alloc'`
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`

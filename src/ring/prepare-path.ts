@@ -94,7 +94,8 @@ export abstract class PathPreparation extends FilePreparation {
    * Queue the opening of a file, with control over how its path is resolved. Completes as {@link prepOpenat} does.
    *
    * Kernel 5.6; `direct` 5.15. Counterpart of io_uring_prep_openat2(3) and io_uring_prep_openat2_direct(3); like openat2(2).
-   * @param how copied. Unlike openat(2), the kernel refuses flags that it does not know, and a mode without O_CREAT
+   * @param how copied. Programs that are started inherit the descriptor, unless O_CLOEXEC is among its flags; not with `direct`.
+   * Unlike openat(2), the kernel refuses flags that it does not know, and a mode without O_CREAT
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
    */
