@@ -1,6 +1,7 @@
 import { types } from 'node:util';
 import type { Native } from '../native/native.ts';
 import { outOfRange, wrongType, wrongValue } from './misuse.ts';
+import { Returning } from './returning.ts';
 
 /** What a caller may lend to the kernel: memory that neither moves nor shrinks while it is lent. */
 export type Lendable = ArrayBufferView | ArrayBufferLike;
@@ -142,11 +143,6 @@ const ofMemory = <T>(unshared: string, shared: string): ((memory: ArrayBufferLik
 const memoryLength = ofMemory<number>('byteLength', 'byteLength');
 /** Undefined in an engine that has no such memory. */
 const isResizable = ofMemory<boolean | undefined>('resizable', 'growable');
-
-/** A base class whose constructor returns its argument, so that a subclass's private fields land on it. */
-const Returning = function (target: object) {
-  return target;
-} as unknown as new (target: object) => object;
 
 class Located extends Returning {
   readonly #low: number;

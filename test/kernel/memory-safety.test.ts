@@ -28,6 +28,7 @@ import {
   Statx,
   type ProvidedBufRing,
 } from '../../src/index.ts';
+import { coreOf } from '../../src/ring/ring-core.ts';
 import { collect, finalized } from './collect.ts';
 import { call, callsOf, METHODS, openForAll, publicMethods } from './every-method.ts';
 import { Descriptors } from './libc.ts';
@@ -48,7 +49,7 @@ interface Wasm {
 declare const WebAssembly: { Memory: new (descriptor: { initial: number; maximum: number }) => Wasm };
 
 /** What a ring holds on to for operations in flight. */
-const pinsOf = (ring: IoUring): { size: number } => (ring as unknown as { pins: { size: number } }).pins;
+const pinsOf = (ring: IoUring): { size: number } => coreOf(ring).pins;
 
 const openDescriptors = (): number => readdirSync('/proc/self/fd').length;
 

@@ -14,6 +14,7 @@ import {
   IOSQE_IO_LINK,
 } from '../../src/abi/index.ts';
 import { IoUring } from '../../src/ring/ring.ts';
+import { coreOf } from '../../src/ring/ring-core.ts';
 import { FakeKernel, type Entry } from './fake-kernel.ts';
 
 const EAGAIN = 11;
@@ -33,7 +34,7 @@ interface Pins {
   has(low: number, high: number): boolean;
 }
 
-const pinsOf = (ring: IoUring): Pins => (ring as unknown as { pins: Pins }).pins;
+const pinsOf = (ring: IoUring): Pins => coreOf(ring).pins;
 
 /** Is the memory of this operation held? */
 const isHeld = (ring: IoUring, { words }: Entry): boolean => pinsOf(ring).has(words[8], words[9]);

@@ -29,6 +29,7 @@ import {
   type Until,
 } from '../../src/abi/index.ts';
 import { IoUring } from '../../src/ring/ring.ts';
+import { coreOf } from '../../src/ring/ring-core.ts';
 import { finalized } from '../kernel/collect.ts';
 import { call, callsOf, CLASSIC_GROUP, GROUP, METHODS } from '../kernel/every-method.ts';
 import { FakeKernel, wordsAt, type Entry } from './fake-kernel.ts';
@@ -40,7 +41,7 @@ interface Pins {
   size: number;
 }
 
-const pinsOf = (ring: IoUring): Pins => (ring as unknown as { pins: Pins }).pins;
+const pinsOf = (ring: IoUring): Pins => coreOf(ring).pins;
 
 /** A ring of a kernel that leaves everything in flight. */
 function open(entries = 256): { kernel: FakeKernel; ring: IoUring } {

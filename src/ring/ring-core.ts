@@ -1,0 +1,365 @@
+import {
+  IORING_CQE_F_32,
+  IORING_CQE_F_MORE,
+  IORING_SETUP_SQE128,
+  IORING_SETUP_SQE_MIXED,
+  IOSQE_CQE_SKIP_SUCCESS,
+  IOSQE_IO_HARDLINK,
+  IOSQE_IO_LINK,
+} from '../abi/flags.ts';
+import { IOVEC_SIZE, KERNEL_TIMESPEC_SIZE } from '../abi/layouts.ts';
+import { aligned } from './aligned-memory.ts';
+import type { BufferGroup } from './buffer-ring.ts';
+import { ChainMember, type SilentChain } from './chains.ts';
+import type { ClassicGroup } from './classic-buffers.ts';
+import type { CompletionQueue } from './completion-queue.ts';
+import type { Holdings } from './holdings.ts';
+import { kernelError } from './kernel-error.ts';
+import type { LentMemory, Lendable } from './lent-memory.ts';
+import { checkInteger, wrongState } from './misuse.ts';
+import { writeIovec } from './msghdr.ts';
+import { KEY_MASK, Lease, NOTHING, type Pins } from './pins.ts';
+import { Returning } from './returning.ts';
+import { LENGTH_OFFSET, prepareSocketAddressBuffer, type SocketAddressBuffer } from './socket-address.ts';
+import type { SubmissionQueue } from './submission-queue.ts';
+import { writeTimespec, type Duration } from './timespec.ts';
+import { checkUserData, highWord, lowWord, type UserData } from './user-data.ts';
+
+export const LINKS = IOSQE_IO_LINK | IOSQE_IO_HARDLINK;
+
+/** What an error of io_uring_register(2) is likely to mean, by errno. */
+export type Hints = Readonly<Record<number, string>>;
+
+/** Memory for the arguments of one call. */
+export interface Argument {
+  view: DataView;
+  address: number;
+}
+
+/**
+ * What the methods of a ring work with: its queues, its pins, and the steps that all of them share. Some of these take
+ * addresses. So a ring keeps it where nobody outside of the package gets at it: see {@link coreOf}.
+ */
+export class RingCore {
+  readonly holdings: Holdings;
+  readonly sq: SubmissionQueue;
+  readonly cq: CompletionQueue;
+  readonly pins: Pins;
+  readonly memory: LentMemory;
+  /** The chain of linked entries that the next one belongs to, if operations in it keep silent. */
+  silent: SilentChain | undefined;
+  /** Such chains that the kernel has not taken yet. */
+  chained: SilentChain[] | undefined;
+  /** The queue's tail when an operation was refused last: there is no entry "just prepared" then. */
+  refusedAt: number | undefined;
+  /** Is a callback of forEachCompletion running? */
+  reaping = false;
+  /** The arrays of the registration that is being made: they must live as long. */
+  #arrays: Uint8Array[] = [];
+
+  constructor(holdings: Holdings, memory: LentMemory) {
+    this.holdings = holdings;
+    this.sq = holdings.sq;
+    this.cq = holdings.cq;
+    this.pins = holdings.pins;
+    this.memory = memory;
+  }
+
+  /**
+   * Queue one operation. All arguments but `userData` are the entry's own fields, as 32-bit numbers.
+   * `lent` is what must stay alive until the last completion; undefined when nothing is.
+   * @returns false when the submission queue is full; nothing was queued then.
+   */
+  queue(
+    opcode: number,
+    flags: number,
+    ioprio: number,
+    fd: number,
+    offLow: number,
+    offHigh: number,
+    addrLow: number,
+    addrHigh: number,
+    len: number,
+    opFlags: number,
+    bufGroup: number,
+    userData: UserData,
+    lent: unknown,
+  ): boolean {
+    // Nearly all values are small: one comparison tells, without floating-point arithmetic.
+    const small = typeof userData === 'number' && userData >>> 0 === userData;
+    let low = userData as number;
+    let high = 0;
+    if (!small) {
+      checkUserData('userData', userData);
+      low = lowWord(userData);
+      high = highWord(userData);
+    }
+    const { sq, pins } = this;
+    if (sq.isFull()) return this.#refuse();
+    let held = lent;
+    if (this.silent !== undefined) held = this.#continueChain(lent);
+    // A tag is never 0, so a small value is never taken for a key.
+    if (held !== undefined || (!small && (high & KEY_MASK) === pins.tag)) {
+      low = pins.hold(low, high, held === undefined ? NOTHING : held);
+      high = pins.keyHigh(low);
+      pins.describe(low, opcode, fd);
+      if (this.silent !== undefined && held instanceof ChainMember) this.silent.add(held, low);
+    }
+    sq.push(
+      opcode, flags, ioprio, fd, offLow, offHigh, addrLow, addrHigh, len, opFlags, low, high, bufGroup,
+    );
+    return true;
+  }
+
+  /** The queue is full, or it is closed and has no entries any more. */
+  #refuse(): boolean {
+    this.checkOpen();
+    this.refusedAt = this.sq.tail;
+    return false;
+  }
+
+  /** Is there no room? To be asked first by operations that need memory of the arena, or more than one entry. */
+  isRefused(entries = 1): boolean {
+    const { sq } = this;
+    if (entries === 1 ? !sq.isFull() : sq.space >= entries) {
+      this.holdings.arena.begin();
+      return false;
+    }
+    return !this.#refuse();
+  }
+
+  /** As isRefused(), for an entry of 128 bytes. @throws {Error} `ERR_INVALID_STATE` */
+  isRefusedBig(): boolean {
+    this.checkOpen();
+    const { setupFlags } = this.holdings;
+    if (setupFlags & IORING_SETUP_SQE128) return this.isRefused();
+    if ((setupFlags & IORING_SETUP_SQE_MIXED) === 0) {
+      const message = 'Cannot prepare an entry of 128 bytes: set the ring up with sqe128 or sqeMixed';
+      throw wrongState('ERR_INVALID_STATE', message);
+    }
+    return this.isRefused(this.sq.placesForTwo);
+  }
+
+  /** Nothing can go wrong any more: make the next entry begin where two places follow each other. */
+  alignBig(): void {
+    if (this.holdings.setupFlags & IORING_SETUP_SQE_MIXED) this.sq.alignForTwo();
+  }
+
+  /** Have the entry just written take two places, where the ring has entries of both sizes. */
+  grown(): boolean {
+    if (this.holdings.setupFlags & IORING_SETUP_SQE_MIXED) this.sq.takeTwo();
+    return true;
+  }
+
+  /** Pass an operation's special holdings to {@link queue}. */
+  lease(lease: Lease): Lease {
+    this.pins.leased = true;
+    return lease;
+  }
+
+  /** @throws {Error} `ERR_IOURING_CLOSED` */
+  checkOpen(): void {
+    if (this.holdings.closed) {
+      throw wrongState('ERR_IOURING_CLOSED', 'Cannot use ring: it is closed');
+    }
+  }
+
+  /**
+   * Take back the entries just prepared, all but the first `ready` of those that are queued: one of several that belong
+   * together could not be prepared. Not between a prep method and its modifiers.
+   */
+  unprepare(ready: number): void {
+    const { sq, pins } = this;
+    sq.rewind(ready, (low, high) => {
+      if (pins.has(low, high)) pins.release(low);
+    });
+    this.silent = undefined;
+    // There is no entry just prepared.
+    this.refusedAt = sq.tail;
+  }
+
+  /** What the next entry holds, if it belongs to a chain with silent operations. */
+  #continueChain(lent: unknown): unknown {
+    const { sq } = this;
+    const linked = sq.isOpen && ((sq.word(0) >> 8) & LINKS) !== 0;
+    if (linked) return this.lease(new ChainMember(lent, this.silent!));
+    this.silent = undefined;
+    return lent;
+  }
+
+  /**
+   * A submission ends a chain, wherever it is. If its last entry would keep silent, nobody would learn when the memory
+   * of the chain is free again.
+   */
+  endChain(): void {
+    const { sq } = this;
+    this.silent = undefined;
+    if (!sq.isOpen) return;
+    const slot = sq.word(8);
+    if (!this.pins.has(slot, sq.word(9)) || !(this.pins.lent(slot) instanceof ChainMember)) return;
+    sq.setWord(0, sq.word(0) & ~(IOSQE_CQE_SKIP_SUCCESS << 8));
+    (this.pins.lent(slot) as ChainMember).silent = false;
+  }
+
+  /** The kernel took only a part of what was submitted, or all of it. */
+  chainsTaken(all: boolean): void {
+    if (!all) for (const chain of this.chained ?? []) chain.isBroken = true;
+    this.chained = undefined;
+  }
+
+  /**
+   * The slot of the operation in flight with userData `target`, whose last completion is not waiting to be reaped; -1
+   * if there is none that went to the kernel under a key of ours. It is known to the kernel as the slot (low 32 bits)
+   * and `pins.keyHigh(slot)`.
+   */
+  findKey(target: UserData): number {
+    checkUserData('target', target);
+    return this.pins.find(lowWord(target), highWord(target), (slot) => !this.#isDone(slot));
+  }
+
+  /** All of them; if given, only those on `fd`, and of `opcode`. */
+  findKeys(target: UserData, fd?: number, opcode?: number): number[] {
+    checkUserData('target', target);
+    const { pins } = this;
+    const fits = (slot: number): boolean =>
+      (fd === undefined || pins.fd(slot) === fd) &&
+      (opcode === undefined || pins.opcode(slot) === opcode) &&
+      !this.#isDone(slot);
+    return pins.findAll(lowWord(target), highWord(target), fits);
+  }
+
+  /** Has the operation in `slot` posted its last completion, which is only not reaped yet? */
+  #isDone(slot: number): boolean {
+    const { cq, pins } = this;
+    const { words, first, mask, tail, shift } = cq;
+    const keyHigh = pins.keyHigh(slot);
+    for (let { head } = cq; head !== tail; head = (head + 1) | 0) {
+      const word = first + ((head & mask) << shift);
+      const last = (words[word + 3] & IORING_CQE_F_MORE) === 0;
+      if (cq.mixed && words[word + 3] & IORING_CQE_F_32) head = (head + 1) | 0;
+      if (last && words[word] === slot && words[word + 1] === keyHigh) return true;
+    }
+    return false;
+  }
+
+  /**
+   * What the kernel is told when it shall post a completion with this userData that no entry of ours stands for: the
+   * tag of a registered resource, or the new userData of a poll. The value itself, unless it looks like one of our keys.
+   * @throws {RangeError|TypeError}
+   */
+  userDataForKernel(value: UserData, name = 'userData'): bigint {
+    checkUserData(name, value);
+    const low = lowWord(value);
+    const high = highWord(value);
+    if ((high & KEY_MASK) !== this.pins.tag) return BigInt(value);
+    const slot = this.pins.hold(low, high, NOTHING);
+    return (BigInt(this.pins.keyHigh(slot) >>> 0) << 32n) | BigInt(slot);
+  }
+
+  /** A group of provided buffers that can serve. @throws {Error} `ERR_INVALID_STATE`; RangeError */
+  bufferGroup(bgid: number): BufferGroup | ClassicGroup {
+    const group = this.holdings.groups.get(bgid);
+    if (group !== undefined && group.ended === undefined) return group;
+    checkInteger('bgid', bgid, 0, 0xffff);
+    this.checkOpen();
+    throw wrongState('ERR_INVALID_STATE', `Cannot receive: no buffer ring is registered for group ${bgid}`);
+  }
+
+  /** Copy a path to the arena. Its address. Reading it may run a caller's code: that is done before. */
+  placePath(bytes: Uint8Array): number {
+    const { arena } = this.holdings;
+    arena.place(bytes, true);
+    return arena.address;
+  }
+
+  /** Copy a time to the arena. Its address. */
+  timespec(time: Duration): number {
+    const { arena } = this.holdings;
+    arena.allocate(KERNEL_TIMESPEC_SIZE);
+    writeTimespec(arena.view, arena.offset, time);
+    return arena.address;
+  }
+
+  /** Copy a socket address to the arena. Its address there. */
+  placeAddress(bytes: Uint8Array): number {
+    const { arena } = this.holdings;
+    arena.place(bytes);
+    return arena.address;
+  }
+
+  /** Write an array of iovecs for `buffers`, each as long as it is, to the arena. Its address. */
+  iovecs(buffers: readonly Lendable[]): number {
+    const { arena } = this.holdings;
+    const { memory } = this;
+    arena.allocate(Math.max(1, buffers.length) * IOVEC_SIZE);
+    const { view, offset } = arena;
+    for (let i = 0; i < buffers.length; i++) {
+      const length = memory.findWhole(buffers[i], `buffers[${i}]`);
+      writeIovec(view, offset + i * IOVEC_SIZE, memory.addressLow, memory.addressHigh, length);
+    }
+    return arena.address;
+  }
+
+  /**
+   * io_uring_register(2) on this ring.
+   * @returns what the kernel answers
+   * @throws {Error} the kernel's refusal
+   */
+  register(opcode: number, address: number, count: number, hints?: Hints): number {
+    const result = this.holdings.register(opcode, address, count);
+    this.#arrays = [];
+    if (result < 0) throw kernelError(-result, 'io_uring_register', hints?.[-result]);
+    return result;
+  }
+
+  /** A struct of up to 256 bytes, all zero. */
+  scratch(length: number): Argument {
+    const { view, address } = this.holdings.registerArgument;
+    new Uint8Array(view.buffer, view.byteOffset, length).fill(0);
+    return { view, address };
+  }
+
+  /** An array of `length` bytes, all zero, until the next call is made. */
+  array(length: number): Argument {
+    const { bytes, address } = aligned(this.holdings.native, Math.max(8, length), 8);
+    this.#arrays.push(bytes);
+    return { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), address };
+  }
+}
+
+/** Where the kernel is to write a socket's address, and its length. */
+export function addressBuffer(
+  { memory }: RingCore,
+  address: SocketAddressBuffer,
+): [low: number, high: number, lengthLow: number, lengthHigh: number] {
+  memory.findWhole(prepareSocketAddressBuffer(address));
+  const { addressLow, addressHigh } = memory;
+  const length = addressHigh * 2 ** 32 + (addressLow >>> 0) + LENGTH_OFFSET;
+  return [addressLow, addressHigh, lowWord(length), highWord(length)];
+}
+
+/**
+ * Where a ring keeps its core: in a private field of a class that nobody else has. An inherited field would not do, for a
+ * constructor hands it up, and what is above a class can be changed.
+ */
+class Inside extends Returning {
+  readonly #core: RingCore;
+
+  constructor(ring: object, core: RingCore) {
+    super(ring);
+    this.#core = core;
+  }
+
+  static of(ring: object): RingCore {
+    return (ring as Inside).#core;
+  }
+}
+
+/** The core of a ring. @throws {TypeError} it is no ring */
+export const coreOf: (ring: object) => RingCore = Inside.of;
+
+/** Make an object a ring. Once. */
+export function giveCore(ring: object, core: RingCore): void {
+  // oxlint-disable-next-line no-new -- the field is put on `ring`
+  new Inside(ring, core);
+}
