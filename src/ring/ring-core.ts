@@ -19,7 +19,6 @@ import type { LentMemory, Lendable } from './lent-memory.ts';
 import { checkInteger, wrongState } from './misuse.ts';
 import { writeIovec } from './msghdr.ts';
 import { KEY_MASK, Lease, NOTHING, type Pins } from './pins.ts';
-import { Returning } from './returning.ts';
 import { LENGTH_OFFSET, prepareSocketAddressBuffer, type SocketAddressBuffer } from './socket-address.ts';
 import type { SubmissionQueue } from './submission-queue.ts';
 import { writeTimespec, type Duration } from './timespec.ts';
@@ -41,11 +40,12 @@ export interface Argument {
  * addresses. So a ring keeps it where nobody outside of the package gets at it: see {@link coreOf}.
  */
 export class RingCore {
-  readonly holdings: Holdings;
-  readonly sq: SubmissionQueue;
-  readonly cq: CompletionQueue;
-  readonly pins: Pins;
-  readonly memory: LentMemory;
+  // Declared only, so that the constructor is the first to write them, and the last: see Ring.
+  declare readonly holdings: Holdings;
+  declare readonly sq: SubmissionQueue;
+  declare readonly cq: CompletionQueue;
+  declare readonly pins: Pins;
+  declare readonly memory: LentMemory;
   /** The chain of linked entries that the next one belongs to, if operations in it keep silent. */
   silent: SilentChain | undefined;
   /** Such chains that the kernel has not taken yet. */
@@ -338,28 +338,33 @@ export function addressBuffer(
   return [addressLow, addressHigh, lowWord(length), highWord(length)];
 }
 
+let openCore: (ring: Ring) => RingCore;
+let handedOver: RingCore | undefined;
+
+function takeOver(): RingCore {
+  const core = handedOver;
+  handedOver = undefined;
+  return core!;
+}
+
 /**
- * Where a ring keeps its core: in a private field of a class that nobody else has. An inherited field would not do, for a
- * constructor hands it up, and what is above a class can be changed.
+ * What has a core. That is not handed up to this constructor, but laid down where it finds it: what is above a class can
+ * be changed, and would be given it.
  */
-class Inside extends Returning {
-  readonly #core: RingCore;
+export abstract class Ring {
+  // Written once: an engine then takes the core of a ring that it knows for a constant.
+  readonly #core = takeOver();
 
-  constructor(ring: object, core: RingCore) {
-    super(ring);
-    this.#core = core;
-  }
-
-  static of(ring: object): RingCore {
-    return (ring as Inside).#core;
+  /** Not a method: whoever has a ring could call it. */
+  static {
+    openCore = (ring) => ring.#core;
   }
 }
 
 /** The core of a ring. @throws {TypeError} it is no ring */
-export const coreOf: (ring: object) => RingCore = Inside.of;
+export const coreOf = openCore!;
 
-/** Make an object a ring. Once. */
-export function giveCore(ring: object, core: RingCore): void {
-  // oxlint-disable-next-line no-new -- the field is put on `ring`
-  new Inside(ring, core);
+/** The next ring that is constructed has this core. */
+export function handOver(core: RingCore): void {
+  handedOver = core;
 }

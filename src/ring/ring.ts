@@ -27,17 +27,15 @@ import {
 import { IO_URING_REG_WAIT_SIZE } from '../abi/layouts.ts';
 import { koffiNative } from '../native/koffi.ts';
 import type { Native } from '../native/native.ts';
-import type { CompletionQueue } from './completion-queue.ts';
 import { Completion } from './completion.ts';
 import { Holdings } from './holdings.ts';
 import { kernelError } from './kernel-error.ts';
 import { LentMemory } from './lent-memory.ts';
 import { checkInteger, checkUint32, wrongState, wrongType, wrongValue } from './misuse.ts';
-import { KEY_MASK, Lease, type BufferSource, type Pins } from './pins.ts';
+import { KEY_MASK, Lease, type BufferSource } from './pins.ts';
 import { registeredWait, registeredWaits, RingRegistration } from './register-ring.ts';
-import { giveCore, RingCore } from './ring-core.ts';
+import { coreOf, handOver, RingCore } from './ring-core.ts';
 import { setUp, type IoUringOptions } from './setup.ts';
-import type { SubmissionQueue } from './submission-queue.ts';
 import { checkDuration, checkMilliseconds } from './timespec.ts';
 
 /** How long {@link IoUring.submitAndWait} waits. */
@@ -88,12 +86,12 @@ export class IoUring extends RingRegistration implements Disposable {
   readonly setupFlags: number;
   /** IORING_FEAT_* bits of the kernel. */
   readonly features: number;
-  readonly #core: RingCore;
+  readonly #core = coreOf(this);
   /** The core's, for those who cannot spare the time to ask it. */
-  readonly #holdings: Holdings;
-  readonly #sq: SubmissionQueue;
-  readonly #cq: CompletionQueue;
-  readonly #pins: Pins;
+  readonly #holdings = this.#core.holdings;
+  readonly #sq = this.#core.sq;
+  readonly #cq = this.#core.cq;
+  readonly #pins = this.#core.pins;
   readonly #polled: boolean;
   /** Waits are cut into slices. */
   readonly #sliced: boolean;
@@ -130,13 +128,8 @@ export class IoUring extends RingRegistration implements Disposable {
     const options = { ...asked };
     const setup = setUp(native, entries, options);
     const holdings = new Holdings(native, setup);
+    handOver(new RingCore(holdings, new LentMemory(native)));
     super();
-    this.#core = new RingCore(holdings, new LentMemory(native));
-    this.#holdings = holdings;
-    this.#sq = holdings.sq;
-    this.#cq = holdings.cq;
-    this.#pins = holdings.pins;
-    giveCore(this, this.#core);
     this.setupFlags = setup.setupFlags;
     this.features = setup.features;
     this.#polled = (setup.setupFlags & IORING_SETUP_SQPOLL) !== 0;

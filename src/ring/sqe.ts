@@ -13,7 +13,7 @@ import { ChainMember, SilentChain } from './chains.ts';
 import type { Lendable } from './lent-memory.ts';
 import { checkInteger, checkUint32, wrongState, wrongType, wrongValue } from './misuse.ts';
 import { DESCRIPTOR, KEY_MASK, Lease, NOTHING } from './pins.ts';
-import { coreOf, LINKS, type RingCore } from './ring-core.ts';
+import { coreOf, LINKS, Ring, type RingCore } from './ring-core.ts';
 import { copyOfAddress, copyOfBytes, SOCKADDR_MAX, writeSocketAddress, type SocketAddressLike } from './socket-address.ts';
 
 export { checkUserData, highWord, lowWord, type UserData } from './user-data.ts';
@@ -45,7 +45,7 @@ const ENCODER = new TextEncoder();
  * The base of every prep method: changes of the entry just prepared.
  * The methods themselves stand in the `prepare-….ts` files; the ring is the last of that line.
  */
-export abstract class SqePreparation {
+export abstract class SqePreparation extends Ring {
   /**
    * Add modifiers to the entry just prepared: IOSQE_FIXED_FILE (its `fd` is a slot of the registered files),
    * IOSQE_IO_LINK and IOSQE_IO_HARDLINK (the next entry starts when this one is done; the first of them only if it
