@@ -326,7 +326,8 @@ export class Holdings {
     this.closed = true;
     const { native, sq, cq, pins } = this;
     sq.withdraw(this.#polled, (low, high) => {
-      if (pins.has(low, high)) pins.release(low);
+      const slot = pins.slotOf(low, high);
+      if (slot >= 0) pins.release(slot);
     });
     if (pins.held().length > 0) this.#recall();
     // In spite of all the kernel may be writing there yet: that memory is kept for ever.
@@ -356,9 +357,10 @@ export class Holdings {
     for (; owed > 0 && !recall.isHopeless && performance.now() < deadline; owed = pins.held().length) {
       while (recall.slots.length > 0 && !sq.isFull()) {
         const slot = recall.slots.pop()!;
+        if (pins.lent(slot) === undefined) continue;
+        const low = pins.keyLow(slot);
         const high = pins.keyHigh(slot);
-        if (!pins.has(slot, high)) continue;
-        sq.push(IORING_OP_ASYNC_CANCEL, 0, 0, -1, 0, 0, slot, high, 0, 0, slot, pins.answerHigh(slot), 0);
+        sq.push(IORING_OP_ASYNC_CANCEL, 0, 0, -1, 0, 0, low, high, 0, 0, low, pins.answerHigh(slot), 0);
         recall.asked++;
       }
       this.#cancelAll();
@@ -392,14 +394,16 @@ export class Holdings {
     const { cq, pins } = this;
     for (const tail = cq.tail; cq.head !== tail; cq.head = (cq.head + 1) | 0) {
       const word = cq.first + ((cq.head & cq.mask) << cq.shift);
-      const [slot, high, res, flags] = cq.words.subarray(word, word + 4);
-      if (pins.has(slot, high)) {
+      const [low, high, res, flags] = cq.words.subarray(word, word + 4);
+      const slot = pins.slotOf(low, high);
+      const answered = pins.answered(low, high);
+      if (slot >= 0) {
         this.#settle(slot, res, flags);
         recall.absent.clear();
-      } else if (pins.isAnswer(slot, high)) {
+      } else if (answered >= 0) {
         recall.asked--;
-        if (res === -ENOENT) recall.absent.set(slot, (recall.absent.get(slot) ?? 0) + 1);
-        else recall.absent.delete(slot);
+        if (res === -ENOENT) recall.absent.set(answered, (recall.absent.get(answered) ?? 0) + 1);
+        else recall.absent.delete(answered);
       }
       if (cq.mixed && flags & IORING_CQE_F_32) cq.head = (cq.head + 1) | 0;
     }
@@ -427,7 +431,7 @@ export class Holdings {
     const close = (fd: number): void => void this.native.close(fd);
     if (lent instanceof Lease) lent.abandon(res, close);
     else if (lent === DESCRIPTOR && res >= 0) close(res);
-    if (seen !== undefined && (flags & IORING_CQE_F_MORE) === 0 && pins.has(slot, pins.keyHigh(slot))) {
+    if (seen !== undefined && (flags & IORING_CQE_F_MORE) === 0 && pins.lent(slot) !== undefined) {
       pins.release(slot);
     }
   }

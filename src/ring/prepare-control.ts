@@ -353,9 +353,12 @@ export abstract class ControlPreparation extends SqePreparation {
     // Operations that lend memory went to the kernel under keys of ours.
     const slots = coreOf(this).findKeys(match.userData, fd === undefined ? undefined : file, opcode);
     if (slots.length === 0 || !options?.all) {
-      const slot = slots.length === 0 ? low : slots[0];
-      const key = slots.length === 0 ? high : coreOf(this).pins.keyHigh(slot);
-      return coreOf(this).queue(IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, slot, key, len, flags, 0, userData, undefined);
+      const { pins } = coreOf(this);
+      const keyLow = slots.length === 0 ? low : pins.keyLow(slots[0]);
+      const keyHigh = slots.length === 0 ? high : pins.keyHigh(slots[0]);
+      return coreOf(this).queue(
+        IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, keyLow, keyHigh, len, flags, 0, userData, undefined,
+      );
     }
     return this.#cancelEach(slots, file, low, high, len, flags, userData);
   }
@@ -382,13 +385,15 @@ export abstract class ControlPreparation extends SqePreparation {
     if (coreOf(this).chained !== undefined) coreOf(this).endChain();
     const { pins, sq } = coreOf(this);
     const common = pins.hold(lowWord(userData), highWord(userData), coreOf(this).lease(new Fold(entries)));
+    const commonLow = pins.keyLow(common);
     const commonHigh = pins.keyHigh(common);
     for (const slot of slots) {
+      const keyLow = pins.keyLow(slot);
       sq.push(
-        IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, slot, pins.keyHigh(slot), len, flags, common, commonHigh, 0,
+        IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, keyLow, pins.keyHigh(slot), len, flags, commonLow, commonHigh, 0,
       );
     }
-    sq.push(IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, low, high, len, flags, common, commonHigh, 0);
+    sq.push(IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, low, high, len, flags, commonLow, commonHigh, 0);
     return true;
   }
 
@@ -561,7 +566,8 @@ export abstract class ControlPreparation extends SqePreparation {
   /** What the kernel knows an operation in flight by: a key of ours, or the caller's userData. */
   #key(target: UserData): [low: number, high: number] {
     const slot = coreOf(this).findKey(target);
-    return slot < 0 ? [lowWord(target), highWord(target)] : [slot, coreOf(this).pins.keyHigh(slot)];
+    const { pins } = coreOf(this);
+    return slot < 0 ? [lowWord(target), highWord(target)] : [pins.keyLow(slot), pins.keyHigh(slot)];
   }
 }
 

@@ -288,10 +288,11 @@ export abstract class ControlRegistration extends FileRegistration {
     };
     if (userData === undefined) return answer([cancel(0, 0)], all);
     // Operations that lend memory went to the kernel under keys of ours.
+    const { pins } = coreOf(this);
     const slots = coreOf(this).findKeys(userData, fd === undefined ? undefined : file, opcode);
     const results: number[] = [];
     for (const slot of slots) {
-      results.push(cancel(slot, coreOf(this).pins.keyHigh(slot)));
+      results.push(cancel(pins.keyLow(slot), pins.keyHigh(slot)));
       if (!all && results.at(-1) !== -ENOENT) return answer(results.slice(-1), all);
     }
     results.push(cancel(lowWord(userData), highWord(userData)));

@@ -18,7 +18,7 @@ import { kernelError } from './kernel-error.ts';
 import type { LentMemory, Lendable } from './lent-memory.ts';
 import { checkInteger, wrongState } from './misuse.ts';
 import { writeIovec } from './msghdr.ts';
-import { KEY_MASK, Lease, NOTHING, type Pins } from './pins.ts';
+import { Lease, NOTHING, type Pins } from './pins.ts';
 import { LENGTH_OFFSET, prepareSocketAddressBuffer, type SocketAddressBuffer } from './socket-address.ts';
 import type { SubmissionQueue } from './submission-queue.ts';
 import { writeTimespec, type Duration } from './timespec.ts';
@@ -98,12 +98,13 @@ export class RingCore {
     if (sq.isFull()) return this.#refuse();
     let held = lent;
     if (this.silent !== undefined) held = this.#continueChain(lent);
-    // A tag is never 0, so a small value is never taken for a key.
-    if (held !== undefined || (!small && (high & KEY_MASK) === pins.tag)) {
-      low = pins.hold(low, high, held === undefined ? NOTHING : held);
-      high = pins.keyHigh(low);
-      pins.describe(low, opcode, fd);
-      if (this.silent !== undefined && held instanceof ChainMember) this.silent.add(held, low);
+    // The high half of a key is never 0, so a small value is never taken for one.
+    if (held !== undefined || (!small && pins.slotOf(low, high) >= 0)) {
+      const slot = pins.hold(low, high, held === undefined ? NOTHING : held);
+      low = pins.keyLow(slot);
+      high = pins.keyHigh(slot);
+      pins.describe(slot, opcode, fd);
+      if (this.silent !== undefined && held instanceof ChainMember) this.silent.add(held, slot);
     }
     sq.push(
       opcode, flags, ioprio, fd, offLow, offHigh, addrLow, addrHigh, len, opFlags, low, high, bufGroup,
@@ -171,7 +172,8 @@ export class RingCore {
   unprepare(ready: number): void {
     const { sq, pins } = this;
     sq.rewind(ready, (low, high) => {
-      if (pins.has(low, high)) pins.release(low);
+      const slot = pins.slotOf(low, high);
+      if (slot >= 0) pins.release(slot);
     });
     this.silent = undefined;
     // There is no entry just prepared.
@@ -195,10 +197,11 @@ export class RingCore {
     const { sq } = this;
     this.silent = undefined;
     if (!sq.isOpen) return;
-    const slot = sq.word(8);
-    if (!this.pins.has(slot, sq.word(9)) || !(this.pins.lent(slot) instanceof ChainMember)) return;
+    const slot = this.pins.slotOf(sq.word(8), sq.word(9));
+    const held = slot < 0 ? undefined : this.pins.lent(slot);
+    if (!(held instanceof ChainMember)) return;
     sq.setWord(0, sq.word(0) & ~(IOSQE_CQE_SKIP_SUCCESS << 8));
-    (this.pins.lent(slot) as ChainMember).silent = false;
+    held.silent = false;
   }
 
   /** The kernel took only a part of what was submitted, or all of it. */
@@ -209,8 +212,7 @@ export class RingCore {
 
   /**
    * The slot of the operation in flight with userData `target`, whose last completion is not waiting to be reaped; -1
-   * if there is none that went to the kernel under a key of ours. It is known to the kernel as the slot (low 32 bits)
-   * and `pins.keyHigh(slot)`.
+   * if there is none that went to the kernel under a key of ours: `pins.keyLow(slot)` and `pins.keyHigh(slot)`.
    */
   findKey(target: UserData): number {
     checkUserData('target', target);
@@ -232,28 +234,30 @@ export class RingCore {
   #isDone(slot: number): boolean {
     const { cq, pins } = this;
     const { words, first, mask, tail, shift } = cq;
+    const keyLow = pins.keyLow(slot);
     const keyHigh = pins.keyHigh(slot);
     for (let { head } = cq; head !== tail; head = (head + 1) | 0) {
       const word = first + ((head & mask) << shift);
       const last = (words[word + 3] & IORING_CQE_F_MORE) === 0;
       if (cq.mixed && words[word + 3] & IORING_CQE_F_32) head = (head + 1) | 0;
-      if (last && words[word] === slot && words[word + 1] === keyHigh) return true;
+      if (last && words[word] === keyLow && words[word + 1] === keyHigh) return true;
     }
     return false;
   }
 
   /**
    * What the kernel is told when it shall post a completion with this userData that no entry of ours stands for: the
-   * tag of a registered resource, or the new userData of a poll. The value itself, unless it looks like one of our keys.
+   * tag of a registered resource, or the new userData of a poll. The value itself, unless it is one of our keys.
    * @throws {RangeError|TypeError}
    */
   userDataForKernel(value: UserData, name = 'userData'): bigint {
     checkUserData(name, value);
     const low = lowWord(value);
     const high = highWord(value);
-    if ((high & KEY_MASK) !== this.pins.tag) return BigInt(value);
-    const slot = this.pins.hold(low, high, NOTHING);
-    return (BigInt(this.pins.keyHigh(slot) >>> 0) << 32n) | BigInt(slot);
+    const { pins } = this;
+    if (high === 0 || pins.slotOf(low, high) < 0) return BigInt(value);
+    const slot = pins.hold(low, high, NOTHING);
+    return (BigInt(pins.keyHigh(slot) >>> 0) << 32n) | BigInt(pins.keyLow(slot) >>> 0);
   }
 
   /** A group of provided buffers that can serve. @throws {Error} `ERR_INVALID_STATE`; RangeError */

@@ -32,7 +32,7 @@ import { Holdings } from './holdings.ts';
 import { kernelError } from './kernel-error.ts';
 import { LentMemory } from './lent-memory.ts';
 import { checkInteger, checkUint32, wrongState, wrongType, wrongValue } from './misuse.ts';
-import { KEY_MASK, Lease, type BufferSource } from './pins.ts';
+import { Lease, type BufferSource } from './pins.ts';
 import { registeredWait, registeredWaits, RingRegistration } from './register-ring.ts';
 import { coreOf, handOver, RingCore } from './ring-core.ts';
 import { setUp, type IoUringOptions } from './setup.ts';
@@ -345,8 +345,8 @@ export class IoUring extends RingRegistration implements Disposable {
       const flags = words[word + 3];
       if (this.#extra !== undefined && flags & IORING_CQE_F_SKIP) continue;
       const [low, high] = [words[word], words[word + 1]];
-      const keyed = pins.has(low, high);
-      const lease = keyed ? pins.lent(low) : undefined;
+      const slot = high === 0 ? -1 : pins.slotOf(low, high);
+      const lease = slot < 0 ? undefined : pins.lent(slot);
       let res = words[word + 2];
       if (lease instanceof Lease) {
         const results = [...(seen.get(lease) ?? []), res];
@@ -356,7 +356,7 @@ export class IoUring extends RingRegistration implements Disposable {
         res = shown;
       }
       const found = new Completion();
-      Completion.set(found, keyed ? pins.userLow(low) : low, keyed ? pins.userHigh(low) : high, res, flags);
+      Completion.set(found, slot < 0 ? low : pins.userLow(slot), slot < 0 ? high : pins.userHigh(slot), res, flags);
       const big = shift === 3 || (cq.mixed && (flags & IORING_CQE_F_32) !== 0);
       if (big) Completion.setExtra(found, words.slice(word + 4, word + 8));
       return found;
@@ -426,7 +426,6 @@ export class IoUring extends RingRegistration implements Disposable {
     const pins = this.#pins;
     const holdings = this.#holdings;
     const { words, first, mask, shift } = cq;
-    const { tag } = pins;
     const cursor = this.#cursor;
     const start = cq.head;
     let head = start;
@@ -450,8 +449,8 @@ export class IoUring extends RingRegistration implements Disposable {
         if (places === 2) cq.head = head = (head + 1) | 0;
         if (((end - head) | 0) < 0) end = head;
       }
-      if ((high & KEY_MASK) === tag && pins.has(low, high)) {
-        const slot = low;
+      const slot = high === 0 ? -1 : pins.slotOf(low, high);
+      if (slot >= 0) {
         low = pins.userLow(slot);
         high = pins.userHigh(slot);
         if (flags & IORING_CQE_F_BUFFER) this.#take(slot, res, flags);

@@ -12,7 +12,7 @@ import {
 import { ChainMember, SilentChain } from './chains.ts';
 import type { Lendable } from './lent-memory.ts';
 import { checkInteger, checkUint32, wrongState, wrongType, wrongValue } from './misuse.ts';
-import { DESCRIPTOR, KEY_MASK, Lease, NOTHING } from './pins.ts';
+import { DESCRIPTOR, Lease, NOTHING } from './pins.ts';
 import { coreOf, LINKS, Ring, type RingCore } from './ring-core.ts';
 import { copyOfAddress, copyOfBytes, SOCKADDR_MAX, writeSocketAddress, type SocketAddressLike } from './socket-address.ts';
 
@@ -83,20 +83,21 @@ export abstract class SqePreparation extends Ring {
     const group = core.bufferGroup(bgid);
     const { sq, pins } = core;
     if ((sq.word(0) >> 8) & IOSQE_CQE_SKIP_SUCCESS) throw namesNoBuffer();
-    sq.setWord(0, sq.word(0) | (IOSQE_BUFFER_SELECT << 8));
-    sq.setWord(10, (sq.word(10) & ~0xffff) | bgid);
     const low = sq.word(8);
     const high = sq.word(9);
-    if (pins.has(low, high)) {
-      const lent = pins.lent(low);
+    let slot = high === 0 ? -1 : pins.slotOf(low, high);
+    if (slot >= 0) {
+      const lent = pins.lent(slot);
       // What was lent so far stays: a msghdr is used all the same.
-      pins.replace(low, lent === NOTHING ? group : core.lease(new Lease(lent, group)));
-      return;
+      pins.replace(slot, lent === NOTHING ? group : core.lease(new Lease(lent, group)));
+    } else {
+      slot = pins.hold(low, high, group);
+      pins.describe(slot, sq.word(0) & 0xff, sq.word(1));
+      sq.setWord(8, pins.keyLow(slot));
+      sq.setWord(9, pins.keyHigh(slot));
     }
-    const slot = pins.hold(low, high, group);
-    pins.describe(slot, sq.word(0) & 0xff, sq.word(1));
-    sq.setWord(8, slot);
-    sq.setWord(9, pins.keyHigh(slot));
+    sq.setWord(0, sq.word(0) | (IOSQE_BUFFER_SELECT << 8));
+    sq.setWord(10, (sq.word(10) & ~0xffff) | bgid);
   }
 
   /**
@@ -138,9 +139,9 @@ function checkPrepared(ring: SqePreparation): RingCore {
 /** The entry just prepared is going to complete without a word. */
 function silence(core: RingCore, flags: number): void {
   const { sq, pins } = core;
-  const slot = sq.word(8);
+  const slot = pins.slotOf(sq.word(8), sq.word(9));
   const linked = (flags & LINKS) !== 0;
-  const held = pins.has(slot, sq.word(9)) ? pins.lent(slot) : undefined;
+  const held = slot < 0 ? undefined : pins.lent(slot);
   if (flags & IOSQE_BUFFER_SELECT) throw namesNoBuffer();
   // Nothing to come back: a descriptor is the caller's to know of.
   const lends = held !== undefined && held !== NOTHING && held !== DESCRIPTOR;
@@ -174,7 +175,8 @@ function silence(core: RingCore, flags: number): void {
 function unpin({ sq, pins }: RingCore, slot: number): void {
   const low = pins.userLow(slot);
   const high = pins.userHigh(slot);
-  if ((high & KEY_MASK) === pins.tag) return;
+  // A value that is somebody's key keeps its slot.
+  if (high !== 0 && pins.slotOf(low, high) >= 0) return;
   sq.setWord(8, low);
   sq.setWord(9, high);
   pins.release(slot);

@@ -743,6 +743,35 @@ describe('objects that change while they are read', () => {
   });
 });
 
+describe('messages from another ring', () => {
+  it('with every tag of 16 bits and the first slots: the buffer of a read in flight stays held', async () => {
+    using files = new Descriptors();
+    using ring = new IoUring(8, { cqEntries: 4096 });
+    using other = new IoUring(1024);
+    const [reader, writer] = files.pipe();
+    const weak = ((): WeakRef<Uint8Array> => {
+      const buffer = new Uint8Array(4096);
+      ring.prepRead(reader, buffer, 4096, 1);
+      ring.submit();
+      return new WeakRef(buffer);
+    })();
+    for (let tag = 1; tag < 65536; tag++) {
+      other.prepMsgRing(ring.fd, 4096, BigInt(tag) << 48n, 2);
+      if (tag % 1024 !== 1023) continue;
+      other.submitAndWait(1024);
+      reap(other);
+      ring.forEachCompletion((c) => assert.notEqual(c.userData64, 1n));
+    }
+    await finalized();
+    const fields = sow(64, 4096);
+    assert.ok(weak.deref(), 'held');
+    writeSync(writer, 'data');
+    assert.equal(complete(ring).res, 4);
+    assert.equal(text(weak.deref()!), 'data');
+    checkHarvest(fields);
+  });
+});
+
 describe('provided buffers of the older kind', () => {
   it('given where a buffer ring was, while a receive is armed on it: they are held', async () => {
     using files = new Descriptors();

@@ -31,13 +31,13 @@ const LINKS = LINK | HARD;
 
 interface Pins {
   size: number;
-  has(low: number, high: number): boolean;
+  slotOf(low: number, high: number): number;
 }
 
 const pinsOf = (ring: IoUring): Pins => coreOf(ring).pins;
 
 /** Is the memory of this operation held? */
-const isHeld = (ring: IoUring, { words }: Entry): boolean => pinsOf(ring).has(words[8], words[9]);
+const isHeld = (ring: IoUring, { words }: Entry): boolean => pinsOf(ring).slotOf(words[8], words[9]) >= 0;
 
 type Completed = [userData: number, res: number];
 

@@ -61,7 +61,7 @@ describe('a ring', () => {
     }
     Object.setPrototypeOf(IoUring, Spy);
     try {
-      new IoUring(8, {}, new FakeKernel()).close();
+      assert.throws(() => new IoUring(8, {}, new FakeKernel()), TypeError);
     } finally {
       Object.setPrototypeOf(IoUring, parent as object);
     }
