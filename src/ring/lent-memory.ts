@@ -141,6 +141,16 @@ const ofMemory = <T>(unshared: string, shared: string): ((memory: ArrayBufferLik
   return (memory) => (types.isSharedArrayBuffer(memory) ? ofShared : ofUnshared)?.call(memory) as T;
 };
 const memoryLength = ofMemory<number>('byteLength', 'byteLength');
+/** The memory that a buffer is, or is a view of, whatever it says itself. */
+export function memoryOf(buffer: Lendable): ArrayBufferLike {
+  return ArrayBuffer.isView(buffer) ? viewed(buffer) : buffer;
+}
+
+/** The length of a buffer in bytes, whatever it says itself. */
+export function byteLengthOf(buffer: Lendable): number {
+  return ArrayBuffer.isView(buffer) ? viewLength(buffer) : memoryLength(buffer);
+}
+
 /** Undefined in an engine that has no such memory. */
 const isResizable = ofMemory<boolean | undefined>('resizable', 'growable');
 

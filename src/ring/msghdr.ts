@@ -10,7 +10,7 @@ import {
   MSGHDR_SIZE,
 } from '../abi/layouts.ts';
 import { MSG_CTRUNC, MSG_TRUNC, SCM_RIGHTS, SOL_SOCKET } from '../abi/socket-flags.ts';
-import type { Lendable } from './lent-memory.ts';
+import { byteLengthOf, type Lendable } from './lent-memory.ts';
 import { checkInteger, outOfRange, wrongType, wrongValue } from './misuse.ts';
 import {
   copyOfBytes,
@@ -62,6 +62,7 @@ let prepare: (
   locate: (buffer: Lendable, name: string) => number,
   locateOwn: (memory: Uint8Array) => number,
 ) => Uint8Array;
+let roomOf: (msg: Msghdr) => number;
 
 /**
  * A message to send or to receive (`struct msghdr`): several buffers, an address, control messages. What it is given
@@ -184,6 +185,7 @@ export class Msghdr {
       msg.#reset();
       return msg.#memory;
     };
+    roomOf = (msg) => (msg.#iov.length === 0 ? 0 : byteLengthOf(msg.#iov[0]));
   }
 }
 
@@ -195,6 +197,9 @@ export class Msghdr {
  * @throws {TypeError} `ERR_INVALID_ARG_TYPE` not a Msghdr; and what `locate` throws
  */
 export const prepareMsghdr = prepare!;
+
+/** The length of a message's first buffer in bytes; 0 if there is none. */
+export const firstLengthOf = roomOf!;
 
 /**
  * One message of a multishot receive, as it lies in a provided buffer. It refers to the buffer: read what you need of
@@ -391,17 +396,4 @@ function controlMessages(view: DataView, start: number, length: number): Control
     at += aligned(size);
   }
   return found;
-}
-
-// The intrinsic getters: an object may shadow byteLength with whatever it likes, and the kernel would believe it.
-const lengthOf = (prototype: object): ((this: unknown) => number) =>
-  Object.getOwnPropertyDescriptor(prototype, 'byteLength')!.get as (this: unknown) => number;
-const ofTypedArray = lengthOf(Object.getPrototypeOf(Uint8Array.prototype) as object);
-const ofDataView = lengthOf(DataView.prototype);
-const ofShared = lengthOf(SharedArrayBuffer.prototype);
-const ofUnshared = lengthOf(ArrayBuffer.prototype);
-
-function byteLengthOf(buffer: Lendable): number {
-  if (ArrayBuffer.isView(buffer)) return (types.isDataView(buffer) ? ofDataView : ofTypedArray).call(buffer);
-  return (types.isSharedArrayBuffer(buffer) ? ofShared : ofUnshared).call(buffer);
 }

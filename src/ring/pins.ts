@@ -231,10 +231,18 @@ export const DESCRIPTOR = Symbol('descriptor');
 /** Held by an operation that lends nothing but whose userData looks like one of our keys. */
 export const NOTHING = null;
 
+/** Where in its provided buffers a completion's data is. */
+export interface Placement {
+  /** The byte of the first buffer that it begins at. */
+  offset: number;
+  /** How many bytes there are: `res` at most, which may tell the length of a datagram that was cut. */
+  length: number;
+}
+
 /** A group of provided buffers: it is told which of them a completion has filled. */
 export interface BufferSource {
-  /** Where in the buffer `bid` the data of this completion begins. */
-  take(bid: number, res: number, flags: number): number;
+  /** Buffer `bid`, or that and others, are the caller's now. Corrects `data`, which is offset 0 and length `res` before. */
+  take(bid: number, res: number, flags: number, data: Placement): void;
 }
 
 /** What an operation holds that is more than a piece of memory. */
@@ -248,8 +256,8 @@ export class Lease implements BufferSource {
     this.#source = source;
   }
 
-  take(bid: number, res: number, flags: number): number {
-    return (this.#source ?? (this.lent as BufferSource)).take(bid, res, flags);
+  take(bid: number, res: number, flags: number, data: Placement): void {
+    (this.#source ?? (this.lent as BufferSource)).take(bid, res, flags, data);
   }
 
   /**
@@ -276,7 +284,9 @@ export class Lease implements BufferSource {
 
   /** Is `what` among what is held? */
   holds(what: unknown): boolean {
-    return this.lent === what || this.#source === what || (this.lent instanceof Lease && this.lent.holds(what));
+    const source = this.#source;
+    if (this.lent === what || source === what) return true;
+    return (this.lent instanceof Lease && this.lent.holds(what)) || (source instanceof Lease && source.holds(what));
   }
 }
 

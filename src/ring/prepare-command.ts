@@ -287,7 +287,10 @@ export abstract class CommandPreparation extends WaitPreparation {
       coreOf(this).memory.findWhole(memory, 'options.lend');
       lent.push(memory);
     }
-    if (flags & IOSQE_BUFFER_SELECT) lent.unshift(coreOf(this).bufferGroup(bufIndex));
+    if (flags & IOSQE_BUFFER_SELECT) {
+      const group = coreOf(this).bufferGroup(bufIndex);
+      lent.unshift(coreOf(this).sourceOf(group, opcode | (ioprio << 16), len, opFlags));
+    }
     const [offLow, offHigh] = this.#field('sqe.off', off, lent);
     const [addrLow, addrHigh] = this.#field('sqe.addr', addr, lent);
     const [addr3Low, addr3High] = this.#field('sqe.addr3', addr3, lent);

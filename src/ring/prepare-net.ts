@@ -29,7 +29,7 @@ import { SOCK_CLOEXEC, SOCK_NONBLOCK } from '../abi/socket-flags.ts';
 import type { Lendable } from './lent-memory.ts';
 import { checkInteger, checkUint32, wrongType } from './misuse.ts';
 import { Msghdr, prepareMsghdr, type MsghdrInit } from './msghdr.ts';
-import { DESCRIPTOR, Lease } from './pins.ts';
+import { DESCRIPTOR, Lease, type BufferSource } from './pins.ts';
 import { PathPreparation } from './prepare-path.ts';
 import { addressBuffer, coreOf } from './ring-core.ts';
 import type { SocketAddressBuffer, SocketAddressLike } from './socket-address.ts';
@@ -286,8 +286,8 @@ export abstract class NetPreparation extends PathPreparation {
     options?: SocketTransferOptions & { flags?: number; bundle?: boolean; len?: number; limit?: number },
   ): boolean {
     const file = checkFd('fd', fd);
-    let group: unknown = coreOf(this).holdings.groups.get(bgid);
-    if (group === undefined || (group as { ended?: string }).ended !== undefined) group = coreOf(this).bufferGroup(bgid);
+    let group: BufferSource | undefined = coreOf(this).holdings.groups.get(bgid);
+    if (group === undefined) group = coreOf(this).bufferGroup(bgid);
     let how = IORING_RECV_MULTISHOT;
     let flags = 0;
     let len = 0;
@@ -298,6 +298,7 @@ export abstract class NetPreparation extends PathPreparation {
       flags = checkFlags('options.flags', options.flags);
       len = checkFlags('options.len', options.len);
       limit = checkFlags('options.limit', options.limit);
+      group = this.#sourceFor(IORING_OP_RECV, how, bgid, len, flags);
     }
     const queued = coreOf(this).queue(
       IORING_OP_RECV, IOSQE_BUFFER_SELECT, how, file, 0, 0, 0, 0, len, flags, bgid, userData, group,
@@ -368,12 +369,13 @@ export abstract class NetPreparation extends PathPreparation {
     options?: SocketTransferOptions & { flags?: number; len?: number },
   ): boolean {
     const file = checkFd('fd', fd);
-    const group = coreOf(this).bufferGroup(bgid);
+    coreOf(this).bufferGroup(bgid);
     const flags = checkFlags('options.flags', options?.flags);
     const len = checkFlags('options.len', options?.len);
     const how = IORING_RECVSEND_BUNDLE | (options?.pollFirst ? IORING_RECVSEND_POLL_FIRST : 0);
     return coreOf(this).queue(
-      IORING_OP_SEND, IOSQE_BUFFER_SELECT, how, file, 0, 0, 0, 0, len, flags, bgid, userData, group,
+      IORING_OP_SEND, IOSQE_BUFFER_SELECT, how, file, 0, 0, 0, 0, len, flags, bgid, userData,
+      this.#sourceFor(IORING_OP_SEND, how, bgid, len, flags),
     );
   }
 
@@ -542,6 +544,12 @@ export abstract class NetPreparation extends PathPreparation {
     );
     if (queued && zcrxId !== 0) coreOf(this).sq.extend(zcrxId, 0, 0);
     return queued;
+  }
+
+  /** What an operation holds that takes its buffers from a group. */
+  #sourceFor(opcode: number, how: number, bgid: number, len: number, flags: number): BufferSource {
+    const core = coreOf(this);
+    return core.sourceOf(core.bufferGroup(bgid), opcode | (how << 16), len, flags);
   }
 
   #message(

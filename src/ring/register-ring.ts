@@ -63,12 +63,11 @@ export abstract class RingRegistration extends ZcrxRegistration {
     const { native, groups, registerArgument } = holdings;
     const inUse = (hint: string): Error =>
       kernelError(EEXIST, 'io_uring_register', `group ${bgid} ${hint}, or choose another bgid`);
-    const former = groups.get(bgid);
-    if (former instanceof BufferGroup && former.ended === undefined) {
+    if (groups.get(bgid) instanceof BufferGroup) {
       throw inUse('has a buffer ring: dispose of it');
     }
     // The kernel would hand the new buffers to a receive that is armed on the group since then.
-    if (former && coreOf(this).pins.holdsFor(former)) {
+    if (holdings.isAwaited(bgid)) {
       throw inUse('still has receives in flight from the buffers before: cancel them and reap');
     }
     if (options.kernelMemory && !native.endsWithProcess) {

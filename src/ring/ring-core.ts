@@ -1,6 +1,7 @@
 import {
   IORING_CQE_F_32,
   IORING_CQE_F_MORE,
+  IORING_RECVSEND_BUNDLE,
   IORING_SETUP_SQE128,
   IORING_SETUP_SQE_MIXED,
   IOSQE_CQE_SKIP_SUCCESS,
@@ -8,17 +9,19 @@ import {
   IOSQE_IO_LINK,
 } from '../abi/flags.ts';
 import { IOVEC_SIZE, KERNEL_TIMESPEC_SIZE } from '../abi/layouts.ts';
+import { IORING_OP_RECV, IORING_OP_RECVMSG, IORING_OP_SEND } from '../abi/operations.ts';
+import { MSG_TRUNC } from '../abi/socket-flags.ts';
 import { aligned } from './aligned-memory.ts';
-import type { BufferGroup } from './buffer-ring.ts';
+import { BufferGroup, SpanLease, TruncatedLease } from './buffer-ring.ts';
 import { ChainMember, type SilentChain } from './chains.ts';
 import type { ClassicGroup } from './classic-buffers.ts';
 import type { CompletionQueue } from './completion-queue.ts';
 import type { Holdings } from './holdings.ts';
 import { kernelError } from './kernel-error.ts';
 import type { LentMemory, Lendable } from './lent-memory.ts';
-import { checkInteger, wrongState } from './misuse.ts';
-import { writeIovec } from './msghdr.ts';
-import { Lease, NOTHING, type Pins } from './pins.ts';
+import { checkInteger, wrongState, wrongValue } from './misuse.ts';
+import { firstLengthOf, Msghdr, writeIovec } from './msghdr.ts';
+import { NOTHING, type BufferSource, type Lease, type Pins } from './pins.ts';
 import { LENGTH_OFFSET, prepareSocketAddressBuffer, type SocketAddressBuffer } from './socket-address.ts';
 import type { SubmissionQueue } from './submission-queue.ts';
 import { writeTimespec, type Duration } from './timespec.ts';
@@ -233,10 +236,10 @@ export class RingCore {
   /** Has the operation in `slot` posted its last completion, which is only not reaped yet? */
   #isDone(slot: number): boolean {
     const { cq, pins } = this;
-    const { words, first, mask, tail, shift } = cq;
+    const { words, first, mask, end, shift } = cq;
     const keyLow = pins.keyLow(slot);
     const keyHigh = pins.keyHigh(slot);
-    for (let { head } = cq; head !== tail; head = (head + 1) | 0) {
+    for (let { head } = cq; ((end - head) | 0) > 0; head = (head + 1) | 0) {
       const word = first + ((head & mask) << shift);
       const last = (words[word + 3] & IORING_CQE_F_MORE) === 0;
       if (cq.mixed && words[word + 3] & IORING_CQE_F_32) head = (head + 1) | 0;
@@ -267,6 +270,25 @@ export class RingCore {
     checkInteger('bgid', bgid, 0, 0xffff);
     this.checkOpen();
     throw wrongState('ERR_INVALID_STATE', `Cannot receive: no buffer ring is registered for group ${bgid}`);
+  }
+
+  /**
+   * What an entry holds to have its buffers from `group`, by its words 0 (opcode, modifiers), 6 (len) and 7 (flags): may it
+   * fill several at once, or be told of more bytes than it got? `lent`: what it holds besides.
+   * @throws {TypeError} `ERR_INVALID_ARG_VALUE` both
+   */
+  sourceOf(group: BufferGroup | ClassicGroup, how: number, len: number, flags: number, lent?: unknown): BufferSource {
+    const opcode = how & 0xff;
+    const receives = opcode === IORING_OP_RECV || opcode === IORING_OP_RECVMSG;
+    const bundles = (opcode === IORING_OP_RECV || opcode === IORING_OP_SEND) && ((how >>> 16) & IORING_RECVSEND_BUNDLE) !== 0;
+    if (bundles && receives && flags & MSG_TRUNC) {
+      throw wrongValue('flags', 'with MSG_TRUNC nobody could tell which buffers a bundle has filled: leave one of the two away');
+    }
+    if (bundles && group instanceof BufferGroup) return this.lease(new SpanLease(group));
+    if (!receives || (flags & MSG_TRUNC) === 0) return group;
+    const isMessage = lent instanceof Msghdr;
+    const room = isMessage ? firstLengthOf(lent) : opcode === IORING_OP_RECV ? len >>> 0 : 0;
+    return this.lease(new TruncatedLease(group, room === 0 ? Infinity : room));
   }
 
   /** Copy a path to the arena. Its address. Reading it may run a caller's code: that is done before. */

@@ -32,7 +32,7 @@ import { Holdings } from './holdings.ts';
 import { kernelError } from './kernel-error.ts';
 import { LentMemory } from './lent-memory.ts';
 import { checkInteger, checkUint32, wrongState, wrongType, wrongValue } from './misuse.ts';
-import { Lease, type BufferSource } from './pins.ts';
+import { Lease, type BufferSource, type Placement } from './pins.ts';
 import { registeredWait, registeredWaits, RingRegistration } from './register-ring.ts';
 import { coreOf, handOver, RingCore } from './ring-core.ts';
 import { setUp, type IoUringOptions } from './setup.ts';
@@ -100,6 +100,7 @@ export class IoUring extends RingRegistration implements Disposable {
   /** Completions are looked for on the device, and only by a call that waits for them. */
   readonly #ioPolled: boolean;
   readonly #cursor = new Completion();
+  readonly #placement: Placement = { offset: 0, length: 0 };
   /** The last 16 bytes of a completion that has 32; none is to be had in a ring without such. */
   readonly #extra: Int32Array | undefined;
   /** Completions of this ring may have 32 bytes, or begin in the middle of a buffer: each wants a closer look. */
@@ -338,9 +339,9 @@ export class IoUring extends RingRegistration implements Disposable {
     this.#core.checkOpen();
     const cq = this.#cq;
     const pins = this.#pins;
-    const { words, first, mask, shift, tail } = cq;
+    const { words, first, mask, shift, end } = cq;
     const seen = new Map<Lease, number[]>();
-    for (let { head } = cq; head !== tail; head = (head + 1) | 0) {
+    for (let { head } = cq; head !== end; head = (head + 1) | 0) {
       const word = first + ((head & mask) << shift);
       const flags = words[word + 3];
       if (this.#extra !== undefined && flags & IORING_CQE_F_SKIP) continue;
@@ -429,7 +430,7 @@ export class IoUring extends RingRegistration implements Disposable {
     const cursor = this.#cursor;
     const start = cq.head;
     let head = start;
-    let end = cq.tail;
+    let { end } = cq;
     if (((end - start) | 0) > max) end = (start + max) | 0;
     // Places that the callback is given nothing for.
     let hidden = 0;
@@ -475,9 +476,12 @@ export class IoUring extends RingRegistration implements Disposable {
 
   /** A provided buffer, or several, are the caller's now. */
   #take(slot: number, res: number, flags: number): void {
-    const offset = (this.#pins.lent(slot) as BufferSource).take(flags >>> IORING_CQE_BUFFER_SHIFT, res, flags);
-    if (offset === 0) return;
-    Completion.setBufferOffset(this.#cursor, offset);
+    const data = this.#placement;
+    data.offset = 0;
+    data.length = res;
+    (this.#pins.lent(slot) as BufferSource).take(flags >>> IORING_CQE_BUFFER_SHIFT, res, flags, data);
+    if (data.offset === 0 && data.length === res) return;
+    Completion.setPlacement(this.#cursor, data.offset, data.length);
     this.#unusual = true;
   }
 
@@ -487,7 +491,7 @@ export class IoUring extends RingRegistration implements Disposable {
    */
   #inspect(word: number, flags: number): number {
     const extra = this.#extra;
-    Completion.setBufferOffset(this.#cursor, 0);
+    Completion.setPlacement(this.#cursor, 0, -1);
     if (extra === undefined) return 1;
     if (flags & IORING_CQE_F_SKIP) return 0;
     const { shift, words } = this.#cq;
@@ -611,9 +615,13 @@ export class IoUring extends RingRegistration implements Disposable {
   #goOn(result: number, waitNr: number, deadline: number): number {
     const { sq, cq, holdings } = this.#core;
     let consumed = 0;
+    let before = -1;
     for (let stalls = 0; ; ) {
       if (result > 0) consumed += result;
       const toSubmit = sq.refresh();
+      // Consumed, it says, and nothing went.
+      if (result > 0 && toSubmit > 0 && toSubmit === before && ++stalls > STALLS_MAX) return consumed;
+      before = toSubmit;
       if (this.#core.chained !== undefined) this.#core.chainsTaken(toSubmit === 0);
       if (result < 0) {
         const errno = -result;

@@ -9,6 +9,16 @@ import {
   IOSQE_IO_HARDLINK,
   IOSQE_IO_LINK,
 } from '../abi/flags.ts';
+import {
+  IORING_OP_ACCEPT,
+  IORING_OP_RECV,
+  IORING_OP_RECVMSG,
+  IORING_OP_RECV_ZC,
+  IORING_OP_SEND,
+  IORING_OP_SENDMSG,
+  IORING_OP_SENDMSG_ZC,
+  IORING_OP_SEND_ZC,
+} from '../abi/operations.ts';
 import { ChainMember, SilentChain } from './chains.ts';
 import type { Lendable } from './lent-memory.ts';
 import { checkInteger, checkUint32, wrongState, wrongType, wrongValue } from './misuse.ts';
@@ -32,6 +42,18 @@ const MODIFIERS =
   IOSQE_IO_HARDLINK |
   IOSQE_ASYNC |
   IOSQE_CQE_SKIP_SUCCESS;
+
+/** Operations whose entry has modifiers of their own in place of a priority. */
+const MODIFIED_BY_IOPRIO = new Set([
+  IORING_OP_ACCEPT,
+  IORING_OP_RECV,
+  IORING_OP_RECVMSG,
+  IORING_OP_RECV_ZC,
+  IORING_OP_SEND,
+  IORING_OP_SENDMSG,
+  IORING_OP_SENDMSG_ZC,
+  IORING_OP_SEND_ZC,
+]);
 
 /** The kernel's limit on the pieces of one scattered transfer (UIO_MAXIOV). */
 const IOVECS_MAX = 1024;
@@ -89,9 +111,10 @@ export abstract class SqePreparation extends Ring {
     if (slot >= 0) {
       const lent = pins.lent(slot);
       // What was lent so far stays: a msghdr is used all the same.
-      pins.replace(slot, lent === NOTHING ? group : core.lease(new Lease(lent, group)));
+      const source = core.sourceOf(group, sq.word(0), sq.word(6), sq.word(7), lent);
+      pins.replace(slot, lent === NOTHING ? source : core.lease(new Lease(lent, source)));
     } else {
-      slot = pins.hold(low, high, group);
+      slot = pins.hold(low, high, core.sourceOf(group, sq.word(0), sq.word(6), sq.word(7)));
       pins.describe(slot, sq.word(0) & 0xff, sq.word(1));
       sq.setWord(8, pins.keyLow(slot));
       sq.setWord(9, pins.keyHigh(slot));
@@ -117,11 +140,15 @@ export abstract class SqePreparation extends Ring {
    * have modifiers in its place.
    *
    * Kernel 5.1. Counterpart of `sqe->ioprio`.
-   * @throws {Error} `ERR_INVALID_STATE` no entry just prepared; RangeError, TypeError
+   * @throws {Error} `ERR_INVALID_STATE` no entry just prepared, or one on a socket; RangeError, TypeError
    */
   sqeSetIoprio(ioprio: number): void {
     checkInteger('ioprio', ioprio, 0, 0xffff);
     const { sq } = checkPrepared(this);
+    // One of them has the kernel take the memory for a list of addresses.
+    if (MODIFIED_BY_IOPRIO.has(sq.word(0) & 0xff)) {
+      throw wrongState('ERR_INVALID_STATE', 'Cannot set a priority: operations on sockets have none, and modifiers in its place');
+    }
     sq.setWord(0, (sq.word(0) & 0xffff) | (ioprio << 16));
   }
 }

@@ -188,6 +188,25 @@ describe('entries', () => {
       }
     }
   });
+
+  it('a priority is not for operations on sockets: one of their modifiers makes addresses of the memory', () => {
+    const { kernel, ring } = open();
+    const VECTORIZED = 1 << 5;
+    const memory = new Uint8Array(16);
+    for (const prepare of [
+      () => ring.prepSend(3, memory, 16, 1),
+      () => ring.prepSendZc(3, memory, 16, 1),
+      () => ring.prepSendmsg(3, { iov: [memory] }, 1),
+      () => ring.prepRecv(3, memory, 16, 1),
+      () => ring.prepRecvMultishot(3, GROUP, 1),
+      () => ring.prepAccept(3, 1),
+    ]) {
+      assert.equal(prepare(), true);
+      assert.throws(() => ring.sqeSetIoprio(VECTORIZED), { code: 'ERR_INVALID_STATE' }, String(prepare));
+      ring.submit();
+    }
+    for (const { words } of kernel.entriesSeen) assert.equal((words[0] >>> 16) & VECTORIZED, 0);
+  });
 });
 
 const isFiller = ({ opcode, flags }: Entry): boolean =>
