@@ -8,7 +8,7 @@ import {
   IO_URING_BUF_SIZE,
 } from '../abi/layouts.ts';
 import type { Native } from '../native/native.ts';
-import { aligned, alignedForLending, PAGE_SIZE_MAX } from './aligned-memory.ts';
+import { alignedForLending } from './aligned-memory.ts';
 import { Completion } from './completion.ts';
 import { checkInteger, outOfRange, wrongState, wrongType } from './misuse.ts';
 import { Lease, type BufferSource, type Placement } from './pins.ts';
@@ -50,7 +50,7 @@ export class BufferGroup implements BufferSource {
   readonly entries: number;
   readonly bufSize: number;
   readonly kernelMemory: boolean;
-  /** All buffers, one after the other. JavaScript memory: a view of it can never dangle. */
+  /** All buffers, one after the other. Memory of the engine's: a view of it can never dangle. */
   readonly slab: Uint8Array<ArrayBuffer>;
   /** Where the ring of `struct io_uring_buf` begins: at the start of a page, as the kernel demands. */
   readonly ringAddress: number;
@@ -108,7 +108,7 @@ export class BufferGroup implements BufferSource {
     this.#shown = new Int32Array(incremental ? entries : 0);
     this.ringAddress = 0;
     if (kernelMemory) return;
-    const ring = aligned(native, this.ringBytes, PAGE_SIZE_MAX);
+    const ring = alignedForLending(native, this.ringBytes, native.pageSize);
     this.ringAddress = ring.address;
     this.#use(ring.bytes.buffer, ring.bytes.byteOffset);
   }
