@@ -172,6 +172,11 @@ export function byteLengthOf(buffer: Lendable): number {
   return ArrayBuffer.isView(buffer) ? viewLength(buffer) : memoryLength(buffer);
 }
 
+/** A view of the same bytes, whatever the array says itself. @throws {TypeError} from the engine, of a detached one */
+export function viewOf(bytes: ArrayBufferView): DataView {
+  return new DataView(viewed(bytes), viewOffset(bytes), viewLength(bytes));
+}
+
 /** Undefined in an engine that has no such memory. */
 const isResizable = ofMemory<boolean | undefined>('resizable', 'growable');
 

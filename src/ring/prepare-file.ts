@@ -27,7 +27,7 @@ import {
   IORING_OP_WRITEV_FIXED,
   IORING_OP_WRITE_FIXED,
 } from '../abi/operations.ts';
-import type { Lendable } from './lent-memory.ts';
+import { viewOf, type Lendable } from './lent-memory.ts';
 import { checkInteger, checkUint32, outOfRange, wrongType, wrongValue } from './misuse.ts';
 import { Lease } from './pins.ts';
 import { CommandPreparation } from './prepare-command.ts';
@@ -554,7 +554,9 @@ export abstract class FilePreparation extends CommandPreparation {
 /** The array that a pipe's ends are put into: they must be closed when nobody learns of them. */
 class PipeEnds extends Lease {
   override abandon(res: number, close: (fd: number) => void): void {
-    if (res === 0) (this.lent as Int32Array).subarray(0, 2).forEach(close);
+    if (res !== 0) return;
+    const fds = viewOf(this.lent as Int32Array);
+    for (const at of [0, 4]) close(fds.getInt32(at, true));
   }
 }
 

@@ -334,7 +334,8 @@ export class RingCore {
   register(opcode: number, address: number, count: number, hints?: Hints): number {
     const result = this.holdings.register(opcode, address, count);
     this.#arrays = [];
-    if (result < 0) throw kernelError(-result, 'io_uring_register', hints?.[-result]);
+    const hint = hints !== undefined && Object.hasOwn(hints, -result) ? hints[-result] : undefined;
+    if (result < 0) throw kernelError(-result, 'io_uring_register', hint);
     return result;
   }
 

@@ -27,6 +27,7 @@ import {
 import { IO_URING_REG_WAIT_SIZE } from '../abi/layouts.ts';
 import { koffiNative } from '../native/koffi.ts';
 import type { Native } from '../native/native.ts';
+import { bare, NONE } from './bare.ts';
 import { Completion } from './completion.ts';
 import { Holdings } from './holdings.ts';
 import { kernelError } from './kernel-error.ts';
@@ -123,10 +124,10 @@ export class IoUring extends RingRegistration implements Disposable {
   constructor(entries: number, options?: IoUringOptions);
   /** @internal `native` is the kernel; unit tests hand in another. */
   constructor(entries: number, options?: IoUringOptions, native?: Native);
-  constructor(entries: number, asked: IoUringOptions = {}, native: Native = koffiNative()) {
+  constructor(entries: number, asked: IoUringOptions = NONE, native: Native = koffiNative()) {
     if (typeof asked !== 'object' || asked === null) throw wrongType('options', 'an object', asked);
     // Read once: a getter that answers differently the second time, or throws, must not catch a ring half made.
-    const options = { ...asked };
+    const options: IoUringOptions = bare({ ...asked });
     const setup = setUp(native, entries, options);
     const holdings = new Holdings(native, setup);
     handOver(new RingCore(holdings, new LentMemory(native)));
@@ -696,20 +697,18 @@ const tooOld = (what: string, since: string): Error =>
 
 const NOTHING_MORE = (): void => {};
 
-const ENTER_HINTS: Record<number, string> = {
+const ENTER_HINTS: Record<number, string> = bare({
   [EEXIST]: 'the ring belongs to another thread: give each thread a ring of its own',
   [EBADR]: 'the kernel had no memory left to keep completions aside and lost some: close the ring',
   [EAGAIN]: 'the kernel is short of memory; the entries stay queued: try again later',
   [EBUSY]: 'the kernel keeps completions aside: reap them, then submit again',
-};
+});
 
 /** A ring sent to another thread would arrive as an empty object: say so where it is sent. */
 function forbidCloning(ring: IoUring): void {
-  Object.defineProperty(ring, 'thread', {
-    enumerable: true,
-    get() {
-      const message = 'Cannot send a ring to another thread: give each thread a ring of its own';
-      throw Object.assign(new TypeError(message), { code: 'ERR_IOURING_THREAD' });
-    },
-  });
+  const get = (): never => {
+    const message = 'Cannot send a ring to another thread: give each thread a ring of its own';
+    throw Object.assign(new TypeError(message), { code: 'ERR_IOURING_THREAD' });
+  };
+  Object.defineProperty(ring, 'thread', bare({ enumerable: true, get }));
 }

@@ -23,12 +23,14 @@ import {
   EpollEvents,
   IoUring,
   Msghdr,
+  rightsOf,
   Siginfo,
   SocketAddressBuffer,
   Statx,
   type ProvidedBufRing,
 } from '../../src/index.ts';
 import { coreOf } from '../../src/ring/ring-core.ts';
+import { readSocketAddress } from '../../src/ring/socket-address.ts';
 import { collect, finalized } from './collect.ts';
 import { call, callsOf, METHODS, openForAll, publicMethods } from './every-method.ts';
 import { Descriptors } from './libc.ts';
@@ -636,6 +638,46 @@ describe('objects that change while they are read', () => {
     assert.throws(() => ring.prepPipe(new Fds(1), 1), { code: 'ERR_OUT_OF_RANGE' });
     assert.throws(() => ring.prepFutexWait(new Fds(0), 0, 1), { code: 'ERR_OUT_OF_RANGE' });
   });
+
+  for (const length of [300, NaN, -5, 2 ** 31, 2 ** 32 + 3, 0, '300']) {
+    it(`arrays that say that their length is ${String(length)}: what they have is sent, and no more`, () => {
+      using files = new Descriptors();
+      using ring = new IoUring(8);
+      const [socket, peer] = files.socketPair();
+      const lie = { value: length };
+      const liar = (): Buffer =>
+        Object.defineProperties(Buffer.from('abc'), { length: lie, byteLength: lie, byteOffset: { value: 8 } });
+      const seen = new Uint8Array(1024);
+      const lists: (() => boolean)[] = [
+        () => ring.prepWritev(socket, [liar(), liar()], 1),
+        () => ring.prepSendv(socket, [liar(), liar()], 1),
+        () => ring.prepSendmsg(socket, { iov: [liar(), liar()] }, 1),
+      ];
+      for (const send of lists) {
+        assert.equal(send(), true);
+        assert.equal(complete(ring).res, 6, String(send));
+        ring.prepRecv(peer, seen, 1024, 2);
+        assert.equal(complete(ring).res, 6);
+        assert.equal(Buffer.from(seen).toString('utf8', 0, 6), 'abcabc');
+      }
+      for (const send of [
+        () => ring.prepSend(socket, liar(), 4, 1),
+        () => ring.prepWrite(socket, liar(), 300, 1),
+        () => ring.prepSendZc(socket, liar(), 4, 1),
+      ]) {
+        assert.throws(send, { code: 'ERR_OUT_OF_RANGE', message: /3 bytes/ }, String(send));
+      }
+      ring.registerBuffers([liar()]);
+      ring.prepWrite(socket, new Uint8Array(8), 8, 1, null, { fixed: 0 });
+      assert.equal(complete(ring).res, -EFAULT, 'it is outside of what is registered');
+      const address = Object.defineProperties(Buffer.from([1, 0]), { length: lie, byteLength: lie });
+      assert.deepEqual(readSocketAddress(address), { family: 'unix', path: '' });
+      const out = new Msghdr({ name: 16 }).parse(Object.defineProperties(Buffer.alloc(40), { length: lie, byteLength: lie }));
+      assert.equal(out?.payload.byteLength, 8);
+      const data = Object.defineProperties(Buffer.from([7, 0, 0, 0]), { length: lie, byteLength: lie });
+      assert.deepEqual(rightsOf({ level: 1, type: 1, data }), [7]);
+    });
+  }
 
   it('resizable memory in lists is refused, wherever it stands', () => {
     using ring = new IoUring(8);
