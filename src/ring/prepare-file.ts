@@ -103,6 +103,9 @@ export abstract class FilePreparation extends CommandPreparation {
    * `buf` is lent to the kernel until the completion is reaped: the ring refers to it that long, and what is
    * changed in it meanwhile may or may not be written.
    *
+   * Mind a short write to a regular file without an `offset`: kernels from 6.1 to 7.3 at least leave the file's own position
+   * where it was. Who goes on there writes over what was written; go on at an `offset` of your own reckoning.
+   *
    * Kernel 5.6; `fixed` 5.1. Counterpart of io_uring_prep_write(3) and io_uring_prep_write_fixed(3); like pwrite(2), or
    * write(2) without an `offset`. Parameters, result and errors as of {@link prepRead}.
    */
@@ -432,7 +435,8 @@ export abstract class FilePreparation extends CommandPreparation {
    *
    * Kernel 6.16. Counterpart of io_uring_prep_pipe(3) and io_uring_prep_pipe_direct(3); like pipe2(2).
    * @param fds an Int32Array of at least 2
-   * @param options.flags O_CLOEXEC, O_NONBLOCK, O_DIRECT
+   * @param options.flags O_CLOEXEC, O_NONBLOCK, O_DIRECT, taken as they are; default none, and then programs that are started
+   *   inherit the ends
    * @param options.direct a slot, which with the one after it takes the two ends; or `'alloc'`
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`

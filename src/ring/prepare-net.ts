@@ -84,7 +84,8 @@ export abstract class NetPreparation extends PathPreparation {
    *
    * Kernel 5.19. Counterpart of io_uring_prep_socket(3), io_uring_prep_socket_direct(3) and
    * io_uring_prep_socket_direct_alloc(3); like socket(2).
-   * @param type SOCK_STREAM and so on, with SOCK_NONBLOCK and SOCK_CLOEXEC (not with `direct`) as you like
+   * @param type SOCK_STREAM and so on, with SOCK_NONBLOCK and SOCK_CLOEXEC (not with `direct`) as you like: it is taken as it
+   *   is, and programs that are started inherit the descriptor without SOCK_CLOEXEC
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
    */

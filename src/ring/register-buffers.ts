@@ -135,7 +135,8 @@ export abstract class BufferRegistration extends NetPreparation {
     options?: { srcOffset?: number; dstOffset?: number; count?: number; replace?: boolean },
   ): void {
     if (!(source instanceof BufferRegistration)) throw wrongType('source', 'an IoUring', source);
-    const { srcOffset = 0, dstOffset = 0, count = 0, replace = false } = options ?? (NONE as { srcOffset?: number; dstOffset?: number; count?: number; replace?: boolean });
+    const asked: NonNullable<typeof options> = options ?? NONE;
+    const { srcOffset = 0, dstOffset = 0, count = 0, replace = false } = asked;
     checkInteger('options.srcOffset', srcOffset, 0, BUFFERS_MAX);
     checkInteger('options.dstOffset', dstOffset, 0, BUFFERS_MAX);
     checkInteger('options.count', count, 0, BUFFERS_MAX);

@@ -9,15 +9,14 @@ import { writeSocketAddress } from '../../src/ring/socket-address.ts';
 import { FakeKernel } from './fake-kernel.ts';
 
 /** Names of options and of parts of descriptors. */
-const NAMES = [
-  ...['incremental', 'kernelMemory', 'filled', 'minLeft', 'cqEntries', 'singleIssuer', 'deferTaskrun', 'coopTaskrun'],
-  ...['submitAll', 'noSqArray', 'registerRingFd', 'sqPoll', 'sqe128', 'cqe32', 'sqeMixed', 'cqeMixed', 'ioPoll'],
-  ...['hybridIoPoll', 'disabled', 'attachWq', 'clamp', 'iov', 'name', 'control', 'fd', 'fixed', 'opcode', 'any'],
-  ...['userData', 'all', 'result', 'fixedFile', 'fixedBuffer', 'taskWork', 'addr', 'addr3', 'len', 'cmd', 'pointers'],
-  ...['multishot', 'srcOffset', 'dstOffset', 'count', 'replace', 'events', 'data', 'flags', 'direct', 'offset', 'tags'],
-  ...['timeoutMs', 'deadline', 'minWaitMs', 'noIowait', 'rwFlags', 'pi', 'mode', 'peer', 'limit', 'bundle', 'pollFirst'],
-  ...['get', 'set', 'value', 'writable', 'enumerable', 'configurable', 'shared', 'transfer', 'length', '22', '1', '0'],
-];
+const NAMES = `
+  incremental kernelMemory filled minLeft cqEntries singleIssuer deferTaskrun coopTaskrun submitAll
+  noSqArray registerRingFd sqPoll sqe128 cqe32 sqeMixed cqeMixed ioPoll hybridIoPoll disabled attachWq
+  clamp iov name control fd fixed opcode any userData all result fixedFile fixedBuffer taskWork addr
+  addr3 len cmd pointers multishot srcOffset dstOffset count replace events data flags direct offset
+  tags timeoutMs deadline minWaitMs noIowait rwFlags pi mode peer limit bundle pollFirst get set value
+  writable enumerable configurable shared transfer length 22 1 0
+`.trim().split(/\s+/);
 
 /** Do something while each of them is in Object.prototype. */
 function polluted<T>(value: unknown, act: () => T): T {
