@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { EEXIST, EINVAL } from '../abi/errno.ts';
+import { EEXIST, EINVAL, ENOMEM } from '../abi/errno.ts';
 import {
   IORING_FEAT_REG_REG_RING,
   IORING_MEM_REGION_REG_WAIT_ARG,
@@ -80,7 +80,7 @@ export abstract class RingRegistration extends ZcrxRegistration {
     group.describe(registerArgument.view);
     const result = holdings.register(IORING_REGISTER_PBUF_RING, registerArgument.address, 1);
     if (result === -EEXIST) throw inUse('is taken');
-    if (result < 0) throw kernelError(-result, 'io_uring_register', result === -EINVAL ? bufRingHint(options) : undefined);
+    if (result < 0) throw kernelError(-result, 'io_uring_register', bufRingHint(-result, options));
     if (group.kernelMemory) this.#mapBufRing(group);
     groups.set(bgid, group);
     // The closures hold the ring: a ProvidedBufRing in use keeps its ring from being collected.
@@ -290,7 +290,9 @@ export function registeredWaits({ holdings }: RingCore): { view: DataView; count
   throw wrongState('ERR_INVALID_STATE', 'Cannot use registered waits: registerWaitRegion() was not called');
 }
 
-function bufRingHint({ incremental, kernelMemory, minLeft }: BufRingOptions): string {
+function bufRingHint(errno: number, { incremental, kernelMemory, minLeft }: BufRingOptions): string | undefined {
+  if (errno === ENOMEM) return 'the limit on locked memory is reached: raise it (ulimit -l), or take fewer entries';
+  if (errno !== EINVAL) return undefined;
   if (minLeft) return 'minLeft needs a kernel that has it (7.1, or a later 6.18)';
   if (incremental) return 'incremental buffer rings need Linux 6.12';
   return `provided buffer rings ${kernelMemory ? 'in kernel memory need Linux 6.4' : 'need Linux 5.19'}`;
