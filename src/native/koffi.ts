@@ -274,7 +274,7 @@ function bind(koffi: typeof Koffi): Native {
     },
     keepInPlace(memory) {
       threads.markAsUntransferable(memory);
-      if ('transfer' in memory && !Object.hasOwn(memory, 'transfer')) forbidTransfer(memory);
+      if ('transfer' in memory && !Object.hasOwn(memory, 'transfer') && Object.isExtensible(memory)) forbidTransfer(memory);
     },
     poll(fd, onReadable) {
       return koffi.node.poll(fd, () => onReadable());
@@ -296,10 +296,10 @@ function forbidTransfer(memory: ArrayBuffer): void {
     const message = 'Cannot transfer an ArrayBuffer that was lent to io_uring: copy it instead';
     throw Object.assign(new TypeError(message), { code: 'ERR_INVALID_STATE' });
   };
-  Object.defineProperties(memory, {
-    transfer: { value },
-    transferToFixedLength: { value },
-  });
+  // Descriptors that inherit nothing: what somebody put into Object.prototype would be taken for a part of them.
+  const own = { __proto__: null, value };
+  Object.defineProperty(memory, 'transfer', own);
+  Object.defineProperty(memory, 'transferToFixedLength', own);
 }
 
 /**
