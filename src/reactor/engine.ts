@@ -27,6 +27,9 @@ const COMPLETIONS_A_TURN = 512;
 const SUBMISSIONS_A_TURN = 128;
 const TURN_MS = 2;
 
+/** The longest time that a timer of the event loop takes. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+
 /** After so many events of Node's kind, what they have to send is sent. */
 const EVENTS_A_SUBMISSION = 16;
 
@@ -266,7 +269,8 @@ export class Engine {
     }
     if (this.#first === undefined && this.#isWelcome(submission) && this.#launch(submission)) return;
     const { timeLeft } = submission;
-    if (timeLeft !== undefined) setTimeout(() => this.#expire(submission), timeLeft).unref();
+    // A timer of the loop counts to 2^31-1; nothing waits for room so long.
+    if (timeLeft !== undefined && timeLeft <= TIMER_MAX_MS) setTimeout(() => this.#expire(submission), timeLeft).unref();
     if (this.#last === undefined) this.#first = submission;
     else this.#last.behind = submission;
     this.#last = submission;
