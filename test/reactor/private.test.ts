@@ -1,7 +1,7 @@
 // What a program can reach from the objects that a reactor hands out: nothing of the engine behind them.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { POLLIN } from '../../src/abi/index.ts';
+import { POLLOUT } from '../../src/abi/index.ts';
 import * as api from '../../src/index.ts';
 import { Reactor } from '../../src/index.ts';
 import { BufferPool, BufferPools, PooledGroup } from '../../src/reactor/buffer-pool.ts';
@@ -65,7 +65,7 @@ describe('what a program can reach', () => {
       recvMany: io.recvMany(ours),
       recvmsgMany: io.recvmsgMany(theirs, { controllen: 64 }),
       acceptMany: io.acceptMany(listener),
-      pollMany: io.pollMany(ours, POLLIN),
+      pollMany: io.pollMany(ours, POLLOUT),
       readMany: io.readMany(ours),
       messages: io.messages(),
     };
