@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED, ENOENT } from '../abi/errno.ts';
 import type { Native } from '../native/native.ts';
-import { clearTimeout, nextTick, setImmediate, setTimeout } from '../native/timers.ts';
+import { clearTimeout, monotonicNow, nextTick, setImmediate, setTimeout } from '../native/timers.ts';
 import { Completion } from '../ring/completion.ts';
 import { LentMemory } from '../ring/lent-memory.ts';
 import { IoUring } from '../ring/ring.ts';
@@ -123,6 +123,8 @@ export class Engine {
   readonly #sleep: RingSleep | undefined;
   /** The loop has woken this thread for the turn that follows. */
   #isWoken = false;
+  /** It has, and completions came with that. Where to sleep next was not chosen since: nothing was in flight, or events were to be told. */
+  #wasWoken = false;
   /** The immediate that was asked for waits in the ring. */
   #isToWait = false;
   /** The loop is to wake this thread: its wake-up is armed. */
@@ -455,7 +457,11 @@ export class Engine {
     }
     const hasCompleted = this.#completions > before;
     if (isWait && hasCompleted) this.counters.wakeUps++;
-    this.#settleDown(isInline, isWait, hasCompleted);
+    if (this.#isWoken && !isInline) {
+      this.#isWoken = false;
+      this.#wasWoken ||= hasCompleted;
+    }
+    this.#settleDown(isWait, hasCompleted);
   }
 
   #waitInRing(): void {
@@ -466,7 +472,7 @@ export class Engine {
 
   /** Hand over, reap, and tell whom it concerns, until nothing is left or enough was done. */
   #work(isInline: boolean): void {
-    const start = performance.now();
+    const start = monotonicNow();
     let before = 0;
     // An event is told at once, and what it leads to goes along, if nobody has been told of anything. Others have their own immediates.
     let isFirst = !isInline && this.#eventImmediates === 0;
@@ -516,7 +522,7 @@ export class Engine {
     for (let count = 1; arrivals.length > 0; count++) {
       this.#tell(arrivals);
       if (this.#isOver) return false;
-      if (count % 16 === 0 && performance.now() - start > TURN_MS && arrivals.length > 0) {
+      if (count % 16 === 0 && monotonicNow() - start > TURN_MS && arrivals.length > 0) {
         this.#later();
         return false;
       }
@@ -647,8 +653,10 @@ export class Engine {
   #posted(c: Completion, userData: number): void {
     if (userData === LOOP_READY) this.#sleep?.loopReady();
     else if (userData === LOOP_LEFT) return;
-    else if (userData >= MESSAGE && userData < MESSAGE_END && this.mailbox !== undefined) this.mailbox.arrived(c);
-    else this.counters.strangers++;
+    else if (userData >= MESSAGE && userData < MESSAGE_END && this.mailbox !== undefined) {
+      this.#completions++;
+      this.mailbox.arrived(c);
+    } else this.counters.strangers++;
   }
 
   /**
@@ -667,7 +675,7 @@ export class Engine {
   }
 
   /** Be woken if something is under way; let the process end if not. */
-  #settleDown(isInline: boolean, isWait: boolean, hasCompleted: boolean): void {
+  #settleDown(isWait: boolean, hasCompleted: boolean): void {
     this.#watchQueue();
     this.#planEvents();
     const isBusy = this.inFlight > 0 || this.#first !== undefined;
@@ -680,22 +688,23 @@ export class Engine {
       } else {
         busy.delete(this);
         this.#wakeUp.disengage();
+        if (isWait) this.#sleep!.goesOn(hasCompleted);
         this.#sleep?.rest();
       }
     }
-    if (isBusy) this.#sleepOn(isInline, isWait, hasCompleted);
+    if (isBusy) this.#sleepOn(isWait, hasCompleted);
     if (!isBusy) for (const idle of this.#whenIdle.splice(0)) idle();
   }
 
   /** Choose where this thread waits for what is under way. */
-  #sleepOn(isInline: boolean, isWait: boolean, hasCompleted: boolean): void {
+  #sleepOn(isWait: boolean, hasCompleted: boolean): void {
     const sleep = this.#sleep;
-    const isWoken = this.#isWoken && !isInline;
-    if (isWoken) this.#isWoken = false;
     // The immediate that comes anyway decides.
     if (this.#immediate || this.#eventImmediates > 0) return;
+    const wasWoken = this.#wasWoken;
+    this.#wasWoken = false;
     if (sleep !== undefined) {
-      const isWaiting = isWait ? sleep.goesOn(hasCompleted) : sleep.isWorthIt(isWoken && hasCompleted);
+      const isWaiting = isWait ? sleep.goesOn(hasCompleted) : sleep.isWorthIt(wasWoken);
       if (isWaiting && this.#isHolding) {
         sleep.prepare();
         this.#isToWait = true;

@@ -1,5 +1,6 @@
 import { ECANCELED, EINTR } from '../abi/errno.ts';
 import { IOSQE_IO_LINK } from '../abi/flags.ts';
+import { monotonicNow } from '../native/timers.ts';
 import type { Completion } from '../ring/completion.ts';
 import type { IoUring } from '../ring/ring.ts';
 import { AbortError, TimeoutError, unwatch, watch, type Abortable } from './abort.ts';
@@ -133,7 +134,7 @@ class Extras {
   constructor(options: OperationOptions | undefined, start: number) {
     this.signal = options?.signal;
     this.timeoutMs = options?.timeoutMs;
-    this.deadline = this.timeoutMs === undefined ? Infinity : performance.now() + this.timeoutMs;
+    this.deadline = this.timeoutMs === undefined ? Infinity : monotonicNow() + this.timeoutMs;
     this.start = start;
   }
 }
@@ -178,7 +179,7 @@ export class Operation<T = unknown> extends Submission implements Abortable {
     this.#subject = subject;
     const isObserved = engine.observer !== undefined;
     if (isObserved || options?.signal !== undefined || options?.timeoutMs !== undefined) {
-      this.#extras = new Extras(options, isObserved ? performance.now() : 0);
+      this.#extras = new Extras(options, isObserved ? monotonicNow() : 0);
     }
   }
 
@@ -267,7 +268,7 @@ export class Operation<T = unknown> extends Submission implements Abortable {
 
   override get timeLeft(): number | undefined {
     const deadline = this.#extras?.deadline ?? Infinity;
-    return deadline === Infinity ? undefined : Math.max(0, deadline - performance.now());
+    return deadline === Infinity ? undefined : Math.max(0, deadline - monotonicNow());
   }
 
   /** A limit of 0 means: what can be done at once. */
