@@ -6,13 +6,14 @@ import { Completion } from '../ring/completion.ts';
 import { LentMemory } from '../ring/lent-memory.ts';
 import { IoUring } from '../ring/ring.ts';
 import type { IoUringOptions } from '../ring/setup.ts';
-import { SqePreparation } from '../ring/sqe.ts';
+import { coreOf } from '../ring/ring-core.ts';
 import { closedError } from './abort.ts';
 import { Arrivals } from './engine/arrivals.ts';
 import { LOOP_LEFT, LOOP_READY, RingSleep } from './engine/ring-sleep.ts';
 import { CANCEL, partOf, Slots, TIMER } from './engine/slots.ts';
 import type { Observer } from './observer.ts';
 import { operationError } from './operation-error.ts';
+import { ownOptions } from './own-options.ts';
 import type { Submission } from './submission.ts';
 import { keepTickObject } from './tick-object.ts';
 import { chooseWakeUp, type WakeUp } from './wake-up.ts';
@@ -25,6 +26,9 @@ const MESSAGE_END = MESSAGE + 2 ** 32;
 const COMPLETIONS_A_TURN = 512;
 const SUBMISSIONS_A_TURN = 128;
 const TURN_MS = 2;
+
+/** The longest time that a timer of the event loop takes. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
 
 /** After so many events of Node's kind, what they have to send is sent. */
 const EVENTS_A_SUBMISSION = 16;
@@ -152,7 +156,7 @@ export class Engine {
     this.#memory = new LentMemory(native);
     // The loop sleeps until the ring's eventfd is signalled. With DEFER_TASKRUN some kernels signal it once and never again
     // (Debian's 6.12.115 to 6.12.118), or late (7.1.13, 7.2.6, 7.3.4); with COOP_TASKRUN all do.
-    this.ring = new IoUring(entries, { ...options, deferTaskrun: false }, native);
+    this.ring = new IoUring(entries, ownOptions({ ...options, deferTaskrun: false }), native);
     // The rest is for cancellations, and for what waits.
     this.#limit = Math.max(1, this.ring.cqEntries >> 1);
     const self = new WeakRef(this);
@@ -175,6 +179,11 @@ export class Engine {
 
   get closed(): boolean {
     return this.#ended !== undefined;
+  }
+
+  /** Are there completions that were reaped, and of which nobody was told so far? */
+  get hasArrivals(): boolean {
+    return this.#arrivals.length > 0 || this.#events.length > 0;
   }
 
   /** Why it is, if it is. */
@@ -262,7 +271,8 @@ export class Engine {
     }
     if (this.#first === undefined && this.#isWelcome(submission) && this.#launch(submission)) return;
     const { timeLeft } = submission;
-    if (timeLeft !== undefined) setTimeout(() => this.#expire(submission), timeLeft).unref();
+    // A timer of the loop counts to 2^31-1; nothing waits for room so long.
+    if (timeLeft !== undefined && timeLeft <= TIMER_MAX_MS) setTimeout(() => this.#expire(submission), timeLeft).unref();
     if (this.#last === undefined) this.#first = submission;
     else this.#last.behind = submission;
     this.#last = submission;
@@ -309,7 +319,7 @@ export class Engine {
       }
     } catch (error) {
       // Of several entries, those before the wrong one.
-      if (submission.entries > 1 && !ring.closed) SqePreparation.unprepare(ring, ready);
+      if (submission.entries > 1 && !ring.closed) coreOf(ring).unprepare(ready);
       this.#vacate(submission);
       submission.refused(error as Error);
       return true;
