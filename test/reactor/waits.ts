@@ -1,7 +1,8 @@
 // What a reactor's thread does while it has nothing to do: the calls in which it sleeps in its ring.
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { koffiNative } from '../../src/native/koffi.ts';
-import { Reactor } from '../../src/index.ts';
 import { LOOP_READY } from '../../src/reactor/engine/ring-sleep.ts';
+import { partsOf, type Reactor } from '../../src/reactor/reactor.ts';
 import { Completion } from '../../src/ring/completion.ts';
 
 /** One call that slept, or was allowed to. */
@@ -23,7 +24,7 @@ export class Waits {
 
   constructor(io: Reactor) {
     this.io = io;
-    const { ring } = Reactor.partsOf(io).engine;
+    const { ring } = partsOf(io).engine;
     const submitAndWait = ring.submitAndWait.bind(ring);
     ring.submitAndWait = (waitNr, options) => {
       if (waitNr === 0) return submitAndWait(waitNr, options);
@@ -60,6 +61,20 @@ export class Waits {
   /** Resolves when a wait that is to come is over. */
   async asleep(): Promise<void> {
     for (const { count } = this; this.count === count; ) await this.io.sleep(1);
+  }
+
+  /**
+   * Do something in the pass of the loop in which the next wait is to take place, before that: it is asked for while a completion is
+   * told, and the wait after that.
+   */
+  justBefore<T>(action: () => T): Promise<T> {
+    return new Promise((resolve) => {
+      const onOperation = (): void => {
+        unsubscribe('iouring:operation', onOperation);
+        setImmediate(() => resolve(action()));
+      };
+      subscribe('iouring:operation', onOperation);
+    });
   }
 
   async stop(): Promise<void> {
