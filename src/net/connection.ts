@@ -1,4 +1,4 @@
-import { EBADF } from '../abi/errno.ts';
+import { EBADF, ECONNRESET, EPIPE } from '../abi/errno.ts';
 import {
   IPPROTO_TCP,
   SHUT_WR,
@@ -69,6 +69,11 @@ export abstract class Connection implements Receiving, Sending {
 
   /** Large receives go into memory that the owner may keep. @internal */
   get keepsMemory(): boolean {
+    return false;
+  }
+
+  /** The end that comes together with data is told of later, as Node does. @internal */
+  get endsLate(): boolean {
     return false;
   }
 
@@ -263,8 +268,16 @@ export abstract class Connection implements Receiving, Sending {
   }
 
   /** @internal */
-  sendFailed(errno: number, reason: Error | undefined): void {
-    if (!this.#isClosing) this.failed(reason ?? socketError(errno, 'write'), 'write');
+  sendFailed(errno: number, reason: Error | undefined, drop: () => void): void {
+    const isRead = reason === undefined && this.endsLate && this.#receiver.isReading;
+    const fail = (): void => {
+      // The kernel tells of a reset once. To Node, which reads before it writes, it would have told it so.
+      const doing = isRead && errno === ECONNRESET ? 'read' : 'write';
+      if (!this.#isClosing) this.failed(reason ?? socketError(errno, doing), doing);
+      drop();
+    };
+    if (isRead && errno === EPIPE) this.#receiver.whenOver(fail);
+    else fail();
   }
 
   /** @internal */

@@ -1,6 +1,7 @@
 import { EBADF, ECANCELED, ENOBUFS } from '../abi/errno.ts';
 import type { PooledGroup, Starved } from '../reactor/buffer-pool.ts';
 import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
+import { isHungUp } from '../reactor/socket-calls.ts';
 import { BULK, type Transport } from './transport.ts';
 
 /**
@@ -13,10 +14,18 @@ const MESSAGES = -1;
 const FULL_STREAK = 4;
 const SMALL_STREAK = 2;
 
+const SETTLED = Promise.resolve();
+
 /** Who receives. */
 export interface Receiving {
   /** He keeps the memory of large receives, instead of a copy. */
   readonly keepsMemory: boolean;
+  /**
+   * An end that comes together with data is told of as Node does: in the next turn of the event loop, or, where the connection is over
+   * in both directions, when what the data has set off is done. A reset that comes with data is an end then, because libuv does not read
+   * on to find it.
+   */
+  readonly endsLate: boolean;
   /**
    * Bytes came. Unless `isOwn` they are a view of memory that is used again after the call. What it throws is given to
    * {@link threw}.
@@ -62,8 +71,16 @@ export class Receiver extends Submission implements Starved {
   /** What came when nobody wanted it: data, and how it ended. */
   #kept: Buffer[] | undefined;
   #isDelivering = false;
-  #endKept: (() => void) | undefined;
+  /** How it ended: 0 is the end of the peer's side. */
+  #endKept: number | undefined;
+  /** The turn of the event loop in which something was given to the owner. */
+  #turn = -1;
+  /** It has been armed, and nothing has come since. */
+  #isFresh = false;
+  /** With what came then the connection was over in both directions already. */
+  #wasHungUp = false;
   #reason: Error | undefined;
+  #whenOver: (() => void) | undefined;
 
   constructor(transport: Transport, owner: Receiving, fd: number) {
     super();
@@ -87,6 +104,22 @@ export class Receiver extends Submission implements Starved {
   /** Has the peer ended its side, or the connection broken? */
   get isEnded(): boolean {
     return this.#isEnded;
+  }
+
+  /** Is it with the kernel, and will the owner be told how it ends? */
+  get isReading(): boolean {
+    return this.#isWanted && !this.#isEnded && !this.#isSpent && this.slot >= 0;
+  }
+
+  /** Have `done` called when the owner has been told how it ended, which is about to happen: the connection is broken. */
+  whenOver(done: () => void): void {
+    this.#whenOver = done;
+  }
+
+  #wasTold(): void {
+    const done = this.#whenOver;
+    this.#whenOver = undefined;
+    done?.();
   }
 
   // ---------------------------------------------------------------- what the owner wants
@@ -135,6 +168,7 @@ export class Receiver extends Submission implements Starved {
   #arm(): void {
     if (this.slot >= 0 || this.#isEnded || this.#isStarved || this.#isClosed) return;
     this.#isSpent = false;
+    this.#isFresh = true;
     this.#transport.engine.submit(this);
   }
 
@@ -169,11 +203,11 @@ export class Receiver extends Submission implements Starved {
     if (res === 0) {
       // It can be that something came since. A second time in a row it is the end.
       if (c.sockNonempty() && !this.#wasEmpty) this.#wasEmpty = true;
-      else this.#end(() => this.#owner.ended());
+      else this.#end(0);
     } else if (res === -ENOBUFS) {
       this.#isStarved = !this.#transport.buffers.feed(this);
     } else if (res !== -ECANCELED || (!this.#isStopping && !this.#isClosed) || this.#reason !== undefined) {
-      this.#end(() => this.#owner.receiveFailed(-res, this.#reason));
+      this.#end(-res);
     }
   }
 
@@ -189,6 +223,11 @@ export class Receiver extends Submission implements Starved {
     const group = this.#group!;
     const view = group.takeView(bid, bytes);
     this.#full = bytes === group.pool.bufSize ? this.#full + 1 : 0;
+    if (this.#isFresh) {
+      this.#isFresh = false;
+      // What was there before it was armed may have a reset behind it, which comes later by itself.
+      this.#wasHungUp = this.#owner.endsLate && bytes < group.pool.bufSize && isHungUp(this.#fd);
+    }
     this.#give(view, false);
     group.give(bid);
     if (this.#full >= FULL_STREAK) this.#turnTo(0);
@@ -214,23 +253,52 @@ export class Receiver extends Submission implements Starved {
 
   #give(bytes: Buffer, isOwn: boolean): void {
     if (this.#isClosed) return;
-    if (this.#isWanted && this.#kept === undefined) {
-      try {
-        this.#owner.received(bytes, isOwn);
-      } catch (error) {
-        this.#owner.threw(error);
-      }
-      return;
-    }
+    if (this.#isWanted && this.#kept === undefined) return this.#hand(bytes, isOwn);
     (this.#kept ??= []).push(isOwn ? bytes : Buffer.from(bytes));
     if (!this.#isWanted) this.#halt();
   }
 
-  #end(tell: () => void): void {
+  #hand(bytes: Buffer, isOwn: boolean): void {
+    this.#turn = this.#transport.engine.turns;
+    try {
+      this.#owner.received(bytes, isOwn);
+    } catch (error) {
+      this.#owner.threw(error);
+    }
+  }
+
+  #end(errno: number): void {
     if (this.#isClosed) return;
     this.#isEnded = true;
-    if (this.#isWanted && this.#kept === undefined) tell();
-    else this.#endKept = tell;
+    this.#endKept = errno;
+    if (this.#isWanted && this.#kept === undefined) this.#tellEndInTime();
+    else this.#wasTold();
+  }
+
+  #tellEndInTime(): void {
+    if (this.#wasHungUp) this.#endKept = 0;
+    const isTogether = this.#turn === this.#transport.engine.turns;
+    if (!isTogether || !this.#owner.endsLate || this.#reason !== undefined) return this.#tellEnd();
+    const tellEnd = (): void => this.#tellEnd();
+    if (isHungUp(this.#fd)) {
+      this.#endKept = 0;
+      // A tick that a microtask asks for comes when the ticks and microtasks that there are have run.
+      void SETTLED.then(() => process.nextTick(tellEnd));
+    } else {
+      setImmediate(tellEnd);
+    }
+  }
+
+  /** If the owner still wants to know. */
+  #tellEnd(): void {
+    const errno = this.#endKept;
+    if (errno === undefined) return;
+    if (this.#isWanted && this.#kept === undefined) {
+      this.#endKept = undefined;
+      if (errno === 0) this.#owner.ended();
+      else this.#owner.receiveFailed(errno, this.#reason);
+    }
+    this.#wasTold();
   }
 
   /** Not in the call that asked for it. */
@@ -248,17 +316,11 @@ export class Receiver extends Submission implements Starved {
         this.#kept = undefined;
         break;
       }
-      try {
-        this.#owner.received(bytes, true);
-      } catch (error) {
-        this.#owner.threw(error);
-      }
+      this.#hand(bytes, true);
     }
     if (!this.#isWanted) return;
-    const end = this.#endKept;
-    this.#endKept = undefined;
-    if (end === undefined) this.#arm();
-    else end();
+    if (this.#endKept === undefined) this.#arm();
+    else this.#tellEndInTime();
   }
 
   override over(): void {
@@ -289,7 +351,11 @@ export class Receiver extends Submission implements Starved {
   }
 
   override refused(error: Error): void {
-    if (this.#isClosed) this.#owner.receiverClosed();
-    else if (!this.#isEnded) this.#end(() => this.#owner.receiveFailed(EBADF, error));
+    if (this.#isClosed) {
+      this.#owner.receiverClosed();
+    } else if (!this.#isEnded) {
+      this.#reason ??= error;
+      this.#end(EBADF);
+    }
   }
 }

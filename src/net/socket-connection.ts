@@ -133,6 +133,10 @@ export class SocketConnection extends Connection {
     return this.#userBuffer === undefined && this.#stream === undefined;
   }
 
+  override get endsLate(): boolean {
+    return true;
+  }
+
   override bytesReceived(bytes: Buffer, isOwn: boolean): void {
     if (this.#scope === undefined) this.#take(bytes, isOwn);
     else this.#scope.runInAsyncScope(this.#take, this, bytes, isOwn);
@@ -249,11 +253,17 @@ export class SocketConnection extends Connection {
     const scope = new AsyncResource('WRITEWRAP');
     this.whenSent((error) => {
       this.#waiting--;
-      try {
-        scope.runInAsyncScope(done, undefined, error === undefined ? null : this.#reason());
-      } catch (thrown) {
-        this.threw(thrown);
-      }
+      const tell = (reason: Error | null): void => {
+        try {
+          scope.runInAsyncScope(done, undefined, reason);
+        } catch (thrown) {
+          this.threw(thrown);
+        }
+      };
+      if (error === undefined) tell(null);
+      // A socket that was destroyed has said why, or will in the next tick: its callbacks are called after that, and without an error.
+      else if (this.socket.destroyed) void SETTLED.then(() => process.nextTick(tell, null));
+      else tell(this.#reason());
     });
   }
 

@@ -107,6 +107,8 @@ export class Engine {
   #late: Submission[] = [];
   /** Cancellations that found no room. */
   #uncancelled: Submission[] = [];
+  /** How often the event loop has come round to it. */
+  turns = 0;
   #scheduled = false;
   #immediate = false;
   #isBusy = false;
@@ -360,6 +362,7 @@ export class Engine {
 
   readonly #onImmediate = (): void => {
     this.#immediate = false;
+    this.turns++;
     this.#completions = 0;
     this.#submissions = 0;
     if (this.#ended === undefined) SCOPE.runInAsyncScope(this.#turn, this, false);
