@@ -1,12 +1,12 @@
 import type { Server as NodeServer, ServerOpts } from 'node:net';
 import { constructorFunction } from './constructor-function.ts';
 import { acceptThroughNode } from './connected.ts';
-import { isNative, Listening, STOPPING, type Listener } from './listening.ts';
+import { isNative, Listening } from './listening.ts';
 import { node, type ListenPlace, type ServerClass } from './node-net.ts';
 import { ringForSockets } from './ring-or-node.ts';
 import { transportOf } from './transport.ts';
 
-const Base = node.Server as unknown as new () => Listener;
+const Base = node.Server as unknown as new () => ServerClass;
 
 /**
  * What of `net.Server` is not Node's: where Node would have its native handle listen, connections are accepted by the ring. What
@@ -24,11 +24,6 @@ class ServerMethods extends Base {
     // If it could not be bound Node tries again, and tells why not.
     super._listen2(address, place[1], addressType, place[3], place[4], place[5]);
     if (!isOurs) acceptThroughNode(this);
-  }
-
-  /** `'close'` comes when nothing more can come before it. */
-  override _emitCloseIfDrained(): void {
-    if (!this[STOPPING]) super._emitCloseIfDrained();
   }
 }
 
