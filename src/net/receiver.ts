@@ -2,7 +2,7 @@ import { EBADF, ECANCELED, ENOBUFS } from '../abi/errno.ts';
 import type { PooledGroup, Starved } from '../reactor/buffer-pool.ts';
 import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
 import { isHungUp } from '../reactor/socket-calls.ts';
-import { BULK, type Transport } from './transport.ts';
+import { BULK, BULK_GIVEN, type Transport } from './transport.ts';
 
 /**
  * How it is received: messages, many times, into buffers that the kernel picks; or much, by one plain receive after the other into
@@ -180,7 +180,7 @@ export class Receiver extends Submission implements Starved {
 
   override prepare(ring: IoUring): boolean {
     if (this.#size !== MESSAGES) {
-      const memory = (this.#memory ??= this.#transport.takeBulk(this.#size));
+      const memory = (this.#memory ??= this.#transport.takeBulk(this.#bulkBytes));
       if (!ring.prepRecv(this.#fd, memory, memory.length, this.slot)) return false;
     } else {
       this.#group = this.#transport.buffers.pick();
@@ -236,13 +236,18 @@ export class Receiver extends Submission implements Starved {
   #bulk(bytes: number, memory: Buffer): void {
     const { length } = memory;
     this.#full = bytes === length ? this.#full + 1 : 0;
-    this.#small = bytes <= (this.#size === 0 ? this.#transport.buffers.bufSize : BULK[this.#size - 1]) ? this.#small + 1 : 0;
+    this.#small = bytes <= (this.#size === 0 ? this.#transport.buffers.bufSize : BULK[0]) ? this.#small + 1 : 0;
     // Half empty memory is not given away.
     const isOwn = this.#owner.keepsMemory && bytes * 2 >= length;
     if (isOwn) this.#memory = undefined;
     this.#give(bytes === length ? memory : memory.subarray(0, bytes), isOwn);
     if (this.#small >= SMALL_STREAK) this.#turnTo(this.#size - 1);
     else if (this.#full >= FULL_STREAK && this.#size < BULK.length - 1) this.#turnTo(this.#size + 1);
+  }
+
+  /** Bytes of a plain receive. */
+  get #bulkBytes(): number {
+    return (this.#owner.keepsMemory ? BULK_GIVEN : BULK)[this.#size];
   }
 
   #turnTo(size: number): void {
@@ -326,7 +331,7 @@ export class Receiver extends Submission implements Starved {
   override over(): void {
     this.#isStopping = false;
     // It was of another size.
-    if (this.#memory !== undefined && this.#memory.length !== BULK[this.#size]) this.#dropMemory();
+    if (this.#memory !== undefined && (this.#size === MESSAGES || this.#memory.length !== this.#bulkBytes)) this.#dropMemory();
     if (this.#isClosed) {
       this.#dropMemory();
       this.#owner.receiverClosed();
