@@ -1,5 +1,5 @@
 import { defaultReactor, type Reactor } from '../index.ts';
-import { listen, type Listener } from '../net/index.ts';
+import { listen, type Listener } from '../socket/index.ts';
 import { AccessLog } from './access-log.ts';
 import { HttpConnection, type Limits } from './http-connection.ts';
 import { RingTree } from './served-tree.ts';
