@@ -214,6 +214,10 @@ export abstract class Connection implements Receiving, Sending {
     this.#keepAlive(false);
   }
 
+  get isRef(): boolean {
+    return this.#isRef;
+  }
+
   #keepAlive(is: boolean): void {
     this.#isRef = is;
     this.#receiver.isRef = is;

@@ -52,6 +52,8 @@ export class SocketConnection extends Connection {
   #broken: Error | undefined;
   /** Those who wait for the socket have not seen it yet. */
   #isNew = false;
+  /** What node:http reads with, if it does. */
+  #parser: unknown;
 
   constructor(transport: Transport, fd: number, socket: SocketClass, owned: Owned) {
     super(transport, fd);
@@ -70,6 +72,13 @@ export class SocketConnection extends Connection {
   isNew(): void {
     this.#isNew = true;
     void SETTLED.then(() => (this.#isNew = false));
+  }
+
+  /** Is it seen for the first time? It is node:http's server then that looks, once, for a stream to read from. */
+  isParserNew(parser: unknown): boolean {
+    if (this.#parser === parser) return false;
+    this.#parser = parser;
+    return true;
   }
 
   get isOpen(): boolean {

@@ -44,15 +44,17 @@ function asNode(socket: object, name: string): unknown {
  */
 class SocketMethods extends Base {
   /**
-   * Node's while it is connecting, or if it stays Node's. node:http does without, and reads by events; for all others there is a
-   * native stream that stands on the connection; and a handle of libuv's on the same socket for another process.
+   * Node's while it is connecting, or if it stays Node's. The server of node:http, when it begins, gets none, and reads by events; its
+   * agent gets what has no stream; for all others there is a native stream that stands on the connection; and a handle of libuv's on the
+   * same socket for another process.
    */
   override get _handle(): NativeHandle | null {
     const connection = this[CONNECTION];
     if (connection === undefined || connection === null) return asNode(this, '_handle') as NativeHandle | null;
     if (this[IS_LENT]) return connection.handle;
-    if (!connection.isOpen || (this.parser !== undefined && this.parser !== null)) return null;
+    if (!connection.isOpen) return null;
     if (this.listenerCount('agentRemove') > 0) return connection.handle;
+    if (this.parser !== undefined && this.parser !== null && this.server !== null && connection.isParserNew(this.parser)) return null;
     return isAskedByChildProcess() ? connection.native : (connection.stream.handle as unknown as NativeHandle);
   }
 
@@ -243,6 +245,8 @@ function hook(socket: SocketMethods, handle: NativeHandle): void {
         return tell();
       }
       socket._handle = null;
+      // It would be named among the active ones until the event loop has closed it.
+      handle.unref?.();
       handle.close();
       const connection = attach(socket, transport, fd, isTcp);
       if (!isRef) connection.unref();

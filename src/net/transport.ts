@@ -2,6 +2,7 @@ import type { BufferPool } from '../reactor/buffer-pool.ts';
 import type { Engine } from '../reactor/engine.ts';
 import { closedError } from '../reactor/abort.ts';
 import { Reactor } from '../reactor/reactor.ts';
+import { nameActive } from './active-resources.ts';
 import type { Connection } from './connection.ts';
 import { Segment } from './segment.ts';
 
@@ -41,7 +42,9 @@ export class Transport {
     const flush = (): void => engine.flush();
     process.prependListener('exit', flush);
     process.on('exit', flush);
+    const unname = nameActive(() => this.connections);
     engine.atEnd(() => {
+      unname();
       process.off('exit', flush);
       process.off('exit', flush);
       for (const connection of this.connections) connection.abandon(engine.ended ?? closedError('go on'));
