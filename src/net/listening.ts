@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { listenOn } from '../reactor/socket-calls.ts';
 import type { Accepting } from './acceptor.ts';
 import { ArrivedDescriptor, connected } from './connected.ts';
+import { nativeHandle } from './native-handle.ts';
 import type { NativeHandle, ServerClass } from './node-net.ts';
 import { PolledAcceptor } from './polled-acceptor.ts';
 import type { Transport } from './transport.ts';
@@ -65,8 +66,20 @@ export class Listening implements Accepting {
   /** When the ring is closed. */
   #goOnNatively: (() => void) | undefined;
 
+  /** What is called for a connection is this, as long as nobody has put something else in its place. */
+  expect(onconnection: NativeHandle['onconnection']): void {
+    this.#onconnection = onconnection;
+  }
+
+  #onconnection: NativeHandle['onconnection'];
+
   accepted(fd: number): void {
     try {
+      const { onconnection } = this.#handle;
+      if (onconnection !== this.#onconnection && typeof onconnection === 'function') {
+        this.#scope.runInAsyncScope(onconnection, this.#handle, 0, nativeHandle(fd));
+        return;
+      }
       const arrival = new ArrivedDescriptor(this.#transport, fd, this.#handle.getsockname !== undefined);
       this.#scope.runInAsyncScope(connected, undefined, this.#server, arrival);
     } catch (error) {

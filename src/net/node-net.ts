@@ -24,6 +24,7 @@ export interface NativeHandle {
   hasRef?(): boolean;
   getsockname?(out: object): number;
   getpeername?(out: object): number;
+  setNoDelay?(on: boolean): number;
   setKeepAlive?(on: boolean, ...values: (number | undefined)[]): number;
 }
 

@@ -17,13 +17,15 @@ class ServerMethods extends Base {
     const io = ringForSockets();
     const [bound, address, addressType] = this._handle === null && io !== undefined ? bind(place) : [this._handle, place[0], place[2]];
     const isOurs = io !== undefined && typeof bound === 'object' && bound !== null && isNative(bound);
+    const listening = isOurs ? new Listening(this, transportOf(io), bound) : undefined;
     if (isOurs) {
       this._handle = bound;
-      new Listening(this, transportOf(io), bound).takeOver();
+      listening!.takeOver();
     }
     // If it could not be bound Node tries again, and tells why not.
     super._listen2(address, place[1], addressType, place[3], place[4], place[5]);
-    if (!isOurs) acceptThroughNode(this);
+    acceptThroughNode(this);
+    listening?.expect(this._handle?.onconnection);
   }
 }
 

@@ -136,3 +136,26 @@ describe('the sockets of node:http', () => {
     return [handle.fd >= 0, handle.getAsyncId() > 0, handle.hasRef(), handle.setNoDelay?.(true), typeof handle.close, handle.getpeername?.({})];
   }
 });
+
+describe('_handle of a server', () => {
+  sideBySide('who puts something before onconnection gets a handle of each connection', async (net, story) => {
+    const server = net.createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 5000 }, (socket) => socket.end('hello'));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    type Connected = (this: unknown, status: number, client: Handle) => void;
+    const handle = (server as unknown as { _handle: { onconnection: Connected } })._handle;
+    const { onconnection } = handle;
+    handle.onconnection = function (status, client) {
+      const { setNoDelay, setKeepAlive } = client;
+      client.setNoDelay = (on) => (story.tell('handle', 'setNoDelay', on), setNoDelay!.call(client, on));
+      client.setKeepAlive = (on, seconds) => (story.tell('handle', 'setKeepAlive', on, seconds), setKeepAlive!.call(client, on, seconds));
+      story.tell('handle', status, client.fd >= 0);
+      onconnection.call(this, status, client);
+    };
+    const client = net.connect((server.address() as AddressInfo).port, '127.0.0.1');
+    const [data] = (await once(client, 'data')) as [Buffer];
+    story.tell('client', data.toString());
+    server.close();
+    await closed(client, server);
+  });
+});
