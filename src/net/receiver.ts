@@ -1,7 +1,8 @@
 import { EBADF, ECANCELED, ENOBUFS } from '../abi/errno.ts';
 import type { PooledGroup, Starved } from '../reactor/buffer-pool.ts';
-import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
+import { endsAtHangUp } from '../reactor/event-loop.ts';
 import { isHungUp } from '../reactor/socket-calls.ts';
+import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
 import { BULK, BULK_GIVEN, type Transport } from './transport.ts';
 
 /**
@@ -16,14 +17,16 @@ const SMALL_STREAK = 2;
 
 const SETTLED = Promise.resolve();
 
+const ENDS_AT_HANG_UP = endsAtHangUp();
+
 /** Who receives. */
 export interface Receiving {
   /** He keeps the memory of large receives, instead of a copy. */
   readonly keepsMemory: boolean;
   /**
-   * An end that comes together with data is told of as Node does: in the next turn of the event loop, or, where the connection is over
-   * in both directions, when what the data has set off is done. A reset that comes with data is an end then, because libuv does not read
-   * on to find it.
+   * An end that comes together with data is told of as Node does: in the next turn of the event loop, or, before libuv 1.52, where the
+   * connection is over in both directions, when what the data has set off is done. A reset that comes with data is an end then, because
+   * libuv does not read on to find it.
    */
   readonly endsLate: boolean;
   /**
@@ -226,7 +229,7 @@ export class Receiver extends Submission implements Starved {
     if (this.#isFresh) {
       this.#isFresh = false;
       // What was there before it was armed may have a reset behind it, which comes later by itself.
-      this.#wasHungUp = this.#owner.endsLate && bytes < group.pool.bufSize && isHungUp(this.#fd);
+      this.#wasHungUp = ENDS_AT_HANG_UP && this.#owner.endsLate && bytes < group.pool.bufSize && isHungUp(this.#fd);
     }
     this.#give(view, false);
     group.give(bid);
@@ -285,7 +288,7 @@ export class Receiver extends Submission implements Starved {
     const isTogether = this.#turn === this.#transport.engine.turns;
     if (!isTogether || !this.#owner.endsLate || this.#reason !== undefined) return this.#tellEnd();
     const tellEnd = (): void => this.#tellEnd();
-    if (isHungUp(this.#fd)) {
+    if (ENDS_AT_HANG_UP && isHungUp(this.#fd)) {
       this.#endKept = 0;
       // A tick that a microtask asks for comes when the ticks and microtasks that there are have run.
       void SETTLED.then(() => process.nextTick(tellEnd));

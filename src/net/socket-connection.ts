@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../abi/errno.ts';
 import { duplicate } from '../reactor/socket-calls.ts';
+import { isCancelledWriteTold } from './cancelled-write.ts';
 import { Connection, type Doing } from './connection.ts';
 import { JsStream } from './js-stream.ts';
 import { nativeHandle } from './native-handle.ts';
@@ -270,8 +271,8 @@ export class SocketConnection extends Connection {
         }
       };
       if (error === undefined) tell(null);
-      // A socket that was destroyed has said why, or will in the next tick: its callbacks are called after that, and without an error.
-      else if (this.socket.destroyed) void SETTLED.then(() => process.nextTick(tell, null));
+      // A socket that was destroyed has said why, or will in the next tick: its callbacks are called after that.
+      else if (this.socket.destroyed) void SETTLED.then(() => process.nextTick(tell, isCancelledWriteTold() ? socketError(ECANCELED, 'write') : null));
       else tell(this.#reason());
     });
   }
