@@ -3,7 +3,7 @@ import type { PooledGroup, Starved } from '../reactor/buffer-pool.ts';
 import { endsAtHangUp } from '../reactor/event-loop.ts';
 import { isHungUp } from '../reactor/socket-calls.ts';
 import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
-import { BULK, BULK_GIVEN, type Transport } from './transport.ts';
+import { BULK, type Transport } from './transport.ts';
 
 /**
  * How it is received: messages, many times, into buffers that the kernel picks; or much, by one plain receive after the other into
@@ -147,6 +147,7 @@ export class Receiver extends Submission implements Starved {
 
   /** For good. True if nothing of it is with the kernel; if not, the owner is told. */
   close(): boolean {
+    this.#count(MESSAGES);
     this.#isClosed = true;
     this.#isWanted = false;
     this.#kept = undefined;
@@ -250,13 +251,20 @@ export class Receiver extends Submission implements Starved {
 
   /** Bytes of a plain receive. */
   get #bulkBytes(): number {
-    return (this.#owner.keepsMemory ? BULK_GIVEN : BULK)[this.#size];
+    return this.#transport.bulkBytes(this.#size, this.#owner.keepsMemory);
   }
 
   #turnTo(size: number): void {
+    this.#count(size);
     this.#size = size;
     this.#full = this.#small = 0;
     this.#halt();
+  }
+
+  /** As one who receives in bulk, or not. */
+  #count(size: number): void {
+    if (this.#isClosed) return;
+    this.#transport.bulkReceivers += Number(size !== MESSAGES) - Number(this.#size !== MESSAGES);
   }
 
   #give(bytes: Buffer, isOwn: boolean): void {
