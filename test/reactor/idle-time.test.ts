@@ -84,6 +84,7 @@ describe('performance.eventLoopUtilization()', () => {
       const net = await import('${NET}');
       const { Waits } = await import('${WAITS}');
       const waits = new Waits(defaultReactor());
+      await waits.tick(5);
       const app = fastify({ serverFactory: (handler) => createServer(handler) });
       await app.register(pressure, { maxEventLoopUtilization: 0.9, sampleInterval: 50, eventLoopUtilizationMode: 'delta' });
       app.get('/', () => String(waits.count));
