@@ -27,6 +27,10 @@ const COMPLETIONS_A_TURN = 512;
 const SUBMISSIONS_A_TURN = 128;
 const TURN_MS = 2;
 
+/** So many events are told before timers and others get their turn: each in an immediate, and in ticks behind another one. */
+const EVENTS_A_PASS = 64;
+const HOPS_A_PASS = 16;
+
 /** The longest time that a timer of the event loop takes. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
@@ -117,9 +121,11 @@ export class Engine {
   readonly #arrivals = new Arrivals();
   /** The same of those that are events, each of which gets an immediate. */
   readonly #events = new Arrivals();
-  /** So many immediates were asked for, for as many events. */
-  #eventImmediates = 0;
+  /** So many of them have an immediate or a tick that was asked for. */
+  #eventsPlanned = 0;
   #toldEvents = 0;
+  /** So many may be told in ticks behind one that was told in this pass of the loop. */
+  #hops = 0;
   readonly #sleep: RingSleep | undefined;
   /** The loop has woken this thread for the turn that follows. */
   #isWoken = false;
@@ -423,6 +429,7 @@ export class Engine {
   readonly #onImmediate = (): void => {
     this.#immediate = false;
     this.turns++;
+    this.#hops = 0;
     this.#completions = 0;
     this.#submissions = 0;
     if (this.#ended === undefined) SCOPE.runInAsyncScope(this.#turn, this, false);
@@ -478,13 +485,18 @@ export class Engine {
     const start = monotonicNow();
     let before = 0;
     // An event is told at once, and what it leads to goes along, if nobody has been told of anything. Others have their own immediates.
-    let isFirst = !isInline && this.#eventImmediates === 0;
+    let isFirst = !isInline && this.#eventsPlanned === 0;
     do {
       before = this.#completions;
       if (!isInline || !this.#hasRoom()) this.#reap();
       if (this.#arrivals.length > 0) isFirst = false;
       if (!this.#settle(start)) return this.#submitRest();
-      if (isFirst && this.#events.length > 0) this.#tellEvent();
+      if (isFirst && this.#events.length > 0) {
+        // The others come before the immediates that this one asks for.
+        this.#planEvents(1);
+        this.#hops = HOPS_A_PASS;
+        this.#tellEvent();
+      }
       if (this.#isOver) return;
       isFirst = false;
       this.#submitAll();
@@ -533,16 +545,38 @@ export class Engine {
     return true;
   }
 
-  /** Events that came have immediates of their own from now on: all of them in the next pass of the loop, which is a turn. */
-  #planEvents(): void {
-    if (this.#eventImmediates > 0 || this.#events.length === 0) return;
+  /**
+   * Events that came are told one by one from now on: in the next pass of the loop, each in an immediate, or, behind one that was told in
+   * this pass, in a tick that a microtask asks for, which comes when the ticks and microtasks of the one before have run.
+   */
+  #planEvents(told = 0): void {
+    if (this.#eventsPlanned > 0 || this.#events.length === told) return;
+    const areBehind = this.#hops > 0 && told === 0;
+    const count = Math.min(this.#events.length - told, areBehind ? this.#hops : EVENTS_A_PASS);
+    this.#eventsPlanned = count;
+    if (areBehind) {
+      void SETTLED.then(this.#askForEvent);
+      return;
+    }
     this.turns++;
-    for (; this.#eventImmediates < this.#events.length; this.#eventImmediates++) setImmediate(this.#onEvent);
+    for (let i = 0; i < count; i++) setImmediate(this.#onEvent);
   }
 
+  readonly #askForEvent = (): void => nextTick(this.#onNextEvent);
+
+  readonly #onNextEvent = (): void => {
+    if (this.#ended !== undefined) return;
+    this.#hops--;
+    // Behind the last one a turn follows, and plans what comes with that by itself.
+    const isLast = --this.#eventsPlanned === 0;
+    if (this.#events.length > 0) SCOPE.runInAsyncScope(this.#eventTurn, this);
+    if (!isLast) void SETTLED.then(this.#askForEvent);
+  };
+
   readonly #onEvent = (): void => {
-    this.#eventImmediates--;
+    this.#eventsPlanned--;
     if (this.#ended !== undefined || this.#events.length === 0) return;
+    this.#hops = HOPS_A_PASS;
     SCOPE.runInAsyncScope(this.#eventTurn, this);
   };
 
@@ -554,7 +588,7 @@ export class Engine {
       this.#isTurning = false;
     }
     if (this.#isOver) return;
-    if (this.#eventImmediates === 0 || ++this.#toldEvents % EVENTS_A_SUBMISSION === 0) this.#turn(true);
+    if (this.#eventsPlanned === 0 || ++this.#toldEvents % EVENTS_A_SUBMISSION === 0) this.#turn(true);
   }
 
   #tellEvent(): void {
@@ -705,7 +739,7 @@ export class Engine {
   #sleepOn(isWait: boolean, hasCompleted: boolean): void {
     const sleep = this.#sleep;
     // The immediate that comes anyway decides.
-    if (this.#immediate || this.#eventImmediates > 0) return;
+    if (this.#immediate || this.#eventsPlanned > 0) return;
     const wasWoken = this.#wasWoken;
     this.#wasWoken = false;
     if (sleep !== undefined) {
