@@ -1,7 +1,6 @@
 import { types } from 'node:util';
 import type { Native } from '../native/native.ts';
 import { outOfRange, wrongType, wrongValue } from './misuse.ts';
-import { Returning } from './returning.ts';
 import { isWebAssemblyMemory } from './webassembly-memory.ts';
 
 /** What a caller may lend to the kernel: memory that neither moves nor shrinks while it is lent. */
@@ -179,6 +178,11 @@ export function viewOf(bytes: ArrayBufferView): DataView {
 
 /** Undefined in an engine that has no such memory. */
 const isResizable = ofMemory<boolean | undefined>('resizable', 'growable');
+
+/** A base class whose constructor returns its argument, so that a subclass's private fields land on it. */
+const Returning = function (target: object) {
+  return target;
+} as unknown as new (target: object) => object;
 
 class Located extends Returning {
   readonly #low: number;
