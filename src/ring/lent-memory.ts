@@ -110,11 +110,6 @@ export function canBeLent(buffer: Lendable): boolean {
   return Located.is(memory) || !isWebAssemblyMemory(memory);
 }
 
-/** Memory of our own that stays where it is, whatever anybody does: {@link LentMemory.find} need not ask. */
-export function settle(memory: ArrayBuffer, address: number): void {
-  Located.mark(memory, address, memoryLength(memory));
-}
-
 function refuseIfItCanGoAway(name: string, memory: ArrayBufferLike): void {
   if (isResizable(memory)) {
     const shared = types.isSharedArrayBuffer(memory);
