@@ -1,8 +1,8 @@
 import type { Native } from '../native/native.ts';
 import { koffiNative } from '../native/koffi.ts';
 import { bare } from './bare.ts';
-import { settle } from './lent-memory.ts';
 import { checkInteger, wrongValue } from './misuse.ts';
+import { vouchFor } from './webassembly-memory.ts';
 
 /** The largest page of any supported machine (arm64 may use 64 KiB): memory aligned to it suits them all. */
 export const PAGE_SIZE_MAX = 65536;
@@ -34,9 +34,7 @@ export function alignedForLending(native: Native, bytes: number, alignment: numb
   if (needed < OWN_BYTES) return piece(native, bytes, alignment) ?? aligned(native, bytes, alignment);
   const memory = undetachable(needed);
   if (memory === undefined) return aligned(native, bytes, alignment);
-  const base = native.addressOf(memory);
-  settle(memory, base);
-  return cut(memory, base, bytes, alignment);
+  return cut(memory, native.addressOf(memory), bytes, alignment);
 }
 
 /** Memory for the ring's own use, during calls. */
@@ -79,7 +77,6 @@ function piece(native: Native, bytes: number, alignment: number): Aligned | unde
     const memory = undetachable(SHARED_BYTES);
     if (memory === undefined) return undefined;
     from = { memory, base: native.addressOf(memory), used: 0 };
-    settle(memory, from.base);
     shared.set(native, from);
   }
   const found = cut(from.memory, from.base, bytes, alignment, from.used);
@@ -102,7 +99,9 @@ declare const WebAssembly: {
 function undetachable(bytes: number): ArrayBuffer | undefined {
   const pages = Math.ceil(bytes / WASM_PAGE);
   try {
-    return new WebAssembly.Memory(bare({ initial: pages, maximum: pages })).buffer;
+    const { buffer } = new WebAssembly.Memory(bare({ initial: pages, maximum: pages }));
+    vouchFor(buffer);
+    return buffer;
   } catch {
     return undefined;
   }

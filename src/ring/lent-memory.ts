@@ -1,7 +1,6 @@
 import { types } from 'node:util';
 import type { Native } from '../native/native.ts';
 import { outOfRange, wrongType, wrongValue } from './misuse.ts';
-import { Returning } from './returning.ts';
 import { isWebAssemblyMemory } from './webassembly-memory.ts';
 
 /** What a caller may lend to the kernel: memory that neither moves nor shrinks while it is lent. */
@@ -111,11 +110,6 @@ export function canBeLent(buffer: Lendable): boolean {
   return Located.is(memory) || !isWebAssemblyMemory(memory);
 }
 
-/** Memory of our own that stays where it is, whatever anybody does: {@link LentMemory.find} need not ask. */
-export function settle(memory: ArrayBuffer, address: number): void {
-  Located.mark(memory, address, memoryLength(memory));
-}
-
 function refuseIfItCanGoAway(name: string, memory: ArrayBufferLike): void {
   if (isResizable(memory)) {
     const shared = types.isSharedArrayBuffer(memory);
@@ -179,6 +173,11 @@ export function viewOf(bytes: ArrayBufferView): DataView {
 
 /** Undefined in an engine that has no such memory. */
 const isResizable = ofMemory<boolean | undefined>('resizable', 'growable');
+
+/** A base class whose constructor returns its argument, so that a subclass's private fields land on it. */
+const Returning = function (target: object) {
+  return target;
+} as unknown as new (target: object) => object;
 
 class Located extends Returning {
   readonly #low: number;

@@ -21,11 +21,19 @@ import { kernelError } from './kernel-error.ts';
 import type { LentMemory, Lendable } from './lent-memory.ts';
 import { checkInteger, wrongState, wrongValue } from './misuse.ts';
 import { firstLengthOf, Msghdr, writeIovec } from './msghdr.ts';
-import { NOTHING, type BufferSource, type Lease, type Pins } from './pins.ts';
+import {
+  checkUserData,
+  highWord,
+  lowWord,
+  NOTHING,
+  type BufferSource,
+  type Lease,
+  type Pins,
+  type UserData,
+} from './pins.ts';
 import { LENGTH_OFFSET, prepareSocketAddressBuffer, type SocketAddressBuffer } from './socket-address.ts';
 import type { SubmissionQueue } from './submission-queue.ts';
 import { writeTimespec, type Duration } from './timespec.ts';
-import { checkUserData, highWord, lowWord, type UserData } from './user-data.ts';
 
 export const LINKS = IOSQE_IO_LINK | IOSQE_IO_HARDLINK;
 

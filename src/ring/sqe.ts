@@ -26,7 +26,7 @@ import { DESCRIPTOR, Lease, NOTHING } from './pins.ts';
 import { coreOf, LINKS, Ring, type RingCore } from './ring-core.ts';
 import { copyOfAddress, copyOfBytes, SOCKADDR_MAX, writeSocketAddress, type SocketAddressLike } from './socket-address.ts';
 
-export { checkUserData, highWord, lowWord, type UserData } from './user-data.ts';
+export { checkUserData, highWord, lowWord, type UserData } from './pins.ts';
 
 /** A place in the table of registered files, or `'alloc'`: let the kernel pick a free one. */
 export type Slot = number | 'alloc';

@@ -44,6 +44,11 @@ export function isWebAssemblyMemory(memory: ArrayBufferLike): boolean {
   return answer;
 }
 
+/** This is memory of an instance that can never grow: it is as good as any other. */
+export function vouchFor(memory: ArrayBuffer): void {
+  known.set(memory, false);
+}
+
 // What an engine does is found out by trying, when it is needed.
 let pageSize: number | undefined;
 let ordinary: { tells: ((memory: ArrayBuffer) => boolean) | undefined } | undefined;
