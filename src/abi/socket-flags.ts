@@ -76,6 +76,7 @@ export const SO_KEEPALIVE = 9;
 export const SO_LINGER = 13;
 export const SO_REUSEPORT = 15;
 export const SO_INCOMING_CPU = 49;
+export const SO_MEMINFO = 55;
 export const SO_ZEROCOPY = 60;
 export const TCP_NODELAY = 1;
 export const TCP_CORK = 3;

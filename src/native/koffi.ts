@@ -151,6 +151,8 @@ function bind(koffi: typeof Koffi): Native {
   const pollfd = new Int32Array(new ArrayBuffer(8));
   const pollEvents = new Int16Array(pollfd.buffer, 4);
   const pollfdAddress = Number(koffi.address(pollfd));
+  const send = libc.func('send', 'intptr_t', ['int', 'void *', 'size_t', 'int']) as Syscall;
+  const shutdown = libc.func('shutdown', 'int', ['int', 'int']) as Syscall;
   const setsockopt = libc.func('setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint']) as Syscall;
   const getsockopt = libc.func('getsockopt', 'int', ['int', 'int', 'int', 'void *', 'void *']) as Syscall;
   // Variadic in C, as syscall(2) is.
@@ -236,6 +238,13 @@ function bind(koffi: typeof Koffi): Native {
       pollfd[0] = fd;
       pollEvents[0] = events;
       return poll(pollfdAddress, 1, 0) < 0 ? -errno() : pollEvents[1];
+    },
+    send(fd, memory, length, flags) {
+      const sent = send(fd, memory, length, flags);
+      return sent < 0 ? -errno() : sent;
+    },
+    shutdown(fd, how) {
+      return shutdown(fd, how) < 0 ? -errno() : 0;
     },
     setSocketOption(fd, level, name, value) {
       return setsockopt(fd, level, name, value, value.byteLength) < 0 ? -errno() : 0;

@@ -71,6 +71,12 @@ export interface Native {
   /** poll(2) of one descriptor for `events`, without waiting. What is the case: POLL*. */
   polled(fd: number, events: number): number;
 
+  /** send(2) of `length` bytes at the beginning of `memory`. Bytes sent. With MSG_DONTWAIT, or it waits. */
+  send(fd: number, memory: Uint8Array, length: number, flags: number): number;
+
+  /** shutdown(2). */
+  shutdown(fd: number, how: number): number;
+
   /** setsockopt(2). */
   setSocketOption(fd: number, level: number, name: number, value: Uint8Array): number;
 

@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns';
 import { isIP } from 'node:net';
 import { AbortError, TimeoutError } from '../reactor/abort.ts';
+import { ownOptions } from './own-options.ts';
 
 /** One address of a name. */
 export interface Candidate {
@@ -45,7 +46,7 @@ export async function connectWithin<S>(
   if (signal === undefined && timeoutMs === undefined) return attempt(undefined);
   const stopping = new AbortController();
   const onAbort = (): void => stopping.abort(new AbortError(signal!));
-  signal?.addEventListener('abort', onAbort, { once: true });
+  signal?.addEventListener('abort', onAbort, ownOptions({ once: true }));
   const timer = timeoutMs === undefined ? undefined : setTimeout(() => stopping.abort(new TimeoutError('connect', timeoutMs)), timeoutMs);
   try {
     return await attempt(stopping.signal);
@@ -60,8 +61,8 @@ export async function connectWithin<S>(
 function candidatesOf(hostname: string, stop: AbortSignal | undefined): Promise<Candidate[]> {
   return new Promise((resolve, reject) => {
     // A look-up cannot be stopped; nobody waits for it any more.
-    stop?.addEventListener('abort', () => reject(stop.reason as Error), { once: true });
-    lookup(hostname, { all: true }, (error, addresses) => {
+    stop?.addEventListener('abort', () => reject(stop.reason as Error), ownOptions({ once: true }));
+    lookup(hostname, ownOptions({ all: true as const }), (error, addresses) => {
       if (error) reject(error);
       else resolve(addresses.map(({ address, family }) => ({ address, family: family as 4 | 6 })));
     });

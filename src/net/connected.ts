@@ -2,6 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
 import { closeNow } from '../reactor/socket-calls.ts';
 import { node, type NameOf, type NativeHandle, type ServerClass } from './node-net.ts';
+import { ownOptions } from './own-options.ts';
 import { ringForSockets } from './ring-or-node.ts';
 import { nameOf } from './socket-handle.ts';
 import { accept, Socket } from './socket.ts';
@@ -72,7 +73,7 @@ class ArrivedHandle implements Arrival {
       if (noDelay) handle.setNoDelay?.(true);
       if (keepAlive) handle.setKeepAlive?.(true, keepAliveInitialDelay);
     }
-    return new Socket({ handle, ...options } as SocketConstructorOpts);
+    return new Socket(ownOptions({ handle, ...options } as SocketConstructorOpts));
   }
 
   close(): void {
@@ -96,14 +97,14 @@ export function connected(server: ServerClass, arrival: Arrival): void {
   if (isFull(server)) return drop(server, arrival);
   if (server.blockList !== undefined && arrival.isTcp && isBlocked(server.blockList, arrival)) return arrival.close();
   const { allowHalfOpen, pauseOnConnect, highWaterMark } = server;
-  const options = {
+  const options = ownOptions({
     allowHalfOpen,
     pauseOnCreate: pauseOnConnect,
     readable: true,
     writable: true,
     readableHighWaterMark: highWaterMark,
     writableHighWaterMark: highWaterMark,
-  };
+  } as Options);
   const socket = arrival.socket(options, server);
   if (server.noDelay) socket.setNoDelay(true);
   if (server.keepAlive) socket.setKeepAlive(true, server.keepAliveInitialDelay * 1000);

@@ -2,13 +2,15 @@ import { EBADF, ECONNRESET, EPIPE } from '../abi/errno.ts';
 import {
   IPPROTO_TCP,
   SHUT_WR,
+  SO_ERROR,
   SO_KEEPALIVE,
   SOL_SOCKET,
   TCP_KEEPIDLE,
   TCP_NODELAY,
 } from '../abi/socket-flags.ts';
-import { addressOf, closeNow, resetOnClose, setsockopt } from '../reactor/socket-calls.ts';
-import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
+import { nextTick } from '../native/timers.ts';
+import { addressOf, closeNow, getsockopt, resetOnClose, setsockopt, shutdownNow } from '../reactor/socket-calls.ts';
+import { lengthOf } from './intrinsic.ts';
 import { Receiver, type Receiving } from './receiver.ts';
 import { Sender, type Sending } from './sender.ts';
 import { socketError } from './socket-error.ts';
@@ -16,6 +18,9 @@ import type { Transport } from './transport.ts';
 
 /** What a connection was at when it broke, as Node names it. */
 export type Doing = 'read' | 'write' | 'shutdown';
+
+/** To have something run when the microtasks of this tick have run. */
+const SETTLED = Promise.resolve();
 
 /** The address of a socket; undefined where there is none, or none any more. */
 export type EndPoint = ReturnType<typeof addressOf>;
@@ -33,9 +38,7 @@ export abstract class Connection implements Receiving, Sending {
   #isRef = true;
   #isClosing = false;
   #isReset = false;
-  /** Operations that end a side and are not over. */
-  #shutdowns = 0;
-  /** Half-operations that are not over though it is being closed. */
+  /** Halves that the kernel could not be made to let go of at once, when it was closed. */
   #pending = 0;
   #whenClosed: (() => void)[] | undefined;
   readonly #unguard: () => void;
@@ -60,12 +63,17 @@ export abstract class Connection implements Receiving, Sending {
     return this.#sender === undefined ? 0 : this.#sender.length;
   }
 
-  /** Has the peer ended its side? */
-  get isEnded(): boolean {
-    return this.#receiver.isEnded;
+  /** Has the owner been told that the peer has ended its side? What came before the end has been handed over then. */
+  get isEndTold(): boolean {
+    return this.#receiver.isEndTold;
   }
 
   // ---------------------------------------------------------------- what the owner is told
+
+  /** Was the owner given bytes that nobody has seen yet? @internal */
+  get hasUnread(): boolean {
+    return false;
+  }
 
   /** Large receives go into memory that the owner may keep. @internal */
   get keepsMemory(): boolean {
@@ -102,7 +110,7 @@ export abstract class Connection implements Receiving, Sending {
 
   /** Send a copy of `bytes`. */
   write(bytes: Uint8Array): void {
-    if (bytes.length > 0) this.#sending.copy(bytes);
+    if (lengthOf(bytes) > 0) this.#sending.copy(bytes);
   }
 
   /** Send text, of `length` bytes in `encoding`. */
@@ -110,10 +118,34 @@ export abstract class Connection implements Receiving, Sending {
     this.#sending.copyText(text, encoding, length);
   }
 
-  /** Send `bytes` without copying them: they are lent until they are sent. What cannot be lent is copied. */
-  writeLent(bytes: Uint8Array): void {
-    if (this.#transport.engine.canLend(bytes)) this.#sending.lend(bytes);
-    else this.write(bytes);
+  /**
+   * Send `bytes` as libuv does: as much as the kernel takes is with it, or as good as with it, when this returns. What is large and does
+   * not fit is lent until it is sent, unless it cannot be lent: that is copied.
+   * @param isMore something follows at once
+   * @returns {@link TAKEN}, {@link WAITS} or -errno
+   */
+  transmit(bytes: Uint8Array, isMore: boolean): number {
+    return this.#orReset(this.#sending.send(bytes, isMore));
+  }
+
+  /** The same of text, of `length` bytes in `encoding`, less than {@link LARGE_MIN}. */
+  transmitText(text: string, encoding: BufferEncoding, length: number): number {
+    return this.#orReset(this.#sending.sendText(text, encoding, length));
+  }
+
+  /** Of a reset the kernel tells who asks first. With libuv it is the writer: here an armed receive may have been told already. */
+  #orReset(outcome: number): number {
+    return (outcome === -EPIPE && -this.#receiver.failure) || outcome;
+  }
+
+  /** Bytes that were transmitted and wait for the kernel. */
+  get waitingLength(): number {
+    return this.#sender === undefined ? 0 : this.#sender.waiting;
+  }
+
+  /** Something was sent on the descriptor before it came here. */
+  protected distrustRoom(): void {
+    this.#sending.distrustRoom();
   }
 
   /** Have `done` called when all that was written so far is with the kernel: at once if it is, or with an error if it never will be. */
@@ -131,36 +163,46 @@ export abstract class Connection implements Receiving, Sending {
 
   /** End this side when all that was written so far is sent: shutdown(2) with SHUT_WR. */
   shutdown(done: (error: Error | undefined) => void): void {
+    let isLater = false;
     this.whenSent((error) => {
-      if (error !== undefined || this.#isClosing) return done(error);
-      this.#shutdowns++;
-      this.#transport.engine.submit(
-        new Shutdown(this.#fd, (refusal) => {
-          this.#shutdowns--;
-          // Was it waited for? Whoever is told may close the connection himself.
-          const isAwaited = this.#isClosing;
-          done(refusal);
-          if (isAwaited) this.#halfClosed();
-        }),
-      );
+      const result = error !== undefined || this.#isClosing ? 0 : shutdownNow(this.#fd, SHUT_WR);
+      const outcome = result < 0 ? socketError(-result, 'shutdown') : error;
+      // Not in the call that asked for it, and not before what is asked for in the same tick.
+      if (isLater) done(outcome);
+      else void SETTLED.then(() => nextTick(done, outcome));
     });
+    isLater = true;
   }
 
   /**
-   * Close it, and its descriptor. What was copied and not sent gets one try, as if it had been sent when it was written.
-   * @param done is called when the descriptor is closed
+   * Close it, and its descriptor, now. What was copied and not sent gets one try, as if it had been sent when it was written.
+   * @param done is called when the descriptor is closed, and this has returned
    */
   close(done?: () => void): void {
     if (done !== undefined) (this.#whenClosed ??= []).push(done);
     if (this.#isClosing) return;
     this.#isClosing = true;
+    if (this.#transport.engine.closed) return this.#closeNow();
+    const isSending = this.#sender !== undefined && !this.#sender.close(this.#isReset);
+    const isReceiving = !this.#receiver.close();
+    // An armed receive holds the socket, and would keep the peer from hearing of the end.
+    const isFree = (!isSending && !isReceiving) || this.#letGo();
+    // Data that nobody read makes the kernel end the connection with a reset. What was taken from it is out of its sight.
+    if (this.hasUnread || this.#receiver.hasLeft) resetOnClose(this.#fd);
+    if (isFree) return this.#closeNow();
+    // Entries that are not with the kernel yet look the descriptor up when they are: it must not be another socket's by then.
+    this.#pending = Number(isSending) + Number(isReceiving);
+  }
+
+  /** Have the kernel do what it was asked to cancel. False if it did not take all entries. */
+  #letGo(): boolean {
     const { engine } = this.#transport;
-    if (engine.closed) return this.#closeNow();
-    // A thread of the kernel's shuts down, and looks the descriptor up when its turn comes: it must not be another socket's by then.
-    this.#pending = 1 + this.#shutdowns;
-    if (!this.#receiver.close()) this.#pending++;
-    if (this.#sender !== undefined && !this.#sender.close(this.#isReset)) this.#pending++;
-    this.#halfClosed();
+    try {
+      engine.flush();
+    } catch {
+      // The next turn meets the same error, and is the place for it.
+    }
+    return engine.ring.closed || engine.ring.sqReady === 0;
   }
 
   /** End it at once: the peer gets a reset, and what was not sent is lost. */
@@ -181,26 +223,21 @@ export abstract class Connection implements Receiving, Sending {
 
   /** One half is with the kernel no more. */
   #halfClosed(): void {
-    if (--this.#pending > 0) return;
-    const closing = new Close(this.#fd, () => this.#closed());
-    closing.keepsAlive = this.#isRef;
-    this.#transport.engine.submit(closing);
+    if (this.#pending > 0 && --this.#pending === 0) this.#closeNow();
   }
 
   #closeNow(): void {
     if (this.#fd < 0) return;
-    closeNow(this.#fd);
-    this.#closed();
-  }
-
-  #closed(): void {
-    if (this.#fd < 0) return;
-    this.#fd = -1;
+    // Before it is closed: a thread that is ended in between would close a number that may be another file's by then.
     this.#unguard();
+    closeNow(this.#fd);
+    this.#fd = -1;
     this.#transport.connections.delete(this);
-    const all = this.#whenClosed;
-    this.#whenClosed = undefined;
-    for (const done of all ?? []) done();
+    nextTick(() => {
+      const all = this.#whenClosed;
+      this.#whenClosed = undefined;
+      for (const done of all ?? []) done();
+    });
   }
 
   // ---------------------------------------------------------------- the socket
@@ -272,16 +309,24 @@ export abstract class Connection implements Receiving, Sending {
   }
 
   /** @internal */
-  sendFailed(errno: number, reason: Error | undefined, drop: () => void): void {
-    const isRead = reason === undefined && this.isNodeLike && this.#receiver.isReading;
-    const fail = (): void => {
-      // The kernel tells of a reset once. To Node, which reads before it writes, it would have told it so.
-      const doing = isRead && errno === ECONNRESET ? 'read' : 'write';
-      if (!this.#isClosing) this.failed(reason ?? socketError(errno, doing), doing);
-      drop();
-    };
-    if (isRead && errno === EPIPE) this.#receiver.whenOver(fail);
-    else fail();
+  get isEndExpected(): boolean {
+    const { isWanted, isEndTold, failure } = this.#receiver;
+    return isWanted && !isEndTold && failure === 0 && !this.#isClosing;
+  }
+
+  /** @internal */
+  tookAtOnce(bytes: number): void {
+    this.bytesWritten += bytes;
+  }
+
+  /** @internal */
+  sendFailed(errno: number, reason: Error | undefined, wasWaiting: boolean): void {
+    if (this.#isClosing) return;
+    if (reason !== undefined) return this.failed(reason, 'write');
+    // With libuv whoever reads, and waits to write, is told when it reads. Only one of the two hears of an error from the kernel.
+    const toldToReader = wasWaiting && this.#receiver.isWanted ? errnoOfReader(errno, this.#receiver.failure, this.#fd) : 0;
+    if (toldToReader !== 0) this.failed(socketError(toldToReader, 'read'), 'read');
+    else this.failed(socketError(errno, 'write'), 'write');
   }
 
   /** @internal */
@@ -290,68 +335,8 @@ export abstract class Connection implements Receiving, Sending {
   }
 }
 
-/** The end of this side. */
-class Shutdown extends Submission {
-  readonly #fd: number;
-  readonly #done: (error: Error | undefined) => void;
-  #res = 0;
-
-  constructor(fd: number, done: (error: Error | undefined) => void) {
-    super();
-    this.#fd = fd;
-    this.#done = done;
-  }
-
-  override prepare(ring: IoUring): boolean {
-    if (!ring.prepShutdown(this.#fd, SHUT_WR, this.slot)) return false;
-    this.owed = 1;
-    return true;
-  }
-
-  override arrived(c: Completion): void {
-    this.#res = c.res;
-  }
-
-  override over(): void {
-    this.#done(this.#res < 0 ? socketError(-this.#res, 'shutdown') : undefined);
-  }
-
-  override cancelled(): void {}
-
-  override refused(error: Error): void {
-    this.#done(error);
-  }
-}
-
-/** The end of a descriptor. */
-class Close extends Submission {
-  readonly #fd: number;
-  readonly #done: () => void;
-
-  constructor(fd: number, done: () => void) {
-    super();
-    this.#fd = fd;
-    this.#done = done;
-  }
-
-  override prepare(ring: IoUring): boolean {
-    if (!ring.prepClose(this.#fd, this.slot)) return false;
-    this.owed = 1;
-    return true;
-  }
-
-  override arrived(): void {}
-
-  override over(): void {
-    this.#done();
-  }
-
-  override cancelled(): void {}
-
-  /** The ring is closed before it came to that. */
-  override refused(): void {
-    // What was handed to the kernel is done: the descriptor may be somebody else's already.
-    if (this.slot < 0) closeNow(this.#fd);
-    this.#done();
-  }
+/** What a receive was told, or would be, when a send was told `errno`; 0 if nothing is wrong with receiving. */
+function errnoOfReader(errno: number, failure: number, fd: number): number {
+  if (errno === ECONNRESET || failure !== 0) return failure || errno;
+  return errno === EPIPE ? Math.max(0, getsockopt(fd, SOL_SOCKET, SO_ERROR)) : 0;
 }

@@ -1,6 +1,7 @@
-import type { AsyncResource } from 'node:async_hooks';
+import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../abi/errno.ts';
 import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
+import { ownOptions } from './own-options.ts';
 import type { Destination } from './udp-address.ts';
 
 /** Who is told how a send went: -errno or the bytes sent. Nothing of this may throw. */
@@ -17,6 +18,14 @@ export interface SendDone {
   readonly context: AsyncResource;
   /** -errno, or the bytes sent. */
   readonly call: (res: number) => void;
+}
+
+/** Nobody is told when it is collected. */
+const MANUAL = ownOptions({ requireManualDestroy: true });
+
+/** What is to be called, in the context that asks for it now. */
+export function sendDone(call: SendDone['call']): SendDone {
+  return { context: new AsyncResource('UDPSENDWRAP', MANUAL), call };
 }
 
 /** A datagram on its way, in memory of our own: the caller has his back when `send()` returns. */

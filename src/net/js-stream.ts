@@ -3,6 +3,8 @@ import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type * as tls from 'node:tls';
 import { ECANCELED, ENOTCONN } from '../abi/errno.ts';
+import { ownOptions } from './own-options.ts';
+import { TAKEN } from './sender.ts';
 import type { SocketConnection } from './socket-connection.ts';
 
 /** A request of Node's native code. */
@@ -23,9 +25,6 @@ interface NativeStream {
   onread?: unknown;
 }
 
-/** From so many bytes on, what is written is not copied again. */
-const LENT_MIN = 16 * 1024;
-
 let Native: (new () => NativeStream) | undefined;
 
 /** Node does not export the class; a TLSSocket over a stream that is not a socket stands on one. */
@@ -33,9 +32,9 @@ function nativeStream(): NativeStream {
   if (Native === undefined) {
     // A built-in module is the same from everywhere; a bundle may have no import.meta.url.
     const { TLSSocket, createSecureContext } = modules.createRequire(process.execPath)('node:tls') as typeof tls;
-    const none = new Duplex({ read() {}, write() {} });
+    const none = new Duplex(ownOptions({ read() {}, write() {} }));
     // With no certificates: Node's own list takes milliseconds to read.
-    const probe = new TLSSocket(none, { secureContext: createSecureContext({ ca: [] }) });
+    const probe = new TLSSocket(none, ownOptions({ secureContext: createSecureContext(ownOptions({ ca: [] })) }));
     const { _handle: wrap } = probe as unknown as TLSSocket & { _handle: { _parent: NativeStream } };
     Native = wrap._parent.constructor as new () => NativeStream;
     probe.on('error', () => {});
@@ -61,11 +60,11 @@ export class JsStream {
     this.#connection = connection;
     this.handle = Object.defineProperties(Object.assign(nativeStream(), this.#methods(connection)), {
       // That the socket is being read says nothing of this: who wants to read from it is to ask.
-      reading: { get: () => this.isConsumed && connection.isReading, set: () => {}, configurable: true },
-      fd: { get: () => connection.fd },
-      bytesRead: { get: () => connection.delivered },
-      bytesWritten: { get: () => connection.dispatched },
-      writeQueueSize: { get: () => connection.writableLength },
+      reading: ownOptions({ get: () => this.isConsumed && connection.isReading, set: () => {}, configurable: true }),
+      fd: ownOptions({ get: () => connection.fd }),
+      bytesRead: ownOptions({ get: () => connection.delivered }),
+      bytesWritten: ownOptions({ get: () => connection.dispatched }),
+      writeQueueSize: ownOptions({ get: () => connection.writableLength }),
     });
   }
 
@@ -125,11 +124,13 @@ export class JsStream {
   #write(request: Request, buffers: Buffer[]): number {
     const connection = this.#connection;
     if (!connection.isOpen) return -ENOTCONN;
-    for (const bytes of buffers) {
-      connection.dispatched += bytes.length;
-      if (bytes.length < LENT_MIN) connection.write(bytes);
-      else connection.writeLent(bytes);
+    let outcome = TAKEN;
+    const last = buffers.length - 1;
+    for (let i = 0; i <= last && outcome >= 0; i++) {
+      connection.dispatched += buffers[i].length;
+      outcome = connection.transmit(buffers[i], i < last && buffers[i + 1].length > 0);
     }
+    if (outcome < 0) return outcome;
     this.#writing.add(request);
     connection.socket._unrefTimer();
     const finish = (status: number): void => {

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { types } from 'node:util';
 import { checkSignal, checkTimeout } from '../reactor/abort.ts';
 import { checkInteger, outOfRange, wrongType, wrongValue } from '../reactor/misuse.ts';
+import { bytesIn, bytesInView, lengthOf } from './intrinsic.ts';
 import type { ConnectOptions, ListenOptions, SocketHandlers, Writable } from './lean.ts';
 
 const HANDLERS = ['open', 'data', 'drain', 'end', 'timeout', 'error', 'close'] as const;
@@ -99,20 +100,20 @@ export function checkDelay(initialDelayMs: unknown): number {
 
 /**
  * The bytes that `write` was asked to send: those of the caller, or of its text as UTF-8, which offsets count in as well.
- * So the rest of a text that was not taken as a whole can be sent by `write(text, taken)`.
+ * So the rest of a text that was not taken as a whole can be sent by `write(text, taken)`. A caller's view may lie about its length.
  * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
  */
 export function bytesOf(data: Writable, byteOffset?: number, byteLength?: number): Uint8Array {
   const bytes = typeof data === 'string' ? Buffer.from(data) : viewOf(data);
   if (byteOffset === undefined && byteLength === undefined) return bytes;
-  const offset = byteOffset === undefined ? 0 : checkInteger('byteOffset', byteOffset, 0, bytes.length);
-  const rest = bytes.length - offset;
-  return bytes.subarray(offset, offset + (byteLength === undefined ? rest : checkInteger('byteLength', byteLength, 0, rest)));
+  const offset = byteOffset === undefined ? 0 : checkInteger('byteOffset', byteOffset, 0, lengthOf(bytes));
+  const rest = lengthOf(bytes) - offset;
+  return bytesIn(bytes, offset, offset + (byteLength === undefined ? rest : checkInteger('byteLength', byteLength, 0, rest)));
 }
 
 function viewOf(data: unknown): Uint8Array {
   if (types.isUint8Array(data)) return data;
-  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  if (ArrayBuffer.isView(data)) return bytesInView(data);
   if (types.isAnyArrayBuffer(data)) return new Uint8Array(data);
   throw wrongType('data', 'of type string or an instance of ArrayBuffer, SharedArrayBuffer, Buffer, TypedArray, or DataView', data);
 }

@@ -1,4 +1,5 @@
 import { node, type NativeHandle, type SocketClass } from './node-net.ts';
+import { ownOptions } from './own-options.ts';
 
 /** Frames above this one in which to look for who asks. */
 const FRAMES = 4;
@@ -19,7 +20,7 @@ export function isAskedByChildProcess(): boolean {
 
 /** A handle of Node's own on a descriptor, which it owns. */
 export function nativeHandle(fd: number): NativeHandle {
-  const holder = new node.Socket({ fd, manualStart: true } as { fd: number }) as unknown as SocketClass;
+  const holder = new node.Socket(ownOptions({ fd, manualStart: true } as { fd: number })) as unknown as SocketClass;
   const handle = holder._handle!;
   holder._handle = null;
   return handle;

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { bytesIn, lengthOf } from './intrinsic.ts';
 import { bytesOf, checkDelay, checkSeconds } from './lean-arguments.ts';
 import type { LeanSocket, Listener, SocketHandlers, Writable } from './lean.ts';
 
@@ -87,9 +88,10 @@ export class NodeLeanSocket<T> implements LeanSocket<T> {
   write(data: Writable, byteOffset?: number, byteLength?: number): number {
     const bytes = bytesOf(data, byteOffset, byteLength);
     if (this.#isEnded || this.#socket.destroyed) return 0;
-    const taken = Math.min(bytes.length, this.#owner.writableHighWaterMark - this.writableLength);
-    if (taken < bytes.length) this.#isDrainWanted = true;
-    if (taken > 0) this.#send(Buffer.from(bytes.subarray(0, taken)));
+    const length = lengthOf(bytes);
+    const taken = Math.min(length, this.#owner.writableHighWaterMark - this.writableLength);
+    if (taken < length) this.#isDrainWanted = true;
+    if (taken > 0) this.#send(Buffer.from(bytesIn(bytes, 0, taken)));
     return taken;
   }
 

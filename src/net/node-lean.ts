@@ -5,6 +5,7 @@ import { checkConnect, checkHandlers, checkListen, type ConnectSettings, type Li
 import type { ConnectOptions, LeanSocket, Listener, ListenOptions, SocketHandlers } from './lean.ts';
 import { NodeLeanSocket, type SocketOwner } from './node-lean-socket.ts';
 import { listenNow } from './node-listening.ts';
+import { ownOptions } from './own-options.ts';
 
 /**
  * Listen; it is done when the call returns.
@@ -24,11 +25,11 @@ export function connectThroughNode<T = unknown>(options: ConnectOptions<T>): Pro
   const settings = checkConnect(options);
   const { place } = settings;
   return connectWithin(settings, (stop) => {
-    if (place.kind === 'unix') return opened(connect({ path: place.path, allowHalfOpen: true }), settings, stop);
+    if (place.kind === 'unix') return opened(connect(ownOptions({ path: place.path, allowHalfOpen: true })), settings, stop);
     const { port, localAddress } = place;
     return connectInOrder(place.hostname, stop, ({ address, family }) => {
       const from = localAddress === undefined ? undefined : { localAddress };
-      return opened(connect({ host: address, port, family, noDelay: true, allowHalfOpen: true, ...from }), settings, stop);
+      return opened(connect(ownOptions({ host: address, port, family, noDelay: true, allowHalfOpen: true, ...from })), settings, stop);
     });
   });
 }
@@ -41,7 +42,7 @@ function opened<T>(socket: Socket, settings: ConnectSettings<T>, stop: AbortSign
       socket.destroy();
       reject(stop!.reason as Error);
     };
-    stop?.addEventListener('abort', onAbort, { once: true });
+    stop?.addEventListener('abort', onAbort, ownOptions({ once: true }));
     const settled = (): void => stop?.removeEventListener('abort', onAbort);
     const onError = (error: Error): void => {
       settled();
@@ -78,7 +79,7 @@ class NodeListener<T> implements Listener<T>, SocketOwner<T> {
     this.data = settings.data;
     this.allowHalfOpen = settings.allowHalfOpen;
     this.writableHighWaterMark = settings.writableHighWaterMark;
-    this.#server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => this.#accepted(socket));
+    this.#server = createServer(ownOptions({ allowHalfOpen: true, noDelay: true }), (socket) => this.#accepted(socket));
     // Of an attempt to listen it is thrown as well; one that could not be accepted is gone, and the next one may come.
     this.#server.on('error', ignore);
     listenNow(this.#server, settings);

@@ -4,6 +4,7 @@ import { EADDRINUSE, EAFNOSUPPORT, EADDRNOTAVAIL, EINVAL } from '../abi/errno.ts
 import { wrongState } from '../reactor/misuse.ts';
 import type { ListenTarget } from './lean-arguments.ts';
 import { listenError } from './listen-error.ts';
+import { ownOptions } from './own-options.ts';
 
 /** A listening socket of libuv's, as far as it is needed here. */
 interface ServerHandle {
@@ -52,7 +53,7 @@ function listenTcp(server: Server, address: string | undefined, port: number, ta
     throw wrongState('ERR_FEATURE_UNAVAILABLE_ON_PLATFORM', 'Cannot listen: this version of the runtime has no reusePort');
   }
   if (createServerHandle === undefined) {
-    server.listen({ port, host: address ?? ANY_6, backlog, exclusive: true, reusePort, ipv6Only } as net.ListenOptions);
+    server.listen(ownOptions({ port, host: address ?? ANY_6, backlog, exclusive: true, reusePort, ipv6Only } as net.ListenOptions));
     // It tells why by an event later on; nearly always it is this.
     if (!server.listening) throw listenError(EADDRINUSE, address ?? ANY_6, port);
     return;

@@ -71,7 +71,10 @@ export class Receiver extends Submission implements Starved {
   /** The last completion was of 0 bytes, though more was said to be there. */
   #wasEmpty = false;
   #isEnded = false;
+  /** The owner was told of the end. */
+  #isEndTold = false;
   #isClosed = false;
+  #hasLeft = false;
   /** What came when nobody wanted it: data, and how it ended. */
   #kept: Buffer[] | undefined;
   #isDelivering = false;
@@ -84,7 +87,6 @@ export class Receiver extends Submission implements Starved {
   /** With what came then the connection was over in both directions already. */
   #wasHungUp = false;
   #reason: Error | undefined;
-  #whenOver: (() => void) | undefined;
 
   constructor(transport: Transport, owner: Receiving, fd: number) {
     super();
@@ -109,25 +111,9 @@ export class Receiver extends Submission implements Starved {
     return true;
   }
 
-  /** Has the peer ended its side, or the connection broken? */
-  get isEnded(): boolean {
-    return this.#isEnded;
-  }
-
-  /** Is it with the kernel, and will the owner be told how it ends? */
-  get isReading(): boolean {
-    return this.#isWanted && !this.#isEnded && !this.#isSpent && this.slot >= 0;
-  }
-
-  /** Have `done` called when the owner has been told how it ended, which is about to happen: the connection is broken. */
-  whenOver(done: () => void): void {
-    this.#whenOver = done;
-  }
-
-  #wasTold(): void {
-    const done = this.#whenOver;
-    this.#whenOver = undefined;
-    done?.();
+  /** Was the owner told that the peer has ended its side, or that the connection broke? Before that, data may be kept here. */
+  get isEndTold(): boolean {
+    return this.#isEndTold;
   }
 
   // ---------------------------------------------------------------- what the owner wants
@@ -155,11 +141,30 @@ export class Receiver extends Submission implements Starved {
     this.#count(MESSAGES);
     this.#isClosed = true;
     this.#isWanted = false;
+    this.#hasLeft = this.#kept !== undefined && this.#kept.length > 0;
     this.#kept = undefined;
     this.#endKept = undefined;
     this.#transport.buffers.forget(this);
     this.#halt();
     return this.slot < 0;
+  }
+
+  /** Does the owner want data? */
+  get isWanted(): boolean {
+    return this.#isWanted;
+  }
+
+  /** What the kernel has said of an error that the owner was not told yet; 0 if nothing. */
+  get failure(): number {
+    let errno = 0;
+    this.#transport.engine.peek(this, (res) => (errno = res < 0 && res !== -ECANCELED && res !== -ENOBUFS ? -res : errno));
+    return errno;
+  }
+
+  /** When it is closed: was something taken from the kernel that the owner has not been given? */
+  get hasLeft(): boolean {
+    if (!this.#hasLeft) this.#transport.engine.peek(this, (res) => (this.#hasLeft ||= res > 0));
+    return this.#hasLeft;
   }
 
   set isRef(is: boolean) {
@@ -293,7 +298,6 @@ export class Receiver extends Submission implements Starved {
     this.#isEnded = true;
     this.#endKept = errno;
     if (this.#isWanted && this.#kept === undefined) this.#tellEndInTime();
-    else this.#wasTold();
   }
 
   #tellEndInTime(): void {
@@ -316,10 +320,10 @@ export class Receiver extends Submission implements Starved {
     if (errno === undefined) return;
     if (this.#isWanted && this.#kept === undefined) {
       this.#endKept = undefined;
+      this.#isEndTold = true;
       if (errno === 0) this.#owner.ended();
       else this.#owner.receiveFailed(errno, this.#reason);
     }
-    this.#wasTold();
   }
 
   /** Not in the call that asked for it. */

@@ -4,6 +4,7 @@ import { bindTo, closeNow, openSocket, setsockopt } from '../reactor/socket-call
 import { connectInOrder, connectWithin } from './connect-attempts.ts';
 import type { ConnectSettings } from './lean-arguments.ts';
 import type { LeanSocket } from './lean.ts';
+import { ownOptions } from './own-options.ts';
 import { RingConnection } from './ring-connection.ts';
 import { socketError } from './socket-error.ts';
 import { transportOf } from './transport.ts';
@@ -12,11 +13,11 @@ import { transportOf } from './transport.ts';
 export function connectThroughRing<T>(io: Reactor, settings: ConnectSettings<T>): Promise<LeanSocket<T>> {
   const { place } = settings;
   return connectWithin(settings, async (stop) => {
-    if (place.kind === 'unix') return open(io, settings, await connected(io, AF_UNIX, { path: place.path }, undefined, stop));
+    if (place.kind === 'unix') return open(io, settings, await connected(io, AF_UNIX, ownOptions({ path: place.path }), undefined, stop));
     const { port, localAddress } = place;
     return connectInOrder(place.hostname, stop, async ({ address, family }, attemptStop) => {
       const domain = family === 6 ? AF_INET6 : AF_INET;
-      return open(io, settings, await connected(io, domain, { address, port }, localAddress, attemptStop));
+      return open(io, settings, await connected(io, domain, ownOptions({ address, port }), localAddress, attemptStop));
     });
   });
 }
@@ -36,10 +37,10 @@ async function connected(
   try {
     if (domain !== AF_UNIX) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     if (localAddress !== undefined) {
-      const result = bindTo(fd, { address: localAddress, port: 0 });
+      const result = bindTo(fd, ownOptions({ address: localAddress, port: 0 }));
       if (result < 0) throw Object.assign(socketError(-result, 'bind'), { address: localAddress });
     }
-    await io.connect(fd, target, stop === undefined ? undefined : { signal: stop });
+    await io.connect(fd, target, stop === undefined ? undefined : ownOptions({ signal: stop }));
     return fd;
   } catch (error) {
     closeNow(fd);

@@ -78,12 +78,12 @@ export class RingConnection<T> extends Connection {
   #allSent(): void {
     if (this.#state !== ENDING) return;
     // Where nobody listens to the peer any more, the end of the connection is the end of this side.
-    if (this.#isClosing || this.isEnded) return this.finish(undefined);
+    if (this.#isClosing || this.isEndTold) return this.finish(undefined);
     this.shutdown((error) => {
       if (this.#state !== ENDING) return;
       if (error !== undefined) return this.failed(error);
       this.#state = ENDED;
-      if (this.#isClosing || this.isEnded) this.finish(undefined);
+      if (this.#isClosing || this.isEndTold) this.finish(undefined);
     });
   }
 
@@ -122,7 +122,7 @@ export class RingConnection<T> extends Connection {
   }
 
   get readyState(): LeanSocket['readyState'] {
-    const hasEnded = this.isEnded || this.#isClosing || this.#state === CLOSED;
+    const hasEnded = this.isEndTold || this.#isClosing || this.#state === CLOSED;
     if (this.#state === OPEN) return hasEnded ? 'writeOnly' : 'open';
     return hasEnded ? 'closed' : 'readOnly';
   }

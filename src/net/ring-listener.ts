@@ -21,6 +21,7 @@ import { Acceptor, type Accepting } from './acceptor.ts';
 import { checkHandlers, type ListenSettings, type SocketSettings } from './lean-arguments.ts';
 import type { Listener, SocketHandlers } from './lean.ts';
 import { listenError } from './listen-error.ts';
+import { ownOptions } from './own-options.ts';
 import { RingConnection, type Shared } from './ring-connection.ts';
 import type { Transport } from './transport.ts';
 
@@ -119,7 +120,7 @@ function listening({ place, backlog, reusePort, ipv6Only }: ListenSettings<unkno
   }
   if (place.kind === 'unix') {
     const fd = orThrow(-1, openSocket(AF_UNIX, TYPE), place.path, -1);
-    orThrow(fd, bindTo(fd, { path: place.path }), place.path, -1);
+    orThrow(fd, bindTo(fd, ownOptions({ path: place.path })), place.path, -1);
     return orThrow(fd, listenOn(fd, backlog), place.path, -1);
   }
   const { address, port } = place;
@@ -146,7 +147,7 @@ function listeningAt(address: string, port: number, backlog: number, reusePort: 
   if (isV6) option(IPPROTO_IPV6, IPV6_V6ONLY, ipv6Only);
   // Connections have it from the listener: no call for each.
   option(IPPROTO_TCP, TCP_NODELAY, true);
-  orThrow(fd, bindTo(fd, { address, port }), address, port);
+  orThrow(fd, bindTo(fd, ownOptions({ address, port })), address, port);
   return orThrow(fd, listenOn(fd, backlog), address, port);
 }
 

@@ -1,3 +1,4 @@
+import { bytesIn, lengthOf } from './intrinsic.ts';
 import { bytesOf, checkDelay, checkSeconds } from './lean-arguments.ts';
 import type { LeanSocket, Listener, Writable } from './lean.ts';
 import type { EndPoint } from './connection.ts';
@@ -25,9 +26,10 @@ export class RingSocket<T> implements LeanSocket<T> {
       }
     }
     const bytes = bytesOf(data, byteOffset, byteLength);
-    const taken = connection.admit(bytes.length);
+    const length = lengthOf(bytes);
+    const taken = connection.admit(length);
     if (taken > 0) {
-      connection.write(taken === bytes.length ? bytes : bytes.subarray(0, taken));
+      connection.write(taken === length ? bytes : bytesIn(bytes, 0, taken));
       connection.active();
     }
     return taken;

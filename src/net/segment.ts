@@ -14,9 +14,11 @@ export class Segment {
     this.end = end;
   }
 
-  /** All of a caller's memory. */
-  static lent(memory: Uint8Array): Segment {
-    return new Segment(memory, false, memory.length);
+  /** A caller's memory from one place to another. */
+  static lent(memory: Uint8Array, start: number, end: number): Segment {
+    const segment = new Segment(memory, false, end);
+    segment.start = start;
+    return segment;
   }
 
   /** Room for copies. */

@@ -1,18 +1,45 @@
-import { EAGAIN, EBADF, ECANCELED } from '../abi/errno.ts';
-import { MSG_DONTWAIT, MSG_NOSIGNAL } from '../abi/socket-flags.ts';
+import { EAGAIN, EBADF, ECANCELED, EPIPE } from '../abi/errno.ts';
+import { MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL } from '../abi/socket-flags.ts';
+import { setImmediate } from '../native/timers.ts';
+import { roomToSend, sendNow } from '../reactor/socket-calls.ts';
 import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
+import { bufferOf, bytesIn, lengthOf } from './intrinsic.ts';
+import { ownOptions } from './own-options.ts';
 import { Segment } from './segment.ts';
 import type { Transport } from './transport.ts';
+import { mayBeWebAssembly } from './web-assembly.ts';
 
 /** So many pieces go out with one send at most. */
 const PIECES_MAX = 64;
+
+/** From so many bytes on, what is sent goes to the kernel at once, and what the kernel does not take is lent to it, not copied. */
+export const LARGE_MIN = 16 * 1024;
+
+/** So much of what is small is put together at most. */
+const TOGETHER_MAX = 64 * 1024;
+
+/**
+ * What bytes take of the room that a socket has: as the kernel reckons, twice as much as they are, and something for each send. The
+ * first answer about the room is left out: that of a new socket is larger than this.
+ */
+const ROOM_PER_BYTE = 2;
+const ROOM_PER_SEND = 2048;
+const ROOM_AT_FIRST = 16 * 1024;
+
+/** What became of something that was to be sent: all of it is the kernel's, or will be; some of it waits. Or it is -errno. */
+export const TAKEN = 1;
+export const WAITS = 0;
 
 /** Who sends. */
 export interface Sending {
   /** So many bytes more are with the kernel. */
   sent(bytes: number): void;
-  /** What was left is to be dropped, when it has been told: `errno`, or the reactor is closed. */
-  sendFailed(errno: number, reason: Error | undefined, drop: () => void): void;
+  /** They are, within a call of a method: nobody need be told. */
+  tookAtOnce(bytes: number): void;
+  /** The end of the peer's side is to be told first, if that is why nothing more can be sent. */
+  readonly isEndExpected: boolean;
+  /** What was left is dropped: `errno`, or the reactor is closed. `wasWaiting`: the kernel had not taken all of it at once. */
+  sendFailed(errno: number, reason: Error | undefined, wasWaiting: boolean): void;
   /** Nothing of it is with the kernel, and it was closed. */
   senderClosed(): void;
 }
@@ -24,8 +51,9 @@ interface Waiter {
 }
 
 /**
- * The sending half of a connection. What is written in one tick is put together and goes out with one send; while that is under way,
- * what is written meanwhile makes the next one.
+ * The sending half of a connection. What is large goes to the kernel in the call that sends it. What is small is put together in one
+ * tick and goes out with one send through the ring, with those of other connections; but only as much as the kernel has room for, so
+ * that it counts as sent at once. What the kernel does not take waits in the ring, and whatever comes behind it.
  */
 export class Sender extends Submission {
   readonly #transport: Transport;
@@ -36,12 +64,21 @@ export class Sender extends Submission {
   #lent: Segment | undefined;
   #last: Segment | undefined;
   #waiters: Waiter[] | undefined;
-  /** Bytes that were written, and those that the kernel has taken, since the beginning. */
+  /** Bytes that were written, those of them that count as sent, and those that the kernel has taken, since the beginning. */
   #written = 0;
+  #counted = 0;
   #sent = 0;
+  /** What the kernel has room for besides, at least. */
+  #room = ROOM_AT_FIRST;
   /** To be submitted at the end of the tick, or with the kernel. */
   #isUnderWay = false;
+  /** What the ring has is not of this any more: it was sent otherwise before its turn came. */
+  #isNothing = false;
+  /** The completion is there, and was heeded before its turn came. */
+  #isForeseen = false;
   #isClosed = false;
+  /** It was closed when the kernel was at it. */
+  #isAwaited = false;
   /** Why nothing more is sent. */
   #isBroken = false;
   #res = 0;
@@ -67,9 +104,136 @@ export class Sender extends Submission {
     return this.#written - this.#sent;
   }
 
+  /** Those of them that do not count as sent. */
+  get waiting(): number {
+    return this.#written - Math.max(this.#counted, this.#sent);
+  }
+
+  /** Something was sent on the descriptor before: how much room there is has to be asked. */
+  distrustRoom(): void {
+    this.#room = 0;
+  }
+
+  // ---------------------------------------------------------------- what is sent, as with libuv
+
+  /**
+   * Send `bytes`. What is not taken is lent, if it is large and can be lent; else it is copied.
+   * @param isMore something follows at once
+   * @returns {@link TAKEN}, {@link WAITS} or -errno
+   */
+  send(bytes: Uint8Array, isMore: boolean): number {
+    const length = lengthOf(bytes);
+    if (length < LARGE_MIN) {
+      const before = this.#makeRoomNow(length);
+      if (before < 0) return before;
+      if (before === TAKEN) {
+        this.#copy(bytes, length);
+        this.#counted = this.#written;
+        return TAKEN;
+      }
+    }
+    let from = 0;
+    const before = this.#flush(MSG_MORE);
+    if (before < 0) return before;
+    if (before === TAKEN) {
+      from = this.#sendNow(bytes, length, isMore ? MSG_MORE : 0);
+      if (from < 0) return from;
+      this.#written += from;
+      this.#took(from);
+      if (from === length) return TAKEN;
+    }
+    // The rest, behind what waits.
+    const left = length - from;
+    if (left >= LARGE_MIN && this.#canLend(bytes)) {
+      this.#append(Segment.lent(bytes, from, length));
+      this.#added(left);
+    } else {
+      this.#copy(from === 0 ? bytes : bytesIn(bytes, from), left);
+    }
+    return WAITS;
+  }
+
+  /** The same of text of `length` bytes in that encoding, less than {@link LARGE_MIN}. */
+  sendText(text: string, encoding: BufferEncoding, length: number): number {
+    const before = this.#makeRoomNow(length);
+    if (before < 0) return before;
+    if (before !== TAKEN) return this.send(Buffer.from(text, encoding), false);
+    this.copyText(text, encoding, length);
+    this.#counted = this.#written;
+    return TAKEN;
+  }
+
+  #canLend(bytes: Uint8Array): boolean {
+    return !mayBeWebAssembly(bufferOf(bytes)) && this.#transport.engine.canLend(bytes);
+  }
+
+  /** {@link TAKEN} if there is room for so much more; if not, what was put together is sent, and perhaps there is then. Or -errno. */
+  #makeRoomNow(length: number): number {
+    if (this.#makeRoom(length)) return TAKEN;
+    if (this.waiting > 0 || this.length === 0) return WAITS;
+    const before = this.#flush(0);
+    return before !== TAKEN || this.#makeRoom(length) ? before : WAITS;
+  }
+
+  /** Has the kernel room for so much more, beside what counts as sent already? */
+  #makeRoom(length: number): boolean {
+    if (this.#isBroken || this.waiting > 0) return false;
+    const { length: before } = this;
+    if (before + length > TOGETHER_MAX) return false;
+    const takes = length * ROOM_PER_BYTE + (before === 0 ? ROOM_PER_SEND : 0);
+    if (this.#room < takes) {
+      this.#room = roomToSend(this.#fd) - before * ROOM_PER_BYTE - ROOM_PER_SEND;
+      if (this.#room < takes) return false;
+    }
+    this.#room -= takes;
+    return true;
+  }
+
+  #sendNow(bytes: Uint8Array, length: number, flags: number): number {
+    const result = sendNow(this.#fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL | flags);
+    return result === -EAGAIN ? 0 : result;
+  }
+
+  /** Have the kernel take what was put together now. {@link TAKEN} if nothing is left, {@link WAITS} if something is, or -errno. */
+  #flush(flags: number): number {
+    if (this.#first !== undefined && !this.#isFree()) return WAITS;
+    while (this.#first !== undefined) {
+      const { memory, start, end } = this.#first;
+      const taken = this.#sendNow(start === 0 ? memory : bytesIn(memory, start, end), end - start, flags);
+      if (taken < 0) return taken;
+      this.#took(taken);
+      this.#advance(taken);
+      if (taken < end - start) return WAITS;
+    }
+    return TAKEN;
+  }
+
+  /** Is the kernel at nothing of it? What it has just done counts as done. */
+  #isFree(): boolean {
+    if (this.slot < 0 || this.#isNothing || this.#isForeseen) return true;
+    let res = -1;
+    this.#transport.engine.peek(this, (one) => (res = one));
+    if (res < 0) return false;
+    this.#isForeseen = true;
+    this.#took(res);
+    this.#advance(res);
+    return true;
+  }
+
+  #took(bytes: number): void {
+    this.#sent += bytes;
+    this.#owner.tookAtOnce(bytes);
+  }
+
+  // ---------------------------------------------------------------- what is sent at the end of the tick, whatever the kernel has room for
+
   /** Copy `bytes`. */
   copy(bytes: Uint8Array): void {
-    const { length } = bytes;
+    this.#copy(bytes, lengthOf(bytes));
+  }
+
+  #copy(bytes: Uint8Array, length: number): void {
+    if (length === 0) return;
     let segment = this.#open(length);
     if (segment.memory.length - segment.end >= length) {
       segment.memory.set(bytes, segment.end);
@@ -78,7 +242,7 @@ export class Sender extends Submission {
       for (let from = 0; from < length; ) {
         segment = this.#open(length - from);
         const part = Math.min(length - from, segment.memory.length - segment.end);
-        segment.memory.set(bytes.subarray(from, from + part), segment.end);
+        segment.memory.set(bytesIn(bytes, from, from + part), segment.end);
         segment.end += part;
         from += part;
       }
@@ -97,13 +261,6 @@ export class Sender extends Submission {
     this.#added(length);
   }
 
-  /** Send `bytes` as they are when their turn comes: they are lent until then. */
-  lend(bytes: Uint8Array): void {
-    if (bytes.length === 0) return;
-    this.#append(Segment.lent(bytes));
-    this.#added(bytes.length);
-  }
-
   /** Have `done` called when all that was written so far is with the kernel: at once if it is. */
   whenSent(done: (error: Error | undefined) => void): void {
     if (this.#sent === this.#written) done(undefined);
@@ -113,12 +270,19 @@ export class Sender extends Submission {
   /** A segment that has room: for all of `bytes`, unless that is more than any has. */
   #open(bytes: number): Segment {
     const last = this.#last;
+    let isFirst = true;
     // Not what is with the kernel.
-    if (last !== undefined && last.isCopy && (this.slot < 0 || last !== this.#lent)) {
+    if (last !== undefined && last.isCopy && (!this.#isLent || last !== this.#lent)) {
       const left = last.memory.length - last.end;
       if (left >= bytes || (left > 0 && bytes > last.memory.length)) return last;
+      isFirst = false;
     }
-    return this.#append(this.#transport.takeSegment(bytes));
+    // Where much is put together it is not done in many small pieces.
+    return this.#append(this.#transport.takeSegment(isFirst ? bytes : TOGETHER_MAX));
+  }
+
+  get #isLent(): boolean {
+    return this.slot >= 0 && !this.#isNothing && !this.#isForeseen;
   }
 
   #append(segment: Segment): Segment {
@@ -138,46 +302,51 @@ export class Sender extends Submission {
     this.#transport.engine.submitLate(this);
   }
 
+  // ---------------------------------------------------------------- the end
+
   /**
-   * For good. What was copied is sent as far as the kernel takes it at once, unless it `isReset`. True if nothing is under way; if
-   * not, the owner is told.
+   * For good. What counts as sent is sent now; and what was copied besides, as far as the kernel takes it, unless it `isReset`. True if
+   * nothing is with the kernel; if not, the owner is told.
    */
   close(isReset: boolean): boolean {
     this.#isClosed = true;
-    if (this.slot >= 0) {
-      // It waits for the peer to make room, as it may do for ever.
-      this.#transport.engine.cancel(this);
-    } else if (isReset && this.#isUnderWay) {
-      this.dropped = true;
-      this.#isUnderWay = false;
-    }
-    if (!this.#isUnderWay) this.#drop(undefined);
-    return !this.#isUnderWay;
+    if (!isReset || this.#counted > this.#sent) this.#flush(0);
+    this.#isAwaited = this.#isLent;
+    // It waits for the peer to make room, as it may do for ever.
+    if (this.#isAwaited) this.#transport.engine.cancel(this);
+    else this.#drop(undefined);
+    return !this.#isAwaited;
   }
 
+  // ---------------------------------------------------------------- the ring
+
   override prepare(ring: IoUring): boolean {
-    const first = this.#first!;
-    const flags = this.#isClosed ? MSG_NOSIGNAL | MSG_DONTWAIT : MSG_NOSIGNAL;
-    const prepared = first.next === undefined ? this.#prepareOne(ring, first, flags) : this.#prepareMany(ring, first, flags);
+    const first = this.#first;
+    // It was sent meanwhile, or is closed.
+    this.#isNothing = first === undefined;
+    let prepared: boolean;
+    if (first === undefined) prepared = ring.prepNop(this.slot);
+    else if (first.next === undefined) prepared = this.#prepareOne(ring, first);
+    else prepared = this.#prepareMany(ring, first);
     if (prepared) this.owed = 1;
     return prepared;
   }
 
-  #prepareOne(ring: IoUring, segment: Segment, flags: number): boolean {
+  #prepareOne(ring: IoUring, segment: Segment): boolean {
     const { memory, start, end } = segment;
     this.#lent = segment;
-    const bytes = start === 0 ? memory : memory.subarray(start);
-    return ring.prepSend(this.#fd, bytes, end - start, this.slot, flags);
+    const bytes = start === 0 ? memory : bytesIn(memory, start);
+    return ring.prepSend(this.#fd, bytes, end - start, this.slot, MSG_NOSIGNAL);
   }
 
   /** Several pieces go out together as they are: nothing is copied to make one of them. */
-  #prepareMany(ring: IoUring, first: Segment, flags: number): boolean {
+  #prepareMany(ring: IoUring, first: Segment): boolean {
     const iov: Uint8Array[] = [];
     for (let one: Segment | undefined = first; one !== undefined && iov.length < PIECES_MAX; one = one.next) {
-      iov.push(one.memory.subarray(one.start, one.end));
+      iov.push(bytesIn(one.memory, one.start, one.end));
       this.#lent = one;
     }
-    return ring.prepSendmsg(this.#fd, { iov }, this.slot, flags);
+    return ring.prepSendmsg(this.#fd, ownOptions({ iov }), this.slot, MSG_NOSIGNAL);
   }
 
   override arrived(c: Completion): void {
@@ -185,24 +354,34 @@ export class Sender extends Submission {
   }
 
   override over(): void {
-    const res = this.#res;
-    if (res < 0) {
-      this.#isUnderWay = false;
-      return this.#failed(-res, this.#reason);
+    const isKnown = this.#isNothing || this.#isForeseen;
+    this.#isNothing = this.#isForeseen = false;
+    if (!isKnown) {
+      const res = this.#res;
+      if (res < 0) {
+        this.#isUnderWay = false;
+        return this.#failed(-res, this.#reason);
+      }
+      this.#sent += res;
+      this.#advance(res);
+      // Whoever is told may write more, or close it: it is under way until all have been told.
+      this.#owner.sent(res);
     }
-    this.#advance(res);
-    // Whoever is told may write more, or close it: it is under way until all have been told.
-    this.#owner.sent(res);
-    if (this.#waiters !== undefined) this.#tell(this.#waiters);
-    if (!this.#isUnderWay) return;
-    if (this.#first !== undefined) return this.#begin();
+    this.#tell();
+    if (this.#first !== undefined && !this.#isClosed) return this.#begin();
     this.#isUnderWay = false;
-    if (this.#isClosed) this.#owner.senderClosed();
+    if (this.#isClosed) this.#closed();
+  }
+
+  #closed(): void {
+    this.#drop(undefined);
+    if (!this.#isAwaited) return;
+    this.#isAwaited = false;
+    this.#owner.senderClosed();
   }
 
   /** So many bytes from the beginning are sent. */
   #advance(bytes: number): void {
-    this.#sent += bytes;
     for (let left = bytes; left > 0; ) {
       const first = this.#first!;
       const part = Math.min(left, first.end - first.start);
@@ -215,20 +394,24 @@ export class Sender extends Submission {
     }
   }
 
-  #tell(waiters: Waiter[]): void {
+  #tell(): void {
+    const waiters = this.#waiters;
+    if (waiters === undefined) return;
     while (waiters.length > 0 && waiters[0].at <= this.#sent) waiters.shift()!.done(undefined);
   }
 
   #failed(errno: number, reason: Error | undefined): void {
-    if (this.#isClosed) {
-      this.#drop(undefined);
-      this.#owner.senderClosed();
-      return;
-    }
+    if (this.#isClosed) return this.#closed();
     // A signal, or a descriptor that does not block: nothing is wrong with the connection.
     if (errno === EAGAIN) return this.#begin();
     this.#isBroken = true;
-    this.#owner.sendFailed(errno === ECANCELED && reason !== undefined ? EBADF : errno, reason, () => this.#drop(reason));
+    const wasWaiting = this.waiting > 0;
+    const fail = (): void => {
+      this.#owner.sendFailed(errno === ECANCELED && reason !== undefined ? EBADF : errno, reason, wasWaiting);
+      this.#drop(reason);
+    };
+    if (errno === EPIPE && wasWaiting && this.#owner.isEndExpected) setImmediate(fail);
+    else fail();
   }
 
   /** Nobody will get what is left. */

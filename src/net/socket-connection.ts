@@ -1,20 +1,18 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../abi/errno.ts';
+import { nextTick } from '../native/timers.ts';
 import { duplicate } from '../reactor/socket-calls.ts';
 import { isCancelledWriteTold } from './cancelled-write.ts';
 import { Connection, type Doing } from './connection.ts';
+import { lengthOf } from './intrinsic.ts';
 import { JsStream } from './js-stream.ts';
 import { nativeHandle } from './native-handle.ts';
 import type { Done, NativeHandle, Piece, SocketClass } from './node-net.ts';
+import { LARGE_MIN, TAKEN } from './sender.ts';
 import { socketError } from './socket-error.ts';
 import { SocketHandle, TcpSocketHandle } from './socket-handle.ts';
 import type { Transport } from './transport.ts';
 import type { UserBuffer } from './user-buffer.ts';
-
-/** From so many bytes on, what is written is not copied. */
-const LENT_MIN = 16 * 1024;
-/** As long as less is waiting, what is copied counts as written at once, as with Node if the kernel has room for it. */
-const WRITTEN_MAX = 64 * 1024;
 
 /** What text is copied in one go in: its length in bytes is known beforehand. */
 const PLAIN = new Set(['utf8', 'utf-8', 'latin1', 'binary', 'ascii', 'ucs2', 'ucs-2', 'utf16le', 'utf-16le']);
@@ -51,6 +49,8 @@ export class SocketConnection extends Connection {
   /** Writes that wait for the kernel: they are told if it breaks. */
   #waiting = 0;
   #broken: Error | undefined;
+  /** What a write was told at once, of which the socket dies in the next tick. */
+  #refused: Error | undefined;
   /** Those who wait for the socket have not seen it yet. */
   #isNew = false;
   /** What node:http reads with, if it does. */
@@ -64,6 +64,8 @@ export class SocketConnection extends Connection {
     this.#userBuffer = owned.userBuffer;
     this.#scope = owned.scope;
     this.#closed = owned.closed;
+    // It was made by somebody else.
+    if (owned.closed !== undefined) this.distrustRoom();
   }
 
   /**
@@ -139,6 +141,10 @@ export class SocketConnection extends Connection {
     });
   }
 
+  override get hasUnread(): boolean {
+    return this.#userBuffer !== undefined && this.#userBuffer.length > 0;
+  }
+
   override get keepsMemory(): boolean {
     return this.#userBuffer === undefined && this.#stream === undefined;
   }
@@ -197,7 +203,7 @@ export class SocketConnection extends Connection {
   }
 
   override failed(error: Error, doing: Doing): void {
-    if (!this.isOpen) return;
+    if (!this.isOpen || this.#refused !== undefined) return;
     this.#broken = error;
     if (this.#isNew) return void setImmediate(() => this.failed(error, doing));
     // Those who wait for what they wrote are told, and the stream by them.
@@ -223,57 +229,61 @@ export class SocketConnection extends Connection {
 
   send(data: Uint8Array | string, encoding: string, done: Done): void {
     this.socket._unrefTimer();
-    this.#settle(this.#queue(data, encoding), done);
+    this.#settle(this.#transmit(data, encoding, false), done);
   }
 
   sendAll(pieces: readonly Piece[], done: Done): void {
     this.socket._unrefTimer();
-    let isLent = false;
-    for (const { chunk, encoding } of pieces) {
-      if (this.#queue(chunk, encoding)) isLent = true;
+    let outcome = TAKEN;
+    const last = pieces.length - 1;
+    for (let i = 0; i <= last && outcome >= 0; i++) {
+      const { chunk, encoding } = pieces[i];
+      outcome = Math.min(outcome, this.#transmit(chunk, encoding, i < last && hasBytes(pieces[i + 1])));
     }
-    this.#settle(isLent, done);
+    this.#settle(outcome, done);
   }
 
-  /** True if it is lent until it is sent. */
-  #queue(data: Uint8Array | string, encoding: string): boolean {
+  #transmit(data: Uint8Array | string, encoding: string, isMore: boolean): number {
     if (typeof data === 'string') {
       if (PLAIN.has(encoding)) {
         const length = Buffer.byteLength(data, encoding as BufferEncoding);
-        if (length < LENT_MIN) {
+        if (length < LARGE_MIN) {
           this.dispatched += length;
-          this.writeText(data, encoding as BufferEncoding, length);
-          return false;
+          return this.transmitText(data, encoding as BufferEncoding, length);
         }
       }
-      return this.#queue(Buffer.from(data, encoding as BufferEncoding), 'buffer');
+      // Up to version 22 Node's streams let it pass, and its handles refuse it.
+      if (encoding === 'buffer') throw notBuffer();
+      return this.#transmit(Buffer.from(data, encoding as BufferEncoding), 'buffer', isMore);
     }
-    this.dispatched += data.length;
-    if (data.length < LENT_MIN) {
-      this.write(data);
-      return false;
-    }
-    this.writeLent(data);
-    return true;
+    this.dispatched += lengthOf(data);
+    return this.transmit(data, isMore);
   }
 
-  #settle(isLent: boolean, done: Done): void {
-    if (!isLent && this.writableLength < WRITTEN_MAX) return done();
+  #settle(outcome: number, done: Done): void {
+    if (outcome === TAKEN) return done();
+    if (outcome < 0) {
+      this.#refused = socketError(-outcome, 'write');
+      return done(this.#refused);
+    }
     this.#waiting++;
     const scope = new AsyncResource('WRITEWRAP');
     this.whenSent((error) => {
       this.#waiting--;
-      const tell = (reason: Error | null): void => {
+      const isDestroyed = error !== undefined && this.socket.destroyed;
+      const destroyedReason = isDestroyed && isCancelledWriteTold() ? socketError(ECANCELED, 'write') : null;
+      const reason = error === undefined || isDestroyed ? destroyedReason : this.#reason();
+      const tell = (): void => {
         try {
           scope.runInAsyncScope(done, undefined, reason);
         } catch (thrown) {
           this.threw(thrown);
         }
       };
-      if (error === undefined) tell(null);
-      // A socket that was destroyed has said why, or will in the next tick: its callbacks are called after that.
-      else if (this.socket.destroyed) void SETTLED.then(() => process.nextTick(tell, isCancelledWriteTold() ? socketError(ECANCELED, 'write') : null));
-      else tell(this.#reason());
+      // A socket that was destroyed has said why, or will in the next tick: its callbacks are called after that. Others behind those of
+      // earlier writes, which were written in the call and are told in a tick.
+      if (isDestroyed) void SETTLED.then(() => nextTick(tell));
+      else nextTick(tell);
     });
   }
 
@@ -303,6 +313,16 @@ export class SocketConnection extends Connection {
       done?.();
     });
   }
+}
+
+/** Has it bytes for certain? The kernel keeps back a part of what comes before. */
+function hasBytes({ chunk, encoding }: Piece): boolean {
+  return typeof chunk === 'string' ? chunk.length > 0 && PLAIN.has(encoding) : lengthOf(chunk) > 0;
+}
+
+/** In Node's words. */
+function notBuffer(): TypeError {
+  return Object.assign(new TypeError('Second argument must be a buffer'), { code: 'ERR_INVALID_ARG_TYPE' });
 }
 
 function rethrow(error: unknown): never {

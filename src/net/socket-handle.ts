@@ -73,7 +73,7 @@ export class SocketHandle implements NativeHandle {
   }
 
   get writeQueueSize(): number {
-    return this.connection.writableLength;
+    return this.connection.waitingLength;
   }
 
   close(done?: () => void): void {

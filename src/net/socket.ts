@@ -6,6 +6,7 @@ import { constructorFunction } from './constructor-function.ts';
 import { isOfHttp2 } from './js-stream.ts';
 import { isAskedByChildProcess } from './native-handle.ts';
 import { node, type Done, type NativeHandle, type NameOf, type Piece, type SocketClass } from './node-net.ts';
+import { ownOptions } from './own-options.ts';
 import { ringForSockets } from './ring-or-node.ts';
 import { SocketConnection } from './socket-connection.ts';
 import { transportOf, type Transport } from './transport.ts';
@@ -321,7 +322,7 @@ export const Socket: typeof node.Socket = constructorFunction(
     const userBuffer = isOnRead(onread) ? new UserBuffer(onread) : undefined;
     this[USER_BUFFER] = userBuffer;
     this[KEEPS_DESCRIPTOR] = typeof options === 'number' || options?.fd !== undefined;
-    const given = userBuffer === undefined ? options : { ...(options as SocketConstructorOpts), onread: userBuffer.option };
+    const given = userBuffer === undefined ? options : ownOptions({ ...(options as SocketConstructorOpts), onread: userBuffer.option });
     Reflect.apply(node.Socket, this, [given]);
   },
 );

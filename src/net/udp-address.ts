@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
 import { rawAddress, type SocketAddress } from '../reactor/socket-calls.ts';
+import { ownOptions } from './own-options.ts';
 
 /** Addresses that are remembered: then it begins anew. */
 const ADDRESSES_MAX = 4096;
@@ -47,7 +48,7 @@ export class Destinations {
       this.#byAddress.clear();
       this.#count = 1;
     }
-    const destination = { to: rawAddress({ address, port }) };
+    const destination = { to: rawAddress(ownOptions({ address, port })) };
     const ports = this.#byAddress.get(address);
     if (ports === undefined) this.#byAddress.set(address, new Map([[port, destination]]));
     else ports.set(port, destination);

@@ -11,6 +11,7 @@ import {
   SOL_SOCKET,
 } from '../abi/socket-flags.ts';
 import { bindTo, closeNow, openSocket, setsockopt } from '../reactor/socket-calls.ts';
+import { ownOptions } from './own-options.ts';
 import type { UdpHandle } from './udp-handle.ts';
 
 /** Of libuv, as Node gives them to its handle. */
@@ -39,7 +40,7 @@ function boundSocket(address: string, port: number, flags: number, isIPv6: boole
   if (result === 0 && flags & UV_UDP_REUSEADDR) result = setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   if (result === 0 && isIPv6 && flags & UV_UDP_IPV6ONLY) result = setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
   try {
-    if (result === 0) result = bindTo(fd, { address, port });
+    if (result === 0) result = bindTo(fd, ownOptions({ address, port }));
   } catch (error) {
     closeNow(fd);
     throw error;

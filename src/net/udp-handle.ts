@@ -12,9 +12,11 @@ import {
   expireSends,
   holdSends,
   releaseSends,
+  sendDone,
   type DatagramSending,
   type SendDone,
 } from './datagram-send.ts';
+import { bytesInView, lengthOf } from './intrinsic.ts';
 import { available } from './ring-or-node.ts';
 import { transportOf, type Transport } from './transport.ts';
 import { Destinations, senderOf, type Destination, type Sender } from './udp-address.ts';
@@ -48,7 +50,7 @@ export interface UdpHandle {
    * `args` are port, address, and whether there is a callback; of a connected socket only the last. It answers 1 more than the bytes
    * sent if it is done already.
    */
-  send(request: SendRequest, list: readonly Uint8Array[], count: number, ...args: unknown[]): number;
+  send(request: SendRequest, list: readonly ArrayBufferView[], count: number, ...args: unknown[]): number;
   close(callback?: () => void): void;
   ref(): void;
   unref(): void;
@@ -266,7 +268,7 @@ export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
 
   /** Send a copy of the bytes. `to` is undefined where the socket is connected. */
   send(data: Uint8Array | string, to: Destination | undefined, done: SendDone | undefined): void {
-    const length = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
+    const length = typeof data === 'string' ? Buffer.byteLength(data) : lengthOf(data);
     const memory = takeMemory(length);
     if (typeof data === 'string') memory.write(data, 0, length, 'utf8');
     else memory.set(data);
@@ -274,14 +276,15 @@ export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
   }
 
   /** Send several pieces as one datagram. */
-  #sendList(list: readonly Uint8Array[], to: Destination | undefined, done: SendDone | undefined): void {
+  #sendList(list: readonly ArrayBufferView[], to: Destination | undefined, done: SendDone | undefined): void {
+    const pieces = list.map((view) => bytesInView(view));
     let length = 0;
-    for (const { byteLength } of list) length += byteLength;
+    for (const piece of pieces) length += piece.length;
     const memory = takeMemory(length);
     let end = 0;
-    for (const { buffer, byteOffset, byteLength } of list) {
-      memory.set(new Uint8Array(buffer, byteOffset, byteLength), end);
-      end += byteLength;
+    for (const piece of pieces) {
+      memory.set(piece, end);
+      end += piece.length;
     }
     this.#submit(memory, length, to, done);
   }
@@ -313,7 +316,7 @@ export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
   }
 
   /** As the handle's own: of what `node:dgram` has made of the arguments of its `send()`. */
-  readonly #sendRequest = (request: SendRequest, list: readonly Uint8Array[], count: number, ...args: unknown[]): number => {
+  readonly #sendRequest = (request: SendRequest, list: readonly ArrayBufferView[], count: number, ...args: unknown[]): number => {
     const [port, address] = args as [number, string];
     const to = args.length > 1 ? this.destination(address, port) : undefined;
     // An address that is none is for Node to refuse, and one with a zone for it to look up.
@@ -373,7 +376,7 @@ export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
 /** What a request of Node's is told: 0 and the bytes, or -errno. */
 function doneOf(request: SendRequest): SendDone {
   const call = (res: number): void => request.oncomplete!(Math.min(res, 0), Math.max(res, 0));
-  return { context: new AsyncResource('UDPSENDWRAP', { requireManualDestroy: true }), call };
+  return sendDone(call);
 }
 
 function unsupported(reason: string): Error {

@@ -1,8 +1,8 @@
 /** `createSocket` in the style of `node:dgram`: UDP sockets through the ring. */
-import { AsyncResource } from 'node:async_hooks';
 import { Socket, type RemoteInfo, type SocketOptions, type SocketType } from 'node:dgram';
 import { wrongState } from '../reactor/misuse.ts';
-import type { SendDone } from './datagram-send.ts';
+import { sendDone, type SendDone } from './datagram-send.ts';
+import { bytesIn, lengthOf } from './intrinsic.ts';
 import { available } from './ring-or-node.ts';
 import { socketError } from './socket-error.ts';
 import { bindWithReusePort } from './udp-bind.ts';
@@ -128,8 +128,8 @@ function isEnd(args: unknown[], place: number, callback: unknown): callback is S
 /** Undefined unless they are numbers that fit. */
 function slice(data: string | Uint8Array, offset: unknown, length: unknown): Uint8Array | undefined {
   if (typeof data === 'string' || typeof offset !== 'number' || typeof length !== 'number') return undefined;
-  if (offset >>> 0 !== offset || length >>> 0 !== length || offset + length > data.length) return undefined;
-  return data.subarray(offset, offset + length);
+  if (offset >>> 0 !== offset || length >>> 0 !== length || offset + length > lengthOf(data)) return undefined;
+  return bytesIn(data, offset, offset + length);
 }
 
 function doneOf(callback: SendCallback | undefined, address: string | undefined, port: number | undefined): SendDone | undefined {
@@ -138,7 +138,7 @@ function doneOf(callback: SendCallback | undefined, address: string | undefined,
     if (res >= 0) callback(null, res);
     else (callback as (error: Error) => void)(sendError(res, address, port));
   };
-  return { context: new AsyncResource('UDPSENDWRAP', { requireManualDestroy: true }), call };
+  return sendDone(call);
 }
 
 /** In Node's shape and words. */

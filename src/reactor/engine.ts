@@ -363,6 +363,16 @@ export class Engine {
     if (!submission.waits) this.#load--;
   }
 
+  /** What the kernel has said of `submission` that it was not told yet: results and flags, the oldest first. */
+  peek(submission: Submission, see: (res: number, flags: number) => void): void {
+    const { slot } = submission;
+    if (slot < 0 || this.#ended !== undefined) return;
+    for (const arrivals of [this.#events, this.#arrivals]) arrivals.show(submission, see);
+    this.ring.forEachWaiting((userData, res, flags) => {
+      if (userData === slot) see(res, flags);
+    });
+  }
+
   /** From the queue in front, as much as there is room for, or `surplus` in spite of all. Was there anything? */
   #admit(surplus = 0): boolean {
     let admitted = false;

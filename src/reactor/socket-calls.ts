@@ -1,5 +1,5 @@
 import { POLLHUP } from '../abi/event-flags.ts';
-import { SO_LINGER, SOL_SOCKET } from '../abi/socket-flags.ts';
+import { SO_LINGER, SO_MEMINFO, SOL_SOCKET } from '../abi/socket-flags.ts';
 import { koffiNative } from '../native/koffi.ts';
 import {
   readSocketAddress,
@@ -21,6 +21,12 @@ const ROOM = new Uint8Array(SOCKADDR_MAX);
 const VALUE = new Uint8Array(8);
 const NUMBERS = new Int32Array(VALUE.buffer);
 const NUMBER = VALUE.subarray(0, 4);
+/** What SO_MEMINFO answers, and which of it: bytes that are allocated to be sent, that may be, and that TCP has queued. */
+const MEMORY = new Uint8Array(9 * 4);
+const MEMORY_NUMBERS = new Uint32Array(MEMORY.buffer);
+const WMEM_ALLOC = 2;
+const SNDBUF = 3;
+const WMEM_QUEUED = 5;
 
 /** socket(2). The descriptor. */
 export function openSocket(domain: number, type: number, protocol = 0): number {
@@ -53,6 +59,22 @@ export function connectTo(fd: number, address: SocketAddressLike): number {
 export function isHungUp(fd: number): boolean {
   const events = koffiNative().polled(fd, 0);
   return events > 0 && (events & POLLHUP) !== 0;
+}
+
+/** send(2) of `length` bytes at the beginning of `memory`, which is not the kernel's any more when this returns. Bytes sent. */
+export function sendNow(fd: number, memory: Uint8Array, length: number, flags: number): number {
+  return koffiNative().send(fd, memory, length, flags);
+}
+
+/** shutdown(2). The ring's own operation is queued to a thread of the kernel's, and done when its turn comes. */
+export function shutdownNow(fd: number, how: number): number {
+  return koffiNative().shutdown(fd, how);
+}
+
+/** How much memory a socket still has for what is sent: data, and what the kernel needs besides. 0 if it is not known. Kernel 4.12. */
+export function roomToSend(fd: number): number {
+  if (koffiNative().getSocketOption(fd, SOL_SOCKET, SO_MEMINFO, MEMORY) < MEMORY.length) return 0;
+  return Math.max(0, MEMORY_NUMBERS[SNDBUF] - Math.max(MEMORY_NUMBERS[WMEM_ALLOC], MEMORY_NUMBERS[WMEM_QUEUED]));
 }
 
 /** setsockopt(2) of an option that is an int. */

@@ -368,6 +368,23 @@ export class IoUring extends RingRegistration implements Disposable {
   }
 
   /**
+   * Call `see` with every completion that waits to be reaped, in the kernel's order, and reap none. Never enters the kernel. Also
+   * from inside the callback of {@link forEachCompletion}. For rings of completions of 16 bytes, without leases. @internal
+   */
+  forEachWaiting(see: (userData: number, res: number, flags: number) => void): void {
+    const cq = this.#cq;
+    const pins = this.#pins;
+    const { words, first, mask, shift, end } = cq;
+    for (let { head } = cq; head !== end; head = (head + 1) | 0) {
+      const word = first + ((head & mask) << shift);
+      const [low, high] = [words[word], words[word + 1]];
+      const slot = high === 0 ? -1 : pins.slotOf(low, high);
+      const [userLow, userHigh] = slot < 0 ? [low, high] : [pins.userLow(slot), pins.userHigh(slot)];
+      see((userHigh >>> 0) * 2 ** 32 + (userLow >>> 0), words[word + 2], words[word + 3]);
+    }
+  }
+
+  /**
    * The available completions one by one, each reaped when it is its turn: `for (const c of ring.completions())`. `c`
    * is the same object every time. A loop that is left early leaves the rest available.
    *

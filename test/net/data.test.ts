@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import * as node from 'node:net';
 import { describe, it } from 'node:test';
 import { setImmediate as immediate } from 'node:timers/promises';
+import { koffiNative } from '../../src/native/koffi.ts';
 import ours from '../../src/net/index.ts';
 import { randomOf } from '../reactor/random.ts';
 
@@ -122,7 +123,51 @@ describe('bytes', () => {
   });
 });
 
+/** As the library of WebAssembly has it, which the types of Node leave out. */
+interface GrowingMemory {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number): number;
+}
+const { WebAssembly } = globalThis as unknown as { WebAssembly: { Memory: new (limits: { initial: number; maximum: number }) => GrowingMemory } };
+
 describe('memory that cannot be lent, or is given away', () => {
+  it('of WebAssembly: it is copied, never kept in place, and can be grown while it waits', async (t) => {
+    const native = koffiNative();
+    const { keepInPlace } = native;
+    const kept: ArrayBuffer[] = [];
+    native.keepInPlace = (memory) => {
+      kept.push(memory);
+      keepInPlace(memory);
+    };
+    t.after(() => (native.keepInPlace = keepInPlace));
+    const server = ours.createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const client = ours.connect((server.address() as node.AddressInfo).port, '127.0.0.1');
+    const [[peer]] = (await Promise.all([once(server, 'connection'), once(client, 'connect')])) as [[node.Socket], unknown];
+    server.close();
+    // More than the kernel has room for.
+    const PAGES = 1024;
+    const memory = new WebAssembly.Memory({ initial: PAGES, maximum: 2 * PAGES });
+    const { buffer } = memory;
+    const written = new Uint8Array(buffer).fill(7);
+    client.write(written);
+    assert.ok(client.writableLength > 0);
+    memory.grow(1);
+    new Uint8Array(memory.buffer).fill(8);
+    // Ordinary memory of whole pages is lent as before.
+    const ordinary = new ArrayBuffer(PAGES * 65_536);
+    client.end(new Uint8Array(ordinary).fill(9));
+    const counts: Record<number, number> = { 7: 0, 9: 0 };
+    for await (const data of peer as AsyncIterable<Buffer>) {
+      const [first] = data;
+      const other = data.findIndex((byte) => byte !== first);
+      counts[first] += other < 0 ? data.length : other;
+      if (other >= 0) counts[data[other]] += data.length - other;
+    }
+    assert.deepEqual(counts, { 7: PAGES * 65_536, 9: PAGES * 65_536 });
+    assert.ok(!kept.includes(buffer) && kept.includes(ordinary));
+  });
+
   const kinds: Record<string, () => ArrayBufferLike> = {
     resizable: () => new (ArrayBuffer as new (length: number, options: object) => ArrayBuffer)(50_000, { maxByteLength: 100_000 }),
     shared: () => new SharedArrayBuffer(50_000),

@@ -2,12 +2,14 @@
 // that do not read, a reactor that is closed, a thread and a process that end.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
-import { connect as nodeConnect, type Socket } from 'node:net';
+import { existsSync, readdirSync } from 'node:fs';
+import { connect as nodeConnect, type AddressInfo, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { Reactor } from '../../src/index.ts';
+import { koffiNative } from '../../src/native/koffi.ts';
 import { checkConnect, checkListen } from '../../src/net/lean-arguments.ts';
+import ours from '../../src/net/index.ts';
 import { listen, type LeanSocket } from '../../src/socket/index.ts';
 import type { ListenOptions } from '../../src/net/lean.ts';
 import { connectThroughRing } from '../../src/net/ring-connect.ts';
@@ -312,6 +314,46 @@ describe('the end', () => {
       ({ code } = error);
     }
     assert.equal(code, 'ECONNREFUSED');
+  });
+
+  it('the guard on a descriptor, for a thread that ends, is called off before the descriptor is closed', async (t) => {
+    const native = koffiNative();
+    const { closeAtThreadExit } = native;
+    /** Of each guard that was called off: was its descriptor still open, so that its number was nobody else's? */
+    const open: boolean[] = [];
+    native.closeAtThreadExit = (fd) => {
+      const callOff = closeAtThreadExit(fd);
+      return () => {
+        open.push(existsSync(`/proc/self/fd/${fd}`));
+        callOff();
+      };
+    };
+    t.after(() => (native.closeAtThreadExit = closeAtThreadExit));
+    for (const how of ['terminate', 'close'] as const) {
+      const lean = new Recorder();
+      const listener = listen({ hostname: HOST, socket: lean.handlers });
+      const peer = await client(listener.port!);
+      peer.on('error', () => {}).resume();
+      await lean.called('open');
+      const before = open.length;
+      lean.sockets[0][how]();
+      await Promise.all([lean.called('close'), closing(peer)]);
+      assert.equal(open.length, before + 1);
+      listener.stop();
+    }
+    for (const how of ['destroy', 'resetAndDestroy', 'end'] as const) {
+      const listener = ours.createServer().listen(0, HOST);
+      await once(listener, 'listening');
+      const socket = ours.connect((listener.address() as AddressInfo).port, HOST);
+      const [[accepted]] = (await Promise.all([once(listener, 'connection'), once(socket, 'connect')])) as [[Socket], unknown];
+      accepted.on('error', () => {}).resume();
+      const ended = [closing(socket), closing(accepted)];
+      socket.resume()[how]();
+      await Promise.all(ended);
+      listener.close();
+    }
+    assert.ok(open.length >= 8);
+    assert.ok(!open.includes(false));
   });
 
   it('the end of one connection is never that of the next one with its descriptor', async () => {

@@ -457,6 +457,37 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
       assert.deepEqual([server.calls, socket.readyState, server.closedWith], [['open', 'data', 'end', 'close'], 'closed', undefined]);
     });
 
+    for (const place of ['TCP', 'unix'] as const) {
+      for (const end of ['end', 'nothing'] as const) {
+        it(`data and end come to a paused socket, then ${end} is called and resume: both are told, ${place}`, async (t) => {
+          const server = new Recorder({ open: (socket) => socket.pause() });
+          const folder = new Temporary();
+          t.after(() => folder[Symbol.dispose]());
+          const unix = join(folder.path, 'socket');
+          const listener = listen({ ...(place === 'unix' ? { unix } : { hostname: HOST }), socket: server.handlers });
+          t.after(() => listener.stop(true));
+          const peer = nodeConnect(place === 'unix' ? { path: unix } : { port: listener.port!, host: HOST });
+          await Promise.all([once(peer, 'connect'), server.called('open')]);
+          const received = all(peer);
+          await new Promise<void>((resolve) => void peer.end('hello', resolve));
+          // Time enough to take both from the kernel.
+          for (let i = 0; i < 10; i++) await turn();
+          const [socket] = server.sockets;
+          assert.equal(socket.readyState, 'open');
+          if (end === 'end') {
+            socket.end('bye');
+            // The end of this side is no reason to forget the other.
+            assert.equal((await received).toString(), 'bye');
+            assert.equal(socket.readyState, 'readOnly');
+          }
+          socket.resume();
+          await server.called('close');
+          assert.deepEqual([server.calls, server.bytes.toString()], [['open', 'data', 'end', 'close'], 'hello']);
+          await received;
+        });
+      }
+    }
+
     it('with allowHalfOpen this side stays open until it ends itself', async (t) => {
       const { server, peer, socket } = await served(t, { allowHalfOpen: true }, { allowHalfOpen: true });
       peer.end();

@@ -101,6 +101,19 @@ describe('a connection', () => {
     story.tell('peer', peer.bytesRead);
   });
 
+  sideBySide('text that is said to be a buffer is refused', async (net, story) => {
+    const { client, close } = await pair(net, story);
+    for (const text of ['x', 'x'.repeat(70_000)]) {
+      try {
+        story.tell('client', client.write(text, 'buffer' as BufferEncoding));
+      } catch (error) {
+        story.tell('client', 'throws', error);
+      }
+    }
+    client.destroy();
+    await close();
+  });
+
   sideBySide('setEncoding: characters are not cut', async (net, story) => {
     const { client, peer, close } = await pair(net, story);
     peer.setEncoding('utf8');

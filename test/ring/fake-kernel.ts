@@ -294,6 +294,14 @@ export class FakeKernel implements Native {
     return -9;
   }
 
+  send(): number {
+    return -9;
+  }
+
+  shutdown(): number {
+    return -9;
+  }
+
   setSocketOption(): number {
     return -9;
   }

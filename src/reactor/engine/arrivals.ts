@@ -50,6 +50,13 @@ export class Arrivals {
     return submission;
   }
 
+  /** What has been said of `submission` itself, the oldest first. Nothing is taken. */
+  show(submission: Submission, see: (res: number, flags: number) => void): void {
+    for (let i = this.#head; i < this.#tail; i++) {
+      if (this.#submissions[i] === submission && this.#words[3 * i] === 0) see(this.#words[3 * i + 1], this.#words[3 * i + 2]);
+    }
+  }
+
   /** What the kernel said of the one that was shifted last; its userData is not told. */
   get completion(): Completion {
     return this.#cursor;

@@ -233,6 +233,14 @@ export class Recorder implements Native {
     return this.#kernel.polled(fd, events);
   }
 
+  send(fd: number, memory: Uint8Array, length: number, flags: number): number {
+    return this.#kernel.send(fd, memory, length, flags);
+  }
+
+  shutdown(fd: number, how: number): number {
+    return this.#kernel.shutdown(fd, how);
+  }
+
   setSocketOption(fd: number, level: number, name: number, value: Uint8Array): number {
     return this.#kernel.setSocketOption(fd, level, name, value);
   }
