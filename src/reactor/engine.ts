@@ -6,7 +6,7 @@ import { Completion } from '../ring/completion.ts';
 import { LentMemory } from '../ring/lent-memory.ts';
 import { IoUring } from '../ring/ring.ts';
 import type { IoUringOptions } from '../ring/setup.ts';
-import { SqePreparation } from '../ring/sqe.ts';
+import { coreOf } from '../ring/ring-core.ts';
 import { closedError } from './abort.ts';
 import { Arrivals } from './engine/arrivals.ts';
 import { LOOP_LEFT, LOOP_READY, RingSleep } from './engine/ring-sleep.ts';
@@ -307,7 +307,7 @@ export class Engine {
       }
     } catch (error) {
       // Of several entries, those before the wrong one.
-      if (submission.entries > 1 && !ring.closed) SqePreparation.unprepare(ring, ready);
+      if (submission.entries > 1 && !ring.closed) coreOf(ring).unprepare(ready);
       this.#vacate(submission);
       submission.refused(error as Error);
       return true;

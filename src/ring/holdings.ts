@@ -109,8 +109,10 @@ export class Holdings {
   readonly sq: SubmissionQueue;
   readonly cq: CompletionQueue;
   readonly pins: Pins;
-  /** The buffer groups by id: those that are registered, and those disposed of that receives are armed on. */
+  /** The buffer groups that serve, by id. */
   readonly groups = new Map<number, BufferGroup | ClassicGroup>();
+  /** Those disposed of that receives are armed on yet. */
+  readonly #former = new Set<BufferGroup>();
   /** Memory for what the kernel reads while it takes an entry. */
   readonly arena: SubmitArena;
   /** What io_uring_enter(2) takes when it has a timeout; {@link enterFor} fills it. */
@@ -126,8 +128,6 @@ export class Holdings {
   /** The clock of waits. */
   clock = CLOCK_MONOTONIC;
   closed = false;
-  /** A group that was disposed of is still in `groups`. */
-  lingering = false;
   #enterFd: number;
   #enterFlags = 0;
   /** A kernel thread submits. */
@@ -289,8 +289,7 @@ export class Holdings {
   classicGroup(id: number): ClassicGroup {
     let group = this.#classic.get(id);
     if (group === undefined) this.#classic.set(id, (group = new ClassicGroup(id)));
-    const current = this.groups.get(id);
-    if (current === undefined || current.ended !== undefined) this.groups.set(id, group);
+    if (!this.groups.has(id)) this.groups.set(id, group);
     return group;
   }
 
@@ -303,18 +302,32 @@ export class Holdings {
     view.setUint16(IO_URING_BUF_REG.bgid, group.id, true);
     this.register(IORING_UNREGISTER_PBUF_RING, address, 1);
     group.end('it was disposed of');
-    this.lingering = true;
+    this.#former.add(group);
+    const classic = this.#classic.get(group.id);
+    if (classic === undefined) this.groups.delete(group.id);
+    else this.groups.set(group.id, classic);
     this.forgetGroups();
+  }
+
+  /** Is a group that was disposed of still held for receives that are armed on it? */
+  get lingering(): boolean {
+    return this.#former.size > 0;
   }
 
   /** Let go of the groups that were disposed of, once no receive is armed on them any more. */
   forgetGroups(): void {
-    this.lingering = false;
-    for (const group of this.groups.values()) {
-      if (group.ended === undefined) continue;
-      if (this.pins.holdsFor(group)) this.lingering = true;
-      else this.groups.delete(group.id);
-    }
+    for (const group of this.#former) if (!this.pins.holdsFor(group)) this.#former.delete(group);
+  }
+
+  /**
+   * Is a receive in flight that was armed on this group id, whatever has that id now? The kernel looks the id up when data
+   * comes, and takes a buffer of what it finds.
+   */
+  isAwaited(id: number): boolean {
+    const armedOn = (group: BufferGroup | ClassicGroup | undefined): boolean =>
+      group !== undefined && this.pins.holdsFor(group);
+    for (const group of this.#former) if (group.id === id && armedOn(group)) return true;
+    return armedOn(this.#classic.get(id)) || armedOn(this.groups.get(id));
   }
 
   /**
@@ -326,13 +339,15 @@ export class Holdings {
     this.closed = true;
     const { native, sq, cq, pins } = this;
     sq.withdraw(this.#polled, (low, high) => {
-      if (pins.has(low, high)) pins.release(low);
+      const slot = pins.slotOf(low, high);
+      if (slot >= 0) pins.release(slot);
     });
     if (pins.held().length > 0) this.#recall();
     // In spite of all the kernel may be writing there yet: that memory is kept for ever.
     if (pins.held().length > 0) abandoned.add(pins);
     for (const group of this.groups.values()) group.end('its ring is closed');
     this.groups.clear();
+    this.#former.clear();
     sq.detach();
     cq.detach();
     this.waits = undefined;
@@ -356,9 +371,10 @@ export class Holdings {
     for (; owed > 0 && !recall.isHopeless && performance.now() < deadline; owed = pins.held().length) {
       while (recall.slots.length > 0 && !sq.isFull()) {
         const slot = recall.slots.pop()!;
+        if (pins.lent(slot) === undefined) continue;
+        const low = pins.keyLow(slot);
         const high = pins.keyHigh(slot);
-        if (!pins.has(slot, high)) continue;
-        sq.push(IORING_OP_ASYNC_CANCEL, 0, 0, -1, 0, 0, slot, high, 0, 0, slot, pins.answerHigh(slot), 0);
+        sq.push(IORING_OP_ASYNC_CANCEL, 0, 0, -1, 0, 0, low, high, 0, 0, low, pins.answerHigh(slot), 0);
         recall.asked++;
       }
       this.#cancelAll();
@@ -390,16 +406,18 @@ export class Holdings {
 
   #reapRecalled(recall: Recall): void {
     const { cq, pins } = this;
-    for (const tail = cq.tail; cq.head !== tail; cq.head = (cq.head + 1) | 0) {
+    for (const { end } = cq; ((end - cq.head) | 0) > 0; cq.head = (cq.head + 1) | 0) {
       const word = cq.first + ((cq.head & cq.mask) << cq.shift);
-      const [slot, high, res, flags] = cq.words.subarray(word, word + 4);
-      if (pins.has(slot, high)) {
+      const [low, high, res, flags] = cq.words.subarray(word, word + 4);
+      const slot = pins.slotOf(low, high);
+      const answered = pins.answered(low, high);
+      if (slot >= 0) {
         this.#settle(slot, res, flags);
         recall.absent.clear();
-      } else if (pins.isAnswer(slot, high)) {
+      } else if (answered >= 0) {
         recall.asked--;
-        if (res === -ENOENT) recall.absent.set(slot, (recall.absent.get(slot) ?? 0) + 1);
-        else recall.absent.delete(slot);
+        if (res === -ENOENT) recall.absent.set(answered, (recall.absent.get(answered) ?? 0) + 1);
+        else recall.absent.delete(answered);
       }
       if (cq.mixed && flags & IORING_CQE_F_32) cq.head = (cq.head + 1) | 0;
     }
@@ -422,12 +440,14 @@ export class Holdings {
   #settle(slot: number, res: number, flags: number): void {
     const { pins } = this;
     const lent = pins.lent(slot);
-    if (flags & IORING_CQE_F_BUFFER) (lent as BufferSource).take(flags >>> IORING_CQE_BUFFER_SHIFT, res, flags);
+    if (flags & IORING_CQE_F_BUFFER) {
+      (lent as BufferSource).take(flags >>> IORING_CQE_BUFFER_SHIFT, res, flags, { offset: 0, length: res });
+    }
     const seen = lent instanceof Lease ? lent.complete(res, flags) : res;
     const close = (fd: number): void => void this.native.close(fd);
     if (lent instanceof Lease) lent.abandon(res, close);
     else if (lent === DESCRIPTOR && res >= 0) close(res);
-    if (seen !== undefined && (flags & IORING_CQE_F_MORE) === 0 && pins.has(slot, pins.keyHigh(slot))) {
+    if (seen !== undefined && (flags & IORING_CQE_F_MORE) === 0 && pins.lent(slot) !== undefined) {
       pins.release(slot);
     }
   }

@@ -1,6 +1,7 @@
 import { types } from 'node:util';
 import type { Native } from '../native/native.ts';
 import { outOfRange, wrongType, wrongValue } from './misuse.ts';
+import { Returning } from './returning.ts';
 
 /** What a caller may lend to the kernel: memory that neither moves nor shrinks while it is lent. */
 export type Lendable = ArrayBufferView | ArrayBufferLike;
@@ -140,13 +141,18 @@ const ofMemory = <T>(unshared: string, shared: string): ((memory: ArrayBufferLik
   return (memory) => (types.isSharedArrayBuffer(memory) ? ofShared : ofUnshared)?.call(memory) as T;
 };
 const memoryLength = ofMemory<number>('byteLength', 'byteLength');
+/** The memory that a buffer is, or is a view of, whatever it says itself. */
+export function memoryOf(buffer: Lendable): ArrayBufferLike {
+  return ArrayBuffer.isView(buffer) ? viewed(buffer) : buffer;
+}
+
+/** The length of a buffer in bytes, whatever it says itself. */
+export function byteLengthOf(buffer: Lendable): number {
+  return ArrayBuffer.isView(buffer) ? viewLength(buffer) : memoryLength(buffer);
+}
+
 /** Undefined in an engine that has no such memory. */
 const isResizable = ofMemory<boolean | undefined>('resizable', 'growable');
-
-/** A base class whose constructor returns its argument, so that a subclass's private fields land on it. */
-const Returning = function (target: object) {
-  return target;
-} as unknown as new (target: object) => object;
 
 class Located extends Returning {
   readonly #low: number;

@@ -31,6 +31,7 @@ import type { Lendable } from './lent-memory.ts';
 import { checkInteger, checkUint32, outOfRange, wrongType, wrongValue } from './misuse.ts';
 import { Lease } from './pins.ts';
 import { CommandPreparation } from './prepare-command.ts';
+import { coreOf } from './ring-core.ts';
 import {
   checkFd,
   checkFlags,
@@ -180,10 +181,10 @@ export abstract class FilePreparation extends CommandPreparation {
     options?: { len?: number; offset?: FileOffset },
   ): boolean {
     const file = checkFd('fd', fd);
-    const group = this.bufferGroup(bgid);
+    const group = coreOf(this).bufferGroup(bgid);
     const len = checkFlags('options.len', options?.len);
     const offset = filePosition(options?.offset);
-    return this.queue(
+    return coreOf(this).queue(
       IORING_OP_READ_MULTISHOT, IOSQE_BUFFER_SELECT, 0, file, lowWord(offset), highWord(offset), 0, 0, len, 0, bgid,
       userData, group,
     );
@@ -212,7 +213,7 @@ export abstract class FilePreparation extends CommandPreparation {
     if (length === 0 && offset !== 0 && offset !== 0n) {
       throw wrongValue('options.length', 'a range has an end: give offset and length, or neither for the whole file');
     }
-    return this.queue(
+    return coreOf(this).queue(
       IORING_OP_FSYNC, 0, 0, file, lowWord(offset), highWord(offset), 0, 0, length, flags, 0, userData, undefined,
     );
   }
@@ -232,7 +233,7 @@ export abstract class FilePreparation extends CommandPreparation {
     const from = checkPosition('offset', offset);
     checkUint32('length', length);
     checkUint32('flags', flags);
-    return this.queue(
+    return coreOf(this).queue(
       IORING_OP_SYNC_FILE_RANGE, 0, 0, file, lowWord(from), highWord(from), 0, 0, length, flags, 0, userData, undefined,
     );
   }
@@ -258,7 +259,7 @@ export abstract class FilePreparation extends CommandPreparation {
     checkUint32('mode', mode);
     const from = checkPosition('offset', offset);
     const bytes = checkPosition('length', length);
-    return this.queue(
+    return coreOf(this).queue(
       IORING_OP_FALLOCATE, 0, 0, file, lowWord(from), highWord(from), lowWord(bytes), highWord(bytes), mode, 0, 0,
       userData, undefined,
     );
@@ -275,7 +276,7 @@ export abstract class FilePreparation extends CommandPreparation {
   prepFtruncate(fd: number, length: number | bigint, userData: UserData): boolean {
     const file = checkFd('fd', fd);
     const bytes = checkPosition('length', length);
-    return this.queue(
+    return coreOf(this).queue(
       IORING_OP_FTRUNCATE, 0, 0, file, lowWord(bytes), highWord(bytes), 0, 0, 0, 0, 0, userData, undefined,
     );
   }
@@ -303,7 +304,7 @@ export abstract class FilePreparation extends CommandPreparation {
     checkUint32('advice', advice);
     const high = highWord(bytes);
     const long = high !== 0;
-    return this.queue(
+    return coreOf(this).queue(
       IORING_OP_FADVISE, 0, 0, file, lowWord(from), highWord(from), long ? lowWord(bytes) : 0, high,
       long ? 0 : lowWord(bytes), advice, 0, userData, undefined,
     );
@@ -325,14 +326,14 @@ export abstract class FilePreparation extends CommandPreparation {
     if (advice === MADV_HWPOISON || advice === MADV_GUARD_INSTALL) {
       throw wrongValue('advice', 'MADV_HWPOISON and MADV_GUARD_INSTALL would end the process');
     }
-    const { memory } = this;
+    const { memory } = coreOf(this);
     memory.find(buf, length);
     const { addressLow, addressHigh } = memory;
-    const { pageSize } = this.holdings.native;
+    const { pageSize } = coreOf(this).holdings.native;
     if (addressLow & (pageSize - 1) || length % pageSize !== 0) {
       throw wrongValue('buf', `it must begin at a page, and length be whole pages of ${pageSize} bytes: see allocateAligned`);
     }
-    return this.queue(
+    return coreOf(this).queue(
       IORING_OP_MADVISE, 0, 0, -1, 0, 0, addressLow, addressHigh, length, advice, 0, userData, buf,
     );
   }
@@ -393,11 +394,11 @@ export abstract class FilePreparation extends CommandPreparation {
     const target = checkFd('fdOut', fdOut);
     checkUint32('nbytes', nbytes);
     const flags = checkFlags('options.flags', options?.flags) | (options?.fixedIn ? SPLICE_F_FD_IN_FIXED : 0);
-    const queued = this.queue(
+    const queued = coreOf(this).queue(
       opcode, 0, 0, target, lowWord(offOut), highWord(offOut), lowWord(offIn), highWord(offIn), nbytes, flags, 0,
       userData, undefined,
     );
-    if (queued) this.sq.extend(source, 0, 0);
+    if (queued) coreOf(this).sq.extend(source, 0, 0);
     return queued;
   }
 
@@ -410,7 +411,7 @@ export abstract class FilePreparation extends CommandPreparation {
    */
   prepClose(fd: number, userData: UserData): boolean {
     const file = checkFd('fd', fd);
-    return this.queue(IORING_OP_CLOSE, 0, 0, file, 0, 0, 0, 0, 0, 0, 0, userData, undefined);
+    return coreOf(this).queue(IORING_OP_CLOSE, 0, 0, file, 0, 0, 0, 0, 0, 0, 0, userData, undefined);
   }
 
   /**
@@ -424,8 +425,8 @@ export abstract class FilePreparation extends CommandPreparation {
   prepCloseDirect(slot: number, userData: UserData): boolean {
     checkUint32('slot', slot);
     const index = fileIndex('slot', slot);
-    const queued = this.queue(IORING_OP_CLOSE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, userData, undefined);
-    if (queued) this.sq.extend(index, 0, 0);
+    const queued = coreOf(this).queue(IORING_OP_CLOSE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, userData, undefined);
+    if (queued) coreOf(this).sq.extend(index, 0, 0);
     return queued;
   }
 
@@ -446,14 +447,14 @@ export abstract class FilePreparation extends CommandPreparation {
     if (!(fds instanceof Int32Array)) throw wrongType('fds', 'an Int32Array', fds);
     const flags = checkFlags('options.flags', options?.flags);
     const index = fileIndex('options.direct', options?.direct);
-    const { memory } = this;
+    const { memory } = coreOf(this);
     if (memory.findWhole(fds, 'fds') < 8) throw outOfRange('fds.length', 'at least 2', fds.length);
     const { addressLow, addressHigh } = memory;
-    const lent = index === 0 ? this.lease(new PipeEnds(fds)) : fds;
-    const queued = this.queue(
+    const lent = index === 0 ? coreOf(this).lease(new PipeEnds(fds)) : fds;
+    const queued = coreOf(this).queue(
       IORING_OP_PIPE, 0, 0, 0, 0, 0, addressLow, addressHigh, 0, flags, 0, userData, lent,
     );
-    if (queued && index !== 0) this.sq.extend(index, 0, 0);
+    if (queued && index !== 0) coreOf(this).sq.extend(index, 0, 0);
     return queued;
   }
 
@@ -472,16 +473,16 @@ export abstract class FilePreparation extends CommandPreparation {
     checkInteger('options.fixed', fixed, 0, 0xffff);
     const list = listOfBuffers('buffers', buffers);
     const attributes = options?.pi === undefined ? undefined : this.#attributes(options.pi);
-    if (this.isRefused()) return false;
-    const address = this.iovecs(list);
-    const queued = this.queue(
+    if (coreOf(this).isRefused()) return false;
+    const address = coreOf(this).iovecs(list);
+    const queued = coreOf(this).queue(
       opcode, 0, 0, file, lowWord(position), highWord(position), lowWord(address), highWord(address), list.length,
       flags, fixed, userData, attributes === undefined ? list : [list, attributes],
     );
     if (queued && attributes !== undefined) {
-      const { memory } = this;
+      const { memory } = coreOf(this);
       memory.findWhole(attributes[0]);
-      this.sq.extend(0, memory.addressLow, memory.addressHigh, IORING_RW_ATTR_FLAG_PI, 0);
+      coreOf(this).sq.extend(0, memory.addressLow, memory.addressHigh, IORING_RW_ATTR_FLAG_PI, 0);
     }
     return queued;
   }
@@ -491,7 +492,7 @@ export abstract class FilePreparation extends CommandPreparation {
     checkInteger('options.pi.flags', flags, 0, 0xffff);
     checkInteger('options.pi.appTag', appTag, 0, 0xffff);
     checkPosition('options.pi.seed', seed);
-    const { memory } = this;
+    const { memory } = coreOf(this);
     const length = memory.findWhole(buffer, 'options.pi.buffer');
     const view = new DataView(new ArrayBuffer(IO_URING_ATTR_PI_SIZE));
     view.setUint16(IO_URING_ATTR_PI.flags, flags, true);
@@ -525,7 +526,7 @@ export abstract class FilePreparation extends CommandPreparation {
     }
     let flags = 0;
     let fixed = 0;
-    const { memory } = this;
+    const { memory } = coreOf(this);
     if (options) {
       flags = checkFlags('options.rwFlags', options.rwFlags);
       if (options.fixed !== undefined) fixed = checkInteger('options.fixed', options.fixed, 0, 0xffff);
@@ -537,20 +538,20 @@ export abstract class FilePreparation extends CommandPreparation {
         memory.find(buf as Lendable, len);
         const { addressLow, addressHigh } = memory;
         const lent = [buf, attributes];
-        if (!this.queue(opcode, 0, 0, file, low, high, addressLow, addressHigh, len, flags, fixed, userData, lent)) {
+        if (!coreOf(this).queue(opcode, 0, 0, file, low, high, addressLow, addressHigh, len, flags, fixed, userData, lent)) {
           return false;
         }
-        this.sq.extend(0, attributesLow, attributesHigh, IORING_RW_ATTR_FLAG_PI, 0);
+        coreOf(this).sq.extend(0, attributesLow, attributesHigh, IORING_RW_ATTR_FLAG_PI, 0);
         return true;
       }
     }
     if (buf === null) {
       checkUint32('len', len);
-      return this.queue(opcode, 0, 0, file, low, high, 0, 0, len, flags, fixed, userData, undefined);
+      return coreOf(this).queue(opcode, 0, 0, file, low, high, 0, 0, len, flags, fixed, userData, undefined);
     }
     memory.find(buf, len);
     const { addressLow, addressHigh } = memory;
-    return this.queue(
+    return coreOf(this).queue(
       opcode, 0, 0, file, low, high, addressLow, addressHigh, len, flags, fixed, userData, buf,
     );
   }

@@ -18,6 +18,7 @@ import type { Lendable } from './lent-memory.ts';
 import { checkInteger, checkUint32, outOfRange, wrongType } from './misuse.ts';
 import { DESCRIPTOR } from './pins.ts';
 import { FilePreparation } from './prepare-file.ts';
+import { coreOf } from './ring-core.ts';
 import {
   checkFd,
   checkFlags,
@@ -29,7 +30,7 @@ import {
   type Slot,
   type UserData,
 } from './sqe.ts';
-import { Statx } from './statx.ts';
+import { memoryOfStatx, type Statx } from './statx.ts';
 
 /** How {@link PathPreparation.prepOpenat2} opens. */
 export interface OpenHow {
@@ -71,13 +72,13 @@ export abstract class PathPreparation extends FilePreparation {
     const mode = checkInteger('options.mode', options?.mode ?? 0o666, 0, MODE_MAX);
     const index = fileIndex('options.direct', options?.direct);
     const bytes = pathBytes('path', path);
-    if (this.isRefused()) return false;
-    const address = this.placePath(bytes);
-    const queued = this.queue(
+    if (coreOf(this).isRefused()) return false;
+    const address = coreOf(this).placePath(bytes);
+    const queued = coreOf(this).queue(
       IORING_OP_OPENAT, 0, 0, directory, 0, 0, lowWord(address), highWord(address), mode, flags, 0, userData,
       index === 0 ? DESCRIPTOR : undefined,
     );
-    if (queued && index !== 0) this.sq.extend(index, 0, 0);
+    if (queued && index !== 0) coreOf(this).sq.extend(index, 0, 0);
     return queued;
   }
 
@@ -113,19 +114,19 @@ export abstract class PathPreparation extends FilePreparation {
     checkInteger('how.resolve', resolve, 0, Number.MAX_SAFE_INTEGER);
     const index = fileIndex('options.direct', options?.direct);
     const bytes = pathBytes('path', path);
-    if (this.isRefused()) return false;
-    const address = this.placePath(bytes);
-    const { arena } = this.holdings;
+    if (coreOf(this).isRefused()) return false;
+    const address = coreOf(this).placePath(bytes);
+    const { arena } = coreOf(this).holdings;
     arena.allocate(OPEN_HOW_SIZE);
     const { view, offset } = arena;
     view.setBigUint64(offset + OPEN_HOW.flags, BigInt(flags), true);
     view.setBigUint64(offset + OPEN_HOW.mode, BigInt(mode), true);
     view.setBigUint64(offset + OPEN_HOW.resolve, BigInt(resolve), true);
-    const queued = this.queue(
+    const queued = coreOf(this).queue(
       IORING_OP_OPENAT2, 0, 0, directory, lowWord(arena.address), highWord(arena.address), lowWord(address),
       highWord(address), OPEN_HOW_SIZE, 0, 0, userData, index === 0 ? DESCRIPTOR : undefined,
     );
-    if (queued && index !== 0) this.sq.extend(index, 0, 0);
+    if (queued && index !== 0) coreOf(this).sq.extend(index, 0, 0);
     return queued;
   }
 
@@ -152,13 +153,13 @@ export abstract class PathPreparation extends FilePreparation {
     const directory = checkFd('dirfd', dirfd);
     checkUint32('flags', flags);
     checkUint32('mask', mask);
-    const { memory } = this;
-    memory.findWhole(Statx.memoryOf(statx));
+    const { memory } = coreOf(this);
+    memory.findWhole(memoryOfStatx(statx));
     const { addressLow, addressHigh } = memory;
     const bytes = pathBytes('path', path);
-    if (this.isRefused()) return false;
-    const address = this.placePath(bytes);
-    return this.queue(
+    if (coreOf(this).isRefused()) return false;
+    const address = coreOf(this).placePath(bytes);
+    return coreOf(this).queue(
       IORING_OP_STATX, 0, 0, directory, addressLow, addressHigh, lowWord(address), highWord(address), mask, flags, 0,
       userData, statx,
     );
@@ -237,9 +238,9 @@ export abstract class PathPreparation extends FilePreparation {
   prepSymlinkat(target: PathLike, newdirfd: number, linkpath: PathLike, userData: UserData): boolean {
     const directory = checkFd('newdirfd', newdirfd);
     const paths = [pathBytes('target', target), pathBytes('linkpath', linkpath)];
-    if (this.isRefused()) return false;
-    const [first, second] = paths.map((bytes) => this.placePath(bytes));
-    return this.queue(
+    if (coreOf(this).isRefused()) return false;
+    const [first, second] = paths.map((bytes) => coreOf(this).placePath(bytes));
+    return coreOf(this).queue(
       IORING_OP_SYMLINKAT, 0, 0, directory, lowWord(second), highWord(second), lowWord(first), highWord(first), 0, 0, 0,
       userData, undefined,
     );
@@ -339,7 +340,7 @@ export abstract class PathPreparation extends FilePreparation {
     flags: number,
     userData: UserData,
   ): boolean {
-    const { memory } = this;
+    const { memory } = coreOf(this);
     const length = memory.findWhole(value, 'value');
     if (length > XATTR_SIZE_MAX) throw outOfRange('value.byteLength', `<= ${XATTR_SIZE_MAX}`, length);
     const low = memory.addressLow;
@@ -347,20 +348,20 @@ export abstract class PathPreparation extends FilePreparation {
     if (typeof name !== 'string') throw wrongType('name', 'of type string', name);
     const names = [pathBytes('name', name)];
     if (opcode === IORING_OP_GETXATTR || opcode === IORING_OP_SETXATTR) names.push(pathBytes('path', path as PathLike));
-    if (this.isRefused()) return false;
-    const [nameAddress, pathAddress = 0] = names.map((bytes) => this.placePath(bytes));
-    const queued = this.queue(
+    if (coreOf(this).isRefused()) return false;
+    const [nameAddress, pathAddress = 0] = names.map((bytes) => coreOf(this).placePath(bytes));
+    const queued = coreOf(this).queue(
       opcode, 0, 0, fd, low, high, lowWord(nameAddress), highWord(nameAddress), length, flags, 0, userData, value,
     );
-    if (queued && pathAddress !== 0) this.sq.extend(0, lowWord(pathAddress), highWord(pathAddress));
+    if (queued && pathAddress !== 0) coreOf(this).sq.extend(0, lowWord(pathAddress), highWord(pathAddress));
     return queued;
   }
 
   #onePath(opcode: number, dirfd: number, path: PathLike, len: number, flags: number, userData: UserData): boolean {
     const bytes = pathBytes('path', path);
-    if (this.isRefused()) return false;
-    const address = this.placePath(bytes);
-    return this.queue(
+    if (coreOf(this).isRefused()) return false;
+    const address = coreOf(this).placePath(bytes);
+    return coreOf(this).queue(
       opcode, 0, 0, dirfd, 0, 0, lowWord(address), highWord(address), len, flags, 0, userData, undefined,
     );
   }
@@ -377,9 +378,9 @@ export abstract class PathPreparation extends FilePreparation {
     const from = checkFd('olddirfd', olddirfd);
     const to = checkFd('newdirfd', newdirfd);
     const paths = [pathBytes('oldpath', oldpath), pathBytes('newpath', newpath)];
-    if (this.isRefused()) return false;
-    const [first, second] = paths.map((bytes) => this.placePath(bytes));
-    return this.queue(
+    if (coreOf(this).isRefused()) return false;
+    const [first, second] = paths.map((bytes) => coreOf(this).placePath(bytes));
+    return coreOf(this).queue(
       opcode, 0, 0, from, lowWord(second), highWord(second), lowWord(first), highWord(first), to, flags, 0, userData,
       undefined,
     );

@@ -32,8 +32,9 @@ import { Holdings } from './holdings.ts';
 import { kernelError } from './kernel-error.ts';
 import { LentMemory } from './lent-memory.ts';
 import { checkInteger, checkUint32, wrongState, wrongType, wrongValue } from './misuse.ts';
-import { KEY_MASK, Lease, type BufferSource } from './pins.ts';
-import { RingRegistration } from './register-ring.ts';
+import { Lease, type BufferSource, type Placement } from './pins.ts';
+import { registeredWait, registeredWaits, RingRegistration } from './register-ring.ts';
+import { coreOf, handOver, RingCore } from './ring-core.ts';
 import { setUp, type IoUringOptions } from './setup.ts';
 import { checkDuration, checkMilliseconds } from './timespec.ts';
 
@@ -85,6 +86,12 @@ export class IoUring extends RingRegistration implements Disposable {
   readonly setupFlags: number;
   /** IORING_FEAT_* bits of the kernel. */
   readonly features: number;
+  readonly #core = coreOf(this);
+  /** The core's, for those who cannot spare the time to ask it. */
+  readonly #holdings = this.#core.holdings;
+  readonly #sq = this.#core.sq;
+  readonly #cq = this.#core.cq;
+  readonly #pins = this.#core.pins;
   readonly #polled: boolean;
   /** Waits are cut into slices. */
   readonly #sliced: boolean;
@@ -93,11 +100,11 @@ export class IoUring extends RingRegistration implements Disposable {
   /** Completions are looked for on the device, and only by a call that waits for them. */
   readonly #ioPolled: boolean;
   readonly #cursor = new Completion();
+  readonly #placement: Placement = { offset: 0, length: 0 };
   /** The last 16 bytes of a completion that has 32; none is to be had in a ring without such. */
   readonly #extra: Int32Array | undefined;
   /** Completions of this ring may have 32 bytes, or begin in the middle of a buffer: each wants a closer look. */
   #unusual = false;
-  #reaping = false;
   /** How the wait that is under way is limited, beside a length of time. */
   #deadline: bigint | undefined;
   #minWaitUs = 0;
@@ -122,7 +129,8 @@ export class IoUring extends RingRegistration implements Disposable {
     const options = { ...asked };
     const setup = setUp(native, entries, options);
     const holdings = new Holdings(native, setup);
-    super(holdings, new LentMemory(native));
+    handOver(new RingCore(holdings, new LentMemory(native)));
+    super();
     this.setupFlags = setup.setupFlags;
     this.features = setup.features;
     this.#polled = (setup.setupFlags & IORING_SETUP_SQPOLL) !== 0;
@@ -146,42 +154,42 @@ export class IoUring extends RingRegistration implements Disposable {
 
   /** The ring's own descriptor; readable in poll(2) when completions wait. -1 once closed. */
   get fd(): number {
-    return this.holdings.closed ? -1 : this.holdings.fd;
+    return this.#holdings.closed ? -1 : this.#holdings.fd;
   }
 
   /** The index under which this thread enters the ring, or undefined where it is entered by descriptor. */
   get registeredFd(): number | undefined {
-    return this.holdings.registeredIndex;
+    return this.#holdings.registeredIndex;
   }
 
   /** How many operations can be queued between two submits. */
   get sqEntries(): number {
-    return this.sq.entries;
+    return this.#sq.entries;
   }
 
   /** How many completions fit before the kernel has to keep them aside. */
   get cqEntries(): number {
-    return this.cq.entries;
+    return this.#cq.entries;
   }
 
   /** How many entries are queued and not taken by the kernel. Counterpart of io_uring_sq_ready(3). */
   get sqReady(): number {
-    return this.holdings.closed ? 0 : this.sq.refresh();
+    return this.#holdings.closed ? 0 : this.#sq.refresh();
   }
 
   /** How many more entries can be queued. Counterpart of io_uring_sq_space_left(3). */
   get sqSpaceLeft(): number {
-    return this.holdings.closed ? 0 : this.sq.space;
+    return this.#holdings.closed ? 0 : this.#sq.space;
   }
 
   /** How many completions wait to be reaped, without asking the kernel for more. Counterpart of io_uring_cq_ready(3). */
   get cqReady(): number {
-    return this.holdings.closed ? 0 : this.cq.ready;
+    return this.#holdings.closed ? 0 : this.#cq.ready;
   }
 
   /** Does the kernel keep completions aside because the queue is full? Counterpart of io_uring_cq_has_overflow(3). */
   get cqHasOverflow(): boolean {
-    return !this.holdings.closed && (this.sq.flags & IORING_SQ_CQ_OVERFLOW) !== 0;
+    return !this.#holdings.closed && (this.#sq.flags & IORING_SQ_CQ_OVERFLOW) !== 0;
   }
 
   /**
@@ -189,17 +197,17 @@ export class IoUring extends RingRegistration implements Disposable {
    * that, and of a call that waits for none. See IORING_SQ_TASKRUN. Kernel 5.19.
    */
   get hasDeferredWork(): boolean {
-    return !this.holdings.closed && (this.sq.flags & IORING_SQ_TASKRUN) !== 0;
+    return !this.#holdings.closed && (this.#sq.flags & IORING_SQ_TASKRUN) !== 0;
   }
 
   /** Completions that were lost, for want of memory to keep them aside. 0 on a healthy machine. */
   get cqOverflow(): number {
-    return this.holdings.closed ? 0 : this.cq.overflow;
+    return this.#holdings.closed ? 0 : this.#cq.overflow;
   }
 
   /** Is the ring closed? */
   get closed(): boolean {
-    return this.holdings.closed;
+    return this.#holdings.closed;
   }
 
   /**
@@ -213,15 +221,15 @@ export class IoUring extends RingRegistration implements Disposable {
    * @throws {Error} `ERR_IOURING_CLOSED`, or the kernel's refusal
    */
   submit(): number {
-    this.checkOpen();
-    if (this.chained !== undefined) this.endChain();
+    this.#core.checkOpen();
+    if (this.#core.chained !== undefined) this.#core.endChain();
     if (this.#polled) return this.#submitPolled(0, Infinity);
-    const toSubmit = this.sq.publish();
+    const toSubmit = this.#sq.publish();
     if (toSubmit === 0) return 0;
-    const consumed = this.holdings.enter(toSubmit, 0, 0);
+    const consumed = this.#holdings.enter(toSubmit, 0, 0);
     if (consumed === toSubmit) {
-      this.sq.head = (this.sq.head + consumed) | 0;
-      if (this.chained !== undefined) this.chainsTaken(true);
+      this.#sq.head = (this.#sq.head + consumed) | 0;
+      if (this.#core.chained !== undefined) this.#core.chainsTaken(true);
       return consumed;
     }
     return this.#goOn(consumed, 0, Infinity);
@@ -242,20 +250,23 @@ export class IoUring extends RingRegistration implements Disposable {
     if (typeof waitNr !== 'number' || waitNr >>> 0 !== waitNr) this.#checkWaitNr(waitNr);
     // Read early: a getter could do anything, even close the ring.
     const timeoutMs = options ? this.#readWait(options) : undefined;
-    this.checkOpen();
-    if (this.chained !== undefined) this.endChain();
-    const wanted = waitNr > this.cq.entries ? this.cq.entries : waitNr;
+    const core = this.#core;
+    const sq = this.#sq;
+    const cq = this.#cq;
+    core.checkOpen();
+    if (core.chained !== undefined) core.endChain();
+    const wanted = waitNr > cq.entries ? cq.entries : waitNr;
     if (timeoutMs !== undefined || this.#indirect) {
       return this.#submitFor(wanted, timeoutMs ?? Infinity);
     }
     // What was reaped inside a running forEachCompletion does not count any more.
-    this.cq.publish();
+    cq.publish();
     if (this.#polled) return this.#submitPolled(wanted, Infinity);
-    const toSubmit = this.sq.publish();
-    const consumed = this.holdings.enter(toSubmit, wanted, IORING_ENTER_GETEVENTS);
-    if (consumed === toSubmit && this.cq.places >= wanted) {
-      this.sq.head = (this.sq.head + consumed) | 0;
-      if (this.chained !== undefined) this.chainsTaken(true);
+    const toSubmit = sq.publish();
+    const consumed = this.#holdings.enter(toSubmit, wanted, IORING_ENTER_GETEVENTS);
+    if (consumed === toSubmit && cq.places >= wanted) {
+      sq.head = (sq.head + consumed) | 0;
+      if (core.chained !== undefined) core.chainsTaken(true);
       return consumed;
     }
     return this.#goOn(consumed, wanted, Infinity);
@@ -269,25 +280,25 @@ export class IoUring extends RingRegistration implements Disposable {
    * @throws {Error} `ERR_INVALID_STATE` no waits are registered; else as submitAndWait
    */
   submitAndWaitReg(waitNr: number, index: number): number {
-    this.checkOpen();
+    this.#core.checkOpen();
     checkInteger('waitNr', waitNr, 0, 2 ** 32 - 1);
-    const { count } = this.registeredWaits();
+    const { count } = registeredWaits(this.#core);
     checkInteger('index', index, 0, count - 1);
     if (this.#sliced || this.#polled) {
       throw wrongState('ERR_IOURING_UNSUPPORTED', 'Cannot use registered waits: not in a worker, and not with sqPoll');
     }
-    if (this.chained !== undefined) this.endChain();
-    const { cq, sq, holdings } = this;
+    if (this.#core.chained !== undefined) this.#core.endChain();
+    const { cq, sq, holdings } = this.#core;
     cq.publish();
     const wanted = Math.min(waitNr, cq.entries);
-    const { timeoutMs, enough } = this.registeredWait(index, wanted);
+    const { timeoutMs, enough } = registeredWait(this.#core, index, wanted);
     const start = performance.now();
     for (let consumed = 0; ; ) {
       const toSubmit = sq.publish();
       const offset = index * IO_URING_REG_WAIT_SIZE;
       const result = holdings.enterRegistered(toSubmit, wanted, IORING_ENTER_GETEVENTS, offset);
       const left = sq.refresh();
-      if (this.chained !== undefined) this.chainsTaken(left === 0);
+      if (this.#core.chained !== undefined) this.#core.chainsTaken(left === 0);
       if (result > 0) consumed += result;
       else if (result === -ETIME || result === -EAGAIN || result === -EBUSY) return consumed;
       else if (result < 0 && result !== -EINTR) throw this.#refusal(-result);
@@ -311,7 +322,7 @@ export class IoUring extends RingRegistration implements Disposable {
    *   what `callback` throws; TypeError, RangeError
    */
   forEachCompletion(callback: (c: Completion) => void, max = ALL): number {
-    this.checkOpen();
+    this.#core.checkOpen();
     if (typeof callback !== 'function') throw wrongType('callback', 'of type function', callback);
     if (max !== ALL) checkInteger('max', max, 1, ALL);
     return this.#reapAll(callback, max);
@@ -325,17 +336,18 @@ export class IoUring extends RingRegistration implements Disposable {
    * @throws {Error} `ERR_IOURING_CLOSED`
    */
   peek(): Completion | undefined {
-    this.checkOpen();
-    const { cq, pins } = this;
-    const { words, first, mask, shift, tail } = cq;
+    this.#core.checkOpen();
+    const cq = this.#cq;
+    const pins = this.#pins;
+    const { words, first, mask, shift, end } = cq;
     const seen = new Map<Lease, number[]>();
-    for (let { head } = cq; head !== tail; head = (head + 1) | 0) {
+    for (let { head } = cq; head !== end; head = (head + 1) | 0) {
       const word = first + ((head & mask) << shift);
       const flags = words[word + 3];
       if (this.#extra !== undefined && flags & IORING_CQE_F_SKIP) continue;
       const [low, high] = [words[word], words[word + 1]];
-      const keyed = pins.has(low, high);
-      const lease = keyed ? pins.lent(low) : undefined;
+      const slot = high === 0 ? -1 : pins.slotOf(low, high);
+      const lease = slot < 0 ? undefined : pins.lent(slot);
       let res = words[word + 2];
       if (lease instanceof Lease) {
         const results = [...(seen.get(lease) ?? []), res];
@@ -345,7 +357,7 @@ export class IoUring extends RingRegistration implements Disposable {
         res = shown;
       }
       const found = new Completion();
-      Completion.set(found, keyed ? pins.userLow(low) : low, keyed ? pins.userHigh(low) : high, res, flags);
+      Completion.set(found, slot < 0 ? low : pins.userLow(slot), slot < 0 ? high : pins.userHigh(slot), res, flags);
       const big = shift === 3 || (cq.mixed && (flags & IORING_CQE_F_32) !== 0);
       if (big) Completion.setExtra(found, words.slice(word + 4, word + 8));
       return found;
@@ -361,9 +373,9 @@ export class IoUring extends RingRegistration implements Disposable {
    * @throws {Error} `ERR_IOURING_CLOSED`
    */
   *completions(): Generator<Completion, void, undefined> {
-    this.checkOpen();
+    this.#core.checkOpen();
     const cursor = this.#cursor;
-    while (!this.holdings.closed && this.#reapAll(NOTHING_MORE, 1) > 0) yield cursor;
+    while (!this.#holdings.closed && this.#reapAll(NOTHING_MORE, 1) > 0) yield cursor;
   }
 
   /**
@@ -375,54 +387,50 @@ export class IoUring extends RingRegistration implements Disposable {
    */
   copyCompletions(max = ALL): Completion[] {
     checkInteger('max', max, 1, ALL);
-    this.checkOpen();
+    this.#core.checkOpen();
     const copies: Completion[] = [];
     this.#reapAll((c) => void copies.push(c.copy()), max);
     return copies;
   }
 
   #reapAll(callback: (c: Completion) => void, max: number): number {
-    if (this.#reaping) {
+    if (this.#core.reaping) {
       const message = 'Cannot reap inside the callback of forEachCompletion: return from it first';
       throw wrongState('ERR_IOURING_REENTRANT', message);
     }
-    this.#reaping = true;
+    this.#core.reaping = true;
     let reaped = 0;
     try {
       reaped = this.#reap(callback, max);
-      while (reaped < max && !this.holdings.closed && this.#isMore(reaped, max)) {
-        const { head } = this.cq;
+      while (reaped < max && !this.#holdings.closed && this.#isMore(reaped, max)) {
+        const { head } = this.#cq;
         reaped += this.#reap(callback, max - reaped);
         // Not even places that the caller gets nothing of.
-        if (this.cq.head === head) break;
+        if (this.#cq.head === head) break;
       }
     } finally {
-      this.#reaping = false;
-      this.cq.publish();
-      if (this.holdings.lingering) this.holdings.forgetGroups();
+      this.#core.reaping = false;
+      this.#cq.publish();
+      if (this.#holdings.lingering) this.#holdings.forgetGroups();
     }
     return reaped;
   }
 
   /** Is there more to reap: left because of what was hidden, or kept back by the kernel so far? */
   #isMore(reaped: number, max: number): boolean {
-    return (max !== ALL && this.cq.places > 0) || this.#flush(reaped);
-  }
-
-  /** Is a callback of ours running? @internal */
-  protected override get reaping(): boolean {
-    return this.#reaping;
+    return (max !== ALL && this.#cq.places > 0) || this.#flush(reaped);
   }
 
   /** Up to `max` of the completions in the queue. How many the callback was given. */
   #reap(callback: (c: Completion) => void, max: number): number {
-    const { cq, pins, holdings } = this;
+    const cq = this.#cq;
+    const pins = this.#pins;
+    const holdings = this.#holdings;
     const { words, first, mask, shift } = cq;
-    const { tag } = pins;
     const cursor = this.#cursor;
     const start = cq.head;
     let head = start;
-    let end = cq.tail;
+    let { end } = cq;
     if (((end - start) | 0) > max) end = (start + max) | 0;
     // Places that the callback is given nothing for.
     let hidden = 0;
@@ -442,8 +450,8 @@ export class IoUring extends RingRegistration implements Disposable {
         if (places === 2) cq.head = head = (head + 1) | 0;
         if (((end - head) | 0) < 0) end = head;
       }
-      if ((high & KEY_MASK) === tag && pins.has(low, high)) {
-        const slot = low;
+      const slot = high === 0 ? -1 : pins.slotOf(low, high);
+      if (slot >= 0) {
         low = pins.userLow(slot);
         high = pins.userHigh(slot);
         if (flags & IORING_CQE_F_BUFFER) this.#take(slot, res, flags);
@@ -468,9 +476,12 @@ export class IoUring extends RingRegistration implements Disposable {
 
   /** A provided buffer, or several, are the caller's now. */
   #take(slot: number, res: number, flags: number): void {
-    const offset = (this.pins.lent(slot) as BufferSource).take(flags >>> IORING_CQE_BUFFER_SHIFT, res, flags);
-    if (offset === 0) return;
-    Completion.setBufferOffset(this.#cursor, offset);
+    const data = this.#placement;
+    data.offset = 0;
+    data.length = res;
+    (this.#pins.lent(slot) as BufferSource).take(flags >>> IORING_CQE_BUFFER_SHIFT, res, flags, data);
+    if (data.offset === 0 && data.length === res) return;
+    Completion.setPlacement(this.#cursor, data.offset, data.length);
     this.#unusual = true;
   }
 
@@ -480,11 +491,11 @@ export class IoUring extends RingRegistration implements Disposable {
    */
   #inspect(word: number, flags: number): number {
     const extra = this.#extra;
-    Completion.setBufferOffset(this.#cursor, 0);
+    Completion.setPlacement(this.#cursor, 0, -1);
     if (extra === undefined) return 1;
     if (flags & IORING_CQE_F_SKIP) return 0;
-    const { shift, words } = this.cq;
-    const big = shift === 3 || (this.cq.mixed && (flags & IORING_CQE_F_32) !== 0);
+    const { shift, words } = this.#cq;
+    const big = shift === 3 || (this.#cq.mixed && (flags & IORING_CQE_F_32) !== 0);
     if (big) for (let i = 0; i < 4; i++) extra[i] = words[word + 4 + i];
     Completion.setExtra(this.#cursor, big ? extra : undefined);
     return big && shift === 2 ? 2 : 1;
@@ -492,18 +503,18 @@ export class IoUring extends RingRegistration implements Disposable {
 
   /** Does the kernel keep completions back, and did it hand some over now? */
   #flush(reaped: number): boolean {
-    const { sq } = this;
+    const { sq } = this.#core;
     const held =
       reaped === 0
         ? sq.flags & (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN)
         : sq.recentFlags & IORING_SQ_CQ_OVERFLOW;
     if (held === 0 && (reaped > 0 || !this.#ioPolled)) return false;
-    this.cq.publish();
-    const result = this.holdings.enter(0, 0, IORING_ENTER_GETEVENTS);
+    this.#cq.publish();
+    const result = this.#holdings.enter(0, 0, IORING_ENTER_GETEVENTS);
     if (result < 0 && result !== -EINTR && result !== -EBUSY && result !== -EAGAIN) {
       throw this.#refusal(-result);
     }
-    return this.cq.places > 0;
+    return this.#cq.places > 0;
   }
 
   /**
@@ -514,9 +525,9 @@ export class IoUring extends RingRegistration implements Disposable {
    * Counterpart of io_uring_queue_exit(3).
    */
   close(): void {
-    if (this.holdings.closed) return;
-    dropped.unregister(this.holdings);
-    this.holdings.close();
+    if (this.#holdings.closed) return;
+    dropped.unregister(this.#holdings);
+    this.#holdings.close();
   }
 
   /** {@link close}, for `using`. */
@@ -557,16 +568,16 @@ export class IoUring extends RingRegistration implements Disposable {
   }
 
   #checkWaitNr(waitNr: number): void {
-    this.checkOpen();
+    this.#core.checkOpen();
     checkInteger('waitNr', waitNr, 0, 2 ** 32 - 1);
   }
 
   #submitFor(waitNr: number, timeoutMs: number): number {
-    this.cq.publish();
+    this.#cq.publish();
     const deadline = performance.now() + (this.#deadline === undefined ? timeoutMs : this.#until(this.#deadline));
     try {
       if (this.#polled) return this.#submitPolled(waitNr, deadline);
-      const toSubmit = this.sq.publish();
+      const toSubmit = this.#sq.publish();
       return this.#goOn(this.#enterUntil(toSubmit, waitNr, deadline), waitNr, deadline);
     } finally {
       this.#deadline = undefined;
@@ -577,16 +588,16 @@ export class IoUring extends RingRegistration implements Disposable {
 
   /** Milliseconds from now to a point of time on the ring's clock. */
   #until(deadline: bigint): number {
-    const boot = this.holdings.clock === CLOCK_BOOTTIME;
+    const boot = this.#holdings.clock === CLOCK_BOOTTIME;
     const now = boot ? BigInt(Math.round(uptime() * 1e9)) : process.hrtime.bigint();
     return deadline > now ? Number(deadline - now) / 1e6 : 0;
   }
 
   /** io_uring_enter(2) that waits until `deadline` at most; in a worker, a slice of that at most. */
   #enterUntil(toSubmit: number, waitNr: number, deadline: number): number {
-    const { holdings } = this;
+    const { holdings } = this.#core;
     const flags = IORING_ENTER_GETEVENTS | this.#waitFlags;
-    const slots = this.cq.slotsFor(waitNr);
+    const slots = this.#cq.slotsFor(waitNr);
     if (this.#deadline !== undefined && !this.#sliced) {
       return holdings.enterFor(toSubmit, slots, flags | IORING_ENTER_ABS_TIMER, this.#deadline, this.#minWaitUs);
     }
@@ -602,12 +613,16 @@ export class IoUring extends RingRegistration implements Disposable {
    * with an error. Take stock and go on until all is done or cannot be.
    */
   #goOn(result: number, waitNr: number, deadline: number): number {
-    const { sq, cq, holdings } = this;
+    const { sq, cq, holdings } = this.#core;
     let consumed = 0;
+    let before = -1;
     for (let stalls = 0; ; ) {
       if (result > 0) consumed += result;
       const toSubmit = sq.refresh();
-      if (this.chained !== undefined) this.chainsTaken(toSubmit === 0);
+      // Consumed, it says, and nothing went.
+      if (result > 0 && toSubmit > 0 && toSubmit === before && ++stalls > STALLS_MAX) return consumed;
+      before = toSubmit;
+      if (this.#core.chained !== undefined) this.#core.chainsTaken(toSubmit === 0);
       if (result < 0) {
         const errno = -result;
         if (errno === ETIME) {
@@ -640,13 +655,13 @@ export class IoUring extends RingRegistration implements Disposable {
 
   /** Does the kernel have no place for another completion? */
   #isCrammed(): boolean {
-    const { sq, cq } = this;
+    const { sq, cq } = this.#core;
     return cq.places >= cq.entries || (cq.places > 0 && (sq.flags & IORING_SQ_CQ_OVERFLOW) !== 0);
   }
 
   /** Where a kernel thread submits: wake it if it sleeps, and wait for completions if asked to. */
   #submitPolled(waitNr: number, deadline: number): number {
-    const { sq, cq, holdings } = this;
+    const { sq, cq, holdings } = this.#core;
     const shown = sq.show();
     for (let stalls = 0; ; ) {
       let flags = waitNr > 0 ? IORING_ENTER_GETEVENTS | this.#waitFlags : 0;

@@ -295,14 +295,16 @@ function unixName(bytes: Uint8Array): string | undefined {
   return isUtf8(used) ? DECODER.decode(used) : undefined;
 }
 
+/** Where in the memory of a SocketAddressBuffer the length is: 32 bits behind the address. */
+export const LENGTH_OFFSET = SOCKADDR_MAX;
+
+let prepare: (address: SocketAddressBuffer) => Uint8Array;
+
 /**
  * Room for an address that the kernel tells: of the peer that prepAccept accepts, or of the socket that
  * prepCmdGetsockname asks about. It is lent to the kernel meanwhile, and may be used again afterwards.
  */
 export class SocketAddressBuffer {
-  /** Where in the memory the length is: 32 bits behind the address. @internal */
-  static readonly LENGTH_OFFSET = SOCKADDR_MAX;
-
   readonly #memory = new Uint8Array(new ArrayBuffer(SOCKADDR_MAX + 8));
   readonly #view = new DataView(this.#memory.buffer);
 
@@ -322,18 +324,23 @@ export class SocketAddressBuffer {
   }
 
   #length(): number {
-    return this.#view.getUint32(SocketAddressBuffer.LENGTH_OFFSET, true);
+    return this.#view.getUint32(LENGTH_OFFSET, true);
   }
 
-  /** Make it ready for the kernel to fill in. Its memory. @internal */
-  static prepare(address: SocketAddressBuffer): Uint8Array {
-    if (typeof address !== 'object' || address === null || !(#memory in address)) {
-      throw wrongType('address', 'a SocketAddressBuffer', address);
-    }
-    const memory = address.#memory;
-    // The family is how a later look tells whether the kernel wrote anything.
-    memory.fill(0, SOCKADDR_STORAGE.ss_family, SOCKADDR_STORAGE.ss_family + FAMILY_SIZE);
-    address.#view.setUint32(SocketAddressBuffer.LENGTH_OFFSET, SOCKADDR_MAX, true);
-    return memory;
+  /** Not a method: whoever has one could call it. */
+  static {
+    prepare = (address) => {
+      if (typeof address !== 'object' || address === null || !(#memory in address)) {
+        throw wrongType('address', 'a SocketAddressBuffer', address);
+      }
+      const memory = address.#memory;
+      // The family is how a later look tells whether the kernel wrote anything.
+      memory.fill(0, SOCKADDR_STORAGE.ss_family, SOCKADDR_STORAGE.ss_family + FAMILY_SIZE);
+      address.#view.setUint32(LENGTH_OFFSET, SOCKADDR_MAX, true);
+      return memory;
+    };
   }
 }
+
+/** Make a SocketAddressBuffer ready for the kernel to fill in. Its memory: the length is at {@link LENGTH_OFFSET}. */
+export const prepareSocketAddressBuffer = prepare!;

@@ -6,6 +6,7 @@ import { runInNewContext } from 'node:vm';
 import { EFAULT, EINVAL, EISCONN } from '../../src/abi/errno.ts';
 import { IOSQE_ASYNC, IOSQE_BUFFER_SELECT, IOSQE_IO_LINK } from '../../src/abi/index.ts';
 import { allocateAligned, IoUring, type Lendable } from '../../src/index.ts';
+import { coreOf } from '../../src/ring/ring-core.ts';
 import { call, callsOf, GROUP, METHODS, openForAll, publicMethods, valuesOf } from './every-method.ts';
 import { Descriptors } from './libc.ts';
 import { complete, reap } from './reap.ts';
@@ -39,7 +40,7 @@ function refused(
 const any = <T>(value: unknown): T => value as T;
 
 /** What a ring holds on to for operations that were queued. */
-const pinsOf = (ring: IoUring): { size: number } => (ring as unknown as { pins: { size: number } }).pins;
+const pinsOf = (ring: IoUring): { size: number } => coreOf(ring).pins;
 
 function errorOf(misuse: () => unknown): NodeJS.ErrnoException | undefined {
   try {

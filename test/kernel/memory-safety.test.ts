@@ -28,6 +28,7 @@ import {
   Statx,
   type ProvidedBufRing,
 } from '../../src/index.ts';
+import { coreOf } from '../../src/ring/ring-core.ts';
 import { collect, finalized } from './collect.ts';
 import { call, callsOf, METHODS, openForAll, publicMethods } from './every-method.ts';
 import { Descriptors } from './libc.ts';
@@ -48,7 +49,7 @@ interface Wasm {
 declare const WebAssembly: { Memory: new (descriptor: { initial: number; maximum: number }) => Wasm };
 
 /** What a ring holds on to for operations in flight. */
-const pinsOf = (ring: IoUring): { size: number } => (ring as unknown as { pins: { size: number } }).pins;
+const pinsOf = (ring: IoUring): { size: number } => coreOf(ring).pins;
 
 const openDescriptors = (): number => readdirSync('/proc/self/fd').length;
 
@@ -739,6 +740,35 @@ describe('objects that change while they are read', () => {
     }
     await finalized();
     assert.equal(weak.deref(), undefined);
+  });
+});
+
+describe('messages from another ring', () => {
+  it('with every tag of 16 bits and the first slots: the buffer of a read in flight stays held', async () => {
+    using files = new Descriptors();
+    using ring = new IoUring(8, { cqEntries: 4096 });
+    using other = new IoUring(1024);
+    const [reader, writer] = files.pipe();
+    const weak = ((): WeakRef<Uint8Array> => {
+      const buffer = new Uint8Array(4096);
+      ring.prepRead(reader, buffer, 4096, 1);
+      ring.submit();
+      return new WeakRef(buffer);
+    })();
+    for (let tag = 1; tag < 65536; tag++) {
+      other.prepMsgRing(ring.fd, 4096, BigInt(tag) << 48n, 2);
+      if (tag % 1024 !== 1023) continue;
+      other.submitAndWait(1024);
+      reap(other);
+      ring.forEachCompletion((c) => assert.notEqual(c.userData64, 1n));
+    }
+    await finalized();
+    const fields = sow(64, 4096);
+    assert.ok(weak.deref(), 'held');
+    writeSync(writer, 'data');
+    assert.equal(complete(ring).res, 4);
+    assert.equal(text(weak.deref()!), 'data');
+    checkHarvest(fields);
   });
 });
 

@@ -459,6 +459,16 @@ export class FakeKernel implements Native {
     return this.#sqes;
   }
 
+  /** Where the kernel says that its completions end. */
+  set tail(cursor: number) {
+    this.#ring[CQ_TAIL] = cursor;
+  }
+
+  /** Where the kernel says that it takes the next entry. */
+  set head(cursor: number) {
+    this.#ring[SQ_HEAD] = cursor;
+  }
+
   get sqFlags(): number {
     return this.#ring[SQ_FLAGS];
   }

@@ -19,6 +19,7 @@ import {
 } from '../../src/abi/index.ts';
 import { IoUring, type WaitOptions } from '../../src/ring/ring.ts';
 import type { IoUringOptions } from '../../src/ring/setup.ts';
+import { coreOf } from '../../src/ring/ring-core.ts';
 import { FakeKernel, targetOf, type EnterCall } from './fake-kernel.ts';
 
 const EPERM = 1;
@@ -440,7 +441,7 @@ describe('registered waits', () => {
     kernel.registerAnswer = () => 0;
     const ring = open(kernel, 4, { disabled: true });
     ring.registerWaitRegion(4);
-    const { waits } = (ring as unknown as { holdings: { waits: { view: DataView } } }).holdings;
+    const waits = coreOf(ring).holdings.waits!;
     return { kernel, ring, region: waits.view };
   }
 
