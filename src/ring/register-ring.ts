@@ -79,7 +79,9 @@ export abstract class RingRegistration extends ZcrxRegistration {
     group.describe(registerArgument.view);
     const result = holdings.register(IORING_REGISTER_PBUF_RING, registerArgument.address, 1);
     if (result === -EEXIST) throw inUse('is taken');
-    if (result < 0) throw kernelError(-result, 'io_uring_register', result === -EINVAL ? bufRingHint(options) : undefined);
+    if (result < 0) {
+      throw coreOf(this).registerError(IORING_REGISTER_PBUF_RING, -result, result === -EINVAL ? bufRingHint(options) : undefined);
+    }
     if (group.kernelMemory) this.#mapBufRing(group);
     groups.set(bgid, group);
     // The closures hold the ring: a ProvidedBufRing in use keeps its ring from being collected.
