@@ -282,7 +282,7 @@ for (const name of names) {
   const [status] = await once(child, 'close');
   clearTimeout(timer);
   if (isSuite) console.log(...said.split('\n').filter((line) => /^ *not ok|^# (pass|fail|skipped) /.test(line)).map((line) => `#   ${line.trim()}\n`));
-  const why = status === null ? 'hangs' : (/^\w*Error.*/m.exec(said)?.[0] ?? said.trim().split('\n').at(-1));
+  const why = status === null ? 'hangs' : (/^(?:\w*Error|iouring:).*/m.exec(said)?.[0] ?? said.trim().split('\n').at(-1));
   if (status === 0) console.log(`ok ${name}`);
   else if (status !== 3) console.log(`not ok ${name}: ${why}`);
 }
