@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import modules from 'node:module';
 import type Threads from 'node:worker_threads';
 import type * as Koffi from 'koffi';
-import { F_DUPFD_CLOEXEC, O_CLOEXEC } from '../abi/file-flags.ts';
+import { F_DUPFD_CLOEXEC, MADV_DONTNEED, O_CLOEXEC } from '../abi/file-flags.ts';
 import { SYS_IO_URING_ENTER, SYS_IO_URING_REGISTER, SYS_IO_URING_SETUP } from '../abi/syscalls.ts';
 import {
   MAP_ANONYMOUS,
@@ -135,6 +135,7 @@ function bind(koffi: typeof Koffi): Native {
   const mapping = ['uintptr_t', 'size_t', 'int', 'int', 'int', 'int64'];
   const mmap = libc.func('mmap', 'intptr_t', mapping) as Syscall;
   const munmap = libc.func('munmap', 'int', ['uintptr_t', 'size_t']) as Syscall;
+  const madvise = libc.func('madvise', 'int', ['uintptr_t', 'size_t', 'int']) as Syscall;
   const close = libc.func('close', 'int', ['int']) as Syscall;
   const name = ['int', 'void *', 'void *'];
   const getsockname = libc.func('getsockname', 'int', name) as Syscall;
@@ -162,6 +163,7 @@ function bind(koffi: typeof Koffi): Native {
   const { errno } = koffi;
   /** Looked for when it is first asked for: not every program has a reactor. */
   let eventLoop: { found: EventLoop | undefined } | undefined;
+  const pageSize = (libc.func('getpagesize', 'int', []) as Syscall)();
 
   return {
     setup(entries, params) {
@@ -192,6 +194,13 @@ function bind(koffi: typeof Koffi): Native {
     },
     unmap(address, length) {
       return munmap(address, length) < 0 ? -errno() : 0;
+    },
+    discard(memory) {
+      const address = Number(koffi.address(memory));
+      const begin = Math.ceil(address / pageSize) * pageSize;
+      const end = Math.floor((address + memory.byteLength) / pageSize) * pageSize;
+      if (end <= begin) return 0;
+      return madvise(begin, end - begin, MADV_DONTNEED) < 0 ? -errno() : 0;
     },
     socketName(fd, peer, address) {
       const length = new Uint32Array([address.byteLength]);
@@ -265,12 +274,12 @@ function bind(koffi: typeof Koffi): Native {
     },
     keepInPlace(memory) {
       threads.markAsUntransferable(memory);
-      if ('transfer' in memory && !Object.hasOwn(memory, 'transfer')) forbidTransfer(memory);
+      if ('transfer' in memory && !Object.hasOwn(memory, 'transfer') && Object.isExtensible(memory)) forbidTransfer(memory);
     },
     poll(fd, onReadable) {
       return koffi.node.poll(fd, () => onReadable());
     },
-    pageSize: (libc.func('getpagesize', 'int', []) as Syscall)(),
+    pageSize,
     endsWithProcess: threads.isMainThread,
     closeAtThreadExit: closeAtThreadExit(koffi, libc),
   };
@@ -287,10 +296,10 @@ function forbidTransfer(memory: ArrayBuffer): void {
     const message = 'Cannot transfer an ArrayBuffer that was lent to io_uring: copy it instead';
     throw Object.assign(new TypeError(message), { code: 'ERR_INVALID_STATE' });
   };
-  Object.defineProperties(memory, {
-    transfer: { value },
-    transferToFixedLength: { value },
-  });
+  // Descriptors that inherit nothing: what somebody put into Object.prototype would be taken for a part of them.
+  const own = { __proto__: null, value };
+  Object.defineProperty(memory, 'transfer', own);
+  Object.defineProperty(memory, 'transferToFixedLength', own);
 }
 
 /**

@@ -38,6 +38,12 @@ export interface Native {
   /** munmap(2). No view of the memory may be touched afterwards: that is a crash, not an exception. */
   unmap(address: number, length: number): number;
 
+  /**
+   * madvise(2) with MADV_DONTNEED of the whole pages in it: private memory that is zeroed then and costs nothing until it is
+   * touched again. Its addresses stay valid. Left out by a kernel that is made up.
+   */
+  discard?(memory: Uint8Array): number;
+
   /** The memory at `address` as an ArrayBuffer. It is a window: it neither owns nor frees the memory. */
   view(address: number, length: number): ArrayBuffer;
 

@@ -171,7 +171,7 @@ export class Receiver extends Submission implements Starved {
       if (c.sockNonempty() && !this.#wasEmpty) this.#wasEmpty = true;
       else this.#end(() => this.#owner.ended());
     } else if (res === -ENOBUFS) {
-      this.#isStarved = !this.#transport.buffers.feed(this);
+      this.#isStarved = !this.#transport.buffers.feed(this, this.#group);
     } else if (res !== -ECANCELED || (!this.#isStopping && !this.#isClosed) || this.#reason !== undefined) {
       this.#end(() => this.#owner.receiveFailed(-res, this.#reason));
     }

@@ -1,7 +1,7 @@
 import type { BufferPool } from '../reactor/buffer-pool.ts';
 import type { Engine } from '../reactor/engine.ts';
 import { closedError } from '../reactor/abort.ts';
-import { Reactor } from '../reactor/reactor.ts';
+import { partsOf, type Reactor } from '../reactor/reactor.ts';
 import type { Connection } from './connection.ts';
 import { Segment } from './segment.ts';
 
@@ -27,7 +27,7 @@ export class Transport {
   readonly #bulk: readonly Buffer[][] = BULK.map(() => []);
 
   constructor(reactor: Reactor) {
-    const { engine, pools } = Reactor.partsOf(reactor);
+    const { engine, pools } = partsOf(reactor);
     this.engine = engine;
     this.buffers = pools.turn;
     // What was written in the last tick of a process has been written, as with Node: before a worker's ring is closed, and again

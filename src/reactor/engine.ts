@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED, ENOENT } from '../abi/errno.ts';
 import type { Native } from '../native/native.ts';
-import { clearTimeout, nextTick, setImmediate, setTimeout } from '../native/timers.ts';
+import { clearTimeout, monotonicNow, nextTick, setImmediate, setTimeout } from '../native/timers.ts';
 import { Completion } from '../ring/completion.ts';
 import { LentMemory } from '../ring/lent-memory.ts';
 import { IoUring } from '../ring/ring.ts';
@@ -13,6 +13,7 @@ import { LOOP_LEFT, LOOP_READY, RingSleep } from './engine/ring-sleep.ts';
 import { CANCEL, partOf, Slots, TIMER } from './engine/slots.ts';
 import type { Observer } from './observer.ts';
 import { operationError } from './operation-error.ts';
+import { ownOptions } from './own-options.ts';
 import type { Submission } from './submission.ts';
 import { keepTickObject } from './tick-object.ts';
 import { chooseWakeUp, type WakeUp } from './wake-up.ts';
@@ -25,6 +26,9 @@ const MESSAGE_END = MESSAGE + 2 ** 32;
 const COMPLETIONS_A_TURN = 512;
 const SUBMISSIONS_A_TURN = 128;
 const TURN_MS = 2;
+
+/** The longest time that a timer of the event loop takes. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
 
 /** After so many events of Node's kind, what they have to send is sent. */
 const EVENTS_A_SUBMISSION = 16;
@@ -119,6 +123,8 @@ export class Engine {
   readonly #sleep: RingSleep | undefined;
   /** The loop has woken this thread for the turn that follows. */
   #isWoken = false;
+  /** It has, and completions came with that. Where to sleep next was not chosen since: nothing was in flight, or events were to be told. */
+  #wasWoken = false;
   /** The immediate that was asked for waits in the ring. */
   #isToWait = false;
   /** The loop is to wake this thread: its wake-up is armed. */
@@ -150,7 +156,7 @@ export class Engine {
     this.#memory = new LentMemory(native);
     // The loop sleeps until the ring's eventfd is signalled. With DEFER_TASKRUN some kernels signal it once and never again
     // (Debian's 6.12.115 to 6.12.118), or late (7.1.13, 7.2.6, 7.3.4); with COOP_TASKRUN all do.
-    this.ring = new IoUring(entries, { ...options, deferTaskrun: false }, native);
+    this.ring = new IoUring(entries, ownOptions({ ...options, deferTaskrun: false }), native);
     // The rest is for cancellations, and for what waits.
     this.#limit = Math.max(1, this.ring.cqEntries >> 1);
     const self = new WeakRef(this);
@@ -173,6 +179,11 @@ export class Engine {
 
   get closed(): boolean {
     return this.#ended !== undefined;
+  }
+
+  /** Are there completions that were reaped, and of which nobody was told so far? */
+  get hasArrivals(): boolean {
+    return this.#arrivals.length > 0 || this.#events.length > 0;
   }
 
   /** Why it is, if it is. */
@@ -260,7 +271,8 @@ export class Engine {
     }
     if (this.#first === undefined && this.#isWelcome(submission) && this.#launch(submission)) return;
     const { timeLeft } = submission;
-    if (timeLeft !== undefined) setTimeout(() => this.#expire(submission), timeLeft).unref();
+    // A timer of the loop counts to 2^31-1; nothing waits for room so long.
+    if (timeLeft !== undefined && timeLeft <= TIMER_MAX_MS) setTimeout(() => this.#expire(submission), timeLeft).unref();
     if (this.#last === undefined) this.#first = submission;
     else this.#last.behind = submission;
     this.#last = submission;
@@ -445,7 +457,11 @@ export class Engine {
     }
     const hasCompleted = this.#completions > before;
     if (isWait && hasCompleted) this.counters.wakeUps++;
-    this.#settleDown(isInline, isWait, hasCompleted);
+    if (this.#isWoken && !isInline) {
+      this.#isWoken = false;
+      this.#wasWoken ||= hasCompleted;
+    }
+    this.#settleDown(isWait, hasCompleted);
   }
 
   #waitInRing(): void {
@@ -456,7 +472,7 @@ export class Engine {
 
   /** Hand over, reap, and tell whom it concerns, until nothing is left or enough was done. */
   #work(isInline: boolean): void {
-    const start = performance.now();
+    const start = monotonicNow();
     let before = 0;
     // An event is told at once, and what it leads to goes along, if nobody has been told of anything. Others have their own immediates.
     let isFirst = !isInline && this.#eventImmediates === 0;
@@ -506,7 +522,7 @@ export class Engine {
     for (let count = 1; arrivals.length > 0; count++) {
       this.#tell(arrivals);
       if (this.#isOver) return false;
-      if (count % 16 === 0 && performance.now() - start > TURN_MS && arrivals.length > 0) {
+      if (count % 16 === 0 && monotonicNow() - start > TURN_MS && arrivals.length > 0) {
         this.#later();
         return false;
       }
@@ -637,8 +653,10 @@ export class Engine {
   #posted(c: Completion, userData: number): void {
     if (userData === LOOP_READY) this.#sleep?.loopReady();
     else if (userData === LOOP_LEFT) return;
-    else if (userData >= MESSAGE && userData < MESSAGE_END && this.mailbox !== undefined) this.mailbox.arrived(c);
-    else this.counters.strangers++;
+    else if (userData >= MESSAGE && userData < MESSAGE_END && this.mailbox !== undefined) {
+      this.#completions++;
+      this.mailbox.arrived(c);
+    } else this.counters.strangers++;
   }
 
   /**
@@ -657,7 +675,7 @@ export class Engine {
   }
 
   /** Be woken if something is under way; let the process end if not. */
-  #settleDown(isInline: boolean, isWait: boolean, hasCompleted: boolean): void {
+  #settleDown(isWait: boolean, hasCompleted: boolean): void {
     this.#watchQueue();
     this.#planEvents();
     const isBusy = this.inFlight > 0 || this.#first !== undefined;
@@ -670,22 +688,23 @@ export class Engine {
       } else {
         busy.delete(this);
         this.#wakeUp.disengage();
+        if (isWait) this.#sleep!.goesOn(hasCompleted);
         this.#sleep?.rest();
       }
     }
-    if (isBusy) this.#sleepOn(isInline, isWait, hasCompleted);
+    if (isBusy) this.#sleepOn(isWait, hasCompleted);
     if (!isBusy) for (const idle of this.#whenIdle.splice(0)) idle();
   }
 
   /** Choose where this thread waits for what is under way. */
-  #sleepOn(isInline: boolean, isWait: boolean, hasCompleted: boolean): void {
+  #sleepOn(isWait: boolean, hasCompleted: boolean): void {
     const sleep = this.#sleep;
-    const isWoken = this.#isWoken && !isInline;
-    if (isWoken) this.#isWoken = false;
     // The immediate that comes anyway decides.
     if (this.#immediate || this.#eventImmediates > 0) return;
+    const wasWoken = this.#wasWoken;
+    this.#wasWoken = false;
     if (sleep !== undefined) {
-      const isWaiting = isWait ? sleep.goesOn(hasCompleted) : sleep.isWorthIt(isWoken && hasCompleted);
+      const isWaiting = isWait ? sleep.goesOn(hasCompleted) : sleep.isWorthIt(wasWoken);
       if (isWaiting && this.#isHolding) {
         sleep.prepare();
         this.#isToWait = true;

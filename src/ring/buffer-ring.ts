@@ -8,7 +8,7 @@ import {
   IO_URING_BUF_SIZE,
 } from '../abi/layouts.ts';
 import type { Native } from '../native/native.ts';
-import { aligned, alignedForLending, PAGE_SIZE_MAX } from './aligned-memory.ts';
+import { alignedForLending } from './aligned-memory.ts';
 import { Completion } from './completion.ts';
 import { checkInteger, outOfRange, wrongState, wrongType } from './misuse.ts';
 import { Lease, type BufferSource, type Placement } from './pins.ts';
@@ -23,7 +23,8 @@ const MAPPED_BGID_MAX = 2047;
 export interface BufRingOptions {
   /**
    * IOU_PBUF_RING_INC (6.12): the kernel fills a buffer bit by bit, completion by completion, and is done with it when
-   * it is full: large buffers serve small messages without waste.
+   * it is full: large buffers serve small messages without waste. Not for receives with MSG_WAITALL: while one waits for the
+   * rest, the kernel gives the place behind what it has to others.
    */
   incremental?: boolean;
   /** IOU_PBUF_RING_MMAP (6.4): the ring of descriptions is the kernel's memory. Groups 0 … 2047. */
@@ -50,7 +51,8 @@ export class BufferGroup implements BufferSource {
   readonly entries: number;
   readonly bufSize: number;
   readonly kernelMemory: boolean;
-  /** All buffers, one after the other. JavaScript memory: a view of it can never dangle. */
+  readonly incremental: boolean;
+  /** All buffers, one after the other. Memory of the engine's: a view of it can never dangle. */
   readonly slab: Uint8Array<ArrayBuffer>;
   /** Where the ring of `struct io_uring_buf` begins: at the start of a page, as the kernel demands. */
   readonly ringAddress: number;
@@ -58,7 +60,6 @@ export class BufferGroup implements BufferSource {
   ended: string | undefined;
   readonly #native: Native;
   readonly #slabAddress: number;
-  readonly #incremental: boolean;
   readonly #filled: boolean;
   readonly #minLeft: number;
   #words = new Int32Array(0);
@@ -95,7 +96,7 @@ export class BufferGroup implements BufferSource {
     this.entries = entries;
     this.bufSize = bufSize;
     this.kernelMemory = kernelMemory;
-    this.#incremental = incremental;
+    this.incremental = incremental;
     this.#filled = filled;
     this.#minLeft = minLeft;
     const slab = alignedForLending(native, entries * bufSize, 4096);
@@ -108,7 +109,7 @@ export class BufferGroup implements BufferSource {
     this.#shown = new Int32Array(incremental ? entries : 0);
     this.ringAddress = 0;
     if (kernelMemory) return;
-    const ring = aligned(native, this.ringBytes, PAGE_SIZE_MAX);
+    const ring = alignedForLending(native, this.ringBytes, native.pageSize);
     this.ringAddress = ring.address;
     this.#use(ring.bytes.buffer, ring.bytes.byteOffset);
   }
@@ -116,7 +117,7 @@ export class BufferGroup implements BufferSource {
   /** The argument of IORING_REGISTER_PBUF_RING, written to `target`. */
   describe(target: DataView): void {
     new Uint8Array(target.buffer, target.byteOffset, IO_URING_BUF_REG_SIZE).fill(0);
-    const flags = (this.kernelMemory ? IOU_PBUF_RING_MMAP : 0) | (this.#incremental ? IOU_PBUF_RING_INC : 0);
+    const flags = (this.kernelMemory ? IOU_PBUF_RING_MMAP : 0) | (this.incremental ? IOU_PBUF_RING_INC : 0);
     target.setBigUint64(IO_URING_BUF_REG.ring_addr, BigInt(this.ringAddress), true);
     target.setUint32(IO_URING_BUF_REG.ring_entries, this.entries, true);
     target.setUint16(IO_URING_BUF_REG.bgid, this.id, true);
@@ -147,8 +148,8 @@ export class BufferGroup implements BufferSource {
   /** A completion named `bid`, which alone it has filled. */
   take(bid: number, res: number, flags: number, data: Placement): void {
     if (!this.#knows(bid)) return;
-    const room = this.#length[bid] - (this.#incremental ? this.#used[bid] : 0);
-    if (this.#incremental) this.#takePart(bid, res, flags, data);
+    const room = this.#length[bid] - (this.incremental ? this.#used[bid] : 0);
+    if (this.incremental) this.#takePart(bid, res, flags, data);
     else this.#taken[bid] = 1;
     if (data.length > room) data.length = room;
   }
@@ -156,7 +157,7 @@ export class BufferGroup implements BufferSource {
   /** A completion named `bid`, the first of those that it has filled: what `res` bytes cover is the caller's now. */
   takeSpan(bid: number, res: number, flags: number, data: Placement): void {
     if (!this.#knows(bid)) return;
-    if (this.#incremental) return this.#takePart(bid, res, flags, data);
+    if (this.incremental) return this.#takePart(bid, res, flags, data);
     let buffer = bid;
     let left = res;
     for (let i = 0; i < this.entries; i++) {
@@ -257,7 +258,7 @@ export class BufferGroup implements BufferSource {
    */
   giveAll(bid: number, start: number, length: number, committed: number): void {
     this.checkOpen();
-    const incremental = this.#incremental;
+    const incremental = this.incremental;
     const res = incremental ? committed : length;
     if (!incremental) this.#checkTaken(bid);
     else if (this.#shown[bid] === 0) {
@@ -308,7 +309,7 @@ export class BufferGroup implements BufferSource {
     this.#last = bid;
     this.#length[bid] = length;
     this.#taken[bid] = 0;
-    if (this.#incremental) this.#used[bid] = this.#shown[bid] = 0;
+    if (this.incremental) this.#used[bid] = this.#shown[bid] = 0;
     this.#tail = (this.#tail + 1) & 0xffff;
   }
 

@@ -48,6 +48,7 @@ import {
   REGISTRATIONS,
 } from '../abi/registrations.ts';
 import type { Native } from '../native/native.ts';
+import { monotonicNow } from '../native/timers.ts';
 import { aligned } from './aligned-memory.ts';
 import type { BufferGroup } from './buffer-ring.ts';
 import { ChainMember } from './chains.ts';
@@ -409,14 +410,14 @@ export class Holdings {
   /** Cancel what is in flight, and reap until each operation that lends something has posted its last completion. */
   #recall(): void {
     const { sq, pins } = this;
-    const deadline = performance.now() + CLOSE_WAIT_MS;
+    const deadline = monotonicNow() + CLOSE_WAIT_MS;
     const wake = this.#polled ? IORING_ENTER_SQ_WAKEUP : 0;
     // Everything at once; kernels before 5.19 do not know that. The completion's userData is never a key.
     const all = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL;
     if (!sq.isFull()) sq.push(IORING_OP_ASYNC_CANCEL, 0, 0, -1, 0, 0, 0, 0, 0, all, 0, 0, 0);
     const recall: Recall = { slots: pins.held(), asked: 0, absent: new Map(), isHopeless: false };
     let owed = recall.slots.length;
-    for (; owed > 0 && !recall.isHopeless && performance.now() < deadline; owed = pins.held().length) {
+    for (; owed > 0 && !recall.isHopeless && monotonicNow() < deadline; owed = pins.held().length) {
       while (recall.slots.length > 0 && !sq.isFull()) {
         const slot = recall.slots.pop()!;
         if (pins.lent(slot) === undefined) continue;

@@ -10,7 +10,8 @@ import {
   MSGHDR_SIZE,
 } from '../abi/layouts.ts';
 import { MSG_CTRUNC, MSG_TRUNC, SCM_RIGHTS, SOL_SOCKET } from '../abi/socket-flags.ts';
-import { byteLengthOf, type Lendable } from './lent-memory.ts';
+import { NONE } from './bare.ts';
+import { byteLengthOf, viewOf, type Lendable } from './lent-memory.ts';
 import { checkInteger, outOfRange, wrongType, wrongValue } from './misuse.ts';
 import {
   copyOfBytes,
@@ -85,7 +86,7 @@ export class Msghdr {
   readonly #receivesName: boolean;
 
   /** @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE` */
-  constructor(init: MsghdrInit = {}) {
+  constructor(init: MsghdrInit = NONE) {
     if (typeof init !== 'object' || init === null) throw wrongType('init', 'an object', init);
     const { iov, name, control } = init;
     this.#iov = buffersOf(iov);
@@ -154,7 +155,7 @@ export class Msghdr {
    */
   parse(bytes: Uint8Array): RecvmsgOut | undefined {
     if (!types.isUint8Array(bytes)) throw wrongType('bytes', 'an instance of Uint8Array', bytes);
-    if (bytes.length < IO_URING_RECVMSG_OUT_SIZE + this.#nameRoom + this.#controlRoom) return undefined;
+    if (byteLengthOf(bytes) < IO_URING_RECVMSG_OUT_SIZE + this.#nameRoom + this.#controlRoom) return undefined;
     return new RecvmsgOut(bytes, this.#nameRoom, this.#controlRoom);
   }
 
@@ -221,8 +222,8 @@ export class RecvmsgOut {
 
   /** @internal */
   constructor(bytes: Uint8Array, nameRoom: number, controlRoom: number) {
-    const { buffer, byteOffset, byteLength } = bytes;
-    const view = new DataView(buffer, byteOffset, byteLength);
+    const view = viewOf(bytes);
+    const { buffer, byteOffset, byteLength } = view;
     const before = IO_URING_RECVMSG_OUT_SIZE + nameRoom + controlRoom;
     this.payload = new Uint8Array(buffer, byteOffset + before, byteLength - before);
     this.payloadLength = view.getUint32(IO_URING_RECVMSG_OUT.payloadlen, true);
@@ -282,8 +283,10 @@ export function rights(fds: readonly number[]): ControlMessage {
 export function rightsOf(message: ControlMessage): number[] | undefined {
   const { level, type, data } = message;
   if (level !== SOL_SOCKET || type !== SCM_RIGHTS) return undefined;
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  return Array.from({ length: Math.floor(data.byteLength / 4) }, (_, i) => view.getInt32(i * 4, true));
+  const view = viewOf(data);
+  const fds: number[] = [];
+  for (let at = 0; at + 4 <= view.byteLength; at += 4) fds.push(view.getInt32(at, true));
+  return fds;
 }
 
 /** Write a `struct iovec`: an address in two halves of 32 bits, and a length. */

@@ -11,12 +11,13 @@ import {
   IOSQE_CQE_SKIP_SUCCESS,
 } from '../abi/flags.ts';
 import { IORING_OP_NOP128, IORING_OP_URING_CMD, IORING_OP_URING_CMD128 } from '../abi/operations.ts';
+import { NONE } from './bare.ts';
 import type { Lendable } from './lent-memory.ts';
 import { checkInteger, checkUint32, outOfRange, wrongType, wrongValue } from './misuse.ts';
 import { Lease, type BufferSource } from './pins.ts';
 import { WaitPreparation } from './prepare-wait.ts';
 import { addressBuffer, coreOf } from './ring-core.ts';
-import type { SocketAddressBuffer } from './socket-address.ts';
+import { copyOfBytes, type SocketAddressBuffer } from './socket-address.ts';
 import { checkFd, checkUserData, highWord, lowWord, type UserData } from './sqe.ts';
 
 /** A 64-bit field of an entry: a number, or memory, which is lent and whose address is filled in. */
@@ -74,7 +75,7 @@ export abstract class CommandPreparation extends WaitPreparation {
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
    */
   prepUringCmd(fd: number, cmdOp: number, userData: UserData, options?: CommandOptions): boolean {
-    return this.#command(IORING_OP_URING_CMD, fd, cmdOp, userData, options ?? {});
+    return this.#command(IORING_OP_URING_CMD, fd, cmdOp, userData, options ?? NONE);
   }
 
   /**
@@ -84,7 +85,7 @@ export abstract class CommandPreparation extends WaitPreparation {
    * @throws {Error} `ERR_INVALID_STATE` the ring has no such entries
    */
   prepUringCmd128(fd: number, cmdOp: number, userData: UserData, options?: CommandOptions): boolean {
-    return this.#command(IORING_OP_URING_CMD128, fd, cmdOp, userData, options ?? {});
+    return this.#command(IORING_OP_URING_CMD128, fd, cmdOp, userData, options ?? NONE);
   }
 
   #command(opcode: number, fd: number, cmdOp: number, userData: UserData, options: CommandOptions): boolean {
@@ -134,9 +135,8 @@ export abstract class CommandPreparation extends WaitPreparation {
     lent: unknown[],
   ): Uint8Array | undefined {
     if (cmd === undefined) return undefined;
-    if (!(cmd instanceof Uint8Array)) throw wrongType('cmd', 'an instance of Uint8Array', cmd);
+    const bytes = copyOfBytes('cmd', cmd);
     const big = opcode === IORING_OP_URING_CMD128 || (coreOf(this).holdings.setupFlags & IORING_SETUP_SQE128) !== 0;
-    const bytes = new Uint8Array(cmd);
     checkInteger('cmd.length', bytes.length, 0, big ? 80 : 16);
     const view = new DataView(bytes.buffer);
     for (const [offset, memory] of pointers ?? []) {

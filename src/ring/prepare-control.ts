@@ -43,6 +43,7 @@ import {
   IORING_OP_TIMEOUT,
   IORING_OP_TIMEOUT_REMOVE,
 } from '../abi/operations.ts';
+import { bare, NONE } from './bare.ts';
 import type { Lendable } from './lent-memory.ts';
 import { checkInteger, checkUint32, wrongState, wrongType, wrongValue } from './misuse.ts';
 import { DESCRIPTOR, Lease } from './pins.ts';
@@ -125,7 +126,7 @@ export abstract class ControlPreparation extends SqePreparation {
     if (coreOf(this).isRefusedBig()) return false;
     checkUserData('userData', userData);
     coreOf(this).alignBig();
-    return this.#nop(IORING_OP_NOP128, userData, {}) && coreOf(this).grown();
+    return this.#nop(IORING_OP_NOP128, userData, NONE) && coreOf(this).grown();
   }
 
   #nop(opcode: number, userData: UserData, options: NopOptions): boolean {
@@ -338,7 +339,7 @@ export abstract class ControlPreparation extends SqePreparation {
   prepCancel(target: UserData | CancelMatch, userData: UserData, options?: { all?: boolean }): boolean {
     const isMatch = typeof target === 'object' && target !== null;
     if (!isMatch) checkUserData('target', target);
-    const match = isMatch ? target : { userData: target };
+    const match: CancelMatch = bare(isMatch ? { ...target } : { userData: target });
     const { fd, fixed, opcode, any } = match;
     const { flags: how, file } = cancelFlags(match);
     const flags = options?.all ? how | IORING_ASYNC_CANCEL_ALL : how;
@@ -407,8 +408,8 @@ export abstract class ControlPreparation extends SqePreparation {
    * @param options.fixed `fd` is a slot of the registered files (6.0)
    */
   prepCancelFd(fd: number, userData: UserData, options?: { all?: boolean; fixed?: boolean }): boolean {
-    const match = options?.fixed ? { fd: checkFd('fd', fd), fixed: true } : { fd: checkFd('fd', fd) };
-    return this.prepCancel(match, userData, options);
+    const file = checkFd('fd', fd);
+    return this.prepCancel(options?.fixed ? { fd: file, fixed: true } : { fd: file }, userData, options);
   }
 
   /**

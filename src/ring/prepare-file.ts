@@ -27,7 +27,7 @@ import {
   IORING_OP_WRITEV_FIXED,
   IORING_OP_WRITE_FIXED,
 } from '../abi/operations.ts';
-import type { Lendable } from './lent-memory.ts';
+import { viewOf, type Lendable } from './lent-memory.ts';
 import { checkInteger, checkUint32, outOfRange, wrongType, wrongValue } from './misuse.ts';
 import { Lease } from './pins.ts';
 import { CommandPreparation } from './prepare-command.ts';
@@ -441,7 +441,8 @@ export abstract class FilePreparation extends CommandPreparation {
    *
    * Kernel 6.16. Counterpart of io_uring_prep_pipe(3) and io_uring_prep_pipe_direct(3); like pipe2(2).
    * @param fds an Int32Array of at least 2
-   * @param options.flags O_CLOEXEC, O_NONBLOCK, O_DIRECT
+   * @param options.flags O_CLOEXEC, O_NONBLOCK, O_DIRECT, taken as they are; default none, and then programs that are started
+   *   inherit the ends
    * @param options.direct a slot, which with the one after it takes the two ends; or `'alloc'`
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
@@ -564,7 +565,9 @@ export abstract class FilePreparation extends CommandPreparation {
 /** The array that a pipe's ends are put into: they must be closed when nobody learns of them. */
 class PipeEnds extends Lease {
   override abandon(res: number, close: (fd: number) => void): void {
-    if (res === 0) (this.lent as Int32Array).subarray(0, 2).forEach(close);
+    if (res !== 0) return;
+    const fds = viewOf(this.lent as Int32Array);
+    for (const at of [0, 4]) close(fds.getInt32(at, true));
   }
 }
 

@@ -85,7 +85,8 @@ export abstract class NetPreparation extends PathPreparation {
    *
    * Kernel 5.19. Counterpart of io_uring_prep_socket(3), io_uring_prep_socket_direct(3) and
    * io_uring_prep_socket_direct_alloc(3); like socket(2).
-   * @param type SOCK_STREAM and so on, with SOCK_NONBLOCK and SOCK_CLOEXEC (not with `direct`) as you like
+   * @param type SOCK_STREAM and so on, with SOCK_NONBLOCK and SOCK_CLOEXEC (not with `direct`) as you like: it is taken as it
+   *   is, and programs that are started inherit the descriptor without SOCK_CLOEXEC
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
    */
@@ -246,7 +247,7 @@ export abstract class NetPreparation extends PathPreparation {
    * Kernel 5.6. Counterpart of io_uring_prep_recv(3); like recv(2).
    * @param buf null only where {@link sqeSetBufGroup} has the kernel pick one
    * @param len 0 … the buffer's byte length
-   * @param flags MSG_* bits; MSG_WAITALL goes on until all of `len` is there
+   * @param flags MSG_* bits; MSG_WAITALL goes on until all of `len` is there (not with an incremental group)
    * @param options.bundle IORING_RECVSEND_BUNDLE (6.10), with {@link sqeSetBufGroup}: fill several buffers at once
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`

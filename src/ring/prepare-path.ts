@@ -55,7 +55,7 @@ export abstract class PathPreparation extends FilePreparation {
    * to a slot of the registered files instead: 0, or the slot if the kernel picked it.
    *
    * Kernel 5.6; `direct` 5.15. Counterpart of io_uring_prep_openat(3) and io_uring_prep_openat_direct(3); like openat(2).
-   * @param flags O_RDONLY and so on. Programs that are started inherit the descriptor, unless O_CLOEXEC is among them;
+   * @param flags O_RDONLY and so on, taken as they are. Programs that are started inherit the descriptor, unless O_CLOEXEC is among them;
    *   with `direct` it must not be
    * @param options.mode of a file that is made, 0 … 0o7777; default 0o666; the umask is taken off
    * @returns false when the submission queue is full; nothing was queued then
@@ -86,7 +86,7 @@ export abstract class PathPreparation extends FilePreparation {
   }
 
   /**
-   * {@link prepOpenat} at the working directory.
+   * {@link prepOpenat} at the working directory: the flags are taken as they are, without O_CLOEXEC unless it is among them.
    *
    * Kernel 5.6. Counterpart of io_uring_prep_open(3) and io_uring_prep_open_direct(3); like open(2).
    */
@@ -95,10 +95,12 @@ export abstract class PathPreparation extends FilePreparation {
   }
 
   /**
-   * Queue the opening of a file, with control over how its path is resolved. Completes as {@link prepOpenat} does.
+   * Queue the opening of a file, with control over how its path is resolved. Completes as {@link prepOpenat} does, and takes
+   * the flags as they are, as that does: programs that are started inherit the descriptor, unless O_CLOEXEC is among them.
    *
    * Kernel 5.6; `direct` 5.15. Counterpart of io_uring_prep_openat2(3) and io_uring_prep_openat2_direct(3); like openat2(2).
-   * @param how copied. Unlike openat(2), the kernel refuses flags that it does not know, and a mode without O_CREAT
+   * @param how copied. Programs that are started inherit the descriptor, unless O_CLOEXEC is among its flags; not with `direct`.
+   * Unlike openat(2), the kernel refuses flags that it does not know, and a mode without O_CREAT
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
    * @throws {Error} `ERR_IOURING_UNSUPPORTED` `direct` on an older kernel, which would ignore it

@@ -8,6 +8,7 @@ import {
   IORING_OP_FUTEX_WAKE,
   IORING_OP_WAITID,
 } from '../abi/operations.ts';
+import { NONE } from './bare.ts';
 import { EPOLL_EVENT_SIZE, memoryOfEpollEvents, writeEpollEvent, type EpollEvents } from './epoll-events.ts';
 import { checkInteger, checkUint32, outOfRange, wrongType } from './misuse.ts';
 import { ControlPreparation } from './prepare-control.ts';
@@ -62,7 +63,7 @@ export abstract class WaitPreparation extends ControlPreparation {
     if (typeof event !== 'object' || (event === null && op !== EPOLL_CTL_DEL)) {
       throw wrongType('event', 'an object', event);
     }
-    const { events = 0, data = Math.max(0, target) } = event ?? {};
+    const { events = 0, data = Math.max(0, target) } = event ?? (NONE as { events?: number; data?: number });
     checkUint32('event.events', events);
     checkUserData('event.data', data);
     if (coreOf(this).isRefused()) return false;

@@ -20,6 +20,7 @@ import {
   IORING_REGISTER_CLONE_BUFFERS,
   IORING_UNREGISTER_BUFFERS,
 } from '../abi/registrations.ts';
+import { bare, NONE } from './bare.ts';
 import type { Lendable } from './lent-memory.ts';
 import { checkInteger, outOfRange, wrongType } from './misuse.ts';
 import { writeIovec } from './msghdr.ts';
@@ -31,13 +32,13 @@ import type { UserData } from './sqe.ts';
 const BUFFERS_MAX = 16384;
 const BUFFER_MAX = 2 ** 30;
 
-const HINTS: Hints = {
+const HINTS: Hints = bare({
   [EBUSY]: 'buffers are registered already: unregisterBuffers() first, or update them',
   [ENXIO]: 'no buffers are registered',
   [ENOMEM]: 'the limit on locked memory is reached: raise it (ulimit -l), or register less',
   [EFAULT]: 'memory of a kind that cannot be pinned',
   [EINVAL]: 'outside the table, or this kernel has no such table (tags need Linux 5.13, sparse tables 5.19)',
-};
+});
 
 /** What a table of buffers is made with. */
 export interface TagOptions {
@@ -84,7 +85,7 @@ export abstract class BufferRegistration extends NetPreparation {
     checkInteger('count', count, 1, BUFFERS_MAX);
     coreOf(this).checkOpen();
     registerResource(coreOf(this), IORING_REGISTER_BUFFERS2, count, IORING_RSRC_REGISTER_SPARSE, 0, undefined, HINTS);
-    coreOf(this).holdings.registeredBuffers = Array.from({ length: count }, () => undefined);
+    coreOf(this).holdings.registeredBuffers = Array.from(bare({ length: count }), () => undefined);
   }
 
   /**
@@ -134,7 +135,8 @@ export abstract class BufferRegistration extends NetPreparation {
     options?: { srcOffset?: number; dstOffset?: number; count?: number; replace?: boolean },
   ): void {
     if (!(source instanceof BufferRegistration)) throw wrongType('source', 'an IoUring', source);
-    const { srcOffset = 0, dstOffset = 0, count = 0, replace = false } = options ?? {};
+    const asked: NonNullable<typeof options> = options ?? NONE;
+    const { srcOffset = 0, dstOffset = 0, count = 0, replace = false } = asked;
     checkInteger('options.srcOffset', srcOffset, 0, BUFFERS_MAX);
     checkInteger('options.dstOffset', dstOffset, 0, BUFFERS_MAX);
     checkInteger('options.count', count, 0, BUFFERS_MAX);

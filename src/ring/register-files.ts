@@ -14,6 +14,7 @@ import {
   IORING_REGISTER_FILE_ALLOC_RANGE,
   IORING_UNREGISTER_FILES,
 } from '../abi/registrations.ts';
+import { bare } from './bare.ts';
 import { checkInteger, checkUint32, wrongType } from './misuse.ts';
 import { BufferRegistration, registerResource, tagsOf, updateResource, type TagOptions } from './register-buffers.ts';
 import { coreOf, type Hints } from './ring-core.ts';
@@ -21,13 +22,13 @@ import { coreOf, type Hints } from './ring-core.ts';
 /** The kernel's limit on one table (IORING_MAX_FIXED_FILES); that on open files counts too. */
 const FILES_MAX = 2 ** 20;
 
-const HINTS: Hints = {
+const HINTS: Hints = bare({
   [EBADF]: 'one of them is not open, or is the descriptor of a ring, which cannot be registered',
   [EBUSY]: 'files are registered already: unregisterFiles() first, or update them',
   [EMFILE]: 'the table is larger than the limit on open files: raise it (ulimit -n), or take fewer',
   [ENXIO]: 'no files are registered',
   [EINVAL]: 'outside the table, or this kernel has no such table (tags need Linux 5.13, sparse tables 5.19)',
-};
+});
 
 /**
  * Registered files: a table of slots that operations name instead of descriptors (IOSQE_FIXED_FILE). The kernel need

@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { EEXIST, EINVAL } from '../abi/errno.ts';
+import { EEXIST, EINVAL, ENOMEM } from '../abi/errno.ts';
 import {
   IORING_FEAT_REG_REG_RING,
   IORING_MEM_REGION_REG_WAIT_ARG,
@@ -27,6 +27,7 @@ import {
   IORING_REGISTER_PBUF_STATUS,
   IORING_REGISTER_RESIZE_RINGS,
 } from '../abi/registrations.ts';
+import { bare, NONE } from './bare.ts';
 import { BufferGroup, ProvidedBufRing, type BufRingOptions } from './buffer-ring.ts';
 import { kernelError } from './kernel-error.ts';
 import { checkInteger, checkUint32, wrongState, wrongType } from './misuse.ts';
@@ -56,8 +57,8 @@ export abstract class RingRegistration extends ZcrxRegistration {
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} `EEXIST` the group exists, or the kernel's refusal; `ERR_IOURING_CLOSED`
    */
-  registerBufRing(entries: number, bufSize: number, bgid: number, asked: BufRingOptions = {}): ProvidedBufRing {
-    const options = { ...asked };
+  registerBufRing(entries: number, bufSize: number, bgid: number, asked: BufRingOptions = NONE): ProvidedBufRing {
+    const options = bare({ ...asked });
     coreOf(this).checkOpen();
     const { holdings } = coreOf(this);
     const { native, groups, registerArgument } = holdings;
@@ -75,13 +76,11 @@ export abstract class RingRegistration extends ZcrxRegistration {
       const message = "Cannot map the kernel's buffer ring in a worker: leave kernelMemory away";
       throw wrongState('ERR_IOURING_UNSUPPORTED', message);
     }
-    const group = new BufferGroup(native, { ...options, id: bgid, entries, bufSize });
+    const group = new BufferGroup(native, bare({ ...options, id: bgid, entries, bufSize }));
     group.describe(registerArgument.view);
     const result = holdings.register(IORING_REGISTER_PBUF_RING, registerArgument.address, 1);
     if (result === -EEXIST) throw inUse('is taken');
-    if (result < 0) {
-      throw coreOf(this).registerError(IORING_REGISTER_PBUF_RING, -result, result === -EINVAL ? bufRingHint(options) : undefined);
-    }
+    if (result < 0) throw coreOf(this).registerError(IORING_REGISTER_PBUF_RING, -result, bufRingHint(-result, options));
     if (group.kernelMemory) this.#mapBufRing(group);
     groups.set(bgid, group);
     // The closures hold the ring: a ProvidedBufRing in use keeps its ring from being collected.
@@ -291,7 +290,9 @@ export function registeredWaits({ holdings }: RingCore): { view: DataView; count
   throw wrongState('ERR_INVALID_STATE', 'Cannot use registered waits: registerWaitRegion() was not called');
 }
 
-function bufRingHint({ incremental, kernelMemory, minLeft }: BufRingOptions): string {
+function bufRingHint(errno: number, { incremental, kernelMemory, minLeft }: BufRingOptions): string | undefined {
+  if (errno === ENOMEM) return 'the limit on locked memory is reached: raise it (ulimit -l), or take fewer entries';
+  if (errno !== EINVAL) return undefined;
   if (minLeft) return 'minLeft needs a kernel that has it (7.1, or a later 6.18)';
   if (incremental) return 'incremental buffer rings need Linux 6.12';
   return `provided buffer rings ${kernelMemory ? 'in kernel memory need Linux 6.4' : 'need Linux 5.19'}`;

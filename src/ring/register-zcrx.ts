@@ -16,7 +16,7 @@ import {
   ZCRX_CTRL_SIZE,
 } from '../abi/layouts.ts';
 import { IORING_REGISTER_ZCRX_CTRL, IORING_REGISTER_ZCRX_IFQ } from '../abi/registrations.ts';
-import { aligned, alignedForLending, PAGE_SIZE_MAX } from './aligned-memory.ts';
+import { alignedForLending, PAGE_SIZE_MAX } from './aligned-memory.ts';
 import type { Completion } from './completion.ts';
 import { checkInteger, checkUint32, wrongType, wrongValue } from './misuse.ts';
 import { ControlRegistration } from './register-control.ts';
@@ -114,7 +114,7 @@ export abstract class ZcrxRegistration extends ControlRegistration {
     coreOf(this).checkOpen();
     const area = alignedForLending(native, areaBytes, PAGE_SIZE_MAX);
     const pages = Math.ceil((rqEntries * IO_URING_ZCRX_RQE_SIZE) / native.pageSize) + 1;
-    const refill = aligned(native, pages * native.pageSize, PAGE_SIZE_MAX);
+    const refill = alignedForLending(native, pages * native.pageSize, native.pageSize);
     const arguments_ = coreOf(this).array(IO_URING_ZCRX_IFQ_REG_SIZE + IO_URING_ZCRX_AREA_REG_SIZE + IO_URING_REGION_DESC_SIZE);
     const { view, address } = arguments_;
     const areaAt = IO_URING_ZCRX_IFQ_REG_SIZE;

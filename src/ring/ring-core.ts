@@ -13,7 +13,7 @@ import {
 import { IOVEC_SIZE, KERNEL_TIMESPEC_SIZE } from '../abi/layouts.ts';
 import { IORING_OP_RECV, IORING_OP_RECVMSG, IORING_OP_SEND } from '../abi/operations.ts';
 import { REGISTRATIONS } from '../abi/registrations.ts';
-import { MSG_TRUNC } from '../abi/socket-flags.ts';
+import { MSG_TRUNC, MSG_WAITALL } from '../abi/socket-flags.ts';
 import { aligned } from './aligned-memory.ts';
 import { BufferGroup, SpanLease, TruncatedLease } from './buffer-ring.ts';
 import { ChainMember, type SilentChain } from './chains.ts';
@@ -280,7 +280,7 @@ export class RingCore {
   /**
    * What an entry holds to have its buffers from `group`, by its words 0 (opcode, modifiers), 6 (len) and 7 (flags): may it
    * fill several at once, or be told of more bytes than it got? `lent`: what it holds besides.
-   * @throws {TypeError} `ERR_INVALID_ARG_VALUE` both
+   * @throws {TypeError} `ERR_INVALID_ARG_VALUE` both; or it would wait for all of it in an incremental buffer
    */
   sourceOf(group: BufferGroup | ClassicGroup, how: number, len: number, flags: number, lent?: unknown): BufferSource {
     const opcode = how & 0xff;
@@ -288,6 +288,10 @@ export class RingCore {
     const bundles = (opcode === IORING_OP_RECV || opcode === IORING_OP_SEND) && ((how >>> 16) & IORING_RECVSEND_BUNDLE) !== 0;
     if (bundles && receives && flags & MSG_TRUNC) {
       throw wrongValue('flags', 'with MSG_TRUNC nobody could tell which buffers a bundle has filled: leave one of the two away');
+    }
+    if (receives && flags & MSG_WAITALL && group instanceof BufferGroup && group.incremental) {
+      // The kernel hands the rest of the buffer to others meanwhile, and goes on writing where they do.
+      throw wrongValue('flags', 'MSG_WAITALL and an incremental group exclude each other: nobody could tell where the data is');
     }
     if (bundles && group instanceof BufferGroup) return this.lease(new SpanLease(group));
     if (!receives || (flags & MSG_TRUNC) === 0) return group;
@@ -339,7 +343,8 @@ export class RingCore {
   register(opcode: number, address: number, count: number, hints?: Hints): number {
     const result = this.holdings.register(opcode, address, count);
     this.#arrays = [];
-    if (result < 0) throw this.registerError(opcode, -result, hints?.[-result]);
+    const hint = hints !== undefined && Object.hasOwn(hints, -result) ? hints[-result] : undefined;
+    if (result < 0) throw this.registerError(opcode, -result, hint);
     return result;
   }
 

@@ -26,6 +26,8 @@ import {
 import { IO_URING_REG_WAIT_SIZE } from '../abi/layouts.ts';
 import { koffiNative } from '../native/koffi.ts';
 import type { Native } from '../native/native.ts';
+import { bare, NONE } from './bare.ts';
+import { monotonicNow } from '../native/timers.ts';
 import { Completion } from './completion.ts';
 import { Holdings } from './holdings.ts';
 import { kernelError } from './kernel-error.ts';
@@ -122,10 +124,10 @@ export class IoUring extends RingRegistration implements Disposable {
   constructor(entries: number, options?: IoUringOptions);
   /** @internal `native` is the kernel; unit tests hand in another. */
   constructor(entries: number, options?: IoUringOptions, native?: Native);
-  constructor(entries: number, asked: IoUringOptions = {}, native: Native = koffiNative()) {
+  constructor(entries: number, asked: IoUringOptions = NONE, native: Native = koffiNative()) {
     if (typeof asked !== 'object' || asked === null) throw wrongType('options', 'an object', asked);
     // Read once: a getter that answers differently the second time, or throws, must not catch a ring half made.
-    const options = { ...asked };
+    const options: IoUringOptions = bare({ ...asked });
     const setup = setUp(native, entries, options);
     const holdings = new Holdings(native, setup);
     handOver(new RingCore(holdings, new LentMemory(native)));
@@ -291,7 +293,7 @@ export class IoUring extends RingRegistration implements Disposable {
     cq.publish();
     const wanted = Math.min(waitNr, cq.entries);
     const { timeoutMs, enough } = registeredWait(this.#core, index, wanted);
-    const start = performance.now();
+    const start = monotonicNow();
     for (let consumed = 0; ; ) {
       const toSubmit = sq.publish();
       const offset = index * IO_URING_REG_WAIT_SIZE;
@@ -302,7 +304,7 @@ export class IoUring extends RingRegistration implements Disposable {
       else if (result === -ETIME || result === -EAGAIN || result === -EBUSY) return consumed;
       else if (result < 0 && result !== -EINTR) throw this.#refusal(-result);
       // A signal ends a wait too, and is not told of when something was submitted.
-      if (cq.ready >= enough || performance.now() - start >= timeoutMs) return consumed;
+      if (cq.ready >= enough || monotonicNow() - start >= timeoutMs) return consumed;
     }
   }
 
@@ -571,7 +573,7 @@ export class IoUring extends RingRegistration implements Disposable {
 
   #submitFor(waitNr: number, timeoutMs: number): number {
     this.#cq.publish();
-    const deadline = performance.now() + (this.#deadline === undefined ? timeoutMs : this.#until(this.#deadline));
+    const deadline = monotonicNow() + (this.#deadline === undefined ? timeoutMs : this.#until(this.#deadline));
     try {
       if (this.#polled) return this.#submitPolled(waitNr, deadline);
       const toSubmit = this.#sq.publish();
@@ -598,7 +600,7 @@ export class IoUring extends RingRegistration implements Disposable {
     if (this.#deadline !== undefined && !this.#sliced) {
       return holdings.enterFor(toSubmit, slots, flags | IORING_ENTER_ABS_TIMER, this.#deadline, this.#minWaitUs);
     }
-    let left = deadline === Infinity ? Infinity : Math.max(0, deadline - performance.now());
+    let left = deadline === Infinity ? Infinity : Math.max(0, deadline - monotonicNow());
     if (this.#sliced && left > SLICE_MS) left = SLICE_MS;
     return left === Infinity && this.#minWaitUs === 0
       ? holdings.enter(toSubmit, slots, flags)
@@ -624,7 +626,7 @@ export class IoUring extends RingRegistration implements Disposable {
         const errno = -result;
         if (errno === ETIME) {
           // The end of a slice is not the end of the time.
-          if (!this.#sliced || performance.now() >= deadline) return consumed;
+          if (!this.#sliced || monotonicNow() >= deadline) return consumed;
           if (this.#minWaitUs !== 0 && cq.ready > 0) return consumed;
         } else if (errno === EAGAIN || errno === EBUSY) {
           // Reap first. What was not consumed is still queued.
@@ -641,7 +643,7 @@ export class IoUring extends RingRegistration implements Disposable {
       if (toSubmit === 0 && cq.mixed && this.#isCrammed()) return consumed;
       // After the shortest wait, fewer will do.
       if (toSubmit === 0 && this.#minWaitUs !== 0 && cq.ready > 0) return consumed;
-      if (toSubmit === 0 && performance.now() >= deadline) return consumed;
+      if (toSubmit === 0 && monotonicNow() >= deadline) return consumed;
       // Without anything to wait for, or to be let through, the kernel need not look for completions.
       result =
         waitNr === 0 && stalls === 0 && deadline === Infinity
@@ -666,7 +668,7 @@ export class IoUring extends RingRegistration implements Disposable {
       // No room: wait until the thread has consumed something, or the next entry would find the queue full.
       if (sq.refresh() >= sq.entries) flags |= IORING_ENTER_SQ_WAIT;
       if (flags === 0) return shown;
-      const left = deadline === Infinity ? Infinity : Math.max(0, deadline - performance.now());
+      const left = deadline === Infinity ? Infinity : Math.max(0, deadline - monotonicNow());
       const result =
         left === Infinity && this.#minWaitUs === 0
           ? holdings.enter(shown, cq.slotsFor(waitNr), flags)
@@ -693,20 +695,18 @@ const tooOld = (what: string, since: string): Error =>
 
 const NOTHING_MORE = (): void => {};
 
-const ENTER_HINTS: Record<number, string> = {
+const ENTER_HINTS: Record<number, string> = bare({
   [EEXIST]: 'the ring belongs to another thread: give each thread a ring of its own',
   [EBADR]: 'the kernel had no memory left to keep completions aside and lost some: close the ring',
   [EAGAIN]: 'the kernel is short of memory; the entries stay queued: try again later',
   [EBUSY]: 'the kernel keeps completions aside: reap them, then submit again',
-};
+});
 
 /** A ring sent to another thread would arrive as an empty object: say so where it is sent. */
 function forbidCloning(ring: IoUring): void {
-  Object.defineProperty(ring, 'thread', {
-    enumerable: true,
-    get() {
-      const message = 'Cannot send a ring to another thread: give each thread a ring of its own';
-      throw Object.assign(new TypeError(message), { code: 'ERR_IOURING_THREAD' });
-    },
-  });
+  const get = (): never => {
+    const message = 'Cannot send a ring to another thread: give each thread a ring of its own';
+    throw Object.assign(new TypeError(message), { code: 'ERR_IOURING_THREAD' });
+  };
+  Object.defineProperty(ring, 'thread', bare({ enumerable: true, get }));
 }

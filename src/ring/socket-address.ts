@@ -12,6 +12,8 @@ import {
   SOCKADDR_UN_SIZE,
 } from '../abi/layouts.ts';
 import { AF_INET, AF_INET6, AF_UNIX } from '../abi/socket-flags.ts';
+import { bare } from './bare.ts';
+import { byteLengthOf } from './lent-memory.ts';
 import { checkInteger, checkUint32, outOfRange, wrongType, wrongValue } from './misuse.ts';
 
 /**
@@ -164,7 +166,7 @@ function groupsOf(text: string): number[] | undefined {
   const last = groups(tail ?? '');
   const missing = 8 - first.length - last.length;
   if (tail === undefined ? missing !== 0 : missing < 0) return undefined;
-  return [...first, ...Array.from({ length: missing }, () => 0), ...last];
+  return [...first, ...Array.from(bare({ length: missing }), () => 0), ...last];
 }
 
 function groups(text: string): number[] {
@@ -219,13 +221,14 @@ export function copyOfBytes(name: string, bytes: unknown): Uint8Array {
  */
 export function readSocketAddress(bytes: Uint8Array): SocketAddress {
   if (!types.isUint8Array(bytes)) throw wrongType('bytes', 'an instance of Uint8Array', bytes);
-  if (bytes.length >= FAMILY_SIZE) {
+  const length = byteLengthOf(bytes);
+  if (length >= FAMILY_SIZE) {
     const family = bytes[SOCKADDR_STORAGE.ss_family] | (bytes[SOCKADDR_STORAGE.ss_family + 1] << 8);
-    if (family === AF_INET && bytes.length >= SOCKADDR_IN_SIZE) {
+    if (family === AF_INET && length >= SOCKADDR_IN_SIZE) {
       const address = textOfIPv4(bytes, SOCKADDR_IN.sin_addr);
       return { family: 'IPv4', address, port: word(bytes, SOCKADDR_IN.sin_port) };
     }
-    if (family === AF_INET6 && bytes.length >= SOCKADDR_IN6_SIZE) return readIPv6(bytes);
+    if (family === AF_INET6 && length >= SOCKADDR_IN6_SIZE) return readIPv6(bytes);
     if (family === AF_UNIX) {
       const path = unixName(bytes);
       if (path !== undefined) return { family: 'unix', path };

@@ -14,6 +14,7 @@ import {
   detached,
   detachedView,
   growable,
+  ofWebAssembly,
   inWords,
   nameOf,
   RANGE,
@@ -216,6 +217,8 @@ describe('buffers', () => {
     ['a detached ArrayBuffer', () => detached(), 'ERR_INVALID_ARG_VALUE', /detached/],
     ['a view of a detached one', () => detachedView(Uint8Array), 'ERR_INVALID_ARG_VALUE', /detached/],
     ['a DataView of a detached one', () => detachedView(DataView), 'ERR_INVALID_ARG_VALUE', /detached/],
+    ['memory of WebAssembly', () => ofWebAssembly(), 'ERR_INVALID_ARG_VALUE', /WebAssembly.*copy it/],
+    ['a view of memory of WebAssembly', () => Buffer.from(ofWebAssembly(), 64, 8), 'ERR_INVALID_ARG_VALUE', /WebAssembly/],
   ];
   for (const [name, make, code, message] of buffers) {
     it(`${name}: a TypeError, ${code}`, () => {

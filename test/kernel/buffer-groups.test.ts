@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { writeSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { IOSQE_BUFFER_SELECT } from '../../src/abi/flags.ts';
+import { IORING_OP_RECV } from '../../src/abi/operations.ts';
 import { MSG_TRUNC, MSG_WAITALL } from '../../src/abi/socket-flags.ts';
 import { IoUring, Msghdr, type Completion, type ProvidedBufRing } from '../../src/index.ts';
 import { coreOf } from '../../src/ring/ring-core.ts';
@@ -131,6 +133,43 @@ it('classic buffers that all say that they are views of one memory are all held'
   })();
   await finalized();
   assert.deepEqual(weak.map((memory) => memory.deref() !== undefined), [true, true, true, true]);
+});
+
+it('a receive that waits for all of it is refused on an incremental group: the kernel would give its rest to others', () => {
+  using files = new Descriptors();
+  using ring = new IoUring(8);
+  const [socket, peer] = files.socketPair();
+  const [other, sender] = files.socketPair();
+  const buffers = ring.registerBufRing(2, 64, GROUP, { incremental: true });
+  const refused = { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE', message: /MSG_WAITALL/ };
+  assert.throws(() => ring.prepRecvMultishot(socket, GROUP, 1, { flags: MSG_WAITALL }), refused);
+  for (const prepare of [
+    () => ring.prepRecv(socket, null, 10, 1, MSG_WAITALL),
+    () => ring.prepRecvmsg(socket, new Msghdr({ iov: [new Uint8Array(10)] }), 1, MSG_WAITALL),
+    () => ring.prepSqe({ opcode: IORING_OP_RECV, fd: socket, flags: IOSQE_BUFFER_SELECT, bufIndex: GROUP, opFlags: MSG_WAITALL }, 1),
+  ]) {
+    assert.throws(() => {
+      prepare();
+      ring.sqeSetBufGroup(GROUP);
+    }, refused);
+  }
+  // What is queued of that has no buffer.
+  ring.submit();
+  ring.prepCancelFd(socket, 3, { all: true });
+  ring.submitAndWait(1);
+  reap(ring);
+  // Without it two of them share a buffer, and each shows its own.
+  for (const [i, fd] of [socket, other].entries()) {
+    ring.prepRecv(fd, null, 10, i);
+    ring.sqeSetBufGroup(GROUP);
+  }
+  ring.submit();
+  const shown: string[] = [];
+  for (const [fd, data] of [[sender, 'other'], [peer, 'this']] as const) {
+    writeSync(fd, data);
+    shown.push(buffers.bytes(complete(ring)).map((bytes) => Buffer.from(bytes).toString()).join());
+  }
+  assert.deepEqual(shown, ['other', 'this']);
 });
 
 /** What a completion's views show: how many bytes, and the first of them. */

@@ -73,7 +73,7 @@ describe('shortages', () => {
       console.log(open, String(buffer));
       listener.stop(true);
     `,
-      'ulimit -n 64; ',
+      'ulimit -n 128; ',
     );
     assert.equal(output, 'EMFILE\n0 calm\n1 hello\n');
   });
