@@ -275,7 +275,7 @@ export class Operation<T = unknown> extends Submission implements Abortable {
   #isOverdue({ deadline, timeoutMs, isChained }: Extras): boolean {
     if (deadline === Infinity || isChained) return false;
     const hasHadItsTime = timeoutMs! > 0 || (this.outcome.before ?? 0) > 0;
-    return hasHadItsTime && performance.now() >= deadline;
+    return hasHadItsTime && monotonicNow() >= deadline;
   }
 
   #timeoutError(res: number, released?: Promise<void>): TimeoutError {

@@ -1,6 +1,6 @@
 // What a reactor's thread does while it has nothing to do: the calls in which it sleeps in its ring.
 import { koffiNative } from '../../src/native/koffi.ts';
-import { Reactor } from '../../src/index.ts';
+import { partsOf, type Reactor } from '../../src/reactor/reactor.ts';
 import { LOOP_READY } from '../../src/reactor/engine/ring-sleep.ts';
 import { Completion } from '../../src/ring/completion.ts';
 
@@ -23,7 +23,7 @@ export class Waits {
 
   constructor(io: Reactor) {
     this.io = io;
-    const { ring } = Reactor.partsOf(io).engine;
+    const { ring } = partsOf(io).engine;
     const submitAndWait = ring.submitAndWait.bind(ring);
     ring.submitAndWait = (waitNr, options) => {
       if (waitNr === 0) return submitAndWait(waitNr, options);
