@@ -5,7 +5,7 @@
 //   --only    these checks only
 //   --tests   these test files of the suite in place of the checks, such as test/kernel/close.test.js
 //   --seconds how long a boot may take, the checks included
-//   --write   put the table into docs/compatibility.md
+//   --write   put the table into docs/compatibility.md; what stands there of kernels that were not booted stays
 // It needs root on Debian 13, for apt; what it downloads stays in build/kernels (about 450 MB).
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -42,21 +42,31 @@ for (const machine of machines) {
   const tests = values.tests === '' ? '' : `tests:${values.tests}`;
   const result = await boot(machine, { only: tests || values.only, seconds: Number(values.seconds) });
   const { version, passed, refused, failed, seconds } = result;
-  const kernel = machine.note === undefined ? machine.name : `${machine.name} (${machine.note})`;
-  rows.push([kernel, machine.arch, version, `${passed}`, `${refused.length}`, failed.join(', ') || '–', refused.join(', ') || '–', `${seconds} s`]);
+  rows.push([title(machine), machine.arch, version, `${passed}`, `${refused.length}`, failed.join(', ') || '–', refused.join(', ') || '–', `${seconds} s`]);
 }
 
 const titles = ['Linux', 'processor', 'version', 'pass', 'refused', 'fail', 'what is refused, with the Linux that it needs', 'took'];
 console.log(`\n${table([titles, ...rows])}`);
-if (values.write) {
+if (values.write) write([titles, ...rows].map((row) => row.slice(0, -1)));
+process.exit(rows.every(([, , , , , failed]) => failed === '–') ? 0 : 1);
+
+function write([head, ...body]) {
   const page = 'docs/compatibility.md';
   const [begin, end] = ['<!-- kernels: written by npm run test:kernels -- --write -->\n', '<!-- end of kernels -->'];
-  const text = readFileSync(page, 'utf8');
-  const [before, rest] = text.split(begin);
-  const shown = [titles, ...rows].map((row) => row.slice(0, -1));
-  writeFileSync(page, `${before}${begin}${table(shown)}${end}${rest.split(end)[1]}`);
+  const [before, rest] = readFileSync(page, 'utf8').split(begin);
+  const [old, after] = rest.split(end);
+  const stood = old.split('\n').slice(2).map((line) => line.split(' | ').map((cell) => cell.replaceAll(/^\| | \|$/g, '')));
+  const all = KERNELS.flatMap((kernel) => {
+    const isOf = (row) => row[0] === title(kernel) && row[1] === kernel.arch;
+    const row = body.find(isOf) ?? stood.find(isOf);
+    return row === undefined ? [] : [row];
+  });
+  writeFileSync(page, `${before}${begin}${table([head, ...all])}${end}${after}`);
 }
-process.exit(rows.every(([, , , , , failed]) => failed === '–') ? 0 : 1);
+
+function title({ name, note }) {
+  return `${name} (${note})`;
+}
 
 function table([head, ...body]) {
   const line = (cells) => `| ${cells.join(' | ')} |\n`;

@@ -9,7 +9,7 @@ const NEWEST = String.raw`[0-9.]+\+deb13(\.[0-9]+)?`;
 
 /** The kernels, each by a pattern of its packages' names. A user-mode Linux is a program, and needs no emulator. */
 export const KERNELS = [
-  { name: '5.10-uml', arch: 'amd64', note: "io_uring as 5.10 had it", program: '5.10' },
+  { name: '5.10-uml', arch: 'amd64', note: 'user-mode Linux; io_uring as 5.10 had it', program: '5.10' },
   { name: '5.10', arch: 'amd64', note: "Debian 11; its io_uring is 5.15's", pattern: '5\\.10\\.0-[0-9]+' },
   { name: '6.1', arch: 'amd64', note: 'Debian 12', pattern: '6\\.1\\.0-[0-9]+' },
   { name: '6.1', arch: 'arm64', note: 'Debian 12', pattern: '6\\.1\\.0-[0-9]+' },

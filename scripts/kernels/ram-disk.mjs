@@ -91,7 +91,8 @@ export function pack(arch, withTests) {
   const project = join(WORK, `project-${arch}.cpio`);
   archive(root, project);
   const disk = join(WORK, `initrd-${arch}.cpio`);
-  run('sh', ['-c', `cat '${base(arch)}' '${project}' > '${disk}'`]);
+  run('sh', ['-c', `cat '${base(arch)}' '${project}' > '${disk}.new'`]);
+  renameSync(`${disk}.new`, disk);
   rmSync(root, { recursive: true });
   rmSync(project);
 }
