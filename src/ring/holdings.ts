@@ -41,6 +41,7 @@ import { IORING_OP_ASYNC_CANCEL } from '../abi/operations.ts';
 import {
   IORING_REGISTER_RING_FDS,
   IORING_REGISTER_ENABLE_RINGS,
+  IORING_REGISTER_IOWQ_MAX_WORKERS,
   IORING_REGISTER_SYNC_CANCEL,
   IORING_REGISTER_USE_REGISTERED_RING,
   IORING_UNREGISTER_PBUF_RING,
@@ -69,6 +70,12 @@ const CLOSE_WAIT_MS = 5000;
 
 /** From here on the kernel answers EINVAL at once to a registration that it does not know. */
 const ANSWERS_UNKNOWN = version('5.18');
+
+/** With this came the last registration that kernels waited for, and slots for descriptors. */
+const HAS_SLOTS = version('5.15');
+
+/** Has the kernel IORING_REGISTER_IOWQ_MAX_WORKERS? By the way to it. */
+const limitsWorkers = new WeakMap<Native, boolean>();
 
 /** What {@link Holdings.register} is told of a registration that the kernel does not know. */
 const UNKNOWN = -EINVAL;
@@ -185,6 +192,7 @@ export class Holdings {
       throw error;
     }
     this.#forgetThreadExit = native.closeAtThreadExit(this.fd);
+    if (!this.kernel.isFrom(HAS_SLOTS)) this.#tryWorkers();
     if (!native.endsWithProcess) closeAtExit(this);
   }
 
@@ -271,6 +279,21 @@ export class Holdings {
     const { kernel } = this;
     // A ring that was set up disabled proves 5.10 by that.
     return kernel.isFrom(ANSWERS_UNKNOWN) || (opcode < REGISTRATIONS.length && kernel.isFrom(version(REGISTRATIONS[opcode].since)));
+  }
+
+  /**
+   * Debian's 5.10 has the io_uring of 5.15 without its operations. Now, while nothing is in flight, a registration can be tried:
+   * two limits of 0 change nothing.
+   */
+  #tryWorkers(): void {
+    const { native, kernel, registerArgument } = this;
+    let hasIt = limitsWorkers.get(native);
+    if (hasIt === undefined) {
+      hasIt = native.register(this.fd, IORING_REGISTER_IOWQ_MAX_WORKERS, registerArgument.address, 2) >= 0;
+      new Uint8Array(registerArgument.view.buffer, registerArgument.view.byteOffset, 8).fill(0);
+      limitsWorkers.set(native, hasIt);
+    }
+    if (hasIt) kernel.prove(HAS_SLOTS);
   }
 
   /** Memory that the kernel uses as long as the ring is open. */

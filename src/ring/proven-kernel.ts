@@ -38,6 +38,11 @@ export class ProvenKernel {
     return this.#proven >= since || (this.#lastOperation !== undefined && this.#ask() >= since);
   }
 
+  /** It has done what came with this version. */
+  prove(since: Version): void {
+    this.#proven = Math.max(this.#proven, since);
+  }
+
   #ask(): Version {
     const last = this.#lastOperation!();
     this.#lastOperation = undefined;

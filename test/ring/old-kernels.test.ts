@@ -20,6 +20,7 @@ import {
   IORING_OP_MSG_RING,
   IORING_OP_SENDMSG_ZC,
   IORING_OP_TEE,
+  IORING_OP_UNLINKAT,
   IORING_OP_URING_CMD,
   IORING_REGISTER_IOWQ_MAX_WORKERS,
   IORING_REGISTER_PBUF_RING,
@@ -148,6 +149,16 @@ describe('registrations on old kernels', () => {
       ring.close();
     });
   }
+
+  it("5.10 with the io_uring of 5.15 and not its operations, as Debian's: slots are taken, by what it does when nothing is in flight", () => {
+    const { ring, kernel } = open({ ...LINUX_5_15, lastOperation: IORING_OP_UNLINKAT });
+    assert.equal(kernel.asked(IORING_REGISTER_IOWQ_MAX_WORKERS), 1);
+    assert.ok(ring.prepCloseDirect(0, 1));
+    assert.throws(() => ring.registerBufRing(4, 64, 1), /needs Linux 5\.19/);
+    ring.close();
+    new IoUring(4, {}, kernel).close();
+    assert.equal(kernel.asked(IORING_REGISTER_IOWQ_MAX_WORKERS), 1, 'asked once');
+  });
 
   it('5.15: the ring descriptor is not registered, which needs 5.18', () => {
     const { ring, kernel } = open(LINUX_5_15);
