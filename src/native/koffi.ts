@@ -4,6 +4,7 @@ import modules from 'node:module';
 import type Threads from 'node:worker_threads';
 import type * as Koffi from 'koffi';
 import { F_DUPFD_CLOEXEC, MADV_DONTNEED, O_CLOEXEC } from '../abi/file-flags.ts';
+import { SOCK_CLOEXEC, SOCK_NONBLOCK } from '../abi/socket-flags.ts';
 import { SYS_IO_URING_ENTER, SYS_IO_URING_REGISTER, SYS_IO_URING_SETUP } from '../abi/syscalls.ts';
 import {
   MAP_ANONYMOUS,
@@ -143,6 +144,13 @@ function bind(koffi: typeof Koffi): Native {
   const socket = libc.func('socket', 'int', ['int', 'int', 'int']) as Syscall;
   const bindTo = libc.func('bind', 'int', ['int', 'void *', 'uint']) as Syscall;
   const listen = libc.func('listen', 'int', ['int', 'int']) as Syscall;
+  const accept4 = libc.func('accept4', 'int', ['int', 'uintptr_t', 'uintptr_t', 'int']) as Syscall;
+  const connectTo = libc.func('connect', 'int', ['int', 'void *', 'uint']) as Syscall;
+  const poll = libc.func('poll', 'int', ['uintptr_t', 'ulong', 'int']) as Syscall;
+  // A `struct pollfd`: the descriptor, what is asked for, and what is answered.
+  const pollfd = new Int32Array(new ArrayBuffer(8));
+  const pollEvents = new Int16Array(pollfd.buffer, 4);
+  const pollfdAddress = Number(koffi.address(pollfd));
   const setsockopt = libc.func('setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint']) as Syscall;
   const getsockopt = libc.func('getsockopt', 'int', ['int', 'int', 'int', 'void *', 'void *']) as Syscall;
   // Variadic in C, as syscall(2) is.
@@ -216,6 +224,18 @@ function bind(koffi: typeof Koffi): Native {
     },
     listen(fd, backlog) {
       return listen(fd, backlog) < 0 ? -errno() : 0;
+    },
+    accept(fd) {
+      const accepted = accept4(fd, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      return accepted < 0 ? -errno() : accepted;
+    },
+    connect(fd, address) {
+      return connectTo(fd, address, address.byteLength) < 0 ? -errno() : 0;
+    },
+    polled(fd, events) {
+      pollfd[0] = fd;
+      pollEvents[0] = events;
+      return poll(pollfdAddress, 1, 0) < 0 ? -errno() : pollEvents[1];
     },
     setSocketOption(fd, level, name, value) {
       return setsockopt(fd, level, name, value, value.byteLength) < 0 ? -errno() : 0;

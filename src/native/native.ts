@@ -62,6 +62,15 @@ export interface Native {
   /** listen(2). */
   listen(fd: number, backlog: number): number;
 
+  /** accept4(2), SOCK_NONBLOCK and SOCK_CLOEXEC. The descriptor. */
+  accept(fd: number): number;
+
+  /** connect(2) to a `struct sockaddr`. */
+  connect(fd: number, address: Uint8Array): number;
+
+  /** poll(2) of one descriptor for `events`, without waiting. What is the case: POLL*. */
+  polled(fd: number, events: number): number;
+
   /** setsockopt(2). */
   setSocketOption(fd: number, level: number, name: number, value: Uint8Array): number;
 

@@ -1,4 +1,4 @@
-import { EBADF } from '../abi/errno.ts';
+import { EBADF, ECONNRESET, EPIPE } from '../abi/errno.ts';
 import {
   IPPROTO_TCP,
   SHUT_WR,
@@ -69,6 +69,11 @@ export abstract class Connection implements Receiving, Sending {
 
   /** Large receives go into memory that the owner may keep. @internal */
   get keepsMemory(): boolean {
+    return false;
+  }
+
+  /** It is told of what happens as Node's sockets are: see {@link Receiving.isNodeLike}. @internal */
+  get isNodeLike(): boolean {
     return false;
   }
 
@@ -209,6 +214,10 @@ export abstract class Connection implements Receiving, Sending {
     this.#keepAlive(false);
   }
 
+  get isRef(): boolean {
+    return this.#isRef;
+  }
+
   #keepAlive(is: boolean): void {
     this.#isRef = is;
     this.#receiver.isRef = is;
@@ -263,8 +272,16 @@ export abstract class Connection implements Receiving, Sending {
   }
 
   /** @internal */
-  sendFailed(errno: number, reason: Error | undefined): void {
-    if (!this.#isClosing) this.failed(reason ?? socketError(errno, 'write'), 'write');
+  sendFailed(errno: number, reason: Error | undefined, drop: () => void): void {
+    const isRead = reason === undefined && this.isNodeLike && this.#receiver.isReading;
+    const fail = (): void => {
+      // The kernel tells of a reset once. To Node, which reads before it writes, it would have told it so.
+      const doing = isRead && errno === ECONNRESET ? 'read' : 'write';
+      if (!this.#isClosing) this.failed(reason ?? socketError(errno, doing), doing);
+      drop();
+    };
+    if (isRead && errno === EPIPE) this.#receiver.whenOver(fail);
+    else fail();
   }
 
   /** @internal */

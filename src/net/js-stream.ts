@@ -63,6 +63,9 @@ export class JsStream {
       // That the socket is being read says nothing of this: who wants to read from it is to ask.
       reading: { get: () => this.isConsumed && connection.isReading, set: () => {}, configurable: true },
       fd: { get: () => connection.fd },
+      bytesRead: { get: () => connection.delivered },
+      bytesWritten: { get: () => connection.dispatched },
+      writeQueueSize: { get: () => connection.writableLength },
     });
   }
 
@@ -112,6 +115,8 @@ export class JsStream {
       close: (done?: () => void) => handle.close(done),
       ref: () => handle.ref(),
       unref: () => handle.unref(),
+      hasRef: () => handle.hasRef(),
+      reset: (done?: () => void) => handle.reset(done),
       ...forwarded(handle),
     };
   }

@@ -11,8 +11,8 @@ const PIECES_MAX = 64;
 export interface Sending {
   /** So many bytes more are with the kernel. */
   sent(bytes: number): void;
-  /** What was left is dropped: `errno`, or the reactor is closed. */
-  sendFailed(errno: number, reason: Error | undefined): void;
+  /** What was left is to be dropped, when it has been told: `errno`, or the reactor is closed. */
+  sendFailed(errno: number, reason: Error | undefined, drop: () => void): void;
   /** Nothing of it is with the kernel, and it was closed. */
   senderClosed(): void;
 }
@@ -228,8 +228,7 @@ export class Sender extends Submission {
     // A signal, or a descriptor that does not block: nothing is wrong with the connection.
     if (errno === EAGAIN) return this.#begin();
     this.#isBroken = true;
-    this.#owner.sendFailed(errno === ECANCELED && reason !== undefined ? EBADF : errno, reason);
-    this.#drop(reason);
+    this.#owner.sendFailed(errno === ECANCELED && reason !== undefined ? EBADF : errno, reason, () => this.#drop(reason));
   }
 
   /** Nobody will get what is left. */

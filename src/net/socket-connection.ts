@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../abi/errno.ts';
 import { duplicate } from '../reactor/socket-calls.ts';
+import { isCancelledWriteTold } from './cancelled-write.ts';
 import { Connection, type Doing } from './connection.ts';
 import { JsStream } from './js-stream.ts';
 import { nativeHandle } from './native-handle.ts';
@@ -52,6 +53,8 @@ export class SocketConnection extends Connection {
   #broken: Error | undefined;
   /** Those who wait for the socket have not seen it yet. */
   #isNew = false;
+  /** What node:http reads with, if it does. */
+  #parser: unknown;
 
   constructor(transport: Transport, fd: number, socket: SocketClass, owned: Owned) {
     super(transport, fd);
@@ -70,6 +73,13 @@ export class SocketConnection extends Connection {
   isNew(): void {
     this.#isNew = true;
     void SETTLED.then(() => (this.#isNew = false));
+  }
+
+  /** Is it seen for the first time? It is node:http's server then that looks, once, for a stream to read from. */
+  isParserNew(parser: unknown): boolean {
+    if (this.#parser === parser) return false;
+    this.#parser = parser;
+    return true;
   }
 
   get isOpen(): boolean {
@@ -131,6 +141,10 @@ export class SocketConnection extends Connection {
 
   override get keepsMemory(): boolean {
     return this.#userBuffer === undefined && this.#stream === undefined;
+  }
+
+  override get isNodeLike(): boolean {
+    return true;
   }
 
   override bytesReceived(bytes: Buffer, isOwn: boolean): void {
@@ -249,11 +263,17 @@ export class SocketConnection extends Connection {
     const scope = new AsyncResource('WRITEWRAP');
     this.whenSent((error) => {
       this.#waiting--;
-      try {
-        scope.runInAsyncScope(done, undefined, error === undefined ? null : this.#reason());
-      } catch (thrown) {
-        this.threw(thrown);
-      }
+      const tell = (reason: Error | null): void => {
+        try {
+          scope.runInAsyncScope(done, undefined, reason);
+        } catch (thrown) {
+          this.threw(thrown);
+        }
+      };
+      if (error === undefined) tell(null);
+      // A socket that was destroyed has said why, or will in the next tick: its callbacks are called after that.
+      else if (this.socket.destroyed) void SETTLED.then(() => process.nextTick(tell, isCancelledWriteTold() ? socketError(ECANCELED, 'write') : null));
+      else tell(this.#reason());
     });
   }
 

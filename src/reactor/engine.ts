@@ -136,6 +136,8 @@ export class Engine {
   #lateCount = 0;
   /** Cancellations that found no room. */
   #uncancelled: Submission[] = [];
+  /** How often the event loop has come round to it. */
+  turns = 0;
   #scheduled = false;
   #immediate = false;
   #isBusy = false;
@@ -420,6 +422,7 @@ export class Engine {
 
   readonly #onImmediate = (): void => {
     this.#immediate = false;
+    this.turns++;
     this.#completions = 0;
     this.#submissions = 0;
     if (this.#ended === undefined) SCOPE.runInAsyncScope(this.#turn, this, false);
@@ -530,8 +533,10 @@ export class Engine {
     return true;
   }
 
-  /** Events that came have immediates of their own from now on. */
+  /** Events that came have immediates of their own from now on: all of them in the next pass of the loop, which is a turn. */
   #planEvents(): void {
+    if (this.#eventImmediates > 0 || this.#events.length === 0) return;
+    this.turns++;
     for (; this.#eventImmediates < this.#events.length; this.#eventImmediates++) setImmediate(this.#onEvent);
   }
 

@@ -282,6 +282,18 @@ export class FakeKernel implements Native {
     return -9;
   }
 
+  accept(): number {
+    return -9;
+  }
+
+  connect(): number {
+    return -9;
+  }
+
+  polled(): number {
+    return -9;
+  }
+
   setSocketOption(): number {
     return -9;
   }
