@@ -215,7 +215,7 @@ const checks = {
   },
   /** On Debian's 6.12 the signal of a ring with DEFER_TASKRUN gets lost. */
   async 'net-echo'() {
-    const { listen } = await load('net/index.js');
+    const { listen } = await load('socket/index.js');
     const server = await listen({ hostname: '127.0.0.1', port: 0, socket: { data: (socket, data) => void socket.write(data) } });
     const end = performance.now() + TRAFFIC_MS;
     let trips = 0;
