@@ -1,4 +1,4 @@
-import { EAGAIN, EBUSY, EINTR, ENOENT, ETIME } from '../abi/errno.ts';
+import { EAGAIN, EBUSY, EINTR, EINVAL, ENOENT, ETIME } from '../abi/errno.ts';
 import { CLOCK_MONOTONIC } from '../abi/event-flags.ts';
 import {
   IORING_CQE_F_MORE,
@@ -40,10 +40,13 @@ import { IORING_OFF_SQES, IORING_OFF_SQ_RING } from '../abi/mmap.ts';
 import { IORING_OP_ASYNC_CANCEL } from '../abi/operations.ts';
 import {
   IORING_REGISTER_RING_FDS,
+  IORING_REGISTER_ENABLE_RINGS,
+  IORING_REGISTER_IOWQ_MAX_WORKERS,
   IORING_REGISTER_SYNC_CANCEL,
   IORING_REGISTER_USE_REGISTERED_RING,
   IORING_UNREGISTER_PBUF_RING,
   IORING_UNREGISTER_RING_FDS,
+  REGISTRATIONS,
 } from '../abi/registrations.ts';
 import type { Native } from '../native/native.ts';
 import { monotonicNow } from '../native/timers.ts';
@@ -55,6 +58,8 @@ import { CompletionQueue } from './completion-queue.ts';
 import { kernelError } from './kernel-error.ts';
 import type { Lendable } from './lent-memory.ts';
 import { DESCRIPTOR, Lease, Pins, type BufferSource } from './pins.ts';
+import { lastOperation } from './probe.ts';
+import { ProvenKernel, version } from './proven-kernel.ts';
 import type { Mapping, Setup } from './setup.ts';
 import { SubmissionQueue } from './submission-queue.ts';
 import { SubmitArena } from './submit-arena.ts';
@@ -62,6 +67,22 @@ import { writeTimespec, type Duration } from './timespec.ts';
 
 /** How long a close waits for operations that the kernel does not give up at once. */
 const CLOSE_WAIT_MS = 5000;
+
+/** From here on the kernel answers EINVAL at once to a registration that it does not know. */
+const ANSWERS_UNKNOWN = version('5.18');
+
+/** With this came the last registration that kernels waited for, and slots for descriptors. */
+const HAS_SLOTS = version('5.15');
+
+/** Has the kernel IORING_REGISTER_IOWQ_MAX_WORKERS? By the way to it. */
+const limitsWorkers = new WeakMap<Native, boolean>();
+
+/** What {@link Holdings.register} is told of a registration that the kernel does not know. */
+const UNKNOWN = -EINVAL;
+
+/** How long a thread sleeps at a stretch where the kernel cannot end its waits, in milliseconds. */
+const NAP_MS = 1;
+const napping = new Int32Array(new SharedArrayBuffer(4));
 
 /** Refusals that another try may not meet. */
 const PASSING = new Set([EAGAIN, EBUSY, EINTR, ETIME]);
@@ -107,6 +128,8 @@ export class Holdings {
   fd: number;
   readonly setupFlags: number;
   readonly features: number;
+  /** How new the kernel's io_uring is, as far as it has proved that. */
+  readonly kernel: ProvenKernel;
   readonly sq: SubmissionQueue;
   readonly cq: CompletionQueue;
   readonly pins: Pins;
@@ -134,6 +157,8 @@ export class Holdings {
   /** A kernel thread submits. */
   readonly #polled: boolean;
   readonly #canTimeOut: boolean;
+  /** IORING_REGISTER_SYNC_CANCEL was not refused so far. */
+  #hasSyncCancel = true;
   readonly #mappings: Mapping[] = [];
   readonly #kept: Uint8Array[] = [];
   readonly #classic = new Map<number, ClassicGroup>();
@@ -148,6 +173,7 @@ export class Holdings {
     this.#enterFd = setup.fd;
     this.#polled = (setup.setupFlags & IORING_SETUP_SQPOLL) !== 0;
     this.#canTimeOut = (setup.features & IORING_FEAT_EXT_ARG) !== 0;
+    this.kernel = new ProvenKernel(setup.features, setup.setupFlags, () => lastOperation(this));
     const has = (flag: number): boolean => (setup.setupFlags & flag) !== 0;
     try {
       const { ring, sqes } = this.#mapRings(params, setup.memory);
@@ -166,6 +192,7 @@ export class Holdings {
       throw error;
     }
     this.#forgetThreadExit = native.closeAtThreadExit(this.fd);
+    if (!this.kernel.isFrom(HAS_SLOTS)) this.#tryWorkers();
     if (!native.endsWithProcess) closeAtExit(this);
   }
 
@@ -233,13 +260,40 @@ export class Holdings {
     this.fd = -1;
   }
 
-  /** io_uring_register(2) on this ring. The kernel's answer, or `-errno`. */
+  /**
+   * io_uring_register(2) on this ring. The kernel's answer, or `-errno`. Kernels before 5.18 wait until nothing is in flight before
+   * they look at what they are asked for: what they do not know is not asked of them, and is EINVAL.
+   */
   register(opcode: number, argument: number, count: number): number {
+    if (!this.knows(opcode)) return UNKNOWN;
     if (this.fd >= 0 || this.registeredIndex === undefined) {
       return this.native.register(this.fd, opcode, argument, count);
     }
     const viaIndex = (opcode | IORING_REGISTER_USE_REGISTERED_RING) >>> 0;
     return this.native.register(this.registeredIndex, viaIndex, argument, count);
+  }
+
+  /** May the kernel be asked for this registration: does it have it, or say at once that it does not? */
+  knows(opcode: number): boolean {
+    if (opcode < IORING_REGISTER_ENABLE_RINGS) return true;
+    const { kernel } = this;
+    // A ring that was set up disabled proves 5.10 by that.
+    return kernel.isFrom(ANSWERS_UNKNOWN) || (opcode < REGISTRATIONS.length && kernel.isFrom(version(REGISTRATIONS[opcode].since)));
+  }
+
+  /**
+   * Debian's 5.10 has the io_uring of 5.15 without its operations. Now, while nothing is in flight, a registration can be tried:
+   * two limits of 0 change nothing.
+   */
+  #tryWorkers(): void {
+    const { native, kernel, registerArgument } = this;
+    let hasIt = limitsWorkers.get(native);
+    if (hasIt === undefined) {
+      hasIt = native.register(this.fd, IORING_REGISTER_IOWQ_MAX_WORKERS, registerArgument.address, 2) >= 0;
+      new Uint8Array(registerArgument.view.buffer, registerArgument.view.byteOffset, 8).fill(0);
+      limitsWorkers.set(native, hasIt);
+    }
+    if (hasIt) kernel.prove(HAS_SLOTS);
   }
 
   /** Memory that the kernel uses as long as the ring is open. */
@@ -266,9 +320,11 @@ export class Holdings {
 
   /**
    * io_uring_enter(2) that waits no longer than `time`; with IORING_ENTER_ABS_TIMER until then. After `minWaitUs`
-   * (6.12) fewer completions than `minComplete` will do. SQEs consumed, or `-errno`: ETIME. Kernel 5.11.
+   * (6.12) fewer completions than `minComplete` will do. SQEs consumed, or `-errno`: ETIME. Before kernel 5.11 it looks every
+   * millisecond.
    */
   enterFor(toSubmit: number, minComplete: number, flags: number, time: Duration, minWaitUs = 0): number {
+    if (!this.#canTimeOut && typeof time === 'number') return this.#enterNapping(toSubmit, minComplete, flags, time);
     const { view, address } = this.waitArgument;
     const limited = time !== Infinity;
     if (limited) writeTimespec(view, IO_URING_GETEVENTS_ARG_SIZE, time);
@@ -279,6 +335,21 @@ export class Holdings {
     const all = flags | this.#enterFlags | IORING_ENTER_EXT_ARG;
     const size = IO_URING_GETEVENTS_ARG_SIZE;
     return this.native.enterWith(this.#enterFd, toSubmit, minComplete, all, address, size);
+  }
+
+  /** What a kernel can do that does not limit waits: look, sleep a little, look again. */
+  #enterNapping(toSubmit: number, minComplete: number, flags: number, timeoutMs: number): number {
+    const deadline = performance.now() + timeoutMs;
+    const consumed = this.enter(toSubmit, 0, flags);
+    if (consumed < 0) return consumed;
+    while (this.cq.places < minComplete) {
+      const left = deadline - performance.now();
+      if (left <= 0) return consumed > 0 ? consumed : -ETIME;
+      Atomics.wait(napping, 0, 0, Math.min(left, NAP_MS));
+      const result = this.enter(0, 0, IORING_ENTER_GETEVENTS);
+      if (result < 0 && result !== -EINTR) return consumed > 0 ? consumed : result;
+    }
+    return consumed;
   }
 
   /** Is there such a group? */
@@ -382,9 +453,7 @@ export class Holdings {
       const how = IORING_ENTER_GETEVENTS | wake;
       // Short waits: what was interrupted, or could not be submitted yet, is simply tried again.
       const toSubmit = this.#polled ? sq.show() : sq.publish();
-      const result = this.#canTimeOut
-        ? this.enterFor(toSubmit, 1, how, 50)
-        : this.enter(toSubmit, 0, how);
+      const result = this.enterFor(toSubmit, 1, how, 50);
       if (result < 0 && !PASSING.has(-result)) return;
       sq.refresh();
       this.#reapRecalled(recall);
@@ -397,12 +466,13 @@ export class Holdings {
    * starts when that is over is cancelled in the next round. Kernel 6.0.
    */
   #cancelAll(): void {
+    if (!this.#hasSyncCancel) return;
     const { view, address } = this.registerArgument;
     new Uint8Array(view.buffer, view.byteOffset, IO_URING_SYNC_CANCEL_REG_SIZE).fill(0);
     view.setInt32(IO_URING_SYNC_CANCEL_REG.fd, -1, true);
     const all = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL;
     view.setUint32(IO_URING_SYNC_CANCEL_REG.flags, all, true);
-    this.register(IORING_REGISTER_SYNC_CANCEL, address, 1);
+    if (this.register(IORING_REGISTER_SYNC_CANCEL, address, 1) === -EINVAL) this.#hasSyncCancel = false;
   }
 
   #reapRecalled(recall: Recall): void {

@@ -59,6 +59,7 @@ import {
   type UserData,
 } from './sqe.ts';
 import { checkDuration, type Duration } from './timespec.ts';
+import { YOUNG_FIELDS } from './young-fields.ts';
 
 /** The clock of a timer: as clock_gettime(2) names them. */
 export type Clock = 'monotonic' | 'boottime' | 'realtime';
@@ -149,6 +150,7 @@ export abstract class ControlPreparation extends SqePreparation {
       checkUserData('options.cqe32[1]', second);
       flags |= IORING_NOP_CQE32;
     }
+    if (flags !== 0) coreOf(this).demand(YOUNG_FIELDS.nop);
     return coreOf(this).queue(
       opcode, 0, 0, file, lowWord(first), highWord(first), lowWord(second), highWord(second),
       result ?? 0, flags, fixedBuffer ?? 0, userData, undefined,
@@ -266,6 +268,7 @@ export abstract class ControlPreparation extends SqePreparation {
   ): boolean {
     const file = checkFd('fd', fd);
     checkUint32('mask', mask);
+    if (mask > 0xffff) coreOf(this).demand(YOUNG_FIELDS.poll32);
     const how = pollFlags(options);
     return coreOf(this).queue(IORING_OP_POLL_ADD, 0, 0, file, 0, 0, 0, 0, how, mask, 0, userData, undefined);
   }

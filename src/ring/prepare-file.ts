@@ -42,6 +42,7 @@ import {
   type Slot,
   type UserData,
 } from './sqe.ts';
+import { YOUNG_FIELDS } from './young-fields.ts';
 
 /** A position in a file in bytes: 0 … 2^53-1, or a bigint up to 2^63-1. -1, null or nothing: the file's own. */
 export type FileOffset = number | bigint | null;
@@ -421,10 +422,12 @@ export abstract class FilePreparation extends CommandPreparation {
    * Kernel 5.15. Counterpart of io_uring_prep_close_direct(3).
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
+   * @throws {Error} `ERR_IOURING_UNSUPPORTED` on an older kernel, which would close descriptor 0 instead
    */
   prepCloseDirect(slot: number, userData: UserData): boolean {
     checkUint32('slot', slot);
     const index = fileIndex('slot', slot);
+    coreOf(this).demand(YOUNG_FIELDS.closeDirect);
     const queued = coreOf(this).queue(IORING_OP_CLOSE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, userData, undefined);
     if (queued) coreOf(this).sq.extend(index, 0, 0);
     return queued;
@@ -490,6 +493,7 @@ export abstract class FilePreparation extends CommandPreparation {
 
   /** A `struct io_uring_attr_pi`, and what it refers to. */
   #attributes({ buffer, flags = 0, appTag = 0, seed = 0 }: ProtectionInformation): [Uint8Array, Lendable] {
+    coreOf(this).demand(YOUNG_FIELDS.attributes);
     checkInteger('options.pi.flags', flags, 0, 0xffff);
     checkInteger('options.pi.appTag', appTag, 0, 0xffff);
     checkPosition('options.pi.seed', seed);

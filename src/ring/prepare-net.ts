@@ -45,6 +45,7 @@ import {
   type Slot,
   type UserData,
 } from './sqe.ts';
+import { YOUNG_FIELDS } from './young-fields.ts';
 
 /** How an accept is done. */
 export interface AcceptOptions {
@@ -163,6 +164,7 @@ export abstract class NetPreparation extends PathPreparation {
    * @param options.address is filled with the peer's address, and lent to the kernel until the completion is reaped
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
+   * @throws {Error} `ERR_IOURING_UNSUPPORTED` `direct` on an older kernel, which would ignore it
    */
   prepAccept(
     listenFd: number,
@@ -205,6 +207,7 @@ export abstract class NetPreparation extends PathPreparation {
     address: SocketAddressBuffer | undefined,
   ): boolean {
     const index = fileIndex('options.direct', options.direct);
+    if (index !== 0) coreOf(this).demand(YOUNG_FIELDS.direct);
     const flags = checkFlags('options.flags', options.flags ?? (index === 0 ? ACCEPT_FLAGS : SOCK_NONBLOCK));
     let how = multishot;
     if (options.dontwait) how |= IORING_ACCEPT_DONTWAIT;
@@ -248,6 +251,7 @@ export abstract class NetPreparation extends PathPreparation {
    * @param options.bundle IORING_RECVSEND_BUNDLE (6.10), with {@link sqeSetBufGroup}: fill several buffers at once
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   * @throws {Error} `ERR_IOURING_UNSUPPORTED` `bundle` on an older kernel, which would ignore it
    */
   prepRecv(
     fd: number,
@@ -257,6 +261,7 @@ export abstract class NetPreparation extends PathPreparation {
     flags = 0,
     options?: SocketTransferOptions & { bundle?: boolean },
   ): boolean {
+    if (options?.bundle) coreOf(this).demand(YOUNG_FIELDS.bundle);
     const how = (options?.pollFirst ? IORING_RECVSEND_POLL_FIRST : 0) | (options?.bundle ? IORING_RECVSEND_BUNDLE : 0);
     return this.#transferOn(IORING_OP_RECV, how, fd, buf, len, userData, flags, 0);
   }
@@ -277,7 +282,8 @@ export abstract class NetPreparation extends PathPreparation {
    * @param options.len at most so many bytes a completion; 0 is a whole buffer
    * @param options.limit end after so many bytes in all (6.17); 0 is none
    * @returns false when the submission queue is full; nothing was queued then
-   * @throws {Error} `ERR_INVALID_STATE` no buffer ring is registered for the group
+   * @throws {Error} `ERR_INVALID_STATE` no buffer ring is registered for the group; `ERR_IOURING_UNSUPPORTED` on an older kernel,
+   *   which would do something else
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
    */
   prepRecvMultishot(
@@ -289,6 +295,7 @@ export abstract class NetPreparation extends PathPreparation {
     const file = checkFd('fd', fd);
     let group: BufferSource | undefined = coreOf(this).holdings.groups.get(bgid);
     if (group === undefined) group = coreOf(this).bufferGroup(bgid);
+    coreOf(this).demand(YOUNG_FIELDS.receiveMultishot);
     let how = IORING_RECV_MULTISHOT;
     let flags = 0;
     let len = 0;
@@ -296,6 +303,7 @@ export abstract class NetPreparation extends PathPreparation {
     if (options) {
       if (options.pollFirst) how |= IORING_RECVSEND_POLL_FIRST;
       if (options.bundle) how |= IORING_RECVSEND_BUNDLE;
+      // Kernels that know the receive refuse a bundle that they do not know.
       flags = checkFlags('options.flags', options.flags);
       len = checkFlags('options.len', options.len);
       limit = checkFlags('options.limit', options.limit);
@@ -337,6 +345,7 @@ export abstract class NetPreparation extends PathPreparation {
    *
    * Kernel 6.1. Counterpart of io_uring_prep_sendto(3); like sendto(2).
    * @param address copied
+   * @throws {Error} `ERR_IOURING_UNSUPPORTED` on a kernel before 5.19, which would ignore it
    */
   prepSendto(
     fd: number,
@@ -403,6 +412,7 @@ export abstract class NetPreparation extends PathPreparation {
     let how = IORING_SEND_VECTORIZED | zeroCopyFlags(options);
     const opcode = options?.zeroCopy ? IORING_OP_SEND_ZC : IORING_OP_SEND;
     if (!options?.zeroCopy) how &= ~(IORING_SEND_ZC_REPORT_USAGE | IORING_RECVSEND_FIXED_BUF);
+    coreOf(this).demand(YOUNG_FIELDS.vectorized);
     const list = listOfBuffers('buffers', buffers);
     const target = options?.to;
     const bytes = target === undefined ? undefined : addressBytes('options.to', target);
@@ -518,6 +528,7 @@ export abstract class NetPreparation extends PathPreparation {
     checkFlags('flags', flags);
     checkUserData('userData', userData);
     const group = coreOf(this).bufferGroup(bgid);
+    coreOf(this).demand(YOUNG_FIELDS.receiveMultishot);
     const address = this.#msghdr(msg);
     const lent = coreOf(this).lease(new Lease(msg, group));
     return coreOf(this).queue(
@@ -595,6 +606,8 @@ export abstract class NetPreparation extends PathPreparation {
     to: SocketAddressLike | undefined,
   ): boolean {
     if (to === undefined) return this.#transferOn(opcode, how, fd, buf, len, userData, flags, fixed);
+    // SEND_ZC is no older than its address.
+    if (opcode === IORING_OP_SEND) coreOf(this).demand(YOUNG_FIELDS.to);
     const file = checkFd('fd', fd);
     checkFlags('flags', flags);
     const bytes = addressBytes('address', to);

@@ -31,6 +31,7 @@ import {
   type UserData,
 } from './sqe.ts';
 import { memoryOfStatx, type Statx } from './statx.ts';
+import { YOUNG_FIELDS } from './young-fields.ts';
 
 /** How {@link PathPreparation.prepOpenat2} opens. */
 export interface OpenHow {
@@ -59,6 +60,7 @@ export abstract class PathPreparation extends FilePreparation {
    * @param options.mode of a file that is made, 0 … 0o7777; default 0o666; the umask is taken off
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   * @throws {Error} `ERR_IOURING_UNSUPPORTED` `direct` on an older kernel, which would ignore it
    */
   prepOpenat(
     dirfd: number,
@@ -71,6 +73,7 @@ export abstract class PathPreparation extends FilePreparation {
     checkUint32('flags', flags);
     const mode = checkInteger('options.mode', options?.mode ?? 0o666, 0, MODE_MAX);
     const index = fileIndex('options.direct', options?.direct);
+    if (index !== 0) coreOf(this).demand(YOUNG_FIELDS.direct);
     const bytes = pathBytes('path', path);
     if (coreOf(this).isRefused()) return false;
     const address = coreOf(this).placePath(bytes);
@@ -100,6 +103,7 @@ export abstract class PathPreparation extends FilePreparation {
    * Unlike openat(2), the kernel refuses flags that it does not know, and a mode without O_CREAT
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   * @throws {Error} `ERR_IOURING_UNSUPPORTED` `direct` on an older kernel, which would ignore it
    */
   prepOpenat2(
     dirfd: number,
@@ -115,6 +119,7 @@ export abstract class PathPreparation extends FilePreparation {
     checkInteger('how.mode', mode, 0, MODE_MAX);
     checkInteger('how.resolve', resolve, 0, Number.MAX_SAFE_INTEGER);
     const index = fileIndex('options.direct', options?.direct);
+    if (index !== 0) coreOf(this).demand(YOUNG_FIELDS.direct);
     const bytes = pathBytes('path', path);
     if (coreOf(this).isRefused()) return false;
     const address = coreOf(this).placePath(bytes);

@@ -48,7 +48,7 @@ import type { Lendable } from './lent-memory.ts';
 import { checkInteger, checkUint32, wrongType, wrongValue } from './misuse.ts';
 import { cancelFlags, type CancelMatch } from './prepare-control.ts';
 import { FileRegistration } from './register-files.ts';
-import { coreOf } from './ring-core.ts';
+import { type RingCore, coreOf } from './ring-core.ts';
 import { checkFd, checkUserData, highWord, lowWord, type UserData } from './sqe.ts';
 import { checkMilliseconds, writeTimespec } from './timespec.ts';
 
@@ -288,17 +288,17 @@ export abstract class ControlRegistration extends FileRegistration {
       view.setUint8(IO_URING_SYNC_CANCEL_REG.opcode, opcode ?? 0);
       return coreOf(this).holdings.register(IORING_REGISTER_SYNC_CANCEL, address, 1);
     };
-    if (userData === undefined) return answer([cancel(0, 0)], all);
+    if (userData === undefined) return answer(coreOf(this), [cancel(0, 0)], all);
     // Operations that lend memory went to the kernel under keys of ours.
     const { pins } = coreOf(this);
     const slots = coreOf(this).findKeys(userData, fd === undefined ? undefined : file, opcode);
     const results: number[] = [];
     for (const slot of slots) {
       results.push(cancel(pins.keyLow(slot), pins.keyHigh(slot)));
-      if (!all && results.at(-1) !== -ENOENT) return answer(results.slice(-1), all);
+      if (!all && results.at(-1) !== -ENOENT) return answer(coreOf(this), results.slice(-1), all);
     }
     results.push(cancel(lowWord(userData), highWord(userData)));
-    return answer(results, all);
+    return answer(coreOf(this), results, all);
   }
 
   /**
@@ -461,10 +461,10 @@ function restrictionOf(restriction: Restriction, i: number): [kind: number, valu
 }
 
 /** What several cancellations come to. */
-function answer(results: readonly number[], all: boolean): number {
+function answer(core: RingCore, results: readonly number[], all: boolean): number {
   const cancelled = results.filter((result) => result > 0).reduce((sum, result) => sum + result, 0);
   const worst = results.find((result) => result < 0 && result !== -ENOENT);
-  if (worst !== undefined) throw kernelError(-worst, 'io_uring_register', CANCEL_HINTS[-worst]);
+  if (worst !== undefined) throw core.registerError(IORING_REGISTER_SYNC_CANCEL, -worst, CANCEL_HINTS[-worst]);
   if (!all && results.every((result) => result === -ENOENT)) {
     throw kernelError(ENOENT, 'io_uring_register', CANCEL_HINTS[ENOENT]);
   }

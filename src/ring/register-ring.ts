@@ -80,7 +80,7 @@ export abstract class RingRegistration extends ZcrxRegistration {
     group.describe(registerArgument.view);
     const result = holdings.register(IORING_REGISTER_PBUF_RING, registerArgument.address, 1);
     if (result === -EEXIST) throw inUse('is taken');
-    if (result < 0) throw kernelError(-result, 'io_uring_register', bufRingHint(-result, options));
+    if (result < 0) throw coreOf(this).registerError(IORING_REGISTER_PBUF_RING, -result, bufRingHint(-result, options));
     if (group.kernelMemory) this.#mapBufRing(group);
     groups.set(bgid, group);
     // The closures hold the ring: a ProvidedBufRing in use keeps its ring from being collected.

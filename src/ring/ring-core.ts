@@ -1,3 +1,5 @@
+import { release } from 'node:os';
+import { EINVAL } from '../abi/errno.ts';
 import {
   IORING_CQE_F_32,
   IORING_CQE_F_MORE,
@@ -10,6 +12,7 @@ import {
 } from '../abi/flags.ts';
 import { IOVEC_SIZE, KERNEL_TIMESPEC_SIZE } from '../abi/layouts.ts';
 import { IORING_OP_RECV, IORING_OP_RECVMSG, IORING_OP_SEND } from '../abi/operations.ts';
+import { REGISTRATIONS } from '../abi/registrations.ts';
 import { MSG_TRUNC, MSG_WAITALL } from '../abi/socket-flags.ts';
 import { aligned } from './aligned-memory.ts';
 import { BufferGroup, SpanLease, TruncatedLease } from './buffer-ring.ts';
@@ -31,9 +34,11 @@ import {
   type Pins,
   type UserData,
 } from './pins.ts';
+import { version } from './proven-kernel.ts';
 import { LENGTH_OFFSET, prepareSocketAddressBuffer, type SocketAddressBuffer } from './socket-address.ts';
 import type { SubmissionQueue } from './submission-queue.ts';
 import { writeTimespec, type Duration } from './timespec.ts';
+import type { YoungField } from './young-fields.ts';
 
 export const LINKS = IOSQE_IO_LINK | IOSQE_IO_HARDLINK;
 
@@ -347,8 +352,26 @@ export class RingCore {
     const result = this.holdings.register(opcode, address, count);
     this.#arrays = [];
     const hint = hints !== undefined && Object.hasOwn(hints, -result) ? hints[-result] : undefined;
-    if (result < 0) throw kernelError(-result, 'io_uring_register', hint);
+    if (result < 0) throw this.registerError(opcode, -result, hint);
     return result;
+  }
+
+  /** What io_uring_register(2) would not do, in words: a bare EINVAL may mean that the kernel is too old for it. */
+  registerError(opcode: number, errno: number, hint?: string): Error {
+    const row = REGISTRATIONS[opcode];
+    const isTooOld = errno === EINVAL && row !== undefined && !this.holdings.kernel.isFrom(version(row.since));
+    const tooOld = isTooOld ? `${row.name} needs Linux ${row.since}, this is ${release()}` : undefined;
+    return kernelError(errno, 'io_uring_register', tooOld ?? hint);
+  }
+
+  /**
+   * An older kernel would ignore the field, and do something else. To be asked before anything is queued.
+   * @throws {Error} `ERR_IOURING_UNSUPPORTED`
+   */
+  demand(field: YoungField): void {
+    if (this.holdings.kernel.isFrom(field.refusedSince)) return;
+    const message = `Cannot ${field.what}: needs Linux ${field.since}, this is ${release()}`;
+    throw wrongState('ERR_IOURING_UNSUPPORTED', message);
   }
 
   /** A struct of up to 256 bytes, all zero. */

@@ -13,7 +13,6 @@ import {
   IORING_ENTER_NO_IOWAIT,
   IORING_ENTER_SQ_WAIT,
   IORING_ENTER_SQ_WAKEUP,
-  IORING_FEAT_EXT_ARG,
   IORING_FEAT_MIN_TIMEOUT,
   IORING_FEAT_NO_IOWAIT,
   IORING_SETUP_CQE32,
@@ -42,7 +41,7 @@ import { checkDuration, checkMilliseconds } from './timespec.ts';
 
 /** How long {@link IoUring.submitAndWait} waits. */
 export interface WaitOptions {
-  /** Wait no longer than so many milliseconds: 0 … 2^53-1, or Infinity. Kernel 5.11. */
+  /** Wait no longer than so many milliseconds: 0 … 2^53-1, or Infinity. Before kernel 5.11 the ring looks every millisecond. */
   timeoutMs?: number;
   /**
    * Wait until this point of time at most: nanoseconds on the ring's clock (see registerClock), which is the one of
@@ -140,7 +139,7 @@ export class IoUring extends RingRegistration implements Disposable {
     const big = IORING_SETUP_CQE32 | IORING_SETUP_CQE_MIXED;
     this.#extra = setup.setupFlags & big ? new Int32Array(4) : undefined;
     this.#unusual = this.#extra !== undefined;
-    this.#sliced = !native.endsWithProcess && (setup.features & IORING_FEAT_EXT_ARG) !== 0;
+    this.#sliced = !native.endsWithProcess;
     this.#indirect = this.#sliced || holdings.cq.mixed;
     // An index in the thread's table keeps the ring open past the close that ends it with its thread.
     const wanted = native.endsWithProcess && options.registerRingFd !== false;
@@ -564,8 +563,6 @@ export class IoUring extends RingRegistration implements Disposable {
   #readWait(options: WaitOptions): number | undefined {
     const { timeoutMs, deadline, minWaitMs, noIowait } = options;
     if (timeoutMs !== undefined && timeoutMs !== Infinity) checkMilliseconds('options.timeoutMs', timeoutMs);
-    const limited = (timeoutMs ?? Infinity) !== Infinity || deadline !== undefined;
-    if (limited && (this.features & IORING_FEAT_EXT_ARG) === 0) throw tooOld('with a timeout', '5.11');
     if (deadline === undefined && minWaitMs === undefined && !noIowait) return timeoutMs;
     if (deadline !== undefined) {
       if (typeof deadline !== 'bigint') throw wrongType('options.deadline', 'of type bigint', deadline);

@@ -8,7 +8,6 @@ import {
   IORING_ENTER_EXT_ARG_REG,
   IORING_ENTER_GETEVENTS,
   IORING_ENTER_NO_IOWAIT,
-  IORING_FEAT_EXT_ARG,
   IORING_FEAT_MIN_TIMEOUT,
   IORING_FEAT_NO_IOWAIT,
   IORING_OP_ASYNC_CANCEL,
@@ -313,7 +312,6 @@ describe('waits, as the kernel is told of them', () => {
   });
 
   const features: [string, number, WaitOptions][] = [
-    ['a time limit', IORING_FEAT_EXT_ARG, { timeoutMs: 5 }],
     ['a deadline', IORING_FEAT_MIN_TIMEOUT, { deadline: 5n }],
     ['a shortest time', IORING_FEAT_MIN_TIMEOUT, { minWaitMs: 5 }],
     ['no iowait', IORING_FEAT_NO_IOWAIT, { noIowait: true }],
