@@ -75,6 +75,11 @@ export abstract class Connection implements Receiving, Sending {
     return false;
   }
 
+  /** Is it told that the peer is gone, and not of a reset, when it waits to send? So a unix socket of Node's. @internal */
+  get hearsOfGonePeer(): boolean {
+    return false;
+  }
+
   /** Large receives go into memory that the owner may keep. @internal */
   get keepsMemory(): boolean {
     return false;
@@ -323,6 +328,8 @@ export abstract class Connection implements Receiving, Sending {
   sendFailed(errno: number, reason: Error | undefined, wasWaiting: boolean): void {
     if (this.#isClosing) return;
     if (reason !== undefined) return this.failed(reason, 'write');
+    // A unix socket that waits to send hears of a reset; whoever tries again, as libuv does, hears that the peer is gone.
+    if (errno === ECONNRESET && this.hearsOfGonePeer && this.#receiver.isEndTold) return this.failed(socketError(EPIPE, 'write'), 'write');
     // With libuv whoever reads, and waits to write, is told when it reads. Only one of the two hears of an error from the kernel.
     const toldToReader = wasWaiting && this.#receiver.isWanted ? errnoOfReader(errno, this.#receiver.failure, this.#fd) : 0;
     if (toldToReader !== 0) this.failed(socketError(toldToReader, 'read'), 'read');

@@ -149,6 +149,10 @@ export class SocketConnection extends Connection {
     return this.#userBuffer === undefined && this.#stream === undefined;
   }
 
+  override get hearsOfGonePeer(): boolean {
+    return !this.isTcp;
+  }
+
   override get isNodeLike(): boolean {
     return true;
   }

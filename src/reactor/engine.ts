@@ -4,7 +4,7 @@ import type { Native } from '../native/native.ts';
 import { clearTimeout, monotonicNow, nextTick, setImmediate, setTimeout } from '../native/timers.ts';
 import { Completion } from '../ring/completion.ts';
 import { LentMemory } from '../ring/lent-memory.ts';
-import { IoUring } from '../ring/ring.ts';
+import { forEachWaiting, IoUring } from '../ring/ring.ts';
 import type { IoUringOptions } from '../ring/setup.ts';
 import { coreOf } from '../ring/ring-core.ts';
 import { closedError } from './abort.ts';
@@ -368,7 +368,7 @@ export class Engine {
     const { slot } = submission;
     if (slot < 0 || this.#ended !== undefined) return;
     for (const arrivals of [this.#events, this.#arrivals]) arrivals.show(submission, see);
-    this.ring.forEachWaiting((userData, res, flags) => {
+    forEachWaiting(this.ring, (userData, res, flags) => {
       if (userData === slot) see(res, flags);
     });
   }

@@ -69,6 +69,19 @@ const ALL = 2 ** 30 - 1;
 /** How often a kernel that is short of memory is asked again, with nothing to reap in between. */
 const STALLS_MAX = 64;
 
+/** What a completion tells: its userData, its result, its flags. */
+type See = (userData: number, res: number, flags: number) => void;
+
+let seeWaiting: (ring: IoUring, see: See) => void;
+
+/**
+ * Call `see` with every completion that waits to be reaped, in the kernel's order, and reap none. Never enters the kernel. Also
+ * from inside the callback of {@link IoUring.forEachCompletion}. For rings of completions of 16 bytes, without leases.
+ */
+export function forEachWaiting(ring: IoUring, see: See): void {
+  seeWaiting(ring, see);
+}
+
 /**
  * A Linux io_uring instance: one submission queue, one completion queue, for one thread.
  *
@@ -364,23 +377,6 @@ export class IoUring extends RingRegistration implements Disposable {
       return found;
     }
     return undefined;
-  }
-
-  /**
-   * Call `see` with every completion that waits to be reaped, in the kernel's order, and reap none. Never enters the kernel. Also
-   * from inside the callback of {@link forEachCompletion}. For rings of completions of 16 bytes, without leases. @internal
-   */
-  forEachWaiting(see: (userData: number, res: number, flags: number) => void): void {
-    const cq = this.#cq;
-    const pins = this.#pins;
-    const { words, first, mask, shift, end } = cq;
-    for (let { head } = cq; head !== end; head = (head + 1) | 0) {
-      const word = first + ((head & mask) << shift);
-      const [low, high] = [words[word], words[word + 1]];
-      const slot = high === 0 ? -1 : pins.slotOf(low, high);
-      const [userLow, userHigh] = slot < 0 ? [low, high] : [pins.userLow(slot), pins.userHigh(slot)];
-      see((userHigh >>> 0) * 2 ** 32 + (userLow >>> 0), words[word + 2], words[word + 3]);
-    }
   }
 
   /**
@@ -704,6 +700,21 @@ export class IoUring extends RingRegistration implements Disposable {
   /** What io_uring_enter(2) would not do, in words. */
   #refusal(errno: number): Error {
     return kernelError(errno, 'io_uring_enter', ENTER_HINTS[errno]);
+  }
+
+  static {
+    seeWaiting = (ring, see) => {
+      const cq = ring.#cq;
+      const pins = ring.#pins;
+      const { words, first, mask, shift, end } = cq;
+      for (let { head } = cq; head !== end; head = (head + 1) | 0) {
+        const word = first + ((head & mask) << shift);
+        const [low, high] = [words[word], words[word + 1]];
+        const slot = high === 0 ? -1 : pins.slotOf(low, high);
+        const [userLow, userHigh] = slot < 0 ? [low, high] : [pins.userLow(slot), pins.userHigh(slot)];
+        see((userHigh >>> 0) * 2 ** 32 + (userLow >>> 0), words[word + 2], words[word + 3]);
+      }
+    };
   }
 }
 
