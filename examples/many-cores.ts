@@ -18,7 +18,7 @@ import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { defaultReactor } from 'iouring';
-import { listen, type LeanSocket, type Listener } from 'iouring/net';
+import { listen, type LeanSocket, type Listener } from 'iouring/socket';
 
 // ---------------------------------------------------------------- what a message says
 

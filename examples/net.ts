@@ -1,7 +1,8 @@
 // node:http over sockets on the ring, and an echo server on the lean face.
 // #region readme
 import { createServer as createHttpServer } from 'node:http';
-import { connect, createServer, listen } from 'iouring/net'; // was: 'node:net'
+import { createServer } from 'iouring/net'; // was: 'node:net'
+import { connect, listen } from 'iouring/socket';
 
 // The drop-in: a Server and Sockets as node:net has them, so that what is built on those works.
 const http = createHttpServer((request, response) => response.end(`hello from ${request.url}\n`));

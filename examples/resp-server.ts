@@ -1,5 +1,5 @@
 /**
- * A server that speaks the protocol of Redis, on the lean face of iouring/net: strings, counters and times to live, with every
+ * A server that speaks the protocol of Redis, on iouring/socket: strings, counters and times to live, with every
  * Redis client. `node resp-server.js [--port 6379] [--host 127.0.0.1] [--unix PATH] [--maxclients 10000]`; SIGTERM or SIGINT end it.
  *
  *     redis-cli -p 6379 SET greeting hello
@@ -9,7 +9,7 @@
  * write; a client that does not take its replies is not read from until it does.
  */
 import { parseArgs } from 'node:util';
-import { listen } from 'iouring/net';
+import { listen } from 'iouring/socket';
 import type { ServerInfo } from './resp/commands.ts';
 import { Connection } from './resp/connection.ts';
 import { Keyspace } from './resp/keyspace.ts';

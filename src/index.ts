@@ -38,7 +38,7 @@ export type { SocketAddress, SocketAddressLike } from './ring/socket-address.ts'
 export type { PathLike, Slot, UserData } from './ring/sqe.ts';
 export type { Duration } from './ring/timespec.ts';
 export type { LinkableMethod, LinkResults, LinkStep, ReactorOptions, ReactorStats } from './reactor/reactor.ts';
-export type { Data } from './reactor/methods.ts';
+export type { Data, DescriptorOptions } from './reactor/methods.ts';
 export type { FsyncOptions, ReadWriteOptions } from './reactor/methods-file.ts';
 export type { RecvDataOptions, SendDataOptions } from './reactor/methods-net.ts';
 export type { RingMessage } from './reactor/messages.ts';

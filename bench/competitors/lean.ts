@@ -1,8 +1,8 @@
 /**
- * The lean sockets of whatever runs this: `listen` and `connect` of iouring/net, and those of Bun on Bun. What the competitors do
+ * The lean sockets of whatever runs this: `listen` and `connect` of iouring/socket, and those of Bun on Bun. What the competitors do
  * with them they do with both.
  */
-import type { connect, listen } from 'iouring/net';
+import type { connect, listen } from 'iouring/socket';
 
 interface Lean {
   readonly listen: typeof listen;
@@ -11,4 +11,4 @@ interface Lean {
 
 const { Bun } = globalThis as { Bun?: Lean };
 
-export const lean: Lean = Bun ?? (await import('iouring/net'));
+export const lean: Lean = Bun ?? (await import('iouring/socket'));

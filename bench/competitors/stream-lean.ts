@@ -1,8 +1,8 @@
 /**
- * Receives streams, or sends one in pieces of `--bytes`, by `--direction`, on `listen` of iouring/net. When the load ends its
+ * Receives streams, or sends one in pieces of `--bytes`, by `--direction`, on `listen` of iouring/socket. When the load ends its
  * side it gets a report.
  */
-import type { LeanSocket } from 'iouring/net';
+import type { LeanSocket } from 'iouring/socket';
 import { leanAddress, printLean } from './address.ts';
 import { expectGone } from './gone.ts';
 import { lean } from './lean.ts';

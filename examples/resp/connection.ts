@@ -1,4 +1,4 @@
-import type { LeanSocket } from 'iouring/net';
+import type { LeanSocket } from 'iouring/socket';
 import { execute, type Asker, type Context } from './commands.ts';
 import type { Keyspace } from './keyspace.ts';
 import { Replies, type Receiver } from './replies.ts';

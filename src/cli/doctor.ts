@@ -1,24 +1,33 @@
-import { OPERATIONS, type Operation } from '../abi/index.ts';
-import { diagnose, type Diagnosis } from '../index.ts';
+import { IORING_OP_SEND_ZC, OPERATIONS, type Operation } from '../abi/index.ts';
+import { defaultReactor, diagnose, type Diagnosis, type Reactor } from '../index.ts';
 
 /** Say whether io_uring is usable here. The exit status: 0 usable, 1 not. */
 export function doctor(options: { json: boolean }, write: (text: string) => void): number {
   const diagnosis = diagnose();
   const dropIns = waysOfDropIns(diagnosis);
-  write(options.json ? `${JSON.stringify({ ...diagnosis, dropIns }, null, 2)}\n` : render(diagnosis));
+  write(options.json ? `${JSON.stringify({ ...diagnosis, dropIns }, null, 2)}\n` : render(diagnosis, dropIns));
   return diagnosis.usable ? 0 : 1;
 }
 
-/** Which way `iouring/fs` takes. */
+/** Which way the drop-ins take: what they do at first is done here, and not concluded from anything. */
 function waysOfDropIns({ usable }: Diagnosis): string {
   if (process.env['IOURING_DISABLED'] === '1') return 'go through Node: the environment variable IOURING_DISABLED is set to 1';
   if (!usable) return 'go through Node: there is no io_uring';
+  let io: Reactor;
+  try {
+    io = defaultReactor();
+  } catch (error) {
+    return `go through Node: ${(error as Error).message}`;
+  }
+  const hasSockets = io.supports(IORING_OP_SEND_ZC);
+  void io.close();
   const { permission } = process as { permission?: unknown };
-  return permission === undefined ? 'go through io_uring' : 'go through Node for paths: the permission model is on';
+  if (permission !== undefined) return 'go through Node for paths: the permission model is on';
+  return hasSockets ? 'go through io_uring' : 'go through io_uring, and for sockets through Node: those need Linux 6.0';
 }
 
 /** The diagnosis for a person. */
-export function render(diagnosis: Diagnosis): string {
+export function render(diagnosis: Diagnosis, dropIns: string): string {
   const { kernel, arch, platform, runtime, problem, ring, operations } = diagnosis;
   const lines = [
     `io_uring is ${diagnosis.usable ? 'usable' : 'NOT usable'} here`,
@@ -28,7 +37,7 @@ export function render(diagnosis: Diagnosis): string {
   if (problem) {
     lines.push(...row('error', problem.message), ...row('cause', problem.cause), ...row('remedy', problem.remedy));
   }
-  lines.push(...row('drop-ins', waysOfDropIns(diagnosis)));
+  lines.push(...row('drop-ins', dropIns));
   if (ring) {
     lines.push(
       ...row('ring', `${ring.sqEntries} submission and ${ring.cqEntries} completion entries`),

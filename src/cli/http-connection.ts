@@ -1,4 +1,4 @@
-import type { LeanSocket } from '../net/index.ts';
+import type { LeanSocket } from '../socket/index.ts';
 import { plainAnswer, statusLine, type Answer, type FilePart } from './http-answer.ts';
 import { RequestReader, type HttpRequest, type Incoming } from './http-request.ts';
 import type { HotFile } from './hot-files.ts';

@@ -1,5 +1,5 @@
 import { defaultReactor, type Reactor } from '../index.ts';
-import { listen, type LeanListenOptions, type Listener, type SocketHandlers } from '../net/index.ts';
+import { listen, type ListenOptions, type Listener, type SocketHandlers } from '../socket/index.ts';
 import { AccessLog } from './access-log.ts';
 import { HttpConnection, type Limits } from './http-connection.ts';
 import { RingTree } from './served-tree.ts';
@@ -72,7 +72,7 @@ export async function serve(folders: readonly string[], options: ServeOptions): 
 }
 
 function listening(site: Site, open: OpenConnections, { host, port, unix }: ServeOptions): Listener<HttpConnection> {
-  const options: LeanListenOptions<HttpConnection> = {
+  const options: ListenOptions<HttpConnection> = {
     ...(unix === undefined ? { hostname: host, port } : { unix }),
     // Who asks and then sends no more wants the answer.
     allowHalfOpen: true,

@@ -1,3 +1,5 @@
+import { setTimeout } from '../reactor/timers.ts';
+
 /** So many files are open at once for what is done with whole files. */
 const FILES_MAX = 256;
 

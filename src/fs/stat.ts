@@ -1,6 +1,6 @@
 import { fstatSync, Stats, type BigIntStats } from 'node:fs';
 import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, STATX_BTIME } from '../abi/file-flags.ts';
-import type { Outcome } from '../reactor/operation.ts';
+import { OUTCOME, type Outcome } from '../reactor/operation.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import { Statx } from '../reactor/methods-path.ts';
 import { node } from './node-promises.ts';
@@ -102,7 +102,7 @@ class Status implements Outcome<Stats | BigIntStats> {
     this.into = room ?? new Statx();
   }
 
-  get outcome(): this {
+  get [OUTCOME](): this {
     return this;
   }
 

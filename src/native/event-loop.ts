@@ -87,8 +87,9 @@ function open(koffi: typeof Koffi, libc: Koffi.LibraryHandle): EventLoop | undef
     },
     addIdleTime(ms) {
       const low = words[2 * FIELDS_IDLE_TIME] + Math.round(ms * 1e6);
-      words[2 * FIELDS_IDLE_TIME] = low;
-      words[2 * FIELDS_IDLE_TIME + 1] += Math.floor(low / 2 ** 32);
+      // Other threads may read it (`worker.performance`), and must not see one half that was written and one that was not.
+      if (low < 2 ** 32) words[2 * FIELDS_IDLE_TIME] = low;
+      else fields[FIELDS_IDLE_TIME] += BigInt(Math.round(ms * 1e6));
     },
   };
 }

@@ -3,7 +3,8 @@ import { constants } from 'node:fs';
 import modules from 'node:module';
 import type Threads from 'node:worker_threads';
 import type * as Koffi from 'koffi';
-import { F_DUPFD_CLOEXEC, O_CLOEXEC } from '../abi/file-flags.ts';
+import { F_DUPFD_CLOEXEC, MADV_DONTNEED, O_CLOEXEC } from '../abi/file-flags.ts';
+import { SOCK_CLOEXEC, SOCK_NONBLOCK } from '../abi/socket-flags.ts';
 import { SYS_IO_URING_ENTER, SYS_IO_URING_REGISTER, SYS_IO_URING_SETUP } from '../abi/syscalls.ts';
 import {
   MAP_ANONYMOUS,
@@ -135,6 +136,7 @@ function bind(koffi: typeof Koffi): Native {
   const mapping = ['uintptr_t', 'size_t', 'int', 'int', 'int', 'int64'];
   const mmap = libc.func('mmap', 'intptr_t', mapping) as Syscall;
   const munmap = libc.func('munmap', 'int', ['uintptr_t', 'size_t']) as Syscall;
+  const madvise = libc.func('madvise', 'int', ['uintptr_t', 'size_t', 'int']) as Syscall;
   const close = libc.func('close', 'int', ['int']) as Syscall;
   const name = ['int', 'void *', 'void *'];
   const getsockname = libc.func('getsockname', 'int', name) as Syscall;
@@ -142,6 +144,13 @@ function bind(koffi: typeof Koffi): Native {
   const socket = libc.func('socket', 'int', ['int', 'int', 'int']) as Syscall;
   const bindTo = libc.func('bind', 'int', ['int', 'void *', 'uint']) as Syscall;
   const listen = libc.func('listen', 'int', ['int', 'int']) as Syscall;
+  const accept4 = libc.func('accept4', 'int', ['int', 'uintptr_t', 'uintptr_t', 'int']) as Syscall;
+  const connectTo = libc.func('connect', 'int', ['int', 'void *', 'uint']) as Syscall;
+  const poll = libc.func('poll', 'int', ['uintptr_t', 'ulong', 'int']) as Syscall;
+  // A `struct pollfd`: the descriptor, what is asked for, and what is answered.
+  const pollfd = new Int32Array(new ArrayBuffer(8));
+  const pollEvents = new Int16Array(pollfd.buffer, 4);
+  const pollfdAddress = Number(koffi.address(pollfd));
   const send = libc.func('send', 'intptr_t', ['int', 'void *', 'size_t', 'int']) as Syscall;
   const shutdown = libc.func('shutdown', 'int', ['int', 'int']) as Syscall;
   const setsockopt = libc.func('setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint']) as Syscall;
@@ -164,6 +173,7 @@ function bind(koffi: typeof Koffi): Native {
   const { errno } = koffi;
   /** Looked for when it is first asked for: not every program has a reactor. */
   let eventLoop: { found: EventLoop | undefined } | undefined;
+  const pageSize = (libc.func('getpagesize', 'int', []) as Syscall)();
 
   return {
     setup(entries, params) {
@@ -195,6 +205,13 @@ function bind(koffi: typeof Koffi): Native {
     unmap(address, length) {
       return munmap(address, length) < 0 ? -errno() : 0;
     },
+    discard(memory) {
+      const address = Number(koffi.address(memory));
+      const begin = Math.ceil(address / pageSize) * pageSize;
+      const end = Math.floor((address + memory.byteLength) / pageSize) * pageSize;
+      if (end <= begin) return 0;
+      return madvise(begin, end - begin, MADV_DONTNEED) < 0 ? -errno() : 0;
+    },
     socketName(fd, peer, address) {
       const length = new Uint32Array([address.byteLength]);
       const result = (peer ? getpeername : getsockname)(fd, address, length);
@@ -209,6 +226,18 @@ function bind(koffi: typeof Koffi): Native {
     },
     listen(fd, backlog) {
       return listen(fd, backlog) < 0 ? -errno() : 0;
+    },
+    accept(fd) {
+      const accepted = accept4(fd, 0, 0, SOCK_NONBLOCK | SOCK_CLOEXEC);
+      return accepted < 0 ? -errno() : accepted;
+    },
+    connect(fd, address) {
+      return connectTo(fd, address, address.byteLength) < 0 ? -errno() : 0;
+    },
+    polled(fd, events) {
+      pollfd[0] = fd;
+      pollEvents[0] = events;
+      return poll(pollfdAddress, 1, 0) < 0 ? -errno() : pollEvents[1];
     },
     send(fd, memory, length, flags) {
       const sent = send(fd, memory, length, flags);
@@ -274,12 +303,12 @@ function bind(koffi: typeof Koffi): Native {
     },
     keepInPlace(memory) {
       threads.markAsUntransferable(memory);
-      if ('transfer' in memory && !Object.hasOwn(memory, 'transfer')) forbidTransfer(memory);
+      if ('transfer' in memory && !Object.hasOwn(memory, 'transfer') && Object.isExtensible(memory)) forbidTransfer(memory);
     },
     poll(fd, onReadable) {
       return koffi.node.poll(fd, () => onReadable());
     },
-    pageSize: (libc.func('getpagesize', 'int', []) as Syscall)(),
+    pageSize,
     endsWithProcess: threads.isMainThread,
     closeAtThreadExit: closeAtThreadExit(koffi, libc),
   };
@@ -296,10 +325,10 @@ function forbidTransfer(memory: ArrayBuffer): void {
     const message = 'Cannot transfer an ArrayBuffer that was lent to io_uring: copy it instead';
     throw Object.assign(new TypeError(message), { code: 'ERR_INVALID_STATE' });
   };
-  Object.defineProperties(memory, {
-    transfer: { value },
-    transferToFixedLength: { value },
-  });
+  // Descriptors that inherit nothing: what somebody put into Object.prototype would be taken for a part of them.
+  const own = { __proto__: null, value };
+  Object.defineProperty(memory, 'transfer', own);
+  Object.defineProperty(memory, 'transferToFixedLength', own);
 }
 
 /**

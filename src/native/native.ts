@@ -38,6 +38,12 @@ export interface Native {
   /** munmap(2). No view of the memory may be touched afterwards: that is a crash, not an exception. */
   unmap(address: number, length: number): number;
 
+  /**
+   * madvise(2) with MADV_DONTNEED of the whole pages in it: private memory that is zeroed then and costs nothing until it is
+   * touched again. Its addresses stay valid. Left out by a kernel that is made up.
+   */
+  discard?(memory: Uint8Array): number;
+
   /** The memory at `address` as an ArrayBuffer. It is a window: it neither owns nor frees the memory. */
   view(address: number, length: number): ArrayBuffer;
 
@@ -55,6 +61,15 @@ export interface Native {
 
   /** listen(2). */
   listen(fd: number, backlog: number): number;
+
+  /** accept4(2), SOCK_NONBLOCK and SOCK_CLOEXEC. The descriptor. */
+  accept(fd: number): number;
+
+  /** connect(2) to a `struct sockaddr`. */
+  connect(fd: number, address: Uint8Array): number;
+
+  /** poll(2) of one descriptor for `events`, without waiting. What is the case: POLL*. */
+  polled(fd: number, events: number): number;
 
   /** send(2) of `length` bytes at the beginning of `memory`. Bytes sent. With MSG_DONTWAIT, or it waits. */
   send(fd: number, memory: Uint8Array, length: number, flags: number): number;

@@ -1,5 +1,6 @@
 import { closeSync } from 'node:fs';
 import type { Handle } from './native.ts';
+import { clearTimeout, setTimeout } from './timers.ts';
 
 /** As much of Bun as is used here. */
 declare const Bun: {

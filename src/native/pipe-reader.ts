@@ -4,17 +4,20 @@ import type { Handle } from './native.ts';
 /** Have the event loop call `onData` when something was written into a pipe, as it reads any other. It owns `fd`. */
 export function readPipe(fd: number, onData: () => void): Handle {
   // Of any socket, though the types know it of those that connect only.
-  const options: SocketConstructorOpts & { onread: OnReadOpts } = {
+  const onread: OnReadOpts & { __proto__: null } = {
+    __proto__: null,
+    buffer: new Uint8Array(64),
+    callback: () => {
+      onData();
+      return true;
+    },
+  };
+  const options: SocketConstructorOpts & { onread: OnReadOpts; __proto__: null } = {
+    __proto__: null,
     fd,
     readable: true,
     writable: false,
-    onread: {
-      buffer: new Uint8Array(64),
-      callback: () => {
-        onData();
-        return true;
-      },
-    },
+    onread,
   };
   const socket = new Socket(options);
   socket.on('error', () => {});

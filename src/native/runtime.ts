@@ -19,3 +19,12 @@ export function hasUvLoop(): boolean {
 export function isBun(): boolean {
   return process.versions.bun !== undefined;
 }
+
+/**
+ * Does libuv take what it reads when a connection is over in both directions (POLLHUP) for the last, and tell of the end at once? Since 1.52 it
+ * reads on in the next turn. There is no trying it without a connection.
+ */
+export function endsAtHangUp(): boolean {
+  const [major, minor] = (process.versions['uv'] ?? '').split('.').map(Number);
+  return major === 1 && minor < 52;
+}

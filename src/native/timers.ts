@@ -1,8 +1,14 @@
-/**
+import { performance } from 'node:perf_hooks';
+import { clearImmediate, clearTimeout, setImmediate, setTimeout } from 'node:timers';
+
+/*
  * What Node's timers were when this package was loaded. A test that puts fake ones in their place (sinon, jest) means those of the program
- * under test: an engine that went by them would stand still, and node:net does not.
+ * under test: an engine that went by them would stand still, and node:net does not. They come from modules: jest with jsdom takes
+ * setImmediate off the global object.
  */
-const { setTimeout, clearTimeout, setImmediate, clearImmediate } = globalThis;
 const nextTick = process.nextTick.bind(process);
 
-export { setTimeout, clearTimeout, setImmediate, clearImmediate, nextTick };
+/** Milliseconds on the clock of `performance`, which such a test stops as well: a limit on a wait would never be over. */
+const monotonicNow = performance.now.bind(performance);
+
+export { setTimeout, clearTimeout, setImmediate, clearImmediate, nextTick, monotonicNow };

@@ -1,6 +1,6 @@
 import { ECANCELED, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM } from '../abi/errno.ts';
 import type { Engine } from '../reactor/engine.ts';
-import { closeNow } from '../reactor/socket-calls.ts';
+import { closeNow, resetOnClose } from '../reactor/socket-calls.ts';
 import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
 import { socketError } from './socket-error.ts';
 
@@ -17,13 +17,6 @@ export interface Accepting {
   acceptFailed(error: Error): void;
 }
 
-/** Who wants the connections that the kernel had accepted before it stopped. */
-export interface Remainder {
-  accepted(fd: number): void;
-  /** There are no more. */
-  over(): void;
-}
-
 /**
  * Every connection that comes to a listening descriptor, which stays its owner's. When descriptors run out it pauses: connections
  * wait in the kernel meanwhile, and nothing spins.
@@ -35,7 +28,6 @@ export class Acceptor extends Submission {
   #isStopped = false;
   #isRef = true;
   #pause: NodeJS.Timeout | undefined;
-  #remainder: Remainder | undefined;
 
   constructor(engine: Engine, owner: Accepting, fd: number) {
     super();
@@ -62,20 +54,13 @@ export class Acceptor extends Submission {
 
   /**
    * Accept no more. The kernel lets go of the descriptor before this returns: it may be closed, and its address used again.
-   * Connections that it has accepted meanwhile are closed. A `remainder` gets them, and those who had connected already when this was
-   * called, and is told when it has them all: true if it will be.
+   * Connections that it has accepted meanwhile are reset.
    */
-  stop(remainder?: Remainder): boolean {
-    if (this.#isStopped) return false;
-    // Those whom the kernel has not looked at yet.
-    if (remainder !== undefined) this.#engine.flush();
+  stop(): void {
+    if (this.#isStopped) return;
     this.#isStopped = true;
     clearTimeout(this.#pause);
-    if (this.slot < 0 && !this.queued) return false;
-    if (!this.#engine.cancel(this)) return false;
-    this.#remainder = remainder;
-    this.#engine.flush();
-    return remainder !== undefined;
+    if (this.#engine.cancel(this)) this.#engine.flush();
   }
 
   set isRef(is: boolean) {
@@ -94,18 +79,13 @@ export class Acceptor extends Submission {
   override arrived({ res }: Completion): void {
     if (res >= 0) {
       // It came while the kernel was being asked to stop.
-      if (this.#isStopped) this.#late(res);
+      if (this.#isStopped) resetNow(res);
       else this.#owner.accepted(res);
     } else if (SHORTAGES.has(res)) {
       this.#wait();
     } else if (res !== -ECONNABORTED && !(res === -ECANCELED && this.#isStopped)) {
       this.#fail(socketError(-res, 'accept'));
     }
-  }
-
-  #late(fd: number): void {
-    if (this.#remainder === undefined) closeNow(fd);
-    else this.#remainder.accepted(fd);
   }
 
   #wait(): void {
@@ -118,7 +98,6 @@ export class Acceptor extends Submission {
   }
 
   override over(): void {
-    this.#remainder?.over();
     if (!this.#isStopped && this.#pause === undefined) this.#engine.submit(this);
   }
 
@@ -133,7 +112,6 @@ export class Acceptor extends Submission {
 
   override refused(error: Error): void {
     this.#fail(error);
-    this.#remainder?.over();
   }
 
   #fail(error: Error): void {
@@ -141,4 +119,10 @@ export class Acceptor extends Submission {
     this.#isStopped = true;
     this.#owner.acceptFailed(error);
   }
+}
+
+/** As the kernel does with those that nobody has accepted. */
+function resetNow(fd: number): void {
+  resetOnClose(fd);
+  closeNow(fd);
 }

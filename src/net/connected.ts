@@ -3,6 +3,7 @@ import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
 import { closeNow } from '../reactor/socket-calls.ts';
 import { node, type NameOf, type NativeHandle, type ServerClass } from './node-net.ts';
 import { ownOptions } from './own-options.ts';
+import { ringForSockets } from './ring-or-node.ts';
 import { nameOf } from './socket-handle.ts';
 import { accept, Socket } from './socket.ts';
 import type { Transport } from './transport.ts';
@@ -15,7 +16,7 @@ type Options = SocketConstructorOpts & { pauseOnCreate: boolean };
 export interface Arrival {
   readonly isTcp: boolean;
   name(peer: boolean): NameOf;
-  socket(options: Options): NodeSocket;
+  socket(options: Options, server: ServerClass): NodeSocket;
   close(): void;
 }
 
@@ -65,8 +66,14 @@ class ArrivedHandle implements Arrival {
     return out;
   }
 
-  socket(options: Options): NodeSocket {
-    return new Socket(ownOptions({ handle: this.#handle, ...options } as SocketConstructorOpts));
+  socket(options: Options, { noDelay, keepAlive, keepAliveInitialDelay }: ServerClass): NodeSocket {
+    const handle = this.#handle;
+    // A connection of ours takes the descriptor over as soon as the socket reads: before it does, the handle is asked, as by Node.
+    if (ringForSockets() !== undefined) {
+      if (noDelay) handle.setNoDelay?.(true);
+      if (keepAlive) handle.setKeepAlive?.(true, keepAliveInitialDelay);
+    }
+    return new Socket(ownOptions({ handle, ...options } as SocketConstructorOpts));
   }
 
   close(): void {
@@ -90,14 +97,15 @@ export function connected(server: ServerClass, arrival: Arrival): void {
   if (isFull(server)) return drop(server, arrival);
   if (server.blockList !== undefined && arrival.isTcp && isBlocked(server.blockList, arrival)) return arrival.close();
   const { allowHalfOpen, pauseOnConnect, highWaterMark } = server;
-  const socket = arrival.socket(ownOptions({
+  const options = ownOptions({
     allowHalfOpen,
     pauseOnCreate: pauseOnConnect,
     readable: true,
     writable: true,
     readableHighWaterMark: highWaterMark,
     writableHighWaterMark: highWaterMark,
-  } as Options));
+  } as Options);
+  const socket = arrival.socket(options, server);
   if (server.noDelay) socket.setNoDelay(true);
   if (server.keepAlive) socket.setKeepAlive(true, server.keepAliveInitialDelay * 1000);
   server._connections++;

@@ -75,13 +75,18 @@ export abstract class Connection implements Receiving, Sending {
     return false;
   }
 
-  /** What comes is told in events of Node's kind. @internal */
-  get hasEvents(): boolean {
+  /** Is it told that the peer is gone, and not of a reset, when it waits to send? So a unix socket of Node's. @internal */
+  get hearsOfGonePeer(): boolean {
     return false;
   }
 
   /** Large receives go into memory that the owner may keep. @internal */
   get keepsMemory(): boolean {
+    return false;
+  }
+
+  /** It is told of what happens as Node's sockets are: see {@link Receiving.isNodeLike}. @internal */
+  get isNodeLike(): boolean {
     return false;
   }
 
@@ -251,6 +256,10 @@ export abstract class Connection implements Receiving, Sending {
     this.#keepAlive(false);
   }
 
+  get isRef(): boolean {
+    return this.#isRef;
+  }
+
   #keepAlive(is: boolean): void {
     this.#isRef = is;
     this.#receiver.isRef = is;
@@ -319,6 +328,8 @@ export abstract class Connection implements Receiving, Sending {
   sendFailed(errno: number, reason: Error | undefined, wasWaiting: boolean): void {
     if (this.#isClosing) return;
     if (reason !== undefined) return this.failed(reason, 'write');
+    // A unix socket that waits to send hears of a reset; whoever tries again, as libuv does, hears that the peer is gone.
+    if (errno === ECONNRESET && this.hearsOfGonePeer && this.#receiver.isEndTold) return this.failed(socketError(EPIPE, 'write'), 'write');
     // With libuv whoever reads, and waits to write, is told when it reads. Only one of the two hears of an error from the kernel.
     const toldToReader = wasWaiting && this.#receiver.isWanted ? errnoOfReader(errno, this.#receiver.failure, this.#fd) : 0;
     if (toldToReader !== 0) this.failed(socketError(toldToReader, 'read'), 'read');

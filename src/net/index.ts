@@ -56,9 +56,9 @@ export type {
   TcpSocketConnectOpts,
 } from 'node:net';
 
-// Beyond Node.
-export { listen } from './listen.ts';
-export { createSocket, UdpSocket, type UdpSocketOptions } from './udp-socket.ts';
+// Beyond Node, for one version: see `iouring/socket` and `iouring/dgram`.
+export { createSocket, listen } from './deprecated.ts';
+export { UdpSocket, type UdpSocketOptions } from './udp-socket.ts';
 export type {
   ConnectOptions,
   LeanSocket,

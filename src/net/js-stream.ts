@@ -62,6 +62,9 @@ export class JsStream {
       // That the socket is being read says nothing of this: who wants to read from it is to ask.
       reading: ownOptions({ get: () => this.isConsumed && connection.isReading, set: () => {}, configurable: true }),
       fd: ownOptions({ get: () => connection.fd }),
+      bytesRead: ownOptions({ get: () => connection.delivered }),
+      bytesWritten: ownOptions({ get: () => connection.dispatched }),
+      writeQueueSize: ownOptions({ get: () => connection.writableLength }),
     });
   }
 
@@ -111,6 +114,8 @@ export class JsStream {
       close: (done?: () => void) => handle.close(done),
       ref: () => handle.ref(),
       unref: () => handle.unref(),
+      hasRef: () => handle.hasRef(),
+      reset: (done?: () => void) => handle.reset(done),
       ...forwarded(handle),
     };
   }

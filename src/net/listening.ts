@@ -1,12 +1,11 @@
 import { AsyncResource } from 'node:async_hooks';
 import { listenOn } from '../reactor/socket-calls.ts';
-import { Acceptor, type Accepting } from './acceptor.ts';
+import type { Accepting } from './acceptor.ts';
 import { ArrivedDescriptor, connected } from './connected.ts';
+import { nativeHandle } from './native-handle.ts';
 import type { NativeHandle, ServerClass } from './node-net.ts';
+import { PolledAcceptor } from './polled-acceptor.ts';
 import type { Transport } from './transport.ts';
-
-/** How many of a server's acceptors are about to end: it is not closed before. */
-export const STOPPING = Symbol('stopping');
 
 /** Is it a handle of Node's with a descriptor, and not one that only looks like it? */
 export function isNative(handle: NativeHandle): boolean {
@@ -14,19 +13,16 @@ export function isNative(handle: NativeHandle): boolean {
   return (name === 'TCP' || name === 'Pipe') && handle.fd !== undefined && handle.fd >= 0;
 }
 
-/** A server, as it is seen from here. */
-export type Listener = ServerClass & { [STOPPING]?: number };
-
 /** A server that listens: Node's handle, which is asked for addresses and closed, and what accepts on its descriptor. */
 export class Listening implements Accepting {
-  readonly #server: Listener;
+  readonly #server: ServerClass;
   readonly #transport: Transport;
   readonly #handle: NativeHandle;
   /** Connections are told of in the context that asked to listen. */
   readonly #scope = new AsyncResource('TCPSERVERWRAP');
-  #acceptor: Acceptor | undefined;
+  #acceptor: PolledAcceptor | undefined;
 
-  constructor(server: Listener, transport: Transport, handle: NativeHandle) {
+  constructor(server: ServerClass, transport: Transport, handle: NativeHandle) {
     this.#server = server;
     this.#transport = transport;
     this.#handle = handle;
@@ -43,14 +39,14 @@ export class Listening implements Accepting {
       if (wasBound < 0) return wasBound;
       const result = listenOn(fd, backlog);
       if (result < 0) return result;
-      this.#acceptor = new Acceptor(this.#transport.engine, this, fd);
+      this.#acceptor = new PolledAcceptor(this.#transport.engine, this, fd);
       this.#acceptor.start();
       return 0;
     };
     handle.close = (done?: () => void): void => {
-      const acceptor = this.#acceptor;
+      // Whoever has connected and was not handed out is the kernel's to reset.
+      this.#acceptor?.stop();
       this.#acceptor = undefined;
-      if (acceptor !== undefined) this.#stop(acceptor);
       Reflect.apply(close, handle, [done]);
     };
     handle.ref = (): void => {
@@ -70,21 +66,20 @@ export class Listening implements Accepting {
   /** When the ring is closed. */
   #goOnNatively: (() => void) | undefined;
 
-  /** Who has connected by now is accepted, as with Node. */
-  #stop(acceptor: Acceptor): void {
-    const server = this.#server;
-    const remainder = {
-      accepted: (fd: number): void => this.accepted(fd),
-      over: (): void => {
-        server[STOPPING]--;
-        server._emitCloseIfDrained();
-      },
-    };
-    if (acceptor.stop(remainder)) server[STOPPING] = (server[STOPPING] ?? 0) + 1;
+  /** What is called for a connection is this, as long as nobody has put something else in its place. */
+  expect(onconnection: NativeHandle['onconnection']): void {
+    this.#onconnection = onconnection;
   }
+
+  #onconnection: NativeHandle['onconnection'];
 
   accepted(fd: number): void {
     try {
+      const { onconnection } = this.#handle;
+      if (onconnection !== this.#onconnection && typeof onconnection === 'function') {
+        this.#scope.runInAsyncScope(onconnection, this.#handle, 0, nativeHandle(fd));
+        return;
+      }
       const arrival = new ArrivedDescriptor(this.#transport, fd, this.#handle.getsockname !== undefined);
       this.#scope.runInAsyncScope(connected, undefined, this.#server, arrival);
     } catch (error) {

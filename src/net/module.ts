@@ -1,7 +1,7 @@
 import { channel, type ChannelListener } from 'node:diagnostics_channel';
 import type { NetConnectOpts, Server as NodeServer, Socket as NodeSocket } from 'node:net';
-import { connectLean } from './connect.ts';
-import type { ConnectOptions } from './lean.ts';
+import { connectLean } from './deprecated.ts';
+import type { ConnectOptions, LeanSocket } from './lean.ts';
 import { isBuiltAsNode, node } from './node-net.ts';
 import { tellFallback } from './ring-or-node.ts';
 import { Server as RingServer } from './server.ts';
@@ -33,12 +33,24 @@ export const createConnection = function connect(...args: unknown[]): NodeSocket
   return clients.hasSubscribers ? announced(socket, normalized) : connectTo(socket, normalized);
 } as typeof node.connect;
 
-/** Options with handlers in them are the lean face's. */
+/**
+ * As `node:net`'s. Options that it refuses, for there is neither `port` nor `path` in them, and that have handlers in `socket`, are the lean
+ * face's, for one version.
+ */
 export const connect = function connect(...args: unknown[]): unknown {
-  const [options] = args as [{ socket?: unknown } | null | undefined];
-  const isLean = typeof options === 'object' && typeof options?.socket === 'object' && options.socket !== null;
-  return isLean ? connectLean(options as ConnectOptions) : Reflect.apply(createConnection, undefined, args);
-} as typeof connectLean & typeof node.connect;
+  const [options] = args;
+  return isLean(options) ? connectLean(options) : Reflect.apply(createConnection, undefined, args);
+} as LeanConnect & typeof node.connect;
+
+/** @deprecated import it from `iouring/socket` */
+type LeanConnect = <T = unknown>(options: ConnectOptions<T> & { unix: string; port?: undefined }) => Promise<LeanSocket<T>>;
+
+function isLean(options: unknown): options is ConnectOptions & { unix: string; port?: undefined } {
+  if (typeof options !== 'object' || options === null) return false;
+  const { port, path, socket } = options as { port?: unknown; path?: unknown; socket?: { open?: unknown; data?: unknown } | null };
+  if (port !== undefined || (path !== undefined && path !== null) || typeof socket !== 'object' || socket === null) return false;
+  return typeof socket.open === 'function' || typeof socket.data === 'function';
+}
 
 function connectTo(socket: NodeSocket, normalized: unknown): NodeSocket {
   return socket.connect(normalized as NetConnectOpts);

@@ -16,12 +16,15 @@ export interface NativeHandle {
   _consumed?: boolean;
   onconnection?: (this: NativeHandle, status: number, client: NativeHandle | undefined) => void;
   listen?(backlog: number): number;
+  /** Take over a descriptor. */
+  open?(fd: number): number;
   close(done?: () => void): void;
   ref?(): void;
   unref?(): void;
   hasRef?(): boolean;
   getsockname?(out: object): number;
   getpeername?(out: object): number;
+  setNoDelay?(on: boolean): number;
   setKeepAlive?(on: boolean, ...values: (number | undefined)[]): number;
 }
 

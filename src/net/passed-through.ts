@@ -41,6 +41,7 @@ export const PASSED_THROUGH_OF_SOCKETS: Readonly<Record<string, string>> = {
 
 /** The same for a Server. */
 export const PASSED_THROUGH_OF_SERVERS: Readonly<Record<string, string>> = {
+  _emitCloseIfDrained: 'counts connections',
   _setupWorker: 'of a cluster, or of child processes',
   address: 'asks the handle, which is Node’s',
   close: 'closes the handle, whose closing is ours',

@@ -1,5 +1,7 @@
 import { EBADF, ECANCELED, ENOBUFS } from '../abi/errno.ts';
 import type { PooledGroup, Starved } from '../reactor/buffer-pool.ts';
+import { endsAtHangUp } from '../reactor/event-loop.ts';
+import { isHungUp } from '../reactor/socket-calls.ts';
 import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
 import { BULK, type Transport } from './transport.ts';
 
@@ -13,12 +15,21 @@ const MESSAGES = -1;
 const FULL_STREAK = 4;
 const SMALL_STREAK = 2;
 
+const SETTLED = Promise.resolve();
+
+const ENDS_AT_HANG_UP = endsAtHangUp();
+
 /** Who receives. */
 export interface Receiving {
-  /** What it is told it tells as events of Node's kind, each in a turn of its own. */
-  readonly hasEvents: boolean;
   /** He keeps the memory of large receives, instead of a copy. */
   readonly keepsMemory: boolean;
+  /**
+   * Is it told of things as Node's sockets are? Each has a tick of its own then, see {@link Submission.isEvent}, and an end that comes
+   * together with data is told of as Node does: in the next turn of the event loop, or, before libuv 1.52, where the
+   * connection is over in both directions, when what the data has set off is done. A reset that comes with data is an end then, because
+   * libuv does not read on to find it.
+   */
+  readonly isNodeLike: boolean;
   /**
    * Bytes came. Unless `isOwn` they are a view of memory that is used again after the call. What it throws is given to
    * {@link threw}.
@@ -67,7 +78,14 @@ export class Receiver extends Submission implements Starved {
   /** What came when nobody wanted it: data, and how it ended. */
   #kept: Buffer[] | undefined;
   #isDelivering = false;
-  #endKept: (() => void) | undefined;
+  /** How it ended: 0 is the end of the peer's side. */
+  #endKept: number | undefined;
+  /** The turn of the event loop in which something was given to the owner. */
+  #turn = -1;
+  /** It has been armed, and nothing has come since. */
+  #isFresh = false;
+  /** With what came then the connection was over in both directions already. */
+  #wasHungUp = false;
   #reason: Error | undefined;
 
   constructor(transport: Transport, owner: Receiving, fd: number) {
@@ -86,7 +104,7 @@ export class Receiver extends Submission implements Starved {
   }
 
   override get isEvent(): boolean {
-    return this.#owner.hasEvents;
+    return this.#owner.isNodeLike;
   }
 
   override get endless(): boolean {
@@ -120,6 +138,7 @@ export class Receiver extends Submission implements Starved {
 
   /** For good. True if nothing of it is with the kernel; if not, the owner is told. */
   close(): boolean {
+    this.#count(MESSAGES);
     this.#isClosed = true;
     this.#isWanted = false;
     this.#hasLeft = this.#kept !== undefined && this.#kept.length > 0;
@@ -163,6 +182,7 @@ export class Receiver extends Submission implements Starved {
   #arm(): void {
     if (this.slot >= 0 || this.#isEnded || this.#isStarved || this.#isClosed) return;
     this.#isSpent = false;
+    this.#isFresh = true;
     this.#transport.engine.submit(this);
   }
 
@@ -174,7 +194,7 @@ export class Receiver extends Submission implements Starved {
 
   override prepare(ring: IoUring): boolean {
     if (this.#size !== MESSAGES) {
-      const memory = (this.#memory ??= this.#transport.takeBulk(this.#size));
+      const memory = (this.#memory ??= this.#transport.takeBulk(this.#bulkBytes));
       if (!ring.prepRecv(this.#fd, memory, memory.length, this.slot)) return false;
     } else {
       this.#group = this.#transport.buffers.pick();
@@ -197,11 +217,11 @@ export class Receiver extends Submission implements Starved {
     if (res === 0) {
       // It can be that something came since. A second time in a row it is the end.
       if (c.sockNonempty() && !this.#wasEmpty) this.#wasEmpty = true;
-      else this.#end(() => this.#owner.ended());
+      else this.#end(0);
     } else if (res === -ENOBUFS) {
-      this.#isStarved = !this.#transport.buffers.feed(this);
+      this.#isStarved = !this.#transport.buffers.feed(this, this.#group);
     } else if (res !== -ECANCELED || (!this.#isStopping && !this.#isClosed) || this.#reason !== undefined) {
-      this.#end(() => this.#owner.receiveFailed(-res, this.#reason));
+      this.#end(-res);
     }
   }
 
@@ -217,6 +237,11 @@ export class Receiver extends Submission implements Starved {
     const group = this.#group!;
     const view = group.takeView(bid, bytes);
     this.#full = bytes === group.pool.bufSize ? this.#full + 1 : 0;
+    if (this.#isFresh) {
+      this.#isFresh = false;
+      // What was there before it was armed may have a reset behind it, which comes later by itself.
+      this.#wasHungUp = ENDS_AT_HANG_UP && this.#owner.isNodeLike && bytes < group.pool.bufSize && isHungUp(this.#fd);
+    }
     this.#give(view, false);
     group.give(bid);
     if (this.#full >= FULL_STREAK) this.#turnTo(0);
@@ -225,7 +250,7 @@ export class Receiver extends Submission implements Starved {
   #bulk(bytes: number, memory: Buffer): void {
     const { length } = memory;
     this.#full = bytes === length ? this.#full + 1 : 0;
-    this.#small = bytes <= (this.#size === 0 ? this.#transport.buffers.bufSize : BULK[this.#size - 1]) ? this.#small + 1 : 0;
+    this.#small = bytes <= (this.#size === 0 ? this.#transport.buffers.bufSize : BULK[0]) ? this.#small + 1 : 0;
     // Half empty memory is not given away.
     const isOwn = this.#owner.keepsMemory && bytes * 2 >= length;
     if (isOwn) this.#memory = undefined;
@@ -234,36 +259,71 @@ export class Receiver extends Submission implements Starved {
     else if (this.#full >= FULL_STREAK && this.#size < BULK.length - 1) this.#turnTo(this.#size + 1);
   }
 
+  /** Bytes of a plain receive. */
+  get #bulkBytes(): number {
+    return this.#transport.bulkBytes(this.#size, this.#owner.keepsMemory);
+  }
+
   #turnTo(size: number): void {
+    this.#count(size);
     this.#size = size;
     this.#full = this.#small = 0;
     this.#halt();
   }
 
+  /** As one who receives in bulk, or not. */
+  #count(size: number): void {
+    if (this.#isClosed) return;
+    this.#transport.bulkReceivers += Number(size !== MESSAGES) - Number(this.#size !== MESSAGES);
+  }
+
   #give(bytes: Buffer, isOwn: boolean): void {
     if (this.#isClosed) return;
-    if (this.#isWanted && this.#kept === undefined) {
-      try {
-        this.#owner.received(bytes, isOwn);
-      } catch (error) {
-        this.#owner.threw(error);
-      }
-      return;
-    }
+    if (this.#isWanted && this.#kept === undefined) return this.#hand(bytes, isOwn);
     (this.#kept ??= []).push(isOwn ? bytes : Buffer.from(bytes));
     if (!this.#isWanted) this.#halt();
   }
 
-  #end(tell: () => void): void {
-    if (this.#isClosed) return;
-    this.#isEnded = true;
-    if (this.#isWanted && this.#kept === undefined) this.#tellEnd(tell);
-    else this.#endKept = tell;
+  #hand(bytes: Buffer, isOwn: boolean): void {
+    this.#turn = this.#transport.engine.turns;
+    try {
+      this.#owner.received(bytes, isOwn);
+    } catch (error) {
+      this.#owner.threw(error);
+    }
   }
 
-  #tellEnd(tell: () => void): void {
-    this.#isEndTold = true;
-    tell();
+  #end(errno: number): void {
+    if (this.#isClosed) return;
+    this.#isEnded = true;
+    this.#endKept = errno;
+    if (this.#isWanted && this.#kept === undefined) this.#tellEndInTime();
+  }
+
+  #tellEndInTime(): void {
+    if (this.#wasHungUp) this.#endKept = 0;
+    const isTogether = this.#turn === this.#transport.engine.turns;
+    if (!isTogether || !this.#owner.isNodeLike || this.#reason !== undefined) return this.#tellEnd();
+    const tellEnd = (): void => this.#tellEnd();
+    if (ENDS_AT_HANG_UP && isHungUp(this.#fd)) {
+      this.#endKept = 0;
+      // A tick that a microtask asks for comes when the ticks and microtasks that there are have run.
+      void SETTLED.then(() => process.nextTick(tellEnd));
+    } else {
+      setImmediate(tellEnd);
+    }
+  }
+
+  /** If the owner still wants to know. */
+  #tellEnd(): void {
+    const errno = this.#endKept;
+    if (errno === undefined) return;
+    if (this.#isWanted && this.#kept === undefined) {
+      this.#endKept = undefined;
+      this.#isEndTold = true;
+      if (errno === 0) this.#owner.ended();
+      else this.#owner.receiveFailed(errno, this.#reason);
+    }
   }
 
   /** Not in the call that asked for it. */
@@ -281,23 +341,17 @@ export class Receiver extends Submission implements Starved {
         this.#kept = undefined;
         break;
       }
-      try {
-        this.#owner.received(bytes, true);
-      } catch (error) {
-        this.#owner.threw(error);
-      }
+      this.#hand(bytes, true);
     }
     if (!this.#isWanted) return;
-    const end = this.#endKept;
-    this.#endKept = undefined;
-    if (end === undefined) this.#arm();
-    else this.#tellEnd(end);
+    if (this.#endKept === undefined) this.#arm();
+    else this.#tellEndInTime();
   }
 
   override over(): void {
     this.#isStopping = false;
     // It was of another size.
-    if (this.#memory !== undefined && this.#memory.length !== BULK[this.#size]) this.#dropMemory();
+    if (this.#memory !== undefined && (this.#size === MESSAGES || this.#memory.length !== this.#bulkBytes)) this.#dropMemory();
     if (this.#isClosed) {
       this.#dropMemory();
       this.#owner.receiverClosed();
@@ -322,7 +376,11 @@ export class Receiver extends Submission implements Starved {
   }
 
   override refused(error: Error): void {
-    if (this.#isClosed) this.#owner.receiverClosed();
-    else if (!this.#isEnded) this.#end(() => this.#owner.receiveFailed(EBADF, error));
+    if (this.#isClosed) {
+      this.#owner.receiverClosed();
+    } else if (!this.#isEnded) {
+      this.#reason ??= error;
+      this.#end(EBADF);
+    }
   }
 }

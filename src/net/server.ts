@@ -1,12 +1,12 @@
 import type { Server as NodeServer, ServerOpts } from 'node:net';
 import { constructorFunction } from './constructor-function.ts';
 import { acceptThroughNode } from './connected.ts';
-import { isNative, Listening, STOPPING, type Listener } from './listening.ts';
+import { isNative, Listening } from './listening.ts';
 import { node, type ListenPlace, type ServerClass } from './node-net.ts';
 import { ringForSockets } from './ring-or-node.ts';
 import { transportOf } from './transport.ts';
 
-const Base = node.Server as unknown as new () => Listener;
+const Base = node.Server as unknown as new () => ServerClass;
 
 /**
  * What of `net.Server` is not Node's: where Node would have its native handle listen, connections are accepted by the ring. What
@@ -17,18 +17,15 @@ class ServerMethods extends Base {
     const io = ringForSockets();
     const [bound, address, addressType] = this._handle === null && io !== undefined ? bind(place) : [this._handle, place[0], place[2]];
     const isOurs = io !== undefined && typeof bound === 'object' && bound !== null && isNative(bound);
+    const listening = isOurs ? new Listening(this, transportOf(io), bound) : undefined;
     if (isOurs) {
       this._handle = bound;
-      new Listening(this, transportOf(io), bound).takeOver();
+      listening!.takeOver();
     }
     // If it could not be bound Node tries again, and tells why not.
     super._listen2(address, place[1], addressType, place[3], place[4], place[5]);
-    if (!isOurs) acceptThroughNode(this);
-  }
-
-  /** `'close'` comes when nothing more can come before it. */
-  override _emitCloseIfDrained(): void {
-    if (!this[STOPPING]) super._emitCloseIfDrained();
+    acceptThroughNode(this);
+    listening?.expect(this._handle?.onconnection);
   }
 }
 

@@ -53,6 +53,8 @@ export class SocketConnection extends Connection {
   #refused: Error | undefined;
   /** Those who wait for the socket have not seen it yet. */
   #isNew = false;
+  /** What node:http reads with, if it does. */
+  #parser: unknown;
 
   constructor(transport: Transport, fd: number, socket: SocketClass, owned: Owned) {
     super(transport, fd);
@@ -73,6 +75,13 @@ export class SocketConnection extends Connection {
   isNew(): void {
     this.#isNew = true;
     void SETTLED.then(() => (this.#isNew = false));
+  }
+
+  /** Is it seen for the first time? It is node:http's server then that looks, once, for a stream to read from. */
+  isParserNew(parser: unknown): boolean {
+    if (this.#parser === parser) return false;
+    this.#parser = parser;
+    return true;
   }
 
   get isOpen(): boolean {
@@ -132,16 +141,20 @@ export class SocketConnection extends Connection {
     });
   }
 
-  override get hasEvents(): boolean {
-    return true;
-  }
-
   override get hasUnread(): boolean {
     return this.#userBuffer !== undefined && this.#userBuffer.length > 0;
   }
 
   override get keepsMemory(): boolean {
     return this.#userBuffer === undefined && this.#stream === undefined;
+  }
+
+  override get hearsOfGonePeer(): boolean {
+    return !this.isTcp;
+  }
+
+  override get isNodeLike(): boolean {
+    return true;
   }
 
   override bytesReceived(bytes: Buffer, isOwn: boolean): void {
@@ -261,18 +274,20 @@ export class SocketConnection extends Connection {
     const scope = new AsyncResource('WRITEWRAP');
     this.whenSent((error) => {
       this.#waiting--;
-      const tell = (reason: Error | null): void => {
+      const isDestroyed = error !== undefined && this.socket.destroyed;
+      const destroyedReason = isDestroyed && isCancelledWriteTold() ? socketError(ECANCELED, 'write') : null;
+      const reason = error === undefined || isDestroyed ? destroyedReason : this.#reason();
+      const tell = (): void => {
         try {
           scope.runInAsyncScope(done, undefined, reason);
         } catch (thrown) {
           this.threw(thrown);
         }
       };
-      // Behind those of earlier writes, which were written in the call and are told in a tick; and behind the error of a socket that was
-      // destroyed, which is told in the next.
-      if (error === undefined) nextTick(tell, null);
-      else if (this.socket.destroyed) void SETTLED.then(() => nextTick(tell, reasonOfDestroyed()));
-      else nextTick(tell, this.#reason());
+      // A socket that was destroyed has said why, or will in the next tick: its callbacks are called after that. Others behind those of
+      // earlier writes, which were written in the call and are told in a tick.
+      if (isDestroyed) void SETTLED.then(() => nextTick(tell));
+      else nextTick(tell);
     });
   }
 
@@ -302,11 +317,6 @@ export class SocketConnection extends Connection {
       done?.();
     });
   }
-}
-
-/** What Node tells those whose write was under way when the socket was destroyed, which has said itself why. */
-function reasonOfDestroyed(): Error | null {
-  return isCancelledWriteTold() ? socketError(ECANCELED, 'write') : null;
 }
 
 /** Has it bytes for certain? The kernel keeps back a part of what comes before. */

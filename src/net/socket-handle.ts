@@ -109,6 +109,10 @@ export class SocketHandle implements NativeHandle {
   unref(): void {
     this.connection.unref();
   }
+
+  hasRef(): boolean {
+    return this.connection.isOpen && this.connection.isRef;
+  }
 }
 
 /** Of TCP. */

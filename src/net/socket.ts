@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
 import { addressOf, duplicate } from '../reactor/socket-calls.ts';
+import { connectThroughRing, isTaken } from './connecting.ts';
 import { constructorFunction } from './constructor-function.ts';
 import { isOfHttp2 } from './js-stream.ts';
 import { isAskedByChildProcess } from './native-handle.ts';
@@ -44,20 +45,23 @@ function asNode(socket: object, name: string): unknown {
  */
 class SocketMethods extends Base {
   /**
-   * Node's while it is connecting, or if it stays Node's. node:http does without, and reads by events; for all others there is a
-   * native stream that stands on the connection; and a handle of libuv's on the same socket for another process.
+   * Node's while it is connecting, or if it stays Node's. The server of node:http, when it begins, gets none, and reads by events; its
+   * agent gets what has no stream; for all others there is a native stream that stands on the connection; and a handle of libuv's on the
+   * same socket for another process.
    */
   override get _handle(): NativeHandle | null {
     const connection = this[CONNECTION];
     if (connection === undefined || connection === null) return asNode(this, '_handle') as NativeHandle | null;
     if (this[IS_LENT]) return connection.handle;
-    if (!connection.isOpen || (this.parser !== undefined && this.parser !== null)) return null;
+    if (!connection.isOpen) return null;
     if (this.listenerCount('agentRemove') > 0) return connection.handle;
+    if (this.parser !== undefined && this.parser !== null && this.server !== null && connection.isParserNew(this.parser)) return null;
     return isAskedByChildProcess() ? connection.native : (connection.stream.handle as unknown as NativeHandle);
   }
 
   override set _handle(handle: NativeHandle | null) {
     const connection = this[CONNECTION];
+    if (this === beginning && handle !== null) hook(this, handle);
     if (connection === undefined || connection === null) Reflect.set(prototypeOfNode, '_handle', handle, this);
     // Another process has it. Else nobody decides of ours.
     else if (handle === null && !this[IS_LENT]) connection.handedOver();
@@ -68,7 +72,8 @@ class SocketMethods extends Base {
     // Another life begins.
     if (this.destroyed) this[CONNECTION] = undefined;
     this[SCOPE] = new AsyncResource('TCPWRAP');
-    return isOpen(connection) ? lend(this, () => super.connect(...args)) : super.connect(...args);
+    if (isOpen(connection)) return lend(this, () => super.connect(...args));
+    return throughRing(this, () => super.connect(...args));
   }
 
   // ---------------------------------------------------------------- the stream
@@ -205,6 +210,66 @@ function lend<T>(socket: Pick<State, typeof IS_LENT | typeof CONNECTION>, call: 
   }
 }
 
+/** The socket that Node makes a handle for, to connect it. */
+let beginning: SocketMethods | undefined;
+
+/** Have the handle that Node makes in the call connect through the ring. */
+function throughRing<T>(socket: SocketMethods, call: () => T): T {
+  beginning = socket;
+  try {
+    return call();
+  } finally {
+    beginning = undefined;
+  }
+}
+
+function hook(socket: SocketMethods, handle: NativeHandle): void {
+  beginning = undefined;
+  const io = ringForSockets();
+  if (io === undefined || socket[CONNECTION] === null) return;
+  const transport = transportOf(io);
+  const { [SCOPE]: scope } = socket;
+  connectThroughRing(handle, {
+    transport,
+    tell(call) {
+      try {
+        scope!.runInAsyncScope(call);
+      } catch (error) {
+        process.nextTick(rethrow, error);
+      }
+    },
+    connected({ isTcp, fd, isRef }, tell) {
+      if (isTaken(handle) || isOfHttp2(socket)) {
+        // Somebody works on the handle: it gets the descriptor.
+        handle.open!(fd);
+        socket[CONNECTION] = null;
+        return tell();
+      }
+      socket._handle = null;
+      // It would be named among the active ones until the event loop has closed it.
+      handle.unref?.();
+      handle.close();
+      const connection = attach(socket, transport, fd, isTcp);
+      if (!isRef) connection.unref();
+      // Node sets the options of the socket, and emits then.
+      socket[IS_LENT] = true;
+      socket.prependOnceListener('connect', unlend);
+      tell();
+      socket[IS_LENT] = false;
+      socket.off('connect', unlend);
+    },
+  });
+}
+
+/** Nobody but Node has seen the handle so far. */
+function unlend(this: SocketMethods): void {
+  this[IS_LENT] = false;
+}
+
+function rethrow(error: unknown): never {
+  throw error;
+}
+
 /** The connection of a socket. If it is connected, and nothing speaks against it, the descriptor becomes ours now. */
 function connectionOf(socket: SocketMethods): SocketConnection | undefined {
   const known = socket[CONNECTION];
@@ -237,9 +302,7 @@ function attach(socket: SocketMethods, transport: Transport, fd: number, isTcp: 
 function isFree(socket: SocketMethods, handle: NativeHandle): boolean {
   const { name } = handle.constructor;
   if ((name !== 'TCP' && name !== 'Pipe') || handle.fd === undefined || handle.fd < 0) return false;
-  // node:tls puts an accessor there, node:http a mark.
-  const reading = Object.getOwnPropertyDescriptor(handle, 'reading');
-  if (reading?.get !== undefined || reading?.value === true || handle._consumed === true || isOfHttp2(socket)) return false;
+  if (isTaken(handle) || isOfHttp2(socket)) return false;
   // A pipe or a FIFO is no socket.
   return handle.writeQueueSize === 0 && (name === 'TCP' || addressOf(handle.fd, false) !== undefined);
 }

@@ -3,7 +3,7 @@ import { ECANCELED } from '../abi/errno.ts';
 import { IORING_OP_SENDMSG_ZC } from '../abi/operations.ts';
 import { DatagramReceiver, type DatagramReceiving } from '../reactor/datagram-receiver.ts';
 import { wrongState } from '../reactor/misuse.ts';
-import { Reactor } from '../reactor/reactor.ts';
+import { partsOf, type Reactor } from '../reactor/reactor.ts';
 import type { SocketAddress } from '../reactor/socket-calls.ts';
 import { giveMemory, takeMemory } from './datagram-memory.ts';
 import {
@@ -186,7 +186,7 @@ export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
       process.prependListener('exit', beginHeld);
     }
     this.#reactor = reactor;
-    const { engine, pools } = Reactor.partsOf(reactor);
+    const { engine, pools } = partsOf(reactor);
     this.#receiver = new DatagramReceiver(engine, pools.datagrams, this, fd);
     engine.keepAlive(this.#receiver, this.#isRef);
     return transportOf(reactor);

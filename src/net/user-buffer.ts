@@ -67,7 +67,7 @@ export class UserBuffer {
         const part = Math.min(memory.length, bytes.length - from);
         memory.set(bytes.subarray(from, from + part));
         from += part;
-        const goesOn = this.#onread.callback(part, memory) !== false;
+        const goesOn = Reflect.apply(this.#onread.callback, connection.socket, [part, memory]) !== false;
         const next = this.#generate?.();
         if (next instanceof Uint8Array) this.#memory = next;
         if (!goesOn) connection.pause();

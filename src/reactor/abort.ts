@@ -1,5 +1,6 @@
 import { wrongState, wrongType } from '../ring/misuse.ts';
 import { checkMilliseconds } from '../ring/timespec.ts';
+import { ownOptions } from './own-options.ts';
 
 /** An operation was aborted by its signal. As Node's own: `code` is `'ABORT_ERR'`, `cause` the signal's reason. */
 export class AbortError extends Error {
@@ -9,7 +10,7 @@ export class AbortError extends Error {
    * What the kernel had done before it could be stopped, as the operation would have answered; undefined if it did
    * nothing. A descriptor that came too late was closed.
    */
-  readonly result?: number;
+  declare readonly result?: number;
 
   constructor(signal: AbortSignal, result?: number) {
     super('The operation was aborted', { cause: signal.reason });
@@ -22,10 +23,22 @@ export class TimeoutError extends Error {
   readonly code = 'ETIMEDOUT';
   override readonly name = 'TimeoutError';
   readonly syscall: string;
+  /**
+   * What the kernel had done before it was stopped, as the operation would have answered: of a send the bytes that have gone
+   * out, of a receive those that are in the buffer. Undefined if it did nothing.
+   */
+  declare readonly result?: number;
+  /**
+   * Only of a send with `zeroCopy` whose peer has not taken everything yet: the kernel still reads the memory, which is kept
+   * alive for it. Resolves when it has let go. What is changed in the memory before, the peer may get.
+   */
+  declare readonly released?: Promise<void>;
 
-  constructor(syscall: string, timeoutMs: number) {
+  constructor(syscall: string, timeoutMs: number, result?: number, released?: Promise<void>) {
     super(`ETIMEDOUT: not done after ${timeoutMs} ms, ${syscall}`);
     this.syscall = syscall;
+    if (result !== undefined) this.result = result;
+    if (released !== undefined) this.released = released;
   }
 }
 
@@ -52,6 +65,8 @@ export interface Abortable {
   aborted(signal: AbortSignal): void;
 }
 
+const ONCE = ownOptions({ once: true });
+
 /** Who waits for each signal: one listener serves them all, for adding one costs more than an operation. */
 const watched = new WeakMap<AbortSignal, Set<Abortable>>();
 
@@ -64,7 +79,7 @@ export function watch(signal: AbortSignal, target: Abortable): void {
   }
   const first = new Set<Abortable>([target]);
   watched.set(signal, first);
-  signal.addEventListener('abort', onAbort, { once: true });
+  signal.addEventListener('abort', onAbort, ONCE);
 }
 
 /** Call that off. */

@@ -5,6 +5,9 @@ import type { IoUring } from '../ring/ring.ts';
 import { checkFd } from '../ring/sqe.ts';
 import type { Engine } from './engine.ts';
 import { Multishot, type ManyOptions } from './multishot.ts';
+import { ownOptions } from './own-options.ts';
+
+const NONE: ManyOptions & AcceptOptions = ownOptions({});
 
 /** acceptMany: connections. Those that nobody took are closed. */
 export class Connections extends Multishot<number> {
@@ -12,8 +15,8 @@ export class Connections extends Multishot<number> {
 
   constructor(engine: Engine, listenFd: number, options: (ManyOptions & AcceptOptions) | undefined) {
     super(engine, 'accept', checkFd('listenFd', listenFd), options);
-    const { signal: _, ...accept } = options ?? {};
-    this.#options = accept;
+    const { signal: _, ...accept } = options ?? NONE;
+    this.#options = ownOptions(accept);
   }
 
   override prepare(ring: IoUring): boolean {

@@ -1,4 +1,5 @@
 import { channel } from 'node:diagnostics_channel';
+import { monotonicNow } from '../native/timers.ts';
 import { defaultReactor } from './default-reactor.ts';
 import type { Reactor } from './reactor.ts';
 
@@ -36,7 +37,7 @@ export class AvailableReactor {
   }
 
   get(): Reactor | undefined {
-    if (this.#retryAt !== 0 && performance.now() < this.#retryAt) return undefined;
+    if (this.#retryAt !== 0 && monotonicNow() < this.#retryAt) return undefined;
     try {
       refuseIfDisabled();
       const reactor = defaultReactor();
@@ -51,7 +52,7 @@ export class AvailableReactor {
   #failed(error: NodeJS.ErrnoException): void {
     this.#attempts++;
     const isPassing = SHORTAGES.has(error.code ?? '') || (this.#attempts < ATTEMPTS_MAX && !isDisabled);
-    this.#retryAt = isPassing ? performance.now() + RETRY_MS : Infinity;
+    this.#retryAt = isPassing ? monotonicNow() + RETRY_MS : Infinity;
     this.tell(error);
   }
 

@@ -19,6 +19,7 @@ import type { IoUring } from '../ring/ring.ts';
 import { readSocketAddress, type SocketAddress } from '../ring/socket-address.ts';
 import type { BufferPool, PooledGroup, Starved } from './buffer-pool.ts';
 import type { Engine } from './engine.ts';
+import { ownOptions } from './own-options.ts';
 import { Submission } from './submission.ts';
 
 /** Who receives datagrams. Nothing of this may throw: it is called while completions are reaped. */
@@ -171,7 +172,7 @@ export class DatagramReceiver<S> extends Submission implements Starved {
 
   #failed(errno: number): void {
     if (errno === ENOBUFS) {
-      this.#isStarved = !this.#pool.feed(this);
+      this.#isStarved = !this.#pool.feed(this, this.#group);
       return;
     }
     if (!this.#isWanted || errno === ECANCELED || errno === EAGAIN || errno === EINTR) return;
@@ -209,4 +210,4 @@ export class DatagramReceiver<S> extends Submission implements Starved {
 }
 
 /** All that a receive says of what it wants: room for the address. Any number of receives can say it at the same time. */
-const MESSAGE = new Msghdr({ name: SOCKADDR_IN6_SIZE });
+const MESSAGE = new Msghdr(ownOptions({ name: SOCKADDR_IN6_SIZE }));

@@ -1,18 +1,19 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED, ENOENT } from '../abi/errno.ts';
 import type { Native } from '../native/native.ts';
-import { clearTimeout, nextTick, setImmediate, setTimeout } from '../native/timers.ts';
+import { clearTimeout, monotonicNow, nextTick, setImmediate, setTimeout } from '../native/timers.ts';
 import { Completion } from '../ring/completion.ts';
 import { LentMemory } from '../ring/lent-memory.ts';
-import { IoUring } from '../ring/ring.ts';
+import { forEachWaiting, IoUring } from '../ring/ring.ts';
 import type { IoUringOptions } from '../ring/setup.ts';
-import { SqePreparation } from '../ring/sqe.ts';
+import { coreOf } from '../ring/ring-core.ts';
 import { closedError } from './abort.ts';
 import { Arrivals } from './engine/arrivals.ts';
 import { LOOP_LEFT, LOOP_READY, RingSleep } from './engine/ring-sleep.ts';
 import { CANCEL, partOf, Slots, TIMER } from './engine/slots.ts';
 import type { Observer } from './observer.ts';
 import { operationError } from './operation-error.ts';
+import { ownOptions } from './own-options.ts';
 import type { Submission } from './submission.ts';
 import { keepTickObject } from './tick-object.ts';
 import { chooseWakeUp, type WakeUp } from './wake-up.ts';
@@ -25,6 +26,13 @@ const MESSAGE_END = MESSAGE + 2 ** 32;
 const COMPLETIONS_A_TURN = 512;
 const SUBMISSIONS_A_TURN = 128;
 const TURN_MS = 2;
+
+/** So many events are told before timers and others get their turn: each in an immediate, and in ticks behind another one. */
+const EVENTS_A_PASS = 64;
+const HOPS_A_PASS = 16;
+
+/** The longest time that a timer of the event loop takes. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
 
 /** After so many events of Node's kind, what they have to send is sent. */
 const EVENTS_A_SUBMISSION = 16;
@@ -113,12 +121,16 @@ export class Engine {
   readonly #arrivals = new Arrivals();
   /** The same of those that are events, each of which gets an immediate. */
   readonly #events = new Arrivals();
-  /** So many immediates were asked for, for as many events. */
-  #eventImmediates = 0;
+  /** So many of them have an immediate or a tick that was asked for. */
+  #eventsPlanned = 0;
   #toldEvents = 0;
+  /** So many may be told in ticks behind one that was told in this pass of the loop. */
+  #hops = 0;
   readonly #sleep: RingSleep | undefined;
   /** The loop has woken this thread for the turn that follows. */
   #isWoken = false;
+  /** It has, and completions came with that. Where to sleep next was not chosen since: nothing was in flight, or events were to be told. */
+  #wasWoken = false;
   /** The immediate that was asked for waits in the ring. */
   #isToWait = false;
   /** The loop is to wake this thread: its wake-up is armed. */
@@ -130,6 +142,8 @@ export class Engine {
   #lateCount = 0;
   /** Cancellations that found no room. */
   #uncancelled: Submission[] = [];
+  /** How often the event loop has come round to it. */
+  turns = 0;
   #scheduled = false;
   #immediate = false;
   #isBusy = false;
@@ -150,7 +164,7 @@ export class Engine {
     this.#memory = new LentMemory(native);
     // The loop sleeps until the ring's eventfd is signalled. With DEFER_TASKRUN some kernels signal it once and never again
     // (Debian's 6.12.115 to 6.12.118), or late (7.1.13, 7.2.6, 7.3.4); with COOP_TASKRUN all do.
-    this.ring = new IoUring(entries, { ...options, deferTaskrun: false }, native);
+    this.ring = new IoUring(entries, ownOptions({ ...options, deferTaskrun: false }), native);
     // The rest is for cancellations, and for what waits.
     this.#limit = Math.max(1, this.ring.cqEntries >> 1);
     const self = new WeakRef(this);
@@ -173,6 +187,11 @@ export class Engine {
 
   get closed(): boolean {
     return this.#ended !== undefined;
+  }
+
+  /** Are there completions that were reaped, and of which nobody was told so far? */
+  get hasArrivals(): boolean {
+    return this.#arrivals.length > 0 || this.#events.length > 0;
   }
 
   /** Why it is, if it is. */
@@ -260,7 +279,8 @@ export class Engine {
     }
     if (this.#first === undefined && this.#isWelcome(submission) && this.#launch(submission)) return;
     const { timeLeft } = submission;
-    if (timeLeft !== undefined) setTimeout(() => this.#expire(submission), timeLeft).unref();
+    // A timer of the loop counts to 2^31-1; nothing waits for room so long.
+    if (timeLeft !== undefined && timeLeft <= TIMER_MAX_MS) setTimeout(() => this.#expire(submission), timeLeft).unref();
     if (this.#last === undefined) this.#first = submission;
     else this.#last.behind = submission;
     this.#last = submission;
@@ -307,7 +327,7 @@ export class Engine {
       }
     } catch (error) {
       // Of several entries, those before the wrong one.
-      if (submission.entries > 1 && !ring.closed) SqePreparation.unprepare(ring, ready);
+      if (submission.entries > 1 && !ring.closed) coreOf(ring).unprepare(ready);
       this.#vacate(submission);
       submission.refused(error as Error);
       return true;
@@ -348,7 +368,7 @@ export class Engine {
     const { slot } = submission;
     if (slot < 0 || this.#ended !== undefined) return;
     for (const arrivals of [this.#events, this.#arrivals]) arrivals.show(submission, see);
-    this.ring.forEachWaiting((userData, res, flags) => {
+    forEachWaiting(this.ring, (userData, res, flags) => {
       if (userData === slot) see(res, flags);
     });
   }
@@ -418,6 +438,8 @@ export class Engine {
 
   readonly #onImmediate = (): void => {
     this.#immediate = false;
+    this.turns++;
+    this.#hops = 0;
     this.#completions = 0;
     this.#submissions = 0;
     if (this.#ended === undefined) SCOPE.runInAsyncScope(this.#turn, this, false);
@@ -455,7 +477,11 @@ export class Engine {
     }
     const hasCompleted = this.#completions > before;
     if (isWait && hasCompleted) this.counters.wakeUps++;
-    this.#settleDown(isInline, isWait, hasCompleted);
+    if (this.#isWoken && !isInline) {
+      this.#isWoken = false;
+      this.#wasWoken ||= hasCompleted;
+    }
+    this.#settleDown(isWait, hasCompleted);
   }
 
   #waitInRing(): void {
@@ -466,16 +492,21 @@ export class Engine {
 
   /** Hand over, reap, and tell whom it concerns, until nothing is left or enough was done. */
   #work(isInline: boolean): void {
-    const start = performance.now();
+    const start = monotonicNow();
     let before = 0;
     // An event is told at once, and what it leads to goes along, if nobody has been told of anything. Others have their own immediates.
-    let isFirst = !isInline && this.#eventImmediates === 0;
+    let isFirst = !isInline && this.#eventsPlanned === 0;
     do {
       before = this.#completions;
       if (!isInline || !this.#hasRoom()) this.#reap();
       if (this.#arrivals.length > 0) isFirst = false;
       if (!this.#settle(start)) return this.#submitRest();
-      if (isFirst && this.#events.length > 0) this.#tellEvent();
+      if (isFirst && this.#events.length > 0) {
+        // The others come before the immediates that this one asks for.
+        this.#planEvents(1);
+        this.#hops = HOPS_A_PASS;
+        this.#tellEvent();
+      }
       if (this.#isOver) return;
       isFirst = false;
       this.#submitAll();
@@ -516,7 +547,7 @@ export class Engine {
     for (let count = 1; arrivals.length > 0; count++) {
       this.#tell(arrivals);
       if (this.#isOver) return false;
-      if (count % 16 === 0 && performance.now() - start > TURN_MS && arrivals.length > 0) {
+      if (count % 16 === 0 && monotonicNow() - start > TURN_MS && arrivals.length > 0) {
         this.#later();
         return false;
       }
@@ -524,14 +555,38 @@ export class Engine {
     return true;
   }
 
-  /** Events that came have immediates of their own from now on. */
-  #planEvents(): void {
-    for (; this.#eventImmediates < this.#events.length; this.#eventImmediates++) setImmediate(this.#onEvent);
+  /**
+   * Events that came are told one by one from now on: in the next pass of the loop, each in an immediate, or, behind one that was told in
+   * this pass, in a tick that a microtask asks for, which comes when the ticks and microtasks of the one before have run.
+   */
+  #planEvents(told = 0): void {
+    if (this.#eventsPlanned > 0 || this.#events.length === told) return;
+    const areBehind = this.#hops > 0 && told === 0;
+    const count = Math.min(this.#events.length - told, areBehind ? this.#hops : EVENTS_A_PASS);
+    this.#eventsPlanned = count;
+    if (areBehind) {
+      void SETTLED.then(this.#askForEvent);
+      return;
+    }
+    this.turns++;
+    for (let i = 0; i < count; i++) setImmediate(this.#onEvent);
   }
 
+  readonly #askForEvent = (): void => nextTick(this.#onNextEvent);
+
+  readonly #onNextEvent = (): void => {
+    if (this.#ended !== undefined) return;
+    this.#hops--;
+    // Behind the last one a turn follows, and plans what comes with that by itself.
+    const isLast = --this.#eventsPlanned === 0;
+    if (this.#events.length > 0) SCOPE.runInAsyncScope(this.#eventTurn, this);
+    if (!isLast) void SETTLED.then(this.#askForEvent);
+  };
+
   readonly #onEvent = (): void => {
-    this.#eventImmediates--;
+    this.#eventsPlanned--;
     if (this.#ended !== undefined || this.#events.length === 0) return;
+    this.#hops = HOPS_A_PASS;
     SCOPE.runInAsyncScope(this.#eventTurn, this);
   };
 
@@ -543,7 +598,7 @@ export class Engine {
       this.#isTurning = false;
     }
     if (this.#isOver) return;
-    if (this.#eventImmediates === 0 || ++this.#toldEvents % EVENTS_A_SUBMISSION === 0) this.#turn(true);
+    if (this.#eventsPlanned === 0 || ++this.#toldEvents % EVENTS_A_SUBMISSION === 0) this.#turn(true);
   }
 
   #tellEvent(): void {
@@ -647,8 +702,10 @@ export class Engine {
   #posted(c: Completion, userData: number): void {
     if (userData === LOOP_READY) this.#sleep?.loopReady();
     else if (userData === LOOP_LEFT) return;
-    else if (userData >= MESSAGE && userData < MESSAGE_END && this.mailbox !== undefined) this.mailbox.arrived(c);
-    else this.counters.strangers++;
+    else if (userData >= MESSAGE && userData < MESSAGE_END && this.mailbox !== undefined) {
+      this.#completions++;
+      this.mailbox.arrived(c);
+    } else this.counters.strangers++;
   }
 
   /**
@@ -667,7 +724,7 @@ export class Engine {
   }
 
   /** Be woken if something is under way; let the process end if not. */
-  #settleDown(isInline: boolean, isWait: boolean, hasCompleted: boolean): void {
+  #settleDown(isWait: boolean, hasCompleted: boolean): void {
     this.#watchQueue();
     this.#planEvents();
     const isBusy = this.inFlight > 0 || this.#first !== undefined;
@@ -680,22 +737,23 @@ export class Engine {
       } else {
         busy.delete(this);
         this.#wakeUp.disengage();
+        if (isWait) this.#sleep!.goesOn(hasCompleted);
         this.#sleep?.rest();
       }
     }
-    if (isBusy) this.#sleepOn(isInline, isWait, hasCompleted);
+    if (isBusy) this.#sleepOn(isWait, hasCompleted);
     if (!isBusy) for (const idle of this.#whenIdle.splice(0)) idle();
   }
 
   /** Choose where this thread waits for what is under way. */
-  #sleepOn(isInline: boolean, isWait: boolean, hasCompleted: boolean): void {
+  #sleepOn(isWait: boolean, hasCompleted: boolean): void {
     const sleep = this.#sleep;
-    const isWoken = this.#isWoken && !isInline;
-    if (isWoken) this.#isWoken = false;
     // The immediate that comes anyway decides.
-    if (this.#immediate || this.#eventImmediates > 0) return;
+    if (this.#immediate || this.#eventsPlanned > 0) return;
+    const wasWoken = this.#wasWoken;
+    this.#wasWoken = false;
     if (sleep !== undefined) {
-      const isWaiting = isWait ? sleep.goesOn(hasCompleted) : sleep.isWorthIt(isWoken && hasCompleted);
+      const isWaiting = isWait ? sleep.goesOn(hasCompleted) : sleep.isWorthIt(wasWoken);
       if (isWaiting && this.#isHolding) {
         sleep.prepare();
         this.#isToWait = true;

@@ -1,3 +1,5 @@
 /** Is the event loop libuv's, so that what Node's own modules stand on has descriptors? */
 export { hasUvLoop } from '../native/runtime.ts';
+/** How libuv tells of the end of a connection. */
+export { endsAtHangUp } from '../native/runtime.ts';
 export { nextTick, setImmediate } from '../native/timers.ts';

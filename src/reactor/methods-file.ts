@@ -3,7 +3,19 @@ import type { Lendable } from '../ring/lent-memory.ts';
 import type { FileOffset, TransferOptions } from '../ring/prepare-file.ts';
 import type { IoUring } from '../ring/ring.ts';
 import { moveBehindRead, moveBehindWrite, positionOf } from './file-position.ts';
-import { bytesOf, lengthOf, memoryOf, OperationMethods, type Data } from './methods.ts';
+import type { Engine } from './engine.ts';
+import {
+  bytesOf,
+  chainOf,
+  lengthOf,
+  memoryOf,
+  OperationMethods,
+  registeredOf,
+  run,
+  withCloexec,
+  type Data,
+  type DescriptorOptions,
+} from './methods.ts';
 import { NOTHING, NUMBER, type Operation, type OperationOptions, type Outcome } from './operation.ts';
 
 /** How a file is read or written. */
@@ -45,8 +57,9 @@ export abstract class FileMethods extends OperationMethods {
     const { offset, length, rwFlags, registeredFile } = options ?? NONE;
     const memory = memoryOf(buf);
     const file = registeredFile ?? fd;
-    const own = isOwn(offset, registeredFile) ? new AtPosition(fd, lengthOf(buf, length), false, this.chain) : undefined;
-    return this.run(
+    const own = isOwn(offset, registeredFile) ? new AtPosition(fd, lengthOf(buf, length), false, chainOf(this)) : undefined;
+    return run(
+      this,
       'read',
       fd,
       options,
@@ -67,8 +80,9 @@ export abstract class FileMethods extends OperationMethods {
     const { offset, length, rwFlags, registeredFile } = options ?? NONE;
     const memory = bytesOf(data);
     const file = registeredFile ?? fd;
-    const own = isOwn(offset, registeredFile) ? new AtPosition(fd, lengthOf(memory, length), true, this.chain) : undefined;
-    return this.run(
+    const own = isOwn(offset, registeredFile) ? new AtPosition(fd, lengthOf(memory, length), true, chainOf(this)) : undefined;
+    return run(
+      this,
       'write',
       fd,
       options,
@@ -84,8 +98,9 @@ export abstract class FileMethods extends OperationMethods {
   readv(fd: number, buffers: readonly Lendable[], options?: Omit<ReadWriteOptions, 'length'>): Promise<number> {
     const { offset, rwFlags } = options ?? NONE;
     const transfer = transferOf(rwFlags);
-    const own = isOwn(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), false, this.chain) : undefined;
-    return this.run(
+    const own = isOwn(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), false, chainOf(this)) : undefined;
+    return run(
+      this,
       'readv',
       fd,
       options,
@@ -98,8 +113,9 @@ export abstract class FileMethods extends OperationMethods {
   writev(fd: number, buffers: readonly Lendable[], options?: Omit<ReadWriteOptions, 'length'>): Promise<number> {
     const { offset, rwFlags } = options ?? NONE;
     const transfer = transferOf(rwFlags);
-    const own = isOwn(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), true, this.chain) : undefined;
-    return this.run(
+    const own = isOwn(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), true, chainOf(this)) : undefined;
+    return run(
+      this,
       'writev',
       fd,
       options,
@@ -113,7 +129,7 @@ export abstract class FileMethods extends OperationMethods {
     const { datasync = false, offset, length } = options ?? NONE;
     // All that it may have is there, so that it inherits none of it.
     const what = { datasync, offset: offset ?? 0, length: length ?? 0 };
-    return this.run('fsync', fd, options, (ring, slot) => ring.prepFsync(fd, slot, what), NOTHING);
+    return run(this, 'fsync', fd, options, (ring, slot) => ring.prepFsync(fd, slot, what), NOTHING);
   }
 
   /** Write back a range of a file, or wait for it. Kernel 5.2. See {@link IoUring.prepSyncFileRange}. */
@@ -124,7 +140,8 @@ export abstract class FileMethods extends OperationMethods {
     flags: number,
     options?: OperationOptions,
   ): Promise<void> {
-    return this.run(
+    return run(
+      this,
       'sync_file_range',
       fd,
       options,
@@ -141,7 +158,8 @@ export abstract class FileMethods extends OperationMethods {
     length: number | bigint,
     options?: OperationOptions,
   ): Promise<void> {
-    return this.run(
+    return run(
+      this,
       'fallocate',
       fd,
       options,
@@ -152,7 +170,7 @@ export abstract class FileMethods extends OperationMethods {
 
   /** Set the length of a file. Kernel 6.9. See {@link IoUring.prepFtruncate}; like ftruncate(2). */
   ftruncate(fd: number, length: number | bigint = 0, options?: OperationOptions): Promise<void> {
-    return this.run('ftruncate', fd, options, (ring, slot) => ring.prepFtruncate(fd, length, slot), NOTHING);
+    return run(this, 'ftruncate', fd, options, (ring, slot) => ring.prepFtruncate(fd, length, slot), NOTHING);
   }
 
   /** Tell how a range of a file will be used. Kernel 5.6. See {@link IoUring.prepFadvise}; like posix_fadvise(2). */
@@ -163,7 +181,8 @@ export abstract class FileMethods extends OperationMethods {
     advice: number,
     options?: OperationOptions,
   ): Promise<void> {
-    return this.run(
+    return run(
+      this,
       'fadvise',
       fd,
       options,
@@ -174,7 +193,7 @@ export abstract class FileMethods extends OperationMethods {
 
   /** Tell how memory will be used. Kernel 5.6. See {@link IoUring.prepMadvise}; like madvise(2). */
   madvise(buf: Lendable, length: number, advice: number, options?: OperationOptions): Promise<void> {
-    return this.run('madvise', -1, options, (ring, slot) => ring.prepMadvise(buf, length, advice, slot), NOTHING);
+    return run(this, 'madvise', -1, options, (ring, slot) => ring.prepMadvise(buf, length, advice, slot), NOTHING);
   }
 
   /**
@@ -190,8 +209,9 @@ export abstract class FileMethods extends OperationMethods {
     nbytes: number,
     options?: OperationOptions & { flags?: number },
   ): Promise<number> {
-    const more = { flags: options?.flags ?? 0 };
-    return this.run(
+    const more = { flags: options?.flags ?? 0, fixedIn: false };
+    return run(
+      this,
       'splice',
       fdIn,
       options,
@@ -202,31 +222,37 @@ export abstract class FileMethods extends OperationMethods {
 
   /** Copy bytes from one pipe to another without taking them out. Kernel 5.8. See {@link IoUring.prepTee}; like tee(2). */
   tee(fdIn: number, fdOut: number, nbytes: number, options?: OperationOptions & { flags?: number }): Promise<number> {
-    const more = { flags: options?.flags ?? 0 };
-    return this.run('tee', fdIn, options, (ring, slot) => ring.prepTee(fdIn, fdOut, nbytes, slot, more), NUMBER);
+    const more = { flags: options?.flags ?? 0, fixedIn: false };
+    return run(this, 'tee', fdIn, options, (ring, slot) => ring.prepTee(fdIn, fdOut, nbytes, slot, more), NUMBER);
   }
 
   /** Close a descriptor. Kernel 5.6. See {@link IoUring.prepClose}; like close(2). */
+  closeFd(fd: number, options?: OperationOptions): Promise<void> {
+    return run(this, 'close', fd, options, (ring, slot) => ring.prepClose(fd, slot), NOTHING);
+  }
+
+  /** The older name of {@link closeFd}. */
   close(fd: number, options?: OperationOptions): Promise<void> {
-    return this.run('close', fd, options, (ring, slot) => ring.prepClose(fd, slot), NOTHING);
+    return FileMethods.prototype.closeFd.call(this, fd, options);
   }
 
   /**
    * Make a pipe. Kernel 6.16. See {@link IoUring.prepPipe}; like pipe2(2).
+   * @param options.flags O_NONBLOCK, O_DIRECT; O_CLOEXEC is set unless `options.cloexec` is false
    * @returns the end to read from, and the end to write to
    */
-  pipe(options?: OperationOptions & { flags?: number }): Promise<[reader: number, writer: number]> {
+  pipe(options?: DescriptorOptions & { flags?: number }): Promise<[reader: number, writer: number]> {
     const fds = new Int32Array(2);
-    const more = { flags: options?.flags ?? 0 };
-    return this.run('pipe', -1, options, (ring, slot) => ring.prepPipe(fds, slot, more), {
-      value: () => [fds[0], fds[1]],
-      waits: false,
-      discard: (engine) => fds.forEach((fd) => engine.discard(fd)),
-    });
+    const flags = options?.flags ?? 0;
+    const prepare = (ring: IoUring, slot: number): boolean => {
+      const more = { flags: withCloexec(flags, options), direct: undefined } as { flags: number };
+      return ring.prepPipe(fds, slot, more);
+    };
+    return run(this, 'pipe', -1, options, prepare, new PipeEnds(fds));
   }
 
   #transfer(data: Data, rwFlags: number | undefined): TransferOptions | undefined {
-    const fixed = this.registered.placeOf(data);
+    const fixed = registeredOf(this).placeOf(data);
     return transferOf(rwFlags, fixed);
   }
 }
@@ -297,6 +323,28 @@ class AtPosition implements Outcome<number> {
 
   discard(_engine: unknown, res: number): void {
     this.value(res);
+  }
+
+  static {
+    Object.setPrototypeOf(this.prototype, null);
+  }
+}
+
+/** The two descriptors that the kernel has written. */
+class PipeEnds implements Outcome<[reader: number, writer: number]> {
+  readonly waits = false;
+  readonly #fds: Int32Array;
+
+  constructor(fds: Int32Array) {
+    this.#fds = fds;
+  }
+
+  value(): [reader: number, writer: number] {
+    return [this.#fds[0], this.#fds[1]];
+  }
+
+  discard(engine: Engine): void {
+    for (const fd of this.#fds) engine.discard(fd);
   }
 
   static {

@@ -1,11 +1,12 @@
-import { MSG_NOSIGNAL, MSG_WAITALL } from '../abi/socket-flags.ts';
+import { MSG_CMSG_CLOEXEC, MSG_NOSIGNAL, MSG_WAITALL } from '../abi/socket-flags.ts';
 import type { Lendable } from '../ring/lent-memory.ts';
 import type { Msghdr, MsghdrInit } from '../ring/msghdr.ts';
 import type { AcceptOptions } from '../ring/prepare-net.ts';
 import type { SocketAddressLike } from '../ring/socket-address.ts';
-import { bytesOf, lengthOf, memoryOf, type Data } from './methods.ts';
+import { bytesOf, chainOf, lengthOf, memoryOf, run, withCloexec, type Data, type DescriptorOptions } from './methods.ts';
 import { PathMethods } from './methods-path.ts';
-import { ACCEPTED, AWAITED, DESCRIPTOR, DONE, NOTHING, type OperationOptions, type Outcome } from './operation.ts';
+import { ACCEPTED, AGAIN, AWAITED, DESCRIPTOR, DONE, NOTHING, type OperationOptions, type Outcome } from './operation.ts';
+import { ownOptions } from './own-options.ts';
 
 /** How data is sent. */
 export interface SendDataOptions extends OperationOptions {
@@ -15,7 +16,10 @@ export interface SendDataOptions extends OperationOptions {
   length?: number | undefined;
   /** Where to, on a socket that is not connected. */
   to?: SocketAddressLike | undefined;
-  /** The network card reads the memory itself (6.0). The promise waits until it has. */
+  /**
+   * The network card reads the memory itself (6.0). The promise waits until it has; with `timeoutMs` no longer than that: see
+   * {@link TimeoutError.released}.
+   */
   zeroCopy?: boolean | undefined;
 }
 
@@ -33,25 +37,32 @@ const SENDING = MSG_WAITALL | MSG_NOSIGNAL;
 /** Operations on sockets. */
 export abstract class NetMethods extends PathMethods {
   /**
-   * Make a socket. Set SOCK_CLOEXEC: descriptors are inherited by child processes without it.
+   * Make a socket. SOCK_CLOEXEC is set unless `options.cloexec` is false: programs that are started do not inherit the descriptor.
    *
    * Kernel 5.19. See {@link IoUring.prepSocket}; like socket(2).
    * @param domain AF_*
    * @param type SOCK_* and flags
    * @returns its descriptor
    */
-  socket(domain: number, type: number, protocol = 0, options?: OperationOptions): Promise<number> {
-    return this.run('socket', -1, options, (ring, slot) => ring.prepSocket(domain, type, protocol, slot), DESCRIPTOR);
+  socket(domain: number, type: number, protocol = 0, options?: DescriptorOptions): Promise<number> {
+    return run(
+      this,
+      'socket',
+      -1,
+      options,
+      (ring, slot) => ring.prepSocket(domain, withCloexec(type, options), protocol, slot),
+      DESCRIPTOR,
+    );
   }
 
   /** Kernel 6.11. See {@link IoUring.prepBind}; like bind(2). */
   bind(fd: number, address: SocketAddressLike, options?: OperationOptions): Promise<void> {
-    return this.run('bind', fd, options, (ring, slot) => ring.prepBind(fd, address, slot), NOTHING, { address });
+    return run(this, 'bind', fd, options, (ring, slot) => ring.prepBind(fd, address, slot), NOTHING, { address });
   }
 
   /** Kernel 6.11. See {@link IoUring.prepListen}; like listen(2). */
   listen(fd: number, backlog = BACKLOG, options?: OperationOptions): Promise<void> {
-    return this.run('listen', fd, options, (ring, slot) => ring.prepListen(fd, backlog, slot), NOTHING);
+    return run(this, 'listen', fd, options, (ring, slot) => ring.prepListen(fd, backlog, slot), NOTHING);
   }
 
   /**
@@ -61,13 +72,15 @@ export abstract class NetMethods extends PathMethods {
    * @returns its descriptor, O_NONBLOCK and O_CLOEXEC unless `flags` says otherwise
    */
   accept(listenFd: number, options?: OperationOptions & AcceptOptions): Promise<number> {
-    const { signal: _, timeoutMs: __, ...accept } = options ?? {};
-    return this.run('accept', listenFd, options, (ring, slot) => ring.prepAccept(listenFd, slot, accept), ACCEPTED);
+    const { flags, dontwait, pollFirst } = options ?? NONE;
+    const all = { flags, dontwait, pollFirst, direct: undefined, address: undefined };
+    const accept = options === undefined ? undefined : (all as AcceptOptions);
+    return run(this, 'accept', listenFd, options, (ring, slot) => ring.prepAccept(listenFd, slot, accept), ACCEPTED);
   }
 
   /** Kernel 5.5. See {@link IoUring.prepConnect}; like connect(2). Names are not looked up. */
   connect(fd: number, address: SocketAddressLike, options?: OperationOptions): Promise<void> {
-    return this.run('connect', fd, options, (ring, slot) => ring.prepConnect(fd, address, slot), DONE, { address });
+    return run(this, 'connect', fd, options, (ring, slot) => ring.prepConnect(fd, address, slot), DONE, { address });
   }
 
   /**
@@ -76,7 +89,7 @@ export abstract class NetMethods extends PathMethods {
    * Kernel 5.11. See {@link IoUring.prepShutdown}; like shutdown(2).
    */
   shutdown(fd: number, how: number, options?: OperationOptions): Promise<void> {
-    return this.run('shutdown', fd, options, (ring, slot) => ring.prepShutdown(fd, how, slot), NOTHING);
+    return run(this, 'shutdown', fd, options, (ring, slot) => ring.prepShutdown(fd, how, slot), NOTHING);
   }
 
   /**
@@ -87,40 +100,41 @@ export abstract class NetMethods extends PathMethods {
    * @returns the bytes sent
    */
   send(fd: number, data: Data, options?: SendDataOptions): Promise<number> {
-    const { flags = SENDING, length, to, zeroCopy = false } = options ?? NONE;
+    return this.#send(fd, data, options, options?.to);
+  }
+
+  #send(
+    fd: number,
+    data: Data,
+    options: SendDataOptions | undefined,
+    to: SocketAddressLike | undefined,
+  ): Promise<number> {
+    const { flags = SENDING, length, zeroCopy = false } = options ?? NONE;
     const memory = bytesOf(data);
-    const more = to === undefined ? undefined : { to };
-    const isWhole = (flags & MSG_WAITALL) !== 0 && this.chain === undefined;
-    const outcome = isWhole ? this.#whole(fd, memory, lengthOf(memory, length), options) : AWAITED;
-    return this.run(
+    const all = { to, pollFirst: false, fixed: undefined, reportUsage: false };
+    const more = to === undefined ? undefined : (all as unknown as { to: SocketAddressLike });
+    const outcome = outcomeOf(flags, chainOf(this) === undefined);
+    return run(
+      this,
       'send',
       fd,
       options,
-      zeroCopy
-        ? (ring, slot) => ring.prepSendZc(fd, memory, lengthOf(memory, length), slot, flags, more)
-        : (ring, slot) => ring.prepSend(fd, memory, lengthOf(memory, length), slot, flags, more),
+      (ring, slot) => {
+        const bytes = lengthOf(memory, length);
+        const before = begin(outcome, bytes);
+        const rest = before === 0 ? memory : restOf(memory, before);
+        return zeroCopy
+          ? ring.prepSendZc(fd, rest, bytes - before, slot, flags, more)
+          : ring.prepSend(fd, rest, bytes - before, slot, flags, more);
+      },
       outcome,
       to === undefined ? undefined : { address: to },
     );
   }
 
-  /** A send that stopped in the middle says how much was sent, and not why it stopped: the rest of it does. */
-  #whole(fd: number, memory: Lendable, length: number, options: SendDataOptions | undefined): Outcome<number> {
-    return {
-      value: (sent) => {
-        if (sent >= length || sent === 0) return sent;
-        const { buffer, byteOffset } = ArrayBuffer.isView(memory) ? memory : { buffer: memory, byteOffset: 0 };
-        const rest = new Uint8Array(buffer, byteOffset + sent, length - sent);
-        const left = options?.timeoutMs === undefined ? undefined : { timeoutMs: 0 };
-        return this.send(fd, rest, { ...options, length: undefined, ...left }).then((more) => sent + more);
-      },
-      waits: true,
-    };
-  }
-
   /** {@link send} to an address. Kernel 5.19. */
   sendto(fd: number, data: Data, address: SocketAddressLike, options?: Omit<SendDataOptions, 'to'>): Promise<number> {
-    return this.send(fd, data, { ...options, to: address });
+    return this.#send(fd, data, options, address);
   }
 
   /** Send a message of several buffers, to an address, or with ancillary data. Kernel 5.3. See {@link IoUring.prepSendmsg}. */
@@ -130,14 +144,17 @@ export abstract class NetMethods extends PathMethods {
     options?: OperationOptions & { flags?: number; zeroCopy?: boolean },
   ): Promise<number> {
     const { flags = SENDING, zeroCopy = false } = options ?? NONE;
-    return this.run(
+    const outcome = outcomeOf(flags, false);
+    return run(
+      this,
       'sendmsg',
       fd,
       options,
-      zeroCopy
-        ? (ring, slot) => ring.prepSendmsgZc(fd, msg, slot, flags)
-        : (ring, slot) => ring.prepSendmsg(fd, msg, slot, flags),
-      AWAITED,
+      (ring, slot) => {
+        beginMessage(outcome, msg);
+        return zeroCopy ? ring.prepSendmsgZc(fd, msg, slot, flags) : ring.prepSendmsg(fd, msg, slot, flags);
+      },
+      outcome,
     );
   }
 
@@ -150,19 +167,39 @@ export abstract class NetMethods extends PathMethods {
   recv(fd: number, buf: Lendable, options?: RecvDataOptions): Promise<number> {
     const { flags = 0, length } = options ?? NONE;
     const memory = memoryOf(buf);
-    return this.run(
+    const outcome = outcomeOf(flags, false);
+    return run(
+      this,
       'recv',
       fd,
       options,
-      (ring, slot) => ring.prepRecv(fd, memory, lengthOf(buf, length), slot, flags),
-      AWAITED,
+      (ring, slot) => {
+        const bytes = lengthOf(buf, length);
+        begin(outcome, bytes);
+        return ring.prepRecv(fd, memory, bytes, slot, flags);
+      },
+      outcome,
     );
   }
 
-  /** Receive a message: `msg` tells of its sender then. Kernel 5.3. See {@link IoUring.prepRecvmsg}; like recvmsg(2). */
-  recvmsg(fd: number, msg: Msghdr, options?: OperationOptions & { flags?: number }): Promise<number> {
+  /**
+   * Receive a message: `msg` tells of its sender then. If it has room for descriptors, MSG_CMSG_CLOEXEC is set unless
+   * `options.cloexec` is false. Kernel 5.3. See {@link IoUring.prepRecvmsg}; like recvmsg(2).
+   */
+  recvmsg(fd: number, msg: Msghdr, options?: DescriptorOptions & { flags?: number }): Promise<number> {
     const flags = options?.flags ?? 0;
-    return this.run('recvmsg', fd, options, (ring, slot) => ring.prepRecvmsg(fd, msg, slot, flags), AWAITED);
+    const outcome = outcomeOf(flags, false);
+    return run(
+      this,
+      'recvmsg',
+      fd,
+      options,
+      (ring, slot) => {
+        beginMessage(outcome, msg);
+        return ring.prepRecvmsg(fd, msg, slot, hasControlRoom(msg) ? withCloexec(flags, options, MSG_CMSG_CLOEXEC) : flags);
+      },
+      outcome,
+    );
   }
 
   /**
@@ -177,7 +214,8 @@ export abstract class NetMethods extends PathMethods {
     optval: Lendable | null,
     options?: OperationOptions,
   ): Promise<number> {
-    return this.run(
+    return run(
+      this,
       'cmd_sock',
       fd,
       options,
@@ -187,4 +225,65 @@ export abstract class NetMethods extends PathMethods {
   }
 }
 
-const NONE: SendDataOptions & RecvDataOptions = {};
+/** A transfer of all of it (MSG_WAITALL): one that was stopped before that says how far it came. */
+class WholeTransfer implements Outcome<number> {
+  readonly waits = true;
+  whole = 0;
+  before = 0;
+  readonly #goesOn: boolean;
+
+  /** @param goesOn is the rest transferred by another operation, if the kernel stops in the middle? */
+  constructor(goesOn: boolean) {
+    this.#goesOn = goesOn;
+  }
+
+  value(res: number): number | typeof AGAIN {
+    const done = this.before + res;
+    // It tells how much was transferred, and not why it stopped: the rest of it does.
+    if (!this.#goesOn || res === 0 || done >= this.whole) return done;
+    this.before = done;
+    return AGAIN;
+  }
+
+  static {
+    Object.setPrototypeOf(this.prototype, null);
+  }
+}
+
+function outcomeOf(flags: number, goesOn: boolean): WholeTransfer | typeof AWAITED {
+  return (flags & MSG_WAITALL) === 0 ? AWAITED : new WholeTransfer(goesOn);
+}
+
+/** An operation of a transfer of so many bytes is prepared. How many of them went before. */
+function begin(outcome: Outcome<number>, bytes: number): number {
+  if (!(outcome instanceof WholeTransfer)) return 0;
+  outcome.whole = bytes;
+  return outcome.before;
+}
+
+/** {@link begin}, of several buffers. What is no message is refused by the ring. */
+function beginMessage(outcome: Outcome<number>, msg: Msghdr | MsghdrInit): void {
+  const buffers: unknown = msg?.iov;
+  if (outcome === AWAITED || !Array.isArray(buffers)) return;
+  let bytes = 0;
+  for (const buffer of buffers as Lendable[]) bytes += lengthOf(buffer, undefined);
+  begin(outcome, bytes);
+}
+
+/** Messages that have room for ancillary data: after a receive they tell how much came, and not how much would have fitted. */
+const roomy = new WeakSet<Msghdr>();
+
+function hasControlRoom(msg: Msghdr): boolean {
+  if (roomy.has(msg)) return true;
+  if (!(msg?.controlLength > 0)) return false;
+  roomy.add(msg);
+  return true;
+}
+
+function restOf(memory: Lendable, from: number): Uint8Array {
+  return ArrayBuffer.isView(memory)
+    ? new Uint8Array(memory.buffer, memory.byteOffset + from, memory.byteLength - from)
+    : new Uint8Array(memory, from);
+}
+
+const NONE: SendDataOptions & RecvDataOptions & AcceptOptions = ownOptions({});

@@ -3,8 +3,9 @@ import type { Lendable } from '../ring/lent-memory.ts';
 import type { OpenHow } from '../ring/prepare-path.ts';
 import type { PathLike } from '../ring/sqe.ts';
 import { Statx } from '../ring/statx.ts';
+import { run, withCloexec, type DescriptorOptions } from './methods.ts';
 import { FileMethods } from './methods-file.ts';
-import { DESCRIPTOR, NOTHING, NUMBER, type OperationOptions } from './operation.ts';
+import { DESCRIPTOR, FilledIn, NOTHING, NUMBER, type OperationOptions } from './operation.ts';
 
 /** For the layers on top, which do not look further down. */
 export { Statx };
@@ -12,7 +13,7 @@ export { Statx };
 /** Operations on paths. A relative one begins at the descriptor of a directory, or with AT_FDCWD at the working directory. */
 export abstract class PathMethods extends FileMethods {
   /**
-   * Open a file. O_CLOEXEC is for you to set: descriptors are inherited by child processes without it.
+   * Open a file. O_CLOEXEC is set unless `options.cloexec` is false: programs that are started do not inherit the descriptor.
    *
    * Kernel 5.6. See {@link IoUring.prepOpenat}; like openat(2).
    * @param flags O_* bits, such as `fs.constants.O_RDONLY`
@@ -23,13 +24,13 @@ export abstract class PathMethods extends FileMethods {
     dirfd: number,
     path: PathLike,
     flags: number,
-    options?: OperationOptions & { mode?: number },
+    options?: DescriptorOptions & { mode?: number },
   ): Promise<number> {
     return this.#open('openat', dirfd, path, flags, options);
   }
 
   /** {@link openat} from the working directory; like open(2). */
-  open(path: PathLike, flags: number, options?: OperationOptions & { mode?: number }): Promise<number> {
+  open(path: PathLike, flags: number, options?: DescriptorOptions & { mode?: number }): Promise<number> {
     return this.#open('open', AT_FDCWD, path, flags, options);
   }
 
@@ -38,24 +39,34 @@ export abstract class PathMethods extends FileMethods {
     dirfd: number,
     path: PathLike,
     flags: number,
-    options: (OperationOptions & { mode?: number }) | undefined,
+    options: (DescriptorOptions & { mode?: number }) | undefined,
   ): Promise<number> {
-    const more = { mode: options?.mode ?? 0o666 };
-    return this.run(
+    const more = { mode: options?.mode ?? 0o666, direct: undefined } as { mode: number };
+    return run(
+      this,
       name,
       -1,
       options,
-      (ring, slot) => ring.prepOpenat(dirfd, path, flags, slot, more),
+      (ring, slot) => ring.prepOpenat(dirfd, path, withCloexec(flags, options), slot, more),
       DESCRIPTOR,
       { path },
     );
   }
 
-  /** Open a file under conditions: {@link OpenHow}. Kernel 5.6. See {@link IoUring.prepOpenat2}; like openat2(2). */
-  openat2(dirfd: number, path: PathLike, how: OpenHow, options?: OperationOptions): Promise<number> {
-    return this.run('openat2', -1, options, (ring, slot) => ring.prepOpenat2(dirfd, path, how, slot), DESCRIPTOR, {
-      path,
-    });
+  /**
+   * Open a file under conditions: {@link OpenHow}. O_CLOEXEC is set unless `options.cloexec` is false. Kernel 5.6. See
+   * {@link IoUring.prepOpenat2}; like openat2(2).
+   */
+  openat2(dirfd: number, path: PathLike, how: OpenHow, options?: DescriptorOptions): Promise<number> {
+    return run(
+      this,
+      'openat2',
+      -1,
+      options,
+      (ring, slot) => ring.prepOpenat2(dirfd, path, closedOnExec(how, options), slot),
+      DESCRIPTOR,
+      { path },
+    );
   }
 
   /**
@@ -74,12 +85,13 @@ export abstract class PathMethods extends FileMethods {
     options?: OperationOptions & { into?: Statx | undefined },
   ): Promise<Statx> {
     const statx = options?.into ?? new Statx();
-    return this.run(
+    return run(
+      this,
       'statx',
       -1,
       options,
       (ring, slot) => ring.prepStatx(dirfd, path, flags, mask, statx, slot),
-      { value: () => statx, waits: false },
+      new FilledIn(statx, false),
       (flags & AT_EMPTY_PATH) !== 0 && path === '' ? undefined : { path },
     );
   }
@@ -93,7 +105,8 @@ export abstract class PathMethods extends FileMethods {
     options?: OperationOptions & { flags?: number },
   ): Promise<void> {
     const more = { flags: options?.flags ?? 0 };
-    return this.run(
+    return run(
+      this,
       'renameat',
       -1,
       options,
@@ -105,7 +118,7 @@ export abstract class PathMethods extends FileMethods {
 
   /** {@link renameat} from the working directory; like rename(2). */
   rename(oldpath: PathLike, newpath: PathLike, options?: OperationOptions): Promise<void> {
-    return this.run('rename', -1, options, (ring, slot) => ring.prepRename(oldpath, newpath, slot), NOTHING, {
+    return run(this, 'rename', -1, options, (ring, slot) => ring.prepRename(oldpath, newpath, slot), NOTHING, {
       path: oldpath,
       dest: newpath,
     });
@@ -113,31 +126,32 @@ export abstract class PathMethods extends FileMethods {
 
   /** Kernel 5.11. With AT_REMOVEDIR it removes an empty directory. See {@link IoUring.prepUnlinkat}. */
   unlinkat(dirfd: number, path: PathLike, flags = 0, options?: OperationOptions): Promise<void> {
-    return this.run('unlinkat', -1, options, (ring, slot) => ring.prepUnlinkat(dirfd, path, flags, slot), NOTHING, {
+    return run(this, 'unlinkat', -1, options, (ring, slot) => ring.prepUnlinkat(dirfd, path, flags, slot), NOTHING, {
       path,
     });
   }
 
   /** {@link unlinkat} of a file from the working directory; like unlink(2). */
   unlink(path: PathLike, options?: OperationOptions): Promise<void> {
-    return this.run('unlink', -1, options, (ring, slot) => ring.prepUnlink(path, slot), NOTHING, { path });
+    return run(this, 'unlink', -1, options, (ring, slot) => ring.prepUnlink(path, slot), NOTHING, { path });
   }
 
   /** Kernel 5.15. See {@link IoUring.prepMkdirat}. */
   mkdirat(dirfd: number, path: PathLike, mode = 0o777, options?: OperationOptions): Promise<void> {
-    return this.run('mkdirat', -1, options, (ring, slot) => ring.prepMkdirat(dirfd, path, mode, slot), NOTHING, {
+    return run(this, 'mkdirat', -1, options, (ring, slot) => ring.prepMkdirat(dirfd, path, mode, slot), NOTHING, {
       path,
     });
   }
 
   /** {@link mkdirat} from the working directory; like mkdir(2). */
   mkdir(path: PathLike, mode = 0o777, options?: OperationOptions): Promise<void> {
-    return this.run('mkdir', -1, options, (ring, slot) => ring.prepMkdir(path, mode, slot), NOTHING, { path });
+    return run(this, 'mkdir', -1, options, (ring, slot) => ring.prepMkdir(path, mode, slot), NOTHING, { path });
   }
 
   /** Kernel 5.15. See {@link IoUring.prepSymlinkat}. */
   symlinkat(target: PathLike, newdirfd: number, linkpath: PathLike, options?: OperationOptions): Promise<void> {
-    return this.run(
+    return run(
+      this,
       'symlinkat',
       -1,
       options,
@@ -149,7 +163,7 @@ export abstract class PathMethods extends FileMethods {
 
   /** {@link symlinkat} from the working directory; like symlink(2). */
   symlink(target: PathLike, linkpath: PathLike, options?: OperationOptions): Promise<void> {
-    return this.run('symlink', -1, options, (ring, slot) => ring.prepSymlink(target, linkpath, slot), NOTHING, {
+    return run(this, 'symlink', -1, options, (ring, slot) => ring.prepSymlink(target, linkpath, slot), NOTHING, {
       path: target,
       dest: linkpath,
     });
@@ -164,7 +178,8 @@ export abstract class PathMethods extends FileMethods {
     flags = 0,
     options?: OperationOptions,
   ): Promise<void> {
-    return this.run(
+    return run(
+      this,
       'linkat',
       -1,
       options,
@@ -176,7 +191,7 @@ export abstract class PathMethods extends FileMethods {
 
   /** Give a file another name; like link(2). Kernel 5.15. */
   link(oldpath: PathLike, newpath: PathLike, options?: OperationOptions): Promise<void> {
-    return this.run('link', -1, options, (ring, slot) => ring.prepLink(oldpath, newpath, slot), NOTHING, {
+    return run(this, 'link', -1, options, (ring, slot) => ring.prepLink(oldpath, newpath, slot), NOTHING, {
       path: oldpath,
       dest: newpath,
     });
@@ -187,7 +202,7 @@ export abstract class PathMethods extends FileMethods {
    * @returns the bytes of the attribute; of an empty `value` those it would have
    */
   getxattr(path: PathLike, name: string, value: Lendable, options?: OperationOptions): Promise<number> {
-    return this.run('getxattr', -1, options, (ring, slot) => ring.prepGetxattr(path, name, value, slot), NUMBER, {
+    return run(this, 'getxattr', -1, options, (ring, slot) => ring.prepGetxattr(path, name, value, slot), NUMBER, {
       path,
     });
   }
@@ -200,7 +215,8 @@ export abstract class PathMethods extends FileMethods {
     options?: OperationOptions & { flags?: number },
   ): Promise<void> {
     const more = { flags: options?.flags ?? 0 };
-    return this.run(
+    return run(
+      this,
       'setxattr',
       -1,
       options,
@@ -212,7 +228,7 @@ export abstract class PathMethods extends FileMethods {
 
   /** {@link getxattr} of an open file. */
   fgetxattr(fd: number, name: string, value: Lendable, options?: OperationOptions): Promise<number> {
-    return this.run('fgetxattr', fd, options, (ring, slot) => ring.prepFgetxattr(fd, name, value, slot), NUMBER);
+    return run(this, 'fgetxattr', fd, options, (ring, slot) => ring.prepFgetxattr(fd, name, value, slot), NUMBER);
   }
 
   /** {@link setxattr} of an open file. */
@@ -223,7 +239,8 @@ export abstract class PathMethods extends FileMethods {
     options?: OperationOptions & { flags?: number },
   ): Promise<void> {
     const more = { flags: options?.flags ?? 0 };
-    return this.run(
+    return run(
+      this,
       'fsetxattr',
       fd,
       options,
@@ -231,4 +248,11 @@ export abstract class PathMethods extends FileMethods {
       NOTHING,
     );
   }
+}
+
+/** What is no object is left to the ring to refuse. */
+function closedOnExec(how: OpenHow, options: DescriptorOptions | undefined): OpenHow {
+  if (typeof how !== 'object' || how === null) return how;
+  const { flags = 0, mode, resolve } = how;
+  return { flags: withCloexec(flags, options), mode, resolve } as OpenHow;
 }

@@ -1,57 +1,111 @@
+import { O_CLOEXEC } from '../abi/file-flags.ts';
 import type { Lendable } from '../ring/lent-memory.ts';
+import { wrongType } from '../ring/misuse.ts';
 import { checkSignal, checkTimeout } from './abort.ts';
 import type { Engine } from './engine.ts';
 import type { Subject } from './operation-error.ts';
-import { Operation, type OperationOptions, type Outcome, type Prepare } from './operation.ts';
+import { Operation, OUTCOME, type OperationOptions, type Outcome, type Prepare } from './operation.ts';
 import type { RegisteredMemory } from './registered-memory.ts';
 
 /** Data to send or write: memory as it is, or text, which is encoded as UTF-8. */
 export type Data = Lendable | string;
 
+/** What every operation that makes descriptors can be given. */
+export interface DescriptorOptions extends OperationOptions {
+  /**
+   * Are the descriptors closed in programs that this process starts? Default true, whatever the flags are; with false the
+   * flags alone say it (O_CLOEXEC, SOCK_CLOEXEC, MSG_CMSG_CLOEXEC).
+   */
+  cloexec?: boolean | undefined;
+}
+
+/**
+ * Flags of an operation that makes descriptors, with the one that closes them in programs that are started.
+ * @param bit O_CLOEXEC, which is SOCK_CLOEXEC too, or MSG_CMSG_CLOEXEC
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE` of `options.cloexec`; wrong flags are left to the ring
+ */
+export function withCloexec(flags: number, options: DescriptorOptions | undefined, bit = O_CLOEXEC): number {
+  const cloexec = options?.cloexec ?? true;
+  if (typeof cloexec !== 'boolean') throw wrongType('options.cloexec', 'of type boolean', cloexec);
+  const isMissing = cloexec && Number.isSafeInteger(flags) && flags >= 0 && Math.floor(flags / bit) % 2 === 0;
+  return isMissing ? flags + bit : flags;
+}
+
+/** What only this package may do with a reactor: none of it can be reached from the object. */
+let engineIn: (methods: OperationMethods) => Engine;
+let registeredIn: (methods: OperationMethods) => RegisteredMemory;
+let chainIn: (methods: OperationMethods) => Operation[] | undefined;
+let chainUp: (methods: OperationMethods, chain: Operation[] | undefined) => void;
+
 /** The base of every operation's method: they stand in the `methods-….ts` files, and the reactor is the last of that line. */
 export abstract class OperationMethods {
-  /** @internal */
-  declare protected readonly engine: Engine;
-  /** @internal */
-  declare protected readonly registered: RegisteredMemory;
-  /** The operations of a chain that is being put together. @internal */
-  declare protected chain: Operation[] | undefined;
+  readonly #engine: Engine;
+  readonly #registered: RegisteredMemory;
+  /** The operations of a chain that is being put together. */
+  #chain: Operation[] | undefined;
 
   /** @internal */
   constructor(engine: Engine, registered: RegisteredMemory) {
-    // Not enumerable, as in the ring: who prints a reactor does not want to see this.
-    Object.defineProperty(this, 'engine', { value: engine });
-    Object.defineProperty(this, 'registered', { value: registered });
-    Object.defineProperty(this, 'chain', { value: undefined, writable: true });
+    this.#engine = engine;
+    this.#registered = registered;
   }
 
-  /** Have an operation done. Never throws: misuse is a rejection as everything else. @internal */
-  protected run<T>(
-    name: string,
-    fd: number,
-    options: OperationOptions | undefined,
-    prepare: Prepare,
-    outcome: Outcome<T>,
-    subject?: Subject,
-  ): Promise<T> {
-    const { engine } = this;
-    let taker = outcome;
-    if (options !== undefined) {
-      try {
-        checkSignal(options.signal);
-        checkTimeout(options.timeoutMs);
-      } catch (error) {
-        void options.outcome?.failed?.(engine, error as Error);
-        return Promise.reject(error);
-      }
-      taker = (options.outcome as Outcome<T> | undefined) ?? outcome;
-    }
-    const operation = new Operation(engine, options?.syscall ?? name, fd, options, prepare, taker, subject);
-    const promise = operation.promise();
-    if (this.chain !== undefined) this.chain.push(operation as Operation);
-    else if (operation.begin()) engine.submit(operation);
-    return promise;
+  static {
+    engineIn = (methods) => methods.#engine;
+    registeredIn = (methods) => methods.#registered;
+    chainIn = (methods) => methods.#chain;
+    chainUp = (methods, chain) => void (methods.#chain = chain);
   }
+}
+
+/** The engine of a reactor. */
+export function engineOf(methods: OperationMethods): Engine {
+  return engineIn(methods);
+}
+
+/** The memory that a reactor has registered. */
+export function registeredOf(methods: OperationMethods): RegisteredMemory {
+  return registeredIn(methods);
+}
+
+/** The operations of the chain that a reactor is putting together, if it is. */
+export function chainOf(methods: OperationMethods): Operation[] | undefined {
+  return chainIn(methods);
+}
+
+/** Operations are not begun from now on, but put into `chain`; undefined: they are begun again. */
+export function collectInto(methods: OperationMethods, chain: Operation[] | undefined): void {
+  chainUp(methods, chain);
+}
+
+/** Have an operation done. Never throws: misuse is a rejection as everything else. */
+export function run<T>(
+  methods: OperationMethods,
+  name: string,
+  fd: number,
+  options: OperationOptions | undefined,
+  prepare: Prepare,
+  outcome: Outcome<T>,
+  subject?: Subject,
+): Promise<T> {
+  const engine = engineIn(methods);
+  const chain = chainIn(methods);
+  let taker = outcome;
+  if (options !== undefined) {
+    try {
+      checkSignal(options.signal);
+      checkTimeout(options.timeoutMs);
+    } catch (error) {
+      void options[OUTCOME]?.failed?.(engine, error as Error);
+      return Promise.reject(error);
+    }
+    taker = (options[OUTCOME] as Outcome<T> | undefined) ?? outcome;
+  }
+  const operation = new Operation(engine, options?.syscall ?? name, fd, options, prepare, taker, subject);
+  const promise = operation.promise();
+  if (chain !== undefined) chain.push(operation as Operation);
+  else if (operation.begin()) engine.submit(operation);
+  return promise;
 }
 
 /** How many bytes to transfer if nobody says. The ring checks `buf` itself. */

@@ -1,5 +1,6 @@
 import { channel } from 'node:diagnostics_channel';
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import { monotonicNow } from '../native/timers.ts';
 
 /** Told of each operation that completed and began when somebody listened: {@link OperationMessage}. */
 const operations = channel('iouring:operation');
@@ -42,7 +43,7 @@ export class Observer {
   /** `start` is 0 of one that began when nobody listened: it is not told of. */
   completed(name: string, fd: number, res: number, start: number): void {
     if (start === 0) return;
-    const durationMs = performance.now() - start;
+    const durationMs = monotonicNow() - start;
     if (this.histograms !== undefined) this.#record(name, durationMs);
     if (!operations.hasSubscribers) return;
     const message: OperationMessage = { name, fd, res, durationMs };

@@ -1,6 +1,7 @@
 import { errnoMessage, errnoName } from '../abi/errno.ts';
 import type { SocketAddressLike } from '../ring/socket-address.ts';
 import type { PathLike } from '../ring/sqe.ts';
+import { ownOptions } from './own-options.ts';
 
 /** What an operation was about, for the error it may fail with. */
 export interface Subject {
@@ -30,7 +31,8 @@ const DECODER = new TextDecoder('utf-8', { ignoreBOM: true });
 export function operationError(errno: number, syscall: string, subject?: Subject): OperationError {
   const code = errnoName(errno);
   const fields = { errno: -errno, code, syscall };
-  const { path, dest, address } = subject ?? {};
+  // What is not there is not what somebody has put into Object.prototype.
+  const { path, dest, address }: Subject = ownOptions({ ...subject });
   if (address !== undefined) {
     // As Node words what happens to sockets.
     const where = addressFields(address);

@@ -1,12 +1,20 @@
 import { ECANCELED, EINTR } from '../abi/errno.ts';
 import { IOSQE_IO_LINK } from '../abi/flags.ts';
+import { monotonicNow } from '../native/timers.ts';
 import type { Completion } from '../ring/completion.ts';
 import type { IoUring } from '../ring/ring.ts';
 import { AbortError, TimeoutError, unwatch, watch, type Abortable } from './abort.ts';
 import type { Engine } from './engine.ts';
 import { TIMER } from './engine/slots.ts';
 import { operationError, type Subject } from './operation-error.ts';
+import { ownOptions } from './own-options.ts';
 import { Submission } from './submission.ts';
+
+/**
+ * Who takes the answer of an operation, where a layer on top has something else to give than the method. It is handed the engine: so it
+ * is a key that no program has.
+ */
+export const OUTCOME = Symbol('outcome');
 
 /** What every operation can be given. */
 export interface OperationOptions {
@@ -15,12 +23,15 @@ export interface OperationOptions {
    * the memory that was lent.
    */
   signal?: AbortSignal | undefined;
-  /** The kernel stops the operation after so many milliseconds, and the promise rejects with a {@link TimeoutError}. */
+  /**
+   * The kernel stops the operation after so many milliseconds, and the promise rejects with a {@link TimeoutError}, which
+   * tells how much was done. 0: only what can be done at once.
+   */
   timeoutMs?: number | undefined;
   /** What errors and observers call it, where that is not the method's name: a layer on top has names of its own. */
   syscall?: string | undefined;
-  /** Who takes the answer, where a layer on top has something else to give than the method. @internal */
-  outcome?: Outcome<unknown> | undefined;
+  /** @internal */
+  [OUTCOME]?: Outcome<unknown> | undefined;
 }
 
 /** Write the operation's entry under this userData. False when there is no room. */
@@ -36,6 +47,13 @@ export interface Outcome<T> {
    * {@link failed} is not called any more then.
    */
   value(res: number): T | Promise<T> | typeof AGAIN;
+  /**
+   * Of a transfer that is over when it is whole (MSG_WAITALL): its bytes. Fewer are no answer to one that was stopped, by its
+   * time limit or because its descriptor is cancelled.
+   */
+  readonly whole?: number;
+  /** Bytes of it that went before the present operation, which is for the rest. */
+  readonly before?: number;
   /** An error that is none: -ETIME of a timer. */
   success?: number;
   /** It may wait for ever: see {@link Submission.waits}. */
@@ -55,13 +73,32 @@ export interface Outcome<T> {
   failed?(engine: Engine, error: Error): void | Promise<T>;
 }
 
-export const NUMBER: Outcome<number> = { value: (res) => res, waits: false };
-export const NOTHING: Outcome<void> = { value: () => undefined, waits: false };
-export const DESCRIPTOR: Outcome<number> = { ...NUMBER, discard: (engine, res) => engine.discard(res) };
+export const NUMBER: Outcome<number> = ownOptions({ value: (res) => res, waits: false });
+export const NOTHING: Outcome<void> = ownOptions({ value: () => undefined, waits: false });
+export const DESCRIPTOR: Outcome<number> = ownOptions({ ...NUMBER, discard: (engine, res) => engine.discard(res) });
 /** Of those that may wait for ever. */
-export const AWAITED: Outcome<number> = { ...NUMBER, waits: true };
-export const DONE: Outcome<void> = { ...NOTHING, waits: true };
-export const ACCEPTED: Outcome<number> = { ...DESCRIPTOR, waits: true, isExclusive: true };
+export const AWAITED: Outcome<number> = ownOptions({ ...NUMBER, waits: true });
+export const DONE: Outcome<void> = ownOptions({ ...NOTHING, waits: true });
+export const ACCEPTED: Outcome<number> = ownOptions({ ...DESCRIPTOR, waits: true, isExclusive: true });
+
+/** The value is there before the answer: the kernel fills it in. */
+export class FilledIn<T> implements Outcome<T> {
+  readonly waits: boolean;
+  readonly #value: T;
+
+  constructor(value: T, waits: boolean) {
+    this.#value = value;
+    this.waits = waits;
+  }
+
+  value(): T {
+    return this.#value;
+  }
+
+  static {
+    Object.setPrototypeOf(this.prototype, null);
+  }
+}
 
 /** The operation whose promise is being made: its constructor takes the two functions from here, and makes none itself. */
 let settled: Operation | undefined;
@@ -87,17 +124,26 @@ class Extras {
   /** Whose wish it was. */
   abortedBy: AbortSignal | undefined;
   timeIsUp = false;
+  /** It is one of several that are linked. */
+  isChained = false;
+  /** Runs out while the kernel has done its work, and still reads the memory. */
+  patience: NodeJS.Timeout | undefined;
+  /** Its promise is settled, though the kernel still reads the memory: what to call when it does not any more. */
+  release: (() => void) | undefined;
 
   constructor(options: OperationOptions | undefined, start: number) {
     this.signal = options?.signal;
     this.timeoutMs = options?.timeoutMs;
-    this.deadline = this.timeoutMs === undefined ? Infinity : performance.now() + this.timeoutMs;
+    this.deadline = this.timeoutMs === undefined ? Infinity : monotonicNow() + this.timeoutMs;
     this.start = start;
   }
 }
 
 /** It is a matter of turns: what is missed so often is on a disk, where nothing can be stopped. */
 const MISSES_MAX = 10;
+
+/** The longest time that a timer of the loop can count, in milliseconds. */
+const DELAY_MAX = 2 ** 31 - 1;
 
 /** What the kernel answered one that it has not answered. No operation answers this. */
 const UNANSWERED = -0x8000_0000;
@@ -133,7 +179,7 @@ export class Operation<T = unknown> extends Submission implements Abortable {
     this.#subject = subject;
     const isObserved = engine.observer !== undefined;
     if (isObserved || options?.signal !== undefined || options?.timeoutMs !== undefined) {
-      this.#extras = new Extras(options, isObserved ? performance.now() : 0);
+      this.#extras = new Extras(options, isObserved ? monotonicNow() : 0);
     }
   }
 
@@ -172,11 +218,13 @@ export class Operation<T = unknown> extends Submission implements Abortable {
   /** The next one that is prepared runs only if this one succeeds. */
   link(): void {
     this.#extra.isLinked = true;
+    this.#extra.isChained = true;
   }
 
   /** It runs only when the one before it is done. */
   follow(): void {
     this.#extra.misses = MISSES_MAX;
+    this.#extra.isChained = true;
   }
 
   override startsLate(): boolean {
@@ -200,6 +248,8 @@ export class Operation<T = unknown> extends Submission implements Abortable {
   }
 
   override prepare(ring: IoUring): boolean {
+    // The time that is over before the kernel is asked is over: nothing is begun then.
+    if (this.#extras !== undefined && this.#isOverdue(this.#extras)) throw this.#timeoutError(UNANSWERED);
     if (!this.#prepare(ring, this.slot)) return false;
     this.owed = 1;
     if (this.#extras !== undefined) this.#modify(ring, this.#extras);
@@ -218,16 +268,59 @@ export class Operation<T = unknown> extends Submission implements Abortable {
 
   override get timeLeft(): number | undefined {
     const deadline = this.#extras?.deadline ?? Infinity;
-    return deadline === Infinity ? undefined : Math.max(0, deadline - performance.now());
+    return deadline === Infinity ? undefined : Math.max(0, deadline - monotonicNow());
+  }
+
+  /** A limit of 0 means: what can be done at once. */
+  #isOverdue({ deadline, timeoutMs, isChained }: Extras): boolean {
+    if (deadline === Infinity || isChained) return false;
+    const hasHadItsTime = timeoutMs! > 0 || (this.outcome.before ?? 0) > 0;
+    return hasHadItsTime && monotonicNow() >= deadline;
+  }
+
+  #timeoutError(res: number, released?: Promise<void>): TimeoutError {
+    return new TimeoutError(this.name, this.#extras!.timeoutMs!, this.#resultWith(res), released);
+  }
+
+  /** What was done all in all when the present operation answered `res`; undefined: nothing. */
+  #resultWith(res: number): number | undefined {
+    const { before = 0 } = this.outcome;
+    if (res >= 0) return before + res;
+    return before > 0 ? before : undefined;
   }
 
   override late(): void {
-    this.refused(new TimeoutError(this.name, this.#extras!.timeoutMs!));
+    this.refused(this.#timeoutError(UNANSWERED));
   }
 
   override arrived(c: Completion): void {
     // The notification of a zero-copy send says nothing but that the memory is free.
-    if (this.#res === UNANSWERED) this.#res = c.res;
+    if (this.#res !== UNANSWERED) return;
+    this.#res = c.res;
+    if (this.#extras !== undefined && c.hasMore()) this.#awaitRelease(this.#extras);
+  }
+
+  /**
+   * The peer may take its time, and the kernel reads the memory as long: the kernel's own timer ended with the work, so this
+   * one is the loop's.
+   */
+  #awaitRelease(extras: Extras): void {
+    const { timeLeft } = this;
+    if (timeLeft === undefined) return;
+    extras.patience = setTimeout(() => this.#settleEarly(extras), Math.min(timeLeft, DELAY_MAX));
+    extras.patience.unref();
+  }
+
+  #settleEarly(extras: Extras): void {
+    // Nobody aborts it by half: an abort waits for the memory.
+    if (extras.abortedBy !== undefined) return;
+    // The timer came early, or cannot count that far.
+    if (this.timeLeft! > 0) return this.#awaitRelease(extras);
+    const { signal, start } = extras;
+    if (start !== 0) this.#engine.observer?.completed(this.name, this.#fd, this.#res, start);
+    if (signal !== undefined) unwatch(signal, this);
+    const released = new Promise<void>((resolve) => void (extras.release = resolve));
+    this.#fail(this.#timeoutError(this.#res, released));
   }
 
   override expired(res: number): void {
@@ -255,12 +348,14 @@ export class Operation<T = unknown> extends Submission implements Abortable {
   }
 
   #overWith(extras: Extras, res: number): void {
-    const { signal, abortedBy, start } = extras;
+    const { signal, abortedBy, start, patience, release } = extras;
+    if (release !== undefined) return release();
+    if (patience !== undefined) clearTimeout(patience);
     if (res === -ECANCELED && this.outcome.isExclusive) {
       if (extras.isRoused && this.#beginAnew(extras)) return;
       this.#engine.rouse(this.#fd);
     }
-    const isDone = res >= 0 || res === this.outcome.success;
+    const isDone = (res >= 0 && !this.#isCutShort(extras, res)) || res === this.outcome.success;
     if (start !== 0) this.#engine.observer?.completed(this.name, this.#fd, res, start);
     if (abortedBy === undefined && isDone) {
       this.#answer(res);
@@ -270,10 +365,16 @@ export class Operation<T = unknown> extends Submission implements Abortable {
     if (signal !== undefined) unwatch(signal, this);
     if (abortedBy !== undefined) {
       if (isDone) this.outcome.discard?.(this.#engine, res);
-      this.#fail(new AbortError(abortedBy, res >= 0 ? res : undefined));
+      this.#fail(new AbortError(abortedBy, this.#resultWith(res)));
     } else {
       this.#fail(this.#error(res));
     }
+  }
+
+  /** Was it stopped before it had transferred all that it was to transfer? */
+  #isCutShort({ timeIsUp, reason }: Extras, res: number): boolean {
+    const { whole, before = 0 } = this.outcome;
+    return whole !== undefined && before + res < whole && (timeIsUp || reason !== undefined);
   }
 
   #fail(error: Error): void {
@@ -298,15 +399,17 @@ export class Operation<T = unknown> extends Submission implements Abortable {
   }
 
   #error(res: number): Error {
-    const isStopped = res === -ECANCELED || res === -EINTR;
-    const { timeIsUp, reason, timeoutMs } = this.#extras ?? NO_EXTRAS;
-    if (isStopped && timeIsUp) return new TimeoutError(this.name, timeoutMs!);
+    const isStopped = res >= 0 || res === -ECANCELED || res === -EINTR;
+    const { timeIsUp, reason } = this.#extras ?? NO_EXTRAS;
+    if (isStopped && timeIsUp) return this.#timeoutError(res);
     if (isStopped && reason !== undefined) return reason;
     return operationError(-res, this.name, this.outcome.name === undefined ? this.#subject : this.outcome.subject);
   }
 
   override refused(error: Error): void {
-    const signal = this.#extras?.signal;
+    const { signal, patience, release } = this.#extras ?? NO_EXTRAS;
+    if (release !== undefined) return release();
+    if (patience !== undefined) clearTimeout(patience);
     if (signal !== undefined) unwatch(signal, this);
     this.#fail(error);
   }
@@ -320,8 +423,8 @@ export class Operation<T = unknown> extends Submission implements Abortable {
     if (extra.abortedBy !== undefined) return;
     extra.abortedBy = signal;
     if (this.#engine.cancel(this)) return;
-    // It was never with the kernel.
-    this.#fail(new AbortError(signal));
+    // The kernel has nothing of it: it waits for room, alone or for the rest of what it began.
+    this.#fail(new AbortError(signal, this.#resultWith(UNANSWERED)));
   }
 }
 

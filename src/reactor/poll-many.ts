@@ -15,7 +15,7 @@ export class PollEvents extends Multishot<number> {
   }
 
   override prepare(ring: IoUring): boolean {
-    if (!ring.prepPollAdd(this.fd, this.#mask, this.slot, { multishot: true })) return false;
+    if (!ring.prepPollAdd(this.fd, this.#mask, this.slot, { multishot: true, level: false })) return false;
     this.owed = 1;
     return true;
   }

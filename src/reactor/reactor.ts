@@ -11,24 +11,32 @@ import { AbortError, checkSignal, unwatch, watch } from './abort.ts';
 import { Connections } from './accept-many.ts';
 import { BufferPools } from './buffer-pool.ts';
 import { Chain, LinkError } from './chain.ts';
-import { Engine } from './engine.ts';
+import type { Engine } from './engine.ts';
 import { WaitMethods } from './methods-wait.ts';
+import { Iteration } from './iteration.ts';
+import { makeEngine } from './make-engine.ts';
+import { chainOf, collectInto, registeredOf, run } from './methods.ts';
 import { messageData, Messages, type RingMessage } from './messages.ts';
 import type { ManyOptions } from './multishot.ts';
 import { Observer } from './observer.ts';
 import { operationError } from './operation-error.ts';
 import { NOTHING, NUMBER, type Operation, type OperationOptions, type Outcome } from './operation.ts';
+import { ownOptions } from './own-options.ts';
 import { PollEvents } from './poll-many.ts';
-import { Datagrams, ReadChunks, ReceivedChunks, type Chunk, type Datagram, type DatagramOptions } from './recv-many.ts';
+import { ReadChunks } from './read-many.ts';
+import { Datagrams, ReceivedChunks, type Chunk, type Datagram, type DatagramOptions } from './recv-many.ts';
 import { RegisteredFiles } from './registered-files.ts';
 import { RegisteredMemory } from './registered-memory.ts';
-import type { Sequence } from './sequence.ts';
+import { Sequence } from './sequence.ts';
 
 /** How a reactor is made. */
 export interface ReactorOptions {
-  /** Operations that one system call submits at most, 1 … 32768; default 1024. */
+  /**
+   * Operations that one system call submits at most, 1 … 32768; default 1024. Where so large a ring exceeds the memory that may be
+   * locked (ulimit -l), a smaller one is made; what finds no room in it waits in front of it.
+   */
   entries?: number | undefined;
-  /** Completions that the kernel has room for; default eight times `entries`, up to 65536. */
+  /** Completions that the kernel has room for; default eight times `entries`, up to 65536. Fewer, too, with a smaller ring. */
   cqEntries?: number | undefined;
   /**
    * How this thread sleeps while it waits for operations. `'ring'`, the default: in io_uring_enter(2) as long as completions keep coming,
@@ -84,7 +92,14 @@ export type LinkResults<S extends readonly LinkStep[]> = {
     : never;
 };
 
-const COUNT: Outcome<number> = { ...NUMBER, success: -ENOENT };
+let partsIn: (reactor: Reactor) => { readonly engine: Engine; readonly pools: BufferPools };
+
+/** What is in a reactor, for layers that have operations of their own, without promises. */
+export function partsOf(reactor: Reactor): { readonly engine: Engine; readonly pools: BufferPools } {
+  return partsIn(reactor);
+}
+
+const COUNT: Outcome<number> = ownOptions({ ...NUMBER, success: -ENOENT });
 
 /**
  * io_uring on the event loop: every operation as a promise, or an async iterator.
@@ -98,6 +113,7 @@ const COUNT: Outcome<number> = { ...NUMBER, success: -ENOENT };
  * const bytes = await io.read(fd, buffer, { offset: 0 });
  */
 export class Reactor extends WaitMethods implements AsyncDisposable {
+  readonly #engine: Engine;
   readonly #pools: BufferPools;
   readonly #files: RegisteredFiles;
   readonly #observer: Observer;
@@ -109,20 +125,19 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} as {@link IoUring}: no io_uring here, or it is forbidden
    */
-  constructor(options: ReactorOptions = {}) {
+  constructor(options: ReactorOptions = ownOptions({})) {
     if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options);
     const { entries = 1024, cqEntries, histograms = false, wait = 'ring' } = options;
     if (wait !== 'ring' && wait !== 'loop') throw wrongValue('options.wait', "it is 'ring' or 'loop'");
     checkInteger('options.entries', entries, 1, 32768);
-    // An operation with a time limit takes two.
-    const places = Math.max(2, entries);
     const observer = new Observer(histograms);
-    const setup = { cqEntries: cqEntries ?? Math.min(65536, Math.max(256, places * 8)) };
-    const engine = new Engine(places, setup, koffiNative(), observer, wait);
+    // An operation with a time limit takes two.
+    const engine = makeEngine(Math.max(2, entries), cqEntries, observer, wait);
     super(engine, new RegisteredMemory(engine.ring));
+    this.#engine = engine;
     this.#observer = observer;
     this.#files = new RegisteredFiles(engine.ring);
-    this.#pools = new BufferPools(engine.ring);
+    this.#pools = new BufferPools(engine.ring, () => engine.hasArrivals);
   }
 
   // ---------------------------------------------------------------- many of a kind
@@ -137,7 +152,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     listenFd: number,
     options?: ManyOptions & AcceptOptions,
   ): AsyncIterableIterator<number, undefined> & AsyncDisposable {
-    return new Connections(this.engine, listenFd, options);
+    return new Iteration(new Connections(this.#engine, listenFd, options));
   }
 
   /**
@@ -150,7 +165,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     fd: number,
     options?: ManyOptions & { flags?: number },
   ): AsyncIterableIterator<Chunk, undefined> & AsyncDisposable {
-    return new ReceivedChunks(this.engine, fd, options, this.#pools);
+    return new Iteration(new ReceivedChunks(this.#engine, fd, options, this.#pools));
   }
 
   /** Every datagram that arrives, with its sender. Kernel 6.0. See {@link IoUring.prepRecvmsgMultishot}. */
@@ -158,7 +173,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     fd: number,
     options?: DatagramOptions,
   ): AsyncIterableIterator<Datagram, undefined> & AsyncDisposable {
-    return new Datagrams(this.engine, fd, options, this.#pools);
+    return new Iteration(new Datagrams(this.#engine, fd, options, this.#pools));
   }
 
   /** What happens on a descriptor: POLLIN and so on. Kernel 5.13. See {@link IoUring.prepPollAdd}. */
@@ -167,7 +182,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     mask: number,
     options?: ManyOptions,
   ): AsyncIterableIterator<number, undefined> & AsyncDisposable {
-    return new PollEvents(this.engine, fd, mask, options);
+    return new Iteration(new PollEvents(this.#engine, fd, mask, options));
   }
 
   /**
@@ -176,7 +191,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * Kernel 6.7. See {@link IoUring.prepReadMultishot}. Of other files `EBADFD`.
    */
   readMany(fd: number, options?: ManyOptions): AsyncIterableIterator<Chunk, undefined> & AsyncDisposable {
-    return new ReadChunks(this.engine, fd, options, this.#pools);
+    return new Iteration(new ReadChunks(this.#engine, fd, options, this.#pools));
   }
 
   // ---------------------------------------------------------------- from ring to ring
@@ -186,7 +201,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * the ring's: not to be closed, and gone when this reactor is closed.
    */
   get ringFd(): number {
-    return this.engine.ring.fd;
+    return this.#engine.ring.fd;
   }
 
   /**
@@ -202,7 +217,8 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    *   TypeError, RangeError
    */
   message(ringFd: number, value: number, tag = 0, options?: OperationOptions): Promise<void> {
-    return this.run(
+    return run(
+      this,
       'message',
       ringFd,
       options,
@@ -220,7 +236,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * @throws {Error} `ERR_INVALID_STATE` there is one already; TypeError
    */
   messages(options?: ManyOptions): AsyncIterableIterator<RingMessage, undefined> & AsyncDisposable {
-    return new Messages(this.engine, options);
+    return new Iteration(new Messages(this.#engine, options));
   }
 
   // ---------------------------------------------------------------- chains, and their end
@@ -258,7 +274,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     const names = steps.map((step, i) => methodOf(step, i));
     const operations: Operation[] = [];
     const promises: Promise<unknown>[] = [];
-    this.chain = operations;
+    collectInto(this, operations);
     try {
       steps.forEach(([, ...args], i) => {
         promises.push(callStep(this, names[i], args));
@@ -270,17 +286,17 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
       if (error instanceof Refused) await error.promise;
       throw error;
     } finally {
-      this.chain = undefined;
+      collectInto(this, undefined);
     }
     const chain = new Chain(operations);
-    const { sqEntries } = this.engine.ring;
+    const { sqEntries } = this.#engine.ring;
     if (chain.entries > sqEntries) {
       const error = wrongValue('steps', `it takes ${chain.entries} entries, and the ring has ${sqEntries}`);
       chain.refused(error);
       await Promise.all(promises);
     }
     const begun = operations.filter((operation) => operation.begin());
-    if (begun.length === operations.length) this.engine.submit(chain);
+    if (begun.length === operations.length) this.#engine.submit(chain);
     else for (const operation of begun) operation.refused(operationError(ECANCELED, operation.name));
     const all = { aborted: (by: AbortSignal): void => operations.forEach((operation) => operation.aborted(by)) };
     if (signal !== undefined) watch(signal, all);
@@ -301,12 +317,13 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    */
   async cancel(fd: number): Promise<number> {
     const file = checkFd('fd', fd);
-    const waiting = this.engine.cancelOn(file, operationError(ECANCELED, 'cancel'));
-    const found = await this.run(
+    const waiting = this.#engine.cancelOn(file, operationError(ECANCELED, 'cancel'));
+    const found = await run(
+      this,
       'cancel',
       -1,
       undefined,
-      (ring, slot) => ring.prepCancelFd(file, slot, { all: true }),
+      (ring, slot) => ring.prepCancelFd(file, slot, { all: true, fixed: false }),
       COUNT,
     );
     return waiting + Math.max(0, found);
@@ -393,7 +410,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    */
   supports(opcode: number): boolean {
     this.#supported ??= new Set(
-      this.engine.ring
+      this.#engine.ring
         .probe()
         .filter((operation) => operation.supported)
         .map((operation) => operation.opcode),
@@ -401,19 +418,20 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     return this.#supported.has(opcode);
   }
 
-  /** For layers that have operations of their own, without promises. @internal */
-  static partsOf(reactor: Reactor): { readonly engine: Engine; readonly pools: BufferPools } {
-    return { engine: reactor.engine, pools: reactor.#pools };
+  static {
+    partsIn = (reactor) => ({ engine: reactor.#engine, pools: reactor.#pools });
   }
 
   /** Where memory is registered; undefined if it is not. @internal */
   placeOf(memory: Uint8Array): number | undefined {
-    return this.registered.placeOf(memory);
+    return registeredOf(this).placeOf(memory);
   }
 
   /** Have several operations done, one after the other: {@link Sequence}. @internal */
   perform<T>(sequence: Sequence<T>, options?: OperationOptions): Promise<T> {
-    return this.run(sequence.name, sequence.fd, options, (ring, slot) => sequence.prepare(ring, slot), sequence);
+    // It is handed the ring.
+    if (!(sequence instanceof Sequence)) throw wrongType('sequence', 'a Sequence', sequence);
+    return run(this, sequence.name, sequence.fd, options, (ring, slot) => sequence.prepare(ring, slot), sequence);
   }
 
   // ---------------------------------------------------------------- memory
@@ -429,7 +447,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    */
   allocate(bytes: number, options?: { alignment?: number | undefined }): Uint8Array<ArrayBuffer> {
     checkInteger('bytes', bytes, 1, 2 ** 30);
-    return this.registered.allocate(bytes, options?.alignment);
+    return registeredOf(this).allocate(bytes, options?.alignment);
   }
 
   /**
@@ -450,7 +468,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
 
   /** What happened so far, in numbers. */
   get stats(): ReactorStats {
-    const { counters, inFlight, queued } = this.engine;
+    const { counters, inFlight, queued } = this.#engine;
     return { ...counters, inFlight, queued, buffersOut: this.#pools.out };
   }
 
@@ -461,44 +479,56 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
 
   /** Is it closed, or being closed? */
   get closed(): boolean {
-    return this.#closing !== undefined || this.engine.closed;
+    return this.#closing !== undefined || this.#engine.closed;
   }
 
   /** Keep the process alive as long as something is in flight: so it is in the beginning. */
   ref(): this {
-    this.engine.ref();
+    this.#engine.ref();
     return this;
   }
 
   /** Let the process end though something is in flight. */
   unref(): this {
-    this.engine.unref();
+    this.#engine.unref();
     return this;
   }
 
-  /** Close a descriptor. Kernel 5.6. See {@link IoUring.prepClose}; like close(2). */
-  override close(fd: number, options?: OperationOptions): Promise<void>;
+  /**
+   * Close a descriptor; iterations on it end. Kernel 5.6. See {@link IoUring.prepClose}; like close(2).
+   * @throws {Error} the kernel's refusal: `EBADF`; TypeError, RangeError
+   */
+  override closeFd(fd: number, options?: OperationOptions): Promise<void> {
+    if (chainOf(this) === undefined) this.#engine.closing(fd);
+    return super.closeFd(fd, options);
+  }
+
   /**
    * Close the reactor: nothing more is taken. What is in flight is cancelled, and rejects with `ERR_IOURING_CLOSED` once the
    * kernel has let go; with `drain` it is waited for, however long that takes. Iterations end in both cases.
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`: the argument is neither left out nor an object with
+   *   these options and no others. The reactor stays open then.
    */
   override close(options?: { drain?: boolean | undefined }): Promise<void>;
+  /** The older name of {@link closeFd}. */
+  override close(fd: number, options?: OperationOptions): Promise<void>;
   override close(...args: [target?: number | { drain?: boolean | undefined }, options?: OperationOptions]): Promise<void> {
-    const [target = {}, options] = args;
-    // A descriptor that is undefined by mistake does not close the reactor.
-    if (args.length > 0 && (args[0] === undefined || typeof target !== 'object')) {
-      const fd = args[0] as number;
-      if (this.chain === undefined) this.engine.closing(fd);
-      return super.close(fd, options);
+    const [target, options] = args;
+    if (typeof target === 'number') return this.closeFd(target, options);
+    let drain = false;
+    try {
+      // A descriptor that is undefined by mistake does not close the reactor.
+      if (args.length > 0) drain = checkCloseOptions(target);
+    } catch (error) {
+      return Promise.reject(error);
     }
-    const drain = Boolean((target as { drain?: boolean })?.drain);
     // One that waits for ever can be cut short.
     if (this.#closing !== undefined && this.#isDraining && !drain) {
       this.#isDraining = false;
-      void this.engine.close(false);
+      void this.#engine.close(false);
     }
     this.#isDraining ||= drain && this.#closing === undefined;
-    return (this.#closing ??= this.engine.close(drain));
+    return (this.#closing ??= this.#engine.close(drain));
   }
 
   /** {@link close}, for `await using`. */
@@ -512,6 +542,25 @@ function socketName(syscall: 'getsockname' | 'getpeername', fd: number): SocketA
   const length = koffiNative().socketName(checkFd('fd', fd), syscall === 'getpeername', bytes);
   if (length < 0) throw operationError(-length, syscall);
   return readSocketAddress(bytes.subarray(0, Math.min(length, SOCKADDR_MAX)));
+}
+
+/**
+ * What {@link Reactor.close} was asked for: are operations waited for?
+ * @throws {TypeError} unless it is an object with nothing but options: a file, a list or null came there by mistake
+ */
+function checkCloseOptions(options: unknown): boolean {
+  const expected = 'left out, an object of options, or a descriptor of type number';
+  if (typeof options !== 'object' || options === null) throw wrongType('options', expected, options);
+  const prototype = Object.getPrototypeOf(options) as object | null;
+  // Options are made by nothing but a pair of braces, in whichever realm; what a class has made is a file, a list, a date.
+  const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null;
+  if (!isPlain) throw wrongType('options', expected, options);
+  for (const name of Reflect.ownKeys(options)) {
+    if (name !== 'drain') throw wrongValue('options', `close has no option ${String(name)}; to close a descriptor, use closeFd`);
+  }
+  const drain = Object.hasOwn(options, 'drain') ? (options as { drain?: unknown }).drain : undefined;
+  if (drain !== undefined && typeof drain !== 'boolean') throw wrongType('options.drain', 'of type boolean', drain);
+  return drain === true;
 }
 
 /** The promise of a step that says what was wrong with its arguments. */
@@ -549,7 +598,7 @@ const METHODS = new Set<string>();
 for (let { prototype } = WaitMethods; prototype !== Object.prototype; prototype = Object.getPrototypeOf(prototype)) {
   for (const name of Object.getOwnPropertyNames(prototype)) METHODS.add(name);
 }
-for (const name of ['constructor', 'run']) METHODS.delete(name);
+METHODS.delete('constructor');
 
 function methodOf(step: LinkStep, i: number): LinkableMethod {
   if (!Array.isArray(step)) throw wrongType(`steps[${i}]`, 'an Array of a method name and its arguments', step);

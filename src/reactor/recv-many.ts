@@ -1,4 +1,5 @@
-import { EBADFD, ENOBUFS } from '../abi/errno.ts';
+import { ENOBUFS } from '../abi/errno.ts';
+import { MSG_CMSG_CLOEXEC } from '../abi/socket-flags.ts';
 import type { Completion } from '../ring/completion.ts';
 import { checkInteger } from '../ring/misuse.ts';
 import { Msghdr, type ControlMessage, type RecvmsgOut } from '../ring/msghdr.ts';
@@ -8,7 +9,9 @@ import { checkFd } from '../ring/sqe.ts';
 import { wrongState } from '../ring/misuse.ts';
 import type { BufferPool, BufferPools, PooledGroup, Starved } from './buffer-pool.ts';
 import type { Engine } from './engine.ts';
+import { withCloexec } from './methods.ts';
 import { Multishot, type ManyOptions } from './multishot.ts';
+import { ownOptions } from './own-options.ts';
 
 /** After so many buffers in a row that were full, or next to empty, those of the other size serve better. */
 const STREAK = 8;
@@ -112,7 +115,7 @@ abstract class Buffered<T extends Chunk> extends Multishot<T> implements Starved
     const { res } = c;
     if (res >= 0) this.filled(res, c.bufferId(), c);
     // Unless it goes on with buffers of another size anyway.
-    else if (res === -ENOBUFS) this.#isStarved = this.group!.pool === this.pool && !this.pool.feed(this);
+    else if (res === -ENOBUFS) this.#isStarved = this.group!.pool === this.pool && !this.pool.feed(this, this.group);
     else this.fail(res);
   }
 
@@ -136,7 +139,7 @@ abstract class Buffered<T extends Chunk> extends Multishot<T> implements Starved
 }
 
 /** A stream: TCP, unix, pipes. */
-abstract class StreamChunks extends Buffered<Chunk> {
+export abstract class StreamChunks extends Buffered<Chunk> {
   readonly #pools: BufferPools;
   /** Buffers in a row: full ones of the small, or ones of the large that would have fitted into a small. */
   #streak = 0;
@@ -189,7 +192,7 @@ export class ReceivedChunks extends StreamChunks {
   }
 
   protected override arm(ring: IoUring, bgid: number): boolean {
-    return ring.prepRecvMultishot(this.fd, bgid, this.slot, { flags: this.#flags });
+    return ring.prepRecvMultishot(this.fd, bgid, this.slot, { flags: this.#flags, pollFirst: false, bundle: false, len: 0, limit: 0 });
   }
 
   protected override filled(res: number, bid: number | undefined, c: Completion): void {
@@ -204,33 +207,17 @@ export class ReceivedChunks extends StreamChunks {
   }
 }
 
-/** readMany. */
-export class ReadChunks extends StreamChunks {
-  constructor(engine: Engine, fd: number, options: ManyOptions | undefined, pools: BufferPools) {
-    super(engine, 'read', fd, options, pools);
-  }
-
-  protected override arm(ring: IoUring, bgid: number): boolean {
-    return ring.prepReadMultishot(this.fd, bgid, this.slot);
-  }
-
-  protected override fail(res: number): void {
-    if (res !== -EBADFD) return super.fail(res);
-    const message = 'Cannot read many times: only pipes, sockets, terminals and other files that can be polled; use read';
-    this.finish(Object.assign(new Error(message), { code: 'EBADFD', errno: res, syscall: 'read' }));
-  }
-
-  protected override ended(): void {
-    this.finish();
-  }
-}
-
 /** How datagrams are received. */
 export interface DatagramOptions extends ManyOptions {
   /** MSG_* bits. */
   flags?: number;
   /** Bytes of room for ancillary data, 0 … 2^16; default 0. */
   controllen?: number;
+  /**
+   * Are descriptors that come as ancillary data closed in programs that this process starts? Default true (MSG_CMSG_CLOEXEC is
+   * set then, if there is room for any); with false `flags` alone say it.
+   */
+  cloexec?: boolean | undefined;
 }
 
 /** recvmsgMany. */
@@ -243,8 +230,9 @@ export class Datagrams extends Buffered<Datagram> {
     checkInteger('options.controllen', controllen, 0, 512);
     // Any datagram fits: what is cut off is lost.
     super(engine, 'recvmsg', fd, options, pools.large);
-    this.#flags = options?.flags ?? 0;
-    this.#message = new Msghdr({ name: SOCKADDR_MAX, control: controllen });
+    const flags = options?.flags ?? 0;
+    this.#flags = controllen > 0 ? withCloexec(flags, options, MSG_CMSG_CLOEXEC) : flags;
+    this.#message = new Msghdr(ownOptions({ name: SOCKADDR_MAX, control: controllen }));
   }
 
   protected override arm(ring: IoUring, bgid: number): boolean {

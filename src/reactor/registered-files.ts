@@ -1,3 +1,4 @@
+import { setImmediate } from '../native/timers.ts';
 import type { IoUring } from '../ring/ring.ts';
 
 /** How many files can be registered at once. */

@@ -1,3 +1,4 @@
+import { setImmediate } from '../native/timers.ts';
 import { allocateAligned } from '../ring/aligned-memory.ts';
 import type { IoUring } from '../ring/ring.ts';
 

@@ -30,7 +30,7 @@ export abstract class Sequence<T> implements Outcome<T> {
   discard(_engine: Engine, _res: number): void {}
 
   static {
-    // No member of an outcome that may be left out is inherited from `Object.prototype`.
+    // What few outcomes have none of these inherits from `Object.prototype`.
     Object.setPrototypeOf(this.prototype, null);
   }
 }

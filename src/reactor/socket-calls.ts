@@ -1,3 +1,4 @@
+import { POLLHUP } from '../abi/event-flags.ts';
 import { SO_LINGER, SO_MEMINFO, SOL_SOCKET } from '../abi/socket-flags.ts';
 import { koffiNative } from '../native/koffi.ts';
 import {
@@ -41,6 +42,23 @@ export function bindTo(fd: number, address: SocketAddressLike): number {
 /** listen(2). */
 export function listenOn(fd: number, backlog: number): number {
   return koffiNative().listen(fd, backlog);
+}
+
+/** accept4(2): the next of those that have connected, O_NONBLOCK and O_CLOEXEC. The descriptor. */
+export function acceptOn(fd: number): number {
+  return koffiNative().accept(fd);
+}
+
+/** connect(2). @throws {TypeError|RangeError} an address that is none */
+export function connectTo(fd: number, address: SocketAddressLike): number {
+  const length = writeSocketAddress(ROOM, 0, address);
+  return koffiNative().connect(fd, ROOM.subarray(0, length));
+}
+
+/** Is the connection over in both directions (POLLHUP)? */
+export function isHungUp(fd: number): boolean {
+  const events = koffiNative().polled(fd, 0);
+  return events > 0 && (events & POLLHUP) !== 0;
 }
 
 /** send(2) of `length` bytes at the beginning of `memory`, which is not the kernel's any more when this returns. Bytes sent. */

@@ -1,4 +1,5 @@
 import { createHook } from 'node:async_hooks';
+import { nextTick } from '../native/timers.ts';
 
 let kept: object | undefined;
 
@@ -16,6 +17,6 @@ export function keepTickObject(): void {
     },
   });
   hook.enable();
-  process.nextTick(() => {});
+  nextTick(() => {});
   hook.disable();
 }

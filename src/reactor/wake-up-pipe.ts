@@ -3,6 +3,7 @@ import { IOSQE_IO_LINK } from '../abi/flags.ts';
 import type { Native } from '../native/native.ts';
 import { kernelError } from '../ring/kernel-error.ts';
 import { IoUring } from '../ring/ring.ts';
+import { ownOptions } from './own-options.ts';
 import { RingSignal } from './ring-signal.ts';
 import type { OpenWakeUp } from './wake-up.ts';
 
@@ -15,7 +16,7 @@ export const openPipeWakeUp: OpenWakeUp = (ring, native, onWake) => {
   const signal = new RingSignal(ring, native);
   const [reader, writer] = makePipe(native);
   const forgetWriter = native.closeAtThreadExit(writer);
-  const watcher = new IoUring(2, { cqEntries: 4, deferTaskrun: false, registerRingFd: false }, native);
+  const watcher = new IoUring(2, ownOptions({ cqEntries: 4, deferTaskrun: false, registerRingFd: false }), native);
   const byte = new Uint8Array(1);
   /** The second ring is at it. */
   let isWatching = false;

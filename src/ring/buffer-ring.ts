@@ -8,10 +8,10 @@ import {
   IO_URING_BUF_SIZE,
 } from '../abi/layouts.ts';
 import type { Native } from '../native/native.ts';
-import { aligned, alignedForLending, PAGE_SIZE_MAX } from './aligned-memory.ts';
-import type { Completion } from './completion.ts';
+import { alignedForLending } from './aligned-memory.ts';
+import { Completion } from './completion.ts';
 import { checkInteger, outOfRange, wrongState, wrongType } from './misuse.ts';
-import type { BufferSource } from './pins.ts';
+import { Lease, type BufferSource, type Placement } from './pins.ts';
 
 /** The kernel's limit on the entries of one buffer ring. */
 const ENTRIES_MAX = 32768;
@@ -23,7 +23,8 @@ const MAPPED_BGID_MAX = 2047;
 export interface BufRingOptions {
   /**
    * IOU_PBUF_RING_INC (6.12): the kernel fills a buffer bit by bit, completion by completion, and is done with it when
-   * it is full: large buffers serve small messages without waste.
+   * it is full: large buffers serve small messages without waste. Not for receives with MSG_WAITALL: while one waits for the
+   * rest, the kernel gives the place behind what it has to others.
    */
   incremental?: boolean;
   /** IOU_PBUF_RING_MMAP (6.4): the ring of descriptions is the kernel's memory. Groups 0 … 2047. */
@@ -50,7 +51,8 @@ export class BufferGroup implements BufferSource {
   readonly entries: number;
   readonly bufSize: number;
   readonly kernelMemory: boolean;
-  /** All buffers, one after the other. JavaScript memory: a view of it can never dangle. */
+  readonly incremental: boolean;
+  /** All buffers, one after the other. Memory of the engine's: a view of it can never dangle. */
   readonly slab: Uint8Array<ArrayBuffer>;
   /** Where the ring of `struct io_uring_buf` begins: at the start of a page, as the kernel demands. */
   readonly ringAddress: number;
@@ -58,7 +60,6 @@ export class BufferGroup implements BufferSource {
   ended: string | undefined;
   readonly #native: Native;
   readonly #slabAddress: number;
-  readonly #incremental: boolean;
   readonly #filled: boolean;
   readonly #minLeft: number;
   #words = new Int32Array(0);
@@ -95,7 +96,7 @@ export class BufferGroup implements BufferSource {
     this.entries = entries;
     this.bufSize = bufSize;
     this.kernelMemory = kernelMemory;
-    this.#incremental = incremental;
+    this.incremental = incremental;
     this.#filled = filled;
     this.#minLeft = minLeft;
     const slab = alignedForLending(native, entries * bufSize, 4096);
@@ -108,7 +109,7 @@ export class BufferGroup implements BufferSource {
     this.#shown = new Int32Array(incremental ? entries : 0);
     this.ringAddress = 0;
     if (kernelMemory) return;
-    const ring = aligned(native, this.ringBytes, PAGE_SIZE_MAX);
+    const ring = alignedForLending(native, this.ringBytes, native.pageSize);
     this.ringAddress = ring.address;
     this.#use(ring.bytes.buffer, ring.bytes.byteOffset);
   }
@@ -116,7 +117,7 @@ export class BufferGroup implements BufferSource {
   /** The argument of IORING_REGISTER_PBUF_RING, written to `target`. */
   describe(target: DataView): void {
     new Uint8Array(target.buffer, target.byteOffset, IO_URING_BUF_REG_SIZE).fill(0);
-    const flags = (this.kernelMemory ? IOU_PBUF_RING_MMAP : 0) | (this.#incremental ? IOU_PBUF_RING_INC : 0);
+    const flags = (this.kernelMemory ? IOU_PBUF_RING_MMAP : 0) | (this.incremental ? IOU_PBUF_RING_INC : 0);
     target.setBigUint64(IO_URING_BUF_REG.ring_addr, BigInt(this.ringAddress), true);
     target.setUint32(IO_URING_BUF_REG.ring_entries, this.entries, true);
     target.setUint16(IO_URING_BUF_REG.bgid, this.id, true);
@@ -144,27 +145,43 @@ export class BufferGroup implements BufferSource {
     this.#publish();
   }
 
-  /**
-   * A completion named `bid`: what of it and of those after it in the ring `res` bytes cover is the caller's now.
-   * Where the data begins in `bid`.
-   */
-  take(bid: number, res: number, flags: number): number {
-    if (this.#incremental) return this.#takePart(bid, res, flags);
-    this.#taken[bid] = 1;
-    let buffer = bid;
-    for (let left = res - this.#length[buffer]; left > 0; left -= this.#length[buffer]) {
-      buffer = this.#next[buffer];
-      if (buffer === bid) break;
-      this.#taken[buffer] = 1;
-    }
-    return 0;
+  /** A completion named `bid`, which alone it has filled. */
+  take(bid: number, res: number, flags: number, data: Placement): void {
+    if (!this.#knows(bid)) return;
+    const room = this.#length[bid] - (this.incremental ? this.#used[bid] : 0);
+    if (this.incremental) this.#takePart(bid, res, flags, data);
+    else this.#taken[bid] = 1;
+    if (data.length > room) data.length = room;
   }
 
-  #takePart(bid: number, res: number, flags: number): number {
-    const start = this.#used[bid];
+  /** A completion named `bid`, the first of those that it has filled: what `res` bytes cover is the caller's now. */
+  takeSpan(bid: number, res: number, flags: number, data: Placement): void {
+    if (!this.#knows(bid)) return;
+    if (this.incremental) return this.#takePart(bid, res, flags, data);
+    let buffer = bid;
+    let left = res;
+    for (let i = 0; i < this.entries; i++) {
+      this.#taken[buffer] = 1;
+      left -= this.#length[buffer];
+      if (left <= 0) return;
+      buffer = this.#next[buffer];
+    }
+  }
+
+  /**
+   * Is it one of ours? When the group was disposed of, a receive that was armed on it may have taken a buffer of a classic
+   * group that has the id since; nobody can use the buffers of this one any more.
+   */
+  #knows(bid: number): boolean {
+    return this.ended === undefined && bid < this.entries;
+  }
+
+  /** The kernel counts all of `res`, also what it had to cut off. */
+  #takePart(bid: number, res: number, flags: number, data: Placement): void {
+    data.offset = this.#used[bid];
     let buffer = bid;
     let left = Math.max(0, res);
-    for (;;) {
+    for (let i = 0; i < this.entries; i++) {
       const part = Math.min(left, this.#length[buffer] - this.#used[buffer]);
       this.#used[buffer] += part;
       this.#shown[buffer]++;
@@ -172,8 +189,8 @@ export class BufferGroup implements BufferSource {
       const last = left === 0;
       // All but the last are full. That one is kept by the kernel if it says so.
       if (!last || (flags & IORING_CQE_F_BUF_MORE) === 0) this.#taken[buffer] = 1;
+      if (last) return;
       buffer = this.#next[buffer];
-      if (last || buffer === bid) return start;
     }
   }
 
@@ -186,7 +203,8 @@ export class BufferGroup implements BufferSource {
     let begin = bid * bufSize + start;
     let end = begin;
     let from = start;
-    for (let left = res; left > 0; from = 0) {
+    let left = res;
+    for (let i = 0; i < this.entries && left > 0; i++) {
       const at = buffer * bufSize + from;
       const length = Math.min(left, this.#length[buffer] - from);
       // Recycled meanwhile, and filled anew.
@@ -198,7 +216,7 @@ export class BufferGroup implements BufferSource {
       end = at + length;
       left -= length;
       buffer = this.#next[buffer];
-      if (buffer === bid) break;
+      from = 0;
     }
     if (end > begin) found.push(this.#view(begin, end));
     return found;
@@ -234,10 +252,14 @@ export class BufferGroup implements BufferSource {
     throw wrongState('ERR_INVALID_STATE', message);
   }
 
-  /** The caller gives back the buffers that `res` bytes from byte `start` of `bid` on lie in, as far as they are his. */
-  giveAll(bid: number, start: number, res: number): void {
+  /**
+   * The caller gives back the buffers that `length` bytes from byte `start` of `bid` on lie in, as far as they are the
+   * caller's. Of an incremental group, those that the kernel counted: `committed` bytes.
+   */
+  giveAll(bid: number, start: number, length: number, committed: number): void {
     this.checkOpen();
-    const incremental = this.#incremental;
+    const incremental = this.incremental;
+    const res = incremental ? committed : length;
     if (!incremental) this.#checkTaken(bid);
     else if (this.#shown[bid] === 0) {
       const message = `Cannot recycle a completion of buffer ${bid} of group ${this.id}: it was given back already`;
@@ -246,7 +268,7 @@ export class BufferGroup implements BufferSource {
     let buffer = bid;
     // One that was used up and has nothing in it (a read at the end of a file) counts too.
     let left = Math.max(1, res) + start;
-    do {
+    for (let i = 0; i < this.entries && left > 0; i++) {
       // Read before the buffer is staged: that changes both.
       const next = this.#next[buffer];
       left -= this.#length[buffer];
@@ -254,7 +276,7 @@ export class BufferGroup implements BufferSource {
       const done = !incremental || --this.#shown[buffer] === 0;
       if (done && this.#taken[buffer] === 1) this.#stage(buffer, this.bufSize);
       buffer = next;
-    } while (left > 0 && buffer !== bid);
+    }
     this.#publish();
   }
 
@@ -287,12 +309,34 @@ export class BufferGroup implements BufferSource {
     this.#last = bid;
     this.#length[bid] = length;
     this.#taken[bid] = 0;
-    if (this.#incremental) this.#used[bid] = this.#shown[bid] = 0;
+    if (this.incremental) this.#used[bid] = this.#shown[bid] = 0;
     this.#tail = (this.#tail + 1) & 0xffff;
   }
 
   #publish(): void {
     Atomics.store(this.#halves, IO_URING_BUF_RING.tail / 2, this.#tail);
+  }
+}
+
+/** What an operation holds that may fill several buffers of a group at once: a bundle. */
+export class SpanLease extends Lease {
+  override take(bid: number, res: number, flags: number, data: Placement): void {
+    (this.lent as BufferGroup).takeSpan(bid, res, flags, data);
+  }
+}
+
+/** What an operation holds that may be told of more bytes than it got, because of MSG_TRUNC. It got `room` at most. */
+export class TruncatedLease extends Lease {
+  readonly #room: number;
+
+  constructor(group: BufferSource, room: number) {
+    super(group);
+    this.#room = room;
+  }
+
+  override take(bid: number, res: number, flags: number, data: Placement): void {
+    super.take(bid, res, flags, data);
+    if (data.length > this.#room) data.length = this.#room;
   }
 }
 
@@ -340,6 +384,7 @@ export class ProvidedBufRing implements Disposable {
   /**
    * What a completion with a buffer of this group covers, in order: one view, or several when a bundle filled several
    * buffers; those that adjoin make one view together. Of an incremental buffer it is the part that this completion filled. None when `res` is 0 or an error.
+   * No more than was received: with MSG_TRUNC `res` may be the length of a datagram of which only the beginning came.
    * @throws {TypeError} `ERR_INVALID_ARG_VALUE` the completion has no buffer; Error `ERR_IOURING_CLOSED`
    */
   bytes(c: Completion): Uint8Array[];
@@ -347,7 +392,8 @@ export class ProvidedBufRing implements Disposable {
     const group = this.#group;
     group.checkOpen();
     if (typeof from === 'object' && from !== null) {
-      return group.views(this.#bufferOf(from), from.bufferOffset(), from.res);
+      const { bid, offset, length } = this.#dataOf(from);
+      return group.views(bid, offset, length);
     }
     checkInteger('bid', from, 0, group.entries - 1);
     checkInteger('n', n, 0, group.bufSize);
@@ -362,8 +408,12 @@ export class ProvidedBufRing implements Disposable {
    *   or was given back already; `ERR_IOURING_CLOSED`
    */
   recycle(which: number | Completion): void {
-    if (typeof which !== 'object' || which === null) this.#group.give(which, this.#group.bufSize);
-    else this.#group.giveAll(this.#bufferOf(which), which.bufferOffset(), which.res);
+    if (typeof which !== 'object' || which === null) {
+      this.#group.give(which, this.#group.bufSize);
+      return;
+    }
+    const { bid, offset, length } = this.#dataOf(which);
+    this.#group.giveAll(bid, offset, length, which.res);
   }
 
   /**
@@ -400,10 +450,12 @@ export class ProvidedBufRing implements Disposable {
     this.#unregister();
   }
 
-  /** The first buffer of a completion. */
-  #bufferOf(c: Completion): number {
-    const bid = c.bufferId?.();
-    if (bid === undefined) throw wrongType('c', 'a Completion with a buffer', c);
-    return checkInteger('bid', bid, 0, this.#group.entries - 1);
+  /** The first buffer of a completion, and where in it and those behind it the data is. */
+  #dataOf(c: Completion): { bid: number; offset: number; length: number } {
+    const length = Completion.bufferLength(c);
+    const bid = length === undefined ? undefined : Completion.prototype.bufferId.call(c);
+    if (length === undefined || bid === undefined) throw wrongType('c', 'a Completion with a buffer', c);
+    checkInteger('bid', bid, 0, this.#group.entries - 1);
+    return { bid, offset: Completion.prototype.bufferOffset.call(c), length };
   }
 }

@@ -29,6 +29,7 @@ export class SilentChain {
   /** The next member went to `slot`. */
   add(member: ChainMember, slot: number): void {
     member.slot = slot;
+    member.keyLow = this.#pins.keyLow(slot);
     member.keyHigh = this.#pins.keyHigh(slot);
     this.#members.push(member);
   }
@@ -58,7 +59,8 @@ export class SilentChain {
 
   #release(member: ChainMember): void {
     // A time limit always completes by itself.
-    const held = this.#pins.has(member.slot, member.keyHigh) && !this.#isTimeout(member);
+    const isOurs = this.#pins.slotOf(member.keyLow, member.keyHigh) === member.slot;
+    const held = isOurs && !this.#isTimeout(member);
     if (held) this.#pins.release(member.slot);
   }
 
@@ -71,6 +73,7 @@ export class SilentChain {
 export class ChainMember extends Lease {
   readonly #chain: SilentChain;
   slot = -1;
+  keyLow = 0;
   keyHigh = 0;
   /** Will it complete without a word? */
   silent = false;

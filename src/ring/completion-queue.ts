@@ -59,6 +59,12 @@ export class CompletionQueue {
     return Atomics.load(this.words, this.#kernelTail);
   }
 
+  /** One past the last place that is filled: no further from the head than there are places, whatever the kernel says. */
+  get end(): number {
+    const { tail } = this;
+    return (tail - this.head) >>> 0 <= this.entries ? tail : (this.head + this.entries) | 0;
+  }
+
   /** Completions that wait to be reaped. */
   get ready(): number {
     return this.mixed ? this.#count(this.places) : this.places;
@@ -66,7 +72,7 @@ export class CompletionQueue {
 
   /** Places of the ring that are filled. */
   get places(): number {
-    return (this.tail - this.head) | 0;
+    return (this.end - this.head) | 0;
   }
 
   /** How many of the next places are completions, where some take two and some are fillers. */

@@ -20,6 +20,8 @@ export class Completion {
   #userHigh = 0;
   #flags = 0;
   #bufferOffset = 0;
+  /** Bytes in its provided buffers; -1: as many as `res` says. */
+  #bufferLength = -1;
   /** The last 16 bytes of one that has 32. */
   #extra: Int32Array | undefined;
 
@@ -37,9 +39,16 @@ export class Completion {
     return high >= 0 && high < 0x20_0000 ? c.userData : -1;
   }
 
-  /** Where in its buffer the data begins. @internal */
-  static setBufferOffset(c: Completion, offset: number): void {
+  /** Where in its buffers the data is. @internal */
+  static setPlacement(c: Completion, offset: number, length: number): void {
     c.#bufferOffset = offset;
+    c.#bufferLength = length;
+  }
+
+  /** How many bytes are in its buffers; undefined of what is no completion. @internal */
+  static bufferLength(c: Completion): number | undefined {
+    if (!(#bufferLength in c)) return undefined;
+    return c.#bufferLength < 0 ? c.res : c.#bufferLength;
   }
 
   /** The last 16 bytes of one that has 32, undefined for others. @internal */
@@ -118,6 +127,7 @@ export class Completion {
     const copy = new Completion();
     Completion.set(copy, this.#userLow, this.#userHigh, this.res, this.#flags);
     copy.#bufferOffset = this.#bufferOffset;
+    copy.#bufferLength = this.#bufferLength;
     copy.#extra = this.#extra?.slice();
     return copy;
   }

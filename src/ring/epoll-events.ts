@@ -22,6 +22,8 @@ export function writeEpollEvent(view: DataView, offset: number, events: number, 
   view.setBigUint64(offset + LAYOUT.data, BigInt(data), true);
 }
 
+let memoryOf: (events: EpollEvents) => Uint8Array;
+
 /**
  * Room for events of an epoll set, which prepEpollWait has the kernel fill in. It is lent to the kernel meanwhile,
  * and may be used again afterwards.
@@ -72,11 +74,16 @@ export class EpollEvents {
     return checkInteger('i', i, 0, this.max - 1) * EPOLL_EVENT_SIZE;
   }
 
-  /** Its memory, for the kernel to fill in. @internal */
-  static memoryOf(events: EpollEvents): Uint8Array {
-    if (typeof events !== 'object' || events === null || !(#memory in events)) {
-      throw wrongType('events', 'an EpollEvents', events);
-    }
-    return events.#memory;
+  /** Not a method: whoever has one could call it. */
+  static {
+    memoryOf = (events) => {
+      if (typeof events !== 'object' || events === null || !(#memory in events)) {
+        throw wrongType('events', 'an EpollEvents', events);
+      }
+      return events.#memory;
+    };
   }
 }
+
+/** The memory of an EpollEvents, for the kernel to fill in. @throws {TypeError} `ERR_INVALID_ARG_TYPE` */
+export const memoryOfEpollEvents = memoryOf!;

@@ -1,4 +1,4 @@
-import { EAGAIN, EBUSY, EINTR, ENOENT, ETIME } from '../abi/errno.ts';
+import { EAGAIN, EBUSY, EINTR, EINVAL, ENOENT, ETIME } from '../abi/errno.ts';
 import { CLOCK_MONOTONIC } from '../abi/event-flags.ts';
 import {
   IORING_CQE_F_MORE,
@@ -40,12 +40,16 @@ import { IORING_OFF_SQES, IORING_OFF_SQ_RING } from '../abi/mmap.ts';
 import { IORING_OP_ASYNC_CANCEL } from '../abi/operations.ts';
 import {
   IORING_REGISTER_RING_FDS,
+  IORING_REGISTER_ENABLE_RINGS,
+  IORING_REGISTER_IOWQ_MAX_WORKERS,
   IORING_REGISTER_SYNC_CANCEL,
   IORING_REGISTER_USE_REGISTERED_RING,
   IORING_UNREGISTER_PBUF_RING,
   IORING_UNREGISTER_RING_FDS,
+  REGISTRATIONS,
 } from '../abi/registrations.ts';
 import type { Native } from '../native/native.ts';
+import { monotonicNow } from '../native/timers.ts';
 import { aligned } from './aligned-memory.ts';
 import type { BufferGroup } from './buffer-ring.ts';
 import { ChainMember } from './chains.ts';
@@ -54,6 +58,8 @@ import { CompletionQueue } from './completion-queue.ts';
 import { kernelError } from './kernel-error.ts';
 import type { Lendable } from './lent-memory.ts';
 import { DESCRIPTOR, Lease, Pins, type BufferSource } from './pins.ts';
+import { lastOperation } from './probe.ts';
+import { ProvenKernel, version } from './proven-kernel.ts';
 import type { Mapping, Setup } from './setup.ts';
 import { SubmissionQueue } from './submission-queue.ts';
 import { SubmitArena } from './submit-arena.ts';
@@ -61,6 +67,22 @@ import { writeTimespec, type Duration } from './timespec.ts';
 
 /** How long a close waits for operations that the kernel does not give up at once. */
 const CLOSE_WAIT_MS = 5000;
+
+/** From here on the kernel answers EINVAL at once to a registration that it does not know. */
+const ANSWERS_UNKNOWN = version('5.18');
+
+/** With this came the last registration that kernels waited for, and slots for descriptors. */
+const HAS_SLOTS = version('5.15');
+
+/** Has the kernel IORING_REGISTER_IOWQ_MAX_WORKERS? By the way to it. */
+const limitsWorkers = new WeakMap<Native, boolean>();
+
+/** What {@link Holdings.register} is told of a registration that the kernel does not know. */
+const UNKNOWN = -EINVAL;
+
+/** How long a thread sleeps at a stretch where the kernel cannot end its waits, in milliseconds. */
+const NAP_MS = 1;
+const napping = new Int32Array(new SharedArrayBuffer(4));
 
 /** Refusals that another try may not meet. */
 const PASSING = new Set([EAGAIN, EBUSY, EINTR, ETIME]);
@@ -106,11 +128,15 @@ export class Holdings {
   fd: number;
   readonly setupFlags: number;
   readonly features: number;
+  /** How new the kernel's io_uring is, as far as it has proved that. */
+  readonly kernel: ProvenKernel;
   readonly sq: SubmissionQueue;
   readonly cq: CompletionQueue;
   readonly pins: Pins;
-  /** The buffer groups by id: those that are registered, and those disposed of that receives are armed on. */
+  /** The buffer groups that serve, by id. */
   readonly groups = new Map<number, BufferGroup | ClassicGroup>();
+  /** Those disposed of that receives are armed on yet. */
+  readonly #former = new Set<BufferGroup>();
   /** Memory for what the kernel reads while it takes an entry. */
   readonly arena: SubmitArena;
   /** What io_uring_enter(2) takes when it has a timeout; {@link enterFor} fills it. */
@@ -126,13 +152,13 @@ export class Holdings {
   /** The clock of waits. */
   clock = CLOCK_MONOTONIC;
   closed = false;
-  /** A group that was disposed of is still in `groups`. */
-  lingering = false;
   #enterFd: number;
   #enterFlags = 0;
   /** A kernel thread submits. */
   readonly #polled: boolean;
   readonly #canTimeOut: boolean;
+  /** IORING_REGISTER_SYNC_CANCEL was not refused so far. */
+  #hasSyncCancel = true;
   readonly #mappings: Mapping[] = [];
   readonly #kept: Uint8Array[] = [];
   readonly #classic = new Map<number, ClassicGroup>();
@@ -147,6 +173,7 @@ export class Holdings {
     this.#enterFd = setup.fd;
     this.#polled = (setup.setupFlags & IORING_SETUP_SQPOLL) !== 0;
     this.#canTimeOut = (setup.features & IORING_FEAT_EXT_ARG) !== 0;
+    this.kernel = new ProvenKernel(setup.features, setup.setupFlags, () => lastOperation(this));
     const has = (flag: number): boolean => (setup.setupFlags & flag) !== 0;
     try {
       const { ring, sqes } = this.#mapRings(params, setup.memory);
@@ -165,6 +192,7 @@ export class Holdings {
       throw error;
     }
     this.#forgetThreadExit = native.closeAtThreadExit(this.fd);
+    if (!this.kernel.isFrom(HAS_SLOTS)) this.#tryWorkers();
     if (!native.endsWithProcess) closeAtExit(this);
   }
 
@@ -232,13 +260,40 @@ export class Holdings {
     this.fd = -1;
   }
 
-  /** io_uring_register(2) on this ring. The kernel's answer, or `-errno`. */
+  /**
+   * io_uring_register(2) on this ring. The kernel's answer, or `-errno`. Kernels before 5.18 wait until nothing is in flight before
+   * they look at what they are asked for: what they do not know is not asked of them, and is EINVAL.
+   */
   register(opcode: number, argument: number, count: number): number {
+    if (!this.knows(opcode)) return UNKNOWN;
     if (this.fd >= 0 || this.registeredIndex === undefined) {
       return this.native.register(this.fd, opcode, argument, count);
     }
     const viaIndex = (opcode | IORING_REGISTER_USE_REGISTERED_RING) >>> 0;
     return this.native.register(this.registeredIndex, viaIndex, argument, count);
+  }
+
+  /** May the kernel be asked for this registration: does it have it, or say at once that it does not? */
+  knows(opcode: number): boolean {
+    if (opcode < IORING_REGISTER_ENABLE_RINGS) return true;
+    const { kernel } = this;
+    // A ring that was set up disabled proves 5.10 by that.
+    return kernel.isFrom(ANSWERS_UNKNOWN) || (opcode < REGISTRATIONS.length && kernel.isFrom(version(REGISTRATIONS[opcode].since)));
+  }
+
+  /**
+   * Debian's 5.10 has the io_uring of 5.15 without its operations. Now, while nothing is in flight, a registration can be tried:
+   * two limits of 0 change nothing.
+   */
+  #tryWorkers(): void {
+    const { native, kernel, registerArgument } = this;
+    let hasIt = limitsWorkers.get(native);
+    if (hasIt === undefined) {
+      hasIt = native.register(this.fd, IORING_REGISTER_IOWQ_MAX_WORKERS, registerArgument.address, 2) >= 0;
+      new Uint8Array(registerArgument.view.buffer, registerArgument.view.byteOffset, 8).fill(0);
+      limitsWorkers.set(native, hasIt);
+    }
+    if (hasIt) kernel.prove(HAS_SLOTS);
   }
 
   /** Memory that the kernel uses as long as the ring is open. */
@@ -265,9 +320,11 @@ export class Holdings {
 
   /**
    * io_uring_enter(2) that waits no longer than `time`; with IORING_ENTER_ABS_TIMER until then. After `minWaitUs`
-   * (6.12) fewer completions than `minComplete` will do. SQEs consumed, or `-errno`: ETIME. Kernel 5.11.
+   * (6.12) fewer completions than `minComplete` will do. SQEs consumed, or `-errno`: ETIME. Before kernel 5.11 it looks every
+   * millisecond.
    */
   enterFor(toSubmit: number, minComplete: number, flags: number, time: Duration, minWaitUs = 0): number {
+    if (!this.#canTimeOut && typeof time === 'number') return this.#enterNapping(toSubmit, minComplete, flags, time);
     const { view, address } = this.waitArgument;
     const limited = time !== Infinity;
     if (limited) writeTimespec(view, IO_URING_GETEVENTS_ARG_SIZE, time);
@@ -280,6 +337,21 @@ export class Holdings {
     return this.native.enterWith(this.#enterFd, toSubmit, minComplete, all, address, size);
   }
 
+  /** What a kernel can do that does not limit waits: look, sleep a little, look again. */
+  #enterNapping(toSubmit: number, minComplete: number, flags: number, timeoutMs: number): number {
+    const deadline = performance.now() + timeoutMs;
+    const consumed = this.enter(toSubmit, 0, flags);
+    if (consumed < 0) return consumed;
+    while (this.cq.places < minComplete) {
+      const left = deadline - performance.now();
+      if (left <= 0) return consumed > 0 ? consumed : -ETIME;
+      Atomics.wait(napping, 0, 0, Math.min(left, NAP_MS));
+      const result = this.enter(0, 0, IORING_ENTER_GETEVENTS);
+      if (result < 0 && result !== -EINTR) return consumed > 0 ? consumed : result;
+    }
+    return consumed;
+  }
+
   /** Is there such a group? */
   hasClassicGroup(id: number): boolean {
     return this.#classic.has(id);
@@ -289,8 +361,7 @@ export class Holdings {
   classicGroup(id: number): ClassicGroup {
     let group = this.#classic.get(id);
     if (group === undefined) this.#classic.set(id, (group = new ClassicGroup(id)));
-    const current = this.groups.get(id);
-    if (current === undefined || current.ended !== undefined) this.groups.set(id, group);
+    if (!this.groups.has(id)) this.groups.set(id, group);
     return group;
   }
 
@@ -303,18 +374,32 @@ export class Holdings {
     view.setUint16(IO_URING_BUF_REG.bgid, group.id, true);
     this.register(IORING_UNREGISTER_PBUF_RING, address, 1);
     group.end('it was disposed of');
-    this.lingering = true;
+    this.#former.add(group);
+    const classic = this.#classic.get(group.id);
+    if (classic === undefined) this.groups.delete(group.id);
+    else this.groups.set(group.id, classic);
     this.forgetGroups();
+  }
+
+  /** Is a group that was disposed of still held for receives that are armed on it? */
+  get lingering(): boolean {
+    return this.#former.size > 0;
   }
 
   /** Let go of the groups that were disposed of, once no receive is armed on them any more. */
   forgetGroups(): void {
-    this.lingering = false;
-    for (const group of this.groups.values()) {
-      if (group.ended === undefined) continue;
-      if (this.pins.holdsFor(group)) this.lingering = true;
-      else this.groups.delete(group.id);
-    }
+    for (const group of this.#former) if (!this.pins.holdsFor(group)) this.#former.delete(group);
+  }
+
+  /**
+   * Is a receive in flight that was armed on this group id, whatever has that id now? The kernel looks the id up when data
+   * comes, and takes a buffer of what it finds.
+   */
+  isAwaited(id: number): boolean {
+    const armedOn = (group: BufferGroup | ClassicGroup | undefined): boolean =>
+      group !== undefined && this.pins.holdsFor(group);
+    for (const group of this.#former) if (group.id === id && armedOn(group)) return true;
+    return armedOn(this.#classic.get(id)) || armedOn(this.groups.get(id));
   }
 
   /**
@@ -326,13 +411,15 @@ export class Holdings {
     this.closed = true;
     const { native, sq, cq, pins } = this;
     sq.withdraw(this.#polled, (low, high) => {
-      if (pins.has(low, high)) pins.release(low);
+      const slot = pins.slotOf(low, high);
+      if (slot >= 0) pins.release(slot);
     });
     if (pins.held().length > 0) this.#recall();
     // In spite of all the kernel may be writing there yet: that memory is kept for ever.
     if (pins.held().length > 0) abandoned.add(pins);
     for (const group of this.groups.values()) group.end('its ring is closed');
     this.groups.clear();
+    this.#former.clear();
     sq.detach();
     cq.detach();
     this.waits = undefined;
@@ -346,28 +433,27 @@ export class Holdings {
   /** Cancel what is in flight, and reap until each operation that lends something has posted its last completion. */
   #recall(): void {
     const { sq, pins } = this;
-    const deadline = performance.now() + CLOSE_WAIT_MS;
+    const deadline = monotonicNow() + CLOSE_WAIT_MS;
     const wake = this.#polled ? IORING_ENTER_SQ_WAKEUP : 0;
     // Everything at once; kernels before 5.19 do not know that. The completion's userData is never a key.
     const all = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL;
     if (!sq.isFull()) sq.push(IORING_OP_ASYNC_CANCEL, 0, 0, -1, 0, 0, 0, 0, 0, all, 0, 0, 0);
     const recall: Recall = { slots: pins.held(), asked: 0, absent: new Map(), isHopeless: false };
     let owed = recall.slots.length;
-    for (; owed > 0 && !recall.isHopeless && performance.now() < deadline; owed = pins.held().length) {
+    for (; owed > 0 && !recall.isHopeless && monotonicNow() < deadline; owed = pins.held().length) {
       while (recall.slots.length > 0 && !sq.isFull()) {
         const slot = recall.slots.pop()!;
+        if (pins.lent(slot) === undefined) continue;
+        const low = pins.keyLow(slot);
         const high = pins.keyHigh(slot);
-        if (!pins.has(slot, high)) continue;
-        sq.push(IORING_OP_ASYNC_CANCEL, 0, 0, -1, 0, 0, slot, high, 0, 0, slot, pins.answerHigh(slot), 0);
+        sq.push(IORING_OP_ASYNC_CANCEL, 0, 0, -1, 0, 0, low, high, 0, 0, low, pins.answerHigh(slot), 0);
         recall.asked++;
       }
       this.#cancelAll();
       const how = IORING_ENTER_GETEVENTS | wake;
       // Short waits: what was interrupted, or could not be submitted yet, is simply tried again.
       const toSubmit = this.#polled ? sq.show() : sq.publish();
-      const result = this.#canTimeOut
-        ? this.enterFor(toSubmit, 1, how, 50)
-        : this.enter(toSubmit, 0, how);
+      const result = this.enterFor(toSubmit, 1, how, 50);
       if (result < 0 && !PASSING.has(-result)) return;
       sq.refresh();
       this.#reapRecalled(recall);
@@ -380,26 +466,29 @@ export class Holdings {
    * starts when that is over is cancelled in the next round. Kernel 6.0.
    */
   #cancelAll(): void {
+    if (!this.#hasSyncCancel) return;
     const { view, address } = this.registerArgument;
     new Uint8Array(view.buffer, view.byteOffset, IO_URING_SYNC_CANCEL_REG_SIZE).fill(0);
     view.setInt32(IO_URING_SYNC_CANCEL_REG.fd, -1, true);
     const all = IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL;
     view.setUint32(IO_URING_SYNC_CANCEL_REG.flags, all, true);
-    this.register(IORING_REGISTER_SYNC_CANCEL, address, 1);
+    if (this.register(IORING_REGISTER_SYNC_CANCEL, address, 1) === -EINVAL) this.#hasSyncCancel = false;
   }
 
   #reapRecalled(recall: Recall): void {
     const { cq, pins } = this;
-    for (const tail = cq.tail; cq.head !== tail; cq.head = (cq.head + 1) | 0) {
+    for (const { end } = cq; ((end - cq.head) | 0) > 0; cq.head = (cq.head + 1) | 0) {
       const word = cq.first + ((cq.head & cq.mask) << cq.shift);
-      const [slot, high, res, flags] = cq.words.subarray(word, word + 4);
-      if (pins.has(slot, high)) {
+      const [low, high, res, flags] = cq.words.subarray(word, word + 4);
+      const slot = pins.slotOf(low, high);
+      const answered = pins.answered(low, high);
+      if (slot >= 0) {
         this.#settle(slot, res, flags);
         recall.absent.clear();
-      } else if (pins.isAnswer(slot, high)) {
+      } else if (answered >= 0) {
         recall.asked--;
-        if (res === -ENOENT) recall.absent.set(slot, (recall.absent.get(slot) ?? 0) + 1);
-        else recall.absent.delete(slot);
+        if (res === -ENOENT) recall.absent.set(answered, (recall.absent.get(answered) ?? 0) + 1);
+        else recall.absent.delete(answered);
       }
       if (cq.mixed && flags & IORING_CQE_F_32) cq.head = (cq.head + 1) | 0;
     }
@@ -422,12 +511,14 @@ export class Holdings {
   #settle(slot: number, res: number, flags: number): void {
     const { pins } = this;
     const lent = pins.lent(slot);
-    if (flags & IORING_CQE_F_BUFFER) (lent as BufferSource).take(flags >>> IORING_CQE_BUFFER_SHIFT, res, flags);
+    if (flags & IORING_CQE_F_BUFFER) {
+      (lent as BufferSource).take(flags >>> IORING_CQE_BUFFER_SHIFT, res, flags, { offset: 0, length: res });
+    }
     const seen = lent instanceof Lease ? lent.complete(res, flags) : res;
     const close = (fd: number): void => void this.native.close(fd);
     if (lent instanceof Lease) lent.abandon(res, close);
     else if (lent === DESCRIPTOR && res >= 0) close(res);
-    if (seen !== undefined && (flags & IORING_CQE_F_MORE) === 0 && pins.has(slot, pins.keyHigh(slot))) {
+    if (seen !== undefined && (flags & IORING_CQE_F_MORE) === 0 && pins.lent(slot) !== undefined) {
       pins.release(slot);
     }
   }

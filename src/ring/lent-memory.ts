@@ -1,6 +1,7 @@
 import { types } from 'node:util';
 import type { Native } from '../native/native.ts';
 import { outOfRange, wrongType, wrongValue } from './misuse.ts';
+import { isWebAssemblyMemory } from './webassembly-memory.ts';
 
 /** What a caller may lend to the kernel: memory that neither moves nor shrinks while it is lent. */
 export type Lendable = ArrayBufferView | ArrayBufferLike;
@@ -10,7 +11,8 @@ const LENGTH_MAX = 2 ** 32 - 1;
 
 /**
  * Finds where a buffer's bytes are, and refuses those whose bytes could go away under the kernel:
- * resizable and growable ones (their end moves), detached ones (their memory is somebody else's).
+ * resizable and growable ones (their end moves), detached ones (their memory is somebody else's), those of WebAssembly
+ * (they move when they grow).
  * Memory seen once is kept in place for good (see {@link Native.keepInPlace}), so that it cannot be
  * transferred while it is lent.
  *
@@ -30,8 +32,8 @@ export class LentMemory {
 
   /**
    * Look up `buffer` and check that `length` bytes of it can be lent.
-   * @throws {TypeError} `ERR_INVALID_ARG_TYPE` not a buffer; `ERR_INVALID_ARG_VALUE` resizable, growable
-   *   or detached; RangeError `ERR_OUT_OF_RANGE` `length` is no integer from 0 to the buffer's byte length.
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE` not a buffer; `ERR_INVALID_ARG_VALUE` resizable, growable,
+   *   detached or of WebAssembly; RangeError `ERR_OUT_OF_RANGE` `length` is no integer from 0 to the buffer's byte length.
    */
   find(buffer: Lendable, length: number): void {
     if (
@@ -73,6 +75,9 @@ export class LentMemory {
     }
     const memory = isView ? viewed(buffer) : buffer;
     refuseIfItCanGoAway(name, memory);
+    if (!Located.is(memory) && isWebAssemblyMemory(memory)) {
+      throw wrongValue(name, 'memory of WebAssembly can move when it grows, while the kernel uses it: copy it, and lend the copy');
+    }
     const byteLength = isView ? viewLength(buffer) : memoryLength(memory);
     if (typeof length !== 'number') throw wrongType('len', 'of type number', length);
     if (!Number.isInteger(length) || length < 0 || length > byteLength || length > LENGTH_MAX) {
@@ -92,6 +97,17 @@ export class LentMemory {
     this.addressLow = address | 0;
     this.addressHigh = (address / 2 ** 32) | 0;
   }
+}
+
+/**
+ * Can this buffer be lent, or must it be copied first? Not if its memory is resizable, growable, detached or of WebAssembly:
+ * then the ring refuses it.
+ */
+export function canBeLent(buffer: Lendable): boolean {
+  if (Located.is(buffer) && isAttachedView(buffer)) return true;
+  const memory = memoryOf(buffer);
+  if (isResizable(memory) === true || isDetached(memory)) return false;
+  return Located.is(memory) || !isWebAssemblyMemory(memory);
 }
 
 function refuseIfItCanGoAway(name: string, memory: ArrayBufferLike): void {
@@ -140,6 +156,21 @@ const ofMemory = <T>(unshared: string, shared: string): ((memory: ArrayBufferLik
   return (memory) => (types.isSharedArrayBuffer(memory) ? ofShared : ofUnshared)?.call(memory) as T;
 };
 const memoryLength = ofMemory<number>('byteLength', 'byteLength');
+/** The memory that a buffer is, or is a view of, whatever it says itself. */
+export function memoryOf(buffer: Lendable): ArrayBufferLike {
+  return ArrayBuffer.isView(buffer) ? viewed(buffer) : buffer;
+}
+
+/** The length of a buffer in bytes, whatever it says itself. */
+export function byteLengthOf(buffer: Lendable): number {
+  return ArrayBuffer.isView(buffer) ? viewLength(buffer) : memoryLength(buffer);
+}
+
+/** A view of the same bytes, whatever the array says itself. @throws {TypeError} from the engine, of a detached one */
+export function viewOf(bytes: ArrayBufferView): DataView {
+  return new DataView(viewed(bytes), viewOffset(bytes), viewLength(bytes));
+}
+
 /** Undefined in an engine that has no such memory. */
 const isResizable = ofMemory<boolean | undefined>('resizable', 'growable');
 

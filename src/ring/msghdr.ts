@@ -10,7 +10,8 @@ import {
   MSGHDR_SIZE,
 } from '../abi/layouts.ts';
 import { MSG_CTRUNC, MSG_TRUNC, SCM_RIGHTS, SOL_SOCKET } from '../abi/socket-flags.ts';
-import type { Lendable } from './lent-memory.ts';
+import { NONE } from './bare.ts';
+import { byteLengthOf, viewOf, type Lendable } from './lent-memory.ts';
 import { checkInteger, outOfRange, wrongType, wrongValue } from './misuse.ts';
 import {
   copyOfBytes,
@@ -57,6 +58,13 @@ export interface MsghdrInit {
   control?: readonly ControlMessage[] | Uint8Array | number;
 }
 
+let prepare: (
+  msg: Msghdr,
+  locate: (buffer: Lendable, name: string) => number,
+  locateOwn: (memory: Uint8Array) => number,
+) => Uint8Array;
+let roomOf: (msg: Msghdr) => number;
+
 /**
  * A message to send or to receive (`struct msghdr`): several buffers, an address, control messages. What it is given
  * is copied, except the buffers' contents. It is lent to the kernel with its buffers while an operation is under way,
@@ -78,7 +86,7 @@ export class Msghdr {
   readonly #receivesName: boolean;
 
   /** @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE` */
-  constructor(init: MsghdrInit = {}) {
+  constructor(init: MsghdrInit = NONE) {
     if (typeof init !== 'object' || init === null) throw wrongType('init', 'an object', init);
     const { iov, name, control } = init;
     this.#iov = buffersOf(iov);
@@ -147,7 +155,7 @@ export class Msghdr {
    */
   parse(bytes: Uint8Array): RecvmsgOut | undefined {
     if (!types.isUint8Array(bytes)) throw wrongType('bytes', 'an instance of Uint8Array', bytes);
-    if (bytes.length < IO_URING_RECVMSG_OUT_SIZE + this.#nameRoom + this.#controlRoom) return undefined;
+    if (byteLengthOf(bytes) < IO_URING_RECVMSG_OUT_SIZE + this.#nameRoom + this.#controlRoom) return undefined;
     return new RecvmsgOut(bytes, this.#nameRoom, this.#controlRoom);
   }
 
@@ -159,36 +167,40 @@ export class Msghdr {
     view.setUint32(MSGHDR.msg_flags, 0, true);
   }
 
-  /**
-   * Make it ready for the kernel: addresses, lengths, no flags. Name and control areas keep what is in them.
-   * @param locate finds where a buffer is, and throws if it cannot be lent; `name` is what to call it then
-   * @param locateOwn the same for the memory that is returned
-   * @returns the memory, which begins with the msghdr
-   * @throws {TypeError} `ERR_INVALID_ARG_TYPE` not a Msghdr; and what `locate` throws
-   * @internal
-   */
-  static prepare(
-    msg: Msghdr,
-    locate: (buffer: Lendable, name: string) => number,
-    locateOwn: (memory: Uint8Array) => number,
-  ): Uint8Array {
-    if (typeof msg !== 'object' || msg === null || !(#memory in msg)) throw wrongType('msg', 'a Msghdr', msg);
-    const view = msg.#view;
-    const iov = msg.#iov;
-    const own = locateOwn(msg.#memory);
-    for (let i = 0; i < iov.length; i++) {
-      const address = locate(iov[i], `msg.iov[${i}]`);
-      const high = Math.floor(address / 2 ** 32);
-      writeIovec(view, MSGHDR_SIZE + i * IOVEC_SIZE, address | 0, high, byteLengthOf(iov[i]));
-    }
-    writePointer(view, MSGHDR.msg_name, msg.#nameRoom === 0 ? 0 : own + msg.#nameOffset);
-    writePointer(view, MSGHDR.msg_iov, iov.length === 0 ? 0 : own + MSGHDR_SIZE);
-    writeLength(view, MSGHDR.msg_iovlen, iov.length);
-    writePointer(view, MSGHDR.msg_control, msg.#controlRoom === 0 ? 0 : own + msg.#controlOffset);
-    msg.#reset();
-    return msg.#memory;
+  /** Not a method: it tells addresses, and whoever has a message could call it. */
+  static {
+    prepare = (msg, locate, locateOwn) => {
+      if (typeof msg !== 'object' || msg === null || !(#memory in msg)) throw wrongType('msg', 'a Msghdr', msg);
+      const view = msg.#view;
+      const iov = msg.#iov;
+      const own = locateOwn(msg.#memory);
+      for (let i = 0; i < iov.length; i++) {
+        const address = locate(iov[i], `msg.iov[${i}]`);
+        const high = Math.floor(address / 2 ** 32);
+        writeIovec(view, MSGHDR_SIZE + i * IOVEC_SIZE, address | 0, high, byteLengthOf(iov[i]));
+      }
+      writePointer(view, MSGHDR.msg_name, msg.#nameRoom === 0 ? 0 : own + msg.#nameOffset);
+      writePointer(view, MSGHDR.msg_iov, iov.length === 0 ? 0 : own + MSGHDR_SIZE);
+      writeLength(view, MSGHDR.msg_iovlen, iov.length);
+      writePointer(view, MSGHDR.msg_control, msg.#controlRoom === 0 ? 0 : own + msg.#controlOffset);
+      msg.#reset();
+      return msg.#memory;
+    };
+    roomOf = (msg) => (msg.#iov.length === 0 ? 0 : byteLengthOf(msg.#iov[0]));
   }
 }
+
+/**
+ * Make a message ready for the kernel: addresses, lengths, no flags. Name and control areas keep what is in them.
+ * @param locate finds where a buffer is, and throws if it cannot be lent; `name` is what to call it then
+ * @param locateOwn the same for the memory that is returned
+ * @returns the memory, which begins with the msghdr
+ * @throws {TypeError} `ERR_INVALID_ARG_TYPE` not a Msghdr; and what `locate` throws
+ */
+export const prepareMsghdr = prepare!;
+
+/** The length of a message's first buffer in bytes; 0 if there is none. */
+export const firstLengthOf = roomOf!;
 
 /**
  * One message of a multishot receive, as it lies in a provided buffer. It refers to the buffer: read what you need of
@@ -210,8 +222,8 @@ export class RecvmsgOut {
 
   /** @internal */
   constructor(bytes: Uint8Array, nameRoom: number, controlRoom: number) {
-    const { buffer, byteOffset, byteLength } = bytes;
-    const view = new DataView(buffer, byteOffset, byteLength);
+    const view = viewOf(bytes);
+    const { buffer, byteOffset, byteLength } = view;
     const before = IO_URING_RECVMSG_OUT_SIZE + nameRoom + controlRoom;
     this.payload = new Uint8Array(buffer, byteOffset + before, byteLength - before);
     this.payloadLength = view.getUint32(IO_URING_RECVMSG_OUT.payloadlen, true);
@@ -271,8 +283,10 @@ export function rights(fds: readonly number[]): ControlMessage {
 export function rightsOf(message: ControlMessage): number[] | undefined {
   const { level, type, data } = message;
   if (level !== SOL_SOCKET || type !== SCM_RIGHTS) return undefined;
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  return Array.from({ length: Math.floor(data.byteLength / 4) }, (_, i) => view.getInt32(i * 4, true));
+  const view = viewOf(data);
+  const fds: number[] = [];
+  for (let at = 0; at + 4 <= view.byteLength; at += 4) fds.push(view.getInt32(at, true));
+  return fds;
 }
 
 /** Write a `struct iovec`: an address in two halves of 32 bits, and a length. */
@@ -385,17 +399,4 @@ function controlMessages(view: DataView, start: number, length: number): Control
     at += aligned(size);
   }
   return found;
-}
-
-// The intrinsic getters: an object may shadow byteLength with whatever it likes, and the kernel would believe it.
-const lengthOf = (prototype: object): ((this: unknown) => number) =>
-  Object.getOwnPropertyDescriptor(prototype, 'byteLength')!.get as (this: unknown) => number;
-const ofTypedArray = lengthOf(Object.getPrototypeOf(Uint8Array.prototype) as object);
-const ofDataView = lengthOf(DataView.prototype);
-const ofShared = lengthOf(SharedArrayBuffer.prototype);
-const ofUnshared = lengthOf(ArrayBuffer.prototype);
-
-function byteLengthOf(buffer: Lendable): number {
-  if (ArrayBuffer.isView(buffer)) return (types.isDataView(buffer) ? ofDataView : ofTypedArray).call(buffer);
-  return (types.isSharedArrayBuffer(buffer) ? ofShared : ofUnshared).call(buffer);
 }

@@ -1,3 +1,17 @@
+import { randomFillSync } from 'node:crypto';
+import { outOfRange, wrongState, wrongType } from './misuse.ts';
+
+/** How many bits of a key are the slot: more than four million operations can lend something at a time. */
+const SLOT_BITS = 22;
+const SLOT_MASK = (1 << SLOT_BITS) - 1;
+
+/** Random numbers are drawn so many at a time: one by one they would cost more than the operation. */
+const DRAWN_WORDS = 8192;
+const drawn = new Int32Array(new ArrayBuffer(4 * DRAWN_WORDS));
+let next = DRAWN_WORDS;
+/** As it was when this was loaded. */
+const draw = randomFillSync;
+
 /**
  * The operations that lend memory to the kernel, and the ones that return descriptors, from the moment they are queued to their last
  * completion. While an operation is here its buffer is referenced and cannot be collected.
@@ -6,48 +20,59 @@
  * buffer a completion frees. An operation with a pin therefore goes to the kernel under a key of ours,
  * and the completion is translated back:
  *
- *     key, low 32 bits      slot in the arrays below
- *     key, high 32 bits     16 bits drawn at random for this ring, 16 bits generation of the slot
+ *     bits  0 … 21     slot in the arrays below
+ *     bits 22 … 31     drawn at random for the slot, when the arrays are made
+ *     bits 32 … 63     drawn at random for this use of the slot; never 0
  *
- * Operations that lend nothing keep the caller's value and cost nothing here, unless that value happens to
- * look like a key: then it gets a slot too. A message from another ring, which may carry any value, cannot
- * free a pin without guessing the ring's 16 bits and a live slot's generation.
+ * Operations that lend nothing keep the caller's value and cost nothing here, unless that value is the key of an
+ * operation in flight: then it gets a slot too.
  *
- * Generations: a completion counts only if its key is the one the slot has now; a late or doubled one is
- * handed to the caller as it came and frees nothing.
+ * A completion counts only if it carries the whole key that its slot has now; a late or doubled one is handed to the caller
+ * as it came and frees nothing. A message from another ring may carry any value. To free the pin of an operation that stays
+ * in flight, it must guess 42 bits: 2^41 messages on the average, which is more than four days at the six million in
+ * a second that a processor makes of them, and the operation's next use of the slot begins anew. All of the chance comes
+ * from the operating system's generator (node:crypto), and no key is ever told to anybody but the kernel.
  */
 export class Pins {
-  /** What tells a key from a caller's value: `(high & KEY_MASK) === tag`. */
-  readonly tag: number;
   /** Slots in use. */
   size = 0;
   /** Was there ever a {@link Lease}? While not, a reaper need not look for one. */
   leased = false;
+  #keyLow: Int32Array;
   #keyHigh: Int32Array;
   #userLow: Int32Array;
   #userHigh: Int32Array;
   /** What was prepared, and on which descriptor. */
   #opcode: Uint8Array;
   #fd: Int32Array;
-  #lent: unknown[];
+  readonly #lent: unknown[] = [];
   #free: Int32Array;
 
   constructor(capacity: number) {
-    // Never 0 or -1: the high half of small numbers and of small negative ones.
-    this.tag = (1 + Math.floor(Math.random() * 0xfffe)) << 16;
-    this.#keyHigh = new Int32Array(capacity).fill(this.tag);
-    this.#userLow = new Int32Array(capacity).fill(this.tag);
+    this.#keyLow = keysFrom(new Int32Array(0), capacity);
+    this.#keyHigh = new Int32Array(capacity);
+    this.#userLow = new Int32Array(capacity).fill(UNSEARCHED);
     this.#userHigh = new Int32Array(capacity);
     this.#opcode = new Uint8Array(capacity);
     this.#fd = new Int32Array(capacity);
-    this.#lent = Array.from({ length: capacity }, () => undefined);
-    this.#free = Int32Array.from({ length: capacity }, (_, i) => capacity - 1 - i);
+    this.#free = new Int32Array(capacity);
+    for (let i = 0; i < capacity; i++) {
+      this.#lent.push(undefined);
+      this.#free[i] = capacity - 1 - i;
+    }
   }
 
-  /** Hold `lent` for an operation of this `userData`. The slot: the low half of the operation's key. */
+  /**
+   * Hold `lent` for an operation of this `userData`. The slot; its operation goes to the kernel under the key
+   * {@link keyLow} and {@link keyHigh}.
+   * @throws {Error} `ERR_INVALID_STATE` four million operations are in flight
+   */
   hold(userLow: number, userHigh: number, lent: unknown): number {
     if (this.size === this.#free.length) this.#grow();
     const slot = this.#free[this.#free.length - 1 - this.size++];
+    if (next === DRAWN_WORDS) redraw();
+    const chance = drawn[next++];
+    this.#keyHigh[slot] = chance === 0 ? 1 : chance;
     this.#userLow[slot] = userLow;
     this.#userHigh[slot] = userHigh;
     this.#lent[slot] = lent;
@@ -68,25 +93,32 @@ export class Pins {
     return this.#fd[slot];
   }
 
-  /** The high half of the key of `slot`'s operation. */
+  /** The low half of the key of `slot`'s operation. */
+  keyLow(slot: number): number {
+    return this.#keyLow[slot];
+  }
+
+  /** The high half of it, which is never 0. */
   keyHigh(slot: number): number {
     return this.#keyHigh[slot];
   }
 
-  /** Is this the key of an operation in flight? */
-  has(keyLow: number, keyHigh: number): boolean {
-    if ((keyHigh & KEY_MASK) !== this.tag) return false;
-    return this.#keyHigh[keyLow] === keyHigh && this.#lent[keyLow] !== undefined;
+  /** The slot of the operation in flight that has this key; -1 if there is none. */
+  slotOf(low: number, high: number): number {
+    const slot = low & SLOT_MASK;
+    const isKey = this.#keyHigh[slot] === high && this.#keyLow[slot] === low && this.#lent[slot] !== undefined;
+    return isKey ? slot : -1;
   }
 
-  /** The high half of the userData by which the ring's own end asks for `slot`: no key, and nobody else's either. */
+  /** The high half of the userData by which the ring's own end asks for `slot`; the low half is its key's. */
   answerHigh(slot: number): number {
     return this.#keyHigh[slot] ^ ANSWER;
   }
 
-  /** Is this the answer to that? */
-  isAnswer(low: number, high: number): boolean {
-    return low >= 0 && low < this.#keyHigh.length && (high & KEY_MASK) === (this.tag ^ ANSWER);
+  /** The slot that this is the answer for, whether its operation is over or not; -1 if it is none. */
+  answered(low: number, high: number): number {
+    const slot = low & SLOT_MASK;
+    return this.#keyLow[slot] === low && (this.#keyHigh[slot] ^ ANSWER) === high ? slot : -1;
   }
 
   userLow(slot: number): number {
@@ -109,9 +141,7 @@ export class Pins {
   /** The last completion was reaped: let go of the buffer. */
   release(slot: number): void {
     this.#lent[slot] = undefined;
-    // A value that is hardly ever searched for: find() does not stop at free slots.
-    this.#userLow[slot] = this.tag;
-    this.#keyHigh[slot] = this.tag | ((this.#keyHigh[slot] + 1) & 0xffff);
+    this.#userLow[slot] = UNSEARCHED;
     this.#free[this.#free.length - this.size--] = slot;
   }
 
@@ -151,14 +181,19 @@ export class Pins {
 
   #grow(): void {
     const used = this.#free.length;
-    const capacity = used * 2;
+    if (used > SLOT_MASK) {
+      const message = `Cannot queue: ${used} operations that lend memory are in flight, and there can be no more: reap first`;
+      throw wrongState('ERR_INVALID_STATE', message);
+    }
+    const capacity = Math.min(used * 2, SLOT_MASK + 1);
     const wider = (from: Int32Array, rest: number): Int32Array => {
       const to = new Int32Array(capacity).fill(rest);
       to.set(from);
       return to;
     };
-    this.#keyHigh = wider(this.#keyHigh, this.tag);
-    this.#userLow = wider(this.#userLow, this.tag);
+    this.#keyLow = keysFrom(this.#keyLow, capacity);
+    this.#keyHigh = wider(this.#keyHigh, 0);
+    this.#userLow = wider(this.#userLow, UNSEARCHED);
     this.#userHigh = wider(this.#userHigh, 0);
     this.#fd = wider(this.#fd, 0);
     const opcodes = this.#opcode;
@@ -167,9 +202,25 @@ export class Pins {
     while (this.#lent.length < capacity) this.#lent.push(undefined);
     // Every old slot is in use; the free ones are the new ones, taken from the end of the unused part.
     this.#free = new Int32Array(capacity);
-    for (let i = 0; i < used; i++) this.#free[i] = capacity - 1 - i;
+    for (let i = 0; used + i < capacity; i++) this.#free[i] = capacity - 1 - i;
   }
 }
+
+function redraw(): void {
+  draw(drawn);
+  next = 0;
+}
+
+/** The low halves of `capacity` keys, of which those that are there stay. */
+function keysFrom(old: Int32Array, capacity: number): Int32Array {
+  const keys = draw(new Int32Array(capacity));
+  for (let slot = 0; slot < capacity; slot++) keys[slot] = (keys[slot] & ~SLOT_MASK) | slot;
+  keys.set(old);
+  return keys;
+}
+
+/** A value that is hardly ever searched for: {@link Pins.find} does not stop at free slots. */
+const UNSEARCHED = 0x6b8b_4567;
 
 /**
  * Held in place of memory by an operation that returns a descriptor: one that nobody reaps before the ring closes
@@ -180,10 +231,18 @@ export const DESCRIPTOR = Symbol('descriptor');
 /** Held by an operation that lends nothing but whose userData looks like one of our keys. */
 export const NOTHING = null;
 
+/** Where in its provided buffers a completion's data is. */
+export interface Placement {
+  /** The byte of the first buffer that it begins at. */
+  offset: number;
+  /** How many bytes there are: `res` at most, which may tell the length of a datagram that was cut. */
+  length: number;
+}
+
 /** A group of provided buffers: it is told which of them a completion has filled. */
 export interface BufferSource {
-  /** Where in the buffer `bid` the data of this completion begins. */
-  take(bid: number, res: number, flags: number): number;
+  /** Buffer `bid`, or that and others, are the caller's now. Corrects `data`, which is offset 0 and length `res` before. */
+  take(bid: number, res: number, flags: number, data: Placement): void;
 }
 
 /** What an operation holds that is more than a piece of memory. */
@@ -197,8 +256,8 @@ export class Lease implements BufferSource {
     this.#source = source;
   }
 
-  take(bid: number, res: number, flags: number): number {
-    return (this.#source ?? (this.lent as BufferSource)).take(bid, res, flags);
+  take(bid: number, res: number, flags: number, data: Placement): void {
+    (this.#source ?? (this.lent as BufferSource)).take(bid, res, flags, data);
   }
 
   /**
@@ -225,12 +284,38 @@ export class Lease implements BufferSource {
 
   /** Is `what` among what is held? */
   holds(what: unknown): boolean {
-    return this.lent === what || this.#source === what || (this.lent instanceof Lease && this.lent.holds(what));
+    const source = this.#source;
+    if (this.lent === what || source === what) return true;
+    return (this.lent instanceof Lease && this.lent.holds(what)) || (source instanceof Lease && source.holds(what));
   }
 }
 
-/** What makes another tag of the ring's. */
+/** What makes of a key the mark of an answer. */
 const ANSWER = 1 << 30;
 
-/** The bits of a key's high half that are the ring's tag. */
-export const KEY_MASK = 0xffff << 16;
+/** A caller's mark on an operation, given back with its completions: a number 0 … 2^53-1 or a bigint 0 … 2^64-1. */
+export type UserData = number | bigint;
+
+/** @throws {RangeError|TypeError} unless `value` is an integer from 0 to 2^53-1 or a bigint from 0 to 2^64-1. */
+export function checkUserData(name: string, value: UserData): void {
+  if (typeof value === 'number') {
+    if (Number.isSafeInteger(value) && value >= 0) return;
+    throw outOfRange(name, 'an integer from 0 to 2^53-1, or a bigint', value);
+  }
+  if (typeof value !== 'bigint') throw wrongType(name, 'of type number or bigint', value);
+  if (value < 0n || value > 0xffff_ffff_ffff_ffffn) {
+    throw outOfRange(name, 'from 0n to 2n ** 64n - 1n', value);
+  }
+}
+
+/** The low 32 bits of a checked 64-bit value, signed. */
+export function lowWord(value: number | bigint): number {
+  return typeof value === 'number' ? value | 0 : Number(BigInt.asIntN(32, value));
+}
+
+/** The high 32 bits of a checked 64-bit value, signed. */
+export function highWord(value: number | bigint): number {
+  return typeof value === 'number'
+    ? Math.floor(value / 0x1_0000_0000) | 0
+    : Number(BigInt.asIntN(32, value >> 32n));
+}

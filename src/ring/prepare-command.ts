@@ -11,11 +11,13 @@ import {
   IOSQE_CQE_SKIP_SUCCESS,
 } from '../abi/flags.ts';
 import { IORING_OP_NOP128, IORING_OP_URING_CMD, IORING_OP_URING_CMD128 } from '../abi/operations.ts';
+import { NONE } from './bare.ts';
 import type { Lendable } from './lent-memory.ts';
 import { checkInteger, checkUint32, outOfRange, wrongType, wrongValue } from './misuse.ts';
 import { Lease, type BufferSource } from './pins.ts';
 import { WaitPreparation } from './prepare-wait.ts';
-import { SocketAddressBuffer } from './socket-address.ts';
+import { addressBuffer, coreOf } from './ring-core.ts';
+import { copyOfBytes, type SocketAddressBuffer } from './socket-address.ts';
 import { checkFd, checkUserData, highWord, lowWord, type UserData } from './sqe.ts';
 
 /** A 64-bit field of an entry: a number, or memory, which is lent and whose address is filled in. */
@@ -73,7 +75,7 @@ export abstract class CommandPreparation extends WaitPreparation {
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
    */
   prepUringCmd(fd: number, cmdOp: number, userData: UserData, options?: CommandOptions): boolean {
-    return this.#command(IORING_OP_URING_CMD, fd, cmdOp, userData, options ?? {});
+    return this.#command(IORING_OP_URING_CMD, fd, cmdOp, userData, options ?? NONE);
   }
 
   /**
@@ -83,7 +85,7 @@ export abstract class CommandPreparation extends WaitPreparation {
    * @throws {Error} `ERR_INVALID_STATE` the ring has no such entries
    */
   prepUringCmd128(fd: number, cmdOp: number, userData: UserData, options?: CommandOptions): boolean {
-    return this.#command(IORING_OP_URING_CMD128, fd, cmdOp, userData, options ?? {});
+    return this.#command(IORING_OP_URING_CMD128, fd, cmdOp, userData, options ?? NONE);
   }
 
   #command(opcode: number, fd: number, cmdOp: number, userData: UserData, options: CommandOptions): boolean {
@@ -100,7 +102,7 @@ export abstract class CommandPreparation extends WaitPreparation {
       flags |= IORING_URING_CMD_FIXED;
     }
     if (multishot !== undefined) {
-      lent.push(this.bufferGroup(multishot));
+      lent.push(coreOf(this).bufferGroup(multishot));
       index = multishot;
       flags |= IORING_URING_CMD_MULTISHOT;
       modifiers = IOSQE_BUFFER_SELECT;
@@ -111,17 +113,17 @@ export abstract class CommandPreparation extends WaitPreparation {
     checkUserData('userData', userData);
     // When all that is the caller's was read.
     if (opcode === IORING_OP_URING_CMD128) {
-      if (this.isRefusedBig()) return false;
-      this.alignBig();
+      if (coreOf(this).isRefusedBig()) return false;
+      coreOf(this).alignBig();
     }
-    const queued = this.queue(
+    const queued = coreOf(this).queue(
       opcode, modifiers, 0, file, cmdOp, 0, addrLow, addrHigh, len, flags, index, userData,
       this.#held(lent, multishot !== undefined),
     );
     if (!queued) return false;
-    if (addr3Low !== 0 || addr3High !== 0) this.sq.extend(0, addr3Low, addr3High);
-    if (opcode === IORING_OP_URING_CMD128) this.grown();
-    if (bytes) this.sq.extendByCommand(bytes);
+    if (addr3Low !== 0 || addr3High !== 0) coreOf(this).sq.extend(0, addr3Low, addr3High);
+    if (opcode === IORING_OP_URING_CMD128) coreOf(this).grown();
+    if (bytes) coreOf(this).sq.extendByCommand(bytes);
     return true;
   }
 
@@ -133,9 +135,8 @@ export abstract class CommandPreparation extends WaitPreparation {
     lent: unknown[],
   ): Uint8Array | undefined {
     if (cmd === undefined) return undefined;
-    if (!(cmd instanceof Uint8Array)) throw wrongType('cmd', 'an instance of Uint8Array', cmd);
-    const big = opcode === IORING_OP_URING_CMD128 || (this.holdings.setupFlags & IORING_SETUP_SQE128) !== 0;
-    const bytes = new Uint8Array(cmd);
+    const bytes = copyOfBytes('cmd', cmd);
+    const big = opcode === IORING_OP_URING_CMD128 || (coreOf(this).holdings.setupFlags & IORING_SETUP_SQE128) !== 0;
     checkInteger('cmd.length', bytes.length, 0, big ? 80 : 16);
     const view = new DataView(bytes.buffer);
     for (const [offset, memory] of pointers ?? []) {
@@ -177,15 +178,15 @@ export abstract class CommandPreparation extends WaitPreparation {
     let high = 0;
     let length = 0;
     if (optval !== null) {
-      const { memory } = this;
+      const { memory } = coreOf(this);
       length = memory.findWhole(optval, 'optval');
       low = memory.addressLow;
       high = memory.addressHigh;
     }
-    const queued = this.queue(
+    const queued = coreOf(this).queue(
       IORING_OP_URING_CMD, 0, 0, file, cmdOp, 0, level, optname, 0, 0, 0, userData, optval ?? undefined,
     );
-    if (queued && optval !== null) this.sq.extend(length, low, high);
+    if (queued && optval !== null) coreOf(this).sq.extend(length, low, high);
     return queued;
   }
 
@@ -208,21 +209,12 @@ export abstract class CommandPreparation extends WaitPreparation {
     const file = checkFd('fd', fd);
     const peer = options?.peer ? 1 : 0;
     checkUserData('userData', userData);
-    const [low, high, lengthLow, lengthHigh] = this.addressBuffer(address);
-    const queued = this.queue(
+    const [low, high, lengthLow, lengthHigh] = addressBuffer(coreOf(this), address);
+    const queued = coreOf(this).queue(
       IORING_OP_URING_CMD, 0, 0, file, SOCKET_URING_OP_GETSOCKNAME, 0, low, high, 0, 0, 0, userData, address,
     );
-    if (queued) this.sq.extend(peer, lengthLow, lengthHigh);
+    if (queued) coreOf(this).sq.extend(peer, lengthLow, lengthHigh);
     return queued;
-  }
-
-  /** Where the kernel is to write a socket's address, and its length. @internal */
-  protected addressBuffer(address: SocketAddressBuffer): [low: number, high: number, lengthLow: number, lengthHigh: number] {
-    const { memory } = this;
-    memory.findWhole(SocketAddressBuffer.prepare(address));
-    const { addressLow, addressHigh } = memory;
-    const length = addressHigh * 2 ** 32 + (addressLow >>> 0) + SocketAddressBuffer.LENGTH_OFFSET;
-    return [addressLow, addressHigh, lowWord(length), highWord(length)];
   }
 
   /**
@@ -238,11 +230,11 @@ export abstract class CommandPreparation extends WaitPreparation {
     const file = checkFd('fd', fd);
     checkInteger('offset', offset, 0, Number.MAX_SAFE_INTEGER);
     checkInteger('nbytes', nbytes, 0, Number.MAX_SAFE_INTEGER);
-    const queued = this.queue(
+    const queued = coreOf(this).queue(
       IORING_OP_URING_CMD, 0, 0, file, BLOCK_URING_CMD_DISCARD, 0, lowWord(offset), highWord(offset), 0, 0, 0, userData,
       undefined,
     );
-    if (queued) this.sq.extend(0, lowWord(nbytes), highWord(nbytes));
+    if (queued) coreOf(this).sq.extend(0, lowWord(nbytes), highWord(nbytes));
     return queued;
   }
 
@@ -255,7 +247,7 @@ export abstract class CommandPreparation extends WaitPreparation {
    */
   prepCmdZoneResetAll(fd: number, userData: UserData): boolean {
     const file = checkFd('fd', fd);
-    return this.queue(
+    return coreOf(this).queue(
       IORING_OP_URING_CMD, 0, 0, file, BLOCK_URING_CMD_ZONE_RESET_ALL, 0, 0, 0, 0, 0, 0, userData, undefined,
     );
   }
@@ -292,10 +284,13 @@ export abstract class CommandPreparation extends WaitPreparation {
     const lend = options?.lend ?? [];
     if (!Array.isArray(lend)) throw wrongType('options.lend', 'an Array of ArrayBufferViews or ArrayBuffers', lend);
     for (const memory of lend as readonly Lendable[]) {
-      this.memory.findWhole(memory, 'options.lend');
+      coreOf(this).memory.findWhole(memory, 'options.lend');
       lent.push(memory);
     }
-    if (flags & IOSQE_BUFFER_SELECT) lent.unshift(this.bufferGroup(bufIndex));
+    if (flags & IOSQE_BUFFER_SELECT) {
+      const group = coreOf(this).bufferGroup(bufIndex);
+      lent.unshift(coreOf(this).sourceOf(group, opcode | (ioprio << 16), len, opFlags));
+    }
     const [offLow, offHigh] = this.#field('sqe.off', off, lent);
     const [addrLow, addrHigh] = this.#field('sqe.addr', addr, lent);
     const [addr3Low, addr3High] = this.#field('sqe.addr3', addr3, lent);
@@ -303,26 +298,26 @@ export abstract class CommandPreparation extends WaitPreparation {
     const bytes = this.#commandBytes(opcode, cmd, undefined, lent);
     checkUserData('userData', userData);
     if (two) {
-      if (this.isRefusedBig()) return false;
-      this.alignBig();
+      if (coreOf(this).isRefusedBig()) return false;
+      coreOf(this).alignBig();
     }
-    const queued = this.queue(
+    const queued = coreOf(this).queue(
       opcode, flags, ioprio, file, offLow, offHigh, addrLow, addrHigh, len, opFlags,
       bufIndex | (personality << 16), userData, this.#held(lent, (flags & IOSQE_BUFFER_SELECT) !== 0),
     );
     if (!queued) return false;
     if (fileIndex !== 0 || addr3Low !== 0 || addr3High !== 0 || padLow !== 0 || padHigh !== 0) {
-      this.sq.extend(fileIndex, addr3Low, addr3High, padLow, padHigh);
+      coreOf(this).sq.extend(fileIndex, addr3Low, addr3High, padLow, padHigh);
     }
-    if (two) this.grown();
-    if (bytes) this.sq.extendByCommand(bytes);
+    if (two) coreOf(this).grown();
+    if (bytes) coreOf(this).sq.extendByCommand(bytes);
     return true;
   }
 
   /** The two halves of a 64-bit field. Memory is added to what is lent. */
   #field(name: string, field: Field, lent: unknown[]): [low: number, high: number] {
     if (typeof field === 'object' && field !== null) {
-      const { memory } = this;
+      const { memory } = coreOf(this);
       memory.findWhole(field, name);
       lent.push(field);
       return [memory.addressLow, memory.addressHigh];
@@ -337,6 +332,6 @@ export abstract class CommandPreparation extends WaitPreparation {
   /** What an operation holds; the first is a buffer group if it takes its buffers from one. */
   #held(lent: unknown[], grouped: boolean): unknown {
     if (lent.length < 2) return lent[0];
-    return grouped ? this.lease(new Lease(lent, lent[0] as BufferSource)) : lent;
+    return grouped ? coreOf(this).lease(new Lease(lent, lent[0] as BufferSource)) : lent;
   }
 }

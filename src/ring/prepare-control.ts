@@ -19,8 +19,6 @@ import {
   IORING_POLL_ADD_MULTI,
   IORING_POLL_UPDATE_EVENTS,
   IORING_POLL_UPDATE_USER_DATA,
-  IORING_SETUP_SQE128,
-  IORING_SETUP_SQE_MIXED,
   IORING_TIMEOUT_ABS,
   IORING_TIMEOUT_BOOTTIME,
   IORING_TIMEOUT_ETIME_SUCCESS,
@@ -45,9 +43,11 @@ import {
   IORING_OP_TIMEOUT,
   IORING_OP_TIMEOUT_REMOVE,
 } from '../abi/operations.ts';
+import { bare, NONE } from './bare.ts';
 import type { Lendable } from './lent-memory.ts';
 import { checkInteger, checkUint32, wrongState, wrongType, wrongValue } from './misuse.ts';
 import { DESCRIPTOR, Lease } from './pins.ts';
+import { coreOf } from './ring-core.ts';
 import {
   checkFd,
   checkUserData,
@@ -59,6 +59,7 @@ import {
   type UserData,
 } from './sqe.ts';
 import { checkDuration, type Duration } from './timespec.ts';
+import { YOUNG_FIELDS } from './young-fields.ts';
 
 /** The clock of a timer: as clock_gettime(2) names them. */
 export type Clock = 'monotonic' | 'boottime' | 'realtime';
@@ -112,7 +113,7 @@ export abstract class ControlPreparation extends SqePreparation {
    */
   prepNop(userData: UserData, options?: NopOptions): boolean {
     if (options) return this.#nop(IORING_OP_NOP, userData, options);
-    return this.queue(IORING_OP_NOP, 0, 0, -1, 0, 0, 0, 0, 0, 0, 0, userData, undefined);
+    return coreOf(this).queue(IORING_OP_NOP, 0, 0, -1, 0, 0, 0, 0, 0, 0, 0, userData, undefined);
   }
 
   /**
@@ -122,10 +123,10 @@ export abstract class ControlPreparation extends SqePreparation {
    * @throws {Error} `ERR_INVALID_STATE` the ring has no such entries
    */
   prepNop128(userData: UserData): boolean {
-    if (this.isRefusedBig()) return false;
+    if (coreOf(this).isRefusedBig()) return false;
     checkUserData('userData', userData);
-    this.alignBig();
-    return this.#nop(IORING_OP_NOP128, userData, {}) && this.grown();
+    coreOf(this).alignBig();
+    return this.#nop(IORING_OP_NOP128, userData, NONE) && coreOf(this).grown();
   }
 
   #nop(opcode: number, userData: UserData, options: NopOptions): boolean {
@@ -149,7 +150,8 @@ export abstract class ControlPreparation extends SqePreparation {
       checkUserData('options.cqe32[1]', second);
       flags |= IORING_NOP_CQE32;
     }
-    return this.queue(
+    if (flags !== 0) coreOf(this).demand(YOUNG_FIELDS.nop);
+    return coreOf(this).queue(
       opcode, 0, 0, file, lowWord(first), highWord(first), lowWord(second), highWord(second),
       result ?? 0, flags, fixedBuffer ?? 0, userData, undefined,
     );
@@ -178,9 +180,9 @@ export abstract class ControlPreparation extends SqePreparation {
     let flags = timerFlags(options);
     if (options?.multishot) flags |= IORING_TIMEOUT_MULTISHOT;
     if (options?.etimeSuccess) flags |= IORING_TIMEOUT_ETIME_SUCCESS;
-    if (this.isRefused()) return false;
-    const address = this.timespec(time);
-    return this.queue(
+    if (coreOf(this).isRefused()) return false;
+    const address = coreOf(this).timespec(time);
+    return coreOf(this).queue(
       IORING_OP_TIMEOUT, 0, 0, -1, count, 0, lowWord(address), highWord(address), 1, flags, 0, userData, undefined,
     );
   }
@@ -195,7 +197,7 @@ export abstract class ControlPreparation extends SqePreparation {
    */
   prepTimeoutRemove(target: UserData, userData: UserData): boolean {
     const [low, high] = this.#key(target);
-    return this.queue(
+    return coreOf(this).queue(
       IORING_OP_TIMEOUT_REMOVE, 0, 0, -1, 0, 0, low, high, 0, 0, 0, userData, undefined,
     );
   }
@@ -219,9 +221,9 @@ export abstract class ControlPreparation extends SqePreparation {
     checkDuration('timeoutMs', time);
     const flags = timerFlags(options) | IORING_TIMEOUT_UPDATE | (options?.link ? IORING_LINK_TIMEOUT_UPDATE : 0);
     const [low, high] = this.#key(target);
-    if (this.isRefused()) return false;
-    const address = this.timespec(time);
-    return this.queue(
+    if (coreOf(this).isRefused()) return false;
+    const address = coreOf(this).timespec(time);
+    return coreOf(this).queue(
       IORING_OP_TIMEOUT_REMOVE, 0, 0, -1, lowWord(address), highWord(address), low, high,
       0, flags, 0, userData, undefined,
     );
@@ -240,9 +242,9 @@ export abstract class ControlPreparation extends SqePreparation {
   prepLinkTimeout(time: Duration, userData: UserData, options?: TimerOptions & { etimeSuccess?: boolean }): boolean {
     checkDuration('timeoutMs', time);
     const flags = timerFlags(options) | (options?.etimeSuccess ? IORING_TIMEOUT_ETIME_SUCCESS : 0);
-    if (this.isRefused()) return false;
-    const address = this.timespec(time);
-    return this.queue(
+    if (coreOf(this).isRefused()) return false;
+    const address = coreOf(this).timespec(time);
+    return coreOf(this).queue(
       IORING_OP_LINK_TIMEOUT, 0, 0, -1, 0, 0, lowWord(address), highWord(address), 1, flags, 0, userData, undefined,
     );
   }
@@ -266,8 +268,9 @@ export abstract class ControlPreparation extends SqePreparation {
   ): boolean {
     const file = checkFd('fd', fd);
     checkUint32('mask', mask);
+    if (mask > 0xffff) coreOf(this).demand(YOUNG_FIELDS.poll32);
     const how = pollFlags(options);
-    return this.queue(IORING_OP_POLL_ADD, 0, 0, file, 0, 0, 0, 0, how, mask, 0, userData, undefined);
+    return coreOf(this).queue(IORING_OP_POLL_ADD, 0, 0, file, 0, 0, 0, 0, how, mask, 0, userData, undefined);
   }
 
   /**
@@ -280,7 +283,7 @@ export abstract class ControlPreparation extends SqePreparation {
    */
   prepPollRemove(target: UserData, userData: UserData): boolean {
     const [low, high] = this.#key(target);
-    return this.queue(IORING_OP_POLL_REMOVE, 0, 0, -1, 0, 0, low, high, 0, 0, 0, userData, undefined);
+    return coreOf(this).queue(IORING_OP_POLL_REMOVE, 0, 0, -1, 0, 0, low, high, 0, 0, 0, userData, undefined);
   }
 
   /**
@@ -313,9 +316,9 @@ export abstract class ControlPreparation extends SqePreparation {
     }
     checkUserData('userData', userData);
     const [low, high] = this.#key(target);
-    if (this.isRefused()) return false;
-    const next = newUserData === undefined ? 0 : this.userDataForKernel(newUserData);
-    return this.queue(
+    if (coreOf(this).isRefused()) return false;
+    const next = newUserData === undefined ? 0 : coreOf(this).userDataForKernel(newUserData);
+    return coreOf(this).queue(
       IORING_OP_POLL_REMOVE, 0, 0, -1, lowWord(next), highWord(next), low, high, how, mask, 0, userData, undefined,
     );
   }
@@ -336,7 +339,7 @@ export abstract class ControlPreparation extends SqePreparation {
   prepCancel(target: UserData | CancelMatch, userData: UserData, options?: { all?: boolean }): boolean {
     const isMatch = typeof target === 'object' && target !== null;
     if (!isMatch) checkUserData('target', target);
-    const match = isMatch ? target : { userData: target };
+    const match: CancelMatch = bare(isMatch ? { ...target } : { userData: target });
     const { fd, fixed, opcode, any } = match;
     const { flags: how, file } = cancelFlags(match);
     const flags = options?.all ? how | IORING_ASYNC_CANCEL_ALL : how;
@@ -346,17 +349,20 @@ export abstract class ControlPreparation extends SqePreparation {
       if (fd === undefined && opcode === undefined && !any) {
         throw wrongValue('target', `it must match by userData, fd, opcode or any${fixed ? '; fixed needs fd' : ''}`);
       }
-      return this.queue(IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, 0, 0, len, flags, 0, userData, undefined);
+      return coreOf(this).queue(IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, 0, 0, len, flags, 0, userData, undefined);
     }
     checkUserData('target', match.userData);
     const low = lowWord(match.userData);
     const high = highWord(match.userData);
     // Operations that lend memory went to the kernel under keys of ours.
-    const slots = this.findKeys(match.userData, fd === undefined ? undefined : file, opcode);
+    const slots = coreOf(this).findKeys(match.userData, fd === undefined ? undefined : file, opcode);
     if (slots.length === 0 || !options?.all) {
-      const slot = slots.length === 0 ? low : slots[0];
-      const key = slots.length === 0 ? high : this.pins.keyHigh(slot);
-      return this.queue(IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, slot, key, len, flags, 0, userData, undefined);
+      const { pins } = coreOf(this);
+      const keyLow = slots.length === 0 ? low : pins.keyLow(slots[0]);
+      const keyHigh = slots.length === 0 ? high : pins.keyHigh(slots[0]);
+      return coreOf(this).queue(
+        IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, keyLow, keyHigh, len, flags, 0, userData, undefined,
+      );
     }
     return this.#cancelEach(slots, file, low, high, len, flags, userData);
   }
@@ -372,24 +378,26 @@ export abstract class ControlPreparation extends SqePreparation {
     userData: UserData,
   ): boolean {
     const entries = slots.length + 1;
-    if (entries > this.sq.entries) {
+    if (entries > coreOf(this).sq.entries) {
       const message =
-        `Cannot cancel ${slots.length} operations of one userData at once in a queue of ${this.sq.entries} entries:` +
+        `Cannot cancel ${slots.length} operations of one userData at once in a queue of ${coreOf(this).sq.entries} entries:` +
         ' cancel by fd or any, or give them different userData';
       throw wrongState('ERR_INVALID_STATE', message);
     }
     checkUserData('userData', userData);
-    if (this.isRefused(entries)) return false;
-    if (this.chained !== undefined) this.endChain();
-    const { pins, sq } = this;
-    const common = pins.hold(lowWord(userData), highWord(userData), this.lease(new Fold(entries)));
+    if (coreOf(this).isRefused(entries)) return false;
+    if (coreOf(this).chained !== undefined) coreOf(this).endChain();
+    const { pins, sq } = coreOf(this);
+    const common = pins.hold(lowWord(userData), highWord(userData), coreOf(this).lease(new Fold(entries)));
+    const commonLow = pins.keyLow(common);
     const commonHigh = pins.keyHigh(common);
     for (const slot of slots) {
+      const keyLow = pins.keyLow(slot);
       sq.push(
-        IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, slot, pins.keyHigh(slot), len, flags, common, commonHigh, 0,
+        IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, keyLow, pins.keyHigh(slot), len, flags, commonLow, commonHigh, 0,
       );
     }
-    sq.push(IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, low, high, len, flags, common, commonHigh, 0);
+    sq.push(IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, low, high, len, flags, commonLow, commonHigh, 0);
     return true;
   }
 
@@ -400,8 +408,8 @@ export abstract class ControlPreparation extends SqePreparation {
    * @param options.fixed `fd` is a slot of the registered files (6.0)
    */
   prepCancelFd(fd: number, userData: UserData, options?: { all?: boolean; fixed?: boolean }): boolean {
-    const match = options?.fixed ? { fd: checkFd('fd', fd), fixed: true } : { fd: checkFd('fd', fd) };
-    return this.prepCancel(match, userData, options);
+    const file = checkFd('fd', fd);
+    return this.prepCancel(options?.fixed ? { fd: file, fixed: true } : { fd: file }, userData, options);
   }
 
   /**
@@ -429,11 +437,11 @@ export abstract class ControlPreparation extends SqePreparation {
     const passed = options?.cqeFlags === undefined ? 0 : checkUint32('options.cqeFlags', options.cqeFlags);
     let flags = options?.cqeFlags === undefined ? 0 : IORING_MSG_RING_FLAGS_PASS;
     if (options?.skipCqe) flags |= IORING_MSG_RING_CQE_SKIP;
-    const queued = this.queue(
+    const queued = coreOf(this).queue(
       IORING_OP_MSG_RING, 0, 0, file, lowWord(data), highWord(data), IORING_MSG_DATA, 0, res, flags, 0, userData,
       undefined,
     );
-    if (queued && passed !== 0) this.sq.extend(passed, 0, 0);
+    if (queued && passed !== 0) coreOf(this).sq.extend(passed, 0, 0);
     return queued;
   }
 
@@ -460,11 +468,11 @@ export abstract class ControlPreparation extends SqePreparation {
     const index = fileIndex('targetSlot', targetSlot);
     checkUserData('data', data);
     const flags = options?.skipCqe ? IORING_MSG_RING_CQE_SKIP : 0;
-    const queued = this.queue(
+    const queued = coreOf(this).queue(
       IORING_OP_MSG_RING, 0, 0, file, lowWord(data), highWord(data), IORING_MSG_SEND_FD, 0, 0, flags, 0, userData,
       undefined,
     );
-    if (queued) this.sq.extend(index, sourceSlot, 0);
+    if (queued) coreOf(this).sq.extend(index, sourceSlot, 0);
     return queued;
   }
 
@@ -481,11 +489,11 @@ export abstract class ControlPreparation extends SqePreparation {
    */
   prepFilesUpdate(fds: Int32Array, offset: Slot, userData: UserData): boolean {
     if (!(fds instanceof Int32Array)) throw wrongType('fds', 'an Int32Array', fds);
-    const { memory } = this;
+    const { memory } = coreOf(this);
     const count = memory.findWhole(fds, 'fds') / 4;
     const { addressLow, addressHigh } = memory;
     const first = offset === 'alloc' ? -1 : checkInteger('offset', offset, 0, 2 ** 31 - 1);
-    return this.queue(
+    return coreOf(this).queue(
       IORING_OP_FILES_UPDATE, 0, 0, -1, first, first >> 31, addressLow, addressHigh, count, 0, 0, userData, fds,
     );
   }
@@ -502,7 +510,7 @@ export abstract class ControlPreparation extends SqePreparation {
   prepFixedFdInstall(slot: number, userData: UserData, options?: { noCloexec?: boolean }): boolean {
     const file = checkInteger('slot', slot, 0, 2 ** 31 - 1);
     const flags = options?.noCloexec ? IORING_FIXED_FD_NO_CLOEXEC : 0;
-    return this.queue(
+    return coreOf(this).queue(
       IORING_OP_FIXED_FD_INSTALL, IOSQE_FIXED_FILE, 0, file, 0, 0, 0, 0, 0, flags, 0, userData, DESCRIPTOR,
     );
   }
@@ -531,13 +539,13 @@ export abstract class ControlPreparation extends SqePreparation {
     checkInteger('bgid', bgid, 0, 0xffff);
     checkInteger('bid', bid, 0, 65536 - nr);
     checkUserData('userData', userData);
-    const { memory } = this;
+    const { memory } = coreOf(this);
     memory.find(buf, bufSize * nr);
     const { addressLow, addressHigh } = memory;
-    if (this.isRefused()) return false;
+    if (coreOf(this).isRefused()) return false;
     // Also where there is a buffer ring now: the kernel may take the entry when that is gone.
-    const lent = this.lease(this.holdings.classicGroup(bgid).provide(buf, nr));
-    return this.queue(
+    const lent = coreOf(this).lease(coreOf(this).holdings.classicGroup(bgid).provide(buf, nr));
+    return coreOf(this).queue(
       IORING_OP_PROVIDE_BUFFERS, 0, 0, nr, bid, 0, addressLow, addressHigh, bufSize, 0, bgid, userData, lent,
     );
   }
@@ -553,39 +561,17 @@ export abstract class ControlPreparation extends SqePreparation {
   prepRemoveBuffers(nr: number, bgid: number, userData: UserData): boolean {
     checkInteger('nr', nr, 1, 65536);
     checkInteger('bgid', bgid, 0, 0xffff);
-    if (this.isRefused()) return false;
-    const { holdings } = this;
-    const lent = holdings.hasClassicGroup(bgid) ? this.lease(holdings.classicGroup(bgid).removal()) : undefined;
-    return this.queue(IORING_OP_REMOVE_BUFFERS, 0, 0, nr, 0, 0, 0, 0, 0, 0, bgid, userData, lent);
-  }
-
-  /** As isRefused(), for an entry of 128 bytes. @throws {Error} `ERR_INVALID_STATE` @internal */
-  protected isRefusedBig(): boolean {
-    this.checkOpen();
-    const { setupFlags } = this.holdings;
-    if (setupFlags & IORING_SETUP_SQE128) return this.isRefused();
-    if ((setupFlags & IORING_SETUP_SQE_MIXED) === 0) {
-      const message = 'Cannot prepare an entry of 128 bytes: set the ring up with sqe128 or sqeMixed';
-      throw wrongState('ERR_INVALID_STATE', message);
-    }
-    return this.isRefused(this.sq.placesForTwo);
-  }
-
-  /** Nothing can go wrong any more: make the next entry begin where two places follow each other. @internal */
-  protected alignBig(): void {
-    if (this.holdings.setupFlags & IORING_SETUP_SQE_MIXED) this.sq.alignForTwo();
-  }
-
-  /** Have the entry just written take two places, where the ring has entries of both sizes. @internal */
-  protected grown(): boolean {
-    if (this.holdings.setupFlags & IORING_SETUP_SQE_MIXED) this.sq.takeTwo();
-    return true;
+    if (coreOf(this).isRefused()) return false;
+    const { holdings } = coreOf(this);
+    const lent = holdings.hasClassicGroup(bgid) ? coreOf(this).lease(holdings.classicGroup(bgid).removal()) : undefined;
+    return coreOf(this).queue(IORING_OP_REMOVE_BUFFERS, 0, 0, nr, 0, 0, 0, 0, 0, 0, bgid, userData, lent);
   }
 
   /** What the kernel knows an operation in flight by: a key of ours, or the caller's userData. */
   #key(target: UserData): [low: number, high: number] {
-    const slot = this.findKey(target);
-    return slot < 0 ? [lowWord(target), highWord(target)] : [slot, this.pins.keyHigh(slot)];
+    const slot = coreOf(this).findKey(target);
+    const { pins } = coreOf(this);
+    return slot < 0 ? [lowWord(target), highWord(target)] : [pins.keyLow(slot), pins.keyHigh(slot)];
   }
 }
 

@@ -27,10 +27,11 @@ import {
   IORING_OP_WRITEV_FIXED,
   IORING_OP_WRITE_FIXED,
 } from '../abi/operations.ts';
-import type { Lendable } from './lent-memory.ts';
+import { viewOf, type Lendable } from './lent-memory.ts';
 import { checkInteger, checkUint32, outOfRange, wrongType, wrongValue } from './misuse.ts';
 import { Lease } from './pins.ts';
 import { CommandPreparation } from './prepare-command.ts';
+import { coreOf } from './ring-core.ts';
 import {
   checkFd,
   checkFlags,
@@ -41,6 +42,7 @@ import {
   type Slot,
   type UserData,
 } from './sqe.ts';
+import { YOUNG_FIELDS } from './young-fields.ts';
 
 /** A position in a file in bytes: 0 … 2^53-1, or a bigint up to 2^63-1. -1, null or nothing: the file's own. */
 export type FileOffset = number | bigint | null;
@@ -180,10 +182,10 @@ export abstract class FilePreparation extends CommandPreparation {
     options?: { len?: number; offset?: FileOffset },
   ): boolean {
     const file = checkFd('fd', fd);
-    const group = this.bufferGroup(bgid);
+    const group = coreOf(this).bufferGroup(bgid);
     const len = checkFlags('options.len', options?.len);
     const offset = filePosition(options?.offset);
-    return this.queue(
+    return coreOf(this).queue(
       IORING_OP_READ_MULTISHOT, IOSQE_BUFFER_SELECT, 0, file, lowWord(offset), highWord(offset), 0, 0, len, 0, bgid,
       userData, group,
     );
@@ -212,7 +214,7 @@ export abstract class FilePreparation extends CommandPreparation {
     if (length === 0 && offset !== 0 && offset !== 0n) {
       throw wrongValue('options.length', 'a range has an end: give offset and length, or neither for the whole file');
     }
-    return this.queue(
+    return coreOf(this).queue(
       IORING_OP_FSYNC, 0, 0, file, lowWord(offset), highWord(offset), 0, 0, length, flags, 0, userData, undefined,
     );
   }
@@ -232,7 +234,7 @@ export abstract class FilePreparation extends CommandPreparation {
     const from = checkPosition('offset', offset);
     checkUint32('length', length);
     checkUint32('flags', flags);
-    return this.queue(
+    return coreOf(this).queue(
       IORING_OP_SYNC_FILE_RANGE, 0, 0, file, lowWord(from), highWord(from), 0, 0, length, flags, 0, userData, undefined,
     );
   }
@@ -258,7 +260,7 @@ export abstract class FilePreparation extends CommandPreparation {
     checkUint32('mode', mode);
     const from = checkPosition('offset', offset);
     const bytes = checkPosition('length', length);
-    return this.queue(
+    return coreOf(this).queue(
       IORING_OP_FALLOCATE, 0, 0, file, lowWord(from), highWord(from), lowWord(bytes), highWord(bytes), mode, 0, 0,
       userData, undefined,
     );
@@ -275,7 +277,7 @@ export abstract class FilePreparation extends CommandPreparation {
   prepFtruncate(fd: number, length: number | bigint, userData: UserData): boolean {
     const file = checkFd('fd', fd);
     const bytes = checkPosition('length', length);
-    return this.queue(
+    return coreOf(this).queue(
       IORING_OP_FTRUNCATE, 0, 0, file, lowWord(bytes), highWord(bytes), 0, 0, 0, 0, 0, userData, undefined,
     );
   }
@@ -303,7 +305,7 @@ export abstract class FilePreparation extends CommandPreparation {
     checkUint32('advice', advice);
     const high = highWord(bytes);
     const long = high !== 0;
-    return this.queue(
+    return coreOf(this).queue(
       IORING_OP_FADVISE, 0, 0, file, lowWord(from), highWord(from), long ? lowWord(bytes) : 0, high,
       long ? 0 : lowWord(bytes), advice, 0, userData, undefined,
     );
@@ -325,14 +327,14 @@ export abstract class FilePreparation extends CommandPreparation {
     if (advice === MADV_HWPOISON || advice === MADV_GUARD_INSTALL) {
       throw wrongValue('advice', 'MADV_HWPOISON and MADV_GUARD_INSTALL would end the process');
     }
-    const { memory } = this;
+    const { memory } = coreOf(this);
     memory.find(buf, length);
     const { addressLow, addressHigh } = memory;
-    const { pageSize } = this.holdings.native;
+    const { pageSize } = coreOf(this).holdings.native;
     if (addressLow & (pageSize - 1) || length % pageSize !== 0) {
       throw wrongValue('buf', `it must begin at a page, and length be whole pages of ${pageSize} bytes: see allocateAligned`);
     }
-    return this.queue(
+    return coreOf(this).queue(
       IORING_OP_MADVISE, 0, 0, -1, 0, 0, addressLow, addressHigh, length, advice, 0, userData, buf,
     );
   }
@@ -393,11 +395,11 @@ export abstract class FilePreparation extends CommandPreparation {
     const target = checkFd('fdOut', fdOut);
     checkUint32('nbytes', nbytes);
     const flags = checkFlags('options.flags', options?.flags) | (options?.fixedIn ? SPLICE_F_FD_IN_FIXED : 0);
-    const queued = this.queue(
+    const queued = coreOf(this).queue(
       opcode, 0, 0, target, lowWord(offOut), highWord(offOut), lowWord(offIn), highWord(offIn), nbytes, flags, 0,
       userData, undefined,
     );
-    if (queued) this.sq.extend(source, 0, 0);
+    if (queued) coreOf(this).sq.extend(source, 0, 0);
     return queued;
   }
 
@@ -410,7 +412,7 @@ export abstract class FilePreparation extends CommandPreparation {
    */
   prepClose(fd: number, userData: UserData): boolean {
     const file = checkFd('fd', fd);
-    return this.queue(IORING_OP_CLOSE, 0, 0, file, 0, 0, 0, 0, 0, 0, 0, userData, undefined);
+    return coreOf(this).queue(IORING_OP_CLOSE, 0, 0, file, 0, 0, 0, 0, 0, 0, 0, userData, undefined);
   }
 
   /**
@@ -420,12 +422,14 @@ export abstract class FilePreparation extends CommandPreparation {
    * Kernel 5.15. Counterpart of io_uring_prep_close_direct(3).
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
+   * @throws {Error} `ERR_IOURING_UNSUPPORTED` on an older kernel, which would close descriptor 0 instead
    */
   prepCloseDirect(slot: number, userData: UserData): boolean {
     checkUint32('slot', slot);
     const index = fileIndex('slot', slot);
-    const queued = this.queue(IORING_OP_CLOSE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, userData, undefined);
-    if (queued) this.sq.extend(index, 0, 0);
+    coreOf(this).demand(YOUNG_FIELDS.closeDirect);
+    const queued = coreOf(this).queue(IORING_OP_CLOSE, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, userData, undefined);
+    if (queued) coreOf(this).sq.extend(index, 0, 0);
     return queued;
   }
 
@@ -437,7 +441,8 @@ export abstract class FilePreparation extends CommandPreparation {
    *
    * Kernel 6.16. Counterpart of io_uring_prep_pipe(3) and io_uring_prep_pipe_direct(3); like pipe2(2).
    * @param fds an Int32Array of at least 2
-   * @param options.flags O_CLOEXEC, O_NONBLOCK, O_DIRECT
+   * @param options.flags O_CLOEXEC, O_NONBLOCK, O_DIRECT, taken as they are; default none, and then programs that are started
+   *   inherit the ends
    * @param options.direct a slot, which with the one after it takes the two ends; or `'alloc'`
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
@@ -446,14 +451,14 @@ export abstract class FilePreparation extends CommandPreparation {
     if (!(fds instanceof Int32Array)) throw wrongType('fds', 'an Int32Array', fds);
     const flags = checkFlags('options.flags', options?.flags);
     const index = fileIndex('options.direct', options?.direct);
-    const { memory } = this;
+    const { memory } = coreOf(this);
     if (memory.findWhole(fds, 'fds') < 8) throw outOfRange('fds.length', 'at least 2', fds.length);
     const { addressLow, addressHigh } = memory;
-    const lent = index === 0 ? this.lease(new PipeEnds(fds)) : fds;
-    const queued = this.queue(
+    const lent = index === 0 ? coreOf(this).lease(new PipeEnds(fds)) : fds;
+    const queued = coreOf(this).queue(
       IORING_OP_PIPE, 0, 0, 0, 0, 0, addressLow, addressHigh, 0, flags, 0, userData, lent,
     );
-    if (queued && index !== 0) this.sq.extend(index, 0, 0);
+    if (queued && index !== 0) coreOf(this).sq.extend(index, 0, 0);
     return queued;
   }
 
@@ -472,26 +477,27 @@ export abstract class FilePreparation extends CommandPreparation {
     checkInteger('options.fixed', fixed, 0, 0xffff);
     const list = listOfBuffers('buffers', buffers);
     const attributes = options?.pi === undefined ? undefined : this.#attributes(options.pi);
-    if (this.isRefused()) return false;
-    const address = this.iovecs(list);
-    const queued = this.queue(
+    if (coreOf(this).isRefused()) return false;
+    const address = coreOf(this).iovecs(list);
+    const queued = coreOf(this).queue(
       opcode, 0, 0, file, lowWord(position), highWord(position), lowWord(address), highWord(address), list.length,
       flags, fixed, userData, attributes === undefined ? list : [list, attributes],
     );
     if (queued && attributes !== undefined) {
-      const { memory } = this;
+      const { memory } = coreOf(this);
       memory.findWhole(attributes[0]);
-      this.sq.extend(0, memory.addressLow, memory.addressHigh, IORING_RW_ATTR_FLAG_PI, 0);
+      coreOf(this).sq.extend(0, memory.addressLow, memory.addressHigh, IORING_RW_ATTR_FLAG_PI, 0);
     }
     return queued;
   }
 
   /** A `struct io_uring_attr_pi`, and what it refers to. */
   #attributes({ buffer, flags = 0, appTag = 0, seed = 0 }: ProtectionInformation): [Uint8Array, Lendable] {
+    coreOf(this).demand(YOUNG_FIELDS.attributes);
     checkInteger('options.pi.flags', flags, 0, 0xffff);
     checkInteger('options.pi.appTag', appTag, 0, 0xffff);
     checkPosition('options.pi.seed', seed);
-    const { memory } = this;
+    const { memory } = coreOf(this);
     const length = memory.findWhole(buffer, 'options.pi.buffer');
     const view = new DataView(new ArrayBuffer(IO_URING_ATTR_PI_SIZE));
     view.setUint16(IO_URING_ATTR_PI.flags, flags, true);
@@ -525,7 +531,7 @@ export abstract class FilePreparation extends CommandPreparation {
     }
     let flags = 0;
     let fixed = 0;
-    const { memory } = this;
+    const { memory } = coreOf(this);
     if (options) {
       flags = checkFlags('options.rwFlags', options.rwFlags);
       if (options.fixed !== undefined) fixed = checkInteger('options.fixed', options.fixed, 0, 0xffff);
@@ -537,20 +543,20 @@ export abstract class FilePreparation extends CommandPreparation {
         memory.find(buf as Lendable, len);
         const { addressLow, addressHigh } = memory;
         const lent = [buf, attributes];
-        if (!this.queue(opcode, 0, 0, file, low, high, addressLow, addressHigh, len, flags, fixed, userData, lent)) {
+        if (!coreOf(this).queue(opcode, 0, 0, file, low, high, addressLow, addressHigh, len, flags, fixed, userData, lent)) {
           return false;
         }
-        this.sq.extend(0, attributesLow, attributesHigh, IORING_RW_ATTR_FLAG_PI, 0);
+        coreOf(this).sq.extend(0, attributesLow, attributesHigh, IORING_RW_ATTR_FLAG_PI, 0);
         return true;
       }
     }
     if (buf === null) {
       checkUint32('len', len);
-      return this.queue(opcode, 0, 0, file, low, high, 0, 0, len, flags, fixed, userData, undefined);
+      return coreOf(this).queue(opcode, 0, 0, file, low, high, 0, 0, len, flags, fixed, userData, undefined);
     }
     memory.find(buf, len);
     const { addressLow, addressHigh } = memory;
-    return this.queue(
+    return coreOf(this).queue(
       opcode, 0, 0, file, low, high, addressLow, addressHigh, len, flags, fixed, userData, buf,
     );
   }
@@ -559,7 +565,9 @@ export abstract class FilePreparation extends CommandPreparation {
 /** The array that a pipe's ends are put into: they must be closed when nobody learns of them. */
 class PipeEnds extends Lease {
   override abandon(res: number, close: (fd: number) => void): void {
-    if (res === 0) (this.lent as Int32Array).subarray(0, 2).forEach(close);
+    if (res !== 0) return;
+    const fds = viewOf(this.lent as Int32Array);
+    for (const at of [0, 4]) close(fds.getInt32(at, true));
   }
 }
 

@@ -28,9 +28,10 @@ import {
 import { SOCK_CLOEXEC, SOCK_NONBLOCK } from '../abi/socket-flags.ts';
 import type { Lendable } from './lent-memory.ts';
 import { checkInteger, checkUint32, wrongType } from './misuse.ts';
-import { Msghdr, type MsghdrInit } from './msghdr.ts';
-import { DESCRIPTOR, Lease } from './pins.ts';
+import { Msghdr, prepareMsghdr, type MsghdrInit } from './msghdr.ts';
+import { DESCRIPTOR, Lease, type BufferSource } from './pins.ts';
 import { PathPreparation } from './prepare-path.ts';
+import { addressBuffer, coreOf } from './ring-core.ts';
 import type { SocketAddressBuffer, SocketAddressLike } from './socket-address.ts';
 import {
   addressBytes,
@@ -44,6 +45,7 @@ import {
   type Slot,
   type UserData,
 } from './sqe.ts';
+import { YOUNG_FIELDS } from './young-fields.ts';
 
 /** How an accept is done. */
 export interface AcceptOptions {
@@ -83,7 +85,8 @@ export abstract class NetPreparation extends PathPreparation {
    *
    * Kernel 5.19. Counterpart of io_uring_prep_socket(3), io_uring_prep_socket_direct(3) and
    * io_uring_prep_socket_direct_alloc(3); like socket(2).
-   * @param type SOCK_STREAM and so on, with SOCK_NONBLOCK and SOCK_CLOEXEC (not with `direct`) as you like
+   * @param type SOCK_STREAM and so on, with SOCK_NONBLOCK and SOCK_CLOEXEC (not with `direct`) as you like: it is taken as it
+   *   is, and programs that are started inherit the descriptor without SOCK_CLOEXEC
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
    */
@@ -99,10 +102,10 @@ export abstract class NetPreparation extends PathPreparation {
     checkInteger('protocol', protocol, 0, 2 ** 31 - 1);
     const index = fileIndex('options.direct', options?.direct);
     const lent = index === 0 ? DESCRIPTOR : undefined;
-    const queued = this.queue(
+    const queued = coreOf(this).queue(
       IORING_OP_SOCKET, 0, 0, domain, type, 0, 0, 0, protocol, 0, 0, userData, lent,
     );
-    if (queued && index !== 0) this.sq.extend(index, 0, 0);
+    if (queued && index !== 0) coreOf(this).sq.extend(index, 0, 0);
     return queued;
   }
 
@@ -130,10 +133,10 @@ export abstract class NetPreparation extends PathPreparation {
   #toAddress(opcode: number, fd: number, address: SocketAddressLike, userData: UserData): boolean {
     const file = checkFd('fd', fd);
     const bytes = addressBytes('address', address);
-    if (this.isRefused()) return false;
-    const place = this.placeAddress(bytes);
+    if (coreOf(this).isRefused()) return false;
+    const place = coreOf(this).placeAddress(bytes);
     const { length } = bytes;
-    return this.queue(
+    return coreOf(this).queue(
       opcode, 0, 0, file, length, 0, lowWord(place), highWord(place), 0, 0, 0, userData, undefined,
     );
   }
@@ -149,7 +152,7 @@ export abstract class NetPreparation extends PathPreparation {
   prepListen(fd: number, backlog: number, userData: UserData): boolean {
     const file = checkFd('fd', fd);
     checkInteger('backlog', backlog, 0, 2 ** 31 - 1);
-    return this.queue(IORING_OP_LISTEN, 0, 0, file, 0, 0, 0, 0, backlog, 0, 0, userData, undefined);
+    return coreOf(this).queue(IORING_OP_LISTEN, 0, 0, file, 0, 0, 0, 0, backlog, 0, 0, userData, undefined);
   }
 
   /**
@@ -161,6 +164,7 @@ export abstract class NetPreparation extends PathPreparation {
    * @param options.address is filled with the peer's address, and lent to the kernel until the completion is reaped
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
+   * @throws {Error} `ERR_IOURING_UNSUPPORTED` `direct` on an older kernel, which would ignore it
    */
   prepAccept(
     listenFd: number,
@@ -169,7 +173,7 @@ export abstract class NetPreparation extends PathPreparation {
   ): boolean {
     const file = checkFd('listenFd', listenFd);
     if (!options) {
-      return this.queue(IORING_OP_ACCEPT, 0, 0, file, 0, 0, 0, 0, 0, ACCEPT_FLAGS, 0, userData, DESCRIPTOR);
+      return coreOf(this).queue(IORING_OP_ACCEPT, 0, 0, file, 0, 0, 0, 0, 0, ACCEPT_FLAGS, 0, userData, DESCRIPTOR);
     }
     return this.#accept(file, 0, userData, options, options.address);
   }
@@ -190,7 +194,7 @@ export abstract class NetPreparation extends PathPreparation {
     const file = checkFd('listenFd', listenFd);
     const multishot = IORING_ACCEPT_MULTISHOT;
     if (!options) {
-      return this.queue(IORING_OP_ACCEPT, 0, multishot, file, 0, 0, 0, 0, 0, ACCEPT_FLAGS, 0, userData, DESCRIPTOR);
+      return coreOf(this).queue(IORING_OP_ACCEPT, 0, multishot, file, 0, 0, 0, 0, 0, ACCEPT_FLAGS, 0, userData, DESCRIPTOR);
     }
     return this.#accept(file, multishot, userData, options, undefined);
   }
@@ -203,19 +207,20 @@ export abstract class NetPreparation extends PathPreparation {
     address: SocketAddressBuffer | undefined,
   ): boolean {
     const index = fileIndex('options.direct', options.direct);
+    if (index !== 0) coreOf(this).demand(YOUNG_FIELDS.direct);
     const flags = checkFlags('options.flags', options.flags ?? (index === 0 ? ACCEPT_FLAGS : SOCK_NONBLOCK));
     let how = multishot;
     if (options.dontwait) how |= IORING_ACCEPT_DONTWAIT;
     if (options.pollFirst) how |= IORING_ACCEPT_POLL_FIRST;
     checkUserData('userData', userData);
-    const [low, high, lengthLow, lengthHigh] = address === undefined ? [0, 0, 0, 0] : this.addressBuffer(address);
+    const [low, high, lengthLow, lengthHigh] = address === undefined ? [0, 0, 0, 0] : addressBuffer(coreOf(this), address);
     const result = index === 0 ? DESCRIPTOR : undefined;
     let lent: unknown = result;
-    if (address !== undefined) lent = result === undefined ? address : this.lease(new AddressedAccept(address));
-    const queued = this.queue(
+    if (address !== undefined) lent = result === undefined ? address : coreOf(this).lease(new AddressedAccept(address));
+    const queued = coreOf(this).queue(
       IORING_OP_ACCEPT, 0, how, file, lengthLow, lengthHigh, low, high, 0, flags, 0, userData, lent,
     );
-    if (queued && index !== 0) this.sq.extend(index, 0, 0);
+    if (queued && index !== 0) coreOf(this).sq.extend(index, 0, 0);
     return queued;
   }
 
@@ -230,7 +235,7 @@ export abstract class NetPreparation extends PathPreparation {
   prepShutdown(fd: number, how: number, userData: UserData): boolean {
     const file = checkFd('fd', fd);
     checkUint32('how', how);
-    return this.queue(IORING_OP_SHUTDOWN, 0, 0, file, 0, 0, 0, 0, how, 0, 0, userData, undefined);
+    return coreOf(this).queue(IORING_OP_SHUTDOWN, 0, 0, file, 0, 0, 0, 0, how, 0, 0, userData, undefined);
   }
 
   /**
@@ -242,10 +247,11 @@ export abstract class NetPreparation extends PathPreparation {
    * Kernel 5.6. Counterpart of io_uring_prep_recv(3); like recv(2).
    * @param buf null only where {@link sqeSetBufGroup} has the kernel pick one
    * @param len 0 … the buffer's byte length
-   * @param flags MSG_* bits; MSG_WAITALL goes on until all of `len` is there
+   * @param flags MSG_* bits; MSG_WAITALL goes on until all of `len` is there (not with an incremental group)
    * @param options.bundle IORING_RECVSEND_BUNDLE (6.10), with {@link sqeSetBufGroup}: fill several buffers at once
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   * @throws {Error} `ERR_IOURING_UNSUPPORTED` `bundle` on an older kernel, which would ignore it
    */
   prepRecv(
     fd: number,
@@ -255,6 +261,7 @@ export abstract class NetPreparation extends PathPreparation {
     flags = 0,
     options?: SocketTransferOptions & { bundle?: boolean },
   ): boolean {
+    if (options?.bundle) coreOf(this).demand(YOUNG_FIELDS.bundle);
     const how = (options?.pollFirst ? IORING_RECVSEND_POLL_FIRST : 0) | (options?.bundle ? IORING_RECVSEND_BUNDLE : 0);
     return this.#transferOn(IORING_OP_RECV, how, fd, buf, len, userData, flags, 0);
   }
@@ -275,7 +282,8 @@ export abstract class NetPreparation extends PathPreparation {
    * @param options.len at most so many bytes a completion; 0 is a whole buffer
    * @param options.limit end after so many bytes in all (6.17); 0 is none
    * @returns false when the submission queue is full; nothing was queued then
-   * @throws {Error} `ERR_INVALID_STATE` no buffer ring is registered for the group
+   * @throws {Error} `ERR_INVALID_STATE` no buffer ring is registered for the group; `ERR_IOURING_UNSUPPORTED` on an older kernel,
+   *   which would do something else
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
    */
   prepRecvMultishot(
@@ -285,8 +293,9 @@ export abstract class NetPreparation extends PathPreparation {
     options?: SocketTransferOptions & { flags?: number; bundle?: boolean; len?: number; limit?: number },
   ): boolean {
     const file = checkFd('fd', fd);
-    let group: unknown = this.holdings.groups.get(bgid);
-    if (group === undefined || (group as { ended?: string }).ended !== undefined) group = this.bufferGroup(bgid);
+    let group: BufferSource | undefined = coreOf(this).holdings.groups.get(bgid);
+    if (group === undefined) group = coreOf(this).bufferGroup(bgid);
+    coreOf(this).demand(YOUNG_FIELDS.receiveMultishot);
     let how = IORING_RECV_MULTISHOT;
     let flags = 0;
     let len = 0;
@@ -294,14 +303,16 @@ export abstract class NetPreparation extends PathPreparation {
     if (options) {
       if (options.pollFirst) how |= IORING_RECVSEND_POLL_FIRST;
       if (options.bundle) how |= IORING_RECVSEND_BUNDLE;
+      // Kernels that know the receive refuse a bundle that they do not know.
       flags = checkFlags('options.flags', options.flags);
       len = checkFlags('options.len', options.len);
       limit = checkFlags('options.limit', options.limit);
+      group = this.#sourceFor(IORING_OP_RECV, how, bgid, len, flags);
     }
-    const queued = this.queue(
+    const queued = coreOf(this).queue(
       IORING_OP_RECV, IOSQE_BUFFER_SELECT, how, file, 0, 0, 0, 0, len, flags, bgid, userData, group,
     );
-    if (queued && limit !== 0) this.sq.extend(limit, 0, 0);
+    if (queued && limit !== 0) coreOf(this).sq.extend(limit, 0, 0);
     return queued;
   }
 
@@ -334,6 +345,7 @@ export abstract class NetPreparation extends PathPreparation {
    *
    * Kernel 6.1. Counterpart of io_uring_prep_sendto(3); like sendto(2).
    * @param address copied
+   * @throws {Error} `ERR_IOURING_UNSUPPORTED` on a kernel before 5.19, which would ignore it
    */
   prepSendto(
     fd: number,
@@ -367,12 +379,13 @@ export abstract class NetPreparation extends PathPreparation {
     options?: SocketTransferOptions & { flags?: number; len?: number },
   ): boolean {
     const file = checkFd('fd', fd);
-    const group = this.bufferGroup(bgid);
+    coreOf(this).bufferGroup(bgid);
     const flags = checkFlags('options.flags', options?.flags);
     const len = checkFlags('options.len', options?.len);
     const how = IORING_RECVSEND_BUNDLE | (options?.pollFirst ? IORING_RECVSEND_POLL_FIRST : 0);
-    return this.queue(
-      IORING_OP_SEND, IOSQE_BUFFER_SELECT, how, file, 0, 0, 0, 0, len, flags, bgid, userData, group,
+    return coreOf(this).queue(
+      IORING_OP_SEND, IOSQE_BUFFER_SELECT, how, file, 0, 0, 0, 0, len, flags, bgid, userData,
+      this.#sourceFor(IORING_OP_SEND, how, bgid, len, flags),
     );
   }
 
@@ -399,18 +412,19 @@ export abstract class NetPreparation extends PathPreparation {
     let how = IORING_SEND_VECTORIZED | zeroCopyFlags(options);
     const opcode = options?.zeroCopy ? IORING_OP_SEND_ZC : IORING_OP_SEND;
     if (!options?.zeroCopy) how &= ~(IORING_SEND_ZC_REPORT_USAGE | IORING_RECVSEND_FIXED_BUF);
+    coreOf(this).demand(YOUNG_FIELDS.vectorized);
     const list = listOfBuffers('buffers', buffers);
     const target = options?.to;
     const bytes = target === undefined ? undefined : addressBytes('options.to', target);
-    if (this.isRefused()) return false;
-    const to = bytes === undefined ? 0 : this.placeAddress(bytes);
+    if (coreOf(this).isRefused()) return false;
+    const to = bytes === undefined ? 0 : coreOf(this).placeAddress(bytes);
     const toLength = bytes?.length ?? 0;
-    const address = this.iovecs(list);
-    const queued = this.queue(
+    const address = coreOf(this).iovecs(list);
+    const queued = coreOf(this).queue(
       opcode, 0, how, file, lowWord(to), highWord(to), lowWord(address), highWord(address), list.length, flags,
       fixed ?? 0, userData, list,
     );
-    if (queued && to !== 0) this.sq.extend(toLength, 0, 0);
+    if (queued && to !== 0) coreOf(this).sq.extend(toLength, 0, 0);
     return queued;
   }
 
@@ -513,10 +527,11 @@ export abstract class NetPreparation extends PathPreparation {
     const file = checkFd('fd', fd);
     checkFlags('flags', flags);
     checkUserData('userData', userData);
-    const group = this.bufferGroup(bgid);
+    const group = coreOf(this).bufferGroup(bgid);
+    coreOf(this).demand(YOUNG_FIELDS.receiveMultishot);
     const address = this.#msghdr(msg);
-    const lent = this.lease(new Lease(msg, group));
-    return this.queue(
+    const lent = coreOf(this).lease(new Lease(msg, group));
+    return coreOf(this).queue(
       IORING_OP_RECVMSG, IOSQE_BUFFER_SELECT, IORING_RECV_MULTISHOT, file, 0, 0, lowWord(address), highWord(address),
       1, flags, bgid, userData, lent,
     );
@@ -536,11 +551,17 @@ export abstract class NetPreparation extends PathPreparation {
     const file = checkFd('fd', fd);
     checkUint32('zcrxId', zcrxId);
     const len = checkFlags('options.len', options?.len);
-    const queued = this.queue(
+    const queued = coreOf(this).queue(
       IORING_OP_RECV_ZC, 0, IORING_RECV_MULTISHOT, file, 0, 0, 0, 0, len, 0, 0, userData, undefined,
     );
-    if (queued && zcrxId !== 0) this.sq.extend(zcrxId, 0, 0);
+    if (queued && zcrxId !== 0) coreOf(this).sq.extend(zcrxId, 0, 0);
     return queued;
+  }
+
+  /** What an operation holds that takes its buffers from a group. */
+  #sourceFor(opcode: number, how: number, bgid: number, len: number, flags: number): BufferSource {
+    const core = coreOf(this);
+    return core.sourceOf(core.bufferGroup(bgid), opcode | (how << 16), len, flags);
   }
 
   #message(
@@ -558,19 +579,19 @@ export abstract class NetPreparation extends PathPreparation {
     if (receiving && !(msg instanceof Msghdr)) throw wrongType('msg', 'a Msghdr', msg);
     checkUserData('userData', userData);
     const address = this.#msghdr(msg);
-    return this.queue(
+    return coreOf(this).queue(
       opcode, 0, how, file, 0, 0, lowWord(address), highWord(address), 1, flags, fixed, userData, msg,
     );
   }
 
   /** Where a msghdr lies, with the addresses of all it refers to in it. */
   #msghdr(msg: Msghdr): number {
-    const { memory } = this;
+    const { memory } = coreOf(this);
     const locate = (buffer: Lendable, name?: string): number => {
       memory.findWhole(buffer, name);
       return memory.addressHigh * 2 ** 32 + (memory.addressLow >>> 0);
     };
-    return locate(Msghdr.prepare(msg, locate, locate));
+    return locate(prepareMsghdr(msg, locate, locate));
   }
 
   #sendTo(
@@ -585,21 +606,23 @@ export abstract class NetPreparation extends PathPreparation {
     to: SocketAddressLike | undefined,
   ): boolean {
     if (to === undefined) return this.#transferOn(opcode, how, fd, buf, len, userData, flags, fixed);
+    // SEND_ZC is no older than its address.
+    if (opcode === IORING_OP_SEND) coreOf(this).demand(YOUNG_FIELDS.to);
     const file = checkFd('fd', fd);
     checkFlags('flags', flags);
     const bytes = addressBytes('address', to);
     const { length } = bytes;
-    const { memory } = this;
+    const { memory } = coreOf(this);
     if (buf === null) checkUint32('len', len);
     else memory.find(buf, len);
     const low = buf === null ? 0 : memory.addressLow;
     const high = buf === null ? 0 : memory.addressHigh;
-    if (this.isRefused()) return false;
-    const place = this.placeAddress(bytes);
-    const queued = this.queue(
+    if (coreOf(this).isRefused()) return false;
+    const place = coreOf(this).placeAddress(bytes);
+    const queued = coreOf(this).queue(
       opcode, 0, how, file, lowWord(place), highWord(place), low, high, len, flags, fixed, userData, buf ?? undefined,
     );
-    if (queued) this.sq.extend(length, 0, 0);
+    if (queued) coreOf(this).sq.extend(length, 0, 0);
     return queued;
   }
 
@@ -615,14 +638,14 @@ export abstract class NetPreparation extends PathPreparation {
   ): boolean {
     const file = checkFd('fd', fd);
     if (flags !== 0) checkUint32('flags', flags);
-    const { memory } = this;
+    const { memory } = coreOf(this);
     if (buf === null) {
       checkUint32('len', len);
-      return this.queue(opcode, 0, how, file, 0, 0, 0, 0, len, flags, fixed, userData, undefined);
+      return coreOf(this).queue(opcode, 0, how, file, 0, 0, 0, 0, len, flags, fixed, userData, undefined);
     }
     memory.find(buf, len);
     const { addressLow, addressHigh } = memory;
-    return this.queue(
+    return coreOf(this).queue(
       opcode, 0, how, file, 0, 0, addressLow, addressHigh, len, flags, fixed, userData, buf,
     );
   }

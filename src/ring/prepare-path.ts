@@ -18,6 +18,7 @@ import type { Lendable } from './lent-memory.ts';
 import { checkInteger, checkUint32, outOfRange, wrongType } from './misuse.ts';
 import { DESCRIPTOR } from './pins.ts';
 import { FilePreparation } from './prepare-file.ts';
+import { coreOf } from './ring-core.ts';
 import {
   checkFd,
   checkFlags,
@@ -29,7 +30,8 @@ import {
   type Slot,
   type UserData,
 } from './sqe.ts';
-import { Statx } from './statx.ts';
+import { memoryOfStatx, type Statx } from './statx.ts';
+import { YOUNG_FIELDS } from './young-fields.ts';
 
 /** How {@link PathPreparation.prepOpenat2} opens. */
 export interface OpenHow {
@@ -53,11 +55,12 @@ export abstract class PathPreparation extends FilePreparation {
    * to a slot of the registered files instead: 0, or the slot if the kernel picked it.
    *
    * Kernel 5.6; `direct` 5.15. Counterpart of io_uring_prep_openat(3) and io_uring_prep_openat_direct(3); like openat(2).
-   * @param flags O_RDONLY and so on. Programs that are started inherit the descriptor, unless O_CLOEXEC is among them;
+   * @param flags O_RDONLY and so on, taken as they are. Programs that are started inherit the descriptor, unless O_CLOEXEC is among them;
    *   with `direct` it must not be
    * @param options.mode of a file that is made, 0 … 0o7777; default 0o666; the umask is taken off
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   * @throws {Error} `ERR_IOURING_UNSUPPORTED` `direct` on an older kernel, which would ignore it
    */
   prepOpenat(
     dirfd: number,
@@ -70,19 +73,20 @@ export abstract class PathPreparation extends FilePreparation {
     checkUint32('flags', flags);
     const mode = checkInteger('options.mode', options?.mode ?? 0o666, 0, MODE_MAX);
     const index = fileIndex('options.direct', options?.direct);
+    if (index !== 0) coreOf(this).demand(YOUNG_FIELDS.direct);
     const bytes = pathBytes('path', path);
-    if (this.isRefused()) return false;
-    const address = this.placePath(bytes);
-    const queued = this.queue(
+    if (coreOf(this).isRefused()) return false;
+    const address = coreOf(this).placePath(bytes);
+    const queued = coreOf(this).queue(
       IORING_OP_OPENAT, 0, 0, directory, 0, 0, lowWord(address), highWord(address), mode, flags, 0, userData,
       index === 0 ? DESCRIPTOR : undefined,
     );
-    if (queued && index !== 0) this.sq.extend(index, 0, 0);
+    if (queued && index !== 0) coreOf(this).sq.extend(index, 0, 0);
     return queued;
   }
 
   /**
-   * {@link prepOpenat} at the working directory.
+   * {@link prepOpenat} at the working directory: the flags are taken as they are, without O_CLOEXEC unless it is among them.
    *
    * Kernel 5.6. Counterpart of io_uring_prep_open(3) and io_uring_prep_open_direct(3); like open(2).
    */
@@ -91,12 +95,15 @@ export abstract class PathPreparation extends FilePreparation {
   }
 
   /**
-   * Queue the opening of a file, with control over how its path is resolved. Completes as {@link prepOpenat} does.
+   * Queue the opening of a file, with control over how its path is resolved. Completes as {@link prepOpenat} does, and takes
+   * the flags as they are, as that does: programs that are started inherit the descriptor, unless O_CLOEXEC is among them.
    *
    * Kernel 5.6; `direct` 5.15. Counterpart of io_uring_prep_openat2(3) and io_uring_prep_openat2_direct(3); like openat2(2).
-   * @param how copied. Unlike openat(2), the kernel refuses flags that it does not know, and a mode without O_CREAT
+   * @param how copied. Programs that are started inherit the descriptor, unless O_CLOEXEC is among its flags; not with `direct`.
+   * Unlike openat(2), the kernel refuses flags that it does not know, and a mode without O_CREAT
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   * @throws {Error} `ERR_IOURING_UNSUPPORTED` `direct` on an older kernel, which would ignore it
    */
   prepOpenat2(
     dirfd: number,
@@ -112,20 +119,21 @@ export abstract class PathPreparation extends FilePreparation {
     checkInteger('how.mode', mode, 0, MODE_MAX);
     checkInteger('how.resolve', resolve, 0, Number.MAX_SAFE_INTEGER);
     const index = fileIndex('options.direct', options?.direct);
+    if (index !== 0) coreOf(this).demand(YOUNG_FIELDS.direct);
     const bytes = pathBytes('path', path);
-    if (this.isRefused()) return false;
-    const address = this.placePath(bytes);
-    const { arena } = this.holdings;
+    if (coreOf(this).isRefused()) return false;
+    const address = coreOf(this).placePath(bytes);
+    const { arena } = coreOf(this).holdings;
     arena.allocate(OPEN_HOW_SIZE);
     const { view, offset } = arena;
     view.setBigUint64(offset + OPEN_HOW.flags, BigInt(flags), true);
     view.setBigUint64(offset + OPEN_HOW.mode, BigInt(mode), true);
     view.setBigUint64(offset + OPEN_HOW.resolve, BigInt(resolve), true);
-    const queued = this.queue(
+    const queued = coreOf(this).queue(
       IORING_OP_OPENAT2, 0, 0, directory, lowWord(arena.address), highWord(arena.address), lowWord(address),
       highWord(address), OPEN_HOW_SIZE, 0, 0, userData, index === 0 ? DESCRIPTOR : undefined,
     );
-    if (queued && index !== 0) this.sq.extend(index, 0, 0);
+    if (queued && index !== 0) coreOf(this).sq.extend(index, 0, 0);
     return queued;
   }
 
@@ -152,13 +160,13 @@ export abstract class PathPreparation extends FilePreparation {
     const directory = checkFd('dirfd', dirfd);
     checkUint32('flags', flags);
     checkUint32('mask', mask);
-    const { memory } = this;
-    memory.findWhole(Statx.memoryOf(statx));
+    const { memory } = coreOf(this);
+    memory.findWhole(memoryOfStatx(statx));
     const { addressLow, addressHigh } = memory;
     const bytes = pathBytes('path', path);
-    if (this.isRefused()) return false;
-    const address = this.placePath(bytes);
-    return this.queue(
+    if (coreOf(this).isRefused()) return false;
+    const address = coreOf(this).placePath(bytes);
+    return coreOf(this).queue(
       IORING_OP_STATX, 0, 0, directory, addressLow, addressHigh, lowWord(address), highWord(address), mask, flags, 0,
       userData, statx,
     );
@@ -237,9 +245,9 @@ export abstract class PathPreparation extends FilePreparation {
   prepSymlinkat(target: PathLike, newdirfd: number, linkpath: PathLike, userData: UserData): boolean {
     const directory = checkFd('newdirfd', newdirfd);
     const paths = [pathBytes('target', target), pathBytes('linkpath', linkpath)];
-    if (this.isRefused()) return false;
-    const [first, second] = paths.map((bytes) => this.placePath(bytes));
-    return this.queue(
+    if (coreOf(this).isRefused()) return false;
+    const [first, second] = paths.map((bytes) => coreOf(this).placePath(bytes));
+    return coreOf(this).queue(
       IORING_OP_SYMLINKAT, 0, 0, directory, lowWord(second), highWord(second), lowWord(first), highWord(first), 0, 0, 0,
       userData, undefined,
     );
@@ -339,7 +347,7 @@ export abstract class PathPreparation extends FilePreparation {
     flags: number,
     userData: UserData,
   ): boolean {
-    const { memory } = this;
+    const { memory } = coreOf(this);
     const length = memory.findWhole(value, 'value');
     if (length > XATTR_SIZE_MAX) throw outOfRange('value.byteLength', `<= ${XATTR_SIZE_MAX}`, length);
     const low = memory.addressLow;
@@ -347,20 +355,20 @@ export abstract class PathPreparation extends FilePreparation {
     if (typeof name !== 'string') throw wrongType('name', 'of type string', name);
     const names = [pathBytes('name', name)];
     if (opcode === IORING_OP_GETXATTR || opcode === IORING_OP_SETXATTR) names.push(pathBytes('path', path as PathLike));
-    if (this.isRefused()) return false;
-    const [nameAddress, pathAddress = 0] = names.map((bytes) => this.placePath(bytes));
-    const queued = this.queue(
+    if (coreOf(this).isRefused()) return false;
+    const [nameAddress, pathAddress = 0] = names.map((bytes) => coreOf(this).placePath(bytes));
+    const queued = coreOf(this).queue(
       opcode, 0, 0, fd, low, high, lowWord(nameAddress), highWord(nameAddress), length, flags, 0, userData, value,
     );
-    if (queued && pathAddress !== 0) this.sq.extend(0, lowWord(pathAddress), highWord(pathAddress));
+    if (queued && pathAddress !== 0) coreOf(this).sq.extend(0, lowWord(pathAddress), highWord(pathAddress));
     return queued;
   }
 
   #onePath(opcode: number, dirfd: number, path: PathLike, len: number, flags: number, userData: UserData): boolean {
     const bytes = pathBytes('path', path);
-    if (this.isRefused()) return false;
-    const address = this.placePath(bytes);
-    return this.queue(
+    if (coreOf(this).isRefused()) return false;
+    const address = coreOf(this).placePath(bytes);
+    return coreOf(this).queue(
       opcode, 0, 0, dirfd, 0, 0, lowWord(address), highWord(address), len, flags, 0, userData, undefined,
     );
   }
@@ -377,9 +385,9 @@ export abstract class PathPreparation extends FilePreparation {
     const from = checkFd('olddirfd', olddirfd);
     const to = checkFd('newdirfd', newdirfd);
     const paths = [pathBytes('oldpath', oldpath), pathBytes('newpath', newpath)];
-    if (this.isRefused()) return false;
-    const [first, second] = paths.map((bytes) => this.placePath(bytes));
-    return this.queue(
+    if (coreOf(this).isRefused()) return false;
+    const [first, second] = paths.map((bytes) => coreOf(this).placePath(bytes));
+    return coreOf(this).queue(
       opcode, 0, 0, from, lowWord(second), highWord(second), lowWord(first), highWord(first), to, flags, 0, userData,
       undefined,
     );

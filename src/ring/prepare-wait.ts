@@ -8,10 +8,12 @@ import {
   IORING_OP_FUTEX_WAKE,
   IORING_OP_WAITID,
 } from '../abi/operations.ts';
-import { EPOLL_EVENT_SIZE, EpollEvents, writeEpollEvent } from './epoll-events.ts';
+import { NONE } from './bare.ts';
+import { EPOLL_EVENT_SIZE, memoryOfEpollEvents, writeEpollEvent, type EpollEvents } from './epoll-events.ts';
 import { checkInteger, checkUint32, outOfRange, wrongType } from './misuse.ts';
 import { ControlPreparation } from './prepare-control.ts';
-import { Siginfo } from './siginfo.ts';
+import { coreOf } from './ring-core.ts';
+import { memoryOfSiginfo, type Siginfo } from './siginfo.ts';
 import { checkFd, checkUserData, highWord, lowWord, type UserData } from './sqe.ts';
 
 /** A futex: the first 32 bits of such an array. Between threads: over a SharedArrayBuffer. */
@@ -61,15 +63,15 @@ export abstract class WaitPreparation extends ControlPreparation {
     if (typeof event !== 'object' || (event === null && op !== EPOLL_CTL_DEL)) {
       throw wrongType('event', 'an object', event);
     }
-    const { events = 0, data = Math.max(0, target) } = event ?? {};
+    const { events = 0, data = Math.max(0, target) } = event ?? (NONE as { events?: number; data?: number });
     checkUint32('event.events', events);
     checkUserData('event.data', data);
-    if (this.isRefused()) return false;
-    const { arena } = this.holdings;
+    if (coreOf(this).isRefused()) return false;
+    const { arena } = coreOf(this).holdings;
     arena.allocate(EPOLL_EVENT_SIZE);
     writeEpollEvent(arena.view, arena.offset, events, data);
     const { address } = arena;
-    return this.queue(
+    return coreOf(this).queue(
       IORING_OP_EPOLL_CTL, 0, 0, file, target, 0, lowWord(address), highWord(address), op, 0, 0, userData,
       undefined,
     );
@@ -86,10 +88,10 @@ export abstract class WaitPreparation extends ControlPreparation {
    */
   prepEpollWait(epfd: number, events: EpollEvents, userData: UserData): boolean {
     const file = checkFd('epfd', epfd);
-    const { memory } = this;
-    const max = memory.findWhole(EpollEvents.memoryOf(events)) / EPOLL_EVENT_SIZE;
+    const { memory } = coreOf(this);
+    const max = memory.findWhole(memoryOfEpollEvents(events)) / EPOLL_EVENT_SIZE;
     const { addressLow, addressHigh } = memory;
-    return this.queue(
+    return coreOf(this).queue(
       IORING_OP_EPOLL_WAIT, 0, 0, file, 0, 0, addressLow, addressHigh, max, 0, 0, userData, events,
     );
   }
@@ -128,13 +130,13 @@ export abstract class WaitPreparation extends ControlPreparation {
     checkUint32('options.mask', mask);
     const flags = options?.flags ?? FUTEX_FLAGS;
     checkUint32('options.flags', flags);
-    const { memory } = this;
+    const { memory } = coreOf(this);
     this.#locate('futex', futex);
     const { addressLow, addressHigh } = memory;
-    const queued = this.queue(
+    const queued = coreOf(this).queue(
       opcode, 0, 0, flags, value, 0, addressLow, addressHigh, 0, 0, 0, userData, futex,
     );
-    if (queued) this.sq.extend(0, mask, 0);
+    if (queued) coreOf(this).sq.extend(0, mask, 0);
     return queued;
   }
 
@@ -160,9 +162,9 @@ export abstract class WaitPreparation extends ControlPreparation {
       return { futex, value, flags };
     });
     checkInteger('waiters.length', list.length, 1, WAITERS_MAX);
-    if (this.isRefused()) return false;
-    const { memory } = this;
-    const { arena } = this.holdings;
+    if (coreOf(this).isRefused()) return false;
+    const { memory } = coreOf(this);
+    const { arena } = coreOf(this).holdings;
     arena.allocate(list.length * FUTEX_WAITV_SIZE);
     const { view, offset, address } = arena;
     const lent = list.map(({ futex, value, flags }, i) => {
@@ -175,7 +177,7 @@ export abstract class WaitPreparation extends ControlPreparation {
       view.setUint32(at + FUTEX_WAITV.__reserved, 0, true);
       return futex;
     });
-    return this.queue(
+    return coreOf(this).queue(
       IORING_OP_FUTEX_WAITV, 0, 0, 0, 0, 0, lowWord(address), highWord(address), list.length, 0, 0, userData, lent,
     );
   }
@@ -200,15 +202,15 @@ export abstract class WaitPreparation extends ControlPreparation {
     let low = 0;
     let high = 0;
     if (info !== null) {
-      const { memory } = this;
-      memory.findWhole(Siginfo.memoryOf(info));
+      const { memory } = coreOf(this);
+      memory.findWhole(memoryOfSiginfo(info));
       low = memory.addressLow;
       high = memory.addressHigh;
     }
-    const queued = this.queue(
+    const queued = coreOf(this).queue(
       IORING_OP_WAITID, 0, 0, id, low, high, 0, 0, idtype, 0, 0, userData, info ?? undefined,
     );
-    if (queued) this.sq.extend(how, 0, 0);
+    if (queued) coreOf(this).sq.extend(how, 0, 0);
     return queued;
   }
 
@@ -217,6 +219,6 @@ export abstract class WaitPreparation extends ControlPreparation {
     if (!(futex instanceof Int32Array) && !(futex instanceof Uint32Array)) {
       throw wrongType(name, 'an Int32Array or a Uint32Array', futex);
     }
-    if (this.memory.findWhole(futex, name) < 4) throw outOfRange(`${name}.length`, 'at least 1', 0);
+    if (coreOf(this).memory.findWhole(futex, name) < 4) throw outOfRange(`${name}.length`, 'at least 1', 0);
   }
 }

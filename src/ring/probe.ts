@@ -3,6 +3,7 @@ import { IO_URING_PROBE_OP, IO_URING_PROBE_OP_SIZE, IO_URING_PROBE_SIZE } from '
 import { OPERATIONS } from '../abi/operations.ts';
 import { IORING_REGISTER_PROBE } from '../abi/registrations.ts';
 import { aligned } from './aligned-memory.ts';
+import { bare } from './bare.ts';
 import type { Holdings } from './holdings.ts';
 import { kernelError } from './kernel-error.ts';
 
@@ -17,15 +18,26 @@ export interface OperationSupport {
 
 const OPCODES_MAX = 256;
 
-/** Ask the kernel which operations it has. */
-export function probe(holdings: Holdings): OperationSupport[] {
+/** What the kernel answers, and `struct io_uring_probe` as it has filled it. */
+function ask(holdings: Holdings): { result: number; bytes: Uint8Array } {
   // The kernel demands that all of it be zero on entry.
   const { bytes, address } = aligned(holdings.native, IO_URING_PROBE_SIZE + OPCODES_MAX * IO_URING_PROBE_OP_SIZE, 8);
-  const result = holdings.register(IORING_REGISTER_PROBE, address, OPCODES_MAX);
+  return { result: holdings.register(IORING_REGISTER_PROBE, address, OPCODES_MAX), bytes };
+}
+
+/** The code of the last operation that the kernel knows; -1 if it does not tell. */
+export function lastOperation(holdings: Holdings): number {
+  const { result, bytes } = ask(holdings);
+  return result < 0 ? -1 : bytes[0];
+}
+
+/** Ask the kernel which operations it has. */
+export function probe(holdings: Holdings): OperationSupport[] {
+  const { result, bytes } = ask(holdings);
   if (result < 0) throw kernelError(-result, 'io_uring_register', 'asking for the operations needs Linux 5.6');
   const last = bytes[0];
   const count = Math.max(OPERATIONS.length, last + 1);
-  return Array.from({ length: count }, (_, opcode) => {
+  return Array.from(bare({ length: count }), (_, opcode) => {
     const entry = IO_URING_PROBE_SIZE + opcode * IO_URING_PROBE_OP_SIZE;
     const supported = opcode <= last && (bytes[entry + IO_URING_PROBE_OP.flags] & IO_URING_OP_SUPPORTED) !== 0;
     return { opcode, name: OPERATIONS[opcode]?.name, supported };

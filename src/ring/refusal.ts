@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { release } from 'node:os';
 import {
   EAGAIN,
   EINVAL,
@@ -50,7 +51,7 @@ export function explainRefusal(errno: number, asked = ''): Refusal {
       return { cause: 'the kernel is short of memory or threads', remedy: 'try again, or lower the load' };
     case EINVAL:
       return {
-        cause: `the kernel knows or allows no such set-up${asked && `: ${asked}`}`,
+        cause: `this kernel (${release()}) knows or allows no such set-up${asked && `: ${asked}`}`,
         remedy: 'leave the options that are not needed to the ring, which takes what the kernel has',
       };
     default:

@@ -20,23 +20,25 @@ import {
   IORING_REGISTER_CLONE_BUFFERS,
   IORING_UNREGISTER_BUFFERS,
 } from '../abi/registrations.ts';
+import { bare, NONE } from './bare.ts';
 import type { Lendable } from './lent-memory.ts';
 import { checkInteger, outOfRange, wrongType } from './misuse.ts';
 import { writeIovec } from './msghdr.ts';
-import { Registration, type Hints } from './registration.ts';
+import { NetPreparation } from './prepare-net.ts';
+import { coreOf, type Hints, type RingCore } from './ring-core.ts';
 import type { UserData } from './sqe.ts';
 
 /** The kernel's limits on one table: IORING_MAX_REG_BUFFERS, and on one buffer. */
 const BUFFERS_MAX = 16384;
 const BUFFER_MAX = 2 ** 30;
 
-const HINTS: Hints = {
+const HINTS: Hints = bare({
   [EBUSY]: 'buffers are registered already: unregisterBuffers() first, or update them',
   [ENXIO]: 'no buffers are registered',
   [ENOMEM]: 'the limit on locked memory is reached: raise it (ulimit -l), or register less',
   [EFAULT]: 'memory of a kind that cannot be pinned',
   [EINVAL]: 'outside the table, or this kernel has no such table (tags need Linux 5.13, sparse tables 5.19)',
-};
+});
 
 /** What a table of buffers is made with. */
 export interface TagOptions {
@@ -48,7 +50,7 @@ export interface TagOptions {
 }
 
 /** Registered buffers: memory that the kernel pins once and need not look up at every transfer. */
-export abstract class BufferRegistration extends Registration {
+export abstract class BufferRegistration extends NetPreparation {
   /**
    * Register buffers, for operations with `{ fixed: index }`. They stay in memory and count against the limit on locked
    * memory; the ring refers to them until they are replaced or unregistered.
@@ -60,15 +62,15 @@ export abstract class BufferRegistration extends Registration {
    */
   registerBuffers(buffers: readonly Lendable[], options?: TagOptions): void {
     const list = this.#list(buffers, 1);
-    const tags = this.tags(options, list.length);
-    this.checkOpen();
+    const tags = tagsOf(coreOf(this), options, list.length);
+    coreOf(this).checkOpen();
     const iovecs = this.#iovecs(list);
     if (tags === undefined) {
-      this.register(IORING_REGISTER_BUFFERS, iovecs.address, list.length, HINTS);
+      coreOf(this).register(IORING_REGISTER_BUFFERS, iovecs.address, list.length, HINTS);
     } else {
-      this.registerResource(IORING_REGISTER_BUFFERS2, list.length, 0, iovecs.address, tags, HINTS);
+      registerResource(coreOf(this), IORING_REGISTER_BUFFERS2, list.length, 0, iovecs.address, tags, HINTS);
     }
-    this.holdings.registeredBuffers = list;
+    coreOf(this).holdings.registeredBuffers = list;
   }
 
   /**
@@ -81,9 +83,9 @@ export abstract class BufferRegistration extends Registration {
    */
   registerBuffersSparse(count: number): void {
     checkInteger('count', count, 1, BUFFERS_MAX);
-    this.checkOpen();
-    this.registerResource(IORING_REGISTER_BUFFERS2, count, IORING_RSRC_REGISTER_SPARSE, 0, undefined, HINTS);
-    this.holdings.registeredBuffers = Array.from({ length: count }, () => undefined);
+    coreOf(this).checkOpen();
+    registerResource(coreOf(this), IORING_REGISTER_BUFFERS2, count, IORING_RSRC_REGISTER_SPARSE, 0, undefined, HINTS);
+    coreOf(this).holdings.registeredBuffers = Array.from(bare({ length: count }), () => undefined);
   }
 
   /**
@@ -98,11 +100,11 @@ export abstract class BufferRegistration extends Registration {
   registerBuffersUpdate(offset: number, buffers: readonly (Lendable | null)[], options?: TagOptions): number {
     checkInteger('offset', offset, 0, BUFFERS_MAX - 1);
     const list = this.#list(buffers, 1);
-    const tags = this.tags(options, list.length);
-    this.checkOpen();
+    const tags = tagsOf(coreOf(this), options, list.length);
+    coreOf(this).checkOpen();
     const iovecs = this.#iovecs(list);
-    const count = this.updateResource(IORING_REGISTER_BUFFERS_UPDATE, offset, list.length, iovecs.address, tags, HINTS);
-    const table = this.holdings.registeredBuffers;
+    const count = updateResource(coreOf(this), IORING_REGISTER_BUFFERS_UPDATE, offset, list.length, iovecs.address, tags, HINTS);
+    const table = coreOf(this).holdings.registeredBuffers;
     for (let i = 0; i < count; i++) table[offset + i] = list[i] ?? undefined;
     return count;
   }
@@ -114,9 +116,9 @@ export abstract class BufferRegistration extends Registration {
    * @throws {Error} `ENXIO` there are none; `ERR_IOURING_CLOSED`
    */
   unregisterBuffers(): void {
-    this.checkOpen();
-    this.register(IORING_UNREGISTER_BUFFERS, 0, 0, HINTS);
-    this.holdings.registeredBuffers = [];
+    coreOf(this).checkOpen();
+    coreOf(this).register(IORING_UNREGISTER_BUFFERS, 0, 0, HINTS);
+    coreOf(this).holdings.registeredBuffers = [];
   }
 
   /**
@@ -133,22 +135,23 @@ export abstract class BufferRegistration extends Registration {
     options?: { srcOffset?: number; dstOffset?: number; count?: number; replace?: boolean },
   ): void {
     if (!(source instanceof BufferRegistration)) throw wrongType('source', 'an IoUring', source);
-    const { srcOffset = 0, dstOffset = 0, count = 0, replace = false } = options ?? {};
+    const asked: NonNullable<typeof options> = options ?? NONE;
+    const { srcOffset = 0, dstOffset = 0, count = 0, replace = false } = asked;
     checkInteger('options.srcOffset', srcOffset, 0, BUFFERS_MAX);
     checkInteger('options.dstOffset', dstOffset, 0, BUFFERS_MAX);
     checkInteger('options.count', count, 0, BUFFERS_MAX);
-    this.checkOpen();
-    source.checkOpen();
-    const from = source.holdings;
+    coreOf(this).checkOpen();
+    coreOf(source).checkOpen();
+    const from = coreOf(source).holdings;
     const byIndex = from.fd < 0;
-    const { view, address } = this.scratch(IO_URING_CLONE_BUFFERS_SIZE);
+    const { view, address } = coreOf(this).scratch(IO_URING_CLONE_BUFFERS_SIZE);
     view.setUint32(IO_URING_CLONE_BUFFERS.src_fd, byIndex ? (from.registeredIndex as number) : from.fd, true);
     const flags = (byIndex ? IORING_REGISTER_SRC_REGISTERED : 0) | (replace ? IORING_REGISTER_DST_REPLACE : 0);
     view.setUint32(IO_URING_CLONE_BUFFERS.flags, flags, true);
     view.setUint32(IO_URING_CLONE_BUFFERS.src_off, srcOffset, true);
     view.setUint32(IO_URING_CLONE_BUFFERS.dst_off, dstOffset, true);
     view.setUint32(IO_URING_CLONE_BUFFERS.nr, count, true);
-    this.register(IORING_REGISTER_CLONE_BUFFERS, address, 1, {
+    coreOf(this).register(IORING_REGISTER_CLONE_BUFFERS, address, 1, {
       [EBUSY]: 'buffers are registered here already: clone with replace, or unregisterBuffers() first',
       [ENXIO]: 'the other ring has no registered buffers',
       [EOVERFLOW]: 'the range ends behind the table',
@@ -157,9 +160,9 @@ export abstract class BufferRegistration extends Registration {
     const there = from.registeredBuffers;
     const cloned = there.slice(srcOffset, count === 0 ? undefined : srcOffset + count);
     // What was here and was not replaced stays.
-    const table = replace ? [...this.holdings.registeredBuffers] : [];
+    const table = replace ? [...coreOf(this).holdings.registeredBuffers] : [];
     cloned.forEach((buffer, i) => (table[dstOffset + i] = buffer));
-    this.holdings.registeredBuffers = table;
+    coreOf(this).holdings.registeredBuffers = table;
   }
 
   /** The caller's list, read once. */
@@ -172,8 +175,8 @@ export abstract class BufferRegistration extends Registration {
 
   /** An array of iovecs for the duration of a call; of an empty place all is zero. */
   #iovecs(list: readonly (Lendable | undefined)[]): { address: number } {
-    const { view, address } = this.array(list.length * IOVEC_SIZE);
-    const { memory } = this;
+    const { view, address } = coreOf(this).array(list.length * IOVEC_SIZE);
+    const { memory } = coreOf(this);
     list.forEach((buffer, i) => {
       if (buffer === undefined) return;
       const length = memory.findWhole(buffer, `buffers[${i}]`);
@@ -182,50 +185,52 @@ export abstract class BufferRegistration extends Registration {
     });
     return { address };
   }
+}
 
-  /** The tags as the kernel takes them; undefined if there are none. @internal */
-  protected tags(options: TagOptions | undefined, count: number): { address: number } | undefined {
-    const tags = options?.tags;
-    if (tags === undefined) return undefined;
-    if (!Array.isArray(tags)) throw wrongType('options.tags', 'an Array of numbers or bigints', tags);
-    const list = [...(tags as readonly UserData[])];
-    if (list.length !== count) throw outOfRange('options.tags.length', `${count}, one for each`, list.length);
-    const { view, address } = this.array(count * 8);
-    list.forEach((tag, i) => view.setBigUint64(i * 8, this.userDataForKernel(tag, `options.tags[${i}]`), true));
-    return { address };
-  }
+/** The tags as the kernel takes them; undefined if there are none. */
+export function tagsOf(core: RingCore, options: TagOptions | undefined, count: number): { address: number } | undefined {
+  const tags = options?.tags;
+  if (tags === undefined) return undefined;
+  if (!Array.isArray(tags)) throw wrongType('options.tags', 'an Array of numbers or bigints', tags);
+  const list = [...(tags as readonly UserData[])];
+  if (list.length !== count) throw outOfRange('options.tags.length', `${count}, one for each`, list.length);
+  const { view, address } = core.array(count * 8);
+  list.forEach((tag, i) => view.setBigUint64(i * 8, core.userDataForKernel(tag, `options.tags[${i}]`), true));
+  return { address };
+}
 
-  /** Make a table. @internal */
-  protected registerResource(
-    opcode: number,
-    count: number,
-    flags: number,
-    data: number,
-    tags: { address: number } | undefined,
-    hints: Hints,
-  ): void {
-    const { view, address } = this.scratch(IO_URING_RSRC_REGISTER_SIZE);
-    view.setUint32(IO_URING_RSRC_REGISTER.nr, count, true);
-    view.setUint32(IO_URING_RSRC_REGISTER.flags, flags, true);
-    view.setBigUint64(IO_URING_RSRC_REGISTER.data, BigInt(data), true);
-    view.setBigUint64(IO_URING_RSRC_REGISTER.tags, BigInt(tags?.address ?? 0), true);
-    this.register(opcode, address, IO_URING_RSRC_REGISTER_SIZE, hints);
-  }
+/** Make a table. */
+export function registerResource(
+  core: RingCore,
+  opcode: number,
+  count: number,
+  flags: number,
+  data: number,
+  tags: { address: number } | undefined,
+  hints: Hints,
+): void {
+  const { view, address } = core.scratch(IO_URING_RSRC_REGISTER_SIZE);
+  view.setUint32(IO_URING_RSRC_REGISTER.nr, count, true);
+  view.setUint32(IO_URING_RSRC_REGISTER.flags, flags, true);
+  view.setBigUint64(IO_URING_RSRC_REGISTER.data, BigInt(data), true);
+  view.setBigUint64(IO_URING_RSRC_REGISTER.tags, BigInt(tags?.address ?? 0), true);
+  core.register(opcode, address, IO_URING_RSRC_REGISTER_SIZE, hints);
+}
 
-  /** Change places of a table. How many were changed. @internal */
-  protected updateResource(
-    opcode: number,
-    offset: number,
-    count: number,
-    data: number,
-    tags: { address: number } | undefined,
-    hints: Hints,
-  ): number {
-    const { view, address } = this.scratch(IO_URING_RSRC_UPDATE2_SIZE);
-    view.setUint32(IO_URING_RSRC_UPDATE2.offset, offset, true);
-    view.setBigUint64(IO_URING_RSRC_UPDATE2.data, BigInt(data), true);
-    view.setBigUint64(IO_URING_RSRC_UPDATE2.tags, BigInt(tags?.address ?? 0), true);
-    view.setUint32(IO_URING_RSRC_UPDATE2.nr, count, true);
-    return this.register(opcode, address, IO_URING_RSRC_UPDATE2_SIZE, hints);
-  }
+/** Change places of a table. How many were changed. */
+export function updateResource(
+  core: RingCore,
+  opcode: number,
+  offset: number,
+  count: number,
+  data: number,
+  tags: { address: number } | undefined,
+  hints: Hints,
+): number {
+  const { view, address } = core.scratch(IO_URING_RSRC_UPDATE2_SIZE);
+  view.setUint32(IO_URING_RSRC_UPDATE2.offset, offset, true);
+  view.setBigUint64(IO_URING_RSRC_UPDATE2.data, BigInt(data), true);
+  view.setBigUint64(IO_URING_RSRC_UPDATE2.tags, BigInt(tags?.address ?? 0), true);
+  view.setUint32(IO_URING_RSRC_UPDATE2.nr, count, true);
+  return core.register(opcode, address, IO_URING_RSRC_UPDATE2_SIZE, hints);
 }

@@ -42,11 +42,13 @@ import {
   IORING_UNREGISTER_NAPI,
   IORING_UNREGISTER_PERSONALITY,
 } from '../abi/registrations.ts';
+import { bare } from './bare.ts';
 import { kernelError } from './kernel-error.ts';
 import type { Lendable } from './lent-memory.ts';
 import { checkInteger, checkUint32, wrongType, wrongValue } from './misuse.ts';
 import { cancelFlags, type CancelMatch } from './prepare-control.ts';
 import { FileRegistration } from './register-files.ts';
+import { type RingCore, coreOf } from './ring-core.ts';
 import { checkFd, checkUserData, highWord, lowWord, type UserData } from './sqe.ts';
 import { checkMilliseconds, writeTimespec } from './timespec.ts';
 
@@ -101,10 +103,10 @@ export abstract class ControlRegistration extends FileRegistration {
 
   #eventfd(opcode: number, fd: number): void {
     const file = checkFd('fd', fd);
-    this.checkOpen();
-    const { view, address } = this.scratch(4);
+    coreOf(this).checkOpen();
+    const { view, address } = coreOf(this).scratch(4);
     view.setInt32(0, file, true);
-    this.register(opcode, address, 1, {
+    coreOf(this).register(opcode, address, 1, {
       [EBUSY]: 'an eventfd is registered already: unregisterEventfd() first',
       [EBADF]: 'the descriptor is not open',
       [EINVAL]: 'the descriptor is not an eventfd',
@@ -118,13 +120,13 @@ export abstract class ControlRegistration extends FileRegistration {
    * @throws {Error} `ENXIO` there is none; `ERR_IOURING_CLOSED`
    */
   unregisterEventfd(): void {
-    this.checkOpen();
-    this.register(IORING_UNREGISTER_EVENTFD, 0, 0, { [ENXIO]: 'no eventfd is registered' });
+    coreOf(this).checkOpen();
+    coreOf(this).register(IORING_UNREGISTER_EVENTFD, 0, 0, { [ENXIO]: 'no eventfd is registered' });
   }
 
   /** Is a registered eventfd signalled? Counterpart of io_uring_cq_eventfd_enabled(3). */
   get cqEventfdEnabled(): boolean {
-    return !this.holdings.closed && !this.cq.eventfdDisabled;
+    return !coreOf(this).holdings.closed && !coreOf(this).cq.eventfdDisabled;
   }
 
   /**
@@ -134,8 +136,8 @@ export abstract class ControlRegistration extends FileRegistration {
    * @throws {Error} `ERR_IOURING_CLOSED`
    */
   cqEventfdToggle(enabled: boolean): void {
-    this.checkOpen();
-    this.cq.eventfdDisabled = !enabled;
+    coreOf(this).checkOpen();
+    coreOf(this).cq.eventfdDisabled = !enabled;
   }
 
   /**
@@ -146,8 +148,8 @@ export abstract class ControlRegistration extends FileRegistration {
    * @throws {Error} the kernel's refusal; `ERR_IOURING_CLOSED`
    */
   registerPersonality(): number {
-    this.checkOpen();
-    return this.register(IORING_REGISTER_PERSONALITY, 0, 0);
+    coreOf(this).checkOpen();
+    return coreOf(this).register(IORING_REGISTER_PERSONALITY, 0, 0);
   }
 
   /**
@@ -159,8 +161,8 @@ export abstract class ControlRegistration extends FileRegistration {
    */
   unregisterPersonality(id: number): void {
     checkInteger('id', id, 0, 0xffff);
-    this.checkOpen();
-    this.register(IORING_UNREGISTER_PERSONALITY, 0, id, { [EINVAL]: `there is no personality ${id}` });
+    coreOf(this).checkOpen();
+    coreOf(this).register(IORING_UNREGISTER_PERSONALITY, 0, id, { [EINVAL]: `there is no personality ${id}` });
   }
 
   /**
@@ -175,14 +177,14 @@ export abstract class ControlRegistration extends FileRegistration {
     if (!Array.isArray(restrictions)) throw wrongType('restrictions', 'an Array', restrictions);
     const list = [...(restrictions as readonly Restriction[])].map(restrictionOf);
     checkInteger('restrictions.length', list.length, 1, 256);
-    this.checkOpen();
-    const { view, address } = this.array(list.length * IO_URING_RESTRICTION_SIZE);
+    coreOf(this).checkOpen();
+    const { view, address } = coreOf(this).array(list.length * IO_URING_RESTRICTION_SIZE);
     list.forEach(([kind, value], i) => {
       const at = i * IO_URING_RESTRICTION_SIZE;
       view.setUint16(at + IO_URING_RESTRICTION.opcode, kind, true);
       view.setUint8(at + IO_URING_RESTRICTION.sqe_op, value);
     });
-    this.register(IORING_REGISTER_RESTRICTIONS, address, list.length, {
+    coreOf(this).register(IORING_REGISTER_RESTRICTIONS, address, list.length, {
       [EBADFD]: 'the ring is enabled: set it up with disabled: true and restrict it before enableRings()',
       [EBUSY]: 'the ring is restricted already',
       [EINVAL]: 'a restriction that the kernel does not know',
@@ -196,8 +198,8 @@ export abstract class ControlRegistration extends FileRegistration {
    * @throws {Error} `EBADFD` it is enabled; `ERR_IOURING_CLOSED`
    */
   enableRings(): void {
-    this.checkOpen();
-    this.register(IORING_REGISTER_ENABLE_RINGS, 0, 0, { [EBADFD]: 'the ring is enabled already' });
+    coreOf(this).checkOpen();
+    coreOf(this).register(IORING_REGISTER_ENABLE_RINGS, 0, 0, { [EBADFD]: 'the ring is enabled already' });
   }
 
   /**
@@ -213,19 +215,19 @@ export abstract class ControlRegistration extends FileRegistration {
     const list = [...(cpus as readonly number[])];
     checkInteger('cpus.length', list.length, 1, CPUS_MAX);
     list.forEach((cpu, i) => checkInteger(`cpus[${i}]`, cpu, 0, CPUS_MAX - 1));
-    this.checkOpen();
+    coreOf(this).checkOpen();
     const bytes = CPUS_MAX / 8;
-    const { view, address } = this.scratch(bytes);
+    const { view, address } = coreOf(this).scratch(bytes);
     for (const cpu of list) view.setUint8(cpu >> 3, view.getUint8(cpu >> 3) | (1 << (cpu & 7)));
-    this.register(IORING_REGISTER_IOWQ_AFF, address, bytes, {
+    coreOf(this).register(IORING_REGISTER_IOWQ_AFF, address, bytes, {
       [EINVAL]: 'none of these processors is one that this process may use; or needs Linux 5.14',
     });
   }
 
   /** Let the kernel's worker threads run anywhere again. Kernel 5.14. Counterpart of io_uring_unregister_iowq_aff(3). */
   unregisterIowqAff(): void {
-    this.checkOpen();
-    this.register(IORING_UNREGISTER_IOWQ_AFF, 0, 0, { [EINVAL]: 'needs Linux 5.14' });
+    coreOf(this).checkOpen();
+    coreOf(this).register(IORING_UNREGISTER_IOWQ_AFF, 0, 0, { [EINVAL]: 'needs Linux 5.14' });
   }
 
   /**
@@ -240,11 +242,11 @@ export abstract class ControlRegistration extends FileRegistration {
   registerIowqMaxWorkers(bounded = 0, unbounded = 0): { bounded: number; unbounded: number } {
     checkInteger('bounded', bounded, 0, 2 ** 31 - 1);
     checkInteger('unbounded', unbounded, 0, 2 ** 31 - 1);
-    this.checkOpen();
-    const { view, address } = this.scratch(8);
+    coreOf(this).checkOpen();
+    const { view, address } = coreOf(this).scratch(8);
     view.setUint32(0, bounded, true);
     view.setUint32(4, unbounded, true);
-    this.register(IORING_REGISTER_IOWQ_MAX_WORKERS, address, 2, { [EINVAL]: 'needs Linux 5.15' });
+    coreOf(this).register(IORING_REGISTER_IOWQ_MAX_WORKERS, address, 2, { [EINVAL]: 'needs Linux 5.15' });
     return { bounded: view.getUint32(0, true), unbounded: view.getUint32(4, true) };
   }
 
@@ -263,8 +265,8 @@ export abstract class ControlRegistration extends FileRegistration {
   registerSyncCancel(target: UserData | CancelMatch, options?: { all?: boolean; timeoutMs?: number }): number {
     const isMatch = typeof target === 'object' && target !== null;
     if (!isMatch) checkUserData('target', target);
-    const { userData, fd, opcode, any, fixed } = isMatch ? target : { userData: target };
-    const match: CancelMatch = { ...(isMatch ? target : { userData: target }) };
+    const match: CancelMatch = bare(isMatch ? { ...target } : { userData: target });
+    const { userData, fd, opcode, any, fixed } = match;
     if (userData === undefined && fd === undefined && opcode === undefined && !any) {
       throw wrongValue('target', `it must match by userData, fd, opcode or any${fixed ? '; fixed needs fd' : ''}`);
     }
@@ -273,9 +275,9 @@ export abstract class ControlRegistration extends FileRegistration {
     if (timeoutMs !== undefined && timeoutMs !== Infinity) checkMilliseconds('options.timeoutMs', timeoutMs);
     const { flags, file } = cancelFlags(match);
     const all = options?.all ?? false;
-    this.checkOpen();
+    coreOf(this).checkOpen();
     const cancel = (low: number, high: number): number => {
-      const { view, address } = this.scratch(IO_URING_SYNC_CANCEL_REG_SIZE);
+      const { view, address } = coreOf(this).scratch(IO_URING_SYNC_CANCEL_REG_SIZE);
       view.setInt32(IO_URING_SYNC_CANCEL_REG.addr, low, true);
       view.setInt32(IO_URING_SYNC_CANCEL_REG.addr + 4, high, true);
       view.setInt32(IO_URING_SYNC_CANCEL_REG.fd, file, true);
@@ -284,18 +286,19 @@ export abstract class ControlRegistration extends FileRegistration {
       if (timeoutMs !== undefined && timeoutMs !== Infinity) writeTimespec(view, time, timeoutMs);
       else new Uint8Array(view.buffer, view.byteOffset + time, 16).fill(0xff);
       view.setUint8(IO_URING_SYNC_CANCEL_REG.opcode, opcode ?? 0);
-      return this.holdings.register(IORING_REGISTER_SYNC_CANCEL, address, 1);
+      return coreOf(this).holdings.register(IORING_REGISTER_SYNC_CANCEL, address, 1);
     };
-    if (userData === undefined) return answer([cancel(0, 0)], all);
+    if (userData === undefined) return answer(coreOf(this), [cancel(0, 0)], all);
     // Operations that lend memory went to the kernel under keys of ours.
-    const slots = this.findKeys(userData, fd === undefined ? undefined : file, opcode);
+    const { pins } = coreOf(this);
+    const slots = coreOf(this).findKeys(userData, fd === undefined ? undefined : file, opcode);
     const results: number[] = [];
     for (const slot of slots) {
-      results.push(cancel(slot, this.pins.keyHigh(slot)));
-      if (!all && results.at(-1) !== -ENOENT) return answer(results.slice(-1), all);
+      results.push(cancel(pins.keyLow(slot), pins.keyHigh(slot)));
+      if (!all && results.at(-1) !== -ENOENT) return answer(coreOf(this), results.slice(-1), all);
     }
     results.push(cancel(lowWord(userData), highWord(userData)));
-    return answer(results, all);
+    return answer(coreOf(this), results, all);
   }
 
   /**
@@ -324,11 +327,11 @@ export abstract class ControlRegistration extends FileRegistration {
   }
 
   #napi(opcode: number, timeoutUs: number, prefer: boolean): Required<NapiSettings> {
-    this.checkOpen();
-    const { view, address } = this.scratch(IO_URING_NAPI_SIZE);
+    coreOf(this).checkOpen();
+    const { view, address } = coreOf(this).scratch(IO_URING_NAPI_SIZE);
     view.setUint32(IO_URING_NAPI.busy_poll_to, timeoutUs, true);
     view.setUint8(IO_URING_NAPI.prefer_busy_poll, prefer ? 1 : 0);
-    this.register(opcode, address, 1, { [EINVAL]: 'needs Linux 6.9, built with CONFIG_NET_RX_BUSY_POLL' });
+    coreOf(this).register(opcode, address, 1, { [EINVAL]: 'needs Linux 6.9, built with CONFIG_NET_RX_BUSY_POLL' });
     return {
       busyPollTimeoutUs: view.getUint32(IO_URING_NAPI.busy_poll_to, true),
       preferBusyPoll: view.getUint8(IO_URING_NAPI.prefer_busy_poll) !== 0,
@@ -348,11 +351,11 @@ export abstract class ControlRegistration extends FileRegistration {
     if (clock !== CLOCK_MONOTONIC && clock !== CLOCK_BOOTTIME) {
       throw wrongValue('clock', 'it must be CLOCK_MONOTONIC or CLOCK_BOOTTIME');
     }
-    this.checkOpen();
-    const { view, address } = this.scratch(IO_URING_CLOCK_REGISTER_SIZE);
+    coreOf(this).checkOpen();
+    const { view, address } = coreOf(this).scratch(IO_URING_CLOCK_REGISTER_SIZE);
     view.setUint32(IO_URING_CLOCK_REGISTER.clockid, clock, true);
-    this.register(IORING_REGISTER_CLOCK, address, 0, { [EINVAL]: 'needs Linux 6.12' });
-    this.holdings.clock = clock;
+    coreOf(this).register(IORING_REGISTER_CLOCK, address, 0, { [EINVAL]: 'needs Linux 6.12' });
+    coreOf(this).holdings.clock = clock;
   }
 
   /**
@@ -389,8 +392,8 @@ export abstract class ControlRegistration extends FileRegistration {
     });
     checkInteger('filter.program.length', list.length, 1, 4096);
     if (pduSize !== undefined) checkInteger('filter.pduSize', pduSize, 0, 0xff);
-    this.checkOpen();
-    const instructions = this.array(list.length * SOCK_FILTER_SIZE);
+    coreOf(this).checkOpen();
+    const instructions = coreOf(this).array(list.length * SOCK_FILTER_SIZE);
     list.forEach(({ code, jt, jf, k }, i) => {
       const at = i * SOCK_FILTER_SIZE;
       instructions.view.setUint16(at + SOCK_FILTER.code, code, true);
@@ -398,7 +401,7 @@ export abstract class ControlRegistration extends FileRegistration {
       instructions.view.setUint8(at + SOCK_FILTER.jf, jf);
       instructions.view.setUint32(at + SOCK_FILTER.k, k, true);
     });
-    const { view, address } = this.scratch(IO_URING_BPF_SIZE);
+    const { view, address } = coreOf(this).scratch(IO_URING_BPF_SIZE);
     const at = IO_URING_BPF.filter;
     let flags = denyRest ? IO_URING_BPF_FILTER_DENY_REST : 0;
     if (pduSize !== undefined) flags |= IO_URING_BPF_FILTER_SZ_STRICT;
@@ -408,7 +411,7 @@ export abstract class ControlRegistration extends FileRegistration {
     view.setUint32(at + IO_URING_BPF_FILTER.filter_len, list.length, true);
     view.setUint8(at + IO_URING_BPF_FILTER.pdu_size, pduSize ?? 0);
     view.setBigUint64(at + IO_URING_BPF_FILTER.filter_ptr, BigInt(instructions.address), true);
-    this.register(IORING_REGISTER_BPF_FILTER, address, 1, {
+    coreOf(this).register(IORING_REGISTER_BPF_FILTER, address, 1, {
       [EINVAL]: 'filters need Linux 7.0; or the program is not valid',
       [EACCES]: 'needs no_new_privs, or CAP_SYS_ADMIN',
       [EPERM]: 'needs no_new_privs, or CAP_SYS_ADMIN',
@@ -428,14 +431,14 @@ export abstract class ControlRegistration extends FileRegistration {
   registerRaw(opcode: number, argument: Lendable | null, count: number): number {
     checkUint32('opcode', opcode);
     checkUint32('count', count);
-    this.checkOpen();
+    coreOf(this).checkOpen();
     let address = 0;
     if (argument !== null) {
-      const { memory } = this;
+      const { memory } = coreOf(this);
       memory.findWhole(argument, 'argument');
       address = memory.addressHigh * 2 ** 32 + (memory.addressLow >>> 0);
     }
-    return this.register(opcode, address, count);
+    return coreOf(this).register(opcode, address, count);
   }
 }
 
@@ -458,19 +461,19 @@ function restrictionOf(restriction: Restriction, i: number): [kind: number, valu
 }
 
 /** What several cancellations come to. */
-function answer(results: readonly number[], all: boolean): number {
+function answer(core: RingCore, results: readonly number[], all: boolean): number {
   const cancelled = results.filter((result) => result > 0).reduce((sum, result) => sum + result, 0);
   const worst = results.find((result) => result < 0 && result !== -ENOENT);
-  if (worst !== undefined) throw kernelError(-worst, 'io_uring_register', CANCEL_HINTS[-worst]);
+  if (worst !== undefined) throw core.registerError(IORING_REGISTER_SYNC_CANCEL, -worst, CANCEL_HINTS[-worst]);
   if (!all && results.every((result) => result === -ENOENT)) {
     throw kernelError(ENOENT, 'io_uring_register', CANCEL_HINTS[ENOENT]);
   }
   return cancelled;
 }
 
-const CANCEL_HINTS: Record<number, string> = {
+const CANCEL_HINTS: Record<number, string> = bare({
   [ENOENT]: 'no such operation is in flight',
   [EALREADY]: 'the operation is running, and past stopping',
   [ETIME]: 'the operation was not over in time; its completion comes later',
   [EINVAL]: 'needs Linux 6.0',
-};
+});

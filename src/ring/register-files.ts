@@ -14,20 +14,21 @@ import {
   IORING_REGISTER_FILE_ALLOC_RANGE,
   IORING_UNREGISTER_FILES,
 } from '../abi/registrations.ts';
+import { bare } from './bare.ts';
 import { checkInteger, checkUint32, wrongType } from './misuse.ts';
-import { BufferRegistration, type TagOptions } from './register-buffers.ts';
-import type { Hints } from './registration.ts';
+import { BufferRegistration, registerResource, tagsOf, updateResource, type TagOptions } from './register-buffers.ts';
+import { coreOf, type Hints } from './ring-core.ts';
 
 /** The kernel's limit on one table (IORING_MAX_FIXED_FILES); that on open files counts too. */
 const FILES_MAX = 2 ** 20;
 
-const HINTS: Hints = {
+const HINTS: Hints = bare({
   [EBADF]: 'one of them is not open, or is the descriptor of a ring, which cannot be registered',
   [EBUSY]: 'files are registered already: unregisterFiles() first, or update them',
   [EMFILE]: 'the table is larger than the limit on open files: raise it (ulimit -n), or take fewer',
   [ENXIO]: 'no files are registered',
   [EINVAL]: 'outside the table, or this kernel has no such table (tags need Linux 5.13, sparse tables 5.19)',
-};
+});
 
 /**
  * Registered files: a table of slots that operations name instead of descriptors (IOSQE_FIXED_FILE). The kernel need
@@ -44,11 +45,11 @@ export abstract class FileRegistration extends BufferRegistration {
    */
   registerFiles(fds: readonly number[], options?: TagOptions): void {
     const list = this.#list(fds, -1);
-    const tags = this.tags(options, list.length);
-    this.checkOpen();
+    const tags = tagsOf(coreOf(this), options, list.length);
+    coreOf(this).checkOpen();
     const address = this.#descriptors(list);
-    if (tags === undefined) this.register(IORING_REGISTER_FILES, address, list.length, HINTS);
-    else this.registerResource(IORING_REGISTER_FILES2, list.length, 0, address, tags, HINTS);
+    if (tags === undefined) coreOf(this).register(IORING_REGISTER_FILES, address, list.length, HINTS);
+    else registerResource(coreOf(this), IORING_REGISTER_FILES2, list.length, 0, address, tags, HINTS);
   }
 
   /**
@@ -61,8 +62,8 @@ export abstract class FileRegistration extends BufferRegistration {
    */
   registerFilesSparse(count: number): void {
     checkInteger('count', count, 1, FILES_MAX);
-    this.checkOpen();
-    this.registerResource(IORING_REGISTER_FILES2, count, IORING_RSRC_REGISTER_SPARSE, 0, undefined, HINTS);
+    coreOf(this).checkOpen();
+    registerResource(coreOf(this), IORING_REGISTER_FILES2, count, IORING_RSRC_REGISTER_SPARSE, 0, undefined, HINTS);
   }
 
   /**
@@ -78,16 +79,16 @@ export abstract class FileRegistration extends BufferRegistration {
   registerFilesUpdate(offset: number, fds: readonly number[], options?: TagOptions): number {
     checkInteger('offset', offset, 0, FILES_MAX - 1);
     const list = this.#list(fds, IORING_REGISTER_FILES_SKIP);
-    const tags = this.tags(options, list.length);
-    this.checkOpen();
+    const tags = tagsOf(coreOf(this), options, list.length);
+    coreOf(this).checkOpen();
     const data = this.#descriptors(list);
     if (tags !== undefined) {
-      return this.updateResource(IORING_REGISTER_FILES_UPDATE2, offset, list.length, data, tags, HINTS);
+      return updateResource(coreOf(this), IORING_REGISTER_FILES_UPDATE2, offset, list.length, data, tags, HINTS);
     }
-    const { view, address } = this.scratch(IO_URING_RSRC_UPDATE_SIZE);
+    const { view, address } = coreOf(this).scratch(IO_URING_RSRC_UPDATE_SIZE);
     view.setUint32(IO_URING_RSRC_UPDATE.offset, offset, true);
     view.setBigUint64(IO_URING_RSRC_UPDATE.data, BigInt(data), true);
-    return this.register(IORING_REGISTER_FILES_UPDATE, address, list.length, HINTS);
+    return coreOf(this).register(IORING_REGISTER_FILES_UPDATE, address, list.length, HINTS);
   }
 
   /**
@@ -97,8 +98,8 @@ export abstract class FileRegistration extends BufferRegistration {
    * @throws {Error} `ENXIO` there is none; `ERR_IOURING_CLOSED`
    */
   unregisterFiles(): void {
-    this.checkOpen();
-    this.register(IORING_UNREGISTER_FILES, 0, 0, HINTS);
+    coreOf(this).checkOpen();
+    coreOf(this).register(IORING_UNREGISTER_FILES, 0, 0, HINTS);
   }
 
   /**
@@ -111,11 +112,11 @@ export abstract class FileRegistration extends BufferRegistration {
   registerFileAllocRange(offset: number, length: number): void {
     checkUint32('offset', offset);
     checkUint32('length', length);
-    this.checkOpen();
-    const { view, address } = this.scratch(IO_URING_FILE_INDEX_RANGE_SIZE);
+    coreOf(this).checkOpen();
+    const { view, address } = coreOf(this).scratch(IO_URING_FILE_INDEX_RANGE_SIZE);
     view.setUint32(IO_URING_FILE_INDEX_RANGE.off, offset, true);
     view.setUint32(IO_URING_FILE_INDEX_RANGE.len, length, true);
-    this.register(IORING_REGISTER_FILE_ALLOC_RANGE, address, 0, {
+    coreOf(this).register(IORING_REGISTER_FILE_ALLOC_RANGE, address, 0, {
       [EINVAL]: 'outside the table, or no files are registered; needs Linux 6.0',
       [EOVERFLOW]: 'the range ends behind the last slot there can be',
     });
@@ -130,7 +131,7 @@ export abstract class FileRegistration extends BufferRegistration {
   }
 
   #descriptors(list: readonly number[]): number {
-    const { view, address } = this.array(list.length * 4);
+    const { view, address } = coreOf(this).array(list.length * 4);
     list.forEach((fd, i) => view.setInt32(i * 4, fd, true));
     return address;
   }

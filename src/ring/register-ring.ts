@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { EEXIST, EINVAL } from '../abi/errno.ts';
+import { EEXIST, EINVAL, ENOMEM } from '../abi/errno.ts';
 import {
   IORING_FEAT_REG_REG_RING,
   IORING_MEM_REGION_REG_WAIT_ARG,
@@ -27,11 +27,13 @@ import {
   IORING_REGISTER_PBUF_STATUS,
   IORING_REGISTER_RESIZE_RINGS,
 } from '../abi/registrations.ts';
+import { bare, NONE } from './bare.ts';
 import { BufferGroup, ProvidedBufRing, type BufRingOptions } from './buffer-ring.ts';
 import { kernelError } from './kernel-error.ts';
 import { checkInteger, checkUint32, wrongState, wrongType } from './misuse.ts';
 import { probe, type OperationSupport } from './probe.ts';
 import { ZcrxRegistration } from './register-zcrx.ts';
+import { coreOf, type RingCore } from './ring-core.ts';
 import { checkDuration, checkMilliseconds, writeTimespec, type Duration } from './timespec.ts';
 
 /** What one of the registered waits is to wait for. */
@@ -55,19 +57,18 @@ export abstract class RingRegistration extends ZcrxRegistration {
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} `EEXIST` the group exists, or the kernel's refusal; `ERR_IOURING_CLOSED`
    */
-  registerBufRing(entries: number, bufSize: number, bgid: number, asked: BufRingOptions = {}): ProvidedBufRing {
-    const options = { ...asked };
-    this.checkOpen();
-    const { holdings } = this;
+  registerBufRing(entries: number, bufSize: number, bgid: number, asked: BufRingOptions = NONE): ProvidedBufRing {
+    const options = bare({ ...asked });
+    coreOf(this).checkOpen();
+    const { holdings } = coreOf(this);
     const { native, groups, registerArgument } = holdings;
     const inUse = (hint: string): Error =>
       kernelError(EEXIST, 'io_uring_register', `group ${bgid} ${hint}, or choose another bgid`);
-    const former = groups.get(bgid);
-    if (former instanceof BufferGroup && former.ended === undefined) {
+    if (groups.get(bgid) instanceof BufferGroup) {
       throw inUse('has a buffer ring: dispose of it');
     }
     // The kernel would hand the new buffers to a receive that is armed on the group since then.
-    if (former && this.pins.holdsFor(former)) {
+    if (holdings.isAwaited(bgid)) {
       throw inUse('still has receives in flight from the buffers before: cancel them and reap');
     }
     if (options.kernelMemory && !native.endsWithProcess) {
@@ -75,22 +76,22 @@ export abstract class RingRegistration extends ZcrxRegistration {
       const message = "Cannot map the kernel's buffer ring in a worker: leave kernelMemory away";
       throw wrongState('ERR_IOURING_UNSUPPORTED', message);
     }
-    const group = new BufferGroup(native, { ...options, id: bgid, entries, bufSize });
+    const group = new BufferGroup(native, bare({ ...options, id: bgid, entries, bufSize }));
     group.describe(registerArgument.view);
     const result = holdings.register(IORING_REGISTER_PBUF_RING, registerArgument.address, 1);
     if (result === -EEXIST) throw inUse('is taken');
-    if (result < 0) throw kernelError(-result, 'io_uring_register', result === -EINVAL ? bufRingHint(options) : undefined);
+    if (result < 0) throw coreOf(this).registerError(IORING_REGISTER_PBUF_RING, -result, bufRingHint(-result, options));
     if (group.kernelMemory) this.#mapBufRing(group);
     groups.set(bgid, group);
     // The closures hold the ring: a ProvidedBufRing in use keeps its ring from being collected.
     return new ProvidedBufRing(group, {
-      unregister: () => void (holdings.closed || this.holdings.unregisterGroup(group)),
+      unregister: () => void (holdings.closed || coreOf(this).holdings.unregisterGroup(group)),
       askHead: () => this.#bufRingHead(bgid),
     });
   }
 
   #mapBufRing(group: BufferGroup): void {
-    const { holdings } = this;
+    const { holdings } = coreOf(this);
     const offset = IORING_OFF_PBUF_RING + group.id * 2 ** IORING_OFF_PBUF_SHIFT;
     const address = holdings.fd < 0 ? -EINVAL : holdings.native.map(holdings.fd, offset, group.ringBytes);
     if (address >= 0) return group.map(address);
@@ -99,10 +100,10 @@ export abstract class RingRegistration extends ZcrxRegistration {
   }
 
   #bufRingHead(bgid: number): number {
-    const { view, address } = this.holdings.registerArgument;
+    const { view, address } = coreOf(this).holdings.registerArgument;
     clear(view, IO_URING_BUF_STATUS_SIZE);
     view.setUint32(IO_URING_BUF_STATUS.buf_group, bgid, true);
-    this.register(IORING_REGISTER_PBUF_STATUS, address, 1, { [EINVAL]: 'asking for the head needs Linux 6.8' });
+    coreOf(this).register(IORING_REGISTER_PBUF_STATUS, address, 1, { [EINVAL]: 'asking for the head needs Linux 6.8' });
     return view.getUint32(IO_URING_BUF_STATUS.head, true) & 0xffff;
   }
 
@@ -113,8 +114,8 @@ export abstract class RingRegistration extends ZcrxRegistration {
    * @throws {Error} `ERR_IOURING_CLOSED`, or the kernel's refusal
    */
   probe(): OperationSupport[] {
-    this.checkOpen();
-    return probe(this.holdings);
+    coreOf(this).checkOpen();
+    return probe(coreOf(this).holdings);
   }
 
   /**
@@ -126,8 +127,8 @@ export abstract class RingRegistration extends ZcrxRegistration {
    * @throws {Error} `ERR_IOURING_UNSUPPORTED` in a worker, or when the 16 places are taken; `ERR_IOURING_CLOSED`
    */
   registerRingFd(): number {
-    this.checkOpen();
-    const { holdings } = this;
+    coreOf(this).checkOpen();
+    const { holdings } = coreOf(this);
     const possible = holdings.native.endsWithProcess;
     if (possible && (holdings.registeredIndex !== undefined || holdings.registerRingFd())) {
       return holdings.registeredIndex as number;
@@ -143,11 +144,11 @@ export abstract class RingRegistration extends ZcrxRegistration {
    * @throws {Error} `ERR_INVALID_STATE` the descriptor is closed, nothing but the index is left; `ERR_IOURING_CLOSED`
    */
   unregisterRingFd(): void {
-    this.checkOpen();
-    if (this.holdings.fd < 0) {
+    coreOf(this).checkOpen();
+    if (coreOf(this).holdings.fd < 0) {
       throw wrongState('ERR_INVALID_STATE', 'Cannot unregister the ring descriptor: it is closed, and the index all there is');
     }
-    this.holdings.unregisterRingFd();
+    coreOf(this).holdings.unregisterRingFd();
   }
 
   /**
@@ -158,8 +159,8 @@ export abstract class RingRegistration extends ZcrxRegistration {
    * @throws {Error} `ERR_IOURING_UNSUPPORTED` the kernel is older, or the ring is not registered; `ERR_IOURING_CLOSED`
    */
   closeRingFd(): void {
-    this.checkOpen();
-    const { holdings } = this;
+    coreOf(this).checkOpen();
+    const { holdings } = coreOf(this);
     if (holdings.fd < 0) return;
     const known = (holdings.features & IORING_FEAT_REG_REG_RING) !== 0;
     if (!known || holdings.registeredIndex === undefined) {
@@ -184,15 +185,15 @@ export abstract class RingRegistration extends ZcrxRegistration {
     checkInteger('entries', entries, 1, 32768);
     const cqEntries = options?.cqEntries ?? Math.min(65536, Math.max(256, 4 * entries));
     checkInteger('options.cqEntries', cqEntries, 1, 65536);
-    this.checkOpen();
-    const { holdings, sq, cq } = this;
+    coreOf(this).checkOpen();
+    const { holdings, sq, cq } = coreOf(this);
     const deferred = (holdings.setupFlags & IORING_SETUP_DEFER_TASKRUN) !== 0;
     if (!holdings.native.endsWithProcess || !deferred || holdings.fd < 0) {
       const message =
         'Cannot resize ring: only with deferTaskrun (Linux 6.1), on the main thread, and while it has its descriptor';
       throw wrongState('ERR_IOURING_UNSUPPORTED', message);
     }
-    if (this.reaping) {
+    if (coreOf(this).reaping) {
       throw wrongState('ERR_IOURING_REENTRANT', 'Cannot resize inside the callback of forEachCompletion: return from it first');
     }
     // The kernel moves what it knows of.
@@ -203,15 +204,12 @@ export abstract class RingRegistration extends ZcrxRegistration {
     view.setUint32(IO_URING_PARAMS.sq_entries, entries, true);
     view.setUint32(IO_URING_PARAMS.cq_entries, cqEntries, true);
     view.setUint32(IO_URING_PARAMS.flags, IORING_SETUP_CQSIZE, true);
-    this.register(IORING_REGISTER_RESIZE_RINGS, address, 1, {
+    coreOf(this).register(IORING_REGISTER_RESIZE_RINGS, address, 1, {
       [EINVAL]: 'resizing needs Linux 6.13',
       75: 'what is queued or waits to be reaped does not fit: reap and submit first, or ask for more entries',
     });
     holdings.replaceRings(view);
   }
-
-  /** @internal */
-  protected abstract readonly reaping: boolean;
 
   /**
    * Register the arguments of `count` waits once and for all, in memory that the kernel reads without checking it
@@ -225,8 +223,8 @@ export abstract class RingRegistration extends ZcrxRegistration {
    */
   registerWaitRegion(count: number): void {
     checkInteger('count', count, 1, 4096);
-    this.checkOpen();
-    const { holdings } = this;
+    coreOf(this).checkOpen();
+    const { holdings } = coreOf(this);
     const { native, registerArgument } = holdings;
     const length = Math.ceil((count * IO_URING_REG_WAIT_SIZE) / native.pageSize) * native.pageSize;
     const memory = native.allocate(length);
@@ -240,7 +238,7 @@ export abstract class RingRegistration extends ZcrxRegistration {
     view.setBigUint64(desc + IO_URING_REGION_DESC.size, BigInt(length), true);
     view.setUint32(desc + IO_URING_REGION_DESC.flags, IORING_MEM_REGION_TYPE_USER, true);
     try {
-      this.register(IORING_REGISTER_MEM_REGION, address, 1, {
+      coreOf(this).register(IORING_REGISTER_MEM_REGION, address, 1, {
         [EINVAL]: 'the ring must be set up with disabled: true and not be enabled yet; needs Linux 6.13',
         16: 'the ring has a region already',
       });
@@ -260,8 +258,8 @@ export abstract class RingRegistration extends ZcrxRegistration {
     if (typeof wait !== 'object' || wait === null) throw wrongType('wait', 'an object', wait);
     // Read first: a getter could close the ring, and the memory would be gone.
     const { timeoutMs, minWaitMs = 0 } = wait;
-    this.checkOpen();
-    const { view, count } = this.registeredWaits();
+    coreOf(this).checkOpen();
+    const { view, count } = registeredWaits(coreOf(this));
     checkInteger('index', index, 0, count - 1);
     checkMilliseconds('wait.minWaitMs', minWaitMs);
     if (timeoutMs !== undefined && timeoutMs !== Infinity) checkDuration('wait.timeoutMs', timeoutMs);
@@ -272,27 +270,29 @@ export abstract class RingRegistration extends ZcrxRegistration {
     view.setUint32(at + IO_URING_REG_WAIT.min_wait_usec, Math.ceil(minWaitMs * 1000), true);
     view.setUint32(at + IO_URING_REG_WAIT.flags, limited ? IORING_REG_WAIT_TS : 0, true);
   }
-
-  /** How long one of them lasts at most, and how many completions end it; after the shortest wait one will do. @internal */
-  protected registeredWait(index: number, wanted: number): { timeoutMs: number; enough: number } {
-    const { view } = this.registeredWaits();
-    const at = index * IO_URING_REG_WAIT_SIZE;
-    const limited = (view.getUint32(at + IO_URING_REG_WAIT.flags, true) & IORING_REG_WAIT_TS) !== 0;
-    const seconds = Number(view.getBigInt64(at + IO_URING_REG_WAIT.ts, true));
-    const nanoseconds = Number(view.getBigInt64(at + IO_URING_REG_WAIT.ts + 8, true));
-    const short = view.getUint32(at + IO_URING_REG_WAIT.min_wait_usec, true) > 0;
-    return { timeoutMs: limited ? seconds * 1000 + nanoseconds / 1e6 : Infinity, enough: short ? Math.min(1, wanted) : wanted };
-  }
-
-  /** @throws {Error} `ERR_INVALID_STATE` @internal */
-  protected registeredWaits(): { view: DataView; count: number } {
-    const { waits } = this.holdings;
-    if (waits) return waits;
-    throw wrongState('ERR_INVALID_STATE', 'Cannot use registered waits: registerWaitRegion() was not called');
-  }
 }
 
-function bufRingHint({ incremental, kernelMemory, minLeft }: BufRingOptions): string {
+/** How long one of the registered waits lasts at most, and how many completions end it; after the shortest wait one will do. */
+export function registeredWait(core: RingCore, index: number, wanted: number): { timeoutMs: number; enough: number } {
+  const { view } = registeredWaits(core);
+  const at = index * IO_URING_REG_WAIT_SIZE;
+  const limited = (view.getUint32(at + IO_URING_REG_WAIT.flags, true) & IORING_REG_WAIT_TS) !== 0;
+  const seconds = Number(view.getBigInt64(at + IO_URING_REG_WAIT.ts, true));
+  const nanoseconds = Number(view.getBigInt64(at + IO_URING_REG_WAIT.ts + 8, true));
+  const short = view.getUint32(at + IO_URING_REG_WAIT.min_wait_usec, true) > 0;
+  return { timeoutMs: limited ? seconds * 1000 + nanoseconds / 1e6 : Infinity, enough: short ? Math.min(1, wanted) : wanted };
+}
+
+/** @throws {Error} `ERR_INVALID_STATE` */
+export function registeredWaits({ holdings }: RingCore): { view: DataView; count: number } {
+  const { waits } = holdings;
+  if (waits) return waits;
+  throw wrongState('ERR_INVALID_STATE', 'Cannot use registered waits: registerWaitRegion() was not called');
+}
+
+function bufRingHint(errno: number, { incremental, kernelMemory, minLeft }: BufRingOptions): string | undefined {
+  if (errno === ENOMEM) return 'the limit on locked memory is reached: raise it (ulimit -l), or take fewer entries';
+  if (errno !== EINVAL) return undefined;
   if (minLeft) return 'minLeft needs a kernel that has it (7.1, or a later 6.18)';
   if (incremental) return 'incremental buffer rings need Linux 6.12';
   return `provided buffer rings ${kernelMemory ? 'in kernel memory need Linux 6.4' : 'need Linux 5.19'}`;

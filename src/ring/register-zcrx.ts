@@ -16,10 +16,11 @@ import {
   ZCRX_CTRL_SIZE,
 } from '../abi/layouts.ts';
 import { IORING_REGISTER_ZCRX_CTRL, IORING_REGISTER_ZCRX_IFQ } from '../abi/registrations.ts';
-import { aligned, alignedForLending, PAGE_SIZE_MAX } from './aligned-memory.ts';
+import { alignedForLending, PAGE_SIZE_MAX } from './aligned-memory.ts';
 import type { Completion } from './completion.ts';
 import { checkInteger, checkUint32, wrongType, wrongValue } from './misuse.ts';
 import { ControlRegistration } from './register-control.ts';
+import { coreOf } from './ring-core.ts';
 
 /** A receive queue of a network card, and the memory that its packets land in. */
 export interface IfqOptions {
@@ -105,16 +106,16 @@ export abstract class ZcrxRegistration extends ControlRegistration {
     const { interfaceIndex, rxQueue, areaBytes, rqEntries } = options;
     checkUint32('options.interfaceIndex', interfaceIndex);
     checkUint32('options.rxQueue', rxQueue);
-    const { native } = this.holdings;
+    const { native } = coreOf(this).holdings;
     checkInteger('options.areaBytes', areaBytes, native.pageSize, 2 ** 30);
     if (areaBytes % native.pageSize !== 0) throw wrongValue('options.areaBytes', 'it must be whole pages');
     checkInteger('options.rqEntries', rqEntries, 1, 32768);
     if (rqEntries & (rqEntries - 1)) throw wrongValue('options.rqEntries', 'it must be a power of two');
-    this.checkOpen();
+    coreOf(this).checkOpen();
     const area = alignedForLending(native, areaBytes, PAGE_SIZE_MAX);
     const pages = Math.ceil((rqEntries * IO_URING_ZCRX_RQE_SIZE) / native.pageSize) + 1;
-    const refill = aligned(native, pages * native.pageSize, PAGE_SIZE_MAX);
-    const arguments_ = this.array(IO_URING_ZCRX_IFQ_REG_SIZE + IO_URING_ZCRX_AREA_REG_SIZE + IO_URING_REGION_DESC_SIZE);
+    const refill = alignedForLending(native, pages * native.pageSize, native.pageSize);
+    const arguments_ = coreOf(this).array(IO_URING_ZCRX_IFQ_REG_SIZE + IO_URING_ZCRX_AREA_REG_SIZE + IO_URING_REGION_DESC_SIZE);
     const { view, address } = arguments_;
     const areaAt = IO_URING_ZCRX_IFQ_REG_SIZE;
     const regionAt = areaAt + IO_URING_ZCRX_AREA_REG_SIZE;
@@ -128,13 +129,13 @@ export abstract class ZcrxRegistration extends ControlRegistration {
     view.setBigUint64(regionAt + IO_URING_REGION_DESC.user_addr, BigInt(refill.address), true);
     view.setBigUint64(regionAt + IO_URING_REGION_DESC.size, BigInt(refill.bytes.length), true);
     view.setUint32(regionAt + IO_URING_REGION_DESC.flags, IORING_MEM_REGION_TYPE_USER, true);
-    this.register(IORING_REGISTER_ZCRX_IFQ, address, 1, {
+    coreOf(this).register(IORING_REGISTER_ZCRX_IFQ, address, 1, {
       [EPERM]: 'needs CAP_NET_ADMIN',
       [EINVAL]: 'needs Linux 6.15, a ring with deferTaskrun and cqe32 or cqeMixed, and such a queue',
       [EOPNOTSUPP]: 'this network card, or its driver, cannot receive without copying',
       19: 'there is no such interface',
     });
-    this.holdings.keep(area.bytes, refill.bytes);
+    coreOf(this).holdings.keep(area.bytes, refill.bytes);
     const at = (field: number): number => view.getUint32(IO_URING_ZCRX_IFQ_REG.offsets + field, true);
     return new ZcrxQueue(
       view.getUint32(IO_URING_ZCRX_IFQ_REG.zcrx_id, true),
@@ -163,11 +164,11 @@ export abstract class ZcrxRegistration extends ControlRegistration {
     if (operation !== 'flush' && operation !== 'export') {
       throw wrongValue('operation', "it must be 'flush' or 'export'");
     }
-    this.checkOpen();
-    const { view, address } = this.scratch(ZCRX_CTRL_SIZE);
+    coreOf(this).checkOpen();
+    const { view, address } = coreOf(this).scratch(ZCRX_CTRL_SIZE);
     view.setUint32(ZCRX_CTRL.zcrx_id, zcrxId, true);
     view.setUint32(ZCRX_CTRL.op, operation === 'flush' ? ZCRX_CTRL_FLUSH_RQ : ZCRX_CTRL_EXPORT, true);
-    this.register(IORING_REGISTER_ZCRX_CTRL, address, 0, { [EINVAL]: 'needs Linux 6.19' });
+    coreOf(this).register(IORING_REGISTER_ZCRX_CTRL, address, 0, { [EINVAL]: 'needs Linux 6.19' });
     if (operation === 'flush') return 0;
     return view.getUint32(ZCRX_CTRL.zc_export + ZCRX_CTRL_EXPORT_STRUCT.zcrx_fd, true);
   }

@@ -13,7 +13,6 @@ import {
   IORING_ENTER_NO_IOWAIT,
   IORING_ENTER_SQ_WAIT,
   IORING_ENTER_SQ_WAKEUP,
-  IORING_FEAT_EXT_ARG,
   IORING_FEAT_MIN_TIMEOUT,
   IORING_FEAT_NO_IOWAIT,
   IORING_SETUP_CQE32,
@@ -27,19 +26,22 @@ import {
 import { IO_URING_REG_WAIT_SIZE } from '../abi/layouts.ts';
 import { koffiNative } from '../native/koffi.ts';
 import type { Native } from '../native/native.ts';
+import { bare, NONE } from './bare.ts';
+import { monotonicNow } from '../native/timers.ts';
 import { Completion } from './completion.ts';
 import { Holdings } from './holdings.ts';
 import { kernelError } from './kernel-error.ts';
 import { LentMemory } from './lent-memory.ts';
 import { checkInteger, checkUint32, wrongState, wrongType, wrongValue } from './misuse.ts';
-import { KEY_MASK, Lease, type BufferSource } from './pins.ts';
-import { RingRegistration } from './register-ring.ts';
+import { Lease, type BufferSource, type Placement } from './pins.ts';
+import { registeredWait, registeredWaits, RingRegistration } from './register-ring.ts';
+import { coreOf, handOver, RingCore } from './ring-core.ts';
 import { setUp, type IoUringOptions } from './setup.ts';
 import { checkDuration, checkMilliseconds } from './timespec.ts';
 
 /** How long {@link IoUring.submitAndWait} waits. */
 export interface WaitOptions {
-  /** Wait no longer than so many milliseconds: 0 … 2^53-1, or Infinity. Kernel 5.11. */
+  /** Wait no longer than so many milliseconds: 0 … 2^53-1, or Infinity. Before kernel 5.11 the ring looks every millisecond. */
   timeoutMs?: number;
   /**
    * Wait until this point of time at most: nanoseconds on the ring's clock (see registerClock), which is the one of
@@ -67,6 +69,19 @@ const ALL = 2 ** 30 - 1;
 /** How often a kernel that is short of memory is asked again, with nothing to reap in between. */
 const STALLS_MAX = 64;
 
+/** What a completion tells: its userData, its result, its flags. */
+type See = (userData: number, res: number, flags: number) => void;
+
+let seeWaiting: (ring: IoUring, see: See) => void;
+
+/**
+ * Call `see` with every completion that waits to be reaped, in the kernel's order, and reap none. Never enters the kernel. Also
+ * from inside the callback of {@link IoUring.forEachCompletion}. For rings of completions of 16 bytes, without leases.
+ */
+export function forEachWaiting(ring: IoUring, see: See): void {
+  seeWaiting(ring, see);
+}
+
 /**
  * A Linux io_uring instance: one submission queue, one completion queue, for one thread.
  *
@@ -85,6 +100,12 @@ export class IoUring extends RingRegistration implements Disposable {
   readonly setupFlags: number;
   /** IORING_FEAT_* bits of the kernel. */
   readonly features: number;
+  readonly #core = coreOf(this);
+  /** The core's, for those who cannot spare the time to ask it. */
+  readonly #holdings = this.#core.holdings;
+  readonly #sq = this.#core.sq;
+  readonly #cq = this.#core.cq;
+  readonly #pins = this.#core.pins;
   readonly #polled: boolean;
   /** Waits are cut into slices. */
   readonly #sliced: boolean;
@@ -93,11 +114,11 @@ export class IoUring extends RingRegistration implements Disposable {
   /** Completions are looked for on the device, and only by a call that waits for them. */
   readonly #ioPolled: boolean;
   readonly #cursor = new Completion();
+  readonly #placement: Placement = { offset: 0, length: 0 };
   /** The last 16 bytes of a completion that has 32; none is to be had in a ring without such. */
   readonly #extra: Int32Array | undefined;
   /** Completions of this ring may have 32 bytes, or begin in the middle of a buffer: each wants a closer look. */
   #unusual = false;
-  #reaping = false;
   /** How the wait that is under way is limited, beside a length of time. */
   #deadline: bigint | undefined;
   #minWaitUs = 0;
@@ -116,13 +137,14 @@ export class IoUring extends RingRegistration implements Disposable {
   constructor(entries: number, options?: IoUringOptions);
   /** @internal `native` is the kernel; unit tests hand in another. */
   constructor(entries: number, options?: IoUringOptions, native?: Native);
-  constructor(entries: number, asked: IoUringOptions = {}, native: Native = koffiNative()) {
+  constructor(entries: number, asked: IoUringOptions = NONE, native: Native = koffiNative()) {
     if (typeof asked !== 'object' || asked === null) throw wrongType('options', 'an object', asked);
     // Read once: a getter that answers differently the second time, or throws, must not catch a ring half made.
-    const options = { ...asked };
+    const options: IoUringOptions = bare({ ...asked });
     const setup = setUp(native, entries, options);
     const holdings = new Holdings(native, setup);
-    super(holdings, new LentMemory(native));
+    handOver(new RingCore(holdings, new LentMemory(native)));
+    super();
     this.setupFlags = setup.setupFlags;
     this.features = setup.features;
     this.#polled = (setup.setupFlags & IORING_SETUP_SQPOLL) !== 0;
@@ -130,7 +152,7 @@ export class IoUring extends RingRegistration implements Disposable {
     const big = IORING_SETUP_CQE32 | IORING_SETUP_CQE_MIXED;
     this.#extra = setup.setupFlags & big ? new Int32Array(4) : undefined;
     this.#unusual = this.#extra !== undefined;
-    this.#sliced = !native.endsWithProcess && (setup.features & IORING_FEAT_EXT_ARG) !== 0;
+    this.#sliced = !native.endsWithProcess;
     this.#indirect = this.#sliced || holdings.cq.mixed;
     // An index in the thread's table keeps the ring open past the close that ends it with its thread.
     const wanted = native.endsWithProcess && options.registerRingFd !== false;
@@ -146,42 +168,42 @@ export class IoUring extends RingRegistration implements Disposable {
 
   /** The ring's own descriptor; readable in poll(2) when completions wait. -1 once closed. */
   get fd(): number {
-    return this.holdings.closed ? -1 : this.holdings.fd;
+    return this.#holdings.closed ? -1 : this.#holdings.fd;
   }
 
   /** The index under which this thread enters the ring, or undefined where it is entered by descriptor. */
   get registeredFd(): number | undefined {
-    return this.holdings.registeredIndex;
+    return this.#holdings.registeredIndex;
   }
 
   /** How many operations can be queued between two submits. */
   get sqEntries(): number {
-    return this.sq.entries;
+    return this.#sq.entries;
   }
 
   /** How many completions fit before the kernel has to keep them aside. */
   get cqEntries(): number {
-    return this.cq.entries;
+    return this.#cq.entries;
   }
 
   /** How many entries are queued and not taken by the kernel. Counterpart of io_uring_sq_ready(3). */
   get sqReady(): number {
-    return this.holdings.closed ? 0 : this.sq.refresh();
+    return this.#holdings.closed ? 0 : this.#sq.refresh();
   }
 
   /** How many more entries can be queued. Counterpart of io_uring_sq_space_left(3). */
   get sqSpaceLeft(): number {
-    return this.holdings.closed ? 0 : this.sq.space;
+    return this.#holdings.closed ? 0 : this.#sq.space;
   }
 
   /** How many completions wait to be reaped, without asking the kernel for more. Counterpart of io_uring_cq_ready(3). */
   get cqReady(): number {
-    return this.holdings.closed ? 0 : this.cq.ready;
+    return this.#holdings.closed ? 0 : this.#cq.ready;
   }
 
   /** Does the kernel keep completions aside because the queue is full? Counterpart of io_uring_cq_has_overflow(3). */
   get cqHasOverflow(): boolean {
-    return !this.holdings.closed && (this.sq.flags & IORING_SQ_CQ_OVERFLOW) !== 0;
+    return !this.#holdings.closed && (this.#sq.flags & IORING_SQ_CQ_OVERFLOW) !== 0;
   }
 
   /**
@@ -189,17 +211,17 @@ export class IoUring extends RingRegistration implements Disposable {
    * that, and of a call that waits for none. See IORING_SQ_TASKRUN. Kernel 5.19.
    */
   get hasDeferredWork(): boolean {
-    return !this.holdings.closed && (this.sq.flags & IORING_SQ_TASKRUN) !== 0;
+    return !this.#holdings.closed && (this.#sq.flags & IORING_SQ_TASKRUN) !== 0;
   }
 
   /** Completions that were lost, for want of memory to keep them aside. 0 on a healthy machine. */
   get cqOverflow(): number {
-    return this.holdings.closed ? 0 : this.cq.overflow;
+    return this.#holdings.closed ? 0 : this.#cq.overflow;
   }
 
   /** Is the ring closed? */
   get closed(): boolean {
-    return this.holdings.closed;
+    return this.#holdings.closed;
   }
 
   /**
@@ -213,15 +235,15 @@ export class IoUring extends RingRegistration implements Disposable {
    * @throws {Error} `ERR_IOURING_CLOSED`, or the kernel's refusal
    */
   submit(): number {
-    this.checkOpen();
-    if (this.chained !== undefined) this.endChain();
+    this.#core.checkOpen();
+    if (this.#core.chained !== undefined) this.#core.endChain();
     if (this.#polled) return this.#submitPolled(0, Infinity);
-    const toSubmit = this.sq.publish();
+    const toSubmit = this.#sq.publish();
     if (toSubmit === 0) return 0;
-    const consumed = this.holdings.enter(toSubmit, 0, 0);
+    const consumed = this.#holdings.enter(toSubmit, 0, 0);
     if (consumed === toSubmit) {
-      this.sq.head = (this.sq.head + consumed) | 0;
-      if (this.chained !== undefined) this.chainsTaken(true);
+      this.#sq.head = (this.#sq.head + consumed) | 0;
+      if (this.#core.chained !== undefined) this.#core.chainsTaken(true);
       return consumed;
     }
     return this.#goOn(consumed, 0, Infinity);
@@ -242,20 +264,23 @@ export class IoUring extends RingRegistration implements Disposable {
     if (typeof waitNr !== 'number' || waitNr >>> 0 !== waitNr) this.#checkWaitNr(waitNr);
     // Read early: a getter could do anything, even close the ring.
     const timeoutMs = options ? this.#readWait(options) : undefined;
-    this.checkOpen();
-    if (this.chained !== undefined) this.endChain();
-    const wanted = waitNr > this.cq.entries ? this.cq.entries : waitNr;
+    const core = this.#core;
+    const sq = this.#sq;
+    const cq = this.#cq;
+    core.checkOpen();
+    if (core.chained !== undefined) core.endChain();
+    const wanted = waitNr > cq.entries ? cq.entries : waitNr;
     if (timeoutMs !== undefined || this.#indirect) {
       return this.#submitFor(wanted, timeoutMs ?? Infinity);
     }
     // What was reaped inside a running forEachCompletion does not count any more.
-    this.cq.publish();
+    cq.publish();
     if (this.#polled) return this.#submitPolled(wanted, Infinity);
-    const toSubmit = this.sq.publish();
-    const consumed = this.holdings.enter(toSubmit, wanted, IORING_ENTER_GETEVENTS);
-    if (consumed === toSubmit && this.cq.places >= wanted) {
-      this.sq.head = (this.sq.head + consumed) | 0;
-      if (this.chained !== undefined) this.chainsTaken(true);
+    const toSubmit = sq.publish();
+    const consumed = this.#holdings.enter(toSubmit, wanted, IORING_ENTER_GETEVENTS);
+    if (consumed === toSubmit && cq.places >= wanted) {
+      sq.head = (sq.head + consumed) | 0;
+      if (core.chained !== undefined) core.chainsTaken(true);
       return consumed;
     }
     return this.#goOn(consumed, wanted, Infinity);
@@ -269,30 +294,30 @@ export class IoUring extends RingRegistration implements Disposable {
    * @throws {Error} `ERR_INVALID_STATE` no waits are registered; else as submitAndWait
    */
   submitAndWaitReg(waitNr: number, index: number): number {
-    this.checkOpen();
+    this.#core.checkOpen();
     checkInteger('waitNr', waitNr, 0, 2 ** 32 - 1);
-    const { count } = this.registeredWaits();
+    const { count } = registeredWaits(this.#core);
     checkInteger('index', index, 0, count - 1);
     if (this.#sliced || this.#polled) {
       throw wrongState('ERR_IOURING_UNSUPPORTED', 'Cannot use registered waits: not in a worker, and not with sqPoll');
     }
-    if (this.chained !== undefined) this.endChain();
-    const { cq, sq, holdings } = this;
+    if (this.#core.chained !== undefined) this.#core.endChain();
+    const { cq, sq, holdings } = this.#core;
     cq.publish();
     const wanted = Math.min(waitNr, cq.entries);
-    const { timeoutMs, enough } = this.registeredWait(index, wanted);
-    const start = performance.now();
+    const { timeoutMs, enough } = registeredWait(this.#core, index, wanted);
+    const start = monotonicNow();
     for (let consumed = 0; ; ) {
       const toSubmit = sq.publish();
       const offset = index * IO_URING_REG_WAIT_SIZE;
       const result = holdings.enterRegistered(toSubmit, wanted, IORING_ENTER_GETEVENTS, offset);
       const left = sq.refresh();
-      if (this.chained !== undefined) this.chainsTaken(left === 0);
+      if (this.#core.chained !== undefined) this.#core.chainsTaken(left === 0);
       if (result > 0) consumed += result;
       else if (result === -ETIME || result === -EAGAIN || result === -EBUSY) return consumed;
       else if (result < 0 && result !== -EINTR) throw this.#refusal(-result);
       // A signal ends a wait too, and is not told of when something was submitted.
-      if (cq.ready >= enough || performance.now() - start >= timeoutMs) return consumed;
+      if (cq.ready >= enough || monotonicNow() - start >= timeoutMs) return consumed;
     }
   }
 
@@ -311,7 +336,7 @@ export class IoUring extends RingRegistration implements Disposable {
    *   what `callback` throws; TypeError, RangeError
    */
   forEachCompletion(callback: (c: Completion) => void, max = ALL): number {
-    this.checkOpen();
+    this.#core.checkOpen();
     if (typeof callback !== 'function') throw wrongType('callback', 'of type function', callback);
     if (max !== ALL) checkInteger('max', max, 1, ALL);
     return this.#reapAll(callback, max);
@@ -325,17 +350,18 @@ export class IoUring extends RingRegistration implements Disposable {
    * @throws {Error} `ERR_IOURING_CLOSED`
    */
   peek(): Completion | undefined {
-    this.checkOpen();
-    const { cq, pins } = this;
-    const { words, first, mask, shift, tail } = cq;
+    this.#core.checkOpen();
+    const cq = this.#cq;
+    const pins = this.#pins;
+    const { words, first, mask, shift, end } = cq;
     const seen = new Map<Lease, number[]>();
-    for (let { head } = cq; head !== tail; head = (head + 1) | 0) {
+    for (let { head } = cq; head !== end; head = (head + 1) | 0) {
       const word = first + ((head & mask) << shift);
       const flags = words[word + 3];
       if (this.#extra !== undefined && flags & IORING_CQE_F_SKIP) continue;
       const [low, high] = [words[word], words[word + 1]];
-      const keyed = pins.has(low, high);
-      const lease = keyed ? pins.lent(low) : undefined;
+      const slot = high === 0 ? -1 : pins.slotOf(low, high);
+      const lease = slot < 0 ? undefined : pins.lent(slot);
       let res = words[word + 2];
       if (lease instanceof Lease) {
         const results = [...(seen.get(lease) ?? []), res];
@@ -345,28 +371,12 @@ export class IoUring extends RingRegistration implements Disposable {
         res = shown;
       }
       const found = new Completion();
-      Completion.set(found, keyed ? pins.userLow(low) : low, keyed ? pins.userHigh(low) : high, res, flags);
+      Completion.set(found, slot < 0 ? low : pins.userLow(slot), slot < 0 ? high : pins.userHigh(slot), res, flags);
       const big = shift === 3 || (cq.mixed && (flags & IORING_CQE_F_32) !== 0);
       if (big) Completion.setExtra(found, words.slice(word + 4, word + 8));
       return found;
     }
     return undefined;
-  }
-
-  /**
-   * Call `see` with every completion that waits to be reaped, in the kernel's order, and reap none. Never enters the kernel. Also
-   * from inside the callback of {@link forEachCompletion}. For rings of completions of 16 bytes, without leases. @internal
-   */
-  forEachWaiting(see: (userData: number, res: number, flags: number) => void): void {
-    const { cq, pins } = this;
-    const { words, first, mask, shift, tail } = cq;
-    for (let { head } = cq; head !== tail; head = (head + 1) | 0) {
-      const word = first + ((head & mask) << shift);
-      const [low, high] = [words[word], words[word + 1]];
-      const keyed = pins.has(low, high);
-      const [userLow, userHigh] = keyed ? [pins.userLow(low), pins.userHigh(low)] : [low, high];
-      see((userHigh >>> 0) * 2 ** 32 + (userLow >>> 0), words[word + 2], words[word + 3]);
-    }
   }
 
   /**
@@ -377,9 +387,9 @@ export class IoUring extends RingRegistration implements Disposable {
    * @throws {Error} `ERR_IOURING_CLOSED`
    */
   *completions(): Generator<Completion, void, undefined> {
-    this.checkOpen();
+    this.#core.checkOpen();
     const cursor = this.#cursor;
-    while (!this.holdings.closed && this.#reapAll(NOTHING_MORE, 1) > 0) yield cursor;
+    while (!this.#holdings.closed && this.#reapAll(NOTHING_MORE, 1) > 0) yield cursor;
   }
 
   /**
@@ -391,54 +401,50 @@ export class IoUring extends RingRegistration implements Disposable {
    */
   copyCompletions(max = ALL): Completion[] {
     checkInteger('max', max, 1, ALL);
-    this.checkOpen();
+    this.#core.checkOpen();
     const copies: Completion[] = [];
     this.#reapAll((c) => void copies.push(c.copy()), max);
     return copies;
   }
 
   #reapAll(callback: (c: Completion) => void, max: number): number {
-    if (this.#reaping) {
+    if (this.#core.reaping) {
       const message = 'Cannot reap inside the callback of forEachCompletion: return from it first';
       throw wrongState('ERR_IOURING_REENTRANT', message);
     }
-    this.#reaping = true;
+    this.#core.reaping = true;
     let reaped = 0;
     try {
       reaped = this.#reap(callback, max);
-      while (reaped < max && !this.holdings.closed && this.#isMore(reaped, max)) {
-        const { head } = this.cq;
+      while (reaped < max && !this.#holdings.closed && this.#isMore(reaped, max)) {
+        const { head } = this.#cq;
         reaped += this.#reap(callback, max - reaped);
         // Not even places that the caller gets nothing of.
-        if (this.cq.head === head) break;
+        if (this.#cq.head === head) break;
       }
     } finally {
-      this.#reaping = false;
-      this.cq.publish();
-      if (this.holdings.lingering) this.holdings.forgetGroups();
+      this.#core.reaping = false;
+      this.#cq.publish();
+      if (this.#holdings.lingering) this.#holdings.forgetGroups();
     }
     return reaped;
   }
 
   /** Is there more to reap: left because of what was hidden, or kept back by the kernel so far? */
   #isMore(reaped: number, max: number): boolean {
-    return (max !== ALL && this.cq.places > 0) || this.#flush(reaped);
-  }
-
-  /** Is a callback of ours running? @internal */
-  protected override get reaping(): boolean {
-    return this.#reaping;
+    return (max !== ALL && this.#cq.places > 0) || this.#flush(reaped);
   }
 
   /** Up to `max` of the completions in the queue. How many the callback was given. */
   #reap(callback: (c: Completion) => void, max: number): number {
-    const { cq, pins, holdings } = this;
+    const cq = this.#cq;
+    const pins = this.#pins;
+    const holdings = this.#holdings;
     const { words, first, mask, shift } = cq;
-    const { tag } = pins;
     const cursor = this.#cursor;
     const start = cq.head;
     let head = start;
-    let end = cq.tail;
+    let { end } = cq;
     if (((end - start) | 0) > max) end = (start + max) | 0;
     // Places that the callback is given nothing for.
     let hidden = 0;
@@ -458,8 +464,8 @@ export class IoUring extends RingRegistration implements Disposable {
         if (places === 2) cq.head = head = (head + 1) | 0;
         if (((end - head) | 0) < 0) end = head;
       }
-      if ((high & KEY_MASK) === tag && pins.has(low, high)) {
-        const slot = low;
+      const slot = high === 0 ? -1 : pins.slotOf(low, high);
+      if (slot >= 0) {
         low = pins.userLow(slot);
         high = pins.userHigh(slot);
         if (flags & IORING_CQE_F_BUFFER) this.#take(slot, res, flags);
@@ -484,9 +490,12 @@ export class IoUring extends RingRegistration implements Disposable {
 
   /** A provided buffer, or several, are the caller's now. */
   #take(slot: number, res: number, flags: number): void {
-    const offset = (this.pins.lent(slot) as BufferSource).take(flags >>> IORING_CQE_BUFFER_SHIFT, res, flags);
-    if (offset === 0) return;
-    Completion.setBufferOffset(this.#cursor, offset);
+    const data = this.#placement;
+    data.offset = 0;
+    data.length = res;
+    (this.#pins.lent(slot) as BufferSource).take(flags >>> IORING_CQE_BUFFER_SHIFT, res, flags, data);
+    if (data.offset === 0 && data.length === res) return;
+    Completion.setPlacement(this.#cursor, data.offset, data.length);
     this.#unusual = true;
   }
 
@@ -496,11 +505,11 @@ export class IoUring extends RingRegistration implements Disposable {
    */
   #inspect(word: number, flags: number): number {
     const extra = this.#extra;
-    Completion.setBufferOffset(this.#cursor, 0);
+    Completion.setPlacement(this.#cursor, 0, -1);
     if (extra === undefined) return 1;
     if (flags & IORING_CQE_F_SKIP) return 0;
-    const { shift, words } = this.cq;
-    const big = shift === 3 || (this.cq.mixed && (flags & IORING_CQE_F_32) !== 0);
+    const { shift, words } = this.#cq;
+    const big = shift === 3 || (this.#cq.mixed && (flags & IORING_CQE_F_32) !== 0);
     if (big) for (let i = 0; i < 4; i++) extra[i] = words[word + 4 + i];
     Completion.setExtra(this.#cursor, big ? extra : undefined);
     return big && shift === 2 ? 2 : 1;
@@ -508,18 +517,18 @@ export class IoUring extends RingRegistration implements Disposable {
 
   /** Does the kernel keep completions back, and did it hand some over now? */
   #flush(reaped: number): boolean {
-    const { sq } = this;
+    const { sq } = this.#core;
     const held =
       reaped === 0
         ? sq.flags & (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN)
         : sq.recentFlags & IORING_SQ_CQ_OVERFLOW;
     if (held === 0 && (reaped > 0 || !this.#ioPolled)) return false;
-    this.cq.publish();
-    const result = this.holdings.enter(0, 0, IORING_ENTER_GETEVENTS);
+    this.#cq.publish();
+    const result = this.#holdings.enter(0, 0, IORING_ENTER_GETEVENTS);
     if (result < 0 && result !== -EINTR && result !== -EBUSY && result !== -EAGAIN) {
       throw this.#refusal(-result);
     }
-    return this.cq.places > 0;
+    return this.#cq.places > 0;
   }
 
   /**
@@ -530,9 +539,9 @@ export class IoUring extends RingRegistration implements Disposable {
    * Counterpart of io_uring_queue_exit(3).
    */
   close(): void {
-    if (this.holdings.closed) return;
-    dropped.unregister(this.holdings);
-    this.holdings.close();
+    if (this.#holdings.closed) return;
+    dropped.unregister(this.#holdings);
+    this.#holdings.close();
   }
 
   /** {@link close}, for `using`. */
@@ -550,8 +559,6 @@ export class IoUring extends RingRegistration implements Disposable {
   #readWait(options: WaitOptions): number | undefined {
     const { timeoutMs, deadline, minWaitMs, noIowait } = options;
     if (timeoutMs !== undefined && timeoutMs !== Infinity) checkMilliseconds('options.timeoutMs', timeoutMs);
-    const limited = (timeoutMs ?? Infinity) !== Infinity || deadline !== undefined;
-    if (limited && (this.features & IORING_FEAT_EXT_ARG) === 0) throw tooOld('with a timeout', '5.11');
     if (deadline === undefined && minWaitMs === undefined && !noIowait) return timeoutMs;
     if (deadline !== undefined) {
       if (typeof deadline !== 'bigint') throw wrongType('options.deadline', 'of type bigint', deadline);
@@ -573,16 +580,16 @@ export class IoUring extends RingRegistration implements Disposable {
   }
 
   #checkWaitNr(waitNr: number): void {
-    this.checkOpen();
+    this.#core.checkOpen();
     checkInteger('waitNr', waitNr, 0, 2 ** 32 - 1);
   }
 
   #submitFor(waitNr: number, timeoutMs: number): number {
-    this.cq.publish();
-    const deadline = performance.now() + (this.#deadline === undefined ? timeoutMs : this.#until(this.#deadline));
+    this.#cq.publish();
+    const deadline = monotonicNow() + (this.#deadline === undefined ? timeoutMs : this.#until(this.#deadline));
     try {
       if (this.#polled) return this.#submitPolled(waitNr, deadline);
-      const toSubmit = this.sq.publish();
+      const toSubmit = this.#sq.publish();
       return this.#goOn(this.#enterUntil(toSubmit, waitNr, deadline), waitNr, deadline);
     } finally {
       this.#deadline = undefined;
@@ -593,20 +600,20 @@ export class IoUring extends RingRegistration implements Disposable {
 
   /** Milliseconds from now to a point of time on the ring's clock. */
   #until(deadline: bigint): number {
-    const boot = this.holdings.clock === CLOCK_BOOTTIME;
+    const boot = this.#holdings.clock === CLOCK_BOOTTIME;
     const now = boot ? BigInt(Math.round(uptime() * 1e9)) : process.hrtime.bigint();
     return deadline > now ? Number(deadline - now) / 1e6 : 0;
   }
 
   /** io_uring_enter(2) that waits until `deadline` at most; in a worker, a slice of that at most. */
   #enterUntil(toSubmit: number, waitNr: number, deadline: number): number {
-    const { holdings } = this;
+    const { holdings } = this.#core;
     const flags = IORING_ENTER_GETEVENTS | this.#waitFlags;
-    const slots = this.cq.slotsFor(waitNr);
+    const slots = this.#cq.slotsFor(waitNr);
     if (this.#deadline !== undefined && !this.#sliced) {
       return holdings.enterFor(toSubmit, slots, flags | IORING_ENTER_ABS_TIMER, this.#deadline, this.#minWaitUs);
     }
-    let left = deadline === Infinity ? Infinity : Math.max(0, deadline - performance.now());
+    let left = deadline === Infinity ? Infinity : Math.max(0, deadline - monotonicNow());
     if (this.#sliced && left > SLICE_MS) left = SLICE_MS;
     return left === Infinity && this.#minWaitUs === 0
       ? holdings.enter(toSubmit, slots, flags)
@@ -618,17 +625,21 @@ export class IoUring extends RingRegistration implements Disposable {
    * with an error. Take stock and go on until all is done or cannot be.
    */
   #goOn(result: number, waitNr: number, deadline: number): number {
-    const { sq, cq, holdings } = this;
+    const { sq, cq, holdings } = this.#core;
     let consumed = 0;
+    let before = -1;
     for (let stalls = 0; ; ) {
       if (result > 0) consumed += result;
       const toSubmit = sq.refresh();
-      if (this.chained !== undefined) this.chainsTaken(toSubmit === 0);
+      // Consumed, it says, and nothing went.
+      if (result > 0 && toSubmit > 0 && toSubmit === before && ++stalls > STALLS_MAX) return consumed;
+      before = toSubmit;
+      if (this.#core.chained !== undefined) this.#core.chainsTaken(toSubmit === 0);
       if (result < 0) {
         const errno = -result;
         if (errno === ETIME) {
           // The end of a slice is not the end of the time.
-          if (!this.#sliced || performance.now() >= deadline) return consumed;
+          if (!this.#sliced || monotonicNow() >= deadline) return consumed;
           if (this.#minWaitUs !== 0 && cq.ready > 0) return consumed;
         } else if (errno === EAGAIN || errno === EBUSY) {
           // Reap first. What was not consumed is still queued.
@@ -645,7 +656,7 @@ export class IoUring extends RingRegistration implements Disposable {
       if (toSubmit === 0 && cq.mixed && this.#isCrammed()) return consumed;
       // After the shortest wait, fewer will do.
       if (toSubmit === 0 && this.#minWaitUs !== 0 && cq.ready > 0) return consumed;
-      if (toSubmit === 0 && performance.now() >= deadline) return consumed;
+      if (toSubmit === 0 && monotonicNow() >= deadline) return consumed;
       // Without anything to wait for, or to be let through, the kernel need not look for completions.
       result =
         waitNr === 0 && stalls === 0 && deadline === Infinity
@@ -656,13 +667,13 @@ export class IoUring extends RingRegistration implements Disposable {
 
   /** Does the kernel have no place for another completion? */
   #isCrammed(): boolean {
-    const { sq, cq } = this;
+    const { sq, cq } = this.#core;
     return cq.places >= cq.entries || (cq.places > 0 && (sq.flags & IORING_SQ_CQ_OVERFLOW) !== 0);
   }
 
   /** Where a kernel thread submits: wake it if it sleeps, and wait for completions if asked to. */
   #submitPolled(waitNr: number, deadline: number): number {
-    const { sq, cq, holdings } = this;
+    const { sq, cq, holdings } = this.#core;
     const shown = sq.show();
     for (let stalls = 0; ; ) {
       let flags = waitNr > 0 ? IORING_ENTER_GETEVENTS | this.#waitFlags : 0;
@@ -670,7 +681,7 @@ export class IoUring extends RingRegistration implements Disposable {
       // No room: wait until the thread has consumed something, or the next entry would find the queue full.
       if (sq.refresh() >= sq.entries) flags |= IORING_ENTER_SQ_WAIT;
       if (flags === 0) return shown;
-      const left = deadline === Infinity ? Infinity : Math.max(0, deadline - performance.now());
+      const left = deadline === Infinity ? Infinity : Math.max(0, deadline - monotonicNow());
       const result =
         left === Infinity && this.#minWaitUs === 0
           ? holdings.enter(shown, cq.slotsFor(waitNr), flags)
@@ -690,6 +701,21 @@ export class IoUring extends RingRegistration implements Disposable {
   #refusal(errno: number): Error {
     return kernelError(errno, 'io_uring_enter', ENTER_HINTS[errno]);
   }
+
+  static {
+    seeWaiting = (ring, see) => {
+      const cq = ring.#cq;
+      const pins = ring.#pins;
+      const { words, first, mask, shift, end } = cq;
+      for (let { head } = cq; head !== end; head = (head + 1) | 0) {
+        const word = first + ((head & mask) << shift);
+        const [low, high] = [words[word], words[word + 1]];
+        const slot = high === 0 ? -1 : pins.slotOf(low, high);
+        const [userLow, userHigh] = slot < 0 ? [low, high] : [pins.userLow(slot), pins.userHigh(slot)];
+        see((userHigh >>> 0) * 2 ** 32 + (userLow >>> 0), words[word + 2], words[word + 3]);
+      }
+    };
+  }
 }
 
 const tooOld = (what: string, since: string): Error =>
@@ -697,20 +723,18 @@ const tooOld = (what: string, since: string): Error =>
 
 const NOTHING_MORE = (): void => {};
 
-const ENTER_HINTS: Record<number, string> = {
+const ENTER_HINTS: Record<number, string> = bare({
   [EEXIST]: 'the ring belongs to another thread: give each thread a ring of its own',
   [EBADR]: 'the kernel had no memory left to keep completions aside and lost some: close the ring',
   [EAGAIN]: 'the kernel is short of memory; the entries stay queued: try again later',
   [EBUSY]: 'the kernel keeps completions aside: reap them, then submit again',
-};
+});
 
 /** A ring sent to another thread would arrive as an empty object: say so where it is sent. */
 function forbidCloning(ring: IoUring): void {
-  Object.defineProperty(ring, 'thread', {
-    enumerable: true,
-    get() {
-      const message = 'Cannot send a ring to another thread: give each thread a ring of its own';
-      throw Object.assign(new TypeError(message), { code: 'ERR_IOURING_THREAD' });
-    },
-  });
+  const get = (): never => {
+    const message = 'Cannot send a ring to another thread: give each thread a ring of its own';
+    throw Object.assign(new TypeError(message), { code: 'ERR_IOURING_THREAD' });
+  };
+  Object.defineProperty(ring, 'thread', bare({ enumerable: true, get }));
 }

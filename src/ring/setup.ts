@@ -24,7 +24,6 @@ import {
   IORING_SETUP_SUBMIT_ALL,
   IORING_SETUP_TASKRUN_FLAG,
   SETUP_FLAGS,
-  flagNames,
 } from '../abi/flags.ts';
 import {
   IO_CQRING_OFFSETS,
@@ -157,7 +156,8 @@ export function setUp(native: Native, entries: number, options: IoUringOptions):
     setup = attempt(undefined);
   }
   if (typeof setup !== 'number') return checkFeatures(native, setup);
-  const asked = flagNames(SETUP_FLAGS, demands.flags | switches(options).reduce(insisted, 0)).join(' | ');
+  const flags = demands.flags | switches(options).reduce(insisted, 0);
+  const asked = SETUP_FLAGS.filter(({ value }) => flags & value).map(({ name, since }) => `${name} (Linux ${since})`).join(' | ');
   const { cause, remedy } = explainRefusal(setup, asked);
   throw kernelError(setup, 'io_uring_setup', `${cause}; ${remedy}`);
 }

@@ -1,6 +1,8 @@
 import { SIGINFO, SIGINFO_SIZE } from '../abi/layouts.ts';
 import { wrongType } from './misuse.ts';
 
+let memoryOf: (info: Siginfo) => Uint8Array;
+
 /**
  * Room for what became of a child process (`siginfo_t`), which prepWaitid has the kernel fill in. It is lent to the
  * kernel meanwhile, and may be used again afterwards.
@@ -39,11 +41,16 @@ export class Siginfo {
     return { signo, code, pid, uid, status };
   }
 
-  /** Its memory, for the kernel to fill in. @internal */
-  static memoryOf(info: Siginfo): Uint8Array {
-    if (typeof info !== 'object' || info === null || !(#memory in info)) {
-      throw wrongType('info', 'a Siginfo', info);
-    }
-    return info.#memory;
+  /** Not a method: whoever has one could call it. */
+  static {
+    memoryOf = (info) => {
+      if (typeof info !== 'object' || info === null || !(#memory in info)) {
+        throw wrongType('info', 'a Siginfo', info);
+      }
+      return info.#memory;
+    };
   }
 }
+
+/** The memory of a Siginfo, for the kernel to fill in. @throws {TypeError} `ERR_INVALID_ARG_TYPE` */
+export const memoryOfSiginfo = memoryOf!;

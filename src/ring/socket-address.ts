@@ -12,6 +12,8 @@ import {
   SOCKADDR_UN_SIZE,
 } from '../abi/layouts.ts';
 import { AF_INET, AF_INET6, AF_UNIX } from '../abi/socket-flags.ts';
+import { bare } from './bare.ts';
+import { byteLengthOf } from './lent-memory.ts';
 import { checkInteger, checkUint32, outOfRange, wrongType, wrongValue } from './misuse.ts';
 
 /**
@@ -164,7 +166,7 @@ function groupsOf(text: string): number[] | undefined {
   const last = groups(tail ?? '');
   const missing = 8 - first.length - last.length;
   if (tail === undefined ? missing !== 0 : missing < 0) return undefined;
-  return [...first, ...Array.from({ length: missing }, () => 0), ...last];
+  return [...first, ...Array.from(bare({ length: missing }), () => 0), ...last];
 }
 
 function groups(text: string): number[] {
@@ -219,13 +221,14 @@ export function copyOfBytes(name: string, bytes: unknown): Uint8Array {
  */
 export function readSocketAddress(bytes: Uint8Array): SocketAddress {
   if (!types.isUint8Array(bytes)) throw wrongType('bytes', 'an instance of Uint8Array', bytes);
-  if (bytes.length >= FAMILY_SIZE) {
+  const length = byteLengthOf(bytes);
+  if (length >= FAMILY_SIZE) {
     const family = bytes[SOCKADDR_STORAGE.ss_family] | (bytes[SOCKADDR_STORAGE.ss_family + 1] << 8);
-    if (family === AF_INET && bytes.length >= SOCKADDR_IN_SIZE) {
+    if (family === AF_INET && length >= SOCKADDR_IN_SIZE) {
       const address = textOfIPv4(bytes, SOCKADDR_IN.sin_addr);
       return { family: 'IPv4', address, port: word(bytes, SOCKADDR_IN.sin_port) };
     }
-    if (family === AF_INET6 && bytes.length >= SOCKADDR_IN6_SIZE) return readIPv6(bytes);
+    if (family === AF_INET6 && length >= SOCKADDR_IN6_SIZE) return readIPv6(bytes);
     if (family === AF_UNIX) {
       const path = unixName(bytes);
       if (path !== undefined) return { family: 'unix', path };
@@ -295,14 +298,16 @@ function unixName(bytes: Uint8Array): string | undefined {
   return isUtf8(used) ? DECODER.decode(used) : undefined;
 }
 
+/** Where in the memory of a SocketAddressBuffer the length is: 32 bits behind the address. */
+export const LENGTH_OFFSET = SOCKADDR_MAX;
+
+let prepare: (address: SocketAddressBuffer) => Uint8Array;
+
 /**
  * Room for an address that the kernel tells: of the peer that prepAccept accepts, or of the socket that
  * prepCmdGetsockname asks about. It is lent to the kernel meanwhile, and may be used again afterwards.
  */
 export class SocketAddressBuffer {
-  /** Where in the memory the length is: 32 bits behind the address. @internal */
-  static readonly LENGTH_OFFSET = SOCKADDR_MAX;
-
   readonly #memory = new Uint8Array(new ArrayBuffer(SOCKADDR_MAX + 8));
   readonly #view = new DataView(this.#memory.buffer);
 
@@ -322,18 +327,23 @@ export class SocketAddressBuffer {
   }
 
   #length(): number {
-    return this.#view.getUint32(SocketAddressBuffer.LENGTH_OFFSET, true);
+    return this.#view.getUint32(LENGTH_OFFSET, true);
   }
 
-  /** Make it ready for the kernel to fill in. Its memory. @internal */
-  static prepare(address: SocketAddressBuffer): Uint8Array {
-    if (typeof address !== 'object' || address === null || !(#memory in address)) {
-      throw wrongType('address', 'a SocketAddressBuffer', address);
-    }
-    const memory = address.#memory;
-    // The family is how a later look tells whether the kernel wrote anything.
-    memory.fill(0, SOCKADDR_STORAGE.ss_family, SOCKADDR_STORAGE.ss_family + FAMILY_SIZE);
-    address.#view.setUint32(SocketAddressBuffer.LENGTH_OFFSET, SOCKADDR_MAX, true);
-    return memory;
+  /** Not a method: whoever has one could call it. */
+  static {
+    prepare = (address) => {
+      if (typeof address !== 'object' || address === null || !(#memory in address)) {
+        throw wrongType('address', 'a SocketAddressBuffer', address);
+      }
+      const memory = address.#memory;
+      // The family is how a later look tells whether the kernel wrote anything.
+      memory.fill(0, SOCKADDR_STORAGE.ss_family, SOCKADDR_STORAGE.ss_family + FAMILY_SIZE);
+      address.#view.setUint32(LENGTH_OFFSET, SOCKADDR_MAX, true);
+      return memory;
+    };
   }
 }
+
+/** Make a SocketAddressBuffer ready for the kernel to fill in. Its memory: the length is at {@link LENGTH_OFFSET}. */
+export const prepareSocketAddressBuffer = prepare!;

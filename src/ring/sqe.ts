@@ -8,25 +8,25 @@ import {
   IOSQE_IO_DRAIN,
   IOSQE_IO_HARDLINK,
   IOSQE_IO_LINK,
-  IORING_CQE_F_32,
-  IORING_CQE_F_MORE,
 } from '../abi/flags.ts';
-import { IOVEC_SIZE, KERNEL_TIMESPEC_SIZE } from '../abi/layouts.ts';
-import type { BufferGroup } from './buffer-ring.ts';
+import {
+  IORING_OP_ACCEPT,
+  IORING_OP_RECV,
+  IORING_OP_RECVMSG,
+  IORING_OP_RECV_ZC,
+  IORING_OP_SEND,
+  IORING_OP_SENDMSG,
+  IORING_OP_SENDMSG_ZC,
+  IORING_OP_SEND_ZC,
+} from '../abi/operations.ts';
 import { ChainMember, SilentChain } from './chains.ts';
-import type { ClassicGroup } from './classic-buffers.ts';
-import type { CompletionQueue } from './completion-queue.ts';
-import type { Holdings } from './holdings.ts';
-import type { LentMemory, Lendable } from './lent-memory.ts';
-import { checkInteger, checkUint32, outOfRange, wrongState, wrongType, wrongValue } from './misuse.ts';
-import { writeIovec } from './msghdr.ts';
-import { DESCRIPTOR, KEY_MASK, Lease, NOTHING, type Pins } from './pins.ts';
+import type { Lendable } from './lent-memory.ts';
+import { checkInteger, checkUint32, wrongState, wrongType, wrongValue } from './misuse.ts';
+import { DESCRIPTOR, Lease, NOTHING } from './pins.ts';
+import { coreOf, LINKS, Ring, type RingCore } from './ring-core.ts';
 import { copyOfAddress, copyOfBytes, SOCKADDR_MAX, writeSocketAddress, type SocketAddressLike } from './socket-address.ts';
-import type { SubmissionQueue } from './submission-queue.ts';
-import { writeTimespec, type Duration } from './timespec.ts';
 
-/** A caller's mark on an operation, given back with its completions: a number 0 … 2^53-1 or a bigint 0 … 2^64-1. */
-export type UserData = number | bigint;
+export { checkUserData, highWord, lowWord, type UserData } from './pins.ts';
 
 /** A place in the table of registered files, or `'alloc'`: let the kernel pick a free one. */
 export type Slot = number | 'alloc';
@@ -43,7 +43,17 @@ const MODIFIERS =
   IOSQE_ASYNC |
   IOSQE_CQE_SKIP_SUCCESS;
 
-const LINKS = IOSQE_IO_LINK | IOSQE_IO_HARDLINK;
+/** Operations whose entry has modifiers of their own in place of a priority. */
+const MODIFIED_BY_IOPRIO = new Set([
+  IORING_OP_ACCEPT,
+  IORING_OP_RECV,
+  IORING_OP_RECVMSG,
+  IORING_OP_RECV_ZC,
+  IORING_OP_SEND,
+  IORING_OP_SENDMSG,
+  IORING_OP_SENDMSG_ZC,
+  IORING_OP_SEND_ZC,
+]);
 
 /** The kernel's limit on the pieces of one scattered transfer (UIO_MAXIOV). */
 const IOVECS_MAX = 1024;
@@ -54,114 +64,10 @@ const SLOT_MAX = 0xffff_fffd;
 const ENCODER = new TextEncoder();
 
 /**
- * The base of every prep method: checks the arguments that all operations share and writes the entry.
+ * The base of every prep method: changes of the entry just prepared.
  * The methods themselves stand in the `prepare-….ts` files; the ring is the last of that line.
  */
-export abstract class SqePreparation {
-  /** @internal */
-  declare protected readonly sq: SubmissionQueue;
-  /** @internal */
-  declare protected readonly cq: CompletionQueue;
-  /** @internal */
-  declare protected readonly pins: Pins;
-  /** @internal */
-  declare protected readonly memory: LentMemory;
-  /** @internal */
-  declare protected readonly holdings: Holdings;
-  /** The chain of linked entries that the next one belongs to, if operations in it keep silent. @internal */
-  declare protected silent: SilentChain | undefined;
-  /** Such chains that the kernel has not taken yet. @internal */
-  declare protected chained: SilentChain[] | undefined;
-  /** The queue's tail when an operation was refused last: there is no entry "just prepared" then. */
-  #refusedAt: number | undefined;
-
-  /** @internal */
-  constructor(holdings: Holdings, memory: LentMemory) {
-    const { sq, cq, pins } = holdings;
-    // Not enumerable: nobody who prints or copies a ring walks into memory that is unmapped one day.
-    for (const [name, value] of Object.entries({ sq, cq, pins, memory, holdings })) {
-      Object.defineProperty(this, name, { value });
-    }
-    for (const name of ['silent', 'chained']) Object.defineProperty(this, name, { value: undefined, writable: true });
-  }
-
-  /**
-   * Queue one operation. All arguments but `userData` are the entry's own fields, as 32-bit numbers.
-   * `lent` is what must stay alive until the last completion; undefined when nothing is.
-   * @returns false when the submission queue is full; nothing was queued then.
-   * @internal
-   */
-  protected queue(
-    opcode: number,
-    flags: number,
-    ioprio: number,
-    fd: number,
-    offLow: number,
-    offHigh: number,
-    addrLow: number,
-    addrHigh: number,
-    len: number,
-    opFlags: number,
-    bufGroup: number,
-    userData: UserData,
-    lent: unknown,
-  ): boolean {
-    // Nearly all values are small: one comparison tells, without floating-point arithmetic.
-    const small = typeof userData === 'number' && userData >>> 0 === userData;
-    let low = userData as number;
-    let high = 0;
-    if (!small) {
-      checkUserData('userData', userData);
-      low = lowWord(userData);
-      high = highWord(userData);
-    }
-    const { sq, pins } = this;
-    if (sq.isFull()) return this.#refuse();
-    let held = lent;
-    if (this.silent !== undefined) held = this.#continueChain(lent);
-    // A tag is never 0, so a small value is never taken for a key.
-    if (held !== undefined || (!small && (high & KEY_MASK) === pins.tag)) {
-      low = pins.hold(low, high, held === undefined ? NOTHING : held);
-      high = pins.keyHigh(low);
-      pins.describe(low, opcode, fd);
-      if (this.silent !== undefined && held instanceof ChainMember) this.silent.add(held, low);
-    }
-    sq.push(
-      opcode, flags, ioprio, fd, offLow, offHigh, addrLow, addrHigh, len, opFlags, low, high, bufGroup,
-    );
-    return true;
-  }
-
-  /** The queue is full, or it is closed and has no entries any more. */
-  #refuse(): boolean {
-    this.checkOpen();
-    this.#refusedAt = this.sq.tail;
-    return false;
-  }
-
-  /** Is there no room? To be asked first by operations that need memory of the arena, or more than one entry. @internal */
-  protected isRefused(entries = 1): boolean {
-    const { sq } = this;
-    if (entries === 1 ? !sq.isFull() : sq.space >= entries) {
-      this.holdings.arena.begin();
-      return false;
-    }
-    return !this.#refuse();
-  }
-
-  /** Pass an operation's special holdings to {@link queue}. @internal */
-  protected lease(lease: Lease): Lease {
-    this.pins.leased = true;
-    return lease;
-  }
-
-  /** @throws {Error} `ERR_IOURING_CLOSED` @internal */
-  protected checkOpen(): void {
-    if (this.holdings.closed) {
-      throw wrongState('ERR_IOURING_CLOSED', 'Cannot use ring: it is closed');
-    }
-  }
-
+export abstract class SqePreparation extends Ring {
   /**
    * Add modifiers to the entry just prepared: IOSQE_FIXED_FILE (its `fd` is a slot of the registered files),
    * IOSQE_IO_LINK and IOSQE_IO_HARDLINK (the next entry starts when this one is done; the first of them only if it
@@ -179,10 +85,10 @@ export abstract class SqePreparation {
   sqeSetFlags(flags: number): void {
     checkInteger('flags', flags, 0, 0xff);
     if (flags & ~MODIFIERS) throw wrongValue('flags', 'only IOSQE_ modifiers; buffers are selected by sqeSetBufGroup');
-    this.#checkPrepared();
-    const { sq } = this;
+    const core = checkPrepared(this);
+    const { sq } = core;
     const word = sq.word(0) | (flags << 8);
-    if ((word >> 8) & IOSQE_CQE_SKIP_SUCCESS) this.#silence((word >> 8) & 0xff);
+    if ((word >> 8) & IOSQE_CQE_SKIP_SUCCESS) silence(core, (word >> 8) & 0xff);
     sq.setWord(0, word);
   }
 
@@ -195,24 +101,26 @@ export abstract class SqePreparation {
    * @throws {Error} `ERR_INVALID_STATE` no such group, or no entry just prepared; RangeError, TypeError
    */
   sqeSetBufGroup(bgid: number): void {
-    this.#checkPrepared();
-    const group = this.bufferGroup(bgid);
-    const { sq, pins } = this;
+    const core = checkPrepared(this);
+    const group = core.bufferGroup(bgid);
+    const { sq, pins } = core;
     if ((sq.word(0) >> 8) & IOSQE_CQE_SKIP_SUCCESS) throw namesNoBuffer();
-    sq.setWord(0, sq.word(0) | (IOSQE_BUFFER_SELECT << 8));
-    sq.setWord(10, (sq.word(10) & ~0xffff) | bgid);
     const low = sq.word(8);
     const high = sq.word(9);
-    if (pins.has(low, high)) {
-      const lent = pins.lent(low);
+    let slot = high === 0 ? -1 : pins.slotOf(low, high);
+    if (slot >= 0) {
+      const lent = pins.lent(slot);
       // What was lent so far stays: a msghdr is used all the same.
-      pins.replace(low, lent === NOTHING ? group : this.lease(new Lease(lent, group)));
-      return;
+      const source = core.sourceOf(group, sq.word(0), sq.word(6), sq.word(7), lent);
+      pins.replace(slot, lent === NOTHING ? source : core.lease(new Lease(lent, source)));
+    } else {
+      slot = pins.hold(low, high, core.sourceOf(group, sq.word(0), sq.word(6), sq.word(7)));
+      pins.describe(slot, sq.word(0) & 0xff, sq.word(1));
+      sq.setWord(8, pins.keyLow(slot));
+      sq.setWord(9, pins.keyHigh(slot));
     }
-    const slot = pins.hold(low, high, group);
-    pins.describe(slot, sq.word(0) & 0xff, sq.word(1));
-    sq.setWord(8, slot);
-    sq.setWord(9, pins.keyHigh(slot));
+    sq.setWord(0, sq.word(0) | (IOSQE_BUFFER_SELECT << 8));
+    sq.setWord(10, (sq.word(10) & ~0xffff) | bgid);
   }
 
   /**
@@ -223,8 +131,8 @@ export abstract class SqePreparation {
    */
   sqeSetPersonality(id: number): void {
     checkInteger('id', id, 0, 0xffff);
-    this.#checkPrepared();
-    this.sq.setWord(10, (this.sq.word(10) & 0xffff) | (id << 16));
+    const { sq } = checkPrepared(this);
+    sq.setWord(10, (sq.word(10) & 0xffff) | (id << 16));
   }
 
   /**
@@ -232,207 +140,73 @@ export abstract class SqePreparation {
    * have modifiers in its place.
    *
    * Kernel 5.1. Counterpart of `sqe->ioprio`.
-   * @throws {Error} `ERR_INVALID_STATE` no entry just prepared; RangeError, TypeError
+   * @throws {Error} `ERR_INVALID_STATE` no entry just prepared, or one on a socket; RangeError, TypeError
    */
   sqeSetIoprio(ioprio: number): void {
     checkInteger('ioprio', ioprio, 0, 0xffff);
-    this.#checkPrepared();
-    this.sq.setWord(0, (this.sq.word(0) & 0xffff) | (ioprio << 16));
-  }
-
-  /**
-   * Take back the entries just prepared, all but the first `ready` of those that are queued: one of several that belong
-   * together could not be prepared. Not between a prep method and its modifiers.
-   * @internal
-   */
-  static unprepare(ring: SqePreparation, ready: number): void {
-    const { sq, pins } = ring;
-    sq.rewind(ready, (low, high) => {
-      if (pins.has(low, high)) pins.release(low);
-    });
-    ring.silent = undefined;
-    // There is no entry just prepared.
-    ring.#refusedAt = sq.tail;
-  }
-
-  #checkPrepared(): void {
-    const { sq } = this;
-    this.checkOpen();
-    if (sq.isOpen && this.#refusedAt !== sq.tail) return;
-    const reason = sq.isOpen ? 'the last operation was not queued, for the queue was full' : 'it is submitted, or none was prepared';
-    throw wrongState('ERR_INVALID_STATE', `Cannot modify the entry just prepared: ${reason}`);
-  }
-
-  /** The entry just prepared is going to complete without a word. */
-  #silence(flags: number): void {
-    const { sq, pins } = this;
-    const slot = sq.word(8);
-    const linked = (flags & LINKS) !== 0;
-    const held = pins.has(slot, sq.word(9)) ? pins.lent(slot) : undefined;
-    if (flags & IOSQE_BUFFER_SELECT) throw namesNoBuffer();
-    // Nothing to come back: a descriptor is the caller's to know of.
-    const lends = held !== undefined && held !== NOTHING && held !== DESCRIPTOR;
-    if (!lends) {
-      if (held === DESCRIPTOR) this.#unpin(slot);
-      return;
+    const { sq } = checkPrepared(this);
+    // One of them has the kernel take the memory for a list of addresses.
+    if (MODIFIED_BY_IOPRIO.has(sq.word(0) & 0xff)) {
+      throw wrongState('ERR_INVALID_STATE', 'Cannot set a priority: operations on sockets have none, and modifiers in its place');
     }
-    if (!linked) {
-      const message =
-        'Cannot keep silent: nothing would tell when the memory is free again.' +
-        ' Link it to an operation that completes (IOSQE_IO_LINK), or leave IOSQE_CQE_SKIP_SUCCESS away';
-      throw wrongState('ERR_INVALID_STATE', message);
+    sq.setWord(0, (sq.word(0) & 0xffff) | (ioprio << 16));
+  }
+}
+
+/** What the ring works with, if there is an entry just prepared. */
+function checkPrepared(ring: SqePreparation): RingCore {
+  const core = coreOf(ring);
+  const { sq } = core;
+  core.checkOpen();
+  if (sq.isOpen && core.refusedAt !== sq.tail) return core;
+  const reason = sq.isOpen ? 'the last operation was not queued, for the queue was full' : 'it is submitted, or none was prepared';
+  throw wrongState('ERR_INVALID_STATE', `Cannot modify the entry just prepared: ${reason}`);
+}
+
+/** The entry just prepared is going to complete without a word. */
+function silence(core: RingCore, flags: number): void {
+  const { sq, pins } = core;
+  const slot = pins.slotOf(sq.word(8), sq.word(9));
+  const linked = (flags & LINKS) !== 0;
+  const held = slot < 0 ? undefined : pins.lent(slot);
+  if (flags & IOSQE_BUFFER_SELECT) throw namesNoBuffer();
+  // Nothing to come back: a descriptor is the caller's to know of.
+  const lends = held !== undefined && held !== NOTHING && held !== DESCRIPTOR;
+  if (!lends) {
+    if (held === DESCRIPTOR) unpin(core, slot);
+    return;
+  }
+  if (!linked) {
+    const message =
+      'Cannot keep silent: nothing would tell when the memory is free again.' +
+      ' Link it to an operation that completes (IOSQE_IO_LINK), or leave IOSQE_CQE_SKIP_SUCCESS away';
+    throw wrongState('ERR_INVALID_STATE', message);
+  }
+  let member = held instanceof ChainMember ? held : undefined;
+  if (member === undefined) {
+    if (core.holdings.isPolled) {
+      // The kernel's thread takes entries when it likes, and cuts chains by that.
+      throw wrongState('ERR_INVALID_STATE', 'Cannot keep silent with sqPoll: leave IOSQE_CQE_SKIP_SUCCESS away');
     }
-    let member = held instanceof ChainMember ? held : undefined;
-    if (member === undefined) {
-      if (this.holdings.isPolled) {
-        // The kernel's thread takes entries when it likes, and cuts chains by that.
-        throw wrongState('ERR_INVALID_STATE', 'Cannot keep silent with sqPoll: leave IOSQE_CQE_SKIP_SUCCESS away');
-      }
-      this.silent = new SilentChain(pins, sq.isBehindLink);
-      (this.chained ??= []).push(this.silent);
-      member = new ChainMember(held, this.silent);
-      pins.replace(slot, this.lease(member));
-      this.silent.add(member, slot);
-    }
-    member.silent = true;
-    member.hard = (flags & IOSQE_IO_HARDLINK) !== 0;
+    core.silent = new SilentChain(pins, sq.isBehindLink);
+    (core.chained ??= []).push(core.silent);
+    member = new ChainMember(held, core.silent);
+    pins.replace(slot, core.lease(member));
+    core.silent.add(member, slot);
   }
+  member.silent = true;
+  member.hard = (flags & IOSQE_IO_HARDLINK) !== 0;
+}
 
-  /** What the next entry holds, if it belongs to a chain with silent operations. */
-  #continueChain(lent: unknown): unknown {
-    const { sq } = this;
-    const linked = sq.isOpen && ((sq.word(0) >> 8) & LINKS) !== 0;
-    if (linked) return this.lease(new ChainMember(lent, this.silent!));
-    this.silent = undefined;
-    return lent;
-  }
-
-  /**
-   * A submission ends a chain, wherever it is. If its last entry would keep silent, nobody would learn when the memory
-   * of the chain is free again.
-   * @internal
-   */
-  protected endChain(): void {
-    const { sq } = this;
-    this.silent = undefined;
-    if (!sq.isOpen) return;
-    const slot = sq.word(8);
-    if (!this.pins.has(slot, sq.word(9)) || !(this.pins.lent(slot) instanceof ChainMember)) return;
-    sq.setWord(0, sq.word(0) & ~(IOSQE_CQE_SKIP_SUCCESS << 8));
-    (this.pins.lent(slot) as ChainMember).silent = false;
-  }
-
-  /** The kernel took only a part of what was submitted, or all of it. @internal */
-  protected chainsTaken(all: boolean): void {
-    if (!all) for (const chain of this.chained ?? []) chain.isBroken = true;
-    this.chained = undefined;
-  }
-
-  /** Give the entry just prepared the caller's own userData. */
-  #unpin(slot: number): void {
-    const { sq, pins } = this;
-    const low = pins.userLow(slot);
-    const high = pins.userHigh(slot);
-    if ((high & KEY_MASK) === pins.tag) return;
-    sq.setWord(8, low);
-    sq.setWord(9, high);
-    pins.release(slot);
-  }
-
-  /**
-   * The slot of the operation in flight with userData `target`, whose last completion is not waiting to be reaped; -1
-   * if there is none that went to the kernel under a key of ours. It is known to the kernel as the slot (low 32 bits)
-   * and `pins.keyHigh(slot)`.
-   * @internal
-   */
-  protected findKey(target: UserData): number {
-    checkUserData('target', target);
-    return this.pins.find(lowWord(target), highWord(target), (slot) => !this.#isDone(slot));
-  }
-
-  /** All of them; if given, only those on `fd`, and of `opcode`. @internal */
-  protected findKeys(target: UserData, fd?: number, opcode?: number): number[] {
-    checkUserData('target', target);
-    const { pins } = this;
-    const fits = (slot: number): boolean =>
-      (fd === undefined || pins.fd(slot) === fd) &&
-      (opcode === undefined || pins.opcode(slot) === opcode) &&
-      !this.#isDone(slot);
-    return pins.findAll(lowWord(target), highWord(target), fits);
-  }
-
-  /** Has the operation in `slot` posted its last completion, which is only not reaped yet? */
-  #isDone(slot: number): boolean {
-    const { cq, pins } = this;
-    const { words, first, mask, tail, shift } = cq;
-    const keyHigh = pins.keyHigh(slot);
-    for (let { head } = cq; head !== tail; head = (head + 1) | 0) {
-      const word = first + ((head & mask) << shift);
-      const last = (words[word + 3] & IORING_CQE_F_MORE) === 0;
-      if (cq.mixed && words[word + 3] & IORING_CQE_F_32) head = (head + 1) | 0;
-      if (last && words[word] === slot && words[word + 1] === keyHigh) return true;
-    }
-    return false;
-  }
-
-  /**
-   * What the kernel is told when it shall post a completion with this userData that no entry of ours stands for: the
-   * tag of a registered resource, or the new userData of a poll. The value itself, unless it looks like one of our keys.
-   * @throws {RangeError|TypeError}
-   * @internal
-   */
-  protected userDataForKernel(value: UserData, name = 'userData'): bigint {
-    checkUserData(name, value);
-    const low = lowWord(value);
-    const high = highWord(value);
-    if ((high & KEY_MASK) !== this.pins.tag) return BigInt(value);
-    const slot = this.pins.hold(low, high, NOTHING);
-    return (BigInt(this.pins.keyHigh(slot) >>> 0) << 32n) | BigInt(slot);
-  }
-
-  /** A group of provided buffers that can serve. @throws {Error} `ERR_INVALID_STATE`; RangeError @internal */
-  protected bufferGroup(bgid: number): BufferGroup | ClassicGroup {
-    const group = this.holdings.groups.get(bgid);
-    if (group !== undefined && group.ended === undefined) return group;
-    checkInteger('bgid', bgid, 0, 0xffff);
-    this.checkOpen();
-    throw wrongState('ERR_INVALID_STATE', `Cannot receive: no buffer ring is registered for group ${bgid}`);
-  }
-
-  /** Copy a path to the arena. Its address. Reading it may run a caller's code: that is done before. @internal */
-  protected placePath(bytes: Uint8Array): number {
-    const { arena } = this.holdings;
-    arena.place(bytes, true);
-    return arena.address;
-  }
-
-  /** Copy a time to the arena. Its address. @internal */
-  protected timespec(time: Duration): number {
-    const { arena } = this.holdings;
-    arena.allocate(KERNEL_TIMESPEC_SIZE);
-    writeTimespec(arena.view, arena.offset, time);
-    return arena.address;
-  }
-
-  /** Copy a socket address to the arena. Its address there. @internal */
-  protected placeAddress(bytes: Uint8Array): number {
-    const { arena } = this.holdings;
-    arena.place(bytes);
-    return arena.address;
-  }
-
-  /** Write an array of iovecs for `buffers`, each as long as it is, to the arena. Its address. @internal */
-  protected iovecs(buffers: readonly Lendable[]): number {
-    const { arena } = this.holdings;
-    const { memory } = this;
-    arena.allocate(Math.max(1, buffers.length) * IOVEC_SIZE);
-    const { view, offset } = arena;
-    for (let i = 0; i < buffers.length; i++) {
-      const length = memory.findWhole(buffers[i], `buffers[${i}]`);
-      writeIovec(view, offset + i * IOVEC_SIZE, memory.addressLow, memory.addressHigh, length);
-    }
-    return arena.address;
-  }
+/** Give the entry just prepared the caller's own userData. */
+function unpin({ sq, pins }: RingCore, slot: number): void {
+  const low = pins.userLow(slot);
+  const high = pins.userHigh(slot);
+  // A value that is somebody's key keeps its slot.
+  if (high !== 0 && pins.slotOf(low, high) >= 0) return;
+  sq.setWord(8, low);
+  sq.setWord(9, high);
+  pins.release(slot);
 }
 
 function namesNoBuffer(): Error {
@@ -510,28 +284,4 @@ export function listOfBuffers(name: string, buffers: readonly Lendable[]): Lenda
 /** Flags of an operation, as the kernel spells them. */
 export function checkFlags(name: string, flags: number | undefined): number {
   return flags === undefined || flags === 0 ? 0 : checkUint32(name, flags);
-}
-
-/** @throws {RangeError|TypeError} unless `value` is an integer from 0 to 2^53-1 or a bigint from 0 to 2^64-1. */
-export function checkUserData(name: string, value: UserData): void {
-  if (typeof value === 'number') {
-    if (Number.isSafeInteger(value) && value >= 0) return;
-    throw outOfRange(name, 'an integer from 0 to 2^53-1, or a bigint', value);
-  }
-  if (typeof value !== 'bigint') throw wrongType(name, 'of type number or bigint', value);
-  if (value < 0n || value > 0xffff_ffff_ffff_ffffn) {
-    throw outOfRange(name, 'from 0n to 2n ** 64n - 1n', value);
-  }
-}
-
-/** The low 32 bits of a checked 64-bit value, signed. */
-export function lowWord(value: number | bigint): number {
-  return typeof value === 'number' ? value | 0 : Number(BigInt.asIntN(32, value));
-}
-
-/** The high 32 bits of a checked 64-bit value, signed. */
-export function highWord(value: number | bigint): number {
-  return typeof value === 'number'
-    ? Math.floor(value / 0x1_0000_0000) | 0
-    : Number(BigInt.asIntN(32, value >> 32n));
 }

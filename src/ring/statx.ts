@@ -12,6 +12,8 @@ const S_IFSOCK = 0o140000;
 
 const NS_PER_S = 1_000_000_000n;
 
+let memoryOf: (statx: Statx) => Uint8Array;
+
 /**
  * Room for a file's status (`struct statx`), which prepStatx has the kernel fill in. It is lent to the kernel
  * meanwhile, and may be used again afterwards.
@@ -325,14 +327,19 @@ export class Statx {
     return new Date(Math.round(seconds * 1000 + this.#uint32(offset + STATX_TIMESTAMP.tv_nsec) / 1e6));
   }
 
-  /** Its memory, for the kernel to fill in. @internal */
-  static memoryOf(statx: Statx): Uint8Array {
-    if (typeof statx !== 'object' || statx === null || !(#memory in statx)) {
-      throw wrongType('statx', 'a Statx', statx);
-    }
-    return statx.#memory;
+  /** Not a method: whoever has one could call it. */
+  static {
+    memoryOf = (statx) => {
+      if (typeof statx !== 'object' || statx === null || !(#memory in statx)) {
+        throw wrongType('statx', 'a Statx', statx);
+      }
+      return statx.#memory;
+    };
   }
 }
+
+/** The memory of a Statx, for the kernel to fill in. @throws {TypeError} `ERR_INVALID_ARG_TYPE` */
+export const memoryOfStatx = memoryOf!;
 
 /** As makedev(3) has it: 12 bits of the one and 8 of the other at the bottom, the rest of both above. */
 function device(major: number, minor: number): number {

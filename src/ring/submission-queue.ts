@@ -269,12 +269,16 @@ export class SubmissionQueue {
   #takeBack(to: number, each: (userDataLow: number, userDataHigh: number) => void): void {
     const end = this.tail;
     this.tail = to;
-    for (let cursor = this.tail; cursor !== end; cursor = (cursor + 1) | 0) {
+    // There are no more than places, wherever the kernel says that it is.
+    let left = Math.min((end - to) >>> 0, this.entries);
+    for (let cursor = this.tail; left > 0; cursor = (cursor + 1) | 0, left--) {
       const word = (cursor & this.#mask) << this.#shift;
       each(this.#sqes[word + 8], this.#sqes[word + 9]);
       const opcode = this.#sqes[word] & 0xff;
       const two = this.#shift === 4 && (opcode === IORING_OP_NOP128 || opcode === IORING_OP_URING_CMD128);
-      if (two) cursor = (cursor + 1) | 0;
+      if (!two) continue;
+      cursor = (cursor + 1) | 0;
+      left--;
     }
   }
 

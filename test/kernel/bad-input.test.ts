@@ -6,6 +6,7 @@ import { runInNewContext } from 'node:vm';
 import { EFAULT, EINVAL, EISCONN } from '../../src/abi/errno.ts';
 import { IOSQE_ASYNC, IOSQE_BUFFER_SELECT, IOSQE_IO_LINK } from '../../src/abi/index.ts';
 import { allocateAligned, IoUring, type Lendable } from '../../src/index.ts';
+import { coreOf } from '../../src/ring/ring-core.ts';
 import { call, callsOf, GROUP, METHODS, openForAll, publicMethods, valuesOf } from './every-method.ts';
 import { Descriptors } from './libc.ts';
 import { complete, reap } from './reap.ts';
@@ -13,6 +14,7 @@ import {
   detached,
   detachedView,
   growable,
+  ofWebAssembly,
   inWords,
   nameOf,
   RANGE,
@@ -39,7 +41,7 @@ function refused(
 const any = <T>(value: unknown): T => value as T;
 
 /** What a ring holds on to for operations that were queued. */
-const pinsOf = (ring: IoUring): { size: number } => (ring as unknown as { pins: { size: number } }).pins;
+const pinsOf = (ring: IoUring): { size: number } => coreOf(ring).pins;
 
 function errorOf(misuse: () => unknown): NodeJS.ErrnoException | undefined {
   try {
@@ -215,6 +217,8 @@ describe('buffers', () => {
     ['a detached ArrayBuffer', () => detached(), 'ERR_INVALID_ARG_VALUE', /detached/],
     ['a view of a detached one', () => detachedView(Uint8Array), 'ERR_INVALID_ARG_VALUE', /detached/],
     ['a DataView of a detached one', () => detachedView(DataView), 'ERR_INVALID_ARG_VALUE', /detached/],
+    ['memory of WebAssembly', () => ofWebAssembly(), 'ERR_INVALID_ARG_VALUE', /WebAssembly.*copy it/],
+    ['a view of memory of WebAssembly', () => Buffer.from(ofWebAssembly(), 64, 8), 'ERR_INVALID_ARG_VALUE', /WebAssembly/],
   ];
   for (const [name, make, code, message] of buffers) {
     it(`${name}: a TypeError, ${code}`, () => {

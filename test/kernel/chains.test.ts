@@ -12,6 +12,7 @@ import {
   IOSQE_IO_LINK,
 } from '../../src/abi/index.ts';
 import { IoUring, type IoUringOptions } from '../../src/index.ts';
+import { coreOf } from '../../src/ring/ring-core.ts';
 import { finalized } from './collect.ts';
 import { Descriptors } from './libc.ts';
 import { reap } from './reap.ts';
@@ -21,7 +22,7 @@ const LINK = IOSQE_IO_LINK;
 const HARD = IOSQE_IO_HARDLINK;
 const SILENT = IOSQE_CQE_SKIP_SUCCESS;
 
-const pinsOf = (ring: IoUring): { size: number } => (ring as unknown as { pins: { size: number } }).pins;
+const pinsOf = (ring: IoUring): { size: number } => coreOf(ring).pins;
 
 /** Submit, and wait for as many completions as there will be. */
 function complete(ring: IoUring, count: number): [userData: number, res: number][] {

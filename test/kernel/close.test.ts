@@ -29,6 +29,7 @@ import {
   SocketAddressBuffer,
   type IoUringOptions,
 } from '../../src/index.ts';
+import { coreOf } from '../../src/ring/ring-core.ts';
 import { Descriptors } from './libc.ts';
 import { Children } from './operations/children.ts';
 import { reap } from './reap.ts';
@@ -286,7 +287,7 @@ describe('close, with this in flight', () => {
           prepare(ring, scene);
           const before = openDescriptors();
           // Whoever brings descriptors, brings them from here on.
-          const held = (ring as unknown as { pins: { size: number } }).pins.size;
+          const held = coreOf(ring).pins.size;
           if (when === 'submitted') ring.submit();
           if (when === 'waited for') ring.submitAndWait(1, { timeoutMs: 5 });
           closes(ring);

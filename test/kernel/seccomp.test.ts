@@ -6,23 +6,26 @@ import { run } from '../run.ts';
 
 const api = new URL('../../src/index.js', import.meta.url).href;
 
-/** A program that forbids itself the system call `forbidden`, and then asks for a ring and a diagnosis. */
-const program = (forbidden: number, errno: number, body: string): string => `
+/** A program that does `setup`, forbids itself the system calls `forbidden`, and does `body`. */
+const program = (forbidden: number | readonly number[], errno: number, body: string, setup: string): string => `
   import koffi from 'koffi';
   import { diagnose, IoUring } from ${JSON.stringify(api)};
   const prctl = koffi.load(null).func('int prctl(int option, ulong a, ulong b, ulong c, ulong d)');
-  const before = ${body.includes('before') ? 'new IoUring(8)' : 'undefined'};
-  // if (seccomp_data.nr == forbidden) return SECCOMP_RET_ERRNO | errno; return SECCOMP_RET_ALLOW;
-  const code = Buffer.alloc(32);
-  [[0x20, 0, 0, 0], [0x15, 0, 1, ${forbidden}], [0x06, 0, 0, 0x00050000 + ${errno}], [0x06, 0, 0, 0x7fff0000]]
-    .forEach(([op, jt, jf, k], i) => {
+  const before = ${`${setup}${body}`.includes('before') ? 'new IoUring(8)' : 'undefined'};
+  ${setup}
+  // For each: if (seccomp_data.nr == forbidden) return SECCOMP_RET_ERRNO | errno; in the end return SECCOMP_RET_ALLOW.
+  const forbidden = ${JSON.stringify([forbidden].flat())};
+  const each = forbidden.flatMap((nr) => [[0x15, 0, 1, nr], [0x06, 0, 0, 0x00050000 + ${errno}]]);
+  const instructions = [[0x20, 0, 0, 0], ...each, [0x06, 0, 0, 0x7fff0000]];
+  const code = Buffer.alloc(8 * instructions.length);
+  instructions.forEach(([op, jt, jf, k], i) => {
       code.writeUInt16LE(op, i * 8);
       code.writeUInt8(jt, i * 8 + 2);
       code.writeUInt8(jf, i * 8 + 3);
       code.writeUInt32LE(k, i * 8 + 4);
     });
   const filter = Buffer.alloc(16);
-  filter.writeUInt16LE(4, 0);
+  filter.writeUInt16LE(instructions.length, 0);
   filter.writeBigUInt64LE(koffi.address(code), 8);
   if (prctl(38, 1, 0, 0, 0) !== 0 || prctl(22, 2, koffi.address(filter), 0, 0) !== 0) process.exit(9);
   ${body}`;
@@ -32,8 +35,13 @@ const ask = `
   const { usable, problem } = diagnose();
   console.log(usable, problem.code, problem.cause);`;
 
-async function answer(forbidden: number, errno: number, body: string): Promise<string> {
-  const args = ['--input-type=module', '-e', program(forbidden, errno, body)];
+async function answer(
+  forbidden: number | readonly number[],
+  errno: number,
+  body: string,
+  setup = '',
+): Promise<string> {
+  const args = ['--input-type=module', '-e', program(forbidden, errno, body, setup)];
   const { status, stdout, stderr } = await run(process.execPath, args);
   assert.equal(status, 0, stderr);
   return stdout;
@@ -62,6 +70,81 @@ describe('a seccomp filter', () => {
       before.close();
       console.log('closed', before.closed);`;
     assert.equal(await answer(426, 1, body), 'EPERM io_uring_enter\nclosed true\n');
+  });
+
+  it('that forbids io_uring_enter while a read is in flight: every way in says so, and its memory is kept for ever', async (t) => {
+    const own = readFileSync('/proc/self/maps', 'utf8').includes('io_uring');
+    if (own) return t.skip('this Node has a ring for its own event loop, and aborts when it may not enter that');
+    const setup = `
+      const { O_NONBLOCK } = (await import('node:fs')).constants;
+      const pipe = koffi.load(null).func('int pipe2(_Out_ int *fds, int flags)');
+      const fds = [0, 0];
+      pipe(fds, 0o2000000);
+      const { setFlagsFromString } = await import('node:v8');
+      setFlagsFromString('--expose-gc');
+      const collect = (await import('node:vm')).runInNewContext('gc');
+      const weak = (() => {
+        const buffer = new Uint8Array(64);
+        before.prepRead(fds[0], buffer, 64, 1);
+        before.submit();
+        return new WeakRef(buffer);
+      })();`;
+    const body = `
+      for (const enter of [
+        () => (before.prepNop(2), before.submit()),
+        () => before.submitAndWait(1),
+        () => before.submitAndWait(1, { timeoutMs: 1000 }),
+        () => before.forEachCompletion(() => {}),
+      ]) {
+        try { console.log(enter()); } catch (error) { console.log(error.code, error.syscall); }
+      }
+      const start = performance.now();
+      before.close();
+      console.log(before.closed, performance.now() - start < 4000);
+      await new Promise((resolve) => setImmediate(resolve));
+      collect();
+      await new Promise((resolve) => setImmediate(resolve));
+      console.log(weak.deref() !== undefined);`;
+    const refused = 'EPERM io_uring_enter\n'.repeat(3);
+    // Nothing is deferred: reaping does not enter.
+    assert.equal(await answer(426, 1, body, setup), `${refused}0\ntrue true\ntrue\n`);
+  });
+
+  it('that forbids io_uring_enter with ENOSYS, or all three calls: an error with a code, never a crash', async (t) => {
+    const own = readFileSync('/proc/self/maps', 'utf8').includes('io_uring');
+    if (own) return t.skip('this Node has a ring for its own event loop, and aborts when it may not enter that');
+    const body = `
+      try { new IoUring(8).submitAndWait(1); } catch (error) { console.log(error.code, error.syscall); }
+      before.prepNop(1);
+      for (const call of [() => before.submit(), () => before.registerBufRing(2, 16, 1), () => before.probe()]) {
+        try { call(); } catch (error) { console.log(error.code, error.syscall); }
+      }
+      before.close();
+      console.log('closed', before.closed);`;
+    const enter = await answer(426, 38, body);
+    assert.equal(enter, 'ENOSYS io_uring_enter\nENOSYS io_uring_enter\nclosed true\n');
+    const all = await answer([425, 426, 427], 1, body);
+    const each = ['setup', 'enter', 'register', 'register'].map((name) => `EPERM io_uring_${name}\n`).join('');
+    assert.equal(all, `${each}closed true\n`);
+  });
+
+  it('that forbids io_uring_register to a ring that is open: each registration says so, operations go on', async () => {
+    const body = `
+      const calls = [
+        () => before.registerBuffers([new Uint8Array(8)]), () => before.registerFiles([0]), () => before.registerEventfd(0),
+        () => before.registerBufRing(2, 16, 1), () => before.resizeRings(16), () => before.registerPersonality(),
+        () => before.registerSyncCancel(1), () => before.probe(), () => before.unregisterBuffers(),
+      ];
+      for (const call of calls) {
+        try { console.log(call()); } catch (error) { console.log(error.code, error.syscall); }
+      }
+      const buffer = new Uint8Array(8);
+      before.prepRead((await import('node:fs')).openSync('/dev/zero'), buffer, 8, 3);
+      before.submitAndWait(1);
+      before.forEachCompletion((c) => console.log(c.userData, c.res));
+      before.close();
+      console.log('closed', before.closed);`;
+    assert.equal(await answer(427, 1, body), `${'EPERM io_uring_register\n'.repeat(9)}3 8\nclosed true\n`);
   });
 
   it('that forbids io_uring_register: a ring is made without what needs it', async () => {

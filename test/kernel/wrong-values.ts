@@ -45,6 +45,14 @@ export function detachedView<T extends ArrayBufferView>(View: new (memory: Array
   return view;
 }
 
+declare const WebAssembly: { Memory: new (descriptor: object) => { readonly buffer: ArrayBuffer; grow(pages: number): number } };
+
+/** One for all: it takes some gigabytes of address space. */
+const instance = new WebAssembly.Memory({ initial: 1, maximum: 2 });
+
+/** The memory of a WebAssembly instance, of 64 KiB. */
+export const ofWebAssembly = (): ArrayBuffer => instance.buffer;
+
 /** What is no buffer, or none that can be lent. */
 export const wrongBuffers = (): Wrong[] => [
   ...of(TYPE, undefined, [1, 2, 3, 4, 5, 6, 7, 8], 'x'.repeat(8), 8, 8n, true, Symbol('x'), () => {}),
@@ -52,6 +60,7 @@ export const wrongBuffers = (): Wrong[] => [
   ...of(TYPE, new Proxy(new Uint8Array(8), {}), Object.create(Uint8Array.prototype), new Map()),
   ...of(VALUE, resizable(8), new Uint8Array(resizable(8)), growable(8), new DataView(growable(8))),
   ...of(VALUE, detached(), detachedView(Uint8Array), detachedView(DataView)),
+  ...of(VALUE, new Uint8Array(ofWebAssembly(), 0, 8), new DataView(ofWebAssembly(), 8, 8)),
 ];
 
 /** Something that is no object of `type`, however it looks. */
@@ -64,7 +73,7 @@ function wrongFutexes(View: typeof Int32Array): Wrong[] {
   return [
     ...of(TYPE, undefined, null, 5, 'x', {}, [1], new Uint8Array(8), new Float32Array(2), new BigInt64Array(1)),
     ...of(TYPE, new DataView(new ArrayBuffer(8)), new ArrayBuffer(8), new Proxy(new View(2), {})),
-    ...of(VALUE, new View(resizable(8)), new View(growable(8)), detachedView(View)),
+    ...of(VALUE, new View(resizable(8)), new View(growable(8)), detachedView(View), new View(ofWebAssembly(), 0, 2)),
   ];
 }
 
@@ -116,7 +125,7 @@ const WRONG: Record<Kind, (argument: Argument) => Wrong[]> = {
   field: () => [
     ...of(TYPE, 'x', true, Symbol('x'), 0.5, NaN, 2 ** 53, {}, [1]),
     ...of(RANGE, -(2n ** 63n) - 1n, 2n ** 64n),
-    ...of(VALUE, resizable(8), detachedView(Uint8Array)),
+    ...of(VALUE, resizable(8), detachedView(Uint8Array), ofWebAssembly()),
   ],
   fileOffset: () => [...of(RANGE, -2, 0.5, NaN, 2 ** 53, -2n, 2n ** 63n), ...of(TYPE, '0', {}, true, Symbol('x'))],
   function: () => of(TYPE, 5, 'x', {}),
@@ -146,7 +155,7 @@ const WRONG: Record<Kind, (argument: Argument) => Wrong[]> = {
       ...of(RANGE, { iov: Array.from({ length: 1025 }, () => new Uint8Array(1)) }),
       ...of(VALUE, { name: { path: 'a\0' } }),
     ]),
-    ...of(VALUE, { iov: [resizable(8)] }, { iov: [new Uint8Array(8), detached()] }),
+    ...of(VALUE, { iov: [resizable(8)] }, { iov: [new Uint8Array(8), detached()] }, { iov: [ofWebAssembly()] }),
   ],
   name: () => [...of(TYPE, 5, {}, new Uint8Array(4), Symbol('x')), ['a\0b', VALUE]],
   object: (argument) => [...(argument.optional ? [] : of(TYPE, 5, 'x')), ...wrongFields(argument)],

@@ -123,9 +123,11 @@ describe('the process', () => {
     const storage = new AsyncLocalStorage();
     const told = {};
     const tell = (who, what) => (told[who] ??= []).push(what + ' ' + storage.getStore());
+    let peer;
     const server = net.createServer((socket) => {
       tell('server', 'connection');
       for (const event of ['data', 'end', 'close']) socket.on(event, () => tell('peer ' + event, event));
+      peer = once(socket, 'close');
       storage.run('answer', () => socket.write(Buffer.alloc(500_000), () => { tell('peer', 'written'); socket.end(); }));
     });
     await storage.run('listen', () => listen(server));
@@ -136,6 +138,7 @@ describe('the process', () => {
     storage.run('write', () => client.write('x', () => tell('client written', 'written')));
     client.on('data', () => {});
     await once(client, 'close');
+    await peer;
     storage.run('close', () => server.close(() => tell('server', 'closed')));
     await once(server, 'close');
     for (const key of Object.keys(told).sort()) console.log(key, [...new Set(told[key])].join());

@@ -170,6 +170,32 @@ describe('protocols', () => {
     });
   }
 
+  for (const when of ['the same tick', 'the next tick', 'an immediate', 'the attempt', 'a listener of connect']) {
+    sideBySide(`tls takes a socket that is being connected, in ${when}`, async (net, story) => {
+      const [listener, port] = await front(net, story, tls.createServer(credentials, (socket) => socket.pipe(socket)));
+      const socket = story.socket('raw', net.connect(port, '127.0.0.1').setNoDelay(true), ['error', 'close']);
+      if (when === 'the next tick') await new Promise<void>((resolve) => process.nextTick(resolve));
+      if (when === 'an immediate') await new Promise(setImmediate);
+      const taken = (): Promise<void> =>
+        new Promise((resolve) => {
+          const client = tls.connect({ socket, rejectUnauthorized: false });
+          client.on('secureConnect', () => story.tell('client', 'secure', client.encrypted));
+          client.end(BIG);
+          void lengthOf(client).then((length) => {
+            story.tell('client', length);
+            resolve(closed(client, socket));
+          });
+        });
+      if (when === 'the attempt' || when === 'a listener of connect') {
+        await new Promise((resolve) => socket.once(when === 'the attempt' ? 'connectionAttempt' : 'connect', () => resolve(taken())));
+      } else {
+        await taken();
+      }
+      listener.close();
+      await closed(listener);
+    });
+  }
+
   sideBySide('tls: the peer goes away in the handshake, and after it', async (net, story) => {
     const server = tls.createServer(credentials, (socket) => socket.on('close', () => story.tell('secure', 'closed')));
     server.on('tlsClientError', ({ code }: NodeJS.ErrnoException) => story.tell('server', code));

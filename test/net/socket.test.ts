@@ -242,6 +242,16 @@ describe('the options of a socket', () => {
     await close();
   });
 
+  sideBySide('onread: the callback is a method of the socket', async (net, story) => {
+    const callback = function (this: unknown): void {
+      story.tell('client', this === client);
+    };
+    const { client, peer, close } = await pair(net, story, { onread: { buffer: Buffer.alloc(2), callback } } as object);
+    peer.end('abcdefgh');
+    await once(client, 'end');
+    await close();
+  });
+
   sideBySide('onread: pause within the call', async (net, story) => {
     let all = '';
     const callback = (bytes: number, memory: Uint8Array): void => {

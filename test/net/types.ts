@@ -1,9 +1,12 @@
 // Only compiled: the module and its classes can stand where Node's stand, and the other way round.
 import http from 'node:http';
+import type * as nodeDgram from 'node:dgram';
 import type * as node from 'node:net';
 import tls from 'node:tls';
 import * as named from '../../src/net/index.ts';
-import ours, { connect, createServer, listen, Socket, type LeanSocket, type Server } from '../../src/net/index.ts';
+import dgram, { createSocket, Socket as UdpSocket } from '../../src/dgram/index.ts';
+import ours, { connect, createServer, Socket, type Server } from '../../src/net/index.ts';
+import { connect as connectLean, listen, type LeanSocket } from '../../src/socket/index.ts';
 
 /** Compiles only if the one can stand for the other. */
 const stands = <T>(value: T): T => value;
@@ -24,9 +27,15 @@ export async function sockets(nodes: node.Socket, servers: node.Server): Promise
   stands<node.Socket>(connect({ port: 80 }, () => {}));
   stands<node.Socket>(connect('/path'));
   stands<node.Socket>(ours.createConnection({ path: '/path' }));
-  const lean = await connect({ port: 80, socket: { data: (socket, data) => void socket.write(data) } });
+  const lean = await connectLean({ port: 80, socket: { data: (socket, data) => void socket.write(data) } });
   stands<LeanSocket>(lean);
   listen({ socket: {} }).stop();
+  // For one version.
+  stands<LeanSocket>(await connect({ unix: '/path', socket: { data: (socket, data) => void socket.write(data) } }));
+  stands<node.Socket>(connect({ port: 80, socket: { data: 1 } } as node.NetConnectOpts));
+  stands<nodeDgram.Socket>(createSocket('udp4', (message) => stands<Buffer>(message)));
+  stands<nodeDgram.Socket>(new UdpSocket({ type: 'udp6', reuseAddr: true }));
+  stands<Omit<typeof nodeDgram, 'default' | 'Socket'>>(dgram);
   http.request({ createConnection: (options) => connect(options as node.NetConnectOpts) });
   tls.connect({ socket: new Socket() });
   http.createServer().emit('connection', new Socket());

@@ -1,7 +1,9 @@
 // The end of a reactor: with nothing, with everything in flight, by choice and by accident.
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readdirSync, writeSync } from 'node:fs';
+import { open as openFile } from 'node:fs/promises';
 import { describe, it } from 'node:test';
+import { runInNewContext } from 'node:vm';
 import { defaultReactor, Reactor } from '../../src/index.ts';
 import { finalized } from '../kernel/collect.ts';
 import { Descriptors } from '../kernel/libc.ts';
@@ -71,14 +73,48 @@ describe('close', () => {
     await closing;
   });
 
-  it('is not meant by a descriptor that is undefined', async () => {
+  it('given anything but nothing, options or a number, rejects with a TypeError and leaves the reactor open', async () => {
     await using io = new Reactor();
-    await assert.rejects(io.close(undefined as unknown as number), { code: 'ERR_INVALID_ARG_TYPE' });
-    await assert.rejects(io.close('3' as unknown as number), { code: 'ERR_INVALID_ARG_TYPE' });
+    const close = io.close.bind(io) as (target: unknown) => Promise<void>;
+    await using file = await openFile('/dev/null');
+    const inherited = Object.create({ drain: true }) as object;
+    const things = [undefined, null, '3', true, 3n, [], [3], file, new Map(), new Date(), () => {}, Symbol.iterator, inherited];
+    for (const thing of things) await assert.rejects(close(thing), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' });
+    const unknown = [{ fd: 3 }, { drain: true, signal: AbortSignal.timeout(1) }, { [Symbol('drain')]: true }];
+    for (const options of unknown) await assert.rejects(close(options), { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' });
+    await assert.rejects(close({ drain: 1 }), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' });
     assert.equal(io.closed, false);
-    const fd = openSync('/dev/null', 'r');
-    await io.close(fd);
-    assert.throws(() => closeSync(fd), { code: 'EBADF' });
+    assert.equal(await io.nop(), 0);
+  });
+
+  it('given options, those of no prototype and of another realm included, closes the reactor', async () => {
+    const all = [{}, { drain: undefined }, { drain: false }, { drain: true }, Object.create(null), runInNewContext('({})')];
+    for (const options of all as { drain?: boolean }[]) {
+      const io = new Reactor();
+      await io.close(options);
+      await assert.rejects(io.nop(), CLOSED);
+    }
+  });
+
+  it('given a number, and closeFd, close that descriptor and end what iterates it', async () => {
+    await using io = new Reactor();
+    using files = new Descriptors();
+    for (const close of [(fd: number) => io.closeFd(fd), (fd: number) => io.close(fd)]) {
+      const [reader] = files.pipe();
+      const iteration = assert.rejects(io.pollMany(reader, 1).next(), { code: 'ECANCELED' });
+      await close(reader);
+      assert.throws(() => closeSync(reader), { code: 'EBADF' });
+      files.forget(reader);
+      await iteration;
+      await assert.rejects(close(reader), { code: 'EBADF', syscall: 'close' });
+    }
+    for (const fd of [undefined, null, '3', [], {}] as unknown[]) {
+      await assert.rejects(io.closeFd(fd as number), { code: 'ERR_INVALID_ARG_TYPE' });
+    }
+    const fds = [openSync('/dev/null', 'r'), openSync('/dev/null', 'r')] as const;
+    await io.link([['closeFd', fds[0]], ['close', fds[1]]]);
+    for (const fd of fds) assert.throws(() => closeSync(fd), { code: 'EBADF' });
+    assert.equal(io.closed, false);
   });
 
   it('leaves no descriptor behind', async () => {

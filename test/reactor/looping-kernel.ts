@@ -4,10 +4,13 @@ import {
   IORING_SETUP_DEFER_TASKRUN,
   IORING_SQ_TASKRUN,
 } from '../../src/abi/index.ts';
+import type { EventLoop } from '../../src/native/event-loop.ts';
 import type { Handle } from '../../src/native/native.ts';
-import { FakeKernel } from '../ring/fake-kernel.ts';
+import { LOOP_LEFT, LOOP_READY } from '../../src/reactor/engine/ring-sleep.ts';
+import { FakeKernel, type EnterCall, type Entry } from '../ring/fake-kernel.ts';
 
 const EVENTFD = 2000;
+const BACKEND_FD = 2001;
 
 /**
  * The fake kernel with an event loop beside it: an eventfd that can be registered, and a loop that calls whoever polls it. As on
@@ -54,5 +57,77 @@ export class LoopingKernel extends FakeKernel {
     this.#onReadable = onReadable;
     const nothing = (): void => {};
     return { ref: nothing, unref: nothing, close: () => (this.#onReadable = undefined) };
+  }
+}
+
+/** An event loop that the test says everything of. */
+export class FakeLoop implements EventLoop {
+  readonly backendFd = BACKEND_FD;
+  events = 0;
+  #pass = 0;
+  timeoutMs = Infinity;
+  idleMs = 0;
+  updates = 0;
+
+  /** It has gone round whenever somebody asks: no turn is too long. */
+  get pass(): number {
+    return ++this.#pass;
+  }
+
+  timeout(): number {
+    return this.timeoutMs;
+  }
+
+  updateTime(): void {
+    this.updates++;
+  }
+
+  addIdleTime(ms: number): void {
+    this.idleMs += ms;
+  }
+}
+
+/** The same with a loop that can be slept for. Entries stay in flight, but for the removal of the loop's poll. */
+export class SleepingKernel extends LoopingKernel {
+  readonly loop = new FakeLoop();
+  /** Calls that were to wait. */
+  readonly waits: EnterCall[] = [];
+  /** What happens during the next of them, each once: completions come, or an answer instead of the kernel's own. */
+  readonly script: ((call: EnterCall) => number | void)[] = [];
+
+  constructor() {
+    super();
+    this.result = ({ userData }: Entry) => (userData === BigInt(LOOP_LEFT) ? this.#leave() : undefined);
+  }
+
+  #leave(): number {
+    if (!this.inFlight.delete(BigInt(LOOP_READY))) return -2;
+    this.post(BigInt(LOOP_READY), -125);
+    return 0;
+  }
+
+  override eventLoop(): never;
+  override eventLoop(): EventLoop {
+    return this.loop;
+  }
+
+  override enterWith(fd: number, toSubmit: number, minComplete: number, flags: number, argument: number, size: number): number {
+    const step = minComplete > 0 ? this.script.shift() : undefined;
+    if (minComplete > 0) {
+      this.answers.push((call) => {
+        this.waits.push(call);
+        const answer = step?.(call);
+        if (typeof answer === 'number') return answer;
+        const consumed = this.consume(toSubmit);
+        return consumed === 0 && this.ready === 0 ? -62 : consumed;
+      });
+    }
+    return super.enterWith(fd, toSubmit, minComplete, flags, argument, size);
+  }
+
+  /** The ring's poll says that the loop has something to do. */
+  loopIsReady(): void {
+    this.inFlight.delete(BigInt(LOOP_READY));
+    this.post(BigInt(LOOP_READY), 1);
   }
 }

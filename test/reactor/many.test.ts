@@ -1,15 +1,43 @@
 // Multishot operations as async iterators: order, back-pressure, buffers, the end.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { closeSync, openSync, readdirSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readdirSync, writeSync } from 'node:fs';
 import { connect, type AddressInfo, type Socket } from 'node:net';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import koffi from 'koffi';
 import { POLLIN, SOCK_CLOEXEC, SOCK_DGRAM, AF_INET } from '../../src/abi/index.ts';
 import { Reactor, type Chunk } from '../../src/index.ts';
 import { Descriptors } from '../kernel/libc.ts';
+import { Temporary } from '../kernel/temporary.ts';
 
 const descriptors = (): number => readdirSync('/proc/self/fd').length;
+
+const { O_NOCTTY, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
+const libc = koffi.load(null);
+const posixOpenpt = libc.func('int posix_openpt(int flags)') as (flags: number) => number;
+const unlockpt = libc.func('int unlockpt(int fd)') as (fd: number) => number;
+const ptsname = libc.func('str ptsname(int fd)') as (fd: number) => string;
+
+/** A named pipe, its end to read from opened without O_NONBLOCK. */
+function namedPipe(folder: Temporary, files: Descriptors, name = 'fifo'): [reader: number, writer: number] {
+  const path = join(folder.path, name);
+  execFileSync('mkfifo', [path]);
+  // Each end waits for the other to be opened: this one does not.
+  const first = openSync(path, O_RDONLY | O_NONBLOCK);
+  const writer = files.own(openSync(path, 'w'));
+  const reader = files.own(openSync(path, O_RDONLY));
+  closeSync(first);
+  return [reader, writer];
+}
+
+function pseudoTerminal(files: Descriptors): [controller: number, terminal: number] {
+  const controller = files.own(posixOpenpt(O_RDWR | O_NOCTTY));
+  assert.equal(unlockpt(controller), 0);
+  return [controller, files.own(openSync(ptsname(controller), O_RDWR | O_NOCTTY))];
+}
 
 async function connected(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');
@@ -254,6 +282,94 @@ describe('readMany', () => {
     for await (const chunk of io.readMany(reader)) pieces.push(chunk.copy());
     await writing;
     assert.ok(Buffer.concat(pieces).equals(sent));
+  });
+
+  describe('given a named pipe that was opened without O_NONBLOCK', () => {
+    for (const [what, writes] of Object.entries({
+      'ends when its writer has gone, after all of the data': [100, 100],
+      'ends when its writer has gone without a word': [],
+      'ends when its writer has gone and left more than a buffer holds': [60_000],
+    })) {
+      for (const isEarly of [false, true]) {
+        it(`${what}${isEarly ? ', before it begins' : ''}`, async () => {
+          using files = new Descriptors();
+          using folder = new Temporary();
+          await using io = new Reactor();
+          const [reader, writer] = namedPipe(folder, files);
+          const leave = (): void => {
+            for (const bytes of writes) writeSync(writer, Buffer.alloc(bytes, 'x'));
+            files.close(writer);
+          };
+          if (isEarly) leave();
+          const iteration = io.readMany(reader);
+          const first = iteration.next();
+          if (!isEarly) {
+            // It waits in the kernel then.
+            await io.sleep(2);
+            leave();
+          }
+          let total = 0;
+          for (let result = await first; !result.done; result = await iteration.next()) total += result.value.bytes.length;
+          assert.equal(total, writes.reduce((sum, bytes) => sum + bytes, 0));
+          assert.deepEqual(await iteration.next(), { value: undefined, done: true });
+          await io.nop();
+          assert.deepEqual([io.stats.inFlight, io.stats.queued, io.stats.buffersOut], [0, 0, 0]);
+        });
+      }
+    }
+
+    it('goes on when another writer comes, and leaves nothing in flight when it is left', async () => {
+      using files = new Descriptors();
+      using folder = new Temporary();
+      await using io = new Reactor();
+      const [reader, writer] = namedPipe(folder, files);
+      const iteration = io.readMany(reader);
+      writeSync(writer, 'one');
+      assert.equal(Buffer.from((await iteration.next()).value!.bytes).toString(), 'one');
+      const second = files.own(openSync(join(folder.path, 'fifo'), 'w'));
+      files.close(writer);
+      const next = iteration.next();
+      await io.sleep(2);
+      writeSync(second, 'two');
+      assert.equal(Buffer.from((await next).value!.bytes).toString(), 'two');
+      await iteration.return!();
+      await io.nop();
+      assert.equal(io.stats.inFlight, 0);
+      // Nothing in the kernel keeps the pipe open.
+      await io.closeFd(reader);
+      files.forget(reader);
+      assert.throws(() => writeSync(second, 'three'), { code: 'EPIPE' });
+    });
+
+    it('and closeFd of it, and the end of the reactor, end the iteration', async () => {
+      using files = new Descriptors();
+      using folder = new Temporary();
+      const io = new Reactor();
+      const [reader, writer] = namedPipe(folder, files);
+      const other = namedPipe(folder, files, 'other');
+      const closed = assert.rejects(io.readMany(reader).next(), { code: 'ECANCELED' });
+      const ended = assert.rejects(io.readMany(other[0]).next(), { code: 'ERR_IOURING_CLOSED' });
+      await io.sleep(2);
+      await io.closeFd(reader);
+      files.forget(reader);
+      await closed;
+      assert.throws(() => writeSync(writer, 'x'), { code: 'EPIPE' });
+      await io.close();
+      await ended;
+    });
+  });
+
+  it('given the controlling end of a terminal, fails with EIO when the other end is closed, as read does', async () => {
+    using files = new Descriptors();
+    await using io = new Reactor();
+    const [controller, terminal] = pseudoTerminal(files);
+    const iteration = io.readMany(controller);
+    writeSync(terminal, 'a line\n');
+    assert.equal(Buffer.from((await iteration.next()).value!.bytes).toString(), 'a line\r\n');
+    const next = assert.rejects(iteration.next(), { code: 'EIO', syscall: 'read' });
+    await io.sleep(2);
+    files.close(terminal);
+    await next;
   });
 
   it('of a file: an error that says what to do', async () => {

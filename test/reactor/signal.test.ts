@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { IORING_SETUP_COOP_TASKRUN, IORING_SETUP_DEFER_TASKRUN } from '../../src/abi/index.ts';
-import { Reactor } from '../../src/index.ts';
 import { Engine } from '../../src/reactor/engine.ts';
 import { Observer } from '../../src/reactor/observer.ts';
 import { AWAITED, Operation } from '../../src/reactor/operation.ts';
+import { partsOf, Reactor } from '../../src/reactor/reactor.ts';
 import { LoopingKernel } from './looping-kernel.ts';
 
 describe('an eventfd that is never signalled for deferred work', () => {
@@ -27,7 +27,7 @@ describe('an eventfd that is never signalled for deferred work', () => {
 
   it('is not what the ring of a reactor asks for: COOP_TASKRUN takes the place of DEFER_TASKRUN', async () => {
     await using io = new Reactor();
-    const { setupFlags } = Reactor.partsOf(io).engine.ring;
+    const { setupFlags } = partsOf(io).engine.ring;
     assert.equal(setupFlags & IORING_SETUP_DEFER_TASKRUN, 0);
     assert.notEqual(setupFlags & IORING_SETUP_COOP_TASKRUN, 0);
   });

@@ -14,6 +14,7 @@ import {
   IOSQE_IO_LINK,
 } from '../../src/abi/index.ts';
 import { IoUring } from '../../src/ring/ring.ts';
+import { coreOf } from '../../src/ring/ring-core.ts';
 import { FakeKernel, type Entry } from './fake-kernel.ts';
 
 const EAGAIN = 11;
@@ -30,13 +31,13 @@ const LINKS = LINK | HARD;
 
 interface Pins {
   size: number;
-  has(low: number, high: number): boolean;
+  slotOf(low: number, high: number): number;
 }
 
-const pinsOf = (ring: IoUring): Pins => (ring as unknown as { pins: Pins }).pins;
+const pinsOf = (ring: IoUring): Pins => coreOf(ring).pins;
 
 /** Is the memory of this operation held? */
-const isHeld = (ring: IoUring, { words }: Entry): boolean => pinsOf(ring).has(words[8], words[9]);
+const isHeld = (ring: IoUring, { words }: Entry): boolean => pinsOf(ring).slotOf(words[8], words[9]) >= 0;
 
 type Completed = [userData: number, res: number];
 

@@ -282,6 +282,18 @@ export class FakeKernel implements Native {
     return -9;
   }
 
+  accept(): number {
+    return -9;
+  }
+
+  connect(): number {
+    return -9;
+  }
+
+  polled(): number {
+    return -9;
+  }
+
   send(): number {
     return -9;
   }
@@ -465,6 +477,16 @@ export class FakeKernel implements Native {
   /** The memory that the submission entries lie in. */
   get sqes(): Int32Array {
     return this.#sqes;
+  }
+
+  /** Where the kernel says that its completions end. */
+  set tail(cursor: number) {
+    this.#ring[CQ_TAIL] = cursor;
+  }
+
+  /** Where the kernel says that it takes the next entry. */
+  set head(cursor: number) {
+    this.#ring[SQ_HEAD] = cursor;
   }
 
   get sqFlags(): number {

@@ -28,7 +28,9 @@ import {
   type Lend,
   type Until,
 } from '../../src/abi/index.ts';
+import { NOTHING, Pins } from '../../src/ring/pins.ts';
 import { IoUring } from '../../src/ring/ring.ts';
+import { coreOf } from '../../src/ring/ring-core.ts';
 import { finalized } from '../kernel/collect.ts';
 import { call, callsOf, CLASSIC_GROUP, GROUP, METHODS } from '../kernel/every-method.ts';
 import { FakeKernel, wordsAt, type Entry } from './fake-kernel.ts';
@@ -36,11 +38,7 @@ import { FakeKernel, wordsAt, type Entry } from './fake-kernel.ts';
 const EAGAIN = 11;
 const EPERM = 1;
 
-interface Pins {
-  size: number;
-}
-
-const pinsOf = (ring: IoUring): Pins => (ring as unknown as { pins: Pins }).pins;
+const pinsOf = (ring: IoUring): Pins => coreOf(ring).pins;
 
 /** A ring of a kernel that leaves everything in flight. */
 function open(entries = 256): { kernel: FakeKernel; ring: IoUring } {
@@ -342,7 +340,7 @@ describe('keys', () => {
       const memory = prepare(2);
       const { userData } = kernel.entriesSeen.at(-1)!;
       assert.notEqual(userData, former);
-      assert.equal(BigInt.asUintN(32, userData), BigInt.asUintN(32, former), 'the same place');
+      assert.equal(BigInt.asUintN(22, userData), BigInt.asUintN(22, former), 'the same place');
       kernel.post(former, 64);
       const seen: bigint[] = [];
       ring.forEachCompletion((c) => void seen.push(c.userData64));
@@ -352,6 +350,79 @@ describe('keys', () => {
       kernel.post(userData, 64);
       assert.deepEqual(reap(ring), [[2, 64]]);
     }
+  });
+});
+
+describe('keys that somebody guesses', () => {
+  const LOW = 0xffff_ffffn;
+  const one = (ring: IoUring, kernel: FakeKernel): bigint => {
+    ring.prepRead(3, new Uint8Array(64), 64, 1);
+    ring.submit();
+    return kernel.entriesSeen.at(-1)!.userData;
+  };
+
+  it('one that is wrong in any bit frees nothing', () => {
+    const { kernel, ring } = open();
+    const key = one(ring, kernel);
+    for (let bit = 0n; bit < 64n; bit++) kernel.post(key ^ (1n << bit), 64);
+    for (const high of [0n, 1n, 0x8000_0000n, LOW]) kernel.post((high << 32n) | (key & LOW), 64);
+    assert.equal(ring.forEachCompletion(() => {}), 68);
+    assert.equal(pinsOf(ring).size, 1);
+    kernel.post(key, 64);
+    assert.deepEqual(reap(ring), [[1, 64]]);
+    assert.equal(pinsOf(ring).size, 0);
+  });
+
+  it('every use of a slot has 32 bits of its own, and every slot ten more', () => {
+    const { kernel, ring } = open();
+    const uses = Array.from({ length: 2000 }, () => {
+      const key = one(ring, kernel);
+      kernel.post(key, 64);
+      reap(ring);
+      return key;
+    });
+    assert.equal(new Set(uses.map((key) => key >> 32n)).size, uses.length);
+    for (let bit = 32n; bit < 64n; bit++) {
+      const set = uses.filter((key) => (key >> bit) & 1n).length;
+      assert.ok(set > 800 && set < 1200, `bit ${bit}: ${set} of ${uses.length}`);
+    }
+    const slots = Array.from({ length: 200 }, () => one(ring, kernel));
+    assert.ok(new Set(slots.map((key) => (key & LOW) >> 22n)).size > 100, 'of 1024 that there are');
+  });
+
+  it('Math.random has nothing to do with them', () => {
+    const { random } = Math;
+    Math.random = () => 0.5;
+    try {
+      const keys = [open(), open()].map(({ kernel, ring }) => one(ring, kernel));
+      assert.notEqual(keys[0] >> 32n, keys[1] >> 32n);
+    } finally {
+      Math.random = random;
+    }
+  });
+
+  it('a userData that is the key of an operation in flight has a slot of its own', () => {
+    const { kernel, ring } = open();
+    const key = one(ring, kernel);
+    ring.prepNop(key);
+    ring.submit();
+    const { userData } = kernel.entriesSeen.at(-1)!;
+    assert.notEqual(userData, key);
+    kernel.post(userData, 0);
+    const seen: bigint[] = [];
+    ring.forEachCompletion((c) => void seen.push(c.userData64));
+    assert.deepEqual(seen, [key]);
+    assert.equal(pinsOf(ring).size, 1, 'the read is still held');
+  });
+
+  it('there are no more slots than a key has room for: the next one is refused, and nothing is queued', () => {
+    const pins = new Pins(2 ** 20);
+    for (let i = 0; i < 2 ** 22; i++) pins.hold(i, 0, NOTHING);
+    assert.throws(() => pins.hold(1, 0, NOTHING), { code: 'ERR_INVALID_STATE', message: /reap first/ });
+    const slot = pins.slotOf(pins.keyLow(77), pins.keyHigh(77));
+    assert.equal(slot, 77);
+    pins.release(slot);
+    assert.equal(pins.hold(5, 0, NOTHING), 77);
   });
 });
 

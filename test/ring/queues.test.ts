@@ -8,7 +8,6 @@ import {
   IORING_ENTER_EXT_ARG_REG,
   IORING_ENTER_GETEVENTS,
   IORING_ENTER_NO_IOWAIT,
-  IORING_FEAT_EXT_ARG,
   IORING_FEAT_MIN_TIMEOUT,
   IORING_FEAT_NO_IOWAIT,
   IORING_OP_ASYNC_CANCEL,
@@ -19,6 +18,7 @@ import {
 } from '../../src/abi/index.ts';
 import { IoUring, type WaitOptions } from '../../src/ring/ring.ts';
 import type { IoUringOptions } from '../../src/ring/setup.ts';
+import { coreOf } from '../../src/ring/ring-core.ts';
 import { FakeKernel, targetOf, type EnterCall } from './fake-kernel.ts';
 
 const EPERM = 1;
@@ -312,7 +312,6 @@ describe('waits, as the kernel is told of them', () => {
   });
 
   const features: [string, number, WaitOptions][] = [
-    ['a time limit', IORING_FEAT_EXT_ARG, { timeoutMs: 5 }],
     ['a deadline', IORING_FEAT_MIN_TIMEOUT, { deadline: 5n }],
     ['a shortest time', IORING_FEAT_MIN_TIMEOUT, { minWaitMs: 5 }],
     ['no iowait', IORING_FEAT_NO_IOWAIT, { noIowait: true }],
@@ -440,7 +439,7 @@ describe('registered waits', () => {
     kernel.registerAnswer = () => 0;
     const ring = open(kernel, 4, { disabled: true });
     ring.registerWaitRegion(4);
-    const { waits } = (ring as unknown as { holdings: { waits: { view: DataView } } }).holdings;
+    const waits = coreOf(ring).holdings.waits!;
     return { kernel, ring, region: waits.view };
   }
 

@@ -18,6 +18,7 @@ import {
 } from '../../src/abi/index.ts';
 import { IoUring } from '../../src/ring/ring.ts';
 import type { IoUringOptions } from '../../src/ring/setup.ts';
+import { coreOf } from '../../src/ring/ring-core.ts';
 import { ambushes } from '../kernel/ambush.ts';
 import { call, callsOf, CLASSIC_GROUP, GROUP, METHODS } from '../kernel/every-method.ts';
 import { FakeKernel, wordsAt, type Entry } from './fake-kernel.ts';
@@ -187,6 +188,25 @@ describe('entries', () => {
       }
     }
   });
+
+  it('a priority is not for operations on sockets: one of their modifiers makes addresses of the memory', () => {
+    const { kernel, ring } = open();
+    const VECTORIZED = 1 << 5;
+    const memory = new Uint8Array(16);
+    for (const prepare of [
+      () => ring.prepSend(3, memory, 16, 1),
+      () => ring.prepSendZc(3, memory, 16, 1),
+      () => ring.prepSendmsg(3, { iov: [memory] }, 1),
+      () => ring.prepRecv(3, memory, 16, 1),
+      () => ring.prepRecvMultishot(3, GROUP, 1),
+      () => ring.prepAccept(3, 1),
+    ]) {
+      assert.equal(prepare(), true);
+      assert.throws(() => ring.sqeSetIoprio(VECTORIZED), { code: 'ERR_INVALID_STATE' }, String(prepare));
+      ring.submit();
+    }
+    for (const { words } of kernel.entriesSeen) assert.equal((words[0] >>> 16) & VECTORIZED, 0);
+  });
 });
 
 const isFiller = ({ opcode, flags }: Entry): boolean =>
@@ -316,7 +336,7 @@ describe('entries of both sizes', () => {
     ring.prepRead(3, new Uint8Array(8), 8, 9);
     ring.close();
     assert.equal(kernel.calls.length, 0);
-    assert.equal((ring as unknown as { pins: { size: number } }).pins.size, 0);
+    assert.equal(coreOf(ring).pins.size, 0);
   });
 
   it('a getter that prepares others, or fills the queue, breaks nothing', () => {
@@ -444,7 +464,7 @@ describe('completions of both sizes', () => {
   it('of operations that lend memory: let go of with the last', () => {
     const { kernel, ring } = open({ cqeMixed: true, cqEntries: 8 }, 0xffff_fffe);
     kernel.result = () => undefined;
-    const pins = (ring as unknown as { pins: { size: number } }).pins;
+    const pins = coreOf(ring).pins;
     for (let i = 0; i < 100; i++) {
       ring.prepUringCmd(3, 4, i, { addr: new Uint8Array(8) });
       ring.submit();

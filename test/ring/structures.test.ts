@@ -29,18 +29,21 @@ import {
   STATX_STRUCT,
   STATX_STRUCT_SIZE,
 } from '../../src/abi/index.ts';
-import { EPOLL_EVENT_SIZE, EpollEvents, writeEpollEvent } from '../../src/ring/epoll-events.ts';
+import { EPOLL_EVENT_SIZE, EpollEvents, memoryOfEpollEvents, writeEpollEvent } from '../../src/ring/epoll-events.ts';
 import type { Lendable } from '../../src/ring/lent-memory.ts';
 import {
   Msghdr,
+  prepareMsghdr,
   rights,
   rightsOf,
   writeIovec,
   type ControlMessage,
   type MsghdrInit,
 } from '../../src/ring/msghdr.ts';
-import { Siginfo } from '../../src/ring/siginfo.ts';
+import { memoryOfSiginfo, Siginfo } from '../../src/ring/siginfo.ts';
 import {
+  LENGTH_OFFSET,
+  prepareSocketAddressBuffer,
   readSocketAddress,
   SOCKADDR_MAX,
   SocketAddressBuffer,
@@ -48,7 +51,7 @@ import {
   type SocketAddress,
   type SocketAddressLike,
 } from '../../src/ring/socket-address.ts';
-import { Statx } from '../../src/ring/statx.ts';
+import { memoryOfStatx, Statx } from '../../src/ring/statx.ts';
 
 const any = <T>(value: unknown): T => value as T;
 const below = (n: number): number => Math.floor(Math.random() * n);
@@ -359,22 +362,22 @@ function hostile(length: number): Uint8Array {
 
 describe('SocketAddressBuffer', () => {
   function fill(buffer: SocketAddressBuffer, bytes: Uint8Array, length = bytes.length): void {
-    const memory = SocketAddressBuffer.prepare(buffer);
+    const memory = prepareSocketAddressBuffer(buffer);
     memory.set(bytes);
-    viewOf(memory).setUint32(SocketAddressBuffer.LENGTH_OFFSET, length, true);
+    viewOf(memory).setUint32(LENGTH_OFFSET, length, true);
   }
 
   it('has no address before the kernel wrote one, nor after a failure', () => {
     const buffer = new SocketAddressBuffer();
     assert.equal(buffer.address, undefined);
     assert.equal(buffer.truncated, false);
-    const memory = SocketAddressBuffer.prepare(buffer);
+    const memory = prepareSocketAddressBuffer(buffer);
     assert.equal(memory.buffer.byteLength, 136);
     assert.equal(viewOf(memory).getUint32(128, true), 128);
     assert.equal(buffer.address, undefined);
     fill(buffer, written({ address: '::1', port: 1 }));
     assert.notEqual(buffer.address, undefined);
-    SocketAddressBuffer.prepare(buffer);
+    prepareSocketAddressBuffer(buffer);
     assert.equal(buffer.address, undefined);
   });
 
@@ -410,7 +413,7 @@ describe('SocketAddressBuffer', () => {
 
   it('cannot be forged', () => {
     for (const other of forgeries(SocketAddressBuffer, new SocketAddressBuffer())) {
-      refused(() => SocketAddressBuffer.prepare(any(other)), TYPE, /"address".* a SocketAddressBuffer\./);
+      refused(() => prepareSocketAddressBuffer(any(other)), TYPE, /"address".* a SocketAddressBuffer\./);
     }
   });
 });
@@ -430,7 +433,7 @@ function prepared(msg: Msghdr): Prepared {
   const own = 0x7f12_9abc_def0;
   const asked: [Lendable, string][] = [];
   const locate = (buffer: Lendable, name: string): number => addressOf(asked.push([buffer, name]));
-  const memory = Msghdr.prepare(msg, locate, () => own);
+  const memory = prepareMsghdr(msg, locate, () => own);
   return { memory, view: viewOf(memory), own, asked };
 }
 
@@ -509,8 +512,8 @@ describe('Msghdr', () => {
     const fail = (): never => {
       throw fault;
     };
-    assert.throws(() => Msghdr.prepare(msg, fail, () => 8), fault);
-    assert.throws(() => Msghdr.prepare(msg, () => 8, fail), fault);
+    assert.throws(() => prepareMsghdr(msg, fail, () => 8), fault);
+    assert.throws(() => prepareMsghdr(msg, () => 8, fail), fault);
   });
 
   it('room: nothing before a receive, what came after it, the same room the next time', () => {
@@ -615,7 +618,7 @@ describe('Msghdr', () => {
   it('cannot be forged', () => {
     const nowhere = (): number => 0;
     for (const other of forgeries(Msghdr, new Msghdr())) {
-      refused(() => Msghdr.prepare(any(other), nowhere, nowhere), TYPE, /"msg" argument must be a Msghdr/);
+      refused(() => prepareMsghdr(any(other), nowhere, nowhere), TYPE, /"msg" argument must be a Msghdr/);
     }
   });
 });
@@ -790,7 +793,7 @@ describe('Statx', () => {
   /** As statx(2) fills it in for a file that Node knows. */
   function filled(from: BigIntStats): Statx {
     const statx = new Statx();
-    const view = viewOf(Statx.memoryOf(statx));
+    const view = viewOf(memoryOfStatx(statx));
     const uint32 = (offset: number, value: bigint): void => view.setUint32(offset, Number(value), true);
     const major = (dev: bigint): bigint => ((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn);
     const minor = (dev: bigint): bigint => (dev & 0xffn) | ((dev >> 12n) & 0xfff_ff00n);
@@ -871,7 +874,7 @@ describe('Statx', () => {
     };
     const wide: ReadonlySet<keyof Statx> = new Set(['blocks', 'attributes', 'attributesMask']);
     const statx = new Statx();
-    const memory = Statx.memoryOf(statx);
+    const memory = memoryOfStatx(statx);
     assert.equal(memory.length, STATX_STRUCT_SIZE);
     for (const [field, name] of Object.entries(names)) {
       memory.fill(0xff);
@@ -889,7 +892,7 @@ describe('Statx', () => {
 
   it('device numbers as makedev(3) makes them', () => {
     const statx = new Statx();
-    const view = viewOf(Statx.memoryOf(statx));
+    const view = viewOf(memoryOfStatx(statx));
     const cases = [[259, 3, 66307], [8, 300, 1050668], [0xfff, 0xfffff, 0xffff_ffff], [0x1234, 5, 0x1000_0002_3405]];
     for (const [major, minor, expected] of cases) {
       for (const name of ['dev', 'rdev'] as const) {
@@ -902,7 +905,7 @@ describe('Statx', () => {
 
   it('a size above 2^53-1 is refused as a number, exact as a bigint', () => {
     const statx = new Statx();
-    const view = viewOf(Statx.memoryOf(statx));
+    const view = viewOf(memoryOfStatx(statx));
     view.setBigUint64(STATX_STRUCT.stx_size, 2n ** 53n - 1n, true);
     assert.equal(statx.size, 2 ** 53 - 1);
     view.setBigUint64(STATX_STRUCT.stx_size, 2n ** 53n + 1n, true);
@@ -913,7 +916,7 @@ describe('Statx', () => {
 
   it('times before 1970, and times that no Date can hold', () => {
     const statx = new Statx();
-    const view = viewOf(Statx.memoryOf(statx));
+    const view = viewOf(memoryOfStatx(statx));
     view.setBigInt64(STATX_STRUCT.stx_btime, -2n, true);
     view.setUint32(STATX_STRUCT.stx_btime + 8, 500_000_000, true);
     assert.equal(statx.btimeNs, -1_500_000_000n);
@@ -927,7 +930,7 @@ describe('Statx', () => {
   it('whatever the bytes are: no throw but of size', () => {
     const statx = new Statx();
     for (let i = 0; i < 500; i++) {
-      Statx.memoryOf(statx).set(Uint8Array.from({ length: 256 }, () => below(256)));
+      memoryOfStatx(statx).set(Uint8Array.from({ length: 256 }, () => below(256)));
       for (const name of Object.keys(Object.getOwnPropertyDescriptors(Statx.prototype))) {
         if (name !== 'size') void statx[name as keyof Statx];
       }
@@ -937,7 +940,7 @@ describe('Statx', () => {
 
   it('cannot be forged', () => {
     for (const other of forgeries(Statx, new Statx())) {
-      refused(() => Statx.memoryOf(any(other)), TYPE, /"statx" argument must be a Statx/);
+      refused(() => memoryOfStatx(any(other)), TYPE, /"statx" argument must be a Statx/);
     }
   });
 });
@@ -945,7 +948,7 @@ describe('Statx', () => {
 describe('Siginfo', () => {
   it('what became of a child', () => {
     const info = new Siginfo();
-    const memory = Siginfo.memoryOf(info);
+    const memory = memoryOfSiginfo(info);
     assert.equal(memory.length, SIGINFO_SIZE);
     assert.deepEqual(info.toJSON(), { signo: 0, code: 0, pid: 0, uid: 0, status: 0 });
     const view = viewOf(memory);
@@ -959,7 +962,7 @@ describe('Siginfo', () => {
 
   it('cannot be forged', () => {
     for (const other of forgeries(Siginfo, new Siginfo())) {
-      refused(() => Siginfo.memoryOf(any(other)), TYPE, /"info" argument must be a Siginfo/);
+      refused(() => memoryOfSiginfo(any(other)), TYPE, /"info" argument must be a Siginfo/);
     }
   });
 });
@@ -968,7 +971,7 @@ describe('EpollEvents', () => {
   it('events as they were written', () => {
     const list = new EpollEvents(3);
     assert.equal(list.max, 3);
-    const memory = EpollEvents.memoryOf(list);
+    const memory = memoryOfEpollEvents(list);
     assert.equal(memory.length, 3 * EPOLL_EVENT_SIZE);
     const view = viewOf(memory);
     writeEpollEvent(view, 0, POLLIN | EPOLLET, 7);
@@ -1022,7 +1025,7 @@ describe('EpollEvents', () => {
 
   it('cannot be forged', () => {
     for (const other of forgeries(EpollEvents, new EpollEvents(1))) {
-      refused(() => EpollEvents.memoryOf(any(other)), TYPE, /"events" argument must be an EpollEvents/);
+      refused(() => memoryOfEpollEvents(any(other)), TYPE, /"events" argument must be an EpollEvents/);
     }
   });
 });

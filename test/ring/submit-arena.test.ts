@@ -13,6 +13,7 @@ import {
   type Lend,
 } from '../../src/abi/index.ts';
 import { IoUring } from '../../src/ring/ring.ts';
+import { coreOf } from '../../src/ring/ring-core.ts';
 import { ambushes, type Ambush } from '../kernel/ambush.ts';
 import { collect } from '../kernel/collect.ts';
 import { call, GROUP, METHODS } from '../kernel/every-method.ts';
@@ -22,7 +23,7 @@ const EAGAIN = 11;
 const OURS = 7n;
 const OTHERS = 99;
 
-const pinsOf = (ring: IoUring): { size: number } => (ring as unknown as { pins: { size: number } }).pins;
+const pinsOf = (ring: IoUring): { size: number } => coreOf(ring).pins;
 
 /** A ring, and what the kernel read when it took each entry. */
 function open(entries = 64): { kernel: FakeKernel; ring: IoUring; taken: Taken[] } {

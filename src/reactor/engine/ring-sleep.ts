@@ -1,6 +1,6 @@
 import { POLLIN } from '../../abi/event-flags.ts';
 import type { EventLoop } from '../../native/event-loop.ts';
-import { clearImmediate, setImmediate } from '../../native/timers.ts';
+import { clearImmediate, monotonicNow, setImmediate } from '../../native/timers.ts';
 import type { IoUring } from '../../ring/ring.ts';
 
 /** The userData of the poll that watches the event loop's own descriptor. */
@@ -78,13 +78,13 @@ export class RingSleep {
     if (!this.#isWarm || (sleeper.is !== undefined && sleeper.is !== this)) return false;
     if (sleeper.is === this) return true;
     // It had nothing in flight for a while.
-    if (performance.now() - this.#lastMs > LONG_MS) this.#isWarm = false;
+    if (monotonicNow() - this.#lastMs > LONG_MS) this.#isWarm = false;
     else sleeper.is = this;
     return this.#isWarm;
   }
 
   #begin(): boolean {
-    const now = performance.now();
+    const now = monotonicNow();
     const gap = now - this.#lastMs;
     this.#lastMs = now;
     this.#isWarm = false;
@@ -134,9 +134,9 @@ export class RingSleep {
     }
     this.#wasLong = timeoutMs > SHORT_MS;
     this.#options.timeoutMs = timeoutMs;
-    const start = performance.now();
+    const start = monotonicNow();
     const consumed = ring.submitAndWait(1, this.#options);
-    this.#lastMs = this.#passMs = performance.now();
+    this.#lastMs = this.#passMs = monotonicNow();
     loop.addIdleTime(this.#lastMs - start);
     loop.updateTime();
     // Whether the next one may be long is looked for only where it would be.
@@ -146,7 +146,7 @@ export class RingSleep {
 
   /** Has this thread worked for so many milliseconds since the loop went round, or since it slept? Asked now and then in each pass. */
   hasWorkedFor(ms: number): boolean {
-    const now = performance.now();
+    const now = monotonicNow();
     const { pass } = this.#loop;
     if (pass === this.#pass) return now - this.#passMs > ms;
     this.#pass = pass;

@@ -54,7 +54,9 @@ export class Slots {
   /** Whose completion it is; undefined if it is none of this engine's. */
   find(userData: number): Submission | undefined {
     const submission = this.#table[placeOf(userData)];
-    if (submission === undefined || submission.slot !== userData - partOf(userData)) return undefined;
+    const part = partOf(userData);
+    // There are three parts. A fourth would be taken for a cancellation, and its submission for over while the kernel has its memory.
+    if (submission === undefined || submission.slot !== userData - part || part === PART_MASK) return undefined;
     return submission;
   }
 

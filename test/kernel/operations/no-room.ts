@@ -13,6 +13,7 @@ import {
   Statx,
   type UserData,
 } from '../../../src/index.ts';
+import { coreOf } from '../../../src/ring/ring-core.ts';
 import { completions } from './completions.ts';
 import { openRing } from './recorder.ts';
 import { any, refused } from './refused.ts';
@@ -139,7 +140,7 @@ it('what the table of operations says is lent until the completion is held, and 
     const call = String(prepare);
     assert.ok(prepare(ring, 1), call);
     // The ring's own books, which TypeScript hides.
-    const { size } = (ring as unknown as { pins: { size: number } }).pins;
+    const { size } = coreOf(ring).pins;
     const lasting = lends.some(
       ({ until, through, variant, what }) =>
         variant === undefined && what !== 'command' && (until !== 'submit' || (through && through.until !== 'submit')),

@@ -221,6 +221,18 @@ export class Recorder implements Native {
     return this.#kernel.listen(fd, backlog);
   }
 
+  accept(fd: number): number {
+    return this.#kernel.accept(fd);
+  }
+
+  connect(fd: number, address: Uint8Array): number {
+    return this.#kernel.connect(fd, address);
+  }
+
+  polled(fd: number, events: number): number {
+    return this.#kernel.polled(fd, events);
+  }
+
   send(fd: number, memory: Uint8Array, length: number, flags: number): number {
     return this.#kernel.send(fd, memory, length, flags);
   }

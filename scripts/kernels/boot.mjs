@@ -1,0 +1,64 @@
+import { spawn } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { stripVTControlCharacters } from 'node:util';
+import { WORK } from './packages.mjs';
+
+const EMULATED = '-accel tcg,thread=multi -smp 2 -m 3G -nographic -no-reboot -net none'.split(' ');
+
+function commandFor({ arch, image, program }, only) {
+  const disk = join(WORK, `initrd-${arch}.cpio`);
+  const words = ['loglevel=5', 'panic=1', 'mitigations=off', 'no_timer_check', 'rdinit=/init', `ONLY=${only}`];
+  if (program !== undefined) {
+    return [image, ['mem=3G', `uml_dir=${join(WORK, 'uml')}`, `initrd=${disk}`, 'con=null', 'con0=fd:0,fd:1', ...words]];
+  }
+  const [qemu, serial, cpu] =
+    arch === 'amd64'
+      ? ['qemu-system-x86_64', 'ttyS0', ['-cpu', 'max,la57=off']]
+      : ['qemu-system-aarch64', 'ttyAMA0', ['-M', 'virt', '-cpu', 'cortex-a72']];
+  return [qemu, [...cpu, ...EMULATED, '-kernel', image, '-initrd', disk, '-append', [`console=${serial}`, ...words].join(' ')]];
+}
+
+/**
+ * Boot one kernel and read what the checks tell on its console. What it said as a whole is in build/kernels/NAME-ARCH.log. A check that is
+ * not told of within the time has failed.
+ */
+export async function boot(machine, { only, seconds }) {
+  const [command, args] = commandFor(machine, only);
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const log = createWriteStream(join(WORK, `${machine.name}-${machine.arch}.log`));
+  child.stderr.pipe(log, { end: false });
+  const timer = setTimeout(() => child.kill('SIGKILL'), seconds * 1000);
+  const start = performance.now();
+  const names = [];
+  const told = new Set();
+  const result = { version: '?', passed: 0, refused: [], failed: [], seconds: 0 };
+  for await (const line of createInterface(child.stdout)) {
+    const text = stripVTControlCharacters(line).replaceAll('\r', '');
+    log.write(`${text}\n`);
+    const plan = /^# (\S+), .*: (.*)$/.exec(text);
+    const [, state, name, why] = /^(ok|refused|not ok) ([^\s:]+):?\s?(.*)$/.exec(text) ?? [];
+    if (plan) {
+      result.version = plan[1];
+      names.push(...plan[2].split(' '));
+    } else if (state === undefined) {
+      if (/BUG:|Oops|panic -|WARNING:|blocked for more than|stall on CPU|^#/.test(text)) console.log(text);
+      continue;
+    } else {
+      told.add(name);
+      if (state === 'ok') result.passed++;
+      else if (state === 'refused') result.refused.push(`${name} (${why})`);
+      else result.failed.push(name);
+    }
+    console.log(text);
+  }
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'close');
+  clearTimeout(timer);
+  log.end();
+  if (names.length === 0) result.failed.push('the boot');
+  result.failed.push(...names.filter((name) => !told.has(name)));
+  result.seconds = Math.round((performance.now() - start) / 1000);
+  return result;
+}

@@ -1,0 +1,296 @@
+// What is checked on each kernel, one process a check, with a time limit, so that a hang is told.
+// usage: node scripts/kernels/checks.mjs [NAME,NAME… | tests:FILE,FILE…]
+// Prints a line a check: `ok NAME`, `refused NAME: needs Linux …`, or `not ok NAME: why`.
+import assert from 'node:assert/strict';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import fs from 'node:fs';
+import http from 'node:http';
+import nodeNet from 'node:net';
+import dgram from 'node:dgram';
+import os from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+
+const SELF = fileURLToPath(import.meta.url);
+const DIST = join(SELF, '../../../dist');
+const load = (name) => import(join(DIST, name));
+
+/** How long a check may take: emulation is slow, and so is a machine that does other things. */
+const LIMIT_MS = Number(process.env.LIMIT_MS ?? 90_000);
+/** How long a connection or a read may stall. */
+const STALL_MS = 15_000;
+/** How long traffic is kept up: a lost signal shows within some messages. */
+const TRAFFIC_MS = 6000;
+
+/** What is refused with the Linux that it needs is as good as done; anything else that is thrown is not. */
+class Refused extends Error {}
+
+function orRefused(call) {
+  try {
+    return call();
+  } catch (error) {
+    const needs = /needs Linux [\d.]+/.exec(error.message);
+    if (needs) throw new Refused(needs[0]);
+    throw error;
+  }
+}
+
+async function within(promise, what, limitMs = STALL_MS) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what} takes longer than ${limitMs / 1000} s`)), limitMs);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+/** A pipe, open for both reading and writing. */
+function pipe() {
+  const path = `/tmp/fifo-${process.pid}`;
+  execFileSync('mkfifo', [path]);
+  const fd = fs.openSync(path, 'r+');
+  fs.unlinkSync(path);
+  return fd;
+}
+
+async function ringOf(entries = 8, options) {
+  const { IoUring } = await load('index.js');
+  return new IoUring(entries, options);
+}
+
+/** What the entries that are queued complete with. */
+function results(ring, count) {
+  ring.submitAndWait(count, { timeoutMs: STALL_MS });
+  return ring.copyCompletions().map((c) => c.res);
+}
+
+async function readsOfPipe(wait) {
+  const { Reactor } = await load('index.js');
+  const io = new Reactor({ wait });
+  const fd = pipe();
+  const end = performance.now() + TRAFFIC_MS;
+  for (let i = 0; i === 0 || performance.now() < end; i++) {
+    const read = io.read(fd, Buffer.alloc(8));
+    setTimeout(() => fs.writeSync(fd, 'x'), i % 7);
+    assert.equal(await within(read, `read ${i}`), 1);
+  }
+  await within(io.close(), 'close');
+}
+
+/** How many messages go to an echo server and come back while traffic is kept up. */
+async function tripsTo(port) {
+  const end = performance.now() + TRAFFIC_MS;
+  let trips = 0;
+  const client = async () => {
+    const socket = nodeNet.connect(port, '127.0.0.1').setNoDelay(true);
+    await once(socket, 'connect');
+    while (performance.now() < end) {
+      socket.write('x'.repeat(64));
+      await within(once(socket, 'data'), 'an answer');
+      trips++;
+    }
+    socket.destroy();
+  };
+  await Promise.all(Array.from({ length: 8 }, client));
+  return trips;
+}
+
+const checks = {
+  async 'ring'() {
+    const ring = await ringOf();
+    ring.prepNop(7);
+    assert.deepEqual(results(ring, 1), [0]);
+    ring.close();
+  },
+  async 'ring-time-limit'() {
+    const ring = await ringOf();
+    const start = performance.now();
+    ring.submitAndWait(1, { timeoutMs: 100 });
+    const took = performance.now() - start;
+    assert.ok(took > 95 && took < STALL_MS, `${took} ms`);
+    ring.close();
+  },
+  async 'ring-file'() {
+    const ring = await ringOf();
+    const fd = fs.openSync('/tmp/ring-file', 'w+');
+    ring.prepWrite(fd, Buffer.from('hello'), 5, 1, 0);
+    assert.deepEqual(results(ring, 1), [5]);
+    const buffer = Buffer.alloc(8);
+    ring.prepRead(fd, buffer, 8, 2, 0);
+    assert.deepEqual(results(ring, 1), [5]);
+    assert.equal(buffer.toString('utf8', 0, 5), 'hello');
+    ring.close();
+  },
+  /** io_uring_register(2) of an old kernel waits for what is in flight before it refuses what it does not know. */
+  async 'ring-close-in-flight'() {
+    const ring = await ringOf();
+    const fd = pipe();
+    ring.prepRead(fd, Buffer.alloc(8), 8, 1);
+    ring.submit();
+    const start = performance.now();
+    ring.close();
+    assert.ok(performance.now() - start < 4000, 'it waited for its deadline');
+  },
+  async 'ring-sync-cancel'() {
+    const ring = await ringOf();
+    ring.prepRead(pipe(), Buffer.alloc(8), 8, 1);
+    ring.submit();
+    orRefused(() => ring.registerSyncCancel(1, { timeoutMs: STALL_MS }));
+    ring.close();
+  },
+  async 'ring-buffer-group'() {
+    const ring = await ringOf();
+    ring.prepRead(pipe(), Buffer.alloc(8), 8, 1);
+    ring.submit();
+    orRefused(() => ring.registerBufRing(4, 64, 1))[Symbol.dispose]();
+    ring.close();
+  },
+  async 'ring-close-slot'() {
+    const ring = await ringOf();
+    const before = fs.fstatSync(0).ino;
+    ring.registerFiles([1]);
+    try {
+      orRefused(() => ring.prepCloseDirect(0, 1));
+      assert.deepEqual(results(ring, 1), [0]);
+    } finally {
+      assert.equal(fs.fstatSync(0).ino, before, 'descriptor 0 is another file');
+    }
+    ring.close();
+  },
+  async 'ring-open-slot'() {
+    const ring = await ringOf();
+    const before = fs.readdirSync('/proc/self/fd').length;
+    ring.registerFiles([-1]);
+    try {
+      orRefused(() => ring.prepOpenat(-100, SELF, 0, 1, { direct: 0 }));
+      assert.deepEqual(results(ring, 1), [0]);
+    } finally {
+      assert.equal(fs.readdirSync('/proc/self/fd').length, before, 'a descriptor was opened');
+    }
+    ring.close();
+  },
+  async 'ring-send-to'() {
+    const [connected, meant] = await Promise.all([0, 1].map(async () => {
+      const socket = dgram.createSocket('udp4');
+      socket.got = [];
+      socket.on('message', (message) => socket.got.push(message.toString()));
+      await new Promise((resolve) => socket.bind(0, '127.0.0.1', resolve));
+      return socket;
+    }));
+    const sender = dgram.createSocket('udp4');
+    await new Promise((resolve) => sender.connect(connected.address().port, '127.0.0.1', resolve));
+    const ring = await ringOf();
+    try {
+      const { fd } = sender._handle;
+      orRefused(() => ring.prepSendto(fd, Buffer.from('x'), 1, { address: '127.0.0.1', port: meant.address().port, family: 'IPv4' }, 1));
+      const [res] = results(ring, 1);
+      if (res === -22) throw new Refused('needs Linux 6.1');
+      assert.equal(res, 1);
+      await within((async () => {
+        while (meant.got.length === 0) await sleep(10);
+      })(), 'the datagram');
+    } finally {
+      await sleep(50);
+      assert.deepEqual(connected.got, [], 'the wrong peer got it');
+    }
+  },
+  'reactor-pipe-loop': () => readsOfPipe('loop'),
+  'reactor-pipe-ring': () => readsOfPipe('ring'),
+  async 'reactor-close-in-flight'() {
+    const { Reactor } = await load('index.js');
+    const io = new Reactor();
+    const read = io.read(pipe(), Buffer.alloc(8)).catch((error) => error.code);
+    await sleep(50);
+    await within(io.close(), 'close');
+    assert.equal(await read, 'ERR_IOURING_CLOSED');
+  },
+  async 'reactor-worker'() {
+    const code = `import(${JSON.stringify(join(DIST, 'index.js'))}).then(({ IoUring }) => { const ring = new IoUring(8); ring.prepTimeout(1e9, 1); require('node:worker_threads').parentPort.postMessage(1); ring.submitAndWait(1); })`;
+    const worker = new Worker(code, { eval: true });
+    await once(worker, 'message');
+    await within(worker.terminate(), 'the end of a worker');
+  },
+  async 'fs'() {
+    const promises = await load('fs/index.js');
+    const folder = '/tmp/fs-check';
+    await promises.mkdir(folder);
+    const data = Buffer.alloc(300_000, 'abc');
+    await promises.writeFile(`${folder}/a`, data);
+    await promises.copyFile(`${folder}/a`, `${folder}/b`);
+    assert.deepEqual(await promises.readFile(`${folder}/b`), data);
+    assert.equal((await promises.stat(`${folder}/b`)).size, data.length);
+    assert.deepEqual((await promises.readdir(folder)).sort(), ['a', 'b']);
+    await promises.rm(folder, { recursive: true });
+    assert.ok(!fs.existsSync(folder));
+  },
+  /** A short write at the file's own position does not move it, on most kernels. */
+  async 'fs-file-too-large'() {
+    const code = `import(${JSON.stringify(join(DIST, 'fs/index.js'))}).then((fs) => fs.writeFile('/tmp/large', Buffer.alloc(100_000))).then(() => console.log('done'), (error) => console.log(error.code))`;
+    const said = execFileSync('sh', ['-c', `trap '' XFSZ; ulimit -f 32; exec node -e "$CODE"`], { env: { ...process.env, CODE: code }, encoding: 'utf8' });
+    assert.equal(said.trim(), 'EFBIG');
+  },
+  /** On Debian's 6.12 the signal of a ring with DEFER_TASKRUN gets lost. */
+  async 'net-echo'() {
+    const { listen } = await load('socket/index.js');
+    const server = await listen({ hostname: '127.0.0.1', port: 0, socket: { data: (socket, data) => void socket.write(data) } });
+    const peer = nodeNet.createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1');
+    await once(peer, 'listening');
+    const [ours, theirs] = [await tripsTo(server.port), await tripsTo(peer.address().port)];
+    assert.ok(ours > theirs / 4, `${ours} round trips, and with node:net ${theirs}`);
+    peer.close();
+    await server.stop(true);
+  },
+  async 'net-http'() {
+    const { createServer } = await load('net/index.js');
+    const web = http.createServer((_, response) => response.end('hello'));
+    const server = createServer((socket) => web.emit('connection', socket));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
+    const get = async () => {
+      const [response] = await once(http.get({ agent, host: '127.0.0.1', port: server.address().port }), 'response');
+      await once(response.resume(), 'end');
+    };
+    for (let i = 0; i < 50; i++) await within(get(), `request ${i}`);
+  },
+  async 'doctor'() {
+    const said = execFileSync('node', [join(DIST, 'cli/main.js'), 'doctor', '--json'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+    assert.equal(JSON.parse(said).usable, true);
+  },
+  async 'cp'() {
+    fs.mkdirSync('/tmp/from/in', { recursive: true });
+    fs.writeFileSync('/tmp/from/in/file', 'hello');
+    execFileSync('node', [join(DIST, 'cli/main.js'), 'cp', '--no-progress', '/tmp/from', '/tmp/to'], { stdio: 'inherit' });
+    assert.equal(fs.readFileSync('/tmp/to/in/file', 'utf8'), 'hello');
+  },
+};
+
+const [asked = '', single] = process.argv.slice(2);
+if (asked === '--one') {
+  try {
+    await checks[single]();
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    console.log(`refused ${single}: ${error.message}`);
+    process.exit(3);
+  }
+  process.exit(0);
+}
+const isSuite = asked.startsWith('tests:');
+const names = isSuite ? asked.slice(6).split(',') : asked === '' ? Object.keys(checks) : asked.split(',');
+console.log(`# ${os.release()}, ${process.arch}, node ${process.version}: ${names.join(' ')}`);
+for (const name of names) {
+  const args = isSuite ? ['--test', join(SELF, '../../../build', name.replace(/\.ts$/, '.js'))] : [SELF, '--one', name];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', isSuite ? 'pipe' : 'inherit', 'pipe'] });
+  let said = '';
+  child.stderr.on('data', (text) => (said += text));
+  child.stdout?.on('data', (text) => (said += text));
+  const timer = setTimeout(() => child.kill('SIGKILL'), isSuite ? 10 * LIMIT_MS : LIMIT_MS);
+  const [status] = await once(child, 'close');
+  clearTimeout(timer);
+  if (isSuite) console.log(...said.split('\n').filter((line) => /^ *not ok|^# (pass|fail|skipped) /.test(line)).map((line) => `#   ${line.trim()}\n`));
+  const why = status === null ? 'hangs' : (/^(?:\w*Error|iouring:).*/m.exec(said)?.[0] ?? said.trim().split('\n').at(-1));
+  if (status === 0) console.log(`ok ${name}`);
+  else if (status !== 3) console.log(`not ok ${name}: ${why}`);
+}

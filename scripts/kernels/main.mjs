@@ -1,0 +1,74 @@
+// Boots Debian's kernels in an emulator, runs checks.mjs inside of each, and prints one table.
+// usage: npm run test:kernels [-- --kernel 6.1 --arch arm64 --only NAME,NAME --tests FILE,FILE --seconds 600 --write]
+//   --kernel  one of those below; may be given several times. Default: all
+//   --arch    amd64 or arm64. Default: both, where a kernel has both
+//   --only    these checks only
+//   --tests   these test files of the suite in place of the checks, such as test/kernel/close.test.js
+//   --seconds how long a boot may take, the checks included
+//   --write   put the table into docs/compatibility.md; what stands there of kernels that were not booted stays
+// It needs root on Debian 13, for apt; what it downloads stays in build/kernels (about 450 MB).
+import { readFileSync, writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { boot } from './boot.mjs';
+import { fetchKernels, KERNELS } from './packages.mjs';
+import { pack } from './ram-disk.mjs';
+
+const { values } = parseArgs({
+  options: {
+    kernel: { type: 'string', multiple: true },
+    arch: { type: 'string' },
+    only: { type: 'string', default: '' },
+    tests: { type: 'string', default: '' },
+    seconds: { type: 'string', default: '900' },
+    write: { type: 'boolean', default: false },
+  },
+});
+
+const chosen = KERNELS.filter(
+  ({ name, arch }) => (values.kernel ?? [name]).includes(name) && (values.arch ?? arch) === arch,
+);
+if (chosen.length === 0) {
+  const known = KERNELS.map(({ name, arch }) => `${name} (${arch})`).join(', ');
+  console.error(`There is no such kernel. Known are: ${known}`);
+  process.exit(2);
+}
+
+const machines = fetchKernels(chosen);
+for (const arch of new Set(chosen.map((kernel) => kernel.arch))) pack(arch, values.tests !== '');
+
+const rows = [];
+for (const machine of machines) {
+  console.log(`== Linux ${machine.name}, ${machine.arch}`);
+  const tests = values.tests === '' ? '' : `tests:${values.tests}`;
+  const result = await boot(machine, { only: tests || values.only, seconds: Number(values.seconds) });
+  const { version, passed, refused, failed, seconds } = result;
+  rows.push([title(machine), machine.arch, version, `${passed}`, `${refused.length}`, failed.join(', ') || '–', refused.join(', ') || '–', `${seconds} s`]);
+}
+
+const titles = ['Linux', 'processor', 'version', 'pass', 'refused', 'fail', 'what is refused, with the Linux that it needs', 'took'];
+console.log(`\n${table([titles, ...rows])}`);
+if (values.write) write([titles, ...rows].map((row) => row.slice(0, -1)));
+process.exit(rows.every(([, , , , , failed]) => failed === '–') ? 0 : 1);
+
+function write([head, ...body]) {
+  const page = 'docs/compatibility.md';
+  const [begin, end] = ['<!-- kernels: written by npm run test:kernels -- --write -->\n', '<!-- end of kernels -->'];
+  const [before, rest] = readFileSync(page, 'utf8').split(begin);
+  const [old, after] = rest.split(end);
+  const stood = old.split('\n').slice(2).map((line) => line.split(' | ').map((cell) => cell.replaceAll(/^\| | \|$/g, '')));
+  const all = KERNELS.flatMap((kernel) => {
+    const isOf = (row) => row[0] === title(kernel) && row[1] === kernel.arch;
+    const row = body.find(isOf) ?? stood.find(isOf);
+    return row === undefined ? [] : [row];
+  });
+  writeFileSync(page, `${before}${begin}${table([head, ...all])}${end}${after}`);
+}
+
+function title({ name, note }) {
+  return `${name} (${note})`;
+}
+
+function table([head, ...body]) {
+  const line = (cells) => `| ${cells.join(' | ')} |\n`;
+  return line(head) + line(head.map(() => '---')) + body.map(line).join('');
+}

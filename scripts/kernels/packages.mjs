@@ -1,0 +1,124 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+/** Where everything is kept that is downloaded. */
+export const WORK = resolve('build/kernels');
+
+const NEWEST = String.raw`[0-9.]+\+deb13(\.[0-9]+)?`;
+
+/** The kernels, each by a pattern of its packages' names. A user-mode Linux is a program, and needs no emulator. */
+export const KERNELS = [
+  { name: '5.10-uml', arch: 'amd64', note: 'user-mode Linux; io_uring as 5.10 had it', program: '5.10' },
+  { name: '5.10', arch: 'amd64', note: "Debian 11; its io_uring is 5.15's", pattern: '5\\.10\\.0-[0-9]+' },
+  { name: '6.1', arch: 'amd64', note: 'Debian 12', pattern: '6\\.1\\.0-[0-9]+' },
+  { name: '6.1', arch: 'arm64', note: 'Debian 12', pattern: '6\\.1\\.0-[0-9]+' },
+  { name: '6.12', arch: 'amd64', note: 'Debian 13', pattern: '6\\.12\\.[0-9]+\\+deb13(\\.[0-9]+)?' },
+  { name: '6.12', arch: 'arm64', note: 'Debian 13', pattern: '6\\.12\\.[0-9]+\\+deb13(\\.[0-9]+)?' },
+  { name: 'newest', arch: 'amd64', note: "Debian 13's backports", pattern: NEWEST },
+];
+
+const TOOLS = {
+  'qemu-system-x86_64': 'qemu-system-x86',
+  'qemu-system-aarch64': 'qemu-system-arm',
+  cpio: 'cpio',
+  strip: 'binutils',
+};
+
+/** Run a command; what it prints on stdout. */
+export function run(command, args, options = {}) {
+  return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 28, ...options });
+}
+
+const isThere = (tool) => run('sh', ['-c', `command -v ${tool} || :`]) !== '';
+
+/** The machine's own mirror of an archive, whichever it is. */
+function mirror(label) {
+  const format = '$(LABEL) $(REPO_URI)';
+  const lines = run('apt-get', ['indextargets', '--format', format, 'Created-By: Packages']).split('\n');
+  return lines.find((line) => line.startsWith(`${label} `))?.slice(label.length + 1);
+}
+
+/** An apt of our own, that knows of every release and of two processors, and leaves the machine's alone. */
+function ownApt() {
+  const apt = join(WORK, 'apt');
+  const configuration = join(apt, 'apt.conf');
+  if (!existsSync(join(apt, 'updated'))) {
+    for (const folder of ['lists', 'cache', 'parts']) mkdirSync(join(apt, folder), { recursive: true });
+    const key = '[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]';
+    const main = mirror('Debian');
+    const security = mirror('Debian-Security');
+    const sources = ['bullseye', 'bookworm', 'trixie'].flatMap((suite) => [
+      `deb ${key} ${main} ${suite} main`,
+      `deb ${key} ${security} ${suite}-security main`,
+    ]);
+    writeFileSync(join(apt, 'sources.list'), [...sources, `deb ${key} ${main} trixie-backports main`, ''].join('\n'));
+    writeFileSync(configuration, [
+      'APT::Architecture "amd64"; APT::Architectures { "amd64"; "arm64"; }; APT::Sandbox::User "root";',
+      'Acquire::Languages "none"; Acquire::Check-Valid-Until "false";',
+      `Dir::Etc::sourcelist "${apt}/sources.list"; Dir::Etc::sourceparts "${apt}/parts";`,
+      `Dir::State "${apt}"; Dir::State::status "/dev/null"; Dir::Cache "${apt}/cache";`,
+      '',
+    ].join('\n'));
+    run('apt-get', ['update', '-q'], { env: { ...process.env, APT_CONFIG: configuration } });
+    writeFileSync(join(apt, 'updated'), '');
+  }
+  return { env: { ...process.env, APT_CONFIG: configuration } };
+}
+
+let apt;
+
+/** Unpack a package into a folder. */
+export function unpack(name, folder) {
+  apt ??= ownApt();
+  mkdirSync(folder, { recursive: true });
+  const place = mkdtempSync(join(WORK, 'package-'));
+  run('apt-get', ['download', '-qq', name], { ...apt, cwd: place });
+  run('dpkg-deb', ['-x', join(place, readdirSync(place).find((file) => file.endsWith('.deb'))), folder]);
+  rmSync(place, { recursive: true });
+}
+
+/** The newest package whose name matches. The image itself is in linux-binary-… of late. */
+function newest({ arch, pattern }) {
+  const expression = `^linux-(image|binary)-${pattern}-cloud-${arch}$`;
+  const found = run('apt-cache', ['search', '--names-only', expression], apt).split('\n').filter(Boolean);
+  const byVersion = found.map((line) => line.split(' ')[0]).sort((a, b) => {
+    const [one, other] = [a, b].map((name) => name.replace(/^linux-(image|binary)-/, ''));
+    return one.localeCompare(other, 'en', { numeric: true }) || b.localeCompare(a);
+  });
+  if (byVersion.length === 0) throw new Error(`No package of the archive matches ${expression}`);
+  return `${byVersion.at(-1)}:${arch}`;
+}
+
+/** Which file of the unpacked package it is, and of which package. */
+function source(kernel) {
+  if (kernel.program === undefined) return { name: newest(kernel), file: /^vmlinuz/ };
+  const versions = run('apt-cache', ['madison', 'user-mode-linux'], apt).split('\n').map((line) => line.split('|')[1]?.trim());
+  return { name: `user-mode-linux=${versions.find((version) => version?.startsWith(kernel.program))}`, file: /^linux\.uml$/ };
+}
+
+/** Download what is not there yet. To have a newer kernel, remove its folder. @returns the kernels with their images */
+export function fetchKernels(kernels) {
+  mkdirSync(join(WORK, 'images'), { recursive: true });
+  const missing = Object.entries(TOOLS).filter(([tool]) => !isThere(tool)).map(([, name]) => name);
+  if (missing.length > 0) {
+    run('apt-get', ['update', '-q']);
+    run('apt-get', ['install', '-qy', '--no-install-recommends', ...missing]);
+  }
+  return kernels.map((kernel) => {
+    const folder = join(WORK, 'images', `${kernel.name}-${kernel.arch}`);
+    if (!existsSync(folder)) {
+      apt ??= ownApt();
+      const { name, file } = source(kernel);
+      console.log(`Fetching ${name}`);
+      const place = mkdtempSync(join(WORK, 'image-'));
+      unpack(name, place);
+      const path = readdirSync(place, { recursive: true }).find((one) => file.test(one.split('/').at(-1)));
+      mkdirSync(`${folder}.new`, { recursive: true });
+      renameSync(join(place, path), join(`${folder}.new`, 'image'));
+      renameSync(`${folder}.new`, folder);
+      rmSync(place, { recursive: true });
+    }
+    return { ...kernel, image: join(folder, 'image') };
+  });
+}

@@ -1,0 +1,432 @@
+import { release } from 'node:os';
+import { EINVAL } from '../abi/errno.ts';
+import {
+  IORING_CQE_F_32,
+  IORING_CQE_F_MORE,
+  IORING_RECVSEND_BUNDLE,
+  IORING_SETUP_SQE128,
+  IORING_SETUP_SQE_MIXED,
+  IOSQE_CQE_SKIP_SUCCESS,
+  IOSQE_IO_HARDLINK,
+  IOSQE_IO_LINK,
+} from '../abi/flags.ts';
+import { IOVEC_SIZE, KERNEL_TIMESPEC_SIZE } from '../abi/layouts.ts';
+import { IORING_OP_RECV, IORING_OP_RECVMSG, IORING_OP_SEND } from '../abi/operations.ts';
+import { REGISTRATIONS } from '../abi/registrations.ts';
+import { MSG_TRUNC, MSG_WAITALL } from '../abi/socket-flags.ts';
+import { aligned } from './aligned-memory.ts';
+import { BufferGroup, SpanLease, TruncatedLease } from './buffer-ring.ts';
+import { ChainMember, type SilentChain } from './chains.ts';
+import type { ClassicGroup } from './classic-buffers.ts';
+import type { CompletionQueue } from './completion-queue.ts';
+import type { Holdings } from './holdings.ts';
+import { kernelError } from './kernel-error.ts';
+import type { LentMemory, Lendable } from './lent-memory.ts';
+import { checkInteger, wrongState, wrongValue } from './misuse.ts';
+import { firstLengthOf, Msghdr, writeIovec } from './msghdr.ts';
+import {
+  checkUserData,
+  highWord,
+  lowWord,
+  NOTHING,
+  type BufferSource,
+  type Lease,
+  type Pins,
+  type UserData,
+} from './pins.ts';
+import { version } from './proven-kernel.ts';
+import { LENGTH_OFFSET, prepareSocketAddressBuffer, type SocketAddressBuffer } from './socket-address.ts';
+import type { SubmissionQueue } from './submission-queue.ts';
+import { writeTimespec, type Duration } from './timespec.ts';
+import type { YoungField } from './young-fields.ts';
+
+export const LINKS = IOSQE_IO_LINK | IOSQE_IO_HARDLINK;
+
+/** What an error of io_uring_register(2) is likely to mean, by errno. */
+export type Hints = Readonly<Record<number, string>>;
+
+/** Memory for the arguments of one call. */
+export interface Argument {
+  view: DataView;
+  address: number;
+}
+
+/**
+ * What the methods of a ring work with: its queues, its pins, and the steps that all of them share. Some of these take
+ * addresses. So a ring keeps it where nobody outside of the package gets at it: see {@link coreOf}.
+ */
+export class RingCore {
+  // Declared only, so that the constructor is the first to write them, and the last: see Ring.
+  declare readonly holdings: Holdings;
+  declare readonly sq: SubmissionQueue;
+  declare readonly cq: CompletionQueue;
+  declare readonly pins: Pins;
+  declare readonly memory: LentMemory;
+  /** The chain of linked entries that the next one belongs to, if operations in it keep silent. */
+  silent: SilentChain | undefined;
+  /** Such chains that the kernel has not taken yet. */
+  chained: SilentChain[] | undefined;
+  /** The queue's tail when an operation was refused last: there is no entry "just prepared" then. */
+  refusedAt: number | undefined;
+  /** Is a callback of forEachCompletion running? */
+  reaping = false;
+  /** The arrays of the registration that is being made: they must live as long. */
+  #arrays: Uint8Array[] = [];
+
+  constructor(holdings: Holdings, memory: LentMemory) {
+    this.holdings = holdings;
+    this.sq = holdings.sq;
+    this.cq = holdings.cq;
+    this.pins = holdings.pins;
+    this.memory = memory;
+  }
+
+  /**
+   * Queue one operation. All arguments but `userData` are the entry's own fields, as 32-bit numbers.
+   * `lent` is what must stay alive until the last completion; undefined when nothing is.
+   * @returns false when the submission queue is full; nothing was queued then.
+   */
+  queue(
+    opcode: number,
+    flags: number,
+    ioprio: number,
+    fd: number,
+    offLow: number,
+    offHigh: number,
+    addrLow: number,
+    addrHigh: number,
+    len: number,
+    opFlags: number,
+    bufGroup: number,
+    userData: UserData,
+    lent: unknown,
+  ): boolean {
+    // Nearly all values are small: one comparison tells, without floating-point arithmetic.
+    const small = typeof userData === 'number' && userData >>> 0 === userData;
+    let low = userData as number;
+    let high = 0;
+    if (!small) {
+      checkUserData('userData', userData);
+      low = lowWord(userData);
+      high = highWord(userData);
+    }
+    const { sq, pins } = this;
+    if (sq.isFull()) return this.#refuse();
+    let held = lent;
+    if (this.silent !== undefined) held = this.#continueChain(lent);
+    // The high half of a key is never 0, so a small value is never taken for one.
+    if (held !== undefined || (!small && pins.slotOf(low, high) >= 0)) {
+      const slot = pins.hold(low, high, held === undefined ? NOTHING : held);
+      low = pins.keyLow(slot);
+      high = pins.keyHigh(slot);
+      pins.describe(slot, opcode, fd);
+      if (this.silent !== undefined && held instanceof ChainMember) this.silent.add(held, slot);
+    }
+    sq.push(
+      opcode, flags, ioprio, fd, offLow, offHigh, addrLow, addrHigh, len, opFlags, low, high, bufGroup,
+    );
+    return true;
+  }
+
+  /** The queue is full, or it is closed and has no entries any more. */
+  #refuse(): boolean {
+    this.checkOpen();
+    this.refusedAt = this.sq.tail;
+    return false;
+  }
+
+  /** Is there no room? To be asked first by operations that need memory of the arena, or more than one entry. */
+  isRefused(entries = 1): boolean {
+    const { sq } = this;
+    if (entries === 1 ? !sq.isFull() : sq.space >= entries) {
+      this.holdings.arena.begin();
+      return false;
+    }
+    return !this.#refuse();
+  }
+
+  /** As isRefused(), for an entry of 128 bytes. @throws {Error} `ERR_INVALID_STATE` */
+  isRefusedBig(): boolean {
+    this.checkOpen();
+    const { setupFlags } = this.holdings;
+    if (setupFlags & IORING_SETUP_SQE128) return this.isRefused();
+    if ((setupFlags & IORING_SETUP_SQE_MIXED) === 0) {
+      const message = 'Cannot prepare an entry of 128 bytes: set the ring up with sqe128 or sqeMixed';
+      throw wrongState('ERR_INVALID_STATE', message);
+    }
+    return this.isRefused(this.sq.placesForTwo);
+  }
+
+  /** Nothing can go wrong any more: make the next entry begin where two places follow each other. */
+  alignBig(): void {
+    if (this.holdings.setupFlags & IORING_SETUP_SQE_MIXED) this.sq.alignForTwo();
+  }
+
+  /** Have the entry just written take two places, where the ring has entries of both sizes. */
+  grown(): boolean {
+    if (this.holdings.setupFlags & IORING_SETUP_SQE_MIXED) this.sq.takeTwo();
+    return true;
+  }
+
+  /** Pass an operation's special holdings to {@link queue}. */
+  lease(lease: Lease): Lease {
+    this.pins.leased = true;
+    return lease;
+  }
+
+  /** @throws {Error} `ERR_IOURING_CLOSED` */
+  checkOpen(): void {
+    if (this.holdings.closed) {
+      throw wrongState('ERR_IOURING_CLOSED', 'Cannot use ring: it is closed');
+    }
+  }
+
+  /**
+   * Take back the entries just prepared, all but the first `ready` of those that are queued: one of several that belong
+   * together could not be prepared. Not between a prep method and its modifiers.
+   */
+  unprepare(ready: number): void {
+    const { sq, pins } = this;
+    sq.rewind(ready, (low, high) => {
+      const slot = pins.slotOf(low, high);
+      if (slot >= 0) pins.release(slot);
+    });
+    this.silent = undefined;
+    // There is no entry just prepared.
+    this.refusedAt = sq.tail;
+  }
+
+  /** What the next entry holds, if it belongs to a chain with silent operations. */
+  #continueChain(lent: unknown): unknown {
+    const { sq } = this;
+    const linked = sq.isOpen && ((sq.word(0) >> 8) & LINKS) !== 0;
+    if (linked) return this.lease(new ChainMember(lent, this.silent!));
+    this.silent = undefined;
+    return lent;
+  }
+
+  /**
+   * A submission ends a chain, wherever it is. If its last entry would keep silent, nobody would learn when the memory
+   * of the chain is free again.
+   */
+  endChain(): void {
+    const { sq } = this;
+    this.silent = undefined;
+    if (!sq.isOpen) return;
+    const slot = this.pins.slotOf(sq.word(8), sq.word(9));
+    const held = slot < 0 ? undefined : this.pins.lent(slot);
+    if (!(held instanceof ChainMember)) return;
+    sq.setWord(0, sq.word(0) & ~(IOSQE_CQE_SKIP_SUCCESS << 8));
+    held.silent = false;
+  }
+
+  /** The kernel took only a part of what was submitted, or all of it. */
+  chainsTaken(all: boolean): void {
+    if (!all) for (const chain of this.chained ?? []) chain.isBroken = true;
+    this.chained = undefined;
+  }
+
+  /**
+   * The slot of the operation in flight with userData `target`, whose last completion is not waiting to be reaped; -1
+   * if there is none that went to the kernel under a key of ours: `pins.keyLow(slot)` and `pins.keyHigh(slot)`.
+   */
+  findKey(target: UserData): number {
+    checkUserData('target', target);
+    return this.pins.find(lowWord(target), highWord(target), (slot) => !this.#isDone(slot));
+  }
+
+  /** All of them; if given, only those on `fd`, and of `opcode`. */
+  findKeys(target: UserData, fd?: number, opcode?: number): number[] {
+    checkUserData('target', target);
+    const { pins } = this;
+    const fits = (slot: number): boolean =>
+      (fd === undefined || pins.fd(slot) === fd) &&
+      (opcode === undefined || pins.opcode(slot) === opcode) &&
+      !this.#isDone(slot);
+    return pins.findAll(lowWord(target), highWord(target), fits);
+  }
+
+  /** Has the operation in `slot` posted its last completion, which is only not reaped yet? */
+  #isDone(slot: number): boolean {
+    const { cq, pins } = this;
+    const { words, first, mask, end, shift } = cq;
+    const keyLow = pins.keyLow(slot);
+    const keyHigh = pins.keyHigh(slot);
+    for (let { head } = cq; ((end - head) | 0) > 0; head = (head + 1) | 0) {
+      const word = first + ((head & mask) << shift);
+      const last = (words[word + 3] & IORING_CQE_F_MORE) === 0;
+      if (cq.mixed && words[word + 3] & IORING_CQE_F_32) head = (head + 1) | 0;
+      if (last && words[word] === keyLow && words[word + 1] === keyHigh) return true;
+    }
+    return false;
+  }
+
+  /**
+   * What the kernel is told when it shall post a completion with this userData that no entry of ours stands for: the
+   * tag of a registered resource, or the new userData of a poll. The value itself, unless it is one of our keys.
+   * @throws {RangeError|TypeError}
+   */
+  userDataForKernel(value: UserData, name = 'userData'): bigint {
+    checkUserData(name, value);
+    const low = lowWord(value);
+    const high = highWord(value);
+    const { pins } = this;
+    if (high === 0 || pins.slotOf(low, high) < 0) return BigInt(value);
+    const slot = pins.hold(low, high, NOTHING);
+    return (BigInt(pins.keyHigh(slot) >>> 0) << 32n) | BigInt(pins.keyLow(slot) >>> 0);
+  }
+
+  /** A group of provided buffers that can serve. @throws {Error} `ERR_INVALID_STATE`; RangeError */
+  bufferGroup(bgid: number): BufferGroup | ClassicGroup {
+    const group = this.holdings.groups.get(bgid);
+    if (group !== undefined && group.ended === undefined) return group;
+    checkInteger('bgid', bgid, 0, 0xffff);
+    this.checkOpen();
+    throw wrongState('ERR_INVALID_STATE', `Cannot receive: no buffer ring is registered for group ${bgid}`);
+  }
+
+  /**
+   * What an entry holds to have its buffers from `group`, by its words 0 (opcode, modifiers), 6 (len) and 7 (flags): may it
+   * fill several at once, or be told of more bytes than it got? `lent`: what it holds besides.
+   * @throws {TypeError} `ERR_INVALID_ARG_VALUE` both; or it would wait for all of it in an incremental buffer
+   */
+  sourceOf(group: BufferGroup | ClassicGroup, how: number, len: number, flags: number, lent?: unknown): BufferSource {
+    const opcode = how & 0xff;
+    const receives = opcode === IORING_OP_RECV || opcode === IORING_OP_RECVMSG;
+    const bundles = (opcode === IORING_OP_RECV || opcode === IORING_OP_SEND) && ((how >>> 16) & IORING_RECVSEND_BUNDLE) !== 0;
+    if (bundles && receives && flags & MSG_TRUNC) {
+      throw wrongValue('flags', 'with MSG_TRUNC nobody could tell which buffers a bundle has filled: leave one of the two away');
+    }
+    if (receives && flags & MSG_WAITALL && group instanceof BufferGroup && group.incremental) {
+      // The kernel hands the rest of the buffer to others meanwhile, and goes on writing where they do.
+      throw wrongValue('flags', 'MSG_WAITALL and an incremental group exclude each other: nobody could tell where the data is');
+    }
+    if (bundles && group instanceof BufferGroup) return this.lease(new SpanLease(group));
+    if (!receives || (flags & MSG_TRUNC) === 0) return group;
+    const isMessage = lent instanceof Msghdr;
+    const room = isMessage ? firstLengthOf(lent) : opcode === IORING_OP_RECV ? len >>> 0 : 0;
+    return this.lease(new TruncatedLease(group, room === 0 ? Infinity : room));
+  }
+
+  /** Copy a path to the arena. Its address. Reading it may run a caller's code: that is done before. */
+  placePath(bytes: Uint8Array): number {
+    const { arena } = this.holdings;
+    arena.place(bytes, true);
+    return arena.address;
+  }
+
+  /** Copy a time to the arena. Its address. */
+  timespec(time: Duration): number {
+    const { arena } = this.holdings;
+    arena.allocate(KERNEL_TIMESPEC_SIZE);
+    writeTimespec(arena.view, arena.offset, time);
+    return arena.address;
+  }
+
+  /** Copy a socket address to the arena. Its address there. */
+  placeAddress(bytes: Uint8Array): number {
+    const { arena } = this.holdings;
+    arena.place(bytes);
+    return arena.address;
+  }
+
+  /** Write an array of iovecs for `buffers`, each as long as it is, to the arena. Its address. */
+  iovecs(buffers: readonly Lendable[]): number {
+    const { arena } = this.holdings;
+    const { memory } = this;
+    arena.allocate(Math.max(1, buffers.length) * IOVEC_SIZE);
+    const { view, offset } = arena;
+    for (let i = 0; i < buffers.length; i++) {
+      const length = memory.findWhole(buffers[i], `buffers[${i}]`);
+      writeIovec(view, offset + i * IOVEC_SIZE, memory.addressLow, memory.addressHigh, length);
+    }
+    return arena.address;
+  }
+
+  /**
+   * io_uring_register(2) on this ring.
+   * @returns what the kernel answers
+   * @throws {Error} the kernel's refusal
+   */
+  register(opcode: number, address: number, count: number, hints?: Hints): number {
+    const result = this.holdings.register(opcode, address, count);
+    this.#arrays = [];
+    const hint = hints !== undefined && Object.hasOwn(hints, -result) ? hints[-result] : undefined;
+    if (result < 0) throw this.registerError(opcode, -result, hint);
+    return result;
+  }
+
+  /** What io_uring_register(2) would not do, in words: a bare EINVAL may mean that the kernel is too old for it. */
+  registerError(opcode: number, errno: number, hint?: string): Error {
+    const row = REGISTRATIONS[opcode];
+    const isTooOld = errno === EINVAL && row !== undefined && !this.holdings.kernel.isFrom(version(row.since));
+    const tooOld = isTooOld ? `${row.name} needs Linux ${row.since}, this is ${release()}` : undefined;
+    return kernelError(errno, 'io_uring_register', tooOld ?? hint);
+  }
+
+  /**
+   * An older kernel would ignore the field, and do something else. To be asked before anything is queued.
+   * @throws {Error} `ERR_IOURING_UNSUPPORTED`
+   */
+  demand(field: YoungField): void {
+    if (this.holdings.kernel.isFrom(field.refusedSince)) return;
+    const message = `Cannot ${field.what}: needs Linux ${field.since}, this is ${release()}`;
+    throw wrongState('ERR_IOURING_UNSUPPORTED', message);
+  }
+
+  /** A struct of up to 256 bytes, all zero. */
+  scratch(length: number): Argument {
+    const { view, address } = this.holdings.registerArgument;
+    new Uint8Array(view.buffer, view.byteOffset, length).fill(0);
+    return { view, address };
+  }
+
+  /** An array of `length` bytes, all zero, until the next call is made. */
+  array(length: number): Argument {
+    const { bytes, address } = aligned(this.holdings.native, Math.max(8, length), 8);
+    this.#arrays.push(bytes);
+    return { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), address };
+  }
+}
+
+/** Where the kernel is to write a socket's address, and its length. */
+export function addressBuffer(
+  { memory }: RingCore,
+  address: SocketAddressBuffer,
+): [low: number, high: number, lengthLow: number, lengthHigh: number] {
+  memory.findWhole(prepareSocketAddressBuffer(address));
+  const { addressLow, addressHigh } = memory;
+  const length = addressHigh * 2 ** 32 + (addressLow >>> 0) + LENGTH_OFFSET;
+  return [addressLow, addressHigh, lowWord(length), highWord(length)];
+}
+
+let openCore: (ring: Ring) => RingCore;
+let handedOver: RingCore | undefined;
+
+function takeOver(): RingCore {
+  const core = handedOver;
+  handedOver = undefined;
+  return core!;
+}
+
+/**
+ * What has a core. That is not handed up to this constructor, but laid down where it finds it: what is above a class can
+ * be changed, and would be given it.
+ */
+export abstract class Ring {
+  // Written once: an engine then takes the core of a ring that it knows for a constant.
+  readonly #core = takeOver();
+
+  /** Not a method: whoever has a ring could call it. */
+  static {
+    openCore = (ring) => ring.#core;
+  }
+}
+
+/** The core of a ring. @throws {TypeError} it is no ring */
+export const coreOf = openCore!;
+
+/** The next ring that is constructed has this core. */
+export function handOver(core: RingCore): void {
+  handedOver = core;
+}

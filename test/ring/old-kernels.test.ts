@@ -1,0 +1,318 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import {
+  AT_FDCWD,
+  EPOLLEXCLUSIVE,
+  IORING_FEAT_CUR_PERSONALITY,
+  IORING_FEAT_CQE_SKIP,
+  IORING_FEAT_EXT_ARG,
+  IORING_FEAT_FAST_POLL,
+  IORING_FEAT_LINKED_FILE,
+  IORING_FEAT_NATIVE_WORKERS,
+  IORING_FEAT_NODROP,
+  IORING_FEAT_POLL_32BITS,
+  IORING_FEAT_RSRC_TAGS,
+  IORING_FEAT_RW_CUR_POS,
+  IORING_FEAT_SINGLE_MMAP,
+  IORING_FEAT_SQPOLL_NONFIXED,
+  IORING_FEAT_SUBMIT_STABLE,
+  IORING_OP_LINKAT,
+  IORING_OP_MSG_RING,
+  IORING_OP_SENDMSG_ZC,
+  IORING_OP_TEE,
+  IORING_OP_UNLINKAT,
+  IORING_OP_URING_CMD,
+  IORING_REGISTER_IOWQ_MAX_WORKERS,
+  IORING_REGISTER_PBUF_RING,
+  IORING_REGISTER_PERSONALITY,
+  IORING_REGISTER_PROBE,
+  IORING_REGISTER_RING_FDS,
+  IORING_REGISTER_SYNC_CANCEL,
+  IORING_SETUP_CLAMP,
+  IORING_SETUP_CQSIZE,
+  IORING_SETUP_SUBMIT_ALL,
+  POLLIN,
+} from '../../src/abi/index.ts';
+import { IoUring } from '../../src/ring/ring.ts';
+import { ProvenKernel, version } from '../../src/ring/proven-kernel.ts';
+import type { SocketAddress } from '../../src/ring/socket-address.ts';
+import { FakeKernel } from './fake-kernel.ts';
+
+const FEATURES_5_10 =
+  IORING_FEAT_SINGLE_MMAP |
+  IORING_FEAT_NODROP |
+  IORING_FEAT_SUBMIT_STABLE |
+  IORING_FEAT_RW_CUR_POS |
+  IORING_FEAT_CUR_PERSONALITY |
+  IORING_FEAT_FAST_POLL |
+  IORING_FEAT_POLL_32BITS;
+const FEATURES_5_15 =
+  FEATURES_5_10 |
+  IORING_FEAT_SQPOLL_NONFIXED |
+  IORING_FEAT_EXT_ARG |
+  IORING_FEAT_NATIVE_WORKERS |
+  IORING_FEAT_RSRC_TAGS;
+
+/** What one of the kernels knows. */
+interface Age {
+  features: number;
+  lastOperation: number;
+  lastRegistration: number;
+}
+
+const LINUX_5_10: Age = { features: FEATURES_5_10, lastOperation: IORING_OP_TEE, lastRegistration: 12 };
+const LINUX_5_15: Age = {
+  features: FEATURES_5_15,
+  lastOperation: IORING_OP_LINKAT,
+  lastRegistration: IORING_REGISTER_IOWQ_MAX_WORKERS,
+};
+const LINUX_5_19: Age = {
+  features: FEATURES_5_15 | IORING_FEAT_CQE_SKIP | IORING_FEAT_LINKED_FILE,
+  lastOperation: IORING_OP_URING_CMD,
+  lastRegistration: IORING_REGISTER_SYNC_CANCEL - 1,
+};
+
+/** A kernel that is old: it does not look at fields that it does not know, and waits before it refuses a registration. */
+class OldKernel extends FakeKernel {
+  readonly #age: Age;
+
+  constructor(age: Age) {
+    super();
+    this.#age = age;
+    this.features = age.features;
+    const knowsModernSetUp = age.lastOperation >= IORING_OP_MSG_RING;
+    this.unknownFlags = ~(knowsModernSetUp ? 0x7ff : IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | 0x47);
+  }
+
+  override register(fd: number, opcode: number, argument: number, count: number): number {
+    const { lastOperation, lastRegistration } = this.#age;
+    super.register(fd, opcode, argument, count);
+    if (opcode > lastRegistration) {
+      // Before 5.18 it waits until nothing is in flight, and that may be never.
+      const hangs = lastOperation < IORING_OP_MSG_RING && this.inFlight.size > 0;
+      assert.ok(!hangs, `registration ${opcode} hangs in this kernel`);
+      return -22;
+    }
+    if (opcode === IORING_REGISTER_PROBE) {
+      const place = this.at(argument)!;
+      new Uint8Array(place.memory.deref()!)[place.offset] = lastOperation;
+    }
+    return 0;
+  }
+
+  /** How often it was asked for this. */
+  asked(opcode: number): number {
+    return this.registered.filter((call) => call.opcode === opcode).length;
+  }
+}
+
+function open(age: Age): { ring: IoUring; kernel: OldKernel } {
+  const kernel = new OldKernel(age);
+  kernel.result = () => undefined;
+  return { kernel, ring: new IoUring(8, {}, kernel) };
+}
+
+const PEER: SocketAddress = { family: 'IPv4', address: '127.0.0.1', port: 9 };
+
+describe('registrations on old kernels', () => {
+  for (const [name, age] of [['5.10', LINUX_5_10], ['5.15', LINUX_5_15]] as const) {
+    it(`${name}: a ring with a read in flight is closed without a registration that is younger than the kernel`, () => {
+      const { ring, kernel } = open(age);
+      ring.prepRead(3, new Uint8Array(8), 8, 1);
+      ring.submit();
+      ring.close();
+      assert.equal(kernel.asked(IORING_REGISTER_SYNC_CANCEL), 0);
+      assert.equal(kernel.inFlight.size, 0);
+    });
+
+    it(`${name}: what needs a younger kernel is refused without asking, and the error says which`, () => {
+      const { ring, kernel } = open(age);
+      ring.prepPollAdd(3, POLLIN, 1);
+      ring.submit();
+      assert.throws(() => ring.registerBufRing(4, 64, 1), { code: 'EINVAL', message: /IORING_REGISTER_PBUF_RING needs Linux 5\.19, this is \d/ });
+      assert.throws(() => ring.registerSyncCancel(1), { code: 'EINVAL', message: /needs Linux 6\.0, this is \d/ });
+      assert.throws(() => ring.registerSyncCancel({ any: true }, { all: true }), { code: 'EINVAL', message: /needs Linux 6\.0/ });
+      assert.throws(() => ring.registerClock(1), { code: 'EINVAL', message: /needs Linux 6\.12/ });
+      assert.throws(() => ring.registerRaw(99, null, 0), { code: 'EINVAL' });
+      assert.equal(kernel.asked(IORING_REGISTER_PBUF_RING) + kernel.asked(IORING_REGISTER_SYNC_CANCEL), 0);
+      ring.close();
+    });
+
+    it(`${name}: what the kernel has is registered with operations in flight`, () => {
+      const { ring, kernel } = open(age);
+      ring.prepPollAdd(3, POLLIN, 1);
+      ring.submit();
+      ring.registerPersonality();
+      assert.equal(kernel.asked(IORING_REGISTER_PERSONALITY), 1);
+      if (age === LINUX_5_15) ring.registerIowqMaxWorkers(4, 4);
+      else assert.throws(() => ring.registerIowqMaxWorkers(4, 4), /needs Linux 5\.15/);
+      ring.close();
+    });
+  }
+
+  it("5.10 with the io_uring of 5.15 and not its operations, as Debian's: slots are taken, by what it does when nothing is in flight", () => {
+    const { ring, kernel } = open({ ...LINUX_5_15, lastOperation: IORING_OP_UNLINKAT });
+    assert.equal(kernel.asked(IORING_REGISTER_IOWQ_MAX_WORKERS), 1);
+    assert.ok(ring.prepCloseDirect(0, 1));
+    assert.throws(() => ring.registerBufRing(4, 64, 1), /needs Linux 5\.19/);
+    ring.close();
+    new IoUring(4, {}, kernel).close();
+    assert.equal(kernel.asked(IORING_REGISTER_IOWQ_MAX_WORKERS), 1, 'asked once');
+  });
+
+  it('5.15: the ring descriptor is not registered, which needs 5.18', () => {
+    const { ring, kernel } = open(LINUX_5_15);
+    assert.equal(ring.registeredFd, undefined);
+    assert.equal(kernel.asked(IORING_REGISTER_RING_FDS), 0);
+    ring.close();
+  });
+
+  it('5.19: a registration that the kernel says no to is asked for once when the ring is closed', () => {
+    const { ring, kernel } = open(LINUX_5_19);
+    kernel.cancels = false;
+    for (let i = 0; i < 3; i++) ring.prepRead(3, new Uint8Array(8), 8, i);
+    ring.submit();
+    let calls = 0;
+    kernel.answers = Array.from({ length: 4 }, () => (call) => {
+      if (++calls === 4) for (const userData of kernel.inFlight) kernel.post(userData, -125);
+      return kernel.consume(call.toSubmit);
+    });
+    ring.close();
+    assert.ok(calls === 4, 'it went on until all was over');
+    assert.equal(kernel.asked(IORING_REGISTER_SYNC_CANCEL), 1);
+  });
+
+  it('the operations are asked for at most once', () => {
+    const { ring, kernel } = open(LINUX_5_15);
+    for (let i = 0; i < 5; i++) assert.throws(() => ring.prepNop(1, { result: 5 }), /needs Linux 6\.10/);
+    for (let i = 0; i < 5; i++) assert.throws(() => ring.registerClock(1), /needs Linux 6\.12/);
+    assert.equal(kernel.asked(IORING_REGISTER_PROBE), 1);
+    ring.close();
+  });
+
+  it('a kernel that does not tell its operations, and proves nothing else, counts as old', () => {
+    const kernel = new FakeKernel();
+    kernel.features = FEATURES_5_10;
+    kernel.unknownFlags = ~IORING_SETUP_CQSIZE;
+    const ring = new IoUring(4, {}, kernel);
+    assert.throws(() => ring.prepCloseDirect(0, 1), { code: 'ERR_IOURING_UNSUPPORTED' });
+    assert.throws(() => ring.registerBufRing(4, 64, 1), { code: 'EINVAL', message: /needs Linux 5\.19/ });
+    ring.close();
+  });
+});
+
+describe('fields that old kernels ignore', () => {
+  const refused: [what: string, since: RegExp, prepare: (ring: IoUring) => boolean][] = [
+    ['the closing of a slot', /5\.15/, (ring) => ring.prepCloseDirect(0, 1)],
+    ['an opening into a slot', /5\.15/, (ring) => ring.prepOpenat(AT_FDCWD, '/x', 0, 1, { direct: 0 })],
+    ['an opening into any slot', /5\.15/, (ring) => ring.prepOpenat2(AT_FDCWD, '/x', {}, 1, { direct: 'alloc' })],
+    ['an accept into a slot', /5\.15/, (ring) => ring.prepAccept(3, 1, { direct: 2 })],
+    ['a send to an address', /6\.1/, (ring) => ring.prepSendto(3, new Uint8Array(4), 4, PEER, 1)],
+    ['a send with an address among its options', /6\.1/, (ring) => ring.prepSend(3, new Uint8Array(4), 4, 1, 0, { to: PEER })],
+    ['a send of several buffers', /6\.17/, (ring) => ring.prepSendv(3, [new Uint8Array(4)], 1)],
+    ['a bundle', /6\.10/, (ring) => ring.prepRecv(3, null, 0, 1, 0, { bundle: true })],
+    ['a NOP that injects a result', /6\.10/, (ring) => ring.prepNop(1, { result: 7 })],
+  ];
+  for (const [what, since, prepare] of refused) {
+    it(`${what} is refused with the kernel that it needs, and nothing is queued`, () => {
+      const { ring } = open(LINUX_5_10);
+      assert.throws(() => prepare(ring), (error: NodeJS.ErrnoException) => {
+        assert.equal(error.code, 'ERR_IOURING_UNSUPPORTED');
+        assert.match(error.message, new RegExp(`needs Linux ${since.source}, this is \\d`));
+        return true;
+      });
+      assert.equal(ring.sqReady, 0);
+      assert.ok(ring.prepNop(2));
+      assert.equal(ring.sqReady, 1);
+      ring.close();
+    });
+  }
+
+  it('a receive that goes on from a classic group is refused before 5.19, where it looked like the end of the stream', () => {
+    const { ring, kernel } = open(LINUX_5_15);
+    kernel.result = () => 0;
+    ring.prepProvideBuffers(new Uint8Array(64), 64, 1, 7, 0, 1);
+    ring.submit();
+    ring.forEachCompletion(() => {});
+    assert.throws(() => ring.prepRecvMultishot(3, 7, 1), { code: 'ERR_IOURING_UNSUPPORTED', message: /needs Linux 6\.0/ });
+    assert.equal(ring.sqReady, 0);
+    ring.close();
+  });
+
+  it('a poll with events above the lower 16 bits is refused before 5.9, and taken from then on', () => {
+    const before = open({ ...LINUX_5_10, features: FEATURES_5_10 & ~IORING_FEAT_POLL_32BITS, lastOperation: IORING_OP_TEE - 1 });
+    assert.throws(() => before.ring.prepPollAdd(3, POLLIN | EPOLLEXCLUSIVE, 1), /needs Linux 5\.9/);
+    assert.ok(before.ring.prepPollAdd(3, POLLIN, 1));
+    before.ring.close();
+    const { ring } = open(LINUX_5_10);
+    assert.ok(ring.prepPollAdd(3, (POLLIN | EPOLLEXCLUSIVE) >>> 0, 1));
+    ring.close();
+  });
+
+  it('5.15 takes slots; 5.19 is left to answer for what it looks at', () => {
+    const at15 = open(LINUX_5_15).ring;
+    assert.ok(at15.prepCloseDirect(0, 1));
+    assert.ok(at15.prepOpenat(AT_FDCWD, '/x', 0, 1, { direct: 0 }));
+    assert.throws(() => at15.prepSendto(3, new Uint8Array(4), 4, PEER, 1), /needs Linux 6\.1/);
+    at15.close();
+    const at19 = open(LINUX_5_19).ring;
+    assert.ok(at19.prepSendto(3, new Uint8Array(4), 4, PEER, 1));
+    at19.close();
+  });
+});
+
+describe('waits where the kernel does not limit them', () => {
+  it('a wait with a time limit ends when its time is up, and has submitted', () => {
+    const { ring, kernel } = open(LINUX_5_10);
+    ring.prepPollAdd(3, POLLIN, 1);
+    const start = performance.now();
+    assert.equal(ring.submitAndWait(1, { timeoutMs: 20 }), 1);
+    const took = performance.now() - start;
+    assert.ok(took >= 19, `${took} ms`);
+    assert.ok(kernel.calls.every(({ timed, minComplete }) => !timed && minComplete === 0));
+    ring.close();
+  });
+
+  it('a wait with a time limit ends when what it waits for is there', () => {
+    const { ring, kernel } = open(LINUX_5_10);
+    ring.prepPollAdd(3, POLLIN, 1);
+    kernel.answers = [() => kernel.consume(1), () => 0, () => (kernel.post(1n, POLLIN), 0)];
+    assert.equal(ring.submitAndWait(1, { timeoutMs: 60_000 }), 1);
+    assert.equal(kernel.calls.length, 3);
+    assert.equal(ring.forEachCompletion(() => {}), 1);
+    ring.close();
+  });
+
+  it('a worker waits without end in slices that its end can come between', () => {
+    const kernel = new OldKernel(LINUX_5_10);
+    kernel.result = () => undefined;
+    Object.assign(kernel, { endsWithProcess: false });
+    const ring = new IoUring(8, {}, kernel);
+    ring.prepPollAdd(3, POLLIN, 1);
+    let looks = 0;
+    kernel.answers = Array.from({ length: 150 }, () => (call) => {
+      if (++looks === 150) kernel.post(1n, POLLIN);
+      return kernel.consume(call.toSubmit);
+    });
+    assert.equal(ring.submitAndWait(1), 1);
+    assert.ok(kernel.calls.every(({ minComplete }) => minComplete === 0), 'no call waits in the kernel');
+    ring.close();
+  });
+});
+
+describe('what a kernel proves', () => {
+  it('features, set-up flags and the last operation each prove the version that they came with', () => {
+    const never = (): never => assert.fail('asked for operations in vain');
+    assert.ok(new ProvenKernel(IORING_FEAT_EXT_ARG, 0, never).isFrom(version('5.11')));
+    assert.ok(new ProvenKernel(0, IORING_SETUP_SUBMIT_ALL, never).isFrom(version('5.18')));
+    assert.ok(new ProvenKernel(FEATURES_5_15, 0, () => IORING_OP_SENDMSG_ZC).isFrom(version('6.1')));
+    assert.ok(!new ProvenKernel(FEATURES_5_15, 0, () => IORING_OP_SENDMSG_ZC).isFrom(version('6.2')));
+    assert.ok(!new ProvenKernel(FEATURES_5_15, 0, () => -1).isFrom(version('5.15')));
+  });
+
+  it('LINKED_FILE alone is no proof of 5.18: 5.17 has it too', () => {
+    assert.ok(!new ProvenKernel(IORING_FEAT_LINKED_FILE | FEATURES_5_15, 0, () => IORING_OP_LINKAT).isFrom(version('5.18')));
+  });
+
+  it('5.15 is more than 5.9', () => assert.ok(version('5.15') > version('5.9')));
+});
