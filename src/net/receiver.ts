@@ -306,7 +306,6 @@ export class Receiver extends Submission implements Starved {
     if (!isTogether || !this.#owner.isNodeLike || this.#reason !== undefined) return this.#tellEnd();
     const tellEnd = (): void => this.#tellEnd();
     if (ENDS_AT_HANG_UP && isHungUp(this.#fd)) {
-      this.#endKept = 0;
       // A tick that a microtask asks for comes when the ticks and microtasks that there are have run.
       void SETTLED.then(() => process.nextTick(tellEnd));
     } else {
