@@ -2,6 +2,7 @@ import { ECANCELED, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM } from '../abi
 import type { Engine } from '../reactor/engine.ts';
 import { closeNow, resetOnClose } from '../reactor/socket-calls.ts';
 import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
+import { clearTimeout, setTimeout } from '../reactor/timers.ts';
 import { socketError } from './socket-error.ts';
 
 /** Milliseconds after which it is tried again when there were no descriptors, or no memory, for another connection. */

@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns';
 import { isIP } from 'node:net';
 import { AbortError, TimeoutError } from '../reactor/abort.ts';
+import { clearTimeout, setTimeout } from '../reactor/timers.ts';
 import { ownOptions } from './own-options.ts';
 
 /** One address of a name. */

@@ -8,7 +8,7 @@ import {
   TCP_KEEPIDLE,
   TCP_NODELAY,
 } from '../abi/socket-flags.ts';
-import { nextTick } from '../reactor/event-loop.ts';
+import { nextTick } from '../reactor/timers.ts';
 import { addressOf, closeNow, getsockopt, resetOnClose, setsockopt, shutdownNow } from '../reactor/socket-calls.ts';
 import { lengthOf } from './intrinsic.ts';
 import { Receiver, type Receiving } from './receiver.ts';
@@ -328,8 +328,8 @@ export abstract class Connection implements Receiving, Sending {
   sendFailed(errno: number, reason: Error | undefined, wasWaiting: boolean): void {
     if (this.#isClosing) return;
     if (reason !== undefined) return this.failed(reason, 'write');
-    // A unix socket that waits to send hears of a reset; whoever tries again, as libuv does, hears that the peer is gone.
-    if (errno === ECONNRESET && this.hearsOfGonePeer && this.#receiver.isEndTold) return this.failed(socketError(EPIPE, 'write'), 'write');
+    // A unix socket that waits to send hears of a reset; whoever reads no more and tries again, as libuv does, hears that the peer is gone.
+    if ((errno === ECONNRESET || errno === EPIPE) && this.hearsOfGonePeer && this.#receiver.isEndTold) return this.failed(socketError(EPIPE, 'write'), 'write');
     // With libuv whoever reads, and waits to write, is told when it reads. Only one of the two hears of an error from the kernel.
     const toldToReader = wasWaiting && this.#receiver.isWanted ? errnoOfReader(errno, this.#receiver.failure, this.#fd) : 0;
     if (toldToReader !== 0) this.failed(socketError(toldToReader, 'read'), 'read');

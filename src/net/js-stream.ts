@@ -3,6 +3,7 @@ import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type * as tls from 'node:tls';
 import { ECANCELED, ENOTCONN } from '../abi/errno.ts';
+import { nextTick, setImmediate } from '../reactor/timers.ts';
 import { ownOptions } from './own-options.ts';
 import { TAKEN } from './sender.ts';
 import type { SocketConnection } from './socket-connection.ts';
@@ -74,7 +75,7 @@ export class JsStream {
    */
   asked(): void {
     if (this.isConsumed || !isOfHttp2(this.#connection.socket)) return;
-    process.nextTick(() => process.nextTick(() => this.#consume()));
+    nextTick(() => nextTick(() => this.#consume()));
   }
 
   #consume(): void {

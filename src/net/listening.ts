@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { listenOn } from '../reactor/socket-calls.ts';
+import { nextTick } from '../reactor/timers.ts';
 import type { Accepting } from './acceptor.ts';
 import { ArrivedDescriptor, connected } from './connected.ts';
 import { nativeHandle } from './native-handle.ts';
@@ -83,14 +84,14 @@ export class Listening implements Accepting {
       const arrival = new ArrivedDescriptor(this.#transport, fd, this.#handle.getsockname !== undefined);
       this.#scope.runInAsyncScope(connected, undefined, this.#server, arrival);
     } catch (error) {
-      process.nextTick(rethrow, error);
+      nextTick(rethrow, error);
     }
   }
 
   acceptFailed(error: Error): void {
     this.#acceptor = undefined;
     if (this.#transport.engine.closed) return this.#goOnNatively!();
-    this.#scope.runInAsyncScope(() => process.nextTick(() => this.#server.emit('error', error)));
+    this.#scope.runInAsyncScope(() => nextTick(() => this.#server.emit('error', error)));
   }
 }
 

@@ -1,3 +1,4 @@
+import { nextTick } from '../reactor/timers.ts';
 import type { Socket } from 'node:net';
 import { bytesIn, lengthOf } from './intrinsic.ts';
 import { bytesOf, checkDelay, checkSeconds } from './lean-arguments.ts';
@@ -156,7 +157,7 @@ export class NodeLeanSocket<T> implements LeanSocket<T> {
     if (!this.#isCorked) {
       this.#isCorked = true;
       this.#socket.cork();
-      process.nextTick(() => {
+      nextTick(() => {
         this.#isCorked = false;
         this.#socket.uncork();
       });
@@ -233,7 +234,7 @@ export class NodeLeanSocket<T> implements LeanSocket<T> {
 
 /** To `process.on('uncaughtException')`. */
 function throwLater(error: unknown): void {
-  process.nextTick(() => {
+  nextTick(() => {
     throw error;
   });
 }

@@ -3,6 +3,7 @@ import { POLLIN } from '../abi/event-flags.ts';
 import type { Engine } from '../reactor/engine.ts';
 import { acceptOn } from '../reactor/socket-calls.ts';
 import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
+import { nextTick, setImmediate, setTimeout } from '../reactor/timers.ts';
 import type { Accepting } from './acceptor.ts';
 import { socketError } from './socket-error.ts';
 
@@ -90,7 +91,7 @@ export class PolledAcceptor extends Submission {
     const fd = acceptOn(this.#fd);
     if (fd >= 0) {
       this.#owner.accepted(fd);
-      void SETTLED.then(() => process.nextTick(this.#next, left - 1));
+      void SETTLED.then(() => nextTick(this.#next, left - 1));
     } else if (fd === -ECONNABORTED) {
       this.#accept(left - 1);
     } else if (SHORTAGES.has(fd)) {

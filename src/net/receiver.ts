@@ -3,6 +3,7 @@ import type { PooledGroup, Starved } from '../reactor/buffer-pool.ts';
 import { endsAtHangUp } from '../reactor/event-loop.ts';
 import { isHungUp } from '../reactor/socket-calls.ts';
 import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
+import { nextTick, setImmediate } from '../reactor/timers.ts';
 import { BULK, type Transport } from './transport.ts';
 
 /**
@@ -306,9 +307,8 @@ export class Receiver extends Submission implements Starved {
     if (!isTogether || !this.#owner.isNodeLike || this.#reason !== undefined) return this.#tellEnd();
     const tellEnd = (): void => this.#tellEnd();
     if (ENDS_AT_HANG_UP && isHungUp(this.#fd)) {
-      this.#endKept = 0;
       // A tick that a microtask asks for comes when the ticks and microtasks that there are have run.
-      void SETTLED.then(() => process.nextTick(tellEnd));
+      void SETTLED.then(() => nextTick(tellEnd));
     } else {
       setImmediate(tellEnd);
     }
@@ -330,7 +330,7 @@ export class Receiver extends Submission implements Starved {
   #deliverSoon(): void {
     if (this.#isDelivering) return;
     this.#isDelivering = true;
-    process.nextTick(() => this.#deliver());
+    nextTick(() => this.#deliver());
   }
 
   #deliver(): void {

@@ -1,3 +1,4 @@
+import { clearTimeout, nextTick, setTimeout } from '../reactor/timers.ts';
 import { Connection, type EndPoint } from './connection.ts';
 import type { SocketSettings } from './lean-arguments.ts';
 import type { LeanSocket, Listener, SocketHandlers } from './lean.ts';
@@ -186,7 +187,7 @@ export class RingConnection<T> extends Connection {
 
 /** As if nobody had caught it. */
 function raise(error: unknown): void {
-  process.nextTick(() => {
+  nextTick(() => {
     throw error;
   });
 }

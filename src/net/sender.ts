@@ -1,6 +1,6 @@
 import { EAGAIN, EBADF, ECANCELED, EPIPE } from '../abi/errno.ts';
 import { MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL } from '../abi/socket-flags.ts';
-import { setImmediate } from '../reactor/event-loop.ts';
+import { setImmediate } from '../reactor/timers.ts';
 import { roomToSend, sendNow } from '../reactor/socket-calls.ts';
 import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
 import { bufferOf, bytesIn, lengthOf } from './intrinsic.ts';

@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../abi/errno.ts';
-import { nextTick } from '../reactor/event-loop.ts';
+import { nextTick, setImmediate } from '../reactor/timers.ts';
 import { duplicate } from '../reactor/socket-calls.ts';
 import { isCancelledWriteTold } from './cancelled-write.ts';
 import { Connection, type Doing } from './connection.ts';
@@ -125,7 +125,7 @@ export class SocketConnection extends Connection {
     if (this.isReading || this.#stream?.isConsumed === true || !this.isOpen) return;
     this.isReading = true;
     if (this.#userBuffer === undefined || this.#userBuffer.length === 0) this.startReading();
-    else process.nextTick(() => this.#resume());
+    else nextTick(() => this.#resume());
   }
 
   /** It does not. */
@@ -188,7 +188,7 @@ export class SocketConnection extends Connection {
 
   override threw(error: unknown): void {
     // As of a call by the event loop: nobody is there to catch it.
-    process.nextTick(rethrow, error);
+    nextTick(rethrow, error);
   }
 
   override ended(): void {

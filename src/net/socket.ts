@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
 import { addressOf, duplicate } from '../reactor/socket-calls.ts';
+import { nextTick } from '../reactor/timers.ts';
 import { connectThroughRing, isTaken } from './connecting.ts';
 import { constructorFunction } from './constructor-function.ts';
 import { isOfHttp2 } from './js-stream.ts';
@@ -235,7 +236,7 @@ function hook(socket: SocketMethods, handle: NativeHandle): void {
       try {
         scope!.runInAsyncScope(call);
       } catch (error) {
-        process.nextTick(rethrow, error);
+        nextTick(rethrow, error);
       }
     },
     connected({ isTcp, fd, isRef }, tell) {

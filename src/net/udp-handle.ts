@@ -5,6 +5,7 @@ import { DatagramReceiver, type DatagramReceiving } from '../reactor/datagram-re
 import { wrongState } from '../reactor/misuse.ts';
 import { partsOf, type Reactor } from '../reactor/reactor.ts';
 import type { SocketAddress } from '../reactor/socket-calls.ts';
+import { nextTick } from '../reactor/timers.ts';
 import { giveMemory, takeMemory } from './datagram-memory.ts';
 import {
   beginHeld,
@@ -85,7 +86,7 @@ const tellAll = (): void => {
   } finally {
     // One threw: the others are told all the same.
     if (i < all.length) {
-      if (settled.length === 0) process.nextTick(tellAll);
+      if (settled.length === 0) nextTick(tellAll);
       settled = [...all.slice(i), ...settled];
     }
   }
@@ -233,7 +234,7 @@ export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
     handle.onmessage?.(data.length, handle, data, { address, family, port, size: data.length });
   };
 
-  readonly #giveNext = (): void => this.#context.runInAsyncScope(process.nextTick, process, this.#give);
+  readonly #giveNext = (): void => this.#context.runInAsyncScope(nextTick, undefined, this.#give);
 
   receiverLost(): void {
     this.#leave();
@@ -311,7 +312,7 @@ export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
     }
     this.#sendBytes -= length;
     giveMemory(memory);
-    if (done !== undefined && settled.push({ done, res }) === 1) process.nextTick(tellAll);
+    if (done !== undefined && settled.push({ done, res }) === 1) nextTick(tellAll);
     if (this.#isClosed) this.#closeIfOver();
   }
 

@@ -124,6 +124,8 @@ export class Engine {
   /** So many of them have an immediate or a tick that was asked for. */
   #eventsPlanned = 0;
   #toldEvents = 0;
+  /** Whose event was told last. */
+  #lastTold: Submission | undefined;
   /** So many may be told in ticks behind one that was told in this pass of the loop. */
   #hops = 0;
   readonly #sleep: RingSleep | undefined;
@@ -440,6 +442,7 @@ export class Engine {
     this.#immediate = false;
     this.turns++;
     this.#hops = 0;
+    this.#lastTold = undefined;
     this.#completions = 0;
     this.#submissions = 0;
     if (this.#ended === undefined) SCOPE.runInAsyncScope(this.#turn, this, false);
@@ -556,18 +559,19 @@ export class Engine {
   }
 
   /**
-   * Events that came are told one by one from now on: in the next pass of the loop, each in an immediate, or, behind one that was told in
-   * this pass, in a tick that a microtask asks for, which comes when the ticks and microtasks of the one before have run.
+   * Events that came are told one by one from now on: in the next pass of the loop, each in an immediate. Only what comes behind an event
+   * of the same submission, which was told in this pass, is told in a tick that a microtask asks for: it comes when the ticks and
+   * microtasks of the one before have run, and before the immediates that they have asked for.
    */
   #planEvents(told = 0): void {
     if (this.#eventsPlanned > 0 || this.#events.length === told) return;
-    const areBehind = this.#hops > 0 && told === 0;
-    const count = Math.min(this.#events.length - told, areBehind ? this.#hops : EVENTS_A_PASS);
-    this.#eventsPlanned = count;
-    if (areBehind) {
+    if (this.#hops > 0 && told === 0 && this.#events.first === this.#lastTold) {
+      this.#eventsPlanned = 1;
       void SETTLED.then(this.#askForEvent);
       return;
     }
+    const count = Math.min(this.#events.length - told, EVENTS_A_PASS);
+    this.#eventsPlanned = count;
     this.turns++;
     for (let i = 0; i < count; i++) setImmediate(this.#onEvent);
   }
@@ -577,10 +581,9 @@ export class Engine {
   readonly #onNextEvent = (): void => {
     if (this.#ended !== undefined) return;
     this.#hops--;
-    // Behind the last one a turn follows, and plans what comes with that by itself.
-    const isLast = --this.#eventsPlanned === 0;
+    this.#eventsPlanned--;
+    // A turn follows, and plans what comes with that.
     if (this.#events.length > 0) SCOPE.runInAsyncScope(this.#eventTurn, this);
-    if (!isLast) void SETTLED.then(this.#askForEvent);
   };
 
   readonly #onEvent = (): void => {
@@ -602,6 +605,7 @@ export class Engine {
   }
 
   #tellEvent(): void {
+    this.#lastTold = this.#events.first;
     this.#tell(this.#events);
   }
 

@@ -57,6 +57,11 @@ export class Arrivals {
     }
   }
 
+  /** Whose the first is; undefined if there is none. */
+  get first(): Submission | undefined {
+    return this.#submissions[this.#head];
+  }
+
   /** What the kernel said of the one that was shifted last; its userData is not told. */
   get completion(): Completion {
     return this.#cursor;
