@@ -2,4 +2,3 @@
 export { hasUvLoop } from '../native/runtime.ts';
 /** How libuv tells of the end of a connection. */
 export { endsAtHangUp } from '../native/runtime.ts';
-export { nextTick, setImmediate } from '../native/timers.ts';
