@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { run } from '../run.ts';
 
-const NET = new URL('../../src/net/index.js', import.meta.url).href;
+const SOCKET = new URL('../../src/socket/index.js', import.meta.url).href;
+const DGRAM = new URL('../../src/dgram/index.js', import.meta.url).href;
 
 /** Names of options of ours and of Node's, where they are not the user's to set. */
 const POLLUTION = `
@@ -29,7 +30,7 @@ async function program(text: string): Promise<string> {
 describe('options on Object.prototype', () => {
   it('do nothing to lean sockets and listeners', async () => {
     const output = await program(`
-      const { listen, connect } = await import('${NET}');
+      const { listen, connect } = await import('${SOCKET}');
       const talk = async (own) => {
         const listener = listen(own({ hostname: '127.0.0.1', socket: own({ data: (socket, data) => void socket.write(data) }) }));
         let bytes = 0;
@@ -57,7 +58,7 @@ describe('options on Object.prototype', () => {
 
   it('do nothing to UDP sockets', async () => {
     const output = await program(`
-      const { createSocket } = await import('${NET}');
+      const { createSocket } = await import('${DGRAM}');
       const { once } = await import('node:events');
       const talk = async () => {
         const one = createSocket('udp4').bind(0, '127.0.0.1');
