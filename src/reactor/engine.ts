@@ -124,8 +124,6 @@ export class Engine {
   /** So many of them have an immediate or a tick that was asked for. */
   #eventsPlanned = 0;
   #toldEvents = 0;
-  /** Whose event was told last. */
-  #lastTold: Submission | undefined;
   /** So many may be told in ticks behind one that was told in this pass of the loop. */
   #hops = 0;
   readonly #sleep: RingSleep | undefined;
@@ -442,7 +440,6 @@ export class Engine {
     this.#immediate = false;
     this.turns++;
     this.#hops = 0;
-    this.#lastTold = undefined;
     this.#completions = 0;
     this.#submissions = 0;
     if (this.#ended === undefined) SCOPE.runInAsyncScope(this.#turn, this, false);
@@ -565,7 +562,7 @@ export class Engine {
    */
   #planEvents(told = 0): void {
     if (this.#eventsPlanned > 0 || this.#events.length === told) return;
-    if (this.#hops > 0 && told === 0 && this.#events.first === this.#lastTold) {
+    if (this.#hops > 0 && told === 0 && this.#events.first!.toldIn === this.turns) {
       this.#eventsPlanned = 1;
       void SETTLED.then(this.#askForEvent);
       return;
@@ -605,7 +602,7 @@ export class Engine {
   }
 
   #tellEvent(): void {
-    this.#lastTold = this.#events.first;
+    this.#events.first!.toldIn = this.turns;
     this.#tell(this.#events);
   }
 

@@ -24,6 +24,8 @@ export abstract class Submission {
   queued = false;
   /** It was in the queue in front of the ring and is not wanted there any more. */
   dropped = false;
+  /** In which turn its last event was told. */
+  toldIn = -1;
   /** As long as it is with the kernel, the process is kept alive. See {@link Engine.keepAlive}. */
   keepsAlive = true;
 
