@@ -23,8 +23,8 @@ const MAPPED_BGID_MAX = 2047;
 export interface BufRingOptions {
   /**
    * IOU_PBUF_RING_INC (6.12): the kernel fills a buffer bit by bit, completion by completion, and is done with it when
-   * it is full: large buffers serve small messages without waste. Not for receives with MSG_WAITALL: while one waits for the
-   * rest, the kernel gives the place behind what it has to others.
+   * it is full: large buffers serve small messages without waste. Not for receives with MSG_WAITALL (while one waits for the
+   * rest, the kernel gives the place behind what it has to others) or MSG_TRUNC (it counts what it cut off as filled).
    */
   incremental?: boolean;
   /** IOU_PBUF_RING_MMAP (6.4): the ring of descriptions is the kernel's memory. Groups 0 … 2047. */
@@ -151,6 +151,7 @@ export class BufferGroup implements BufferSource {
     const room = this.#length[bid] - (this.incremental ? this.#used[bid] : 0);
     if (this.incremental) this.#takePart(bid, res, flags, data);
     else this.#taken[bid] = 1;
+    // With MSG_TRUNC `res` is more than came.
     if (data.length > room) data.length = room;
   }
 
@@ -176,7 +177,6 @@ export class BufferGroup implements BufferSource {
     return this.ended === undefined && bid < this.entries;
   }
 
-  /** The kernel counts all of `res`, also what it had to cut off. */
   #takePart(bid: number, res: number, flags: number, data: Placement): void {
     data.offset = this.#used[bid];
     let buffer = bid;
@@ -254,12 +254,11 @@ export class BufferGroup implements BufferSource {
 
   /**
    * The caller gives back the buffers that `length` bytes from byte `start` of `bid` on lie in, as far as they are the
-   * caller's. Of an incremental group, those that the kernel counted: `committed` bytes.
+   * caller's.
    */
-  giveAll(bid: number, start: number, length: number, committed: number): void {
+  giveAll(bid: number, start: number, length: number): void {
     this.checkOpen();
-    const incremental = this.incremental;
-    const res = incremental ? committed : length;
+    const { incremental } = this;
     if (!incremental) this.#checkTaken(bid);
     else if (this.#shown[bid] === 0) {
       const message = `Cannot recycle a completion of buffer ${bid} of group ${this.id}: it was given back already`;
@@ -267,7 +266,7 @@ export class BufferGroup implements BufferSource {
     }
     let buffer = bid;
     // One that was used up and has nothing in it (a read at the end of a file) counts too.
-    let left = Math.max(1, res) + start;
+    let left = Math.max(1, length) + start;
     for (let i = 0; i < this.entries && left > 0; i++) {
       // Read before the buffer is staged: that changes both.
       const next = this.#next[buffer];
@@ -413,7 +412,7 @@ export class ProvidedBufRing implements Disposable {
       return;
     }
     const { bid, offset, length } = this.#dataOf(which);
-    this.#group.giveAll(bid, offset, length, which.res);
+    this.#group.giveAll(bid, offset, length);
   }
 
   /**

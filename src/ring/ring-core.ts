@@ -288,7 +288,7 @@ export class RingCore {
   /**
    * What an entry holds to have its buffers from `group`, by its words 0 (opcode, modifiers), 6 (len) and 7 (flags): may it
    * fill several at once, or be told of more bytes than it got? `lent`: what it holds besides.
-   * @throws {TypeError} `ERR_INVALID_ARG_VALUE` both; or it would wait for all of it in an incremental buffer
+   * @throws {TypeError} `ERR_INVALID_ARG_VALUE` both; or one of the two in an incremental group
    */
   sourceOf(group: BufferGroup | ClassicGroup, how: number, len: number, flags: number, lent?: unknown): BufferSource {
     const opcode = how & 0xff;
@@ -297,9 +297,10 @@ export class RingCore {
     if (bundles && receives && flags & MSG_TRUNC) {
       throw wrongValue('flags', 'with MSG_TRUNC nobody could tell which buffers a bundle has filled: leave one of the two away');
     }
-    if (receives && flags & MSG_WAITALL && group instanceof BufferGroup && group.incremental) {
-      // The kernel hands the rest of the buffer to others meanwhile, and goes on writing where they do.
-      throw wrongValue('flags', 'MSG_WAITALL and an incremental group exclude each other: nobody could tell where the data is');
+    // In an incremental group the kernel hands the rest of the buffer to others while one waits for all of its data, and goes
+    // on writing where they do; and what it cuts off a datagram it counts as filled, beyond the last buffer that it has.
+    if (receives && flags & (MSG_WAITALL | MSG_TRUNC) && group instanceof BufferGroup && group.incremental) {
+      throw wrongValue('flags', 'MSG_WAITALL and MSG_TRUNC do not go with an incremental group: nobody could tell where the data is');
     }
     if (bundles && group instanceof BufferGroup) return this.lease(new SpanLease(group));
     if (!receives || (flags & MSG_TRUNC) === 0) return group;
