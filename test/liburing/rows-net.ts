@@ -52,6 +52,11 @@ const message = (r: Random) => ({ fd: r.fd(), buffers: r.buffers(), flags: r.u32
 const msghdr = (m: Memory, a: { buffers: readonly Piece[] }): Msghdr =>
   m.once(a, () => new Msghdr({ iov: a.buffers.map((b) => m.lend(b)) }));
 
+/** A bundle with MSG_TRUNC is refused: nobody could tell which buffers it has filled. */
+function bundledFlags({ bundle, flags }: { bundle: boolean; flags: number }): number {
+  return bundle ? (flags & ~0x20) >>> 0 : flags;
+}
+
 export const netRows: readonly Row[] = [
   row({
     name: 'io_uring_prep_socket',
@@ -387,10 +392,11 @@ export const netRows: readonly Row[] = [
       fd: r.fd(), bgid: r.u16(), flags: r.u32(), bundle: r.bool(), len: r.u32(), limit: r.u32(), pollFirst: r.bool(),
     }),
     group: (a) => a.bgid,
-    ours: (ring, { fd, bgid, ...options }, userData) => ring.prepRecvMultishot(fd, bgid, userData, options),
+    ours: (ring, { fd, bgid, ...options }, userData) =>
+      ring.prepRecvMultishot(fd, bgid, userData, { ...options, flags: bundledFlags(options) }),
     fields: (a) => ({
       opcode: 27, flags: 32, ioprio: 2 | (a.bundle ? 16 : 0) | (a.pollFirst ? 1 : 0), fd: a.fd, len: a.len,
-      op_flags: a.flags, buf_group: a.bgid, optlen: a.limit,
+      op_flags: bundledFlags(a), buf_group: a.bgid, optlen: a.limit,
     }),
   }),
   row({
