@@ -17,7 +17,7 @@ const ACL_ENTRY = 8;
 const ACL_GROUP_OBJ = 0x04;
 const ACL_MASK = 0x10;
 
-/** What a copy was made with. */
+/** The settings that a copy is made with. */
 export interface Made {
   /** See {@link isOwnedAs}. */
   readonly isOwned: boolean;
@@ -35,7 +35,7 @@ export function isAcl(name: string): boolean {
 
 /** Is a copy with this owner and this group as its source? */
 export function isOwnedAs(status: BigIntStats, uid: number, gid: number): boolean {
-  // What the bit allows depends on the group: that is set all the same.
+  // The bit's meaning depends on the group, which is set all the same.
   return Number(status.uid) === uid && Number(status.gid) === gid && (Number(status.mode) & SET_GROUP_ID) === 0;
 }
 
@@ -49,7 +49,7 @@ export async function setStatus(io: CopyCalls, source: number, copy: number, sta
   const wanted = Number(status.mode) & PERMISSIONS;
   const isPlain = isOwned && names.length === 0 && !made.hasAcl;
   if (!isPlain && !made.isNew) fchmodSync(copy, made.mode & wanted & FOR_OWNER);
-  // What runs with the rights of its owner must not do so with another one's. A directory's sticky bit takes rights away.
+  // A program that runs with its owner's rights must not run with another owner's. A directory's sticky bit takes rights away.
   let mode = isOwned || setOwner(copy, status) ? wanted : wanted & (status.isDirectory() ? STICKY | FOR_ALL : FOR_ALL);
   for (const name of names) if (!isAcl(name)) await copyAttribute(io, source, copy, name);
   if (names.includes(ACCESS_ACL)) {
@@ -65,7 +65,7 @@ export async function setStatus(io: CopyCalls, source: number, copy: number, sta
   io.setTimes(copy, status.atimeNs, status.mtimeNs);
 }
 
-/** What is made in a directory with a default ACL inherits it. */
+/** Files that are made in a directory with a default ACL inherit it. */
 export async function removeInherited(io: CopyCalls, directory: number): Promise<void> {
   await removeAcl(io, directory, DEFAULT_ACL);
   await removeAcl(io, directory, ACCESS_ACL);
@@ -80,7 +80,7 @@ export function attributesOf(io: CopyCalls, file: number | string): string[] {
   }
 }
 
-/** What only root may do is left away by others. */
+/** Steps that only root may take are left out by others. */
 export function allowed(change: () => void): boolean {
   try {
     change();

@@ -39,7 +39,7 @@ export const DIRECTORIES = 16;
 
 /** A tree that is being copied, or the directory that a single file is copied to. Everything in it is found from its root. */
 interface Tree {
-  /** Of the copy, as the user knows it. */
+  /** The copy's path, as the user knows it. */
   readonly path: string;
   /** Descriptors of both roots; closed when the tree is done. */
   readonly source: number;
@@ -59,20 +59,20 @@ interface Directory {
   source: number;
   copy: number;
   isForNamesOnly: boolean;
-  /** What the copy was before its status is set; undefined in a fresh tree. */
+  /** The copy's status before its own is set; undefined in a fresh tree. */
   there: Stats | undefined;
   isNew: boolean;
   hasAcl: boolean;
   /** The group of what is made in it. */
   group: number;
-  /** What is made in it inherits an ACL. */
+  /** Files that are made in it inherit an ACL. */
   hasDefaultAcl: boolean;
   status: BigIntStats | undefined;
   /** What is not done yet: its own entries, and the directories in it. */
   pending: number;
 }
 
-/** What has several names was copied under this one. */
+/** A file that has several names was copied under this one. */
 interface Linked {
   readonly directory: Directory;
   readonly name: Path;
@@ -248,7 +248,7 @@ export class TreeCopy {
   /** @returns was it made? */
   async #makeDirectory({ tree, to, below, parent }: Directory): Promise<boolean> {
     const io = this.#io;
-    // What comes in must be allowed to, and nobody else to look: its mode follows when it is complete.
+    // Files must be allowed to come in, and nobody else to look: its mode follows when it is complete.
     const make = async (above: number, name: Path): Promise<boolean> => {
       try {
         await told(to, io.mkdirat(above, name, FOR_OWNER));
@@ -395,7 +395,7 @@ export class TreeCopy {
     if (tree.isFresh && tree.copy !== CLOSED) {
       return io.linkat(tree.copy, below === ROOT ? first : join(below, first), directory.copy, name);
     }
-    // Of a tree that is done, the root is looked for anew.
+    // The root of a tree that is done is looked for anew.
     const root = tree.copy === CLOSED ? await io.open(tree.path, NAMES_ONLY) : tree.copy;
     try {
       const above = await io.openat2(root, below, new How(NAMES_ONLY));

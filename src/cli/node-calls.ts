@@ -24,7 +24,7 @@ const BLOCK = 4096;
  */
 export class NodeCalls implements CopyCalls {
   readonly #window = Buffer.alloc(WINDOW);
-  /** Of what is open, where descriptors have no paths: then a directory that is replaced may lead elsewhere. */
+  /** The path of what is open, where descriptors have no paths: then a directory that is replaced may lead elsewhere. */
   readonly #paths = new Map<number, Path>();
 
   open(path: Path, flags: number): Promise<number> {

@@ -97,7 +97,7 @@ export class RingTree implements ServedTree {
   async #find(path: string, bytes: string | Buffer): Promise<number> {
     if (this.#withHidden) return this.#descriptor(bytes, BENEATH);
     try {
-      // What is found without a link has the name that was asked for.
+      // A file that is found without a link has the name that was asked for.
       return await this.#descriptor(bytes, BENEATH | RESOLVE_NO_SYMLINKS);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ELOOP' || !HAS_DESCRIPTOR_PATHS) throw error;
@@ -169,7 +169,7 @@ export function kindOf(path: string, stats: { isFile(): boolean; isDirectory(): 
   throw Object.assign(new Error(`ENXIO: no such device or address, open '${path}'`), { code: 'ENXIO', syscall: 'open', path });
 }
 
-/** What is hidden is as good as nothing. */
+/** A hidden file is as good as none. */
 export function notThere(path: string): Error {
   const error = new Error(`ENOENT: no such file or directory, open '${path}'`);
   return Object.assign(error, { code: 'ENOENT', syscall: 'open', path });

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { clearImmediate, clearTimeout, setImmediate, setTimeout } from 'node:timers';
 
 /*
- * What Node's timers were when this package was loaded. A test that puts fake ones in their place (sinon, jest) means those of the program
+ * These are Node's timers as they were when this package was loaded. A test that puts fake ones in their place (sinon, jest) means those of the program
  * under test: an engine that went by them would stand still, and node:net does not. They come from modules: jest with jsdom takes
  * setImmediate off the global object.
  */

@@ -25,7 +25,7 @@ interface ConnectRequest {
   oncomplete?: (status: number, handle: NativeHandle, request: ConnectRequest, readable: boolean, writable: boolean) => void;
 }
 
-/** What is connected, for its owner. */
+/** The connection, for its owner. */
 export interface Connected {
   readonly handle: NativeHandle;
   readonly isTcp: boolean;
@@ -105,7 +105,7 @@ class Connecting extends Submission {
       this.#fd = fd;
       this.#unguard = engine.guard(fd);
     }
-    // Of TCP, all but a refusal is told in the call.
+    // TCP tells of all but a refusal in the call.
     if (!isUnderWay && this.isTcp && result !== -ECONNREFUSED) return result;
     this.#request = request;
     this.#turn = engine.turns;
@@ -222,7 +222,7 @@ export function isTaken(handle: NativeHandle): boolean {
 
 const prototypes = new Map<NativeHandle, NativeHandle>();
 
-/** What such a handle inherits from: the prototype of Node's, with what concerns the descriptor before it. */
+/** Such a handle inherits from this: the prototype of Node's, with what concerns the descriptor before it. */
 function hooked(native: NativeHandle): NativeHandle {
   let prototype = prototypes.get(native);
   if (prototype !== undefined) return prototype;

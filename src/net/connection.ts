@@ -138,7 +138,7 @@ export abstract class Connection implements Receiving, Sending {
     return this.#orReset(this.#sending.sendText(text, encoding, length));
   }
 
-  /** Of a reset the kernel tells who asks first. With libuv it is the writer: here an armed receive may have been told already. */
+  /** The kernel tells of a reset to the one that asks first. With libuv it is the writer: here an armed receive may have been told already. */
   #orReset(outcome: number): number {
     return (outcome === -EPIPE && -this.#receiver.failure) || outcome;
   }
@@ -342,7 +342,7 @@ export abstract class Connection implements Receiving, Sending {
   }
 }
 
-/** What a receive was told, or would be, when a send was told `errno`; 0 if nothing is wrong with receiving. */
+/** The errno that a receive was told, or would be, when a send was told `errno`; 0 if nothing is wrong with receiving. */
 function errnoOfReader(errno: number, failure: number, fd: number): number {
   if (errno === ECONNRESET || failure !== 0) return failure || errno;
   return errno === EPIPE ? Math.max(0, getsockopt(fd, SOL_SOCKET, SO_ERROR)) : 0;

@@ -23,7 +23,7 @@ export interface SendDone {
 /** Nobody is told when it is collected. */
 const MANUAL = ownOptions({ requireManualDestroy: true });
 
-/** What is to be called, in the context that asks for it now. */
+/** The function to be called, in the context that asks for it now. */
 export function sendDone(call: SendDone['call']): SendDone {
   return { context: new AsyncResource('UDPSENDWRAP', MANUAL), call };
 }

@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 
 /*
- * What a view really is. Its properties say what its owner likes: an own `length`, or a subclass's getter, would have memory read
+ * A view as it really is. Its properties say what its owner likes: an own `length`, or a subclass's getter, would have memory read
  * that is not the view's.
  */
 

@@ -45,7 +45,7 @@ export class Listening implements Accepting {
       return 0;
     };
     handle.close = (done?: () => void): void => {
-      // Whoever has connected and was not handed out is the kernel's to reset.
+      // A connection that was not handed out is the kernel's to reset.
       this.#acceptor?.stop();
       this.#acceptor = undefined;
       Reflect.apply(close, handle, [done]);
@@ -67,7 +67,7 @@ export class Listening implements Accepting {
   /** When the ring is closed. */
   #goOnNatively: (() => void) | undefined;
 
-  /** What is called for a connection is this, as long as nobody has put something else in its place. */
+  /** This is called for a connection, as long as nobody has put something else in its place. */
   expect(onconnection: NativeHandle['onconnection']): void {
     this.#onconnection = onconnection;
   }

@@ -155,7 +155,7 @@ export class Receiver extends Submission implements Starved {
     return this.#isWanted;
   }
 
-  /** What the kernel has said of an error that the owner was not told yet; 0 if nothing. */
+  /** The error that the kernel has told, and of which the owner was not told yet; 0 if nothing. */
   get failure(): number {
     let errno = 0;
     this.#transport.engine.peek(this, (res) => (errno = res < 0 && res !== -ECANCELED && res !== -ENOBUFS ? -res : errno));
@@ -240,7 +240,7 @@ export class Receiver extends Submission implements Starved {
     this.#full = bytes === group.pool.bufSize ? this.#full + 1 : 0;
     if (this.#isFresh) {
       this.#isFresh = false;
-      // What was there before it was armed may have a reset behind it, which comes later by itself.
+      // Data that was there before it was armed may have a reset behind it, which comes later by itself.
       this.#wasHungUp = ENDS_AT_HANG_UP && this.#owner.isNodeLike && bytes < group.pool.bufSize && isHungUp(this.#fd);
     }
     this.#give(view, false);

@@ -19,14 +19,14 @@ export const LARGE_MIN = 16 * 1024;
 const TOGETHER_MAX = 64 * 1024;
 
 /**
- * What bytes take of the room that a socket has: as the kernel reckons, twice as much as they are, and something for each send. The
+ * The share that bytes take of the room that a socket has: as the kernel reckons, twice as much as they are, and something for each send. The
  * first answer about the room is left out: that of a new socket is larger than this.
  */
 const ROOM_PER_BYTE = 2;
 const ROOM_PER_SEND = 2048;
 const ROOM_AT_FIRST = 16 * 1024;
 
-/** What became of something that was to be sent: all of it is the kernel's, or will be; some of it waits. Or it is -errno. */
+/** The outcome for something that was to be sent: all of it is the kernel's, or will be; some of it waits. Or it is -errno. */
 export const TAKEN = 1;
 export const WAITS = 0;
 
@@ -38,7 +38,7 @@ export interface Sending {
   tookAtOnce(bytes: number): void;
   /** The end of the peer's side is to be told first, if that is why nothing more can be sent. */
   readonly isEndExpected: boolean;
-  /** What was left is dropped: `errno`, or the reactor is closed. `wasWaiting`: the kernel had not taken all of it at once. */
+  /** The rest is dropped: `errno`, or the reactor is closed. `wasWaiting`: the kernel had not taken all of it at once. */
   sendFailed(errno: number, reason: Error | undefined, wasWaiting: boolean): void;
   /** Nothing of it is with the kernel, and it was closed. */
   senderClosed(): void;
@@ -68,11 +68,11 @@ export class Sender extends Submission {
   #written = 0;
   #counted = 0;
   #sent = 0;
-  /** What the kernel has room for besides, at least. */
+  /** Bytes that the kernel has room for besides, at least. */
   #room = ROOM_AT_FIRST;
   /** To be submitted at the end of the tick, or with the kernel. */
   #isUnderWay = false;
-  /** What the ring has is not of this any more: it was sent otherwise before its turn came. */
+  /** Data that the ring has is not of this any more: it was sent otherwise before its turn came. */
   #isNothing = false;
   /** The completion is there, and was heeded before its turn came. */
   #isForeseen = false;
@@ -364,7 +364,7 @@ export class Sender extends Submission {
       }
       this.#sent += res;
       this.#advance(res);
-      // Whoever is told may write more, or close it: it is under way until all have been told.
+      // A waiter that is told may write more, or close it: it is under way until all have been told.
       this.#owner.sent(res);
     }
     this.#tell();

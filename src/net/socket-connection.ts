@@ -49,11 +49,11 @@ export class SocketConnection extends Connection {
   /** Writes that wait for the kernel: they are told if it breaks. */
   #waiting = 0;
   #broken: Error | undefined;
-  /** What a write was told at once, of which the socket dies in the next tick. */
+  /** The error that a write was told at once, of which the socket dies in the next tick. */
   #refused: Error | undefined;
   /** Those who wait for the socket have not seen it yet. */
   #isNew = false;
-  /** What node:http reads with, if it does. */
+  /** The parser that node:http reads with, if it does. */
   #parser: unknown;
 
   constructor(transport: Transport, fd: number, socket: SocketClass, owned: Owned) {

@@ -5,7 +5,7 @@ import { memoryLength } from './intrinsic.ts';
 /** Such memory has whole pages of so many bytes. */
 const PAGE = 64 * 1024;
 
-/** What was found out, for it is asked again and again of the same memory, and what is lent cannot be told from it any more. */
+/** The answers found so far, for it is asked again and again of the same memory, and what is lent cannot be told from it any more. */
 const known = new WeakMap<ArrayBufferLike, boolean>();
 let port: MessagePort | undefined;
 

@@ -24,7 +24,7 @@ export class TimeoutError extends Error {
   override readonly name = 'TimeoutError';
   readonly syscall: string;
   /**
-   * What the kernel had done before it was stopped, as the operation would have answered: of a send the bytes that have gone
+   * The amount that the kernel had done before it was stopped, as the operation would have answered: of a send the bytes that have gone
    * out, of a receive those that are in the buffer. Undefined if it did nothing.
    */
   declare readonly result?: number;

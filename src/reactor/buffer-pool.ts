@@ -20,7 +20,7 @@ export interface Starved {
 const LOOK_MS = 1000;
 /** After so many looks in a row without a shortage, what was not used is given back. */
 const CALM = 3;
-/** Who gives back what is needed soon after waits twice as long the next time, up to so many looks. */
+/** A pool that gives back what is needed soon after waits twice as long the next time, up to so many looks. */
 const CALM_MAX = 60;
 /** How many looks are soon. */
 const SOON = 10;

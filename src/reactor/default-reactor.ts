@@ -20,7 +20,7 @@ export function defaultReactor(): Reactor {
 const wanted = process.env[WAIT_VARIABLE];
 let isToldOf = false;
 
-/** What the environment chooses, if it does. A word that means nothing is told of once, for nobody could catch an error here. */
+/** The wait that the environment chooses, if it does. A word that means nothing is told of once, for nobody could catch an error here. */
 function chosenWait(): Wait | undefined {
   if (wanted === undefined || wanted === '') return undefined;
   if (wanted === 'ring' || wanted === 'loop') return wanted;

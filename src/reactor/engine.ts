@@ -236,7 +236,7 @@ export class Engine {
     this.#spare = late;
   }
 
-  /** What is to be submitted late; the list is empty then. */
+  /** Takes the submissions that are to be made late; the list is empty then. */
   #takeLate(): Submission[] {
     const late = this.#late.slice(0, this.#lateCount) as Submission[];
     this.#late.fill(undefined, 0, this.#lateCount);
@@ -363,7 +363,7 @@ export class Engine {
     if (!submission.waits) this.#load--;
   }
 
-  /** What the kernel has said of `submission` that it was not told yet: results and flags, the oldest first. */
+  /** Shows the completions of `submission` that it was not told of yet: results and flags, the oldest first. */
   peek(submission: Submission, see: (res: number, flags: number) => void): void {
     const { slot } = submission;
     if (slot < 0 || this.#ended !== undefined) return;
@@ -415,7 +415,7 @@ export class Engine {
     if (this.#isPutOff || this.#ended !== undefined) return;
     this.#submissions++;
     if (this.#completions >= COMPLETIONS_A_TURN || this.#submissions >= SUBMISSIONS_A_TURN || this.#isLate()) {
-      // What is asked for is submitted all the same; who is told of it waits.
+      // Operations that are asked for are submitted all the same; telling of them waits.
       if (this.#hasRoom()) this.#submitEarly();
       if (this.#ended === undefined) this.#later();
       return;
@@ -1008,7 +1008,7 @@ export class Engine {
     busy.delete(this);
     this.#wakeUp.close();
     this.#sleep?.rest();
-    // What the kernel has done already is told as it is: a descriptor that came needs an owner.
+    // Completions that are there already are told as they are: a descriptor that came needs an owner.
     for (const arrivals of [this.#arrivals, this.#events]) while (arrivals.length > 0) this.#tell(arrivals);
     const left = [...this.#waiting(), ...this.#slots, ...this.#takeLate()];
     this.#first = this.#last = undefined;

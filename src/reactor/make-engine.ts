@@ -33,7 +33,7 @@ export function makeEngine(places: number, cqEntries: number | undefined, observ
       return engine;
     } catch (error) {
       void engine?.close(false);
-      // What a ring had is free again only some time after it is closed: another one would not find it.
+      // Memory that a ring had locked is free again only some time after it is closed: another one would not find it.
       if ((error as NodeJS.ErrnoException).code !== 'ENOMEM' || engine !== undefined || size <= PLACES_MIN) throw error;
       size = smaller(size, places, completions);
     }

@@ -250,7 +250,7 @@ export abstract class PathMethods extends FileMethods {
   }
 }
 
-/** What is no object is left to the ring to refuse. */
+/** A value that is no object is left to the ring to refuse. */
 function closedOnExec(how: OpenHow, options: DescriptorOptions | undefined): OpenHow {
   if (typeof how !== 'object' || how === null) return how;
   const { flags = 0, mode, resolve } = how;

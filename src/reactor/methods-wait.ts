@@ -13,7 +13,7 @@ import { ownOptions } from './own-options.ts';
 
 const SLEPT: Outcome<void> = ownOptions({ ...DONE, success: -ETIME });
 
-/** What the ring's own method is given, if anything: `options` without those that every operation has. */
+/** The options that the ring's own method is given, if any: `options` without those that every operation has. */
 function rest<T extends OperationOptions>(options: T | undefined): Omit<T, 'signal' | 'timeoutMs'> | undefined {
   if (options === undefined) return undefined;
   const { signal: _, timeoutMs: __, ...own } = options;

@@ -10,7 +10,7 @@ import type { RegisteredMemory } from './registered-memory.ts';
 /** Data to send or write: memory as it is, or text, which is encoded as UTF-8. */
 export type Data = Lendable | string;
 
-/** What every operation that makes descriptors can be given. */
+/** The options of every operation that makes descriptors. */
 export interface DescriptorOptions extends OperationOptions {
   /**
    * Are the descriptors closed in programs that this process starts? Default true, whatever the flags are; with false the
@@ -31,7 +31,7 @@ export function withCloexec(flags: number, options: DescriptorOptions | undefine
   return isMissing ? flags + bit : flags;
 }
 
-/** What only this package may do with a reactor: none of it can be reached from the object. */
+/** Access that only this package has to a reactor: none of it can be reached from the object. */
 let engineIn: (methods: OperationMethods) => Engine;
 let registeredIn: (methods: OperationMethods) => RegisteredMemory;
 let chainIn: (methods: OperationMethods) => Operation[] | undefined;

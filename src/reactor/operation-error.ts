@@ -31,7 +31,7 @@ const DECODER = new TextDecoder('utf-8', { ignoreBOM: true });
 export function operationError(errno: number, syscall: string, subject?: Subject): OperationError {
   const code = errnoName(errno);
   const fields = { errno: -errno, code, syscall };
-  // What is not there is not what somebody has put into Object.prototype.
+  // An option that is not there is not one that somebody has put into Object.prototype.
   const { path, dest, address }: Subject = ownOptions({ ...subject });
   if (address !== undefined) {
     // As Node words what happens to sockets.

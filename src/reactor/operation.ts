@@ -11,7 +11,7 @@ import { ownOptions } from './own-options.ts';
 import { Submission } from './submission.ts';
 
 /**
- * Who takes the answer of an operation, where a layer on top has something else to give than the method. It is handed the engine: so it
+ * The taker of an operation's answer, where a layer on top has something else to give than the method. It is handed the engine: so it
  * is a key that no program has.
  */
 export const OUTCOME = Symbol('outcome');
@@ -48,7 +48,7 @@ export interface Outcome<T> {
    */
   value(res: number): T | Promise<T> | typeof AGAIN;
   /**
-   * Of a transfer that is over when it is whole (MSG_WAITALL): its bytes. Fewer are no answer to one that was stopped, by its
+   * The bytes of a transfer that is over when it is whole (MSG_WAITALL). Fewer are no answer to one that was stopped, by its
    * time limit or because its descriptor is cancelled.
    */
   readonly whole?: number;
@@ -282,7 +282,7 @@ export class Operation<T = unknown> extends Submission implements Abortable {
     return new TimeoutError(this.name, this.#extras!.timeoutMs!, this.#resultWith(res), released);
   }
 
-  /** What was done all in all when the present operation answered `res`; undefined: nothing. */
+  /** The amount that was done all in all when the present operation answered `res`; undefined: nothing. */
   #resultWith(res: number): number | undefined {
     const { before = 0 } = this.outcome;
     if (res >= 0) return before + res;

@@ -40,7 +40,7 @@ export interface ReactorOptions {
   cqEntries?: number | undefined;
   /**
    * How this thread sleeps while it waits for operations. `'ring'`, the default: in io_uring_enter(2) as long as completions keep coming,
-   * which costs half as much as being woken by the event loop, and else in the loop; timers, immediates and all of Node's own come as
+   * which costs less than being woken by the event loop, and else in the loop; timers, immediates and all of Node's own come as
    * they would, and `performance.eventLoopUtilization()` counts that sleep as idle time. `'loop'`: always in the event loop. So it is where
    * the loop is not libuv's (Bun, Deno) in any case.
    */
@@ -94,7 +94,7 @@ export type LinkResults<S extends readonly LinkStep[]> = {
 
 let partsIn: (reactor: Reactor) => { readonly engine: Engine; readonly pools: BufferPools };
 
-/** What is in a reactor, for layers that have operations of their own, without promises. */
+/** The parts of a reactor, for layers that have operations of their own, without promises. */
 export function partsOf(reactor: Reactor): { readonly engine: Engine; readonly pools: BufferPools } {
   return partsIn(reactor);
 }
@@ -545,7 +545,7 @@ function socketName(syscall: 'getsockname' | 'getpeername', fd: number): SocketA
 }
 
 /**
- * What {@link Reactor.close} was asked for: are operations waited for?
+ * The request that {@link Reactor.close} was given: are operations waited for?
  * @throws {TypeError} unless it is an object with nothing but options: a file, a list or null came there by mistake
  */
 function checkCloseOptions(options: unknown): boolean {

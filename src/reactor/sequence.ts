@@ -30,7 +30,7 @@ export abstract class Sequence<T> implements Outcome<T> {
   discard(_engine: Engine, _res: number): void {}
 
   static {
-    // What few outcomes have none of these inherits from `Object.prototype`.
+    // The members that few outcomes have are not inherited from `Object.prototype`.
     Object.setPrototypeOf(this.prototype, null);
   }
 }

@@ -21,7 +21,7 @@ const ROOM = new Uint8Array(SOCKADDR_MAX);
 const VALUE = new Uint8Array(8);
 const NUMBERS = new Int32Array(VALUE.buffer);
 const NUMBER = VALUE.subarray(0, 4);
-/** What SO_MEMINFO answers, and which of it: bytes that are allocated to be sent, that may be, and that TCP has queued. */
+/** The answer of SO_MEMINFO, and which of it: bytes that are allocated to be sent, that may be, and that TCP has queued. */
 const MEMORY = new Uint8Array(9 * 4);
 const MEMORY_NUMBERS = new Uint32Array(MEMORY.buffer);
 const WMEM_ALLOC = 2;

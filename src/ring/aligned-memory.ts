@@ -68,7 +68,7 @@ interface Shared {
   used: number;
 }
 
-/** What is being cut from. */
+/** The memory that is being cut from. */
 const shared = new WeakMap<Native, Shared>();
 
 function piece(native: Native, bytes: number, alignment: number): Aligned | undefined {

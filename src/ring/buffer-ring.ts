@@ -317,14 +317,14 @@ export class BufferGroup implements BufferSource {
   }
 }
 
-/** What an operation holds that may fill several buffers of a group at once: a bundle. */
+/** The lease of an operation that may fill several buffers of a group at once: a bundle. */
 export class SpanLease extends Lease {
   override take(bid: number, res: number, flags: number, data: Placement): void {
     (this.lent as BufferGroup).takeSpan(bid, res, flags, data);
   }
 }
 
-/** What an operation holds that may be told of more bytes than it got, because of MSG_TRUNC. It got `room` at most. */
+/** The lease of an operation that may be told of more bytes than it got, because of MSG_TRUNC. It got `room` at most. */
 export class TruncatedLease extends Lease {
   readonly #room: number;
 

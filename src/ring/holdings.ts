@@ -77,7 +77,7 @@ const HAS_SLOTS = version('5.15');
 /** Has the kernel IORING_REGISTER_IOWQ_MAX_WORKERS? By the way to it. */
 const limitsWorkers = new WeakMap<Native, boolean>();
 
-/** What {@link Holdings.register} is told of a registration that the kernel does not know. */
+/** {@link Holdings.register} answers this to a registration that the kernel does not know. */
 const UNKNOWN = -EINVAL;
 
 /** How long a thread sleeps at a stretch where the kernel cannot end its waits, in milliseconds. */
@@ -337,7 +337,7 @@ export class Holdings {
     return this.native.enterWith(this.#enterFd, toSubmit, minComplete, all, address, size);
   }
 
-  /** What a kernel can do that does not limit waits: look, sleep a little, look again. */
+  /** A wait under a kernel that does not limit waits: look, sleep a little, look again. */
   #enterNapping(toSubmit: number, minComplete: number, flags: number, timeoutMs: number): number {
     const deadline = performance.now() + timeoutMs;
     const consumed = this.enter(toSubmit, 0, flags);

@@ -290,7 +290,7 @@ export class Lease implements BufferSource {
   }
 }
 
-/** What makes of a key the mark of an answer. */
+/** This makes of a key the mark of an answer. */
 const ANSWER = 1 << 30;
 
 /** A caller's mark on an operation, given back with its completions: a number 0 … 2^53-1 or a bigint 0 … 2^64-1. */

@@ -558,7 +558,7 @@ export abstract class NetPreparation extends PathPreparation {
     return queued;
   }
 
-  /** What an operation holds that takes its buffers from a group. */
+  /** The source of an operation that takes its buffers from a group. */
   #sourceFor(opcode: number, how: number, bgid: number, len: number, flags: number): BufferSource {
     const core = coreOf(this);
     return core.sourceOf(core.bufferGroup(bgid), opcode | (how << 16), len, flags);

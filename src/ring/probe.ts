@@ -18,7 +18,7 @@ export interface OperationSupport {
 
 const OPCODES_MAX = 256;
 
-/** What the kernel answers, and `struct io_uring_probe` as it has filled it. */
+/** The kernel's answer, and `struct io_uring_probe` as it has filled it. */
 function ask(holdings: Holdings): { result: number; bytes: Uint8Array } {
   // The kernel demands that all of it be zero on entry.
   const { bytes, address } = aligned(holdings.native, IO_URING_PROBE_SIZE + OPCODES_MAX * IO_URING_PROBE_OP_SIZE, 8);

@@ -42,7 +42,7 @@ import type { YoungField } from './young-fields.ts';
 
 export const LINKS = IOSQE_IO_LINK | IOSQE_IO_HARDLINK;
 
-/** What an error of io_uring_register(2) is likely to mean, by errno. */
+/** The likely meanings of an error of io_uring_register(2), by errno. */
 export type Hints = Readonly<Record<number, string>>;
 
 /** Memory for the arguments of one call. */
@@ -52,7 +52,7 @@ export interface Argument {
 }
 
 /**
- * What the methods of a ring work with: its queues, its pins, and the steps that all of them share. Some of these take
+ * The core that the methods of a ring work with: its queues, its pins, and the steps that all of them share. Some of these take
  * addresses. So a ring keeps it where nobody outside of the package gets at it: see {@link coreOf}.
  */
 export class RingCore {
@@ -196,7 +196,7 @@ export class RingCore {
     this.refusedAt = sq.tail;
   }
 
-  /** What the next entry holds, if it belongs to a chain with silent operations. */
+  /** The chain member that the next entry holds, if it belongs to a chain with silent operations. */
   #continueChain(lent: unknown): unknown {
     const { sq } = this;
     const linked = sq.isOpen && ((sq.word(0) >> 8) & LINKS) !== 0;
@@ -262,7 +262,7 @@ export class RingCore {
   }
 
   /**
-   * What the kernel is told when it shall post a completion with this userData that no entry of ours stands for: the
+   * The number that the kernel is told when it shall post a completion with this userData that no entry of ours stands for: the
    * tag of a registered resource, or the new userData of a poll. The value itself, unless it is one of our keys.
    * @throws {RangeError|TypeError}
    */
@@ -286,7 +286,7 @@ export class RingCore {
   }
 
   /**
-   * What an entry holds to have its buffers from `group`, by its words 0 (opcode, modifiers), 6 (len) and 7 (flags): may it
+   * The source that an entry holds to have its buffers from `group`, by its words 0 (opcode, modifiers), 6 (len) and 7 (flags): may it
    * fill several at once, or be told of more bytes than it got? `lent`: what it holds besides.
    * @throws {TypeError} `ERR_INVALID_ARG_VALUE` both; or one of the two in an incremental group
    */
@@ -357,7 +357,7 @@ export class RingCore {
     return result;
   }
 
-  /** What io_uring_register(2) would not do, in words: a bare EINVAL may mean that the kernel is too old for it. */
+  /** A refusal of io_uring_register(2), in words: a bare EINVAL may mean that the kernel is too old for it. */
   registerError(opcode: number, errno: number, hint?: string): Error {
     const row = REGISTRATIONS[opcode];
     const isTooOld = errno === EINVAL && row !== undefined && !this.holdings.kernel.isFrom(version(row.since));
@@ -411,7 +411,7 @@ function takeOver(): RingCore {
 }
 
 /**
- * What has a core. That is not handed up to this constructor, but laid down where it finds it: what is above a class can
+ * The base of a ring, which has a core. That is not handed up to this constructor, but laid down where it finds it: what is above a class can
  * be changed, and would be given it.
  */
 export abstract class Ring {

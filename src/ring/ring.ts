@@ -69,7 +69,7 @@ const ALL = 2 ** 30 - 1;
 /** How often a kernel that is short of memory is asked again, with nothing to reap in between. */
 const STALLS_MAX = 64;
 
-/** What a completion tells: its userData, its result, its flags. */
+/** A function that is told of a completion: its userData, its result, its flags. */
 type See = (userData: number, res: number, flags: number) => void;
 
 let seeWaiting: (ring: IoUring, see: See) => void;

@@ -153,7 +153,7 @@ export abstract class SqePreparation extends Ring {
   }
 }
 
-/** What the ring works with, if there is an entry just prepared. */
+/** The core that the ring works with, if there is an entry just prepared. */
 function checkPrepared(ring: SqePreparation): RingCore {
   const core = coreOf(ring);
   const { sq } = core;

@@ -22,7 +22,7 @@ const clone = structuredClone;
 const { isMarkedAsUntransferable: isMarked } = threads as { isMarkedAsUntransferable?: (memory: object) => boolean };
 const lengthOf = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength')!.get as (this: ArrayBuffer) => number;
 
-/** What was found out about memory that might have been such. */
+/** The findings about memory that might have been such. */
 const known = new WeakMap<ArrayBufferLike, boolean>();
 
 /**
@@ -49,7 +49,7 @@ export function vouchFor(memory: ArrayBuffer): void {
   known.set(memory, false);
 }
 
-// What an engine does is found out by trying, when it is needed.
+// The behaviour of an engine is found out by trying, when it is needed.
 let pageSize: number | undefined;
 let ordinary: { tells: ((memory: ArrayBuffer) => boolean) | undefined } | undefined;
 let transfers: { transfer: Transfer | undefined; isMarkHeeded: boolean } | undefined;

@@ -2,7 +2,7 @@ import { version, type Version } from './proven-kernel.ts';
 
 /** A field of an entry, or a bit of it, that kernels came to know after the operation, and ignored until then. */
 export interface YoungField {
-  /** What a caller asks for with it, to be read after "Cannot". */
+  /** The thing that a caller asks for with it, to be read after "Cannot". */
   readonly what: string;
   /** The first kernel that does it. */
   readonly since: string;
@@ -17,7 +17,7 @@ const young = (what: string, since: string, refusedSince = since): YoungField =>
 });
 
 /**
- * What an older kernel would do otherwise than asked, without a word: it does not look at the field. Fields that every kernel with
+ * Things that an older kernel would do otherwise than asked, without a word: it does not look at the field. Fields that every kernel with
  * the operation looks at, or answers EINVAL to, are not here; nor is IORING_RECVSEND_POLL_FIRST, which changes no result.
  */
 export const YOUNG_FIELDS = {

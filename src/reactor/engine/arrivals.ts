@@ -15,7 +15,7 @@ export class Arrivals {
   #head = 0;
   #tail = 0;
   readonly #cursor = new Completion();
-  /** What of the submission that was shifted last has completed. */
+  /** The part that has completed of the submission that was shifted last. */
   part = 0;
 
   get length(): number {
@@ -50,7 +50,7 @@ export class Arrivals {
     return submission;
   }
 
-  /** What has been said of `submission` itself, the oldest first. Nothing is taken. */
+  /** Shows the completions of `submission` itself, the oldest first. Nothing is taken. */
   show(submission: Submission, see: (res: number, flags: number) => void): void {
     for (let i = this.#head; i < this.#tail; i++) {
       if (this.#submissions[i] === submission && this.#words[3 * i] === 0) see(this.#words[3 * i + 1], this.#words[3 * i + 2]);
@@ -62,7 +62,7 @@ export class Arrivals {
     return this.#submissions[this.#head];
   }
 
-  /** What the kernel said of the one that was shifted last; its userData is not told. */
+  /** The completion of the one that was shifted last; its userData is not told. */
   get completion(): Completion {
     return this.#cursor;
   }

@@ -49,9 +49,9 @@ export class RingSleep {
   #isWarm = false;
   /** The last wait took long, or as long as it was allowed to: it is worth looking whether the next one may be long. */
   #isSparse = false;
-  /** Of the last wait: its limit was the long one. */
+  /** The last wait's limit was the long one. */
   #wasLong = false;
-  /** Of the last wait: the loop has something to do. */
+  /** The last wait has shown that the loop has something to do. */
   #isLoopReady = false;
   /** Waits one after the other that brought nothing, or were none. */
   #inVain = 0;
@@ -139,7 +139,7 @@ export class RingSleep {
     this.#lastMs = this.#passMs = monotonicNow();
     loop.addIdleTime(this.#lastMs - start);
     loop.updateTime();
-    // Whether the next one may be long is looked for only where it would be.
+    // The next wait can be a long one only after one that took a while.
     this.#isSparse = this.#lastMs - start > SHORT_MS / 2;
     return consumed;
   }

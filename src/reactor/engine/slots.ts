@@ -13,7 +13,7 @@ const GENERATION_MASK = 0x7fff_ffff & ~(GENERATION_STEP - 1);
 const HIGH = 2 ** 32;
 const SMALL_MAX = 2 ** 31;
 
-/** What of a submission has completed: to be added to its userData. */
+/** The part of a submission that has completed: to be added to its userData. */
 export const TIMER = 1 << PLACE_BITS;
 export const CANCEL = 2 << PLACE_BITS;
 
