@@ -6,7 +6,7 @@
  * The list of entries is in package.json, `exports` and `bin`: dist/x.js is made of src/x.ts. A package that is imported and is
  * no dependency there becomes a part of the bundle, and its licence a part of dist/THIRD-PARTY-LICENSES.txt.
  */
-import { chmodSync, readFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -82,3 +82,7 @@ await bundle.write({
 });
 await bundle.close();
 for (const name of commands) chmodSync(join(root, `dist/${name}.js`), 0o755);
+// For versions of Node that cannot require ES modules.
+for (const { require } of Object.values(exports)) {
+  if (require) copyFileSync(join(root, require.replace(/^\.\/dist\//, 'src/')), join(root, require));
+}

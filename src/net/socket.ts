@@ -316,9 +316,7 @@ export const Socket: typeof node.Socket = constructorFunction(
   node.Socket,
   SocketMethods as unknown as typeof node.Socket,
   function init(this: SocketMethods, options?: SocketConstructorOpts | number): void {
-    this[CONNECTION] = undefined;
-    this[IS_LENT] = false;
-    this[SCOPE] = undefined;
+    begin(this);
     const onread: unknown = typeof options === 'object' ? (options as { onread?: OnRead }).onread : undefined;
     const userBuffer = isOnRead(onread) ? new UserBuffer(onread) : undefined;
     this[USER_BUFFER] = userBuffer;
@@ -327,6 +325,33 @@ export const Socket: typeof node.Socket = constructorFunction(
     Reflect.apply(node.Socket, this, [given]);
   },
 );
+
+/** The state of a socket that has no connection yet. */
+function begin(socket: SocketMethods): void {
+  socket[CONNECTION] = undefined;
+  socket[IS_LENT] = false;
+  socket[SCOPE] = undefined;
+  socket[USER_BUFFER] = undefined;
+  socket[KEEPS_DESCRIPTOR] = false;
+}
+
+/**
+ * Have a socket that Node's class has made, and that has neither a connection nor memory of the user's to read into, go through the ring
+ * from now on. It is an instance of the same class as before, and its `constructor` is the same.
+ */
+export function adopt(socket: NodeSocket): void {
+  begin(Object.setPrototypeOf(socket, adoptedPrototype) as SocketMethods);
+}
+
+const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(SocketMethods.prototype);
+const adoptedPrototype = Object.create(prototypeOfNode, methods) as object;
+
+/** How the data of a socket goes: undefined of one that has not come so far. */
+export function wayOf(socket: object): 'ring' | 'node' | undefined {
+  if (!(CONNECTION in socket)) return 'node';
+  const connection = (socket as Partial<State>)[CONNECTION];
+  return connection === undefined ? undefined : connection === null ? 'node' : 'ring';
+}
 
 /** A socket on a connected descriptor, which it owns. `pauseOnCreate`: nothing is read before it is resumed. */
 export function accept(
