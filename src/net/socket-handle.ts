@@ -8,6 +8,9 @@ import { keepAliveAsNode } from './keep-alive.ts';
 import type { NameOf, NativeHandle } from './node-net.ts';
 import type { SocketConnection } from './socket-connection.ts';
 
+/** The context of nobody: that of whoever closes a socket that was accepted is not the one that its 'close' is told in. */
+const NOBODY = new AsyncResource('IOURING');
+
 /**
  * What Node's own methods of a socket find in place of a native handle, while they are being called: they do the rest, whatever the
  * version. Answers are 0 or -errno. What a unix socket's handle does not have is missing here as well.
@@ -93,7 +96,7 @@ export class SocketHandle implements NativeHandle {
     const tell = (): void => {
       if (isDone && mayTell) this.connection.tell(done);
     };
-    setImmediate(() => {
+    NOBODY.runInAsyncScope(setImmediate, undefined, () => {
       mayTell = true;
       tell();
     });
