@@ -17,11 +17,14 @@ const REPORT_VARIABLE = 'IOURING_REPORT';
 
 const thread = globalThis as { [KEY]?: string };
 
+/** Where this is; a bundle made for CommonJS does not know. */
+const PLACE = (import.meta.url as string | undefined) ?? 'a bundle';
+
 let registration: Registration | undefined;
 let reporter: Reporter | undefined;
 
 if (thread[KEY] === undefined) {
-  Object.defineProperty(globalThis, KEY, { value: import.meta.url, configurable: true });
+  Object.defineProperty(globalThis, KEY, { value: PLACE, configurable: true });
   registration = new Registration();
   const wanted = process.env[REPORT_VARIABLE] ?? '';
   if (wanted !== '' && wanted !== '0') {
@@ -29,7 +32,7 @@ if (thread[KEY] === undefined) {
     reportAtEnd(reporter, wanted === 'json' ? 'json' : 'table');
   }
 } else {
-  debuglog('iouring')('%s does nothing: %s has registered in this thread', import.meta.url, thread[KEY]);
+  debuglog('iouring')('%s does nothing: %s has registered in this thread', PLACE, thread[KEY]);
 }
 
 /**
