@@ -20,9 +20,11 @@ const { exports, bin, dependencies, sideEffects } = JSON.parse(readFileSync(join
 const nameOf = (path) => /^\.\/dist\/(.+)\.js$/.exec(path)[1];
 const folderOf = (name) => name.split('/')[0];
 
-const libraries = Object.values(exports).flatMap((entry) => entry.default ?? []).map(nameOf);
+const libraries = Object.values(exports).flatMap((entry) => [...new Set([entry['module-sync'] ?? [], entry.default ?? []].flat())]).map(nameOf);
 const commands = Object.values(bin).map(nameOf);
-const names = [...libraries, ...commands];
+/** Files that others load by their path, when they need them. */
+const loaded = ['register/ring-side'];
+const names = [...libraries, ...loaded, ...commands];
 
 /** Folders with an entry are a chunk each; what they all stand on is the chunk called core. */
 const folders = new Set(libraries.filter((name) => name.includes('/')).map(folderOf));

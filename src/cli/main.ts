@@ -110,8 +110,9 @@ function serveOptions(values: Values): ServeOptions {
   };
 }
 
-/** Where `iouring/register` is, from dist/cli. */
-const REGISTER = new URL('../register/index.js', import.meta.url).href;
+const { require_module: requiresModules } = process.features as { require_module?: boolean };
+/** Where `iouring/register` is, from dist/cli: what package.json says for this version of Node. */
+const REGISTER = new URL(requiresModules ? '../register/index.js' : '../register/eager.js', import.meta.url).href;
 
 /** What follows the program is the program's, and what is before it Node's: only the first words are looked at. */
 async function run(args: readonly string[]): Promise<number> {

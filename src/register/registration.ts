@@ -5,6 +5,7 @@ import type { FallbackMessage } from '../reactor/available-reactor.ts';
 import { isFinal, obstacle } from './obstacle.ts';
 import { chosenParts, type Part } from './parts.ts';
 import { misfitOf, REPLACEMENTS, type Call, type Replacement } from './replacements.ts';
+import type { RingSide } from './ring-side.ts';
 
 /** Why a row is Node's when IOURING is not set. */
 const NOT_DEFAULT = 'not on as long as IOURING is not set';
@@ -33,9 +34,13 @@ export class Registration {
   readonly #replaced: Replaced[] = [];
   readonly #left = new Map<Replacement, string>();
   readonly #chosen = chosenParts();
+  readonly #load: () => RingSide;
+  #side: RingSide | undefined;
   #notice: ChannelListener | undefined;
 
-  constructor() {
+  /** @param load what is behind the replacements: called when the first of them is */
+  constructor(load: () => RingSide) {
+    this.#load = load;
     const wanted = REPLACEMENTS.filter((row) => this.#isChosen(row));
     const problem = wanted.length > 0 ? obstacle() : undefined;
     if (problem !== undefined) {
@@ -46,8 +51,10 @@ export class Registration {
       return;
     }
     for (const row of wanted) this.#put(row);
-    if (this.#replaced.length > 0) this.#heedFallbacks();
-    syncBuiltinESMExports();
+    if (this.#replaced.length > 0) {
+      this.#heedFallbacks();
+      syncBuiltinESMExports();
+    }
     debug('replaced: %s', this.#replaced.map(({ row: { part, name } }) => `${part}: ${name}`).join(', ') || 'nothing');
   }
 
@@ -68,12 +75,36 @@ export class Registration {
       debug('%s is left alone: %s', row.name, misfit);
       return;
     }
-    const functions = row.owner as Record<string, Call>;
-    const original = functions[row.key];
-    const replaced: Replaced = { row, original, ours: row.replace(original, () => replaced.isOn), isOn: true };
-    imitate(replaced.ours, original);
-    Object.defineProperty(row.owner, row.key, { ...Object.getOwnPropertyDescriptor(row.owner, row.key), value: replaced.ours });
+    const owner = row.owner();
+    const original = (owner as Record<string, Call>)[row.key];
+    const ours = row.replace(original, () => (replaced.isOn ? this.#ringSide() : undefined));
+    const replaced: Replaced = { row, original, ours, isOn: true };
+    imitate(ours, original);
+    Object.defineProperty(owner, row.key, { ...Object.getOwnPropertyDescriptor(owner, row.key), value: ours });
     this.#replaced.push(replaced);
+  }
+
+  /** What is behind the replacements, if it can be loaded here and now. */
+  #ringSide(): RingSide | undefined {
+    if (this.#side !== undefined) return this.#side;
+    let side: RingSide;
+    try {
+      side = this.#load();
+    } catch (error) {
+      // The same modules are being imported at this moment, or there are no descriptors left: Node does it, and the next call tries again.
+      debug('not loaded: %s', (error as Error).message);
+      return undefined;
+    }
+    if (!side.isBuiltAsNode()) {
+      this.#giveBack(() => true, 'sockets of this runtime are not built as Node’s');
+      return undefined;
+    }
+    return (this.#side = side);
+  }
+
+  /** The same, if it was needed so far. */
+  get side(): RingSide | undefined {
+    return this.#side;
   }
 
   /** What is found out only by the first that wants a ring: where there can be none, Node has its functions back. */
@@ -94,9 +125,10 @@ export class Registration {
       const { row, original, ours } = replaced;
       if (!isOf(row)) continue;
       replaced.isOn = false;
-      const descriptor = Object.getOwnPropertyDescriptor(row.owner, row.key);
+      const owner = row.owner();
+      const descriptor = Object.getOwnPropertyDescriptor(owner, row.key);
       // Somebody may have put another in its place, which calls it: it does what Node's does then.
-      if (descriptor?.value === ours) Object.defineProperty(row.owner, row.key, { ...descriptor, value: original });
+      if (descriptor?.value === ours) Object.defineProperty(owner, row.key, { ...descriptor, value: original });
       this.#left.set(row, why);
       this.#replaced.splice(this.#replaced.indexOf(replaced), 1);
     }
@@ -108,10 +140,6 @@ export class Registration {
     if (this.#notice !== undefined) fallbacks.unsubscribe(this.#notice);
     this.#notice = undefined;
     this.#giveBack(() => true, 'unregister() was called');
-  }
-
-  isOn(part: Part): boolean {
-    return this.#replaced.some(({ row }) => row.part === part);
   }
 
   /** Of every row of the table, in its order. */

@@ -4,17 +4,12 @@
  * Classes are never replaced, for node:http, node:tls and node:net itself hold the originals; methods of their prototypes are. Those
  * reach TLS, HTTP/2 and child processes as well, so each looks at the class that it is called on, and leaves alone what is not its own.
  */
-import dgram from 'node:dgram';
-import fsPromises from 'node:fs/promises';
 import type * as http from 'node:http';
 import modules from 'node:module';
-import net from 'node:net';
-import { createSocket } from '../dgram/index.ts';
-import { promises as ringPromises } from '../fs/promises.ts';
-import { isBuiltAsNode, type ListenPlace, type ServerClass } from '../net/node-net.ts';
-import { listenThroughRing } from '../net/server.ts';
-import { adopt } from '../net/socket.ts';
+import type net from 'node:net';
+import type { ListenPlace, ServerClass } from '../net/node-net.ts';
 import type { Part } from './parts.ts';
+import type { RingSide } from './ring-side.ts';
 
 /** A function of Node's, or what stands in its place. */
 export type Call = (...args: never[]) => unknown;
@@ -31,15 +26,19 @@ export interface Replacement {
   readonly needs: string;
   /** Is it on when IOURING is not set? Only what was measured never to be slower is. */
   readonly isDefault: boolean;
-  readonly owner: object;
+  /** Whose property it is; Node's module is loaded by this. */
+  owner(): object;
   readonly key: string;
   /** In which way this Node looks otherwise than it is expected to; undefined if it does not. */
   misfit(): string | undefined;
-  /** @param isOn is false when the registration was taken back; `original` is called then */
-  replace(original: Call, isOn: () => boolean): Call;
+  /** @param ring is what is behind it; undefined where there is nothing, or not any more: then `original` is called */
+  replace(original: Call, ring: () => RingSide | undefined): Call;
 }
 
-const NOT_AS_NODE = 'sockets of this runtime are not built as Node’s';
+/** A module of Node's, which is loaded when a row is chosen that needs it. Built-in modules are the same from everywhere. */
+const builtin = modules.createRequire(process.execPath);
+const nodeNet = (): typeof net => builtin('node:net') as typeof net;
+
 const LISTEN = 'net.Server.prototype._listen2';
 /** How many arguments Node gives it, in all versions. */
 const LISTEN_ARGUMENTS = 6;
@@ -52,14 +51,15 @@ function servers(part: Part, reason: string, isOurs: (server: ServerClass) => bo
     reason,
     needs: 'every listen() ends in it, called on the server itself, when the address is known',
     isDefault: false,
-    owner: net.Server.prototype,
+    owner: () => nodeNet().Server.prototype,
     key: '_listen2',
-    misfit: () => (isBuiltAsNode() ? misfitOfLength(net.Server.prototype, '_listen2', LISTEN_ARGUMENTS) : NOT_AS_NODE),
-    replace(original, isOn) {
+    misfit: () => misfitOfLength(nodeNet().Server.prototype, '_listen2', LISTEN_ARGUMENTS),
+    replace(original, ring) {
       const listen = original as unknown as (this: ServerClass, ...place: ListenPlace) => void;
       return function _listen2(this: ServerClass, ...place: ListenPlace): void {
-        if (!isOn() || !isOurs(this)) listen.apply(this, place);
-        else listenThroughRing(this, place, (...bound) => listen.apply(this, bound));
+        const side = isOurs(this) ? ring() : undefined;
+        if (side === undefined) listen.apply(this, place);
+        else side.listenThroughRing(this, place, (...bound) => listen.apply(this, bound));
       };
     },
   };
@@ -76,13 +76,13 @@ let httpServer: typeof http.Server | undefined;
 /** Is it a server of node:http? Of node:https and node:http2 are other classes. */
 function isHttpServer(server: object): boolean {
   // Loaded when it is wanted: whoever listens with such a server has loaded it.
-  httpServer ??= (modules.createRequire(process.execPath)('node:http') as typeof http).Server;
+  httpServer ??= (builtin('node:http') as typeof http).Server;
   return server instanceof httpServer;
 }
 
 /** Is it a server that `net.createServer` makes, and of no class that extends it? */
 function isPlainServer(server: ServerClass): boolean {
-  return Object.getPrototypeOf(server) === net.Server.prototype && !server.listeners('connection').some(isOfCluster);
+  return Object.getPrototypeOf(server) === nodeNet().Server.prototype && !server.listeners('connection').some(isOfCluster);
 }
 
 /**
@@ -99,18 +99,15 @@ const CLIENTS: Replacement = {
   reason: 'net.connect, fetch, the agents of node:http and database drivers come through it, whenever they took their functions',
   needs: 'a socket that connects has no handle before, and keeps `onread` under the symbol kBuffer',
   isDefault: false,
-  owner: net.Socket.prototype,
+  owner: () => nodeNet().Socket.prototype,
   key: 'connect',
-  misfit() {
-    if (!isBuiltAsNode()) return NOT_AS_NODE;
-    const socket = new net.Socket();
-    return userBuffer(socket) === null ? undefined : 'a new socket has no symbol kBuffer';
-  },
-  replace(original, isOn) {
+  misfit: () => (userBuffer(new (nodeNet().Socket)()) === null ? undefined : 'a new socket has no symbol kBuffer'),
+  replace(original, ring) {
     const connect = original as unknown as (this: net.Socket, ...args: unknown[]) => unknown;
     return function (this: net.Socket, ...args: unknown[]): unknown {
-      if (!isOn() || !isPlainSocket(this)) return connect.apply(this, args);
-      adopt(this);
+      const side = isPlainSocket(this) ? ring() : undefined;
+      if (side === undefined) return connect.apply(this, args);
+      side.adopt(this);
       return this.connect(...(args as Parameters<net.Socket['connect']>));
     };
   },
@@ -118,7 +115,7 @@ const CLIENTS: Replacement = {
 
 /** Is it a socket of the very class, not of TLS or another that extends it, with nothing under it and no memory of the user's? */
 function isPlainSocket(socket: net.Socket): boolean {
-  return Object.getPrototypeOf(socket) === net.Socket.prototype && hasNoHandle(socket) && userBuffer(socket) === null;
+  return Object.getPrototypeOf(socket) === nodeNet().Socket.prototype && hasNoHandle(socket) && userBuffer(socket) === null;
 }
 
 function hasNoHandle(socket: net.Socket): boolean {
@@ -139,32 +136,52 @@ const DATAGRAMS: Replacement = {
   reason: 'UDP sockets are made by it; those of `new dgram.Socket()` stay Node’s',
   needs: 'what iouring/dgram needs: a handle that is kept under a symbol',
   isDefault: false,
-  owner: dgram,
+  owner: () => builtin('node:dgram') as object,
   key: 'createSocket',
-  misfit: () => (isBuiltAsNode() ? undefined : NOT_AS_NODE),
-  replace(original, isOn) {
-    return (...args) => (isOn() ? (createSocket as unknown as Call) : original)(...args);
-  },
+  misfit: () => undefined,
+  replace:
+    (original, ring) =>
+    (...args) =>
+      ((ring()?.createSocket as Call | undefined) ?? original)(...args),
 };
 
-/** A row for a function of node:fs/promises. The callbacks and streams of node:fs are to follow. */
-function file(name: string): Replacement {
+/** What `iouring/fs` does through the ring. The callbacks and streams of node:fs are to follow. */
+const FILES = [
+  'appendFile',
+  'copyFile',
+  'cp',
+  'link',
+  'lstat',
+  'mkdir',
+  'open',
+  'readFile',
+  'rename',
+  'rm',
+  'rmdir',
+  'stat',
+  'symlink',
+  'truncate',
+  'unlink',
+  'writeFile',
+] as const;
+
+/** A row for a function of node:fs/promises. */
+function file(name: (typeof FILES)[number]): Replacement {
   return {
     part: 'fs',
     name: `fs.promises.${name}`,
     reason: 'the ring has an operation for it',
     needs: 'fs.promises is an ordinary object',
     isDefault: false,
-    owner: fsPromises,
+    owner: () => builtin('node:fs/promises') as object,
     key: name,
     misfit: () => undefined,
-    replace: () => (ringPromises as unknown as Record<string, Call>)[name],
+    replace:
+      (original, ring) =>
+      (...args) =>
+        ((ring()?.promises[name] as Call | undefined) ?? original)(...args),
   };
 }
-
-const FILES = Object.keys(ringPromises).filter(
-  (name) => ringPromises[name as keyof typeof ringPromises] !== (fsPromises as Record<string, unknown>)[name],
-);
 
 /** In this order they are put in place; they are taken back in the opposite one. */
 export const REPLACEMENTS: readonly Replacement[] = [
@@ -176,9 +193,10 @@ export const REPLACEMENTS: readonly Replacement[] = [
 ];
 
 /** Why a row cannot be put in place here; undefined if it can. */
-export function misfitOf({ owner, key, misfit }: Replacement): string | undefined {
-  if (typeof (owner as Record<string, unknown>)[key] !== 'function') return 'there is no such function';
-  const { writable, configurable } = Object.getOwnPropertyDescriptor(owner, key) ?? {};
+export function misfitOf(row: Replacement): string | undefined {
+  const owner = row.owner();
+  if (typeof (owner as Record<string, unknown>)[row.key] !== 'function') return 'there is no such function';
+  const { writable, configurable } = Object.getOwnPropertyDescriptor(owner, row.key) ?? {};
   if (!writable || !configurable) return 'it is no ordinary property';
-  return misfit();
+  return row.misfit();
 }

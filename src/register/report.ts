@@ -3,11 +3,7 @@ import { writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { release } from 'node:os';
 import { isMainThread, threadId } from 'node:worker_threads';
-import { IORING_OP_SEND_ZC } from '../abi/operations.ts';
-import { UdpSocket } from '../net/udp-socket.ts';
-import { wayOf } from '../net/socket.ts';
 import type { OperationMessage } from '../reactor/observer.ts';
-import { reactorSoFar } from '../reactor/default-reactor.ts';
 import type { Outcome, Registration } from './registration.ts';
 import { renderReport } from './report-text.ts';
 
@@ -58,7 +54,10 @@ export class Reporter {
     this.#registration = registration;
     subscribe('net.server.socket', (message) => this.#came((message as { socket: Socket }).socket));
     subscribe('net.client.socket', (message) => this.#came((message as { socket: Socket }).socket));
-    subscribe('udp.socket', (message) => this.#count((message as { socket: object }).socket instanceof UdpSocket, 'UDP', 0, 0));
+    subscribe('udp.socket', (message) => {
+      const { side } = this.#registration;
+      this.#count(side !== undefined && (message as { socket: object }).socket instanceof side.UdpSocket, 'UDP', 0, 0);
+    });
     subscribe('iouring:operation', (message) => {
       const { name } = message as OperationMessage;
       if (!NOT_FILES.has(name)) this.#files[name] = (this.#files[name] ?? 0) + 1;
@@ -74,7 +73,7 @@ export class Reporter {
     for (const socket of this.#open) {
       if (!isDone(socket)) continue;
       this.#open.delete(socket);
-      const isRing = wayOf(socket) === 'ring';
+      const isRing = this.#wayOf(socket) === 'ring';
       this.#count(isRing, isRing ? kindOf(socket) : this.#reasonOf(socket), socket.bytesRead, socket.bytesWritten);
     }
   }
@@ -89,10 +88,16 @@ export class Reporter {
     count.bytesWritten += bytesWritten;
   }
 
+  /** How its data goes; undefined if none has come so far. */
+  #wayOf(socket: Socket): 'ring' | 'node' | undefined {
+    const { side } = this.#registration;
+    return side === undefined ? 'node' : side.wayOf(socket);
+  }
+
   /** Why a socket is Node's. */
   #reasonOf(socket: Socket): string {
     const kind = kindOf(socket);
-    if (wayOf(socket) === undefined) return `${kind}: closed before anything was read or written`;
+    if (this.#wayOf(socket) === undefined) return `${kind}: closed before anything was read or written`;
     const part = kind === 'accepted by node:http' ? 'http' : 'net';
     const outcome = this.#registration.outcomes.find((row) => row.part === part);
     if (outcome?.left !== undefined) return `${kind}: ${outcome.left}`;
@@ -101,9 +106,8 @@ export class Reporter {
 
   get report(): Report {
     this.#sweep(() => true);
-    const io = reactorSoFar();
-    const { enters = 0, submitted = 0 } = io?.stats ?? {};
-    const { outcomes } = this.#registration;
+    const { outcomes, side } = this.#registration;
+    const ring = side?.ringSoFar();
     const left = outcomes.filter((row): row is Outcome & { left: string } => row.left !== undefined);
     return {
       pid: process.pid,
@@ -111,11 +115,11 @@ export class Reporter {
       program: process.argv[1] ?? '',
       node: process.version,
       kernel: release(),
-      ring: ringOf(outcomes),
+      ring: useOf(ring, outcomes),
       sockets: [...this.#counts.values()],
       files: this.#files,
-      systemCalls: enters,
-      operations: submitted,
+      systemCalls: ring?.enters ?? 0,
+      operations: ring?.submitted ?? 0,
       replaced: outcomes.filter((row) => row.left === undefined).map(({ part, name }) => `${part}: ${name}`),
       left: left.map(({ part, name, left: reason }) => ({ name: `${part}: ${name}`, reason })),
     };
@@ -128,9 +132,8 @@ function kindOf({ server }: Socket & { server?: object | null }): string {
 }
 
 /** What of the kernel is used. */
-function ringOf(outcomes: readonly Outcome[]): string {
-  const io = reactorSoFar();
-  if (io !== undefined) return io.supports(IORING_OP_SEND_ZC) ? 'multishot accept and receive, provided buffers' : 'files only: sockets need Linux 6.0';
+function useOf(ring: { hasSockets: boolean } | undefined, outcomes: readonly Outcome[]): string {
+  if (ring !== undefined) return ring.hasSockets ? 'multishot accept and receive, provided buffers' : 'files only: sockets need Linux 6.0';
   if (outcomes.some(({ left }) => left === undefined)) return 'none was needed';
   const reasons = [...new Set(outcomes.map(({ left }) => left!))];
   const others = reasons.filter((reason) => !reason.startsWith('IOURING does not name'));

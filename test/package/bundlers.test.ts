@@ -123,7 +123,7 @@ const BUNDLERS: Record<string, (folder: string) => Promise<string>> = {
   async rollup(folder) {
     const { rollup } = await import('rollup');
     // Its plug-in that looks packages up is another package.
-    const entry = { name: 'entry', resolveId: (id: string) => (id === 'iouring/register' ? resolve('dist/register/index.js') : null) };
+    const entry = { name: 'entry', resolveId: (id: string) => (id === 'iouring/register' ? resolve('dist/register/eager.js') : null) };
     const bundle = await rollup({ input: join(folder, 'app.mjs'), external: /^node:/, plugins: [entry], logLevel: 'silent' });
     const file = join(folder, 'out.mjs');
     await bundle.write({ file, format: 'esm' });

@@ -1,7 +1,7 @@
 // The flag itself: how it gets into a program, what it replaces, what it leaves alone, and how it is taken back.
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import type { Report } from '../../src/register/index.ts';
@@ -9,7 +9,7 @@ import { misfitOf, REPLACEMENTS } from '../../src/register/replacements.ts';
 import { forbid, IO_URING_SETUP } from '../kernel/seccomp-filter.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { run } from '../run.ts';
-import { environment, major, program, REGISTER, requiresEsm } from './flagged.ts';
+import { EAGER, environment, major, program, REGISTER, requiresEsm } from './flagged.ts';
 
 const BOTH = { IOURING: 'net,http' };
 
@@ -88,6 +88,7 @@ describe('how it gets into a program', () => {
   it('--import, of CommonJS', () => single('cjs', ['--import', 'iouring/register']));
   it('as the first line', () => single('first', []));
   it('after node:http', () => single('last', []));
+  it('--import, of the entry that loads everything at once', () => single('cjs', ['--import', EAGER]));
   it('NODE_OPTIONS with its address', () => single('cjs', [], { NODE_OPTIONS: `--import=${REGISTER}` }));
 
   for (const [title, name, flags] of [
@@ -293,7 +294,7 @@ describe('a package that is there twice', () => {
     cpSync(resolve('dist'), join(copy, 'dist'), { recursive: true });
     cpSync(resolve('package.json'), join(copy, 'package.json'));
     symlinkSync(resolve('node_modules/koffi'), join(folder.path, 'node_modules/koffi'));
-    const second = pathToFileURL(join(copy, 'dist/register/index.js')).href;
+    const second = pathToFileURL(join(copy, 'dist/register', basename(REGISTER))).href;
     const text = `${REPLACED}
       const between = functions();
       const other = await import(${JSON.stringify(second)});
