@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { channel, type ChannelListener } from 'node:diagnostics_channel';
 import { syncBuiltinESMExports } from 'node:module';
 import { debuglog } from 'node:util';
@@ -35,6 +36,8 @@ export class Registration {
   readonly #left = new Map<Replacement, string>();
   readonly #chosen = chosenParts();
   readonly #load: () => RingSide;
+  /** Modules are loaded in the context that the program began in, and not in that of whoever is the first to listen. */
+  readonly #beginning = new AsyncResource('IOURING');
   #side: RingSide | undefined;
   #notice: ChannelListener | undefined;
 
@@ -89,7 +92,7 @@ export class Registration {
     if (this.#side !== undefined) return this.#side;
     let side: RingSide;
     try {
-      side = this.#load();
+      side = this.#beginning.runInAsyncScope(this.#load);
     } catch (error) {
       // The same modules are being imported at this moment, or there are no descriptors left: Node does it, and the next call tries again.
       debug('not loaded: %s', (error as Error).message);

@@ -139,14 +139,14 @@ const BUNDLERS: Record<string, (folder: string) => Promise<string>> = {
     return file;
   },
   async webpack(folder) {
-    const { default: webpack } = await import('webpack');
+    const { webpack } = await import('webpack');
     const compiler = webpack({
       mode: 'production',
       target: 'node',
       entry: join(folder, 'app.mjs'),
       output: { path: folder, filename: 'out.cjs' },
       resolve: { symlinks: false },
-    })!;
+    });
     await new Promise<void>((done, failed) => {
       compiler.run((error, stats) => (error !== null || stats?.hasErrors() === true ? failed(error ?? new Error(stats!.toString())) : done()));
     });
