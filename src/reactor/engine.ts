@@ -34,8 +34,9 @@ const HOPS_A_PASS = 16;
 /** The longest time that a timer of the event loop takes. */
 const TIMER_MAX_MS = 2 ** 31 - 1;
 
-/** After so many events of Node's kind, what they have to send is sent. */
+/** After so many events of Node's kind, or so many milliseconds of them, what they have to send is sent. */
 const EVENTS_A_SUBMISSION = 16;
+const SUBMISSION_MS = 1;
 
 /** After so many milliseconds without a completion, what is queued does not wait for room any more. */
 const STUCK_MS = 20;
@@ -123,7 +124,9 @@ export class Engine {
   readonly #events = new Arrivals();
   /** So many of them have an immediate or a tick that was asked for. */
   #eventsPlanned = 0;
+  /** Since what they asked for was submitted, and when that was. */
   #toldEvents = 0;
+  #submittedAt = 0;
   /** So many may be told in ticks behind one that was told in this pass of the loop. */
   #hops = 0;
   readonly #sleep: RingSleep | undefined;
@@ -397,7 +400,8 @@ export class Engine {
   #schedule(): void {
     // A turn takes along what begins in it. Another tick, asked for now, would come before those that are asked for by
     // who is told of a completion, and would hand over what they then begin: an abort in the next tick came too late.
-    if (this.#scheduled || this.#isPutOff || this.#isTurning) return;
+    // Events that are to be told take it along as well: with an entry for each, a batch would cost as many calls.
+    if (this.#scheduled || this.#isPutOff || this.#isTurning || this.#eventsPlanned > 0) return;
     this.#scheduled = true;
     void SETTLED.then(this.#afterMicrotask);
   }
@@ -570,6 +574,8 @@ export class Engine {
     const count = Math.min(this.#events.length - told, EVENTS_A_PASS);
     this.#eventsPlanned = count;
     this.turns++;
+    this.#toldEvents = 0;
+    this.#submittedAt = monotonicNow();
     for (let i = 0; i < count; i++) setImmediate(this.#onEvent);
   }
 
@@ -580,25 +586,36 @@ export class Engine {
     this.#hops--;
     this.#eventsPlanned--;
     // A turn follows, and plans what comes with that.
-    if (this.#events.length > 0) SCOPE.runInAsyncScope(this.#eventTurn, this);
+    SCOPE.runInAsyncScope(this.#eventTurn, this);
   };
 
   readonly #onEvent = (): void => {
     this.#eventsPlanned--;
-    if (this.#ended !== undefined || this.#events.length === 0) return;
+    if (this.#ended !== undefined) return;
     this.#hops = HOPS_A_PASS;
     SCOPE.runInAsyncScope(this.#eventTurn, this);
   };
 
   #eventTurn(): void {
-    this.#isTurning = true;
-    try {
-      this.#tellEvent();
-    } finally {
-      this.#isTurning = false;
+    if (this.#events.length > 0) {
+      this.#isTurning = true;
+      try {
+        this.#tellEvent();
+      } finally {
+        this.#isTurning = false;
+      }
+      if (this.#isOver) return;
     }
-    if (this.#isOver) return;
-    if (this.#eventsPlanned === 0 || ++this.#toldEvents % EVENTS_A_SUBMISSION === 0) this.#turn(true);
+    if (this.#eventsPlanned === 0 || this.#isSubmissionDue()) this.#turn(true);
+  }
+
+  /** Has enough been told since what is asked for was submitted? If those who are told take long, one of them is enough. */
+  #isSubmissionDue(): boolean {
+    const now = monotonicNow();
+    if (++this.#toldEvents < EVENTS_A_SUBMISSION && now - this.#submittedAt < SUBMISSION_MS) return false;
+    this.#toldEvents = 0;
+    this.#submittedAt = now;
+    return true;
   }
 
   #tellEvent(): void {
