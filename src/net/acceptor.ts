@@ -25,20 +25,14 @@ export interface Accepting {
 export class Acceptor extends Submission {
   readonly #engine: Engine;
   readonly #owner: Accepting;
-  readonly #fd: number;
   #isStopped = false;
   #isRef = true;
   #pause: NodeJS.Timeout | undefined;
 
   constructor(engine: Engine, owner: Accepting, fd: number) {
-    super();
+    super(fd);
     this.#engine = engine;
     this.#owner = owner;
-    this.#fd = fd;
-  }
-
-  override get fd(): number {
-    return this.#fd;
   }
 
   override get waits(): boolean {
@@ -72,7 +66,7 @@ export class Acceptor extends Submission {
   }
 
   override prepare(ring: IoUring): boolean {
-    if (!ring.prepAcceptMultishot(this.#fd, this.slot)) return false;
+    if (!ring.prepAcceptMultishot(this.fd, this.slot)) return false;
     this.owed = 1;
     return true;
   }

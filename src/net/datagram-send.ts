@@ -40,7 +40,7 @@ export class DatagramSend extends Submission {
   #res = 0;
 
   constructor(owner: DatagramSending, memory: Buffer, length: number, to: Destination | undefined, done: SendDone | undefined) {
-    super();
+    super(owner.fd);
     this.#owner = owner;
     this.memory = memory;
     this.length = length;
@@ -58,12 +58,9 @@ export class DatagramSend extends Submission {
     this.#owner.begin(this);
   }
 
-  override get fd(): number {
-    return this.#owner.fd;
-  }
-
   override prepare(ring: IoUring): boolean {
-    if (!ring.prepSend(this.#owner.fd, this.memory, this.length, this.slot, 0, this.#to)) return false;
+    this.fd = this.#owner.fd;
+    if (!ring.prepSend(this.fd, this.memory, this.length, this.slot, 0, this.#to)) return false;
     this.owed = 1;
     return true;
   }

@@ -23,21 +23,15 @@ const SHORTAGES = new Set([-EMFILE, -ENFILE, -ENOMEM, -ENOBUFS]);
 export class PolledAcceptor extends Submission {
   readonly #engine: Engine;
   readonly #owner: Accepting;
-  readonly #fd: number;
   #isStopped = false;
   #isRef = true;
   /** Tries again. */
   #pause: NodeJS.Timeout | NodeJS.Immediate | undefined;
 
   constructor(engine: Engine, owner: Accepting, fd: number) {
-    super();
+    super(fd);
     this.#engine = engine;
     this.#owner = owner;
-    this.#fd = fd;
-  }
-
-  override get fd(): number {
-    return this.#fd;
   }
 
   override get waits(): boolean {
@@ -71,7 +65,7 @@ export class PolledAcceptor extends Submission {
   }
 
   override prepare(ring: IoUring): boolean {
-    if (!ring.prepPollAdd(this.#fd, POLLIN, this.slot, { multishot: true })) return false;
+    if (!ring.prepPollAdd(this.fd, POLLIN, this.slot, { multishot: true })) return false;
     this.owed = 1;
     return true;
   }
@@ -88,7 +82,7 @@ export class PolledAcceptor extends Submission {
   #accept(left: number): void {
     if (this.#isStopped) return;
     if (left === 0) return this.#again(setImmediate(this.#goOn));
-    const fd = acceptOn(this.#fd);
+    const fd = acceptOn(this.fd);
     if (fd >= 0) {
       this.#owner.accepted(fd);
       void SETTLED.then(() => nextTick(this.#next, left - 1));

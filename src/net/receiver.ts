@@ -53,7 +53,6 @@ export interface Receiving {
 export class Receiver extends Submission implements Starved {
   readonly #transport: Transport;
   readonly #owner: Receiving;
-  readonly #fd: number;
   #group: PooledGroup | undefined;
   /** Of a plain receive. */
   #memory: Buffer | undefined;
@@ -90,14 +89,9 @@ export class Receiver extends Submission implements Starved {
   #reason: Error | undefined;
 
   constructor(transport: Transport, owner: Receiving, fd: number) {
-    super();
+    super(fd);
     this.#transport = transport;
     this.#owner = owner;
-    this.#fd = fd;
-  }
-
-  override get fd(): number {
-    return this.#fd;
   }
 
   override get waits(): boolean {
@@ -196,10 +190,10 @@ export class Receiver extends Submission implements Starved {
   override prepare(ring: IoUring): boolean {
     if (this.#size !== MESSAGES) {
       const memory = (this.#memory ??= this.#transport.takeBulk(this.#bulkBytes));
-      if (!ring.prepRecv(this.#fd, memory, memory.length, this.slot)) return false;
+      if (!ring.prepRecv(this.fd, memory, memory.length, this.slot)) return false;
     } else {
       this.#group = this.#transport.buffers.pick();
-      if (!ring.prepRecvMultishot(this.#fd, this.#group.id, this.slot)) return false;
+      if (!ring.prepRecvMultishot(this.fd, this.#group.id, this.slot)) return false;
     }
     this.owed = 1;
     return true;
@@ -241,7 +235,7 @@ export class Receiver extends Submission implements Starved {
     if (this.#isFresh) {
       this.#isFresh = false;
       // Data that was there before it was armed may have a reset behind it, which comes later by itself.
-      this.#wasHungUp = ENDS_AT_HANG_UP && this.#owner.isNodeLike && bytes < group.pool.bufSize && isHungUp(this.#fd);
+      this.#wasHungUp = ENDS_AT_HANG_UP && this.#owner.isNodeLike && bytes < group.pool.bufSize && isHungUp(this.fd);
     }
     this.#give(view, false);
     group.give(bid);
@@ -306,7 +300,7 @@ export class Receiver extends Submission implements Starved {
     const isTogether = this.#turn === this.#transport.engine.turns;
     if (!isTogether || !this.#owner.isNodeLike || this.#reason !== undefined) return this.#tellEnd();
     const tellEnd = (): void => this.#tellEnd();
-    if (ENDS_AT_HANG_UP && isHungUp(this.#fd)) {
+    if (ENDS_AT_HANG_UP && isHungUp(this.fd)) {
       // A tick that a microtask asks for comes when the ticks and microtasks that there are have run.
       void SETTLED.then(() => nextTick(tellEnd));
     } else {

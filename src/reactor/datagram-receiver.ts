@@ -63,7 +63,6 @@ export class DatagramReceiver<S> extends Submission implements Starved {
   readonly #engine: Engine;
   readonly #pool: BufferPool;
   readonly #owner: DatagramReceiving<S>;
-  readonly #fd: number;
   #group: PooledGroup | undefined;
   #isWanted = false;
   #isStarved = false;
@@ -77,15 +76,10 @@ export class DatagramReceiver<S> extends Submission implements Starved {
   #words: Int32Array = new Int32Array(0);
 
   constructor(engine: Engine, pool: BufferPool, owner: DatagramReceiving<S>, fd: number) {
-    super();
+    super(fd);
     this.#engine = engine;
     this.#pool = pool;
     this.#owner = owner;
-    this.#fd = fd;
-  }
-
-  override get fd(): number {
-    return this.#fd;
   }
 
   override get waits(): boolean {
@@ -125,7 +119,7 @@ export class DatagramReceiver<S> extends Submission implements Starved {
 
   override prepare(ring: IoUring): boolean {
     this.#group = this.#pool.pick();
-    if (!ring.prepRecvmsgMultishot(this.#fd, this.#group.id, MESSAGE, this.slot)) return false;
+    if (!ring.prepRecvmsgMultishot(this.fd, this.#group.id, MESSAGE, this.slot)) return false;
     this.owed = 1;
     return true;
   }

@@ -397,13 +397,13 @@ export class Engine {
   #schedule(): void {
     // A turn takes along what begins in it. Another tick, asked for now, would come before those that are asked for by
     // who is told of a completion, and would hand over what they then begin: an abort in the next tick came too late.
-    if (this.#scheduled || this.#isPutOff || this.#isTurning) return;
+    if (this.#scheduled || this.#isPutOff() || this.#isTurning) return;
     this.#scheduled = true;
     void SETTLED.then(this.#afterMicrotask);
   }
 
   /** Is there nothing to do before the immediate that was asked for? */
-  get #isPutOff(): boolean {
+  #isPutOff(): boolean {
     return this.#immediate && !this.#isToWait;
   }
 
@@ -412,7 +412,7 @@ export class Engine {
 
   readonly #flush = (): void => {
     this.#scheduled = false;
-    if (this.#isPutOff || this.#ended !== undefined) return;
+    if (this.#isPutOff() || this.#ended !== undefined) return;
     this.#submissions++;
     if (this.#completions >= COMPLETIONS_A_TURN || this.#submissions >= SUBMISSIONS_A_TURN || this.#isLate()) {
       // Operations that are asked for are submitted all the same; telling of them waits.
@@ -453,7 +453,7 @@ export class Engine {
   #woken(): void {
     if (this.#ended !== undefined) return;
     this.#isWoken = true;
-    if (this.#isPutOff) return;
+    if (this.#isPutOff()) return;
     this.counters.wakeUps++;
     this.#later();
   }
@@ -465,9 +465,9 @@ export class Engine {
     this.#isTurning = true;
     const before = this.#completions;
     try {
-      if (isWait && this.#isHolding) this.#waitInRing();
+      if (isWait && this.#isHolding()) this.#waitInRing();
       this.#work(isInline);
-      if (this.#isOver) return;
+      if (this.closed) return;
       if (this.ring.cqReady > 0 || this.ring.sqReady > 0 || this.#uncancelled.length > 0 || this.#lateCount > 0) this.#later();
     } catch (error) {
       if (!isPassing(error)) return this.#break(error as Error);
@@ -507,7 +507,7 @@ export class Engine {
         this.#hops = HOPS_A_PASS;
         this.#tellEvent();
       }
-      if (this.#isOver) return;
+      if (this.closed) return;
       isFirst = false;
       this.#submitAll();
       const reaped = this.#completions;
@@ -519,7 +519,7 @@ export class Engine {
 
   /** The time is up: what is asked for so far need not wait for the next turn. */
   #submitRest(): void {
-    if (!this.#isOver) this.#submitAll();
+    if (!this.closed) this.#submitAll();
   }
 
   #submitEarly(): void {
@@ -546,7 +546,7 @@ export class Engine {
     const arrivals = this.#arrivals;
     for (let count = 1; arrivals.length > 0; count++) {
       this.#tell(arrivals);
-      if (this.#isOver) return false;
+      if (this.closed) return false;
       if (count % 16 === 0 && monotonicNow() - start > TURN_MS && arrivals.length > 0) {
         this.#later();
         return false;
@@ -597,7 +597,7 @@ export class Engine {
     } finally {
       this.#isTurning = false;
     }
-    if (this.#isOver) return;
+    if (this.closed) return;
     if (this.#eventsPlanned === 0 || ++this.#toldEvents % EVENTS_A_SUBMISSION === 0) this.#turn(true);
   }
 
@@ -694,7 +694,7 @@ export class Engine {
   }
 
   #partOver(submission: Submission): void {
-    if (--submission.owed > 0 || this.#isOver) return;
+    if (--submission.owed > 0 || this.closed) return;
     this.#vacate(submission);
     submission.over();
   }
@@ -755,7 +755,7 @@ export class Engine {
     this.#wasWoken = false;
     if (sleep !== undefined) {
       const isWaiting = isWait ? sleep.goesOn(hasCompleted) : sleep.isWorthIt(wasWoken);
-      if (isWaiting && this.#isHolding) {
+      if (isWaiting && this.#isHolding()) {
         sleep.prepare();
         this.#isToWait = true;
         this.#immediate = true;
@@ -771,7 +771,7 @@ export class Engine {
   /** Submit that the loop is not polled any more. False if something else has completed with that: a turn follows. */
   #leaveLoop(): boolean {
     this.#submitEarly();
-    if (this.#isOver) return false;
+    if (this.closed) return false;
     this.#reap();
     if (this.#arrivals.length === 0 && this.#events.length === 0) return true;
     this.#later();
@@ -878,13 +878,13 @@ export class Engine {
   }
 
   /** Is something under way that keeps the process alive? */
-  get #isHolding(): boolean {
+  #isHolding(): boolean {
     return this.#isWanted && (this.inFlight > this.#idlers || this.#first !== undefined);
   }
 
   /** Have the wake-up keep the process alive, or not. */
   #hold(): void {
-    const isHeld = this.#isWanted && (this.inFlight === 0 || this.#isHolding);
+    const isHeld = this.#isWanted && (this.inFlight === 0 || this.#isHolding());
     if (isHeld === this.#isHeld) return;
     this.#isHeld = isHeld;
     if (isHeld) this.#wakeUp.ref();
@@ -994,11 +994,6 @@ export class Engine {
   /** The ring does not work any more. */
   #break(error: Error): void {
     this.#end(error);
-  }
-
-  /** Was it closed by what a completion set off? */
-  get #isOver(): boolean {
-    return this.#ended !== undefined;
   }
 
   #end(reason: Error): void {

@@ -44,7 +44,6 @@ const dropped = new FinalizationRegistry<Held<never>>(({ engine, fd, reference, 
 export abstract class Multishot<T> extends Submission implements AsyncIterableIterator<T, undefined>, Abortable {
   protected readonly engine: Engine;
   readonly #name: string;
-  readonly #fd: number;
   readonly #signal: AbortSignal | undefined;
   readonly #items: T[] = [];
   #waiters: Waiter<T>[] = [];
@@ -66,16 +65,11 @@ export abstract class Multishot<T> extends Submission implements AsyncIterableIt
   #held: Held<T> | undefined;
 
   constructor(engine: Engine, name: string, fd: number, options: ManyOptions | undefined) {
-    super();
+    super(fd);
     checkSignal(options?.signal);
     this.engine = engine;
     this.#name = name;
-    this.#fd = fd;
     this.#signal = options?.signal;
-  }
-
-  override get fd(): number {
-    return this.#fd;
   }
 
   override get waits(): boolean {
@@ -202,7 +196,7 @@ export abstract class Multishot<T> extends Submission implements AsyncIterableIt
   protected finish(error?: Error): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    if (this.#held !== undefined) this.engine.finished(this.#fd, this.#held.reference);
+    if (this.#held !== undefined) this.engine.finished(this.fd, this.#held.reference);
     this.#error = error;
     if (this.#signal !== undefined) unwatch(this.#signal, this);
     this.#stop();
