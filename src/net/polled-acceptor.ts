@@ -2,7 +2,8 @@ import { EAGAIN, ECANCELED, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM } from
 import { POLLIN } from '../abi/event-flags.ts';
 import type { Engine } from '../reactor/engine.ts';
 import { acceptOn } from '../reactor/socket-calls.ts';
-import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
+import { ArmedMultishot } from '../reactor/engine/armed-multishot.ts';
+import type { Completion, IoUring } from '../reactor/submission.ts';
 import { nextTick, setImmediate, setTimeout } from '../reactor/timers.ts';
 import type { Accepting } from './acceptor.ts';
 import { socketError } from './socket-error.ts';
@@ -20,8 +21,7 @@ const SHORTAGES = new Set([-EMFILE, -ENFILE, -ENOMEM, -ENOBUFS]);
  * Every connection that comes to a listening descriptor, which stays its owner's. Unlike {@link Acceptor} it accepts a connection when it
  * hands it over, and not before: what its owner does not want any more stays with the kernel, which resets it when the descriptor is closed.
  */
-export class PolledAcceptor extends Submission {
-  readonly #engine: Engine;
+export class PolledAcceptor extends ArmedMultishot {
   readonly #owner: Accepting;
   #isStopped = false;
   #isRef = true;
@@ -29,37 +29,29 @@ export class PolledAcceptor extends Submission {
   #pause: NodeJS.Timeout | NodeJS.Immediate | undefined;
 
   constructor(engine: Engine, owner: Accepting, fd: number) {
-    super(fd);
-    this.#engine = engine;
+    super(engine, fd);
     this.#owner = owner;
-  }
-
-  override get waits(): boolean {
-    return true;
   }
 
   override get isEvent(): boolean {
     return true;
   }
 
-  override get endless(): boolean {
-    return true;
-  }
-
   start(): void {
-    this.#engine.submit(this);
+    this.arm();
   }
 
   /** Accept no more. The kernel lets go of the descriptor before this returns: it may be closed, and its address used again. */
   stop(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
-    if (this.#engine.cancel(this)) this.#engine.flush();
+    this.halt();
+    if (this.isUnderWay) this.engine.flush();
   }
 
   set isRef(is: boolean) {
     this.#isRef = is;
-    this.#engine.keepAlive(this, is);
+    this.engine.keepAlive(this, is);
     if (is) this.#pause?.ref();
     else this.#pause?.unref();
   }
@@ -70,7 +62,7 @@ export class PolledAcceptor extends Submission {
     return true;
   }
 
-  override arrived({ res }: Completion): void {
+  protected override received({ res }: Completion): void {
     if (res >= 0) this.#accept(A_TURN);
     else if (res !== -ECANCELED) this.#fail(socketError(-res, 'accept'));
   }
@@ -103,15 +95,15 @@ export class PolledAcceptor extends Submission {
     if (!this.#isRef) pause.unref();
   }
 
-  override over(): void {
-    if (!this.#isStopped) this.#engine.submit(this);
+  protected override left(): void {
+    if (!this.#isStopped) this.arm();
   }
 
   override cancelled(error: Error): void {
     this.#fail(error);
   }
 
-  override refused(error: Error): void {
+  protected override lost(error: Error): void {
     this.#fail(error);
   }
 

@@ -33,7 +33,7 @@ export class ReadChunks extends StreamChunks {
     return result;
   }
 
-  protected override arm(ring: IoUring, bgid: number): boolean {
+  protected override write(ring: IoUring, bgid: number): boolean {
     if (!this.#isHungUp) return ring.prepReadMultishot(this.fd, bgid, this.slot);
     if (!ring.prepRead(this.fd, null, this.pool.bufSize, this.slot)) return false;
     ring.sqeSetBufGroup(bgid);
