@@ -1,6 +1,6 @@
 import { ECANCELED, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM } from '../abi/errno.ts';
 import type { Engine } from '../reactor/engine.ts';
-import { closeNow, resetOnClose } from '../reactor/socket-calls.ts';
+import { closeNow, resetOnClose } from './socket-calls.ts';
 import { ArmedMultishot } from '../reactor/engine/armed-multishot.ts';
 import type { Completion, IoUring } from '../reactor/submission.ts';
 import { clearTimeout, setTimeout } from '../reactor/timers.ts';

@@ -12,7 +12,7 @@ import {
   SOL_SOCKET,
   TCP_NODELAY,
 } from '../abi/socket-flags.ts';
-import { closeNow, connectTo, getsockopt, openSocket, setsockopt } from '../reactor/socket-calls.ts';
+import { closeNow, connectTo, getsockopt, openSocket, setsockopt } from './socket-calls.ts';
 import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
 import { clearImmediate, setImmediate } from '../reactor/timers.ts';
 import { keepAliveAsNode } from './keep-alive.ts';

@@ -1,7 +1,7 @@
 import { EAGAIN, ECANCELED, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM } from '../abi/errno.ts';
 import { POLLIN } from '../abi/event-flags.ts';
 import type { Engine } from '../reactor/engine.ts';
-import { acceptOn } from '../reactor/socket-calls.ts';
+import { acceptOn } from './socket-calls.ts';
 import { ArmedMultishot } from '../reactor/engine/armed-multishot.ts';
 import type { Completion, IoUring } from '../reactor/submission.ts';
 import { nextTick, setImmediate, setTimeout } from '../reactor/timers.ts';

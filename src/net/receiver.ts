@@ -1,7 +1,7 @@
 import { EBADF, ECANCELED, ENOBUFS } from '../abi/errno.ts';
 import type { PooledGroup, Starved } from '../reactor/buffer-pool.ts';
-import { endsAtHangUp } from '../reactor/event-loop.ts';
-import { isHungUp } from '../reactor/socket-calls.ts';
+import { endsAtHangUp } from '../reactor/native.ts';
+import { isHungUp } from './socket-calls.ts';
 import { ArmedMultishot } from '../reactor/engine/armed-multishot.ts';
 import type { Completion, IoUring } from '../reactor/submission.ts';
 import { nextTick, setImmediate } from '../reactor/timers.ts';

@@ -15,8 +15,8 @@ import type { Observer } from './observer.ts';
 import { operationError } from './operation-error.ts';
 import { ownOptions } from './own-options.ts';
 import type { Submission } from './submission.ts';
-import { keepTickObject } from './tick-object.ts';
-import { chooseWakeUp, type WakeUp } from './wake-up.ts';
+import { keepTickObject } from './engine/tick-object.ts';
+import { chooseWakeUp, type WakeUp } from './engine/wake-up.ts';
 
 /** The userData of a message from another ring: so much, and 32 bits that are the message's own. */
 export const MESSAGE = 2 ** 48;

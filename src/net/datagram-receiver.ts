@@ -13,14 +13,12 @@ import {
   EPERM,
 } from '../abi/errno.ts';
 import { IO_URING_RECVMSG_OUT, IO_URING_RECVMSG_OUT_SIZE, SOCKADDR_IN6_SIZE } from '../abi/layouts.ts';
-import type { Completion } from '../ring/completion.ts';
-import { Msghdr } from '../ring/msghdr.ts';
-import type { IoUring } from '../ring/ring.ts';
-import { readSocketAddress, type SocketAddress } from '../ring/socket-address.ts';
-import type { BufferPool, PooledGroup, Starved } from './buffer-pool.ts';
-import type { Engine } from './engine.ts';
-import { ArmedMultishot } from './engine/armed-multishot.ts';
-import { ownOptions } from './own-options.ts';
+import type { BufferPool, PooledGroup, Starved } from '../reactor/buffer-pool.ts';
+import type { Engine } from '../reactor/engine.ts';
+import { ArmedMultishot } from '../reactor/engine/armed-multishot.ts';
+import { ownOptions } from '../reactor/own-options.ts';
+import { Msghdr, readSocketAddress, type SocketAddress } from '../reactor/socket-structs.ts';
+import type { Completion, IoUring } from '../reactor/submission.ts';
 
 /** Who receives datagrams. Nothing of this may throw: it is called while completions are reaped. */
 export interface DatagramReceiving<S> {
