@@ -4,7 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import type * as tls from 'node:tls';
 import { ECANCELED, ENOTCONN } from '../abi/errno.ts';
 import { nextTick, setImmediate } from '../reactor/timers.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../reactor/own-options.ts';
 import { TAKEN } from './sender.ts';
 import type { SocketConnection } from './socket-connection.ts';
 

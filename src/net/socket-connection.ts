@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../abi/errno.ts';
 import { nextTick, setImmediate } from '../reactor/timers.ts';
-import { duplicate } from '../reactor/socket-calls.ts';
+import { duplicate } from './socket-calls.ts';
 import { isCancelledWriteTold } from './cancelled-write.ts';
 import { Connection, type Doing } from './connection.ts';
 import { lengthOf } from './intrinsic.ts';

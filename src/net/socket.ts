@@ -1,13 +1,13 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
-import { addressOf, duplicate } from '../reactor/socket-calls.ts';
+import { addressOf, duplicate } from './socket-calls.ts';
 import { nextTick } from '../reactor/timers.ts';
 import { connectThroughRing, isTaken } from './connecting.ts';
 import { constructorFunction } from './constructor-function.ts';
 import { isOfHttp2 } from './js-stream.ts';
 import { isAskedByChildProcess } from './native-handle.ts';
 import { node, type Done, type NativeHandle, type NameOf, type Piece, type SocketClass } from './node-net.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../reactor/own-options.ts';
 import { ringForSockets } from './ring-or-node.ts';
 import { SocketConnection } from './socket-connection.ts';
 import { transportOf, type Transport } from './transport.ts';
