@@ -1,7 +1,8 @@
 import { ECANCELED, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM } from '../abi/errno.ts';
 import type { Engine } from '../reactor/engine.ts';
-import { closeNow, resetOnClose } from '../reactor/socket-calls.ts';
-import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
+import { closeNow, resetOnClose } from './socket-calls.ts';
+import { ArmedMultishot } from '../reactor/engine/armed-multishot.ts';
+import type { Completion, IoUring } from '../reactor/submission.ts';
 import { clearTimeout, setTimeout } from '../reactor/timers.ts';
 import { socketError } from './socket-error.ts';
 
@@ -22,35 +23,19 @@ export interface Accepting {
  * Every connection that comes to a listening descriptor, which stays its owner's. When descriptors run out it pauses: connections
  * wait in the kernel meanwhile, and nothing spins.
  */
-export class Acceptor extends Submission {
-  readonly #engine: Engine;
+export class Acceptor extends ArmedMultishot {
   readonly #owner: Accepting;
-  readonly #fd: number;
   #isStopped = false;
   #isRef = true;
   #pause: NodeJS.Timeout | undefined;
 
   constructor(engine: Engine, owner: Accepting, fd: number) {
-    super();
-    this.#engine = engine;
+    super(engine, fd);
     this.#owner = owner;
-    this.#fd = fd;
-  }
-
-  override get fd(): number {
-    return this.#fd;
-  }
-
-  override get waits(): boolean {
-    return true;
-  }
-
-  override get endless(): boolean {
-    return true;
   }
 
   start(): void {
-    this.#engine.submit(this);
+    this.arm();
   }
 
   /**
@@ -61,57 +46,63 @@ export class Acceptor extends Submission {
     if (this.#isStopped) return;
     this.#isStopped = true;
     clearTimeout(this.#pause);
-    if (this.#engine.cancel(this)) this.#engine.flush();
+    this.halt();
+    if (this.isUnderWay) this.engine.flush();
   }
 
   set isRef(is: boolean) {
     this.#isRef = is;
-    this.#engine.keepAlive(this, is);
+    this.engine.keepAlive(this, is);
     if (is) this.#pause?.ref();
     else this.#pause?.unref();
   }
 
   override prepare(ring: IoUring): boolean {
-    if (!ring.prepAcceptMultishot(this.#fd, this.slot)) return false;
+    if (!ring.prepAcceptMultishot(this.fd, this.slot)) return false;
     this.owed = 1;
     return true;
   }
 
-  override arrived({ res }: Completion): void {
+  protected override received({ res }: Completion): void {
     if (res >= 0) {
       // It came while the kernel was being asked to stop.
       if (this.#isStopped) resetNow(res);
       else this.#owner.accepted(res);
     } else if (SHORTAGES.has(res)) {
       this.#wait();
-    } else if (res !== -ECONNABORTED && !(res === -ECANCELED && this.#isStopped)) {
+    } else if (res !== -ECONNABORTED && !(res === -ECANCELED && this.state === 'stopping')) {
       this.#fail(socketError(-res, 'accept'));
     }
   }
 
   #wait(): void {
     if (this.#isStopped) return;
+    this.starve();
     this.#pause = setTimeout(() => {
       this.#pause = undefined;
-      this.#engine.submit(this);
+      this.fed();
     }, PAUSE_MS);
     if (!this.#isRef) this.#pause.unref();
   }
 
-  override over(): void {
-    if (!this.#isStopped && this.#pause === undefined) this.#engine.submit(this);
+  protected override left(): void {
+    if (!this.#isStopped) this.arm();
+  }
+
+  protected override resumed(): void {
+    if (!this.#isStopped) this.arm();
   }
 
   /** Another one that waited on this descriptor was cancelled, and may have had the only wake-up. */
   override rouse(): void {
-    if (!this.#isStopped && this.slot >= 0) this.#engine.cancel(this);
+    if (!this.#isStopped) this.halt();
   }
 
   override cancelled(error: Error): void {
     this.#fail(error);
   }
 
-  override refused(error: Error): void {
+  protected override lost(error: Error): void {
     this.#fail(error);
   }
 

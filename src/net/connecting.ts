@@ -12,7 +12,7 @@ import {
   SOL_SOCKET,
   TCP_NODELAY,
 } from '../abi/socket-flags.ts';
-import { closeNow, connectTo, getsockopt, openSocket, setsockopt } from '../reactor/socket-calls.ts';
+import { closeNow, connectTo, getsockopt, openSocket, setsockopt } from './socket-calls.ts';
 import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
 import { clearImmediate, setImmediate } from '../reactor/timers.ts';
 import { keepAliveAsNode } from './keep-alive.ts';
@@ -64,7 +64,6 @@ class Connecting extends Submission {
   readonly native: NativeHandle;
   readonly owner: ConnectOwner;
   readonly isTcp: boolean;
-  #fd = -1;
   #unguard: (() => void) | undefined;
   #request: ConnectRequest | undefined;
   #isRef = true;
@@ -79,10 +78,6 @@ class Connecting extends Submission {
     this.native = Object.getPrototypeOf(handle) as NativeHandle;
     this.owner = owner;
     this.isTcp = handle.getpeername !== undefined;
-  }
-
-  override get fd(): number {
-    return this.#fd;
   }
 
   override get isEvent(): boolean {
@@ -102,7 +97,7 @@ class Connecting extends Submission {
     const result = fd < 0 ? fd : connectTo(fd, this.isTcp ? { address, port: port! } : { path: address });
     const isUnderWay = result === 0 || result === -EINPROGRESS;
     if (fd >= 0) {
-      this.#fd = fd;
+      this.fd = fd;
       this.#unguard = engine.guard(fd);
     }
     // TCP tells of all but a refusal in the call.
@@ -115,14 +110,14 @@ class Connecting extends Submission {
   }
 
   override prepare(ring: IoUring): boolean {
-    if (!ring.prepPollAdd(this.#fd, POLLOUT, this.slot)) return false;
+    if (!ring.prepPollAdd(this.fd, POLLOUT, this.slot)) return false;
     this.owed = 1;
     return true;
   }
 
   override arrived({ res }: Completion): void {
     if (res < 0) this.#status = res;
-    else this.#status = (res & (POLLERR | POLLHUP)) === 0 ? 0 : -getsockopt(this.#fd, SOL_SOCKET, SO_ERROR);
+    else this.#status = (res & (POLLERR | POLLHUP)) === 0 ? 0 : -getsockopt(this.fd, SOL_SOCKET, SO_ERROR);
   }
 
   override over(): void {
@@ -158,8 +153,8 @@ class Connecting extends Submission {
 
   /** The descriptor is somebody else's, and the handle as Node has made it. */
   #letGo(): number {
-    const fd = this.#fd;
-    this.#fd = -1;
+    const fd = this.fd;
+    this.fd = -1;
     this.#unguard?.();
     this.#unguard = undefined;
     Object.setPrototypeOf(this.handle, this.native);

@@ -1,5 +1,5 @@
 import { AsyncResource } from 'node:async_hooks';
-import { listenOn } from '../reactor/socket-calls.ts';
+import { listenOn } from './socket-calls.ts';
 import { nextTick } from '../reactor/timers.ts';
 import type { Accepting } from './acceptor.ts';
 import { ArrivedDescriptor, connected } from './connected.ts';

@@ -1,8 +1,9 @@
 import { EAGAIN, ECANCELED, ECONNABORTED, EMFILE, ENFILE, ENOBUFS, ENOMEM } from '../abi/errno.ts';
 import { POLLIN } from '../abi/event-flags.ts';
 import type { Engine } from '../reactor/engine.ts';
-import { acceptOn } from '../reactor/socket-calls.ts';
-import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
+import { acceptOn } from './socket-calls.ts';
+import { ArmedMultishot } from '../reactor/engine/armed-multishot.ts';
+import type { Completion, IoUring } from '../reactor/submission.ts';
 import { nextTick, setImmediate, setTimeout } from '../reactor/timers.ts';
 import type { Accepting } from './acceptor.ts';
 import { socketError } from './socket-error.ts';
@@ -20,63 +21,48 @@ const SHORTAGES = new Set([-EMFILE, -ENFILE, -ENOMEM, -ENOBUFS]);
  * Every connection that comes to a listening descriptor, which stays its owner's. Unlike {@link Acceptor} it accepts a connection when it
  * hands it over, and not before: what its owner does not want any more stays with the kernel, which resets it when the descriptor is closed.
  */
-export class PolledAcceptor extends Submission {
-  readonly #engine: Engine;
+export class PolledAcceptor extends ArmedMultishot {
   readonly #owner: Accepting;
-  readonly #fd: number;
   #isStopped = false;
   #isRef = true;
   /** Tries again. */
   #pause: NodeJS.Timeout | NodeJS.Immediate | undefined;
 
   constructor(engine: Engine, owner: Accepting, fd: number) {
-    super();
-    this.#engine = engine;
+    super(engine, fd);
     this.#owner = owner;
-    this.#fd = fd;
-  }
-
-  override get fd(): number {
-    return this.#fd;
-  }
-
-  override get waits(): boolean {
-    return true;
   }
 
   override get isEvent(): boolean {
     return true;
   }
 
-  override get endless(): boolean {
-    return true;
-  }
-
   start(): void {
-    this.#engine.submit(this);
+    this.arm();
   }
 
   /** Accept no more. The kernel lets go of the descriptor before this returns: it may be closed, and its address used again. */
   stop(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
-    if (this.#engine.cancel(this)) this.#engine.flush();
+    this.halt();
+    if (this.isUnderWay) this.engine.flush();
   }
 
   set isRef(is: boolean) {
     this.#isRef = is;
-    this.#engine.keepAlive(this, is);
+    this.engine.keepAlive(this, is);
     if (is) this.#pause?.ref();
     else this.#pause?.unref();
   }
 
   override prepare(ring: IoUring): boolean {
-    if (!ring.prepPollAdd(this.#fd, POLLIN, this.slot, { multishot: true })) return false;
+    if (!ring.prepPollAdd(this.fd, POLLIN, this.slot, { multishot: true })) return false;
     this.owed = 1;
     return true;
   }
 
-  override arrived({ res }: Completion): void {
+  protected override received({ res }: Completion): void {
     if (res >= 0) this.#accept(A_TURN);
     else if (res !== -ECANCELED) this.#fail(socketError(-res, 'accept'));
   }
@@ -88,7 +74,7 @@ export class PolledAcceptor extends Submission {
   #accept(left: number): void {
     if (this.#isStopped) return;
     if (left === 0) return this.#again(setImmediate(this.#goOn));
-    const fd = acceptOn(this.#fd);
+    const fd = acceptOn(this.fd);
     if (fd >= 0) {
       this.#owner.accepted(fd);
       void SETTLED.then(() => nextTick(this.#next, left - 1));
@@ -109,15 +95,15 @@ export class PolledAcceptor extends Submission {
     if (!this.#isRef) pause.unref();
   }
 
-  override over(): void {
-    if (!this.#isStopped) this.#engine.submit(this);
+  protected override left(): void {
+    if (!this.#isStopped) this.arm();
   }
 
   override cancelled(error: Error): void {
     this.#fail(error);
   }
 
-  override refused(error: Error): void {
+  protected override lost(error: Error): void {
     this.#fail(error);
   }
 

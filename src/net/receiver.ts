@@ -1,8 +1,9 @@
 import { EBADF, ECANCELED, ENOBUFS } from '../abi/errno.ts';
 import type { PooledGroup, Starved } from '../reactor/buffer-pool.ts';
-import { endsAtHangUp } from '../reactor/event-loop.ts';
-import { isHungUp } from '../reactor/socket-calls.ts';
-import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
+import { endsAtHangUp } from '../reactor/native.ts';
+import { isHungUp } from './socket-calls.ts';
+import { ArmedMultishot } from '../reactor/engine/armed-multishot.ts';
+import type { Completion, IoUring } from '../reactor/submission.ts';
 import { nextTick, setImmediate } from '../reactor/timers.ts';
 import { BULK, type Transport } from './transport.ts';
 
@@ -50,10 +51,9 @@ export interface Receiving {
  * picks, or, where much arrives, one plain receive after the other. That it wants to be armed is state: whatever ends it in the
  * kernel, it is armed anew.
  */
-export class Receiver extends Submission implements Starved {
+export class Receiver extends ArmedMultishot implements Starved {
   readonly #transport: Transport;
   readonly #owner: Receiving;
-  readonly #fd: number;
   #group: PooledGroup | undefined;
   /** Of a plain receive. */
   #memory: Buffer | undefined;
@@ -64,11 +64,6 @@ export class Receiver extends Submission implements Starved {
   #small = 0;
   #isWanted = false;
   #isRef = true;
-  /** The kernel was asked to end it. */
-  #isStopping = false;
-  /** Its last completion was seen: there is nothing to stop. */
-  #isSpent = false;
-  #isStarved = false;
   /** The last completion was of 0 bytes, though more was said to be there. */
   #wasEmpty = false;
   #isEnded = false;
@@ -90,26 +85,13 @@ export class Receiver extends Submission implements Starved {
   #reason: Error | undefined;
 
   constructor(transport: Transport, owner: Receiving, fd: number) {
-    super();
+    super(transport.engine, fd);
     this.#transport = transport;
     this.#owner = owner;
-    this.#fd = fd;
-  }
-
-  override get fd(): number {
-    return this.#fd;
-  }
-
-  override get waits(): boolean {
-    return true;
   }
 
   override get isEvent(): boolean {
     return this.#owner.isNodeLike;
-  }
-
-  override get endless(): boolean {
-    return true;
   }
 
   /** Was the owner told that the peer has ended its side, or that the connection broke? Before that, data may be kept here. */
@@ -146,7 +128,7 @@ export class Receiver extends Submission implements Starved {
     this.#kept = undefined;
     this.#endKept = undefined;
     this.#transport.buffers.forget(this);
-    this.#halt();
+    this.halt();
     return this.slot < 0;
   }
 
@@ -158,13 +140,13 @@ export class Receiver extends Submission implements Starved {
   /** The error that the kernel has told, and of which the owner was not told yet; 0 if nothing. */
   get failure(): number {
     let errno = 0;
-    this.#transport.engine.peek(this, (res) => (errno = res < 0 && res !== -ECANCELED && res !== -ENOBUFS ? -res : errno));
+    this.engine.peek(this, (res) => (errno = res < 0 && res !== -ECANCELED && res !== -ENOBUFS ? -res : errno));
     return errno;
   }
 
   /** When it is closed: was something taken from the kernel that the owner has not been given? */
   get hasLeft(): boolean {
-    if (!this.#hasLeft) this.#transport.engine.peek(this, (res) => (this.#hasLeft ||= res > 0));
+    if (!this.#hasLeft) this.engine.peek(this, (res) => (this.#hasLeft ||= res > 0));
     return this.#hasLeft;
   }
 
@@ -175,39 +157,29 @@ export class Receiver extends Submission implements Starved {
 
   /** Who does not want anything does not keep the process alive. */
   #settleRef(): void {
-    this.#transport.engine.keepAlive(this, this.#isRef && this.#isWanted);
+    this.engine.keepAlive(this, this.#isRef && this.#isWanted);
   }
 
   // ---------------------------------------------------------------- the kernel
 
   #arm(): void {
-    if (this.slot >= 0 || this.#isEnded || this.#isStarved || this.#isClosed) return;
-    this.#isSpent = false;
-    this.#isFresh = true;
-    this.#transport.engine.submit(this);
-  }
-
-  /** Ask the kernel to end it, if it is at it. */
-  #halt(): void {
-    if (this.#isStopping || this.#isSpent || (this.slot < 0 && !this.queued)) return;
-    this.#isStopping = this.#transport.engine.cancel(this);
+    if (!this.#isEnded && !this.#isClosed && this.arm()) this.#isFresh = true;
   }
 
   override prepare(ring: IoUring): boolean {
     if (this.#size !== MESSAGES) {
       const memory = (this.#memory ??= this.#transport.takeBulk(this.#bulkBytes));
-      if (!ring.prepRecv(this.#fd, memory, memory.length, this.slot)) return false;
+      if (!ring.prepRecv(this.fd, memory, memory.length, this.slot)) return false;
     } else {
       this.#group = this.#transport.buffers.pick();
-      if (!ring.prepRecvMultishot(this.#fd, this.#group.id, this.slot)) return false;
+      if (!ring.prepRecvMultishot(this.fd, this.#group.id, this.slot)) return false;
     }
     this.owed = 1;
     return true;
   }
 
-  override arrived(c: Completion): void {
+  protected override received(c: Completion): void {
     const { res } = c;
-    this.#isSpent = !c.hasMore();
     if (res > 0) {
       this.#wasEmpty = false;
       if (this.#memory === undefined) this.#message(res, c.bufferId()!);
@@ -220,8 +192,8 @@ export class Receiver extends Submission implements Starved {
       if (c.sockNonempty() && !this.#wasEmpty) this.#wasEmpty = true;
       else this.#end(0);
     } else if (res === -ENOBUFS) {
-      this.#isStarved = !this.#transport.buffers.feed(this, this.#group);
-    } else if (res !== -ECANCELED || (!this.#isStopping && !this.#isClosed) || this.#reason !== undefined) {
+      if (!this.#transport.buffers.feed(this, this.#group)) this.starve();
+    } else if (res !== -ECANCELED || (this.state !== 'stopping' && !this.#isClosed) || this.#reason !== undefined) {
       this.#end(-res);
     }
   }
@@ -241,7 +213,7 @@ export class Receiver extends Submission implements Starved {
     if (this.#isFresh) {
       this.#isFresh = false;
       // Data that was there before it was armed may have a reset behind it, which comes later by itself.
-      this.#wasHungUp = ENDS_AT_HANG_UP && this.#owner.isNodeLike && bytes < group.pool.bufSize && isHungUp(this.#fd);
+      this.#wasHungUp = ENDS_AT_HANG_UP && this.#owner.isNodeLike && bytes < group.pool.bufSize && isHungUp(this.fd);
     }
     this.#give(view, false);
     group.give(bid);
@@ -269,7 +241,7 @@ export class Receiver extends Submission implements Starved {
     this.#count(size);
     this.#size = size;
     this.#full = this.#small = 0;
-    this.#halt();
+    this.halt();
   }
 
   /** As one who receives in bulk, or not. */
@@ -282,11 +254,11 @@ export class Receiver extends Submission implements Starved {
     if (this.#isClosed) return;
     if (this.#isWanted && this.#kept === undefined) return this.#hand(bytes, isOwn);
     (this.#kept ??= []).push(isOwn ? bytes : Buffer.from(bytes));
-    if (!this.#isWanted) this.#halt();
+    if (!this.#isWanted) this.halt();
   }
 
   #hand(bytes: Buffer, isOwn: boolean): void {
-    this.#turn = this.#transport.engine.turns;
+    this.#turn = this.engine.turns;
     try {
       this.#owner.received(bytes, isOwn);
     } catch (error) {
@@ -303,10 +275,10 @@ export class Receiver extends Submission implements Starved {
 
   #tellEndInTime(): void {
     if (this.#wasHungUp) this.#endKept = 0;
-    const isTogether = this.#turn === this.#transport.engine.turns;
+    const isTogether = this.#turn === this.engine.turns;
     if (!isTogether || !this.#owner.isNodeLike || this.#reason !== undefined) return this.#tellEnd();
     const tellEnd = (): void => this.#tellEnd();
-    if (ENDS_AT_HANG_UP && isHungUp(this.#fd)) {
+    if (ENDS_AT_HANG_UP && isHungUp(this.fd)) {
       // A tick that a microtask asks for comes when the ticks and microtasks that there are have run.
       void SETTLED.then(() => nextTick(tellEnd));
     } else {
@@ -348,8 +320,7 @@ export class Receiver extends Submission implements Starved {
     else this.#tellEndInTime();
   }
 
-  override over(): void {
-    this.#isStopping = false;
+  protected override left(): void {
     // It was of another size.
     if (this.#memory !== undefined && (this.#size === MESSAGES || this.#memory.length !== this.#bulkBytes)) this.#dropMemory();
     if (this.#isClosed) {
@@ -366,8 +337,7 @@ export class Receiver extends Submission implements Starved {
     this.#memory = undefined;
   }
 
-  fed(): void {
-    this.#isStarved = false;
+  protected override resumed(): void {
     if (this.#isWanted) this.#arm();
   }
 
@@ -375,7 +345,7 @@ export class Receiver extends Submission implements Starved {
     this.#reason ??= error;
   }
 
-  override refused(error: Error): void {
+  protected override lost(error: Error): void {
     if (this.#isClosed) {
       this.#owner.receiverClosed();
     } else if (!this.#isEnded) {

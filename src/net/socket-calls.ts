@@ -1,13 +1,13 @@
 import { POLLHUP } from '../abi/event-flags.ts';
 import { SO_LINGER, SO_MEMINFO, SOL_SOCKET } from '../abi/socket-flags.ts';
-import { koffiNative } from '../native/koffi.ts';
+import { koffiNative } from '../reactor/native.ts';
 import {
   readSocketAddress,
   SOCKADDR_MAX,
   writeSocketAddress,
   type SocketAddress,
   type SocketAddressLike,
-} from '../ring/socket-address.ts';
+} from '../reactor/socket-structs.ts';
 
 export type { SocketAddress };
 
