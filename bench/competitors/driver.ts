@@ -19,15 +19,18 @@ const DRIVERS: Record<string, () => Promise<{ ask: () => Promise<unknown>; end: 
   },
 };
 
+/** Milliseconds until connections are there and JIT compilers are done. */
+const WARMUP_MS = 2000;
+
 const { ask, end } = await DRIVERS[option('--driver')]();
+const askWhile = async (goesOn: () => boolean): Promise<void> => {
+  while (goesOn()) await ask();
+};
+const all = (goesOn: () => boolean): Promise<void>[] => Array.from({ length: inFlight }, () => askWhile(goesOn));
+const start = performance.now();
+await Promise.all(all(() => performance.now() - start < WARMUP_MS));
 const measurement = new Measurement();
 let ops = 0;
-const work = async (): Promise<void> => {
-  while (measurement.proceeds(ops)) {
-    await ask();
-    ops++;
-  }
-};
-await Promise.race(Array.from({ length: inFlight }, work));
+await Promise.race(all(() => measurement.proceeds(ops++)));
 await end();
 process.exit();
