@@ -20,6 +20,9 @@ const PLAIN = new Set(['utf8', 'utf-8', 'latin1', 'binary', 'ascii', 'ucs2', 'uc
 /** Node's name of the guard that its http agent puts on the handle of an idle socket: bytes that come then are nobody's answer. */
 const IDLE_GUARD = 'freeSocketOnReadGuard';
 
+/** So often node:http's server asks for the handle of a socket that it takes over: whether it is a stream, whether it is free, and to take it. */
+const ASKED_BY_HTTP = 4;
+
 const SETTLED = Promise.resolve();
 
 /** What a connection needs to know of who owns it. */
@@ -55,6 +58,8 @@ export class SocketConnection extends Connection {
   #isNew = false;
   /** The parser that node:http reads with, if it does. */
   #parser: unknown;
+  /** So many times more it asks for the handle while it takes the socket over. */
+  #asking = 0;
 
   constructor(transport: Transport, fd: number, socket: SocketClass, owned: Owned) {
     super(transport, fd);
@@ -77,11 +82,25 @@ export class SocketConnection extends Connection {
     void SETTLED.then(() => (this.#isNew = false));
   }
 
-  /** Is it seen for the first time? It is node:http's server then that looks, once, for a stream to read from. */
-  isParserNew(parser: unknown): boolean {
-    if (this.#parser === parser) return false;
+  /**
+   * Is node:http's server just taking the socket over for its parser? It asks for the handle several times in one call, and nobody else does
+   * until its parser reads from it.
+   */
+  isTakenBy(parser: unknown): boolean {
+    if (this.#parser === parser) {
+      if (this.#asking === 0) return false;
+      this.#asking--;
+      return true;
+    }
     this.#parser = parser;
+    this.#asking = ASKED_BY_HTTP - 1;
+    void SETTLED.then(() => (this.#asking = 0));
     return true;
+  }
+
+  /** Has {@link isTakenBy} seen it? */
+  hasParser(parser: unknown): boolean {
+    return this.#parser === parser;
   }
 
   get isOpen(): boolean {
@@ -126,6 +145,12 @@ export class SocketConnection extends Connection {
     this.isReading = true;
     if (this.#userBuffer === undefined || this.#userBuffer.length === 0) this.startReading();
     else nextTick(() => this.#resume());
+  }
+
+  /** Whoever reads from it by its handle wants data: the socket, or who has its stream. */
+  readByHandle(): void {
+    if (this.#stream?.isConsumed === true && this.isOpen) this.#stream.start();
+    else this.read();
   }
 
   /** It does not. */

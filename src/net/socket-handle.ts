@@ -39,7 +39,7 @@ export class SocketHandle implements NativeHandle {
   set reading(_is: boolean) {}
 
   readStart(): number {
-    this.connection.read();
+    this.connection.readByHandle();
     return 0;
   }
 

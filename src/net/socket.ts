@@ -46,9 +46,9 @@ function asNode(socket: object, name: string): unknown {
  */
 class SocketMethods extends Base {
   /**
-   * Node's while it is connecting, or if it stays Node's. The server of node:http, when it begins, gets none, and reads by events; its
-   * agent gets what has no stream; for all others there is a native stream that stands on the connection; and a handle of libuv's on the
-   * same socket for another process.
+   * Node's while it is connecting, or if it stays Node's. The agent of node:http gets the connection's own; all others get a native stream
+   * that stands on the connection, which the parser of node:http's server reads from as well; and a handle of libuv's on the same socket for
+   * another process.
    */
   override get _handle(): NativeHandle | null {
     const connection = this[CONNECTION];
@@ -56,8 +56,8 @@ class SocketMethods extends Base {
     if (this[IS_LENT]) return connection.handle;
     if (!connection.isOpen) return null;
     if (this.listenerCount('agentRemove') > 0) return connection.handle;
-    if (this.parser !== undefined && this.parser !== null && this.server !== null && connection.isParserNew(this.parser)) return null;
-    return isAskedByChildProcess() ? connection.native : (connection.stream.handle as unknown as NativeHandle);
+    const isTaken = this.parser !== undefined && this.parser !== null && this.server !== null && connection.isTakenBy(this.parser);
+    return !isTaken && isAskedByChildProcess() ? connection.native : (connection.stream.handle as unknown as NativeHandle);
   }
 
   override set _handle(handle: NativeHandle | null) {
@@ -140,6 +140,17 @@ class SocketMethods extends Base {
     return this[CONNECTION]?.isReadByUser === true ? lend(this, () => super.read(size)) : super.read(size);
   }
 
+  // ---------------------------------------------------------------- who listens
+
+  /**
+   * While node:http's server takes the socket over it adds two listeners that start and stop the handle, at each request with a body. They
+   * get the connection's own handle: to find out that it is not node:child_process that asks costs more than the rest of the request.
+   */
+  override on(event: string | symbol, listener: Listener): this {
+    const isOfHttp = (event === 'resume' || event === 'pause') && isTakenOver(this);
+    return super.on(event, isOfHttp ? lentTo(listener) : listener);
+  }
+
   // ---------------------------------------------------------------- what is asked of the handle
 
   override setNoDelay(on?: boolean): this {
@@ -194,9 +205,27 @@ for (const name of ['setTypeOfService', 'getTypeOfService'] as const) {
   Object.defineProperty(SocketMethods.prototype, name, { value: ours, writable: true, configurable: true });
 }
 
+/** As the types of Node's events have it: what it is called with, and on, depends on the event. */
+// oxlint-disable-next-line typescript/no-explicit-any
+type Listener = (...args: any[]) => void;
+
 /** Is it ours, and not closed? */
 function isOpen(connection: SocketConnection | null | undefined): connection is SocketConnection {
   return connection !== undefined && connection !== null && connection.isOpen;
+}
+
+/** Has node:http's server given it a parser, and not yet looked for a stream to read from? */
+function isTakenOver(socket: SocketMethods): boolean {
+  const connection = socket[CONNECTION];
+  const { parser } = socket;
+  return parser !== undefined && parser !== null && socket.server !== null && isOpen(connection) && !connection.hasParser(parser);
+}
+
+/** A listener of Node's that finds the connection's handle. */
+function lentTo(listener: Listener): Listener {
+  return function (this: SocketMethods): void {
+    lend(this, () => listener.call(this));
+  };
 }
 
 /** Have Node's method find a handle if ours is open. */

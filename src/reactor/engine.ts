@@ -239,7 +239,8 @@ export class Engine implements Turns {
   schedule(): void {
     // A turn takes along what begins in it. Another tick, asked for now, would come before those that are asked for by
     // who is told of a completion, and would hand over what they then begin: an abort in the next tick came too late.
-    if (this.#scheduled || this.#isPutOff() || this.#isTurning) return;
+    // Events that are to be told take it along as well: with an entry for each, a batch would cost as many calls.
+    if (this.#scheduled || this.#isPutOff() || this.#isTurning || this.#settler.planned > 0) return;
     this.#scheduled = true;
     void SETTLED.then(this.#afterMicrotask);
   }

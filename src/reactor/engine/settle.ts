@@ -15,8 +15,9 @@ export const TURN_MS = 2;
 const EVENTS_A_PASS = 64;
 const HOPS_A_PASS = 16;
 
-/** After so many events of Node's kind, what they have to send is sent. */
+/** After so many events of Node's kind, or so many milliseconds of them, what they have to send is sent. */
 const EVENTS_A_SUBMISSION = 16;
+const SUBMISSION_MS = 1;
 
 /** To have something run as a microtask; queueMicrotask would make an AsyncResource each time. */
 const SETTLED = Promise.resolve();
@@ -32,7 +33,9 @@ export class Settler {
   readonly #turns: Turns;
   /** So many events have an immediate or a tick that was asked for. */
   planned = 0;
+  /** Since what they asked for was submitted, and when that was. */
   #toldEvents = 0;
+  #submittedAt = 0;
   /** So many may be told in ticks behind one that was told in this pass of the loop. */
   hops = 0;
 
@@ -127,6 +130,8 @@ export class Settler {
     const count = Math.min(events.length - told, EVENTS_A_PASS);
     this.planned = count;
     this.#turns.turns++;
+    this.#toldEvents = 0;
+    this.#submittedAt = monotonicNow();
     for (let i = 0; i < count; i++) setImmediate(this.#onEvent);
   }
 
@@ -137,21 +142,30 @@ export class Settler {
     this.hops--;
     this.planned--;
     // A turn follows, and plans what comes with that.
-    if (this.#reaper.events.length > 0) this.#turns.inTurn(this.#tellPlanned);
+    this.#turns.inTurn(this.#tellPlanned);
   };
 
   readonly #onEvent = (): void => {
     this.planned--;
-    if (this.#turns.closed || this.#reaper.events.length === 0) return;
+    if (this.#turns.closed) return;
     this.hops = HOPS_A_PASS;
     this.#turns.inTurn(this.#tellPlanned);
   };
 
   /** One event, and a turn behind the last of them, or behind some: what they have to send is sent. */
   readonly #tellPlanned = (): boolean => {
-    this.#tellEvent();
-    return this.planned === 0 || ++this.#toldEvents % EVENTS_A_SUBMISSION === 0;
+    if (this.#reaper.events.length > 0) this.#tellEvent();
+    return this.planned === 0 || this.#isSubmissionDue();
   };
+
+  /** Has enough been told since what is asked for was submitted? If those who are told take long, one of them is enough. */
+  #isSubmissionDue(): boolean {
+    const now = monotonicNow();
+    if (++this.#toldEvents < EVENTS_A_SUBMISSION && now - this.#submittedAt < SUBMISSION_MS) return false;
+    this.#toldEvents = 0;
+    this.#submittedAt = now;
+    return true;
+  }
 
   #tellEvent(): void {
     const { events } = this.#reaper;
