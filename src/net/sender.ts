@@ -268,11 +268,23 @@ export class Sender extends Submission {
     // Not what is with the kernel.
     if (last !== undefined && last.isCopy && (!this.#isLent || last !== this.#lent)) {
       const left = last.memory.length - last.end;
-      if (left >= bytes || (left > 0 && bytes > last.memory.length)) return last;
+      if (left >= bytes) return last;
+      // Headers and a body go out in one piece: to send two takes longer than to copy the first of them again.
+      if (last === this.#first && last.end + bytes <= TOGETHER_MAX) return this.#enlarge(last);
+      if (left > 0 && bytes > last.memory.length) return last;
       isFirst = false;
     }
     // Where much is put together it is not done in many small pieces.
     return this.#append(this.#transport.takeSegment(isFirst ? bytes : TOGETHER_MAX));
+  }
+
+  /** What is in the only segment goes on in a larger one. */
+  #enlarge(only: Segment): Segment {
+    const larger = this.#transport.takeSegment(TOGETHER_MAX);
+    larger.memory.set(bytesIn(only.memory, only.start, only.end));
+    larger.end = only.end - only.start;
+    this.#transport.giveSegment(only);
+    return (this.#first = this.#last = larger);
   }
 
   get #isLent(): boolean {

@@ -239,7 +239,7 @@ export class Engine implements Turns {
   schedule(): void {
     // A turn takes along what begins in it. Another tick, asked for now, would come before those that are asked for by
     // who is told of a completion, and would hand over what they then begin: an abort in the next tick came too late.
-    // Events that are to be told take it along as well: with an entry for each, a batch would cost as many calls.
+    // Events that are to be told take it along as well: a tick for each would submit one entry with each system call.
     if (this.#scheduled || this.#isPutOff() || this.#isTurning || this.#settler.planned > 0) return;
     this.#scheduled = true;
     void SETTLED.then(this.#afterMicrotask);

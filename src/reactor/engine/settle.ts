@@ -33,7 +33,7 @@ export class Settler {
   readonly #turns: Turns;
   /** So many events have an immediate or a tick that was asked for. */
   planned = 0;
-  /** Since what they asked for was submitted, and when that was. */
+  /** Events told since what they asked for was submitted, and when that was. */
   #toldEvents = 0;
   #submittedAt = 0;
   /** So many may be told in ticks behind one that was told in this pass of the loop. */
@@ -158,7 +158,7 @@ export class Settler {
     return this.planned === 0 || this.#isSubmissionDue();
   };
 
-  /** Has enough been told since what is asked for was submitted? If those who are told take long, one of them is enough. */
+  /** Was enough told since what is asked for was submitted? If those who are told take long, one of them is enough. */
   #isSubmissionDue(): boolean {
     const now = monotonicNow();
     if (++this.#toldEvents < EVENTS_A_SUBMISSION && now - this.#submittedAt < SUBMISSION_MS) return false;
