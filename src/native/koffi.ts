@@ -152,6 +152,7 @@ function bind(koffi: typeof Koffi): Native {
   const pollEvents = new Int16Array(pollfd.buffer, 4);
   const pollfdAddress = Number(koffi.address(pollfd));
   const send = libc.func('send', 'intptr_t', ['int', 'void *', 'size_t', 'int']) as Syscall;
+  const recv = libc.func('recv', 'intptr_t', ['int', 'void *', 'size_t', 'int']) as Syscall;
   const shutdown = libc.func('shutdown', 'int', ['int', 'int']) as Syscall;
   const setsockopt = libc.func('setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint']) as Syscall;
   const getsockopt = libc.func('getsockopt', 'int', ['int', 'int', 'int', 'void *', 'void *']) as Syscall;
@@ -242,6 +243,10 @@ function bind(koffi: typeof Koffi): Native {
     send(fd, memory, length, flags) {
       const sent = send(fd, memory, length, flags);
       return sent < 0 ? -errno() : sent;
+    },
+    recv(fd, memory, length, flags) {
+      const received = recv(fd, memory, length, flags);
+      return received < 0 ? -errno() : received;
     },
     shutdown(fd, how) {
       return shutdown(fd, how) < 0 ? -errno() : 0;

@@ -1,21 +1,26 @@
-import { EBADF, ECANCELED, ENOBUFS } from '../abi/errno.ts';
+import { EAGAIN, EBADF, ECANCELED, EINTR, ENOBUFS } from '../abi/errno.ts';
+import { POLLIN } from '../abi/event-flags.ts';
+import { IORING_CQE_F_BUFFER } from '../abi/flags.ts';
+import { MSG_DONTWAIT } from '../abi/socket-flags.ts';
 import type { PooledGroup, Starved } from '../reactor/buffer-pool.ts';
 import { endsAtHangUp } from '../reactor/native.ts';
-import { isHungUp } from './socket-calls.ts';
+import { bufferOf, lengthOf } from './intrinsic.ts';
+import { isHungUp, recvNow } from './socket-calls.ts';
 import { ArmedMultishot } from '../reactor/engine/armed-multishot.ts';
 import type { Completion, IoUring } from '../reactor/submission.ts';
 import { nextTick, setImmediate } from '../reactor/timers.ts';
-import { BULK, type Transport } from './transport.ts';
+import type { Transport } from './transport.ts';
 
 /**
- * How it is received: messages, many times, into buffers that the kernel picks; or much, by one plain receive after the other into
- * large memory of one of two sizes. After so many in a row that filled what they were given the next larger way is taken, and after so
- * many that would have fitted into the next smaller, that one. Measured with messages of 256 KiB: the larger of the two sizes takes a fifth
- * less time than either of the others.
+ * After so many messages in a row that filled their buffers, bytes are received in bulk; and after so many that would have fitted into such a
+ * buffer, as messages again.
  */
-const MESSAGES = -1;
 const FULL_STREAK = 4;
 const SMALL_STREAK = 2;
+
+/** So often in a row memory that was filled is filled again before others have their turn: as often as libuv does, or for others. */
+const READS_OF_NODE = 32;
+const READS = 4;
 
 const SETTLED = Promise.resolve();
 
@@ -23,7 +28,7 @@ const ENDS_AT_HANG_UP = endsAtHangUp();
 
 /** Who receives. */
 export interface Receiving {
-  /** He keeps the memory of large receives, instead of a copy. */
+  /** It keeps the memory of large receives, instead of a copy. */
   readonly keepsMemory: boolean;
   /**
    * Is it told of things as Node's sockets are? Each has a tick of its own then, see {@link Submission.isEvent}, and an end that comes
@@ -48,18 +53,21 @@ export interface Receiving {
 
 /**
  * The receiving half of a connection. It is armed as long as somebody wants data: one multishot receive into buffers that the kernel
- * picks, or, where much arrives, one plain receive after the other. That it wants to be armed is state: whatever ends it in the
- * kernel, it is armed anew.
+ * picks. Where much arrives it is armed with a poll, again and again, and receives by itself when that says so: into memory that is in the
+ * processor's cache, as libuv does. With a receive in the ring each connection would have cold memory of its own; and what waits in the kernel
+ * does not have to be kept here for who wants to pause. That it wants to be armed is state: whatever ends it in the kernel, it is armed anew.
  */
 export class Receiver extends ArmedMultishot implements Starved {
   readonly #transport: Transport;
   readonly #owner: Receiving;
   #group: PooledGroup | undefined;
-  /** Of a plain receive. */
-  #memory: Buffer | undefined;
-  /** {@link MESSAGES}, or which size a plain receive is of. */
-  #size = MESSAGES;
-  /** How many in a row speak for a larger way, and for a smaller. */
+  /** It receives in bulk, or is to. */
+  #isBulk = false;
+  /** The entry that was made last is a poll. */
+  #isPoll = false;
+  /** It is going to read again in this turn, and so is not armed. */
+  #isReadingOn = false;
+  /** How many in a row speak for bulk, and for messages. */
   #full = 0;
   #small = 0;
   #isWanted = false;
@@ -121,7 +129,6 @@ export class Receiver extends ArmedMultishot implements Starved {
 
   /** For good. True if nothing of it is with the kernel; if not, the owner is told. */
   close(): boolean {
-    this.#count(MESSAGES);
     this.#isClosed = true;
     this.#isWanted = false;
     this.#hasLeft = this.#kept !== undefined && this.#kept.length > 0;
@@ -146,7 +153,7 @@ export class Receiver extends ArmedMultishot implements Starved {
 
   /** When it is closed: was something taken from the kernel that the owner has not been given? */
   get hasLeft(): boolean {
-    if (!this.#hasLeft) this.engine.peek(this, (res) => (this.#hasLeft ||= res > 0));
+    if (!this.#hasLeft) this.engine.peek(this, (res, flags) => (this.#hasLeft ||= res > 0 && (flags & IORING_CQE_F_BUFFER) !== 0));
     return this.#hasLeft;
   }
 
@@ -163,17 +170,17 @@ export class Receiver extends ArmedMultishot implements Starved {
   // ---------------------------------------------------------------- the kernel
 
   #arm(): void {
-    if (!this.#isEnded && !this.#isClosed && this.arm()) this.#isFresh = true;
+    if (!this.#isEnded && !this.#isClosed && !this.#isReadingOn && this.arm()) this.#isFresh = true;
   }
 
   override prepare(ring: IoUring): boolean {
-    if (this.#size !== MESSAGES) {
-      const memory = (this.#memory ??= this.#transport.takeBulk(this.#bulkBytes));
-      if (!ring.prepRecv(this.fd, memory, memory.length, this.slot)) return false;
+    if (this.#isBulk) {
+      if (!ring.prepPollAdd(this.fd, POLLIN, this.slot)) return false;
     } else {
       this.#group = this.#transport.buffers.pick();
       if (!ring.prepRecvMultishot(this.fd, this.#group.id, this.slot)) return false;
     }
+    this.#isPoll = this.#isBulk;
     this.owed = 1;
     return true;
   }
@@ -182,11 +189,11 @@ export class Receiver extends ArmedMultishot implements Starved {
     const { res } = c;
     if (res > 0) {
       this.#wasEmpty = false;
-      if (this.#memory === undefined) this.#message(res, c.bufferId()!);
-      else this.#bulk(res, this.#memory);
+      if (this.#isPoll) this.#bulk(this.#owner.isNodeLike ? READS_OF_NODE : READS);
+      else this.#message(res, c.bufferId()!);
       return;
     }
-    if (this.#memory === undefined) this.#giveBack(c);
+    if (!this.#isPoll) this.#giveBack(c);
     if (res === 0) {
       // It can be that something came since. A second time in a row it is the end.
       if (c.sockNonempty() && !this.#wasEmpty) this.#wasEmpty = true;
@@ -217,37 +224,53 @@ export class Receiver extends ArmedMultishot implements Starved {
     }
     this.#give(view, false);
     group.give(bid);
-    if (this.#full >= FULL_STREAK) this.#turnTo(0);
+    if (this.#full >= FULL_STREAK) this.#turnTo(true);
   }
 
-  #bulk(bytes: number, memory: Buffer): void {
-    const { length } = memory;
-    this.#full = bytes === length ? this.#full + 1 : 0;
-    this.#small = bytes <= (this.#size === 0 ? this.#transport.buffers.bufSize : BULK[0]) ? this.#small + 1 : 0;
-    // Half empty memory is not given away.
-    const isOwn = this.#owner.keepsMemory && bytes * 2 >= length;
-    if (isOwn) this.#memory = undefined;
-    this.#give(bytes === length ? memory : memory.subarray(0, bytes), isOwn);
-    if (this.#small >= SMALL_STREAK) this.#turnTo(this.#size - 1);
-    else if (this.#full >= FULL_STREAK && this.#size < BULK.length - 1) this.#turnTo(this.#size + 1);
+  /** Something is there. Nothing is taken that nobody wants. */
+  #bulk(reads: number): void {
+    const { isNodeLike, keepsMemory } = this.#owner;
+    for (let left = reads - 1; this.#isBulk && this.#isWanted && this.#kept === undefined; left--) {
+      // Much comes, in all likelihood: where it is kept it need not be copied.
+      const isGiven = keepsMemory && this.#full > 0;
+      const memory = isGiven ? this.#transport.givenMemory() : this.#transport.bulkMemory(isNodeLike);
+      const bytes = recvNow(this.fd, memory, MSG_DONTWAIT);
+      if (bytes === -EAGAIN || bytes === -EINTR) return;
+      if (bytes <= 0) return this.#end(-bytes);
+      const isFull = bytes === lengthOf(memory);
+      this.#full = isFull ? this.#full + 1 : 0;
+      this.#small = bytes <= this.#transport.buffers.bufSize ? this.#small + 1 : 0;
+      // Half empty memory is not given away.
+      const isOwn = isGiven && bytes * 2 >= lengthOf(memory);
+      if (isOwn) this.#transport.gaveMemory();
+      if (this.#small >= SMALL_STREAK) this.#turnTo(false);
+      this.#give(Buffer.from(bufferOf(memory), 0, bytes), isOwn);
+      if (!isFull || left === 0) return;
+      if (isNodeLike) return this.#readOn(left);
+    }
   }
 
-  /** Bytes of a plain receive. */
-  get #bulkBytes(): number {
-    return this.#transport.bulkBytes(this.#size, this.#owner.keepsMemory);
+  /**
+   * Read again when the ticks and microtasks that the last piece has set off have run, and before anything else, as libuv does: what belongs
+   * together is dealt with while it is in the processor's cache.
+   */
+  #readOn(reads: number): void {
+    this.#isReadingOn = true;
+    void SETTLED.then(() =>
+      nextTick(() => {
+        this.#isReadingOn = false;
+        // An end that comes now is told of at once.
+        this.#turn = -1;
+        this.#bulk(reads);
+        if (!this.#isReadingOn && this.#isWanted && this.#kept === undefined) this.#arm();
+      }),
+    );
   }
 
-  #turnTo(size: number): void {
-    this.#count(size);
-    this.#size = size;
+  #turnTo(isBulk: boolean): void {
+    this.#isBulk = isBulk;
     this.#full = this.#small = 0;
     this.halt();
-  }
-
-  /** As one who receives in bulk, or not. */
-  #count(size: number): void {
-    if (this.#isClosed) return;
-    this.#transport.bulkReceivers += Number(size !== MESSAGES) - Number(this.#size !== MESSAGES);
   }
 
   #give(bytes: Buffer, isOwn: boolean): void {
@@ -321,20 +344,11 @@ export class Receiver extends ArmedMultishot implements Starved {
   }
 
   protected override left(): void {
-    // It was of another size.
-    if (this.#memory !== undefined && (this.#size === MESSAGES || this.#memory.length !== this.#bulkBytes)) this.#dropMemory();
     if (this.#isClosed) {
-      this.#dropMemory();
       this.#owner.receiverClosed();
     } else if (this.#isWanted && this.#kept === undefined) {
       this.#arm();
     }
-  }
-
-  #dropMemory(): void {
-    if (this.#memory === undefined) return;
-    this.#transport.giveBulk(this.#memory);
-    this.#memory = undefined;
   }
 
   protected override resumed(): void {

@@ -17,7 +17,8 @@ import {
   TCP_NODELAY,
 } from '../abi/socket-flags.ts';
 import { addressOf, bindTo, closeNow, listenOn, openSocket, setsockopt } from './socket-calls.ts';
-import { Acceptor, type Accepting } from './acceptor.ts';
+import type { Accepting } from './accepting.ts';
+import { Acceptor } from './acceptor.ts';
 import { checkHandlers, type ListenSettings, type SocketSettings } from './lean-arguments.ts';
 import type { Listener, SocketHandlers } from './lean.ts';
 import { listenError } from './listen-error.ts';

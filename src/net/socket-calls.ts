@@ -9,6 +9,8 @@ import {
   type SocketAddressLike,
 } from '../reactor/socket-structs.ts';
 
+import { lengthOf } from './intrinsic.ts';
+
 export type { SocketAddress };
 
 /*
@@ -64,6 +66,11 @@ export function isHungUp(fd: number): boolean {
 /** send(2) of `length` bytes at the beginning of `memory`, which is not the kernel's any more when this returns. Bytes sent. */
 export function sendNow(fd: number, memory: Uint8Array, length: number, flags: number): number {
   return koffiNative().send(fd, memory, length, flags);
+}
+
+/** recv(2) into all of `memory`, which is the caller's again when this returns. Bytes received. */
+export function recvNow(fd: number, memory: Uint8Array, flags: number): number {
+  return koffiNative().recv(fd, memory, lengthOf(memory), flags);
 }
 
 /** shutdown(2). The ring's own operation is queued to a thread of the kernel's, and done when its turn comes. */

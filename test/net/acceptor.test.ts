@@ -4,12 +4,13 @@ import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { AF_INET, SOCK_STREAM } from '../../src/abi/index.ts';
-import { Acceptor, type Accepting } from '../../src/net/acceptor.ts';
+import type { Accepting } from '../../src/net/accepting.ts';
+import { Acceptor } from '../../src/net/acceptor.ts';
 import { addressOf, bindTo, closeNow, listenOn, openSocket } from '../../src/net/socket-calls.ts';
 import { partsOf, Reactor } from '../../src/reactor/reactor.ts';
 
 describe('an acceptor', () => {
-  it('given that another accept of its descriptor is aborted, goes on: it may have had the only wake-up', async () => {
+  it('given that another accept of its descriptor is aborted, goes on: it may have had the only wake-up', { timeout: 5000 }, async () => {
     await using io = new Reactor();
     const fd = openSocket(AF_INET, SOCK_STREAM);
     assert.equal(bindTo(fd, { address: '127.0.0.1', port: 0 }), 0);

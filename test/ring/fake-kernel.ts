@@ -294,6 +294,10 @@ export class FakeKernel implements Native {
     return -9;
   }
 
+  recv(): number {
+    throw new Error('not part of this fake');
+  }
+
   send(): number {
     return -9;
   }

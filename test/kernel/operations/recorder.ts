@@ -233,6 +233,10 @@ export class Recorder implements Native {
     return this.#kernel.polled(fd, events);
   }
 
+  recv(fd: number, memory: Uint8Array, length: number, flags: number): number {
+    return this.#kernel.recv(fd, memory, length, flags);
+  }
+
   send(fd: number, memory: Uint8Array, length: number, flags: number): number {
     return this.#kernel.send(fd, memory, length, flags);
   }
