@@ -44,13 +44,11 @@ const LISTEN = 'net.Server.prototype._listen2';
 const LISTEN_ARGUMENTS = 6;
 
 /** A row for the servers that `isOurs` knows. */
-function servers(part: Part, reason: string, isOurs: (server: ServerClass) => boolean): Replacement {
+function servers({ isOurs, ...row }: Pick<Replacement, 'part' | 'reason' | 'isDefault'> & { isOurs(server: ServerClass): boolean }): Replacement {
   return {
-    part,
+    ...row,
     name: LISTEN,
-    reason,
     needs: 'every listen() ends in it, called on the server itself, when the address is known',
-    isDefault: false,
     owner: () => nodeNet().Server.prototype,
     key: '_listen2',
     misfit: () => misfitOfLength(nodeNet().Server.prototype, '_listen2', LISTEN_ARGUMENTS),
@@ -185,8 +183,13 @@ function file(name: (typeof FILES)[number]): Replacement {
 
 /** In this order they are put in place; they are taken back in the opposite one. */
 export const REPLACEMENTS: readonly Replacement[] = [
-  servers('http', 'servers of node:http, and with them express, fastify, koa and ws, listen by it', isHttpServer),
-  servers('net', 'servers of net.createServer listen by it', isPlainServer),
+  servers({
+    part: 'http',
+    reason: 'servers of node:http, and with them express, fastify, hono, koa and ws, listen by it',
+    isDefault: false,
+    isOurs: isHttpServer,
+  }),
+  servers({ part: 'net', reason: 'servers of net.createServer listen by it', isDefault: false, isOurs: isPlainServer }),
   CLIENTS,
   DATAGRAMS,
   ...FILES.map(file),
