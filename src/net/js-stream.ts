@@ -6,6 +6,7 @@ import { ECANCELED, ENOTCONN } from '../abi/errno.ts';
 import { nextTick, setImmediate } from '../reactor/timers.ts';
 import { ownOptions } from '../reactor/own-options.ts';
 import { TAKEN } from './sender.ts';
+import { lengthOf } from './intrinsic.ts';
 import type { SocketConnection } from './socket-connection.ts';
 
 /** A request of Node's native code. */
@@ -149,6 +150,8 @@ export class JsStream {
   readonly connection: SocketConnection;
   /** Somebody reads from it. */
   isConsumed = false;
+  /** Bytes that Node has been given in this call, and has not handed on. */
+  #unread = 0;
   #writing: Set<Request> | undefined;
   #ending: Set<Request> | undefined;
 
@@ -173,7 +176,7 @@ export class JsStream {
     const { socket } = this.connection;
     if (this.isConsumed || !this.connection.isOpen) return;
     this.isConsumed = true;
-    for (let bytes = socket.read() as Buffer | null; bytes !== null; bytes = socket.read()) this.handle.readBuffer(bytes);
+    for (let bytes = socket.read() as Buffer | null; bytes !== null; bytes = socket.read()) this.received(bytes);
     this.connection.isReading = true;
     this.connection.startReading();
   }
@@ -188,7 +191,11 @@ export class JsStream {
   /** Bytes came, or the end, that nobody reads from here any more. @internal */
   leftOver(bytes: ArrayBuffer | undefined): void {
     this.isConsumed = false;
-    this.connection.arrived(bytes === undefined ? null : Buffer.from(bytes));
+    if (bytes === undefined) return this.connection.arrived(null);
+    // From Node 24 on the memory is as long as any read may be, and how much came stands where only Node's own code sees it.
+    const length = Math.min(bytes.byteLength, this.#unread);
+    this.#unread -= length;
+    this.connection.arrived(Buffer.from(bytes, 0, length));
   }
 
   /** The buffers are copies that Node has made for this call. @internal */
@@ -223,6 +230,7 @@ export class JsStream {
   }
 
   received(bytes: Buffer): void {
+    this.#unread = lengthOf(bytes);
     this.handle.readBuffer(bytes);
   }
 

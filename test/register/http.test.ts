@@ -95,6 +95,27 @@ describe('what goes through the ring', () => {
     await once(server, 'close');
   });
 
+  it('what comes after an upgrade has the length that was sent', async () => {
+    await using served = await serve(() => {});
+    const sizes: number[] = [];
+    served.server.on('upgrade', (_, socket) => {
+      socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n');
+      socket.on('data', (data: Buffer) => {
+        sizes.push(data.length);
+        socket.write('seen');
+      });
+    });
+    const socket = net.connect(served.port, '127.0.0.1');
+    socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n');
+    await once(socket, 'data');
+    for (const size of [3, 100, 1]) {
+      socket.write(Buffer.alloc(size));
+      await once(socket, 'data');
+    }
+    assert.deepEqual(sizes, [3, 100, 1]);
+    socket.destroy();
+  });
+
   it('a port that is in use is told as Node tells it', async () => {
     await using served = await serve(() => {});
     const failure = async ({ createServer }: Pick<typeof http, 'createServer'>): Promise<unknown[]> => {

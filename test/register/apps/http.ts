@@ -8,8 +8,10 @@ serve(
     if (url === '/missing') return void response.writeHead(404, { 'x-thing': ['1', '2'] }).end('not here');
     if (url === '/parts') {
       response.write('one ');
-      setImmediate(() => response.write('two '));
-      return void setTimeout(() => response.end('three'), 5);
+      return void setImmediate(() => {
+        response.write('two ');
+        setImmediate(() => response.end('three'));
+      });
     }
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
