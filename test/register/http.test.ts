@@ -104,6 +104,8 @@ describe('what goes through the ring', () => {
         sizes.push(data.length);
         socket.write('seen');
       });
+      // It is nobody's but the listener's.
+      socket.on('end', () => socket.end());
     });
     const socket = net.connect(served.port, '127.0.0.1');
     socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n');
