@@ -139,7 +139,7 @@ const BUNDLERS: Record<string, (folder: string) => Promise<string>> = {
     return file;
   },
   async webpack(folder) {
-    const { webpack } = await import('webpack');
+    const { default: webpack } = await import('webpack');
     const compiler = webpack({
       mode: 'production',
       target: 'node',
