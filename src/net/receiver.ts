@@ -1,7 +1,7 @@
 import { EBADF, ECANCELED, ENOBUFS } from '../abi/errno.ts';
 import type { PooledGroup, Starved } from '../reactor/buffer-pool.ts';
 import { endsAtHangUp } from '../reactor/event-loop.ts';
-import { isHungUp } from '../reactor/socket-calls.ts';
+import { isAtEnd, isHungUp } from '../reactor/socket-calls.ts';
 import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
 import { nextTick, setImmediate } from '../reactor/timers.ts';
 import { BULK, type Transport } from './transport.ts';
@@ -150,6 +150,23 @@ export class Receiver extends Submission implements Starved {
     return this.slot < 0;
   }
 
+  /**
+   * The owner means to give the socket away: the kernel is asked to end what it is at. False if something was taken from the kernel
+   * that the owner has not been given. {@link hasTaken} tells when the kernel has ended it; it is armed anew if the owner stays.
+   */
+  withdraw(): boolean {
+    if (this.#kept !== undefined || this.#isEnded) return false;
+    this.#halt();
+    return true;
+  }
+
+  /** Has the kernel told of anything that the owner has not been told yet, be it data, the end or an error? */
+  get hasTaken(): boolean {
+    let has = false;
+    this.#transport.engine.peek(this, (res) => (has ||= res !== -ECANCELED && res !== -ENOBUFS));
+    return has;
+  }
+
   /** Does the owner want data? */
   get isWanted(): boolean {
     return this.#isWanted;
@@ -216,8 +233,9 @@ export class Receiver extends Submission implements Starved {
     }
     if (this.#memory === undefined) this.#giveBack(c);
     if (res === 0) {
-      // It can be that something came since. A second time in a row it is the end.
-      if (c.sockNonempty() && !this.#wasEmpty) this.#wasEmpty = true;
+      // TCP says at its end, too, that something may be left. To look costs less than to receive again, and tells of the end when it is
+      // there, before what others have sent since. A second time in a row it is the end.
+      if (c.sockNonempty() && !this.#wasEmpty && !this.#isClosed && !isAtEnd(this.#fd)) this.#wasEmpty = true;
       else this.#end(0);
     } else if (res === -ENOBUFS) {
       this.#isStarved = !this.#transport.buffers.feed(this, this.#group);

@@ -66,6 +66,11 @@ export function sendNow(fd: number, memory: Uint8Array, length: number, flags: n
   return koffiNative().send(fd, memory, length, flags);
 }
 
+/** Is nothing left to be read, and will nothing come? False as well if something is wrong, of which the socket tells but once. */
+export function isAtEnd(fd: number): boolean {
+  return koffiNative().peek(fd) === 0;
+}
+
 /** shutdown(2). The ring's own operation is queued to a thread of the kernel's, and done when its turn comes. */
 export function shutdownNow(fd: number, how: number): number {
   return koffiNative().shutdown(fd, how);

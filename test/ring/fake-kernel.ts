@@ -294,6 +294,10 @@ export class FakeKernel implements Native {
     return -9;
   }
 
+  peek(): number {
+    return -9;
+  }
+
   send(): number {
     return -9;
   }

@@ -233,6 +233,10 @@ export class Recorder implements Native {
     return this.#kernel.polled(fd, events);
   }
 
+  peek(fd: number): number {
+    return this.#kernel.peek(fd);
+  }
+
   send(fd: number, memory: Uint8Array, length: number, flags: number): number {
     return this.#kernel.send(fd, memory, length, flags);
   }
