@@ -52,8 +52,13 @@ export class PolledAcceptor extends Submission {
     return true;
   }
 
+  /**
+   * Submitted in the call: a poll of a descriptor that is readable already takes longer than that of one who connects in this tick, and
+   * would hear of his connection.
+   */
   start(): void {
     this.#engine.submit(this);
+    this.#engine.flush();
   }
 
   /** Accept no more. The kernel lets go of the descriptor before this returns: it may be closed, and its address used again. */
