@@ -9,6 +9,7 @@ import { JsStream } from './js-stream.ts';
 import { nativeHandle } from './native-handle.ts';
 import type { Done, NativeHandle, Piece, SocketClass } from './node-net.ts';
 import { LARGE_MIN, TAKEN } from './sender.ts';
+import { giveToParser, prepareParser } from './server-parser.ts';
 import { socketError } from './socket-error.ts';
 import { SocketHandle, TcpSocketHandle } from './socket-handle.ts';
 import type { Transport } from './transport.ts';
@@ -29,6 +30,8 @@ export interface Owned {
   readonly userBuffer?: UserBuffer | undefined;
   /** Whose context it is told things in; that of nobody if it is missing. */
   readonly scope?: AsyncResource | undefined;
+  /** Another process may have the socket, too. */
+  readonly isShared?: boolean;
   /** Called when its descriptor is closed. */
   readonly closed?: (() => void) | undefined;
 }
@@ -53,6 +56,8 @@ export class SocketConnection extends Connection {
   #refused: Error | undefined;
   /** Those who wait for the socket have not seen it yet. */
   #isNew = false;
+  /** Nor has the server told of it: nothing is received, for whoever is told may give the socket to somebody else, see {@link giveAway}. */
+  #isHeld = false;
   /** The parser that node:http reads with, if it does. */
   #parser: unknown;
 
@@ -66,6 +71,7 @@ export class SocketConnection extends Connection {
     this.#closed = owned.closed;
     // It was made by somebody else.
     if (owned.closed !== undefined) this.distrustRoom();
+    if (owned.isShared === true) this.sendAtOnce();
   }
 
   /**
@@ -73,19 +79,34 @@ export class SocketConnection extends Connection {
    * bring both is nothing that Node's sockets do.
    */
   isNew(): void {
-    this.#isNew = true;
+    this.#isNew = this.#isHeld = true;
     void SETTLED.then(() => (this.#isNew = false));
+  }
+
+  /** The server has told of it. */
+  announced(): void {
+    this.#isHeld = false;
+    if (this.isReading && this.isOpen) this.startReading();
   }
 
   /** Is it seen for the first time? It is node:http's server then that looks, once, for a stream to read from. */
   isParserNew(parser: unknown): boolean {
     if (this.#parser === parser) return false;
     this.#parser = parser;
+    prepareParser(parser);
     return true;
   }
 
   get isOpen(): boolean {
     return this.fd >= 0;
+  }
+
+  /** The socket has no handle any more. Before, it may have one that is closed. */
+  isLetGo = false;
+
+  /** The handle that others have seen, if there is one, whatever they have done to it. */
+  get seen(): NativeHandle | undefined {
+    return this.#stream?.handle as unknown as NativeHandle | undefined;
   }
 
   /** Is it read into the user's memory? */
@@ -107,7 +128,10 @@ export class SocketConnection extends Connection {
 
   /** A handle of libuv's on the same socket, for another process. It is ours until it is handed over. */
   get native(): NativeHandle {
-    this.#native ??= nativeHandle(duplicate(this.fd));
+    if (this.#native === undefined) {
+      this.#native = nativeHandle(duplicate(this.fd));
+      this.sendAtOnce();
+    }
     return this.#native;
   }
 
@@ -124,6 +148,7 @@ export class SocketConnection extends Connection {
   read(): void {
     if (this.isReading || this.#stream?.isConsumed === true || !this.isOpen) return;
     this.isReading = true;
+    if (this.#isHeld) return;
     if (this.#userBuffer === undefined || this.#userBuffer.length === 0) this.startReading();
     else nextTick(() => this.#resume());
   }
@@ -176,7 +201,9 @@ export class SocketConnection extends Connection {
   /** For the stream: bytes that are its to keep, or the end. */
   arrived(chunk: Buffer | null): void {
     const { socket } = this;
-    const wantsMore = socket.push(chunk);
+    const { parser } = socket;
+    const isParsed = parser !== undefined && parser !== null && parser === this.#parser && chunk !== null;
+    const wantsMore = isParsed ? giveToParser(parser, () => socket.push(chunk)) : socket.push(chunk);
     if (chunk === null) socket.read(0);
     else if (!wantsMore) this.pause();
   }
@@ -306,6 +333,11 @@ export class SocketConnection extends Connection {
         this.threw(thrown);
       }
     });
+  }
+
+  /** Not if somebody has the stream that stands in for the handle, or memory of the user's is read into. */
+  override giveAway(): number {
+    return this.#stream !== undefined || this.#userBuffer !== undefined ? -1 : super.giveAway();
   }
 
   override close(done?: () => void): void {

@@ -31,6 +31,16 @@ export class SocketHandle implements NativeHandle {
     return (this.#resource ??= new AsyncResource('IOURINGSOCKET')).asyncId();
   }
 
+  /** And gives each use a number of its own. */
+  asyncReset(): void {
+    this.#resource = undefined;
+  }
+
+  /** It has none among the native ones. */
+  getProviderType(): number {
+    return 0;
+  }
+
   get reading(): boolean {
     return this.connection.isReading;
   }
