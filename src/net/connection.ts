@@ -177,8 +177,8 @@ export abstract class Connection implements Receiving, Sending {
     this.whenSent((error) => {
       const result = error !== undefined || this.#isClosing ? 0 : shutdownNow(this.#fd, SHUT_WR);
       const outcome = result < 0 ? socketError(-result, 'shutdown') : error;
-      // Not in the call that asked for it, and not before what is asked for in the same tick.
-      if (isLater) done(outcome);
+      // Not in the call that asked for it, and not before what is asked for in the same tick: what waited may have been sent in that.
+      if (isLater) nextTick(done, outcome);
       else void SETTLED.then(() => nextTick(done, outcome));
     });
     isLater = true;

@@ -47,6 +47,8 @@ export class SocketConnection extends Connection {
   /** Bytes that were given to it to be sent. */
   dispatched = 0;
   isReading = false;
+  /** The peer is to be told of the end, and the socket has not been told that it was. */
+  isEnding = false;
   #stream: JsStream | undefined;
   #native: NativeHandle | undefined;
   /** Writes that wait for the kernel: they are told if it breaks. */
@@ -103,6 +105,11 @@ export class SocketConnection extends Connection {
 
   /** The socket has no handle any more. Before, it may have one that is closed. */
   isLetGo = false;
+
+  /** It was to be reset while it was being ended, and is the socket's no more: it is closed when the peer has ended, too. */
+  get #isOrphan(): boolean {
+    return this.isLetGo && this.socket.destroyed;
+  }
 
   /** The handle that others have seen, if there is one, whatever they have done to it. */
   get seen(): NativeHandle | undefined {
@@ -220,6 +227,7 @@ export class SocketConnection extends Connection {
 
   override ended(): void {
     if (!this.isOpen) return;
+    if (this.#isOrphan) return this.close();
     if (this.#isNew) return void setImmediate(() => this.ended());
     this.tell(() => {
       this.socket._unrefTimer();
@@ -235,6 +243,7 @@ export class SocketConnection extends Connection {
 
   override failed(error: Error, doing: Doing): void {
     if (!this.isOpen || this.#refused !== undefined) return;
+    if (this.#isOrphan) return this.close();
     this.#broken = error;
     if (this.#isNew) return void setImmediate(() => this.failed(error, doing));
     // Those who wait for what they wrote are told, and the stream by them.
@@ -326,7 +335,9 @@ export class SocketConnection extends Connection {
   /** That the peer is told of the end cannot go wrong in a way that Node would show. */
   finish(done: Done): void {
     const scope = new AsyncResource('SHUTDOWNWRAP');
+    this.isEnding = true;
     this.shutdown(() => {
+      this.isEnding = false;
       try {
         scope.runInAsyncScope(done);
       } catch (thrown) {

@@ -91,7 +91,9 @@ export class SocketHandle implements NativeHandle {
     this.connection.close(done && this.#later(done));
   }
 
+  /** Not while it is being ended: libuv refuses that, and the peer gets the end. */
   reset(done?: () => void): number {
+    if (this.connection.isEnding) return -EINVAL;
     this.connection.reset(done && this.#later(done));
     return 0;
   }
