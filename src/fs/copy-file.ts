@@ -5,7 +5,8 @@ import type { Reactor } from '../reactor/reactor.ts';
 import { admission } from './admission.ts';
 import { node } from './node-promises.ts';
 import { CLOSE, openFile } from './open-file.ts';
-import { bare, plainPath, type PlainPath } from './plain-arguments.ts';
+import { ownOptions } from '../reactor/own-options.ts';
+import { plainPath, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { stagingOf } from './staging.ts';
 import { writeAll } from './write-open.ts';
@@ -41,8 +42,8 @@ export async function copySmall(io: Reactor, from: PlainPath, to: PlainPath): Pr
   const probe = staging.take(1);
   try {
     const status = io.statx(source, '', AT_EMPTY_PATH, STATX_TYPE | STATX_MODE);
-    const [bytes, { mode }] = await all(io.read(source, memory.bytes, bare({ offset: 0 })), status);
-    const isWhole = bytes < SMALL && (await io.read(source, probe.bytes, bare({ offset: bytes, length: 1 }))) === 0;
+    const [bytes, { mode }] = await all(io.read(source, memory.bytes, ownOptions({ offset: 0 })), status);
+    const isWhole = bytes < SMALL && (await io.read(source, probe.bytes, ownOptions({ offset: bytes, length: 1 }))) === 0;
     if (!isWhole || !(await status).isFile()) return false;
     return await writeNew(io, to, memory.bytes.subarray(0, bytes), mode & PERMISSIONS);
   } catch {

@@ -4,7 +4,8 @@ import { Admission } from './admission.ts';
 import { copyFile } from './copy-file.ts';
 import { mkdir, symlink } from './names.ts';
 import { node } from './node-promises.ts';
-import { bare, plainPath } from './plain-arguments.ts';
+import { ownOptions } from '../reactor/own-options.ts';
+import { plainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { lstat } from './stat.ts';
 
@@ -66,7 +67,7 @@ class TreeCopy {
 
   async directory(from: string, to: string, mode: number): Promise<void> {
     await mkdir(to);
-    const entries = await this.#lists.admit(() => node.readdir(from, bare({ withFileTypes: true } as const)));
+    const entries = await this.#lists.admit(() => node.readdir(from, ownOptions({ withFileTypes: true } as const)));
     const outcomes = await Promise.allSettled(
       entries.map(async (entry) => {
         if (this.#isOver) return;

@@ -3,7 +3,8 @@ import { IORING_OP_FTRUNCATE } from '../abi/operations.ts';
 import { outOfRange, wrongType } from '../reactor/misuse.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import type { HandleBase } from './handle-base.ts';
-import { abortedBy, bare, isOwnPosition, isPosition, NOTHING, plainEncoding, plainFileOptions } from './plain-arguments.ts';
+import { ownOptions } from '../reactor/own-options.ts';
+import { abortedBy, isOwnPosition, isPosition, NOTHING, plainEncoding, plainFileOptions } from './plain-arguments.ts';
 import { readOpen } from './read-open.ts';
 import { hasPermissionModel, ringForFiles } from './ring-or-node.ts';
 import { IS_SHOWN, shownHandleClass } from './shown-handle.ts';
@@ -199,7 +200,7 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
       const type = options?.type;
       const isOther = options !== null && type !== 'bytes' && (type === undefined || typeof type === 'string');
       if (!isOther || !(isNative ??= streamsNatively(base))) return super.readableWebStream(...(args as []));
-      return arrayBuffers(this, super.readableWebStream(bare({ ...options, type: 'bytes' }) as never));
+      return arrayBuffers(this, super.readableWebStream(ownOptions({ ...options, type: 'bytes' }) as never));
     }
 
     override stat(...args: readonly unknown[]): Promise<never> {
@@ -288,9 +289,9 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
   };
 }
 
-const FTRUNCATE = bare({ syscall: 'ftruncate' });
-const FSYNC = bare({ syscall: 'fsync' });
-const FDATASYNC = bare({ syscall: 'fdatasync', datasync: true });
+const FTRUNCATE = ownOptions({ syscall: 'ftruncate' });
+const FSYNC = ownOptions({ syscall: 'fsync' });
+const FDATASYNC = ownOptions({ syscall: 'fdatasync', datasync: true });
 
 function newLane(): Lane {
   return { last: DONE, waiting: 0 };

@@ -4,7 +4,8 @@ import { AT_EMPTY_PATH, STATX_DIOALIGN } from '../abi/file-flags.ts';
 import { checkInteger } from '../reactor/misuse.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import type { HandleBase } from './handle-base.ts';
-import { bare, isPosition } from './plain-arguments.ts';
+import { ownOptions } from '../reactor/own-options.ts';
+import { isPosition } from './plain-arguments.ts';
 import { registeredAt, STAGED_MAX, STAGED_WRITE_MAX } from './staging.ts';
 import { readInto, readLent, userOf, writeFrom, writeLent, type User } from './transfer.ts';
 import { byteLengthOf, bytesAt, isBytes } from './view.ts';
@@ -63,7 +64,7 @@ export async function alignmentOf(io: Reactor, fd: number, { direct = false }: O
   return dioOffsetAlign || ALIGNMENT;
 }
 
-const FSTAT = bare({ syscall: 'fstat' });
+const FSTAT = ownOptions({ syscall: 'fstat' });
 
 export type HotFileHandleClass = new (
   io: Reactor,

@@ -1,7 +1,8 @@
 import type { PathLike, Stats } from 'node:fs';
 import { AbortError } from '../reactor/abort.ts';
 import { checkInteger, wrongType } from '../reactor/misuse.ts';
-import { bare, NOTHING } from './plain-arguments.ts';
+import { ownOptions } from '../reactor/own-options.ts';
+import { NOTHING } from './plain-arguments.ts';
 import { readFile } from './read-file.ts';
 import { stat } from './stat.ts';
 
@@ -42,7 +43,7 @@ export function readFiles(
   options: ManyFilesOptions & { encoding?: BufferEncoding | null | undefined } = NOTHING,
 ): AsyncIterableIterator<PathResult<'data', Buffer | string>> {
   const { encoding = null, signal } = options;
-  const how = bare({ encoding, signal }) as { encoding: BufferEncoding | null };
+  const how = ownOptions({ encoding, signal }) as { encoding: BufferEncoding | null };
   return each(paths, options, 'data', (path) => readFile(path, how));
 }
 

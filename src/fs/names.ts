@@ -9,11 +9,12 @@ import {
   IORING_OP_UNLINKAT,
 } from '../abi/operations.ts';
 import { node } from './node-promises.ts';
-import { bare, modeMisuse, plainMode, plainPath, type PlainPath } from './plain-arguments.ts';
+import { ownOptions } from '../reactor/own-options.ts';
+import { modeMisuse, plainMode, plainPath, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { makeDirectories } from './make-directories.ts';
 
-const RMDIR = bare({ syscall: 'rmdir' });
+const RMDIR = ownOptions({ syscall: 'rmdir' });
 
 export function rename(oldPath: PathLike, newPath: PathLike): Promise<void> {
   const io = ringForPaths();
@@ -60,7 +61,7 @@ export function symlink(target: PathLike, path: PathLike, type?: string | null):
 export const mkdir = function mkdir(path: PathLike, options?: unknown): Promise<string | undefined> {
   const io = ringForPaths();
   const name = io && plainPath(path);
-  const { mode, recursive = false } = (isObject(options) ? options : bare({ mode: options })) as Record<string, unknown>;
+  const { mode, recursive = false } = (isObject(options) ? options : ownOptions({ mode: options })) as Record<string, unknown>;
   const permissions = plainMode(mode, 0o777);
   if (!io?.supports(IORING_OP_MKDIRAT) || name === undefined || permissions === undefined) {
     const misuse = modeMisuse(mode);

@@ -1,13 +1,14 @@
 import { constants } from 'node:fs';
 import type { Reactor } from '../reactor/reactor.ts';
-import { bare, type PlainPath } from './plain-arguments.ts';
+import { ownOptions } from '../reactor/own-options.ts';
+import { type PlainPath } from './plain-arguments.ts';
 
 /** As Node opens every file: child processes do not inherit it. */
 export const O_CLOEXEC = 0o2000000;
 
 /** Node's names for the operations, which errors are reported under. */
-export const CLOSE = bare({ syscall: 'close' });
-const OPEN = bare({ syscall: 'open', mode: 0o666 });
+export const CLOSE = ownOptions({ syscall: 'close' });
+const OPEN = ownOptions({ syscall: 'open', mode: 0o666 });
 
 /** Open a file. Its descriptor. */
 export function openFile(
@@ -17,7 +18,7 @@ export function openFile(
   mode = 0o666,
   signal: AbortSignal | null = null,
 ): Promise<number> {
-  const options = signal === null ? (mode === 0o666 ? OPEN : bare({ ...OPEN, mode })) : bare({ ...OPEN, mode, signal });
+  const options = signal === null ? (mode === 0o666 ? OPEN : ownOptions({ ...OPEN, mode })) : ownOptions({ ...OPEN, mode, signal });
   return io.open(path, flags | O_CLOEXEC, options);
 }
 

@@ -7,6 +7,7 @@ import { constants } from 'node:fs';
 import { types } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { outOfRange } from '../reactor/misuse.ts';
+import { ownOptions } from '../reactor/own-options.ts';
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_SYNC } = constants;
 
@@ -82,17 +83,12 @@ export function plainSignal(signal: unknown): AbortSignal | null | undefined {
   return signal instanceof AbortSignal && !types.isProxy(signal) && !signal.aborted ? signal : undefined;
 }
 
-/** Options that are made here: they inherit from nothing, whatever a program puts into `Object.prototype`. */
-export function bare<T extends object>(options: T): T {
-  return Object.setPrototypeOf(options, null) as T;
-}
-
 /** No options. */
-export const NOTHING: Readonly<Record<string, undefined>> = bare({});
+export const NOTHING: Readonly<Record<string, undefined>> = ownOptions({});
 
 /** The options of an operation that a signal aborts. */
 export function abortedBy(signal: AbortSignal | null): { signal: AbortSignal } | undefined {
-  return signal === null ? undefined : bare({ signal });
+  return signal === null ? undefined : ownOptions({ signal });
 }
 
 /** What a call may be given besides a path. */

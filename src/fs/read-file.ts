@@ -8,7 +8,8 @@ import { admission } from './admission.ts';
 import { node } from './node-promises.ts';
 import { isOpenHandle } from './open.ts';
 import { closing, O_CLOEXEC } from './open-file.ts';
-import { abortedBy, bare, plainFileOptions, plainPath, type FileOptions, type PlainPath } from './plain-arguments.ts';
+import { ownOptions } from '../reactor/own-options.ts';
+import { abortedBy, plainFileOptions, plainPath, type FileOptions, type PlainPath } from './plain-arguments.ts';
 import { FIRST_READ, readRest, type Contents } from './read-open.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { stagingOf, type Staged, type Staging } from './staging.ts';
@@ -128,7 +129,7 @@ class WholeRead extends Sequence<Contents> {
     const { flags, encoding } = this.#options;
     const isOfRead = this.name === 'read' && (error as NodeJS.ErrnoException).syscall === 'read';
     if (!isOfRead || (flags & constants.O_EXCL) !== 0) return undefined;
-    return node.readFile(this.#path as string, bare({ encoding, flag: flags as unknown as string }));
+    return node.readFile(this.#path as string, ownOptions({ encoding, flag: flags as unknown as string }));
   }
 
   override discard(engine: Engine, res: number): void {

@@ -1,7 +1,8 @@
 import { StringDecoder } from 'node:string_decoder';
 import { AbortError } from '../reactor/abort.ts';
 import type { Reactor } from '../reactor/reactor.ts';
-import { abortedBy, bare, type FileOptions } from './plain-arguments.ts';
+import { ownOptions } from '../reactor/own-options.ts';
+import { abortedBy, type FileOptions } from './plain-arguments.ts';
 import { STAGED_MAX, stagingOf } from './staging.ts';
 import { sizeOf } from './stat.ts';
 
@@ -10,7 +11,7 @@ export const FIRST_READ = 65_536;
 /** What Node reads into one buffer at most, and refuses above. */
 const SIZE_MAX = 2 ** 31 - 1;
 
-export const READ = bare({ syscall: 'read' });
+export const READ = ownOptions({ syscall: 'read' });
 
 export type Contents = Buffer | string;
 
@@ -33,7 +34,7 @@ export async function readRest(
   const size = await sizeOf(io, fd);
   if (size > SIZE_MAX) throw tooLarge(size);
   const sink = encoding === null ? new BytesSink(head, size) : new TextSink(head, encoding);
-  const options: { syscall: string; offset?: number; length?: number; signal?: AbortSignal } = bare({ ...READ, ...abortedBy(signal) });
+  const options: { syscall: string; offset?: number; length?: number; signal?: AbortSignal } = ownOptions({ ...READ, ...abortedBy(signal) });
   const staging = stagingOf(io);
   const memory = staging.take(STAGED_MAX);
   try {

@@ -6,7 +6,8 @@ import { IORING_OP_UNLINKAT } from '../abi/operations.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import { Admission } from './admission.ts';
 import { node } from './node-promises.ts';
-import { bare, plainPath } from './plain-arguments.ts';
+import { ownOptions } from '../reactor/own-options.ts';
+import { plainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 
 /** So many directories are listed at the same time. */
@@ -63,7 +64,7 @@ class Removal {
   }
 
   async tree(path: string): Promise<void> {
-    const entries = await this.#lists.admit(() => node.readdir(path, bare({ withFileTypes: true } as const)));
+    const entries = await this.#lists.admit(() => node.readdir(path, ownOptions({ withFileTypes: true } as const)));
     const prefix = path.endsWith('/') ? path : `${path}/`;
     const gone = entries.map((entry) => {
       const name = prefix + entry.name;

@@ -4,7 +4,8 @@ import { OUTCOME, type Outcome } from '../reactor/operation.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import { Statx } from '../reactor/methods-path.ts';
 import { node } from './node-promises.ts';
-import { bare, plainPath, type PlainPath } from './plain-arguments.ts';
+import { ownOptions } from '../reactor/own-options.ts';
+import { plainPath, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 
 /** What Node asks for. */
@@ -61,7 +62,7 @@ export function plainStatOptions(options: unknown): boolean | undefined {
 
 /** How many bytes a regular file has; 0 of what is none, and of one that does not say. */
 export async function sizeOf(io: Reactor, fd: number): Promise<number> {
-  const statx = await io.statx(fd, '', AT_EMPTY_PATH, MASK, bare({ syscall: 'fstat', into: rooms.pop() }));
+  const statx = await io.statx(fd, '', AT_EMPTY_PATH, MASK, ownOptions({ syscall: 'fstat', into: rooms.pop() }));
   const size = statx.isFile() ? Number(statx.sizeBigint) : 0;
   rooms.push(statx);
   return size;
@@ -117,7 +118,7 @@ class Status implements Outcome<Stats | BigIntStats> {
   }
 
   static {
-    bare(this.prototype);
+    ownOptions(this.prototype);
   }
 }
 

@@ -3,10 +3,11 @@ import { IORING_OP_FTRUNCATE } from '../abi/operations.ts';
 import { admission } from './admission.ts';
 import { node } from './node-promises.ts';
 import { closing, openFile } from './open-file.ts';
-import { bare, plainPath } from './plain-arguments.ts';
+import { ownOptions } from '../reactor/own-options.ts';
+import { plainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 
-const FTRUNCATE = bare({ syscall: 'ftruncate' });
+const FTRUNCATE = ownOptions({ syscall: 'ftruncate' });
 
 /** `truncate` of a path. What the ring does not serve is Node's. */
 export function truncate(path: PathLike, len = 0): Promise<void> {

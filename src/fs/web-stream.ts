@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { HandleBase } from './handle-base.ts';
-import { bare } from './plain-arguments.ts';
+import { ownOptions } from '../reactor/own-options.ts';
 
 /** So much is read at once, as Node does. */
 const CHUNK = 65_536;
@@ -36,7 +36,7 @@ export function arrayBuffers(handle: FileHandle, hold: WebStream): WebStream {
     isOver = true;
     return held.cancel();
   };
-  const source = bare({
+  const source = ownOptions({
     start(controller: { close(): void }): void {
       void held.closed.then(() => {
         if (!isOver) controller.close();
@@ -58,5 +58,5 @@ export function arrayBuffers(handle: FileHandle, hold: WebStream): WebStream {
     cancel: letGo,
   });
   // Nothing is read before it is asked for: what is not there yet when the handle is closed is not given out.
-  return new ReadableStream(source, bare({ highWaterMark: 0 })) as WebStream;
+  return new ReadableStream(source, ownOptions({ highWaterMark: 0 })) as WebStream;
 }

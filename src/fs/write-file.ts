@@ -8,13 +8,14 @@ import { admission } from './admission.ts';
 import { node } from './node-promises.ts';
 import { isOpenHandle } from './open.ts';
 import { closing, O_CLOEXEC, openFile } from './open-file.ts';
-import { abortedBy, bare, modeMisuse, plainFileOptions, plainPath, type FileOptions, type PlainPath } from './plain-arguments.ts';
+import { ownOptions } from '../reactor/own-options.ts';
+import { abortedBy, modeMisuse, plainFileOptions, plainPath, type FileOptions, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { STAGED_MAX, stagingOf, type Staged, type Staging } from './staging.ts';
 import { honest } from './view.ts';
 import { isIterable, plainData, writeAll, writeEach, type Pieces } from './write-open.ts';
 
-const FSYNC = bare({ syscall: 'fsync' });
+const FSYNC = ownOptions({ syscall: 'fsync' });
 
 /** `writeFile` of a path or a handle. What the ring does not serve is Node's. */
 export const writeFile = function writeFile(path: unknown, data: unknown, options: unknown): Promise<void> {
@@ -84,7 +85,7 @@ async function writePieces(
 }
 
 /** The mode of most files. */
-const MODE = bare({ mode: 0o666 });
+const MODE = ownOptions({ mode: 0o666 });
 
 type Ring = Parameters<Sequence<unknown>['prepare']>[0];
 
@@ -106,7 +107,7 @@ class WholeWrite extends Sequence<void> {
     super();
     this.#path = path;
     this.#options = options;
-    this.#opening = options.mode === 0o666 ? MODE : bare({ mode: options.mode });
+    this.#opening = options.mode === 0o666 ? MODE : ownOptions({ mode: options.mode });
     this.#staging = stagingOf(io);
     this.#length = bytes.length;
     this.#done = done;

@@ -4,7 +4,7 @@ import modules from 'node:module';
 import type Threads from 'node:worker_threads';
 import type * as Koffi from 'koffi';
 import { F_DUPFD_CLOEXEC, MADV_DONTNEED, O_CLOEXEC } from '../abi/file-flags.ts';
-import { MSG_DONTWAIT, MSG_PEEK, SOCK_CLOEXEC, SOCK_NONBLOCK } from '../abi/socket-flags.ts';
+import { SOCK_CLOEXEC, SOCK_NONBLOCK } from '../abi/socket-flags.ts';
 import { SYS_IO_URING_ENTER, SYS_IO_URING_REGISTER, SYS_IO_URING_SETUP } from '../abi/syscalls.ts';
 import {
   MAP_ANONYMOUS,
@@ -153,7 +153,6 @@ function bind(koffi: typeof Koffi): Native {
   const pollfdAddress = Number(koffi.address(pollfd));
   const send = libc.func('send', 'intptr_t', ['int', 'void *', 'size_t', 'int']) as Syscall;
   const recv = libc.func('recv', 'intptr_t', ['int', 'void *', 'size_t', 'int']) as Syscall;
-  const peeked = new Uint8Array(1);
   const shutdown = libc.func('shutdown', 'int', ['int', 'int']) as Syscall;
   const setsockopt = libc.func('setsockopt', 'int', ['int', 'int', 'int', 'void *', 'uint']) as Syscall;
   const getsockopt = libc.func('getsockopt', 'int', ['int', 'int', 'int', 'void *', 'void *']) as Syscall;
@@ -245,9 +244,9 @@ function bind(koffi: typeof Koffi): Native {
       const sent = send(fd, memory, length, flags);
       return sent < 0 ? -errno() : sent;
     },
-    peek(fd) {
-      const there = recv(fd, peeked, 1, MSG_PEEK | MSG_DONTWAIT);
-      return there < 0 ? -errno() : there;
+    recv(fd, memory, length, flags) {
+      const received = recv(fd, memory, length, flags);
+      return received < 0 ? -errno() : received;
     },
     shutdown(fd, how) {
       return shutdown(fd, how) < 0 ? -errno() : 0;

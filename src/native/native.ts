@@ -74,8 +74,8 @@ export interface Native {
   /** send(2) of `length` bytes at the beginning of `memory`. Bytes sent. With MSG_DONTWAIT, or it waits. */
   send(fd: number, memory: Uint8Array, length: number, flags: number): number;
 
-  /** recv(2) of one byte, which stays where it is, without waiting. 1; 0 at the end of the stream. */
-  peek(fd: number): number;
+  /** recv(2) of at most `length` bytes to the beginning of `memory`. Bytes received. With MSG_DONTWAIT, or it waits. */
+  recv(fd: number, memory: Uint8Array, length: number, flags: number): number;
 
   /** shutdown(2). */
   shutdown(fd: number, how: number): number;

@@ -2,7 +2,7 @@ import { lookup } from 'node:dns';
 import { isIP } from 'node:net';
 import { AbortError, TimeoutError } from '../reactor/abort.ts';
 import { clearTimeout, setTimeout } from '../reactor/timers.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../reactor/own-options.ts';
 
 /** One address of a name. */
 export interface Candidate {

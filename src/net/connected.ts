@@ -1,8 +1,8 @@
 import { channel } from 'node:diagnostics_channel';
 import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
-import { closeNow } from '../reactor/socket-calls.ts';
+import { closeNow } from './socket-calls.ts';
 import { node, type NameOf, type NativeHandle, type ServerClass } from './node-net.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../reactor/own-options.ts';
 import { ringForSockets } from './ring-or-node.ts';
 import { nameOf } from './socket-handle.ts';
 import { accept, acceptHandle, announced } from './socket.ts';

@@ -12,7 +12,7 @@ import {
   SOL_SOCKET,
   TCP_NODELAY,
 } from '../abi/socket-flags.ts';
-import { closeNow, connectTo, getsockopt, openSocket, setsockopt } from '../reactor/socket-calls.ts';
+import { closeNow, connectTo, getsockopt, openSocket, setsockopt } from './socket-calls.ts';
 import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
 import { clearImmediate, setImmediate } from '../reactor/timers.ts';
 import { keepAliveAsNode } from './keep-alive.ts';
@@ -74,7 +74,6 @@ class Connecting extends Submission {
   /** What was asked for before there was a descriptor. */
   noDelay = false;
   keepAlive = false;
-  #fd = -1;
   #unguard: (() => void) | undefined;
   #request: ConnectRequest | undefined;
   #isRef = true;
@@ -89,10 +88,6 @@ class Connecting extends Submission {
     this.native = Object.getPrototypeOf(handle) as NativeHandle;
     this.owner = owner;
     this.isTcp = handle.getpeername !== undefined;
-  }
-
-  override get fd(): number {
-    return this.#fd;
   }
 
   override get isEvent(): boolean {
@@ -112,7 +107,7 @@ class Connecting extends Submission {
     const result = fd < 0 ? fd : connectTo(fd, this.isTcp ? { address, port: port! } : { path: address });
     const isUnderWay = result === 0 || result === -EINPROGRESS;
     if (fd >= 0) {
-      this.#fd = fd;
+      this.fd = fd;
       this.#unguard = engine.guard(fd);
       if (this.noDelay) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
       if (this.keepAlive) keepAliveAsNode(fd, true, [KEEP_ALIVE_SECONDS]);
@@ -127,14 +122,14 @@ class Connecting extends Submission {
   }
 
   override prepare(ring: IoUring): boolean {
-    if (!ring.prepPollAdd(this.#fd, POLLOUT, this.slot)) return false;
+    if (!ring.prepPollAdd(this.fd, POLLOUT, this.slot)) return false;
     this.owed = 1;
     return true;
   }
 
   override arrived({ res }: Completion): void {
     if (res < 0) this.#status = res;
-    else this.#status = (res & (POLLERR | POLLHUP)) === 0 ? 0 : -getsockopt(this.#fd, SOL_SOCKET, SO_ERROR);
+    else this.#status = (res & (POLLERR | POLLHUP)) === 0 ? 0 : -getsockopt(this.fd, SOL_SOCKET, SO_ERROR);
   }
 
   override over(): void {
@@ -170,8 +165,8 @@ class Connecting extends Submission {
 
   /** The descriptor is somebody else's, and the handle as Node has made it. */
   #letGo(): number {
-    const fd = this.#fd;
-    this.#fd = -1;
+    const fd = this.fd;
+    this.fd = -1;
     this.#unguard?.();
     this.#unguard = undefined;
     Object.setPrototypeOf(this.handle, this.native);

@@ -9,7 +9,7 @@ import {
   TCP_NODELAY,
 } from '../abi/socket-flags.ts';
 import { nextTick } from '../reactor/timers.ts';
-import { addressOf, closeNow, duplicate, getsockopt, resetOnClose, setsockopt, shutdownNow } from '../reactor/socket-calls.ts';
+import { addressOf, closeNow, duplicate, getsockopt, resetOnClose, setsockopt, shutdownNow } from './socket-calls.ts';
 import { lengthOf } from './intrinsic.ts';
 import { Receiver, type Receiving } from './receiver.ts';
 import { Sender, type Sending } from './sender.ts';

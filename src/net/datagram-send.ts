@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../abi/errno.ts';
 import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../reactor/own-options.ts';
 import type { Destination } from './udp-address.ts';
 
 /** Who is told how a send went: -errno or the bytes sent. Nothing of this may throw. */
@@ -40,7 +40,7 @@ export class DatagramSend extends Submission {
   #res = 0;
 
   constructor(owner: DatagramSending, memory: Buffer, length: number, to: Destination | undefined, done: SendDone | undefined) {
-    super();
+    super(owner.fd);
     this.#owner = owner;
     this.memory = memory;
     this.length = length;
@@ -58,12 +58,9 @@ export class DatagramSend extends Submission {
     this.#owner.begin(this);
   }
 
-  override get fd(): number {
-    return this.#owner.fd;
-  }
-
   override prepare(ring: IoUring): boolean {
-    if (!ring.prepSend(this.#owner.fd, this.memory, this.length, this.slot, 0, this.#to)) return false;
+    this.fd = this.#owner.fd;
+    if (!ring.prepSend(this.fd, this.memory, this.length, this.slot, 0, this.#to)) return false;
     this.owed = 1;
     return true;
   }

@@ -4,7 +4,7 @@ import type { TLSSocket } from 'node:tls';
 import type * as tls from 'node:tls';
 import { ECANCELED, ENOTCONN } from '../abi/errno.ts';
 import { nextTick, setImmediate } from '../reactor/timers.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../reactor/own-options.ts';
 import { TAKEN } from './sender.ts';
 import type { SocketConnection } from './socket-connection.ts';
 
@@ -26,47 +26,138 @@ interface NativeStream {
   onread?: unknown;
 }
 
-let Native: (new () => NativeStream) | undefined;
-
 /** Node does not export the class; a TLSSocket over a stream that is not a socket stands on one. */
-function nativeStream(): NativeStream {
-  if (Native === undefined) {
-    // A built-in module is the same from everywhere; a bundle may have no import.meta.url.
-    const { TLSSocket, createSecureContext } = modules.createRequire(process.execPath)('node:tls') as typeof tls;
-    const none = new Duplex(ownOptions({ read() {}, write() {} }));
-    // With no certificates: Node's own list takes milliseconds to read.
-    const probe = new TLSSocket(none, ownOptions({ secureContext: createSecureContext(ownOptions({ ca: [] })) }));
-    const { _handle: wrap } = probe as unknown as TLSSocket & { _handle: { _parent: NativeStream } };
-    Native = wrap._parent.constructor as new () => NativeStream;
-    probe.on('error', () => {});
-    probe.destroy();
-    none.destroy();
+function nativeStreamClass(): new () => NativeStream {
+  // A built-in module is the same from everywhere; a bundle may have no import.meta.url.
+  const { TLSSocket, createSecureContext } = modules.createRequire(process.execPath)('node:tls') as typeof tls;
+  const none = new Duplex(ownOptions({ read() {}, write() {} }));
+  // With no certificates: Node's own list takes milliseconds to read.
+  const probe = new TLSSocket(none, ownOptions({ secureContext: createSecureContext(ownOptions({ ca: [] })) }));
+  const { _handle: wrap } = probe as unknown as TLSSocket & { _handle: { _parent: NativeStream } };
+  const found = wrap._parent.constructor as new () => NativeStream;
+  probe.on('error', () => {});
+  probe.destroy();
+  none.destroy();
+  return found;
+}
+
+/** What Node's code calls on the handle of a stream in JavaScript, and reads from it. */
+type Handle = NativeStream & { readonly [OWNER]: JsStream };
+
+const OWNER = Symbol('owner');
+
+type StreamClass = new () => Handle;
+
+/** The classes of handles, by those of the connections' own handles: they have what those have. */
+const classes = new Map<unknown, StreamClass>();
+
+/** A class for all of a kind: to give each handle methods of its own takes ten times as long. */
+function streamClassFor(handle: object): StreamClass {
+  const { constructor } = handle;
+  let found = classes.get(constructor);
+  if (found === undefined) classes.set(constructor, (found = streamClass(handle)));
+  return found;
+}
+
+function streamClass(handle: object): StreamClass {
+  const made = {
+    [NAME]: class extends (nativeStreamClass() as unknown as StreamClass) {},
+  }[NAME];
+  const { prototype } = made;
+  const methods: Record<string, (this: Handle, ...args: never[]) => unknown> = {
+    isClosing(): boolean {
+      return !this[OWNER].connection.isOpen;
+    },
+    onreadstart(): number {
+      this[OWNER].start();
+      return 0;
+    },
+    onreadstop(): number {
+      this[OWNER].connection.pause();
+      return 0;
+    },
+    onwrite(request: Request, buffers: Buffer[]): number {
+      return this[OWNER].write(request, buffers);
+    },
+    onshutdown(request: Request): number {
+      return this[OWNER].shutdown(request);
+    },
+  };
+  for (const [name, value] of Object.entries(methods)) define(prototype, name, ownOptions({ value }));
+  for (const name of forwardedOf(handle)) {
+    const value = function (this: Handle, ...args: unknown[]): unknown {
+      const { handle: own } = this[OWNER].connection;
+      return Reflect.apply(Reflect.get(own, name) as (...all: unknown[]) => unknown, own, args);
+    };
+    define(prototype, name, ownOptions({ value }));
   }
-  return new Native();
+  const getters: Record<string, (this: Handle) => unknown> = {
+    fd(): number {
+      return this[OWNER].connection.fd;
+    },
+    bytesRead(): number {
+      return this[OWNER].connection.delivered;
+    },
+    bytesWritten(): number {
+      return this[OWNER].connection.dispatched;
+    },
+    writeQueueSize(): number {
+      return this[OWNER].connection.writableLength;
+    },
+  };
+  for (const [name, get] of Object.entries(getters)) define(prototype, name, ownOptions({ get }));
+  // Whether the socket is being read says nothing of this: whoever wants to read from it is to ask.
+  define(prototype, 'reading', ownOptions({
+    get(this: Handle): boolean {
+      return this[OWNER].isConsumed && this[OWNER].connection.isReading;
+    },
+    set(): void {},
+  }));
+  define(prototype, '_consumed', ownOptions({
+    get(this: Handle): boolean {
+      return this[OWNER].isConsumed;
+    },
+    // The server of node:http has its parser read from it.
+    set(this: Handle, is: boolean): void {
+      if (is) this[OWNER].isConsumed = true;
+    },
+  }));
+  return made;
+}
+
+const NAME = 'JSStream';
+
+/** Whoever read from it does no more: the socket has what comes again. */
+function leftOver(this: Handle, bytes: ArrayBuffer | undefined): void {
+  this[OWNER].leftOver(bytes);
+}
+
+/** Node sets some of these on the object itself. */
+function define(prototype: object, name: string, descriptor: PropertyDescriptor): void {
+  const isData = Object.hasOwn(descriptor, 'value');
+  Object.defineProperty(prototype, name, ownOptions({ ...descriptor, configurable: true, ...(isData ? { writable: true } : {}) }));
 }
 
 /**
- * What stands in for the native handle of a socket that has none, for those who work on native streams only. Node would wrap such
- * a socket by itself, but node:tls would then wait for a `'connect'` that has been, and know no addresses.
+ * The stand-in for the native handle of a socket that has none, for those who work on native streams only: the parser of node:http's server,
+ * node:tls and node:http2. Node would wrap such a socket by itself, but node:tls would then wait for a `'connect'` that has been, and know no
+ * addresses.
  */
 export class JsStream {
-  readonly handle: NativeStream;
-  readonly #connection: SocketConnection;
+  readonly handle: Handle;
+  /** @internal */
+  readonly connection: SocketConnection;
   /** Somebody reads from it. */
   isConsumed = false;
-  readonly #writing = new Set<Request>();
-  readonly #ending = new Set<Request>();
+  #writing: Set<Request> | undefined;
+  #ending: Set<Request> | undefined;
 
   constructor(connection: SocketConnection) {
-    this.#connection = connection;
-    this.handle = Object.defineProperties(Object.assign(nativeStream(), this.#methods(connection)), {
-      // That the socket is being read says nothing of this: who wants to read from it is to ask.
-      reading: ownOptions({ get: () => this.isConsumed && connection.isReading, set: () => {}, configurable: true }),
-      fd: ownOptions({ get: () => connection.fd }),
-      bytesRead: ownOptions({ get: () => connection.delivered }),
-      bytesWritten: ownOptions({ get: () => connection.dispatched }),
-      writeQueueSize: ownOptions({ get: () => connection.writableLength }),
-    });
+    this.connection = connection;
+    this.handle = new (streamClassFor(connection.handle))();
+    (this.handle as { [OWNER]: JsStream })[OWNER] = this;
+    // Node's class keeps it inside, and calls what it has there.
+    this.handle.onread = leftOver;
   }
 
   /**
@@ -74,56 +165,35 @@ export class JsStream {
    * next tick.
    */
   asked(): void {
-    if (this.isConsumed || !isOfHttp2(this.#connection.socket)) return;
+    if (this.isConsumed || !isOfHttp2(this.connection.socket)) return;
     nextTick(() => nextTick(() => this.#consume()));
   }
 
   #consume(): void {
-    const { socket } = this.#connection;
-    if (this.isConsumed || !this.#connection.isOpen) return;
+    const { socket } = this.connection;
+    if (this.isConsumed || !this.connection.isOpen) return;
     this.isConsumed = true;
     for (let bytes = socket.read() as Buffer | null; bytes !== null; bytes = socket.read()) this.handle.readBuffer(bytes);
-    this.#connection.isReading = true;
-    this.#connection.startReading();
+    this.connection.isReading = true;
+    this.connection.startReading();
   }
 
-  #methods(connection: SocketConnection): object {
-    const { handle } = connection;
-    return {
-      // node:http is to read by events.
-      _consumed: true,
-      isClosing: () => !connection.isOpen,
-      onreadstart: () => {
-        this.isConsumed = true;
-        connection.isReading = true;
-        connection.startReading();
-        return 0;
-      },
-      // Who read from it does no more: what comes is the socket's again.
-      onread: (bytes: ArrayBuffer | undefined) => {
-        this.isConsumed = false;
-        connection.arrived(bytes === undefined ? null : Buffer.from(bytes));
-      },
-      onreadstop: () => {
-        connection.pause();
-        return 0;
-      },
-      onwrite: (request: Request, buffers: Buffer[]) => this.#write(request, buffers),
-      onshutdown: (request: Request) => this.#shutdown(request),
-      readStart: () => handle.readStart(),
-      readStop: () => handle.readStop(),
-      close: (done?: () => void) => handle.close(done),
-      ref: () => handle.ref(),
-      unref: () => handle.unref(),
-      hasRef: () => handle.hasRef(),
-      reset: (done?: () => void) => handle.reset(done),
-      ...forwarded(handle),
-    };
+  /** Node reads from it. @internal */
+  start(): void {
+    this.isConsumed = true;
+    this.connection.isReading = true;
+    this.connection.startReading();
   }
 
-  /** The buffers are copies that Node has made for this call. */
-  #write(request: Request, buffers: Buffer[]): number {
-    const connection = this.#connection;
+  /** Bytes came, or the end, that nobody reads from here any more. @internal */
+  leftOver(bytes: ArrayBuffer | undefined): void {
+    this.isConsumed = false;
+    this.connection.arrived(bytes === undefined ? null : Buffer.from(bytes));
+  }
+
+  /** The buffers are copies that Node has made for this call. @internal */
+  write(request: Request, buffers: Buffer[]): number {
+    const connection = this.connection;
     if (!connection.isOpen) return -ENOTCONN;
     let outcome = TAKEN;
     const last = buffers.length - 1;
@@ -132,22 +202,23 @@ export class JsStream {
       outcome = connection.transmit(buffers[i], i < last && buffers[i + 1].length > 0);
     }
     if (outcome < 0) return outcome;
-    this.#writing.add(request);
+    (this.#writing ??= new Set()).add(request);
     connection.socket._unrefTimer();
     const finish = (status: number): void => {
-      if (this.#writing.delete(request)) this.handle.finishWrite(request, status);
+      if (this.#writing!.delete(request)) this.handle.finishWrite(request, status);
     };
     // Node must have returned from asking for it.
     connection.whenSent((error) => setImmediate(finish, error === undefined ? 0 : -ECANCELED));
     return 0;
   }
 
-  #shutdown(request: Request): number {
-    this.#ending.add(request);
+  /** @internal */
+  shutdown(request: Request): number {
+    (this.#ending ??= new Set()).add(request);
     const finish = (): void => {
-      if (this.#ending.delete(request)) this.handle.finishShutdown(request, 0);
+      if (this.#ending!.delete(request)) this.handle.finishShutdown(request, 0);
     };
-    this.#connection.shutdown(() => setImmediate(finish));
+    this.connection.shutdown(() => setImmediate(finish));
     return 0;
   }
 
@@ -161,11 +232,11 @@ export class JsStream {
 
   /** The connection is being closed: whoever waits is told. */
   cancelled(): void {
-    if (this.#writing.size === 0 && this.#ending.size === 0) return;
-    const writing = [...this.#writing];
-    const ending = [...this.#ending];
-    this.#writing.clear();
-    this.#ending.clear();
+    const writing = [...(this.#writing ?? [])];
+    const ending = [...(this.#ending ?? [])];
+    if (writing.length === 0 && ending.length === 0) return;
+    this.#writing?.clear();
+    this.#ending?.clear();
     setImmediate(() => {
       for (const request of writing) this.handle.finishWrite(request, -ECANCELED);
       for (const request of ending) this.handle.finishShutdown(request, -ECANCELED);
@@ -187,19 +258,24 @@ export function isOfHttp2(socket: object): boolean {
 const FORWARDED = [
   'bind',
   'bind6',
+  'close',
   'connect',
   'connect6',
   'getpeername',
   'getsockname',
   'getTypeOfService',
+  'hasRef',
+  'readStart',
+  'readStop',
+  'ref',
+  'reset',
   'setKeepAlive',
   'setNoDelay',
   'setTypeOfService',
+  'unref',
 ];
 
-/** Those of the handle's methods that it has. */
-function forwarded(handle: object): object {
-  const methods = handle as Record<string, ((...args: unknown[]) => unknown) | undefined>;
-  const present = FORWARDED.filter((name) => methods[name] !== undefined);
-  return Object.fromEntries(present.map((name) => [name, (...args: unknown[]) => methods[name]!(...args)]));
+/** Those of the methods that the handle has. */
+function forwardedOf(handle: object): string[] {
+  return FORWARDED.filter((name) => Reflect.get(handle, name) !== undefined);
 }

@@ -6,7 +6,7 @@ import {
   TCP_KEEPIDLE,
   TCP_KEEPINTVL,
 } from '../abi/socket-flags.ts';
-import { getsockopt, setsockopt } from '../reactor/socket-calls.ts';
+import { getsockopt, setsockopt } from './socket-calls.ts';
 import { node } from './node-net.ts';
 
 /** What an option is set to, and where. */

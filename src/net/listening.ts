@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
-import { listenOn } from '../reactor/socket-calls.ts';
+import { listenOn } from './socket-calls.ts';
 import { nextTick } from '../reactor/timers.ts';
-import type { Accepting } from './acceptor.ts';
+import type { Accepting } from './accepting.ts';
 import { ArrivedDescriptor, connected } from './connected.ts';
 import { nativeHandle } from './native-handle.ts';
 import type { NativeHandle, ServerClass } from './node-net.ts';

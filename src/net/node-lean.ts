@@ -5,7 +5,7 @@ import { checkConnect, checkHandlers, checkListen, type ConnectSettings, type Li
 import type { ConnectOptions, LeanSocket, Listener, ListenOptions, SocketHandlers } from './lean.ts';
 import { NodeLeanSocket, type SocketOwner } from './node-lean-socket.ts';
 import { listenNow } from './node-listening.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../reactor/own-options.ts';
 
 /**
  * Listen; it is done when the call returns.

@@ -4,7 +4,7 @@ import { EADDRINUSE, EAFNOSUPPORT, EADDRNOTAVAIL, EINVAL } from '../abi/errno.ts
 import { wrongState } from '../reactor/misuse.ts';
 import type { ListenTarget } from './lean-arguments.ts';
 import { listenError } from './listen-error.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../reactor/own-options.ts';
 
 /** A listening socket of libuv's, as far as it is needed here. */
 interface ServerHandle {

@@ -1,20 +1,26 @@
-import { EBADF, ECANCELED, ENOBUFS } from '../abi/errno.ts';
+import { EAGAIN, EBADF, ECANCELED, EINTR, ENOBUFS } from '../abi/errno.ts';
+import { POLLIN } from '../abi/event-flags.ts';
+import { IORING_CQE_F_BUFFER } from '../abi/flags.ts';
+import { MSG_DONTWAIT } from '../abi/socket-flags.ts';
 import type { PooledGroup, Starved } from '../reactor/buffer-pool.ts';
-import { endsAtHangUp } from '../reactor/event-loop.ts';
-import { isAtEnd, isHungUp } from '../reactor/socket-calls.ts';
-import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
+import { endsAtHangUp } from '../reactor/native.ts';
+import { bufferOf, lengthOf } from './intrinsic.ts';
+import { isAtEnd, isHungUp, recvNow } from './socket-calls.ts';
+import { ArmedMultishot } from '../reactor/engine/armed-multishot.ts';
+import type { Completion, IoUring } from '../reactor/submission.ts';
 import { nextTick, setImmediate } from '../reactor/timers.ts';
-import { BULK, type Transport } from './transport.ts';
+import type { Transport } from './transport.ts';
 
 /**
- * How it is received: messages, many times, into buffers that the kernel picks; or much, by one plain receive after the other into
- * large memory of one of two sizes. After so many in a row that filled what they were given the next larger way is taken, and after so
- * many that would have fitted into the next smaller, that one. Measured with messages of 256 KiB: the larger of the two sizes takes a fifth
- * less time than either of the others.
+ * After so many messages in a row that filled their buffers, bytes are received in bulk; and after so many that would have fitted into such a
+ * buffer, as messages again.
  */
-const MESSAGES = -1;
 const FULL_STREAK = 4;
 const SMALL_STREAK = 2;
+
+/** So often in a row memory that was filled is filled again before others have their turn: as often as libuv does, or for others. */
+const READS_OF_NODE = 32;
+const READS = 4;
 
 const SETTLED = Promise.resolve();
 
@@ -22,7 +28,7 @@ const ENDS_AT_HANG_UP = endsAtHangUp();
 
 /** Who receives. */
 export interface Receiving {
-  /** He keeps the memory of large receives, instead of a copy. */
+  /** It keeps the memory of large receives, instead of a copy. */
   readonly keepsMemory: boolean;
   /**
    * Is it told of things as Node's sockets are? Each has a tick of its own then, see {@link Submission.isEvent}, and an end that comes
@@ -47,28 +53,25 @@ export interface Receiving {
 
 /**
  * The receiving half of a connection. It is armed as long as somebody wants data: one multishot receive into buffers that the kernel
- * picks, or, where much arrives, one plain receive after the other. That it wants to be armed is state: whatever ends it in the
- * kernel, it is armed anew.
+ * picks. Where much arrives it is armed with a poll, again and again, and receives by itself when that says so: into memory that is in the
+ * processor's cache, as libuv does. With a receive in the ring each connection would have cold memory of its own; and what waits in the kernel
+ * does not have to be kept here for who wants to pause. That it wants to be armed is state: whatever ends it in the kernel, it is armed anew.
  */
-export class Receiver extends Submission implements Starved {
+export class Receiver extends ArmedMultishot implements Starved {
   readonly #transport: Transport;
   readonly #owner: Receiving;
-  readonly #fd: number;
   #group: PooledGroup | undefined;
-  /** Of a plain receive. */
-  #memory: Buffer | undefined;
-  /** {@link MESSAGES}, or which size a plain receive is of. */
-  #size = MESSAGES;
-  /** How many in a row speak for a larger way, and for a smaller. */
+  /** It receives in bulk, or is to. */
+  #isBulk = false;
+  /** The entry that was made last is a poll. */
+  #isPoll = false;
+  /** It is going to read again in this turn, and so is not armed. */
+  #isReadingOn = false;
+  /** How many in a row speak for bulk, and for messages. */
   #full = 0;
   #small = 0;
   #isWanted = false;
   #isRef = true;
-  /** The kernel was asked to end it. */
-  #isStopping = false;
-  /** Its last completion was seen: there is nothing to stop. */
-  #isSpent = false;
-  #isStarved = false;
   /** The last completion was of 0 bytes, though more was said to be there. */
   #wasEmpty = false;
   #isEnded = false;
@@ -90,26 +93,13 @@ export class Receiver extends Submission implements Starved {
   #reason: Error | undefined;
 
   constructor(transport: Transport, owner: Receiving, fd: number) {
-    super();
+    super(transport.engine, fd);
     this.#transport = transport;
     this.#owner = owner;
-    this.#fd = fd;
-  }
-
-  override get fd(): number {
-    return this.#fd;
-  }
-
-  override get waits(): boolean {
-    return true;
   }
 
   override get isEvent(): boolean {
     return this.#owner.isNodeLike;
-  }
-
-  override get endless(): boolean {
-    return true;
   }
 
   /** Was the owner told that the peer has ended its side, or that the connection broke? Before that, data may be kept here. */
@@ -139,14 +129,13 @@ export class Receiver extends Submission implements Starved {
 
   /** For good. True if nothing of it is with the kernel; if not, the owner is told. */
   close(): boolean {
-    this.#count(MESSAGES);
     this.#isClosed = true;
     this.#isWanted = false;
     this.#hasLeft = this.#kept !== undefined && this.#kept.length > 0;
     this.#kept = undefined;
     this.#endKept = undefined;
     this.#transport.buffers.forget(this);
-    this.#halt();
+    this.halt();
     return this.slot < 0;
   }
 
@@ -156,14 +145,14 @@ export class Receiver extends Submission implements Starved {
    */
   withdraw(): boolean {
     if (this.#kept !== undefined || this.#isEnded) return false;
-    this.#halt();
+    this.halt();
     return true;
   }
 
   /** Has the kernel told of anything that the owner has not been told yet, be it data, the end or an error? */
   get hasTaken(): boolean {
     let has = false;
-    this.#transport.engine.peek(this, (res) => (has ||= res !== -ECANCELED && res !== -ENOBUFS));
+    this.engine.peek(this, (res) => (has ||= res !== -ECANCELED && res !== -ENOBUFS));
     return has;
   }
 
@@ -175,13 +164,13 @@ export class Receiver extends Submission implements Starved {
   /** The error that the kernel has told, and of which the owner was not told yet; 0 if nothing. */
   get failure(): number {
     let errno = 0;
-    this.#transport.engine.peek(this, (res) => (errno = res < 0 && res !== -ECANCELED && res !== -ENOBUFS ? -res : errno));
+    this.engine.peek(this, (res) => (errno = res < 0 && res !== -ECANCELED && res !== -ENOBUFS ? -res : errno));
     return errno;
   }
 
   /** When it is closed: was something taken from the kernel that the owner has not been given? */
   get hasLeft(): boolean {
-    if (!this.#hasLeft) this.#transport.engine.peek(this, (res) => (this.#hasLeft ||= res > 0));
+    if (!this.#hasLeft) this.engine.peek(this, (res, flags) => (this.#hasLeft ||= res > 0 && (flags & IORING_CQE_F_BUFFER) !== 0));
     return this.#hasLeft;
   }
 
@@ -192,54 +181,44 @@ export class Receiver extends Submission implements Starved {
 
   /** Who does not want anything does not keep the process alive. */
   #settleRef(): void {
-    this.#transport.engine.keepAlive(this, this.#isRef && this.#isWanted);
+    this.engine.keepAlive(this, this.#isRef && this.#isWanted);
   }
 
   // ---------------------------------------------------------------- the kernel
 
   #arm(): void {
-    if (this.slot >= 0 || this.#isEnded || this.#isStarved || this.#isClosed) return;
-    this.#isSpent = false;
-    this.#isFresh = true;
-    this.#transport.engine.submit(this);
-  }
-
-  /** Ask the kernel to end it, if it is at it. */
-  #halt(): void {
-    if (this.#isStopping || this.#isSpent || (this.slot < 0 && !this.queued)) return;
-    this.#isStopping = this.#transport.engine.cancel(this);
+    if (!this.#isEnded && !this.#isClosed && !this.#isReadingOn && this.arm()) this.#isFresh = true;
   }
 
   override prepare(ring: IoUring): boolean {
-    if (this.#size !== MESSAGES) {
-      const memory = (this.#memory ??= this.#transport.takeBulk(this.#bulkBytes));
-      if (!ring.prepRecv(this.#fd, memory, memory.length, this.slot)) return false;
+    if (this.#isBulk) {
+      if (!ring.prepPollAdd(this.fd, POLLIN, this.slot)) return false;
     } else {
       this.#group = this.#transport.buffers.pick();
-      if (!ring.prepRecvMultishot(this.#fd, this.#group.id, this.slot)) return false;
+      if (!ring.prepRecvMultishot(this.fd, this.#group.id, this.slot)) return false;
     }
+    this.#isPoll = this.#isBulk;
     this.owed = 1;
     return true;
   }
 
-  override arrived(c: Completion): void {
+  protected override received(c: Completion): void {
     const { res } = c;
-    this.#isSpent = !c.hasMore();
     if (res > 0) {
       this.#wasEmpty = false;
-      if (this.#memory === undefined) this.#message(res, c.bufferId()!);
-      else this.#bulk(res, this.#memory);
+      if (this.#isPoll) this.#bulk(this.#owner.isNodeLike ? READS_OF_NODE : READS);
+      else this.#message(res, c.bufferId()!);
       return;
     }
-    if (this.#memory === undefined) this.#giveBack(c);
+    if (!this.#isPoll) this.#giveBack(c);
     if (res === 0) {
       // TCP says at its end, too, that something may be left. To look costs less than to receive again, and tells of the end when it is
       // there, before what others have sent since. A second time in a row it is the end.
-      if (c.sockNonempty() && !this.#wasEmpty && !this.#isClosed && !isAtEnd(this.#fd)) this.#wasEmpty = true;
+      if (c.sockNonempty() && !this.#wasEmpty && !this.#isClosed && !isAtEnd(this.fd)) this.#wasEmpty = true;
       else this.#end(0);
     } else if (res === -ENOBUFS) {
-      this.#isStarved = !this.#transport.buffers.feed(this, this.#group);
-    } else if (res !== -ECANCELED || (!this.#isStopping && !this.#isClosed) || this.#reason !== undefined) {
+      if (!this.#transport.buffers.feed(this, this.#group)) this.starve();
+    } else if (res !== -ECANCELED || (this.state !== 'stopping' && !this.#isClosed) || this.#reason !== undefined) {
       this.#end(-res);
     }
   }
@@ -259,52 +238,68 @@ export class Receiver extends Submission implements Starved {
     if (this.#isFresh) {
       this.#isFresh = false;
       // Data that was there before it was armed may have a reset behind it, which comes later by itself.
-      this.#wasHungUp = ENDS_AT_HANG_UP && this.#owner.isNodeLike && bytes < group.pool.bufSize && isHungUp(this.#fd);
+      this.#wasHungUp = ENDS_AT_HANG_UP && this.#owner.isNodeLike && bytes < group.pool.bufSize && isHungUp(this.fd);
     }
     this.#give(view, false);
     group.give(bid);
-    if (this.#full >= FULL_STREAK) this.#turnTo(0);
+    if (this.#full >= FULL_STREAK) this.#turnTo(true);
   }
 
-  #bulk(bytes: number, memory: Buffer): void {
-    const { length } = memory;
-    this.#full = bytes === length ? this.#full + 1 : 0;
-    this.#small = bytes <= (this.#size === 0 ? this.#transport.buffers.bufSize : BULK[0]) ? this.#small + 1 : 0;
-    // Half empty memory is not given away.
-    const isOwn = this.#owner.keepsMemory && bytes * 2 >= length;
-    if (isOwn) this.#memory = undefined;
-    this.#give(bytes === length ? memory : memory.subarray(0, bytes), isOwn);
-    if (this.#small >= SMALL_STREAK) this.#turnTo(this.#size - 1);
-    else if (this.#full >= FULL_STREAK && this.#size < BULK.length - 1) this.#turnTo(this.#size + 1);
+  /** Something is there. Nothing is taken that nobody wants. */
+  #bulk(reads: number): void {
+    const { isNodeLike, keepsMemory } = this.#owner;
+    for (let left = reads - 1; this.#isBulk && this.#isWanted && this.#kept === undefined; left--) {
+      // Much comes, in all likelihood: where it is kept it need not be copied.
+      const isGiven = keepsMemory && this.#full > 0;
+      const memory = isGiven ? this.#transport.givenMemory() : this.#transport.bulkMemory(isNodeLike);
+      const bytes = recvNow(this.fd, memory, MSG_DONTWAIT);
+      if (bytes === -EAGAIN || bytes === -EINTR) return;
+      if (bytes <= 0) return this.#end(-bytes);
+      const isFull = bytes === lengthOf(memory);
+      this.#full = isFull ? this.#full + 1 : 0;
+      this.#small = bytes <= this.#transport.buffers.bufSize ? this.#small + 1 : 0;
+      // Half empty memory is not given away.
+      const isOwn = isGiven && bytes * 2 >= lengthOf(memory);
+      if (isOwn) this.#transport.gaveMemory();
+      if (this.#small >= SMALL_STREAK) this.#turnTo(false);
+      this.#give(Buffer.from(bufferOf(memory), 0, bytes), isOwn);
+      if (!isFull || left === 0) return;
+      if (isNodeLike) return this.#readOn(left);
+    }
   }
 
-  /** Bytes of a plain receive. */
-  get #bulkBytes(): number {
-    return this.#transport.bulkBytes(this.#size, this.#owner.keepsMemory);
+  /**
+   * Read again when the ticks and microtasks that the last piece has set off have run, and before anything else, as libuv does: what belongs
+   * together is dealt with while it is in the processor's cache.
+   */
+  #readOn(reads: number): void {
+    this.#isReadingOn = true;
+    void SETTLED.then(() =>
+      nextTick(() => {
+        this.#isReadingOn = false;
+        // An end that comes now is told of at once.
+        this.#turn = -1;
+        this.#bulk(reads);
+        if (!this.#isReadingOn && this.#isWanted && this.#kept === undefined) this.#arm();
+      }),
+    );
   }
 
-  #turnTo(size: number): void {
-    this.#count(size);
-    this.#size = size;
+  #turnTo(isBulk: boolean): void {
+    this.#isBulk = isBulk;
     this.#full = this.#small = 0;
-    this.#halt();
-  }
-
-  /** As one who receives in bulk, or not. */
-  #count(size: number): void {
-    if (this.#isClosed) return;
-    this.#transport.bulkReceivers += Number(size !== MESSAGES) - Number(this.#size !== MESSAGES);
+    this.halt();
   }
 
   #give(bytes: Buffer, isOwn: boolean): void {
     if (this.#isClosed) return;
     if (this.#isWanted && this.#kept === undefined) return this.#hand(bytes, isOwn);
     (this.#kept ??= []).push(isOwn ? bytes : Buffer.from(bytes));
-    if (!this.#isWanted) this.#halt();
+    if (!this.#isWanted) this.halt();
   }
 
   #hand(bytes: Buffer, isOwn: boolean): void {
-    this.#turn = this.#transport.engine.turns;
+    this.#turn = this.engine.turns;
     try {
       this.#owner.received(bytes, isOwn);
     } catch (error) {
@@ -321,10 +316,10 @@ export class Receiver extends Submission implements Starved {
 
   #tellEndInTime(): void {
     if (this.#wasHungUp) this.#endKept = 0;
-    const isTogether = this.#turn === this.#transport.engine.turns;
+    const isTogether = this.#turn === this.engine.turns;
     if (!isTogether || !this.#owner.isNodeLike || this.#reason !== undefined) return this.#tellEnd();
     const tellEnd = (): void => this.#tellEnd();
-    if (ENDS_AT_HANG_UP && isHungUp(this.#fd)) {
+    if (ENDS_AT_HANG_UP && isHungUp(this.fd)) {
       // A tick that a microtask asks for comes when the ticks and microtasks that there are have run.
       void SETTLED.then(() => nextTick(tellEnd));
     } else {
@@ -366,26 +361,15 @@ export class Receiver extends Submission implements Starved {
     else this.#tellEndInTime();
   }
 
-  override over(): void {
-    this.#isStopping = false;
-    // It was of another size.
-    if (this.#memory !== undefined && (this.#size === MESSAGES || this.#memory.length !== this.#bulkBytes)) this.#dropMemory();
+  protected override left(): void {
     if (this.#isClosed) {
-      this.#dropMemory();
       this.#owner.receiverClosed();
     } else if (this.#isWanted && this.#kept === undefined) {
       this.#arm();
     }
   }
 
-  #dropMemory(): void {
-    if (this.#memory === undefined) return;
-    this.#transport.giveBulk(this.#memory);
-    this.#memory = undefined;
-  }
-
-  fed(): void {
-    this.#isStarved = false;
+  protected override resumed(): void {
     if (this.#isWanted) this.#arm();
   }
 
@@ -393,7 +377,7 @@ export class Receiver extends Submission implements Starved {
     this.#reason ??= error;
   }
 
-  override refused(error: Error): void {
+  protected override lost(error: Error): void {
     if (this.#isClosed) {
       this.#owner.receiverClosed();
     } else if (!this.#isEnded) {

@@ -1,10 +1,10 @@
 import { AF_INET, AF_INET6, AF_UNIX, IPPROTO_TCP, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, TCP_NODELAY } from '../abi/socket-flags.ts';
 import type { Reactor } from '../reactor/reactor.ts';
-import { bindTo, closeNow, openSocket, setsockopt } from '../reactor/socket-calls.ts';
+import { bindTo, closeNow, openSocket, setsockopt } from './socket-calls.ts';
 import { connectInOrder, connectWithin } from './connect-attempts.ts';
 import type { ConnectSettings } from './lean-arguments.ts';
 import type { LeanSocket } from './lean.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../reactor/own-options.ts';
 import { RingConnection } from './ring-connection.ts';
 import { socketError } from './socket-error.ts';
 import { transportOf } from './transport.ts';

@@ -16,12 +16,13 @@ import {
   SOL_SOCKET,
   TCP_NODELAY,
 } from '../abi/socket-flags.ts';
-import { addressOf, bindTo, closeNow, listenOn, openSocket, setsockopt } from '../reactor/socket-calls.ts';
-import { Acceptor, type Accepting } from './acceptor.ts';
+import { addressOf, bindTo, closeNow, listenOn, openSocket, setsockopt } from './socket-calls.ts';
+import type { Accepting } from './accepting.ts';
+import { Acceptor } from './acceptor.ts';
 import { checkHandlers, type ListenSettings, type SocketSettings } from './lean-arguments.ts';
 import type { Listener, SocketHandlers } from './lean.ts';
 import { listenError } from './listen-error.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../reactor/own-options.ts';
 import { RingConnection, type Shared } from './ring-connection.ts';
 import type { Transport } from './transport.ts';
 

@@ -1,10 +1,10 @@
 import { EAGAIN, EBADF, ECANCELED, EPIPE } from '../abi/errno.ts';
 import { MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL } from '../abi/socket-flags.ts';
 import { setImmediate } from '../reactor/timers.ts';
-import { roomToSend, sendNow } from '../reactor/socket-calls.ts';
+import { roomToSend, sendNow } from './socket-calls.ts';
 import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
 import { bufferOf, bytesIn, lengthOf } from './intrinsic.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../reactor/own-options.ts';
 import { Segment } from './segment.ts';
 import type { Transport } from './transport.ts';
 import { mayBeWebAssembly } from './web-assembly.ts';
@@ -58,7 +58,6 @@ interface Waiter {
 export class Sender extends Submission {
   readonly #transport: Transport;
   readonly #owner: Sending;
-  readonly #fd: number;
   /** What is with the kernel, if anything is, is at the beginning: up to `#lent`. */
   #first: Segment | undefined;
   #lent: Segment | undefined;
@@ -87,14 +86,9 @@ export class Sender extends Submission {
   #reason: Error | undefined;
 
   constructor(transport: Transport, owner: Sending, fd: number) {
-    super();
+    super(fd);
     this.#transport = transport;
     this.#owner = owner;
-    this.#fd = fd;
-  }
-
-  override get fd(): number {
-    return this.#fd;
   }
 
   override get waits(): boolean {
@@ -190,7 +184,7 @@ export class Sender extends Submission {
     if (before + length > TOGETHER_MAX) return false;
     const takes = length * ROOM_PER_BYTE + (before === 0 ? ROOM_PER_SEND : 0);
     if (this.#room < takes) {
-      this.#room = roomToSend(this.#fd) - before * ROOM_PER_BYTE - ROOM_PER_SEND;
+      this.#room = roomToSend(this.fd) - before * ROOM_PER_BYTE - ROOM_PER_SEND;
       if (this.#room < takes) return false;
     }
     this.#room -= takes;
@@ -198,7 +192,7 @@ export class Sender extends Submission {
   }
 
   #sendNow(bytes: Uint8Array, length: number, flags: number): number {
-    const result = sendNow(this.#fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL | flags);
+    const result = sendNow(this.fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL | flags);
     return result === -EAGAIN ? 0 : result;
   }
 
@@ -282,11 +276,23 @@ export class Sender extends Submission {
     // Not what is with the kernel.
     if (last !== undefined && last.isCopy && (!this.#isLent || last !== this.#lent)) {
       const left = last.memory.length - last.end;
-      if (left >= bytes || (left > 0 && bytes > last.memory.length)) return last;
+      if (left >= bytes) return last;
+      // Headers and a body go out in one piece: to send two takes longer than to copy the first of them again.
+      if (last === this.#first && last.end + bytes <= TOGETHER_MAX) return this.#enlarge(last);
+      if (left > 0 && bytes > last.memory.length) return last;
       isFirst = false;
     }
     // Where much is put together it is not done in many small pieces.
     return this.#append(this.#transport.takeSegment(isFirst ? bytes : TOGETHER_MAX));
+  }
+
+  /** What is in the only segment goes on in a larger one. */
+  #enlarge(only: Segment): Segment {
+    const larger = this.#transport.takeSegment(TOGETHER_MAX);
+    larger.memory.set(bytesIn(only.memory, only.start, only.end));
+    larger.end = only.end - only.start;
+    this.#transport.giveSegment(only);
+    return (this.#first = this.#last = larger);
   }
 
   get #isLent(): boolean {
@@ -344,7 +350,7 @@ export class Sender extends Submission {
     const { memory, start, end } = segment;
     this.#lent = segment;
     const bytes = start === 0 ? memory : bytesIn(memory, start);
-    return ring.prepSend(this.#fd, bytes, end - start, this.slot, MSG_NOSIGNAL);
+    return ring.prepSend(this.fd, bytes, end - start, this.slot, MSG_NOSIGNAL);
   }
 
   /** Several pieces go out together as they are: nothing is copied to make one of them. */
@@ -354,7 +360,7 @@ export class Sender extends Submission {
       iov.push(bytesIn(one.memory, one.start, one.end));
       this.#lent = one;
     }
-    return ring.prepSendmsg(this.#fd, ownOptions({ iov }), this.slot, MSG_NOSIGNAL);
+    return ring.prepSendmsg(this.fd, ownOptions({ iov }), this.slot, MSG_NOSIGNAL);
   }
 
   override arrived(c: Completion): void {

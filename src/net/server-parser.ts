@@ -60,15 +60,15 @@ function complete(parser: Parser): void {
   tell?.();
 }
 
-/** Call what gives bytes to a parser that {@link prepareParser} was given. */
-export function giveToParser<T>(candidate: unknown, give: () => T): T {
+/** Call what gives `bytes` to a parser that {@link prepareParser} was given. */
+export function giveToParser<B, T>(candidate: unknown, give: (bytes: B) => T, bytes: B): T {
   const parser = candidate as Parser;
   complete(parser);
   const outer = current;
   current = parser;
   hasBody = false;
   try {
-    return give();
+    return give(bytes);
   } finally {
     current = outer;
     hasBody = false;

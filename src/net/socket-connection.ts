@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../abi/errno.ts';
 import { nextTick, setImmediate } from '../reactor/timers.ts';
-import { duplicate } from '../reactor/socket-calls.ts';
+import { duplicate } from './socket-calls.ts';
 import { isCancelledWriteTold } from './cancelled-write.ts';
 import { Connection, type Doing } from './connection.ts';
 import { lengthOf } from './intrinsic.ts';
@@ -20,6 +20,9 @@ const PLAIN = new Set(['utf8', 'utf-8', 'latin1', 'binary', 'ascii', 'ucs2', 'uc
 
 /** Node's name of the guard that its http agent puts on the handle of an idle socket: bytes that come then are nobody's answer. */
 const IDLE_GUARD = 'freeSocketOnReadGuard';
+
+/** So often node:http's server asks for the handle of a socket that it takes over: whether it is a stream, whether it is free, and to take it. */
+const ASKED_BY_HTTP = 4;
 
 const SETTLED = Promise.resolve();
 
@@ -62,6 +65,8 @@ export class SocketConnection extends Connection {
   #isHeld = false;
   /** The parser that node:http reads with, if it does. */
   #parser: unknown;
+  /** So many times more it asks for the handle while it takes the socket over. */
+  #asking = 0;
 
   constructor(transport: Transport, fd: number, socket: SocketClass, owned: Owned) {
     super(transport, fd);
@@ -91,12 +96,26 @@ export class SocketConnection extends Connection {
     if (this.isReading && this.isOpen) this.startReading();
   }
 
-  /** Is it seen for the first time? It is node:http's server then that looks, once, for a stream to read from. */
-  isParserNew(parser: unknown): boolean {
-    if (this.#parser === parser) return false;
+  /**
+   * Is node:http's server just taking the socket over for its parser? It asks for the handle several times in one call, and nobody else does
+   * until its parser reads from it.
+   */
+  isTakenBy(parser: unknown): boolean {
+    if (this.#parser === parser) {
+      if (this.#asking === 0) return false;
+      this.#asking--;
+      return true;
+    }
     this.#parser = parser;
     prepareParser(parser);
+    this.#asking = ASKED_BY_HTTP - 1;
+    void SETTLED.then(() => (this.#asking = 0));
     return true;
+  }
+
+  /** Has {@link isTakenBy} seen it? */
+  hasParser(parser: unknown): boolean {
+    return this.#parser === parser;
   }
 
   get isOpen(): boolean {
@@ -160,6 +179,12 @@ export class SocketConnection extends Connection {
     else nextTick(() => this.#resume());
   }
 
+  /** Whoever reads from it by its handle wants data: the socket, or who has its stream. */
+  readByHandle(): void {
+    if (this.#stream?.isConsumed === true && this.isOpen) this.#stream.start();
+    else this.read();
+  }
+
   /** It does not. */
   pause(): void {
     this.isReading = false;
@@ -197,7 +222,7 @@ export class SocketConnection extends Connection {
   #take(bytes: Buffer, isOwn: boolean): void {
     const { socket } = this;
     socket._unrefTimer();
-    if (this.#stream?.isConsumed === true) return this.#stream.received(bytes);
+    if (this.#stream?.isConsumed === true) return this.#isParsed ? giveToParser(this.#parser, this.#toStream, bytes) : this.#stream.received(bytes);
     if (this.#isGuarded) return void socket.destroy();
     if (this.#userBuffer !== undefined) return this.#userBuffer.received(this, bytes);
     // A decoder makes text of it at once.
@@ -208,12 +233,19 @@ export class SocketConnection extends Connection {
   /** For the stream: bytes that are its to keep, or the end. */
   arrived(chunk: Buffer | null): void {
     const { socket } = this;
-    const { parser } = socket;
-    const isParsed = parser !== undefined && parser !== null && parser === this.#parser && chunk !== null;
-    const wantsMore = isParsed ? giveToParser(parser, () => socket.push(chunk)) : socket.push(chunk);
+    const wantsMore = this.#isParsed ? giveToParser(this.#parser, this.#toSocket, chunk) : socket.push(chunk);
     if (chunk === null) socket.read(0);
     else if (!wantsMore) this.pause();
   }
+
+  /** Does the parser of node:http's server get what comes? */
+  get #isParsed(): boolean {
+    const { parser } = this.socket;
+    return parser !== undefined && parser !== null && parser === this.#parser;
+  }
+
+  readonly #toStream = (bytes: Buffer): void => this.#stream!.received(bytes);
+  readonly #toSocket = (chunk: Buffer | null): boolean => this.socket.push(chunk);
 
   get #isGuarded(): boolean {
     const onread = this.handle.onread ?? this.#stream?.handle.onread;

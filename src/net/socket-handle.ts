@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { networkInterfaces } from 'node:os';
 import { EINVAL, EISCONN, ENOTCONN } from '../abi/errno.ts';
 import { IP_TOS, IPPROTO_IP, IPPROTO_IPV6, IPV6_TCLASS } from '../abi/socket-flags.ts';
-import { addressOf, getsockopt, setsockopt } from '../reactor/socket-calls.ts';
+import { addressOf, getsockopt, setsockopt } from './socket-calls.ts';
 import { setImmediate } from '../reactor/timers.ts';
 import { keepAliveAsNode } from './keep-alive.ts';
 import type { NameOf, NativeHandle } from './node-net.ts';
@@ -49,7 +49,7 @@ export class SocketHandle implements NativeHandle {
   set reading(_is: boolean) {}
 
   readStart(): number {
-    this.connection.read();
+    this.connection.readByHandle();
     return 0;
   }
 

@@ -1,14 +1,14 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
 import { EBADF } from '../abi/errno.ts';
-import { addressOf, duplicate } from '../reactor/socket-calls.ts';
+import { addressOf, duplicate } from './socket-calls.ts';
 import { nextTick } from '../reactor/timers.ts';
 import { connectThroughRing, isKept, isTaken, keepHandle } from './connecting.ts';
 import { constructorFunction } from './constructor-function.ts';
 import { isOfHttp2 } from './js-stream.ts';
 import { adoptHandle, isAskedByNode, whoAsks } from './native-handle.ts';
 import { node, type Done, type NativeHandle, type NameOf, type Piece, type SocketClass } from './node-net.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../reactor/own-options.ts';
 import { ringForSockets } from './ring-or-node.ts';
 import { SocketConnection } from './socket-connection.ts';
 import { socketError } from './socket-error.ts';
@@ -50,10 +50,10 @@ function asNode(socket: object, name: string): unknown {
  */
 class SocketMethods extends Base {
   /**
-   * Node's while it is connecting, or if it stays Node's. The server of node:http, when it begins, gets none, and reads by events; its
-   * agent gets what has no stream. node:tls and node:http2 get a handle of libuv's on the socket, which is Node's from then on, if nothing
-   * has come yet that it would not see. For all others there is a native stream that stands on the connection; and a handle of libuv's
-   * on the same socket for another process.
+   * Node's while it is connecting, or if it stays Node's. The agent of node:http gets the connection's own. node:tls and node:http2 get a handle
+   * of libuv's on the socket, which is Node's from then on, if nothing has come yet that it would not see. All others get a native stream
+   * that stands on the connection, which the parser of node:http's server reads from as well; and a handle of libuv's on the same socket for
+   * another process.
    */
   override get _handle(): NativeHandle | null {
     const connection = this[CONNECTION];
@@ -65,8 +65,8 @@ class SocketMethods extends Base {
     if (this[IS_LENT]) return connection.seen ?? connection.handle;
     if (!connection.isOpen) return (!connection.isLetGo && connection.seen) || null;
     if (this.listenerCount('agentRemove') > 0) return connection.handle;
-    if (this.parser !== undefined && this.parser !== null && this.server !== null && connection.isParserNew(this.parser)) return null;
-    const who = whoAsks();
+    const isTaken = this.parser !== undefined && this.parser !== null && this.server !== null && connection.isTakenBy(this.parser);
+    const who = isTaken ? undefined : whoAsks();
     if (who === 'child process') return connection.native;
     if (who === 'protocol' && goesToNode(this, connection)) return asNode(this, '_handle') as NativeHandle | null;
     return connection.stream.handle as unknown as NativeHandle;
@@ -157,6 +157,17 @@ class SocketMethods extends Base {
     return this[CONNECTION]?.isReadByUser === true ? lend(this, () => super.read(size)) : super.read(size);
   }
 
+  // ---------------------------------------------------------------- who listens
+
+  /**
+   * While node:http's server takes the socket over it adds two listeners that start and stop the handle, at each request with a body. They
+   * get the connection's own handle: to find out that it is not node:child_process that asks costs more than the rest of the request.
+   */
+  override on(event: string | symbol, listener: Listener): this {
+    const isOfHttp = (event === 'resume' || event === 'pause') && isTakenOver(this);
+    return super.on(event, isOfHttp ? lentTo(listener) : listener);
+  }
+
   // ---------------------------------------------------------------- what is asked of the handle
 
   override setNoDelay(on?: boolean): this {
@@ -211,6 +222,10 @@ for (const name of ['setTypeOfService', 'getTypeOfService'] as const) {
   Object.defineProperty(SocketMethods.prototype, name, { value: ours, writable: true, configurable: true });
 }
 
+/** As the types of Node's events have it: what it is called with, and on, depends on the event. */
+// oxlint-disable-next-line typescript/no-explicit-any
+type Listener = (...args: any[]) => void;
+
 /** Is it ours, and not closed? */
 function isOpen(connection: SocketConnection | null | undefined): connection is SocketConnection {
   return connection !== undefined && connection !== null && connection.isOpen;
@@ -219,6 +234,20 @@ function isOpen(connection: SocketConnection | null | undefined): connection is 
 /** Has somebody closed the handle, and the socket still has it? */
 function isClosedOnly(connection: SocketConnection | null | undefined): boolean {
   return connection !== undefined && connection !== null && !connection.isOpen && !connection.isLetGo;
+}
+
+/** Has node:http's server given it a parser, and not yet looked for a stream to read from? */
+function isTakenOver(socket: SocketMethods): boolean {
+  const connection = socket[CONNECTION];
+  const { parser } = socket;
+  return parser !== undefined && parser !== null && socket.server !== null && isOpen(connection) && !connection.hasParser(parser);
+}
+
+/** A listener of Node's that finds the connection's handle. */
+function lentTo(listener: Listener): Listener {
+  return function (this: SocketMethods): void {
+    lend(this, () => listener.call(this));
+  };
 }
 
 /** Have Node's method find a handle if ours is open. */

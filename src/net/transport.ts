@@ -4,6 +4,7 @@ import { closedError } from '../reactor/abort.ts';
 import { partsOf, type Reactor } from '../reactor/reactor.ts';
 import { nameActive } from './active-resources.ts';
 import type { Connection } from './connection.ts';
+import { lengthOf } from './intrinsic.ts';
 import { Segment } from './segment.ts';
 
 /** Bytes of the memory that outgoing data is copied to: for messages, and for what is larger. */
@@ -13,17 +14,12 @@ const LARGE = 64 * 1024;
 const SMALL_KEPT = 1024;
 const LARGE_KEPT = 64;
 
-/** Bytes of a plain receive, for those who receive much, and very much. */
-export const BULK = [64 * 1024, 256 * 1024] as const;
 /**
- * The same where the memory is given away and made anew for each, as long as few receive so: below what malloc maps, and unmaps when it is
- * freed (128 KiB), for every page of that is faulted in again. Measured with messages of 1 MiB on one connection: 0.6 to 0.9 of the CPU that
- * pieces of 256 KiB take, and as much as copies out of warm memory. With 16 connections the larger pieces take 0.7 to 1.0 of the CPU of these:
- * most are not full, and copied.
+ * Bytes that are received at a time where much arrives: as libuv does, or for those who need not be told of each piece as Node's sockets are.
+ * One piece of memory serves all connections, so that it stays in the processor's cache.
  */
-export const BULK_GIVEN = [64 * 1024, 124 * 1024] as const;
-const FEW = 8;
-const BULK_KEPT = 32;
+const BULK_OF_NODE = 64 * 1024;
+const BULK = 256 * 1024;
 
 /** What the connections of a reactor share: memory to receive into and to send from. */
 export class Transport {
@@ -33,10 +29,7 @@ export class Transport {
   readonly connections = new Set<Connection>();
   readonly #small: Segment[] = [];
   readonly #large: Segment[] = [];
-  /** How many receive in bulk. */
-  bulkReceivers = 0;
-  /** By their length. */
-  readonly #bulk = new Map<number, Buffer[]>([...BULK, ...BULK_GIVEN].map((bytes) => [bytes, []]));
+  readonly #bulk = new Map<number, Buffer>();
 
   constructor(reactor: Reactor) {
     const { engine, pools } = partsOf(reactor);
@@ -71,20 +64,26 @@ export class Transport {
     }
   }
 
-  /** Bytes of a plain receive of that size. */
-  bulkBytes(size: number, isGiven: boolean): number {
-    return (isGiven && this.bulkReceivers < FEW ? BULK_GIVEN : BULK)[size];
+  /** Memory to receive into in bulk: what is in it is gone when the next one does. */
+  bulkMemory(isNodeLike: boolean): Buffer {
+    const bytes = isNodeLike ? BULK_OF_NODE : BULK;
+    let memory = this.#bulk.get(bytes);
+    // Somebody may have transferred it.
+    if (memory === undefined || lengthOf(memory) === 0) this.#bulk.set(bytes, (memory = Buffer.allocUnsafeSlow(bytes)));
+    return memory;
   }
 
-  /** Memory for a plain receive, of one of the sizes. */
-  takeBulk(bytes: number): Buffer {
-    return this.#bulk.get(bytes)!.pop() ?? Buffer.allocUnsafeSlow(bytes);
+  /** The same, that a receiver may give away; then it takes it out of here. */
+  givenMemory(): Buffer {
+    return (this.#given ??= Buffer.allocUnsafeSlow(BULK_OF_NODE));
   }
 
-  giveBulk(memory: Buffer): void {
-    const kept = this.#bulk.get(memory.length)!;
-    if (kept.length < BULK_KEPT) kept.push(memory);
+  /** It was. */
+  gaveMemory(): void {
+    this.#given = undefined;
   }
+
+  #given: Buffer | undefined;
 }
 
 const transports = new WeakMap<Reactor, Transport>();

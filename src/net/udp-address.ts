@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
-import { rawAddress, type SocketAddress } from '../reactor/socket-calls.ts';
-import { ownOptions } from './own-options.ts';
+import { rawAddress, type SocketAddress } from './socket-calls.ts';
+import { ownOptions } from '../reactor/own-options.ts';
 
 /** Addresses that are remembered: then it begins anew. */
 const ADDRESSES_MAX = 4096;

@@ -10,8 +10,8 @@ import {
   SOCK_NONBLOCK,
   SOL_SOCKET,
 } from '../abi/socket-flags.ts';
-import { bindTo, closeNow, openSocket, setsockopt } from '../reactor/socket-calls.ts';
-import { ownOptions } from './own-options.ts';
+import { bindTo, closeNow, openSocket, setsockopt } from './socket-calls.ts';
+import { ownOptions } from '../reactor/own-options.ts';
 import type { UdpHandle } from './udp-handle.ts';
 
 /** Of libuv, as Node gives them to its handle. */

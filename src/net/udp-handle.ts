@@ -1,10 +1,10 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../abi/errno.ts';
 import { IORING_OP_SENDMSG_ZC } from '../abi/operations.ts';
-import { DatagramReceiver, type DatagramReceiving } from '../reactor/datagram-receiver.ts';
+import { DatagramReceiver, type DatagramReceiving } from './datagram-receiver.ts';
 import { wrongState } from '../reactor/misuse.ts';
 import { partsOf, type Reactor } from '../reactor/reactor.ts';
-import type { SocketAddress } from '../reactor/socket-calls.ts';
+import type { SocketAddress } from './socket-calls.ts';
 import { nextTick } from '../reactor/timers.ts';
 import { giveMemory, takeMemory } from './datagram-memory.ts';
 import {

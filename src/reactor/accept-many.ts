@@ -25,7 +25,7 @@ export class Connections extends Multishot<number> {
     return true;
   }
 
-  protected override received({ res }: Completion): void {
+  protected override take({ res }: Completion): void {
     if (res >= 0) this.push(res);
     // It was gone before it could be accepted: the next one comes.
     else if (res !== -ECONNABORTED) this.fail(res);

@@ -279,7 +279,7 @@ export class BufferPools {
 
   /** For connections whose data is done with in the turn in which it comes: made when it is first asked for. */
   get turn(): BufferPool {
-    return (this.#turn ??= this.#make(4096, 256));
+    return (this.#turn ??= this.#make(16 * 1024, 256));
   }
 
   /** For datagrams that are done with likewise: any of them fits. */

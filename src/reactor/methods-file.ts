@@ -3,7 +3,6 @@ import type { Lendable } from '../ring/lent-memory.ts';
 import type { FileOffset, TransferOptions } from '../ring/prepare-file.ts';
 import type { IoUring } from '../ring/ring.ts';
 import { moveBehindRead, moveBehindWrite, positionOf } from './file-position.ts';
-import type { Engine } from './engine.ts';
 import {
   bytesOf,
   chainOf,
@@ -16,7 +15,9 @@ import {
   type Data,
   type DescriptorOptions,
 } from './methods.ts';
-import { NOTHING, NUMBER, type Operation, type OperationOptions, type Outcome } from './operation.ts';
+import { kind, NOTHING, NUMBER, type Asked, type Operation, type OperationOptions, type Outcome } from './operation.ts';
+import { ownOptions } from './own-options.ts';
+import type { RegisteredMemory } from './registered-memory.ts';
 
 /** How a file is read or written. */
 export interface ReadWriteOptions extends OperationOptions {
@@ -45,6 +46,94 @@ export interface FsyncOptions extends OperationOptions {
   length?: number;
 }
 
+/** The two descriptors that the kernel has written. */
+const PIPE_ENDS: Outcome<[reader: number, writer: number]> = ownOptions({
+  value: (_res, asked) => endsOf(asked),
+  waits: false,
+  discard: (engine, _res, asked) => endsOf(asked).forEach((fd) => engine.discard(fd)),
+});
+
+function endsOf({ a: fds }: Asked): [reader: number, writer: number] {
+  const [reader, writer] = fds as Int32Array;
+  return [reader, writer];
+}
+type Transfer = [memory: Lendable, length: number | undefined, offset: FileOffset | undefined];
+type Vectored = [buffers: readonly Lendable[], offset: FileOffset | undefined, transfer: TransferOptions | undefined];
+
+const READ = kind('read', NUMBER, (ring, { fd, slot, a: memory, b: length, c: offset }: Asked<Transfer>) =>
+  ring.prepRead(fd, memory, lengthOf(memory, length), slot, offset),
+);
+const SPECIAL_READ = kind(
+  'read',
+  NUMBER,
+  (ring, { fd, slot, a: memory, b: length, c: offset, d: special }: Asked<[...Transfer, Special]>) =>
+    ring.prepRead(special.registeredFile ?? fd, memory, lengthOf(memory, length), slot, offset, specialTransfer(memory, special)) &&
+    byPlace(ring, special),
+);
+const WRITE = kind(
+  'write',
+  NUMBER,
+  (ring, { fd, slot, a: memory, b: length, c: offset, d: special, outcome }: Asked<[...Transfer, Special | undefined]>) => {
+    const bytes = lengthOf(memory, length);
+    const isPrepared =
+      special === undefined
+        ? ring.prepWrite(fd, memory, bytes, slot, offset)
+        : ring.prepWrite(special.registeredFile ?? fd, memory, bytes, slot, offset, specialTransfer(memory, special)) &&
+          byPlace(ring, special);
+    return isPrepared && begun(outcome);
+  },
+);
+const READV = kind('readv', NUMBER, (ring, { fd, slot, a: buffers, b: offset, c: transfer }: Asked<Vectored>) =>
+  ring.prepReadv(fd, buffers, slot, offset, transfer),
+);
+const WRITEV = kind(
+  'writev',
+  NUMBER,
+  (ring, { fd, slot, a: buffers, b: offset, c: transfer, outcome }: Asked<Vectored>) =>
+    ring.prepWritev(fd, buffers, slot, offset, transfer) && begun(outcome),
+);
+const FSYNC = kind('fsync', NOTHING, (ring, { fd, slot, a: what }: Asked<[{ datasync: boolean; offset: number | bigint; length: number }]>) => ring.prepFsync(fd, slot, what));
+const SYNC_FILE_RANGE = kind(
+  'sync_file_range',
+  NOTHING,
+  (ring, { fd, slot, a: offset, b: length, c: flags }: Asked<[number | bigint, number, number]>) =>
+    ring.prepSyncFileRange(fd, offset, length, flags, slot),
+);
+const FALLOCATE = kind(
+  'fallocate',
+  NOTHING,
+  (ring, { fd, slot, a: mode, b: offset, c: length }: Asked<[number, number | bigint, number | bigint]>) =>
+    ring.prepFallocate(fd, mode, offset, length, slot),
+);
+const FTRUNCATE = kind('ftruncate', NOTHING, (ring, { fd, slot, a: length }: Asked<[number | bigint]>) =>
+  ring.prepFtruncate(fd, length, slot),
+);
+const FADVISE = kind(
+  'fadvise',
+  NOTHING,
+  (ring, { fd, slot, a: offset, b: length, c: advice }: Asked<[number | bigint, number | bigint, number]>) =>
+    ring.prepFadvise(fd, offset, length, advice, slot),
+);
+const MADVISE = kind('madvise', NOTHING, (ring, { slot, a: buf, b: length, c: advice }: Asked<[Lendable, number, number]>) =>
+  ring.prepMadvise(buf, length, advice, slot),
+);
+const SPLICE = kind(
+  'splice',
+  NUMBER,
+  (ring, { fd, slot, a: offIn, b: fdOut, c: offOut, d: nbytes, e: flags }: Asked<[FileOffset, number, FileOffset, number, number]>) =>
+    ring.prepSplice(fd, offIn, fdOut, offOut, nbytes, slot, { flags, fixedIn: false }),
+);
+const TEE = kind('tee', NUMBER, (ring, { fd, slot, a: fdOut, b: nbytes, c: flags }: Asked<[number, number, number]>) =>
+  ring.prepTee(fd, fdOut, nbytes, slot, { flags, fixedIn: false }),
+);
+const CLOSE = kind('close', NOTHING, (ring, { fd, slot }: Asked<[]>) => ring.prepClose(fd, slot));
+const PIPE = kind(
+  'pipe',
+  PIPE_ENDS,
+  (ring, { slot, a: fds, b: flags, c: options }: Asked<[Int32Array<ArrayBuffer>, number, DescriptorOptions | undefined]>) =>
+    ring.prepPipe(fds, slot, { flags: withCloexec(flags, options), direct: undefined } as { flags: number }),
+);
+
 /** Operations on open files. */
 export abstract class FileMethods extends OperationMethods {
   /**
@@ -55,19 +144,10 @@ export abstract class FileMethods extends OperationMethods {
    */
   read(fd: number, buf: Lendable, options?: ReadWriteOptions): Promise<number> {
     const { offset, length, rwFlags, registeredFile } = options ?? NONE;
-    const memory = memoryOf(buf);
-    const file = registeredFile ?? fd;
     const own = isOwn(offset, registeredFile) ? new AtPosition(fd, lengthOf(buf, length), false, chainOf(this)) : undefined;
-    return run(
-      this,
-      'read',
-      fd,
-      options,
-      (ring, slot) =>
-        ring.prepRead(file, memory, lengthOf(buf, length), slot, offset, this.#transfer(buf, rwFlags)) &&
-        byPlace(ring, registeredFile),
-      own ?? NUMBER,
-    );
+    const special = specialOf(registeredOf(this), buf, rwFlags, registeredFile);
+    if (special === undefined) return run(this, READ, fd, options, own, memoryOf(buf), length, offset);
+    return run(this, SPECIAL_READ, fd, options, own, memoryOf(buf), length, offset, special);
   }
 
   /**
@@ -79,19 +159,9 @@ export abstract class FileMethods extends OperationMethods {
   write(fd: number, data: Data, options?: ReadWriteOptions): Promise<number> {
     const { offset, length, rwFlags, registeredFile } = options ?? NONE;
     const memory = bytesOf(data);
-    const file = registeredFile ?? fd;
     const own = isOwn(offset, registeredFile) ? new AtPosition(fd, lengthOf(memory, length), true, chainOf(this)) : undefined;
-    return run(
-      this,
-      'write',
-      fd,
-      options,
-      (ring, slot) =>
-        ring.prepWrite(file, memory, lengthOf(memory, length), slot, offset, this.#transfer(data, rwFlags)) &&
-        byPlace(ring, registeredFile) &&
-        (own === undefined || own.begin()),
-      own ?? NUMBER,
-    );
+    const special = specialOf(registeredOf(this), data, rwFlags, registeredFile);
+    return run(this, WRITE, fd, options, own, memory, length, offset, special);
   }
 
   /** Read into several buffers, one after the other. Kernel 5.1. See {@link IoUring.prepReadv}; like preadv2(2). */
@@ -99,14 +169,7 @@ export abstract class FileMethods extends OperationMethods {
     const { offset, rwFlags } = options ?? NONE;
     const transfer = transferOf(rwFlags);
     const own = isOwn(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), false, chainOf(this)) : undefined;
-    return run(
-      this,
-      'readv',
-      fd,
-      options,
-      (ring, slot) => ring.prepReadv(fd, buffers, slot, offset, transfer),
-      own ?? NUMBER,
-    );
+    return run(this, READV, fd, options, own, buffers, offset, transfer);
   }
 
   /** Write several buffers, one after the other. Kernel 5.1. See {@link IoUring.prepWritev}; like pwritev2(2). */
@@ -114,14 +177,7 @@ export abstract class FileMethods extends OperationMethods {
     const { offset, rwFlags } = options ?? NONE;
     const transfer = transferOf(rwFlags);
     const own = isOwn(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), true, chainOf(this)) : undefined;
-    return run(
-      this,
-      'writev',
-      fd,
-      options,
-      (ring, slot) => ring.prepWritev(fd, buffers, slot, offset, transfer) && (own === undefined || own.begin()),
-      own ?? NUMBER,
-    );
+    return run(this, WRITEV, fd, options, own, buffers, offset, transfer);
   }
 
   /** Flush a file to its disk. Kernel 5.1. See {@link IoUring.prepFsync}; like fsync(2). */
@@ -129,7 +185,7 @@ export abstract class FileMethods extends OperationMethods {
     const { datasync = false, offset, length } = options ?? NONE;
     // All that it may have is there, so that it inherits none of it.
     const what = { datasync, offset: offset ?? 0, length: length ?? 0 };
-    return run(this, 'fsync', fd, options, (ring, slot) => ring.prepFsync(fd, slot, what), NOTHING);
+    return run(this, FSYNC, fd, options, undefined, what);
   }
 
   /** Write back a range of a file, or wait for it. Kernel 5.2. See {@link IoUring.prepSyncFileRange}. */
@@ -140,14 +196,7 @@ export abstract class FileMethods extends OperationMethods {
     flags: number,
     options?: OperationOptions,
   ): Promise<void> {
-    return run(
-      this,
-      'sync_file_range',
-      fd,
-      options,
-      (ring, slot) => ring.prepSyncFileRange(fd, offset, length, flags, slot),
-      NOTHING,
-    );
+    return run(this, SYNC_FILE_RANGE, fd, options, undefined, offset, length, flags);
   }
 
   /** Allocate, punch, zero, remove or insert a range of a file. Kernel 5.6. See {@link IoUring.prepFallocate}. */
@@ -158,19 +207,12 @@ export abstract class FileMethods extends OperationMethods {
     length: number | bigint,
     options?: OperationOptions,
   ): Promise<void> {
-    return run(
-      this,
-      'fallocate',
-      fd,
-      options,
-      (ring, slot) => ring.prepFallocate(fd, mode, offset, length, slot),
-      NOTHING,
-    );
+    return run(this, FALLOCATE, fd, options, undefined, mode, offset, length);
   }
 
   /** Set the length of a file. Kernel 6.9. See {@link IoUring.prepFtruncate}; like ftruncate(2). */
   ftruncate(fd: number, length: number | bigint = 0, options?: OperationOptions): Promise<void> {
-    return run(this, 'ftruncate', fd, options, (ring, slot) => ring.prepFtruncate(fd, length, slot), NOTHING);
+    return run(this, FTRUNCATE, fd, options, undefined, length);
   }
 
   /** Tell how a range of a file will be used. Kernel 5.6. See {@link IoUring.prepFadvise}; like posix_fadvise(2). */
@@ -181,19 +223,12 @@ export abstract class FileMethods extends OperationMethods {
     advice: number,
     options?: OperationOptions,
   ): Promise<void> {
-    return run(
-      this,
-      'fadvise',
-      fd,
-      options,
-      (ring, slot) => ring.prepFadvise(fd, offset, length, advice, slot),
-      NOTHING,
-    );
+    return run(this, FADVISE, fd, options, undefined, offset, length, advice);
   }
 
   /** Tell how memory will be used. Kernel 5.6. See {@link IoUring.prepMadvise}; like madvise(2). */
   madvise(buf: Lendable, length: number, advice: number, options?: OperationOptions): Promise<void> {
-    return run(this, 'madvise', -1, options, (ring, slot) => ring.prepMadvise(buf, length, advice, slot), NOTHING);
+    return run(this, MADVISE, -1, options, undefined, buf, length, advice);
   }
 
   /**
@@ -209,26 +244,17 @@ export abstract class FileMethods extends OperationMethods {
     nbytes: number,
     options?: OperationOptions & { flags?: number },
   ): Promise<number> {
-    const more = { flags: options?.flags ?? 0, fixedIn: false };
-    return run(
-      this,
-      'splice',
-      fdIn,
-      options,
-      (ring, slot) => ring.prepSplice(fdIn, offIn, fdOut, offOut, nbytes, slot, more),
-      NUMBER,
-    );
+    return run(this, SPLICE, fdIn, options, undefined, offIn, fdOut, offOut, nbytes, options?.flags ?? 0);
   }
 
   /** Copy bytes from one pipe to another without taking them out. Kernel 5.8. See {@link IoUring.prepTee}; like tee(2). */
   tee(fdIn: number, fdOut: number, nbytes: number, options?: OperationOptions & { flags?: number }): Promise<number> {
-    const more = { flags: options?.flags ?? 0, fixedIn: false };
-    return run(this, 'tee', fdIn, options, (ring, slot) => ring.prepTee(fdIn, fdOut, nbytes, slot, more), NUMBER);
+    return run(this, TEE, fdIn, options, undefined, fdOut, nbytes, options?.flags ?? 0);
   }
 
   /** Close a descriptor. Kernel 5.6. See {@link IoUring.prepClose}; like close(2). */
   closeFd(fd: number, options?: OperationOptions): Promise<void> {
-    return run(this, 'close', fd, options, (ring, slot) => ring.prepClose(fd, slot), NOTHING);
+    return run(this, CLOSE, fd, options, undefined);
   }
 
   /** The older name of {@link closeFd}. */
@@ -243,18 +269,27 @@ export abstract class FileMethods extends OperationMethods {
    */
   pipe(options?: DescriptorOptions & { flags?: number }): Promise<[reader: number, writer: number]> {
     const fds = new Int32Array(2);
-    const flags = options?.flags ?? 0;
-    const prepare = (ring: IoUring, slot: number): boolean => {
-      const more = { flags: withCloexec(flags, options), direct: undefined } as { flags: number };
-      return ring.prepPipe(fds, slot, more);
-    };
-    return run(this, 'pipe', -1, options, prepare, new PipeEnds(fds));
+    return run(this, PIPE, -1, options, undefined, fds, options?.flags ?? 0, options);
   }
+}
 
-  #transfer(data: Data, rwFlags: number | undefined): TransferOptions | undefined {
-    const fixed = registeredOf(this).placeOf(data);
-    return transferOf(rwFlags, fixed);
-  }
+/** What few transfers have. */
+interface Special {
+  readonly rwFlags: number | undefined;
+  readonly registeredFile: number | undefined;
+  /** Where the memory is registered, if it was when it was asked for; it may not be any more when the entry is made. */
+  readonly registered: RegisteredMemory | undefined;
+}
+
+function specialOf(
+  registered: RegisteredMemory,
+  data: Data,
+  rwFlags: number | undefined,
+  registeredFile: number | undefined,
+): Special | undefined {
+  const isRegistered = registered.placeOf(data) !== undefined;
+  if (!isRegistered && rwFlags === undefined && registeredFile === undefined) return undefined;
+  return { rwFlags, registeredFile, registered: isRegistered ? registered : undefined };
 }
 
 /** All that it may have is there, so that it inherits none of it. */
@@ -264,8 +299,12 @@ function transferOf(rwFlags: number | undefined, fixed?: number): TransferOption
   return transfer as TransferOptions;
 }
 
+function specialTransfer(memory: Lendable, { rwFlags, registered }: Special): TransferOptions | undefined {
+  return transferOf(rwFlags, registered?.placeOf(memory));
+}
+
 /** Of the entry that was just written: it names a registered file. */
-function byPlace(ring: IoUring, registeredFile: number | undefined): true {
+function byPlace(ring: IoUring, { registeredFile }: Special): true {
   if (registeredFile !== undefined) ring.sqeSetFlags(IOSQE_FIXED_FILE);
   return true;
 }
@@ -302,9 +341,8 @@ class AtPosition implements Outcome<number> {
   }
 
   /** The entry of a write was made, and nothing is handed over yet. */
-  begin(): true {
+  begin(): void {
     this.#before = positionOf(this.#fd);
-    return true;
   }
 
   value(res: number): number {
@@ -330,26 +368,10 @@ class AtPosition implements Outcome<number> {
   }
 }
 
-/** The two descriptors that the kernel has written. */
-class PipeEnds implements Outcome<[reader: number, writer: number]> {
-  readonly waits = false;
-  readonly #fds: Int32Array;
-
-  constructor(fds: Int32Array) {
-    this.#fds = fds;
-  }
-
-  value(): [reader: number, writer: number] {
-    return [this.#fds[0], this.#fds[1]];
-  }
-
-  discard(engine: Engine): void {
-    for (const fd of this.#fds) engine.discard(fd);
-  }
-
-  static {
-    Object.setPrototypeOf(this.prototype, null);
-  }
+/** The entry of a write was made. */
+function begun(outcome: Outcome<unknown>): true {
+  if (outcome instanceof AtPosition) outcome.begin();
+  return true;
 }
 
 const NONE = { __proto__: null } as ReadWriteOptions & FsyncOptions;

@@ -5,7 +5,20 @@ import type { AcceptOptions } from '../ring/prepare-net.ts';
 import type { SocketAddressLike } from '../ring/socket-address.ts';
 import { bytesOf, chainOf, lengthOf, memoryOf, run, withCloexec, type Data, type DescriptorOptions } from './methods.ts';
 import { PathMethods } from './methods-path.ts';
-import { ACCEPTED, AGAIN, AWAITED, DESCRIPTOR, DONE, NOTHING, type OperationOptions, type Outcome } from './operation.ts';
+import type { Subject } from './operation-error.ts';
+import {
+  ACCEPTED,
+  AGAIN,
+  AWAITED,
+  DESCRIPTOR,
+  DONE,
+  kind,
+  NOTHING,
+  type Asked,
+  type Kind,
+  type OperationOptions,
+  type Outcome,
+} from './operation.ts';
 import { ownOptions } from './own-options.ts';
 
 /** How data is sent. */
@@ -34,6 +47,81 @@ export interface RecvDataOptions extends OperationOptions {
 const BACKLOG = 511;
 const SENDING = MSG_WAITALL | MSG_NOSIGNAL;
 
+const toAddress = ({ a: address }: Asked): Subject => ({ address: address as SocketAddressLike });
+
+const SOCKET = kind(
+  'socket',
+  DESCRIPTOR,
+  (ring, { slot, a: domain, b: type, c: protocol, d: options }: Asked<[number, number, number, DescriptorOptions | undefined]>) =>
+    ring.prepSocket(domain, withCloexec(type, options), protocol, slot),
+);
+const BIND = kind(
+  'bind',
+  NOTHING,
+  (ring, { fd, slot, a: address }: Asked<[SocketAddressLike]>) => ring.prepBind(fd, address, slot),
+  toAddress,
+);
+const LISTEN = kind('listen', NOTHING, (ring, { fd, slot, a: backlog }: Asked<[number]>) => ring.prepListen(fd, backlog, slot));
+const ACCEPT = kind('accept', ACCEPTED, (ring, { fd, slot, a: accept }: Asked<[AcceptOptions | undefined]>) =>
+  ring.prepAccept(fd, slot, accept),
+);
+const CONNECT = kind(
+  'connect',
+  DONE,
+  (ring, { fd, slot, a: address }: Asked<[SocketAddressLike]>) => ring.prepConnect(fd, address, slot),
+  toAddress,
+);
+const SHUTDOWN = kind('shutdown', NOTHING, (ring, { fd, slot, a: how }: Asked<[number]>) => ring.prepShutdown(fd, how, slot));
+
+type Sent = [memory: Lendable, length: number | undefined, flags: number, to: SocketAddressLike | undefined];
+const send = (prep: 'prepSend' | 'prepSendZc'): Kind<number, Sent> =>
+  kind(
+    'send',
+    AWAITED,
+    (ring, { fd, slot, a: memory, b: length, c: flags, d: to, outcome }) => {
+      const bytes = lengthOf(memory, length);
+      const before = begin(outcome, bytes);
+      const rest = before === 0 ? memory : restOf(memory, before);
+      const more = to === undefined ? undefined : { to, pollFirst: false, fixed: undefined, reportUsage: false };
+      return ring[prep](fd, rest, bytes - before, slot, flags, more as { to: SocketAddressLike } | undefined);
+    },
+    ({ d: address }) => (address === undefined ? undefined : { address: address as SocketAddressLike }),
+  );
+const SEND = send('prepSend');
+const SEND_ZC = send('prepSendZc');
+
+const sendmsg = (prep: 'prepSendmsg' | 'prepSendmsgZc'): Kind<number, [msg: Msghdr | MsghdrInit, flags: number]> =>
+  kind('sendmsg', AWAITED, (ring, { fd, slot, a: msg, b: flags, outcome }) => {
+    beginMessage(outcome, msg);
+    return ring[prep](fd, msg, slot, flags);
+  });
+const SENDMSG = sendmsg('prepSendmsg');
+const SENDMSG_ZC = sendmsg('prepSendmsgZc');
+
+const RECV = kind(
+  'recv',
+  AWAITED,
+  (ring, { fd, slot, a: memory, b: length, c: flags, outcome }: Asked<[Lendable, number | undefined, number]>) => {
+    const bytes = lengthOf(memory, length);
+    begin(outcome, bytes);
+    return ring.prepRecv(fd, memory, bytes, slot, flags);
+  },
+);
+const RECVMSG = kind(
+  'recvmsg',
+  AWAITED,
+  (ring, { fd, slot, a: msg, b: flags, c: options, outcome }: Asked<[Msghdr, number, DescriptorOptions | undefined]>) => {
+    beginMessage(outcome, msg);
+    return ring.prepRecvmsg(fd, msg, slot, hasControlRoom(msg) ? withCloexec(flags, options, MSG_CMSG_CLOEXEC) : flags);
+  },
+);
+const CMD_SOCK = kind(
+  'cmd_sock',
+  AWAITED,
+  (ring, { fd, slot, a: cmdOp, b: level, c: optname, d: optval }: Asked<[number, number, number, Lendable | null]>) =>
+    ring.prepCmdSock(cmdOp, fd, level, optname, optval, slot),
+);
+
 /** Operations on sockets. */
 export abstract class NetMethods extends PathMethods {
   /**
@@ -45,24 +133,17 @@ export abstract class NetMethods extends PathMethods {
    * @returns its descriptor
    */
   socket(domain: number, type: number, protocol = 0, options?: DescriptorOptions): Promise<number> {
-    return run(
-      this,
-      'socket',
-      -1,
-      options,
-      (ring, slot) => ring.prepSocket(domain, withCloexec(type, options), protocol, slot),
-      DESCRIPTOR,
-    );
+    return run(this, SOCKET, -1, options, undefined, domain, type, protocol, options);
   }
 
   /** Kernel 6.11. See {@link IoUring.prepBind}; like bind(2). */
   bind(fd: number, address: SocketAddressLike, options?: OperationOptions): Promise<void> {
-    return run(this, 'bind', fd, options, (ring, slot) => ring.prepBind(fd, address, slot), NOTHING, { address });
+    return run(this, BIND, fd, options, undefined, address);
   }
 
   /** Kernel 6.11. See {@link IoUring.prepListen}; like listen(2). */
   listen(fd: number, backlog = BACKLOG, options?: OperationOptions): Promise<void> {
-    return run(this, 'listen', fd, options, (ring, slot) => ring.prepListen(fd, backlog, slot), NOTHING);
+    return run(this, LISTEN, fd, options, undefined, backlog);
   }
 
   /**
@@ -75,12 +156,12 @@ export abstract class NetMethods extends PathMethods {
     const { flags, dontwait, pollFirst } = options ?? NONE;
     const all = { flags, dontwait, pollFirst, direct: undefined, address: undefined };
     const accept = options === undefined ? undefined : (all as AcceptOptions);
-    return run(this, 'accept', listenFd, options, (ring, slot) => ring.prepAccept(listenFd, slot, accept), ACCEPTED);
+    return run(this, ACCEPT, listenFd, options, undefined, accept);
   }
 
   /** Kernel 5.5. See {@link IoUring.prepConnect}; like connect(2). Names are not looked up. */
   connect(fd: number, address: SocketAddressLike, options?: OperationOptions): Promise<void> {
-    return run(this, 'connect', fd, options, (ring, slot) => ring.prepConnect(fd, address, slot), DONE, { address });
+    return run(this, CONNECT, fd, options, undefined, address);
   }
 
   /**
@@ -89,7 +170,7 @@ export abstract class NetMethods extends PathMethods {
    * Kernel 5.11. See {@link IoUring.prepShutdown}; like shutdown(2).
    */
   shutdown(fd: number, how: number, options?: OperationOptions): Promise<void> {
-    return run(this, 'shutdown', fd, options, (ring, slot) => ring.prepShutdown(fd, how, slot), NOTHING);
+    return run(this, SHUTDOWN, fd, options, undefined, how);
   }
 
   /**
@@ -110,26 +191,8 @@ export abstract class NetMethods extends PathMethods {
     to: SocketAddressLike | undefined,
   ): Promise<number> {
     const { flags = SENDING, length, zeroCopy = false } = options ?? NONE;
-    const memory = bytesOf(data);
-    const all = { to, pollFirst: false, fixed: undefined, reportUsage: false };
-    const more = to === undefined ? undefined : (all as unknown as { to: SocketAddressLike });
     const outcome = outcomeOf(flags, chainOf(this) === undefined);
-    return run(
-      this,
-      'send',
-      fd,
-      options,
-      (ring, slot) => {
-        const bytes = lengthOf(memory, length);
-        const before = begin(outcome, bytes);
-        const rest = before === 0 ? memory : restOf(memory, before);
-        return zeroCopy
-          ? ring.prepSendZc(fd, rest, bytes - before, slot, flags, more)
-          : ring.prepSend(fd, rest, bytes - before, slot, flags, more);
-      },
-      outcome,
-      to === undefined ? undefined : { address: to },
-    );
+    return run(this, zeroCopy ? SEND_ZC : SEND, fd, options, outcome, bytesOf(data), length, flags, to);
   }
 
   /** {@link send} to an address. Kernel 5.19. */
@@ -144,18 +207,7 @@ export abstract class NetMethods extends PathMethods {
     options?: OperationOptions & { flags?: number; zeroCopy?: boolean },
   ): Promise<number> {
     const { flags = SENDING, zeroCopy = false } = options ?? NONE;
-    const outcome = outcomeOf(flags, false);
-    return run(
-      this,
-      'sendmsg',
-      fd,
-      options,
-      (ring, slot) => {
-        beginMessage(outcome, msg);
-        return zeroCopy ? ring.prepSendmsgZc(fd, msg, slot, flags) : ring.prepSendmsg(fd, msg, slot, flags);
-      },
-      outcome,
-    );
+    return run(this, zeroCopy ? SENDMSG_ZC : SENDMSG, fd, options, outcomeOf(flags, false), msg, flags);
   }
 
   /**
@@ -166,20 +218,7 @@ export abstract class NetMethods extends PathMethods {
    */
   recv(fd: number, buf: Lendable, options?: RecvDataOptions): Promise<number> {
     const { flags = 0, length } = options ?? NONE;
-    const memory = memoryOf(buf);
-    const outcome = outcomeOf(flags, false);
-    return run(
-      this,
-      'recv',
-      fd,
-      options,
-      (ring, slot) => {
-        const bytes = lengthOf(buf, length);
-        begin(outcome, bytes);
-        return ring.prepRecv(fd, memory, bytes, slot, flags);
-      },
-      outcome,
-    );
+    return run(this, RECV, fd, options, outcomeOf(flags, false), memoryOf(buf), length, flags);
   }
 
   /**
@@ -188,18 +227,7 @@ export abstract class NetMethods extends PathMethods {
    */
   recvmsg(fd: number, msg: Msghdr, options?: DescriptorOptions & { flags?: number }): Promise<number> {
     const flags = options?.flags ?? 0;
-    const outcome = outcomeOf(flags, false);
-    return run(
-      this,
-      'recvmsg',
-      fd,
-      options,
-      (ring, slot) => {
-        beginMessage(outcome, msg);
-        return ring.prepRecvmsg(fd, msg, slot, hasControlRoom(msg) ? withCloexec(flags, options, MSG_CMSG_CLOEXEC) : flags);
-      },
-      outcome,
-    );
+    return run(this, RECVMSG, fd, options, outcomeOf(flags, false), msg, flags, options);
   }
 
   /**
@@ -214,14 +242,7 @@ export abstract class NetMethods extends PathMethods {
     optval: Lendable | null,
     options?: OperationOptions,
   ): Promise<number> {
-    return run(
-      this,
-      'cmd_sock',
-      fd,
-      options,
-      (ring, slot) => ring.prepCmdSock(cmdOp, fd, level, optname, optval, slot),
-      AWAITED,
-    );
+    return run(this, CMD_SOCK, fd, options, undefined, cmdOp, level, optname, optval);
   }
 }
 
@@ -255,14 +276,14 @@ function outcomeOf(flags: number, goesOn: boolean): WholeTransfer | typeof AWAIT
 }
 
 /** An operation of a transfer of so many bytes is prepared. How many of them went before. */
-function begin(outcome: Outcome<number>, bytes: number): number {
+function begin(outcome: Outcome<unknown>, bytes: number): number {
   if (!(outcome instanceof WholeTransfer)) return 0;
   outcome.whole = bytes;
   return outcome.before;
 }
 
 /** {@link begin}, of several buffers. What is no message is refused by the ring. */
-function beginMessage(outcome: Outcome<number>, msg: Msghdr | MsghdrInit): void {
+function beginMessage(outcome: Outcome<unknown>, msg: Msghdr | MsghdrInit): void {
   const buffers: unknown = msg?.iov;
   if (outcome === AWAITED || !Array.isArray(buffers)) return;
   let bytes = 0;

@@ -5,10 +5,124 @@ import type { PathLike } from '../ring/sqe.ts';
 import { Statx } from '../ring/statx.ts';
 import { run, withCloexec, type DescriptorOptions } from './methods.ts';
 import { FileMethods } from './methods-file.ts';
-import { DESCRIPTOR, FilledIn, NOTHING, NUMBER, type OperationOptions } from './operation.ts';
+import type { Subject } from './operation-error.ts';
+import { DESCRIPTOR, FILLED, kind, NOTHING, NUMBER, type Asked, type Kind, type OperationOptions, type Outcome } from './operation.ts';
 
 /** For the layers on top, which do not look further down. */
 export { Statx };
+
+const ofPath = ({ a: path }: Asked): Subject => ({ path: path as PathLike });
+const ofSecond = ({ b: path }: Asked): Subject => ({ path: path as PathLike });
+const ofTwo = ({ a: path, b: dest }: Asked): Subject => ({ path: path as PathLike, dest: dest as PathLike });
+
+type Opened = [dirfd: number, path: PathLike, flags: number, mode: number, options: DescriptorOptions | undefined];
+const open = (name: string): Kind<number, Opened> =>
+  kind(
+    name,
+    DESCRIPTOR,
+    (ring, { slot, a: dirfd, b: path, c: flags, d: mode, e: options }) =>
+      ring.prepOpenat(dirfd, path, withCloexec(flags, options), slot, { mode, direct: undefined } as { mode: number }),
+    ofSecond,
+  );
+const OPENAT = open('openat');
+const OPEN = open('open');
+const OPENAT2 = kind(
+  'openat2',
+  DESCRIPTOR,
+  (ring, { slot, a: dirfd, b: path, c: how, d: options }: Asked<[number, PathLike, OpenHow, DescriptorOptions | undefined]>) =>
+    ring.prepOpenat2(dirfd, path, closedOnExec(how, options), slot),
+  ofSecond,
+);
+const STATX = kind(
+  'statx',
+  FILLED as Outcome<Statx>,
+  (ring, { slot, a: statx, b: dirfd, c: path, d: flags, e: mask }: Asked<[Statx, number, PathLike, number, number]>) =>
+    ring.prepStatx(dirfd, path, flags, mask, statx, slot),
+  ({ c: path, d: flags }) => (((flags as number) & AT_EMPTY_PATH) !== 0 && path === '' ? undefined : { path: path as PathLike }),
+);
+
+type Renamed = [oldpath: PathLike, newpath: PathLike, olddirfd: number, newdirfd: number, flags: number];
+const RENAMEAT = kind(
+  'renameat',
+  NOTHING,
+  (ring, { slot, a: oldpath, b: newpath, c: olddirfd, d: newdirfd, e: flags }: Asked<Renamed>) =>
+    ring.prepRenameat(olddirfd, oldpath, newdirfd, newpath, slot, { flags }),
+  ofTwo,
+);
+const RENAME = kind(
+  'rename',
+  NOTHING,
+  (ring, { slot, a: oldpath, b: newpath }: Asked<[PathLike, PathLike]>) => ring.prepRename(oldpath, newpath, slot),
+  ofTwo,
+);
+const UNLINKAT = kind(
+  'unlinkat',
+  NOTHING,
+  (ring, { slot, a: path, b: dirfd, c: flags }: Asked<[PathLike, number, number]>) =>
+    ring.prepUnlinkat(dirfd, path, flags, slot),
+  ofPath,
+);
+const UNLINK = kind('unlink', NOTHING, (ring, { slot, a: path }: Asked<[PathLike]>) => ring.prepUnlink(path, slot), ofPath);
+const MKDIRAT = kind(
+  'mkdirat',
+  NOTHING,
+  (ring, { slot, a: path, b: dirfd, c: mode }: Asked<[PathLike, number, number]>) => ring.prepMkdirat(dirfd, path, mode, slot),
+  ofPath,
+);
+const MKDIR = kind(
+  'mkdir',
+  NOTHING,
+  (ring, { slot, a: path, b: mode }: Asked<[PathLike, number]>) => ring.prepMkdir(path, mode, slot),
+  ofPath,
+);
+const SYMLINKAT = kind(
+  'symlinkat',
+  NOTHING,
+  (ring, { slot, a: target, b: linkpath, c: newdirfd }: Asked<[PathLike, PathLike, number]>) =>
+    ring.prepSymlinkat(target, newdirfd, linkpath, slot),
+  ofTwo,
+);
+const SYMLINK = kind(
+  'symlink',
+  NOTHING,
+  (ring, { slot, a: target, b: linkpath }: Asked<[PathLike, PathLike]>) => ring.prepSymlink(target, linkpath, slot),
+  ofTwo,
+);
+const LINKAT = kind(
+  'linkat',
+  NOTHING,
+  (ring, { slot, a: oldpath, b: newpath, c: olddirfd, d: newdirfd, e: flags }: Asked<Renamed>) =>
+    ring.prepLinkat(olddirfd, oldpath, newdirfd, newpath, flags, slot),
+  ofTwo,
+);
+const LINK = kind(
+  'link',
+  NOTHING,
+  (ring, { slot, a: oldpath, b: newpath }: Asked<[PathLike, PathLike]>) => ring.prepLink(oldpath, newpath, slot),
+  ofTwo,
+);
+const GETXATTR = kind(
+  'getxattr',
+  NUMBER,
+  (ring, { slot, a: path, b: name, c: value }: Asked<[PathLike, string, Lendable]>) => ring.prepGetxattr(path, name, value, slot),
+  ofPath,
+);
+const SETXATTR = kind(
+  'setxattr',
+  NOTHING,
+  (ring, { slot, a: path, b: name, c: value, d: flags }: Asked<[PathLike, string, Lendable, number]>) =>
+    ring.prepSetxattr(path, name, value, slot, { flags }),
+  ofPath,
+);
+const FGETXATTR = kind('fgetxattr', NUMBER, (ring, { fd, slot, a: name, b: value }: Asked<[string, Lendable]>) =>
+  ring.prepFgetxattr(fd, name, value, slot),
+);
+const FSETXATTR = kind(
+  'fsetxattr',
+  NOTHING,
+  (ring, { fd, slot, a: name, b: value, c: flags }: Asked<[string, Lendable, number]>) =>
+    ring.prepFsetxattr(fd, name, value, slot, { flags }),
+);
 
 /** Operations on paths. A relative one begins at the descriptor of a directory, or with AT_FDCWD at the working directory. */
 export abstract class PathMethods extends FileMethods {
@@ -26,31 +140,22 @@ export abstract class PathMethods extends FileMethods {
     flags: number,
     options?: DescriptorOptions & { mode?: number },
   ): Promise<number> {
-    return this.#open('openat', dirfd, path, flags, options);
+    return this.#open(OPENAT, dirfd, path, flags, options);
   }
 
   /** {@link openat} from the working directory; like open(2). */
   open(path: PathLike, flags: number, options?: DescriptorOptions & { mode?: number }): Promise<number> {
-    return this.#open('open', AT_FDCWD, path, flags, options);
+    return this.#open(OPEN, AT_FDCWD, path, flags, options);
   }
 
   #open(
-    name: string,
+    kind: typeof OPENAT,
     dirfd: number,
     path: PathLike,
     flags: number,
     options: (DescriptorOptions & { mode?: number }) | undefined,
   ): Promise<number> {
-    const more = { mode: options?.mode ?? 0o666, direct: undefined } as { mode: number };
-    return run(
-      this,
-      name,
-      -1,
-      options,
-      (ring, slot) => ring.prepOpenat(dirfd, path, withCloexec(flags, options), slot, more),
-      DESCRIPTOR,
-      { path },
-    );
+    return run(this, kind, -1, options, undefined, dirfd, path, flags, options?.mode ?? 0o666, options);
   }
 
   /**
@@ -58,15 +163,7 @@ export abstract class PathMethods extends FileMethods {
    * {@link IoUring.prepOpenat2}; like openat2(2).
    */
   openat2(dirfd: number, path: PathLike, how: OpenHow, options?: DescriptorOptions): Promise<number> {
-    return run(
-      this,
-      'openat2',
-      -1,
-      options,
-      (ring, slot) => ring.prepOpenat2(dirfd, path, closedOnExec(how, options), slot),
-      DESCRIPTOR,
-      { path },
-    );
+    return run(this, OPENAT2, -1, options, undefined, dirfd, path, how, options);
   }
 
   /**
@@ -85,15 +182,7 @@ export abstract class PathMethods extends FileMethods {
     options?: OperationOptions & { into?: Statx | undefined },
   ): Promise<Statx> {
     const statx = options?.into ?? new Statx();
-    return run(
-      this,
-      'statx',
-      -1,
-      options,
-      (ring, slot) => ring.prepStatx(dirfd, path, flags, mask, statx, slot),
-      new FilledIn(statx, false),
-      (flags & AT_EMPTY_PATH) !== 0 && path === '' ? undefined : { path },
-    );
+    return run(this, STATX, -1, options, undefined, statx, dirfd, path, flags, mask);
   }
 
   /** Kernel 5.11. See {@link IoUring.prepRenameat}; like renameat2(2). */
@@ -104,69 +193,42 @@ export abstract class PathMethods extends FileMethods {
     newpath: PathLike,
     options?: OperationOptions & { flags?: number },
   ): Promise<void> {
-    const more = { flags: options?.flags ?? 0 };
-    return run(
-      this,
-      'renameat',
-      -1,
-      options,
-      (ring, slot) => ring.prepRenameat(olddirfd, oldpath, newdirfd, newpath, slot, more),
-      NOTHING,
-      { path: oldpath, dest: newpath },
-    );
+    return run(this, RENAMEAT, -1, options, undefined, oldpath, newpath, olddirfd, newdirfd, options?.flags ?? 0);
   }
 
   /** {@link renameat} from the working directory; like rename(2). */
   rename(oldpath: PathLike, newpath: PathLike, options?: OperationOptions): Promise<void> {
-    return run(this, 'rename', -1, options, (ring, slot) => ring.prepRename(oldpath, newpath, slot), NOTHING, {
-      path: oldpath,
-      dest: newpath,
-    });
+    return run(this, RENAME, -1, options, undefined, oldpath, newpath);
   }
 
   /** Kernel 5.11. With AT_REMOVEDIR it removes an empty directory. See {@link IoUring.prepUnlinkat}. */
   unlinkat(dirfd: number, path: PathLike, flags = 0, options?: OperationOptions): Promise<void> {
-    return run(this, 'unlinkat', -1, options, (ring, slot) => ring.prepUnlinkat(dirfd, path, flags, slot), NOTHING, {
-      path,
-    });
+    return run(this, UNLINKAT, -1, options, undefined, path, dirfd, flags);
   }
 
   /** {@link unlinkat} of a file from the working directory; like unlink(2). */
   unlink(path: PathLike, options?: OperationOptions): Promise<void> {
-    return run(this, 'unlink', -1, options, (ring, slot) => ring.prepUnlink(path, slot), NOTHING, { path });
+    return run(this, UNLINK, -1, options, undefined, path);
   }
 
   /** Kernel 5.15. See {@link IoUring.prepMkdirat}. */
   mkdirat(dirfd: number, path: PathLike, mode = 0o777, options?: OperationOptions): Promise<void> {
-    return run(this, 'mkdirat', -1, options, (ring, slot) => ring.prepMkdirat(dirfd, path, mode, slot), NOTHING, {
-      path,
-    });
+    return run(this, MKDIRAT, -1, options, undefined, path, dirfd, mode);
   }
 
   /** {@link mkdirat} from the working directory; like mkdir(2). */
   mkdir(path: PathLike, mode = 0o777, options?: OperationOptions): Promise<void> {
-    return run(this, 'mkdir', -1, options, (ring, slot) => ring.prepMkdir(path, mode, slot), NOTHING, { path });
+    return run(this, MKDIR, -1, options, undefined, path, mode);
   }
 
   /** Kernel 5.15. See {@link IoUring.prepSymlinkat}. */
   symlinkat(target: PathLike, newdirfd: number, linkpath: PathLike, options?: OperationOptions): Promise<void> {
-    return run(
-      this,
-      'symlinkat',
-      -1,
-      options,
-      (ring, slot) => ring.prepSymlinkat(target, newdirfd, linkpath, slot),
-      NOTHING,
-      { path: target, dest: linkpath },
-    );
+    return run(this, SYMLINKAT, -1, options, undefined, target, linkpath, newdirfd);
   }
 
   /** {@link symlinkat} from the working directory; like symlink(2). */
   symlink(target: PathLike, linkpath: PathLike, options?: OperationOptions): Promise<void> {
-    return run(this, 'symlink', -1, options, (ring, slot) => ring.prepSymlink(target, linkpath, slot), NOTHING, {
-      path: target,
-      dest: linkpath,
-    });
+    return run(this, SYMLINK, -1, options, undefined, target, linkpath);
   }
 
   /** Kernel 5.15. See {@link IoUring.prepLinkat}. */
@@ -178,23 +240,12 @@ export abstract class PathMethods extends FileMethods {
     flags = 0,
     options?: OperationOptions,
   ): Promise<void> {
-    return run(
-      this,
-      'linkat',
-      -1,
-      options,
-      (ring, slot) => ring.prepLinkat(olddirfd, oldpath, newdirfd, newpath, flags, slot),
-      NOTHING,
-      { path: oldpath, dest: newpath },
-    );
+    return run(this, LINKAT, -1, options, undefined, oldpath, newpath, olddirfd, newdirfd, flags);
   }
 
   /** Give a file another name; like link(2). Kernel 5.15. */
   link(oldpath: PathLike, newpath: PathLike, options?: OperationOptions): Promise<void> {
-    return run(this, 'link', -1, options, (ring, slot) => ring.prepLink(oldpath, newpath, slot), NOTHING, {
-      path: oldpath,
-      dest: newpath,
-    });
+    return run(this, LINK, -1, options, undefined, oldpath, newpath);
   }
 
   /**
@@ -202,9 +253,7 @@ export abstract class PathMethods extends FileMethods {
    * @returns the bytes of the attribute; of an empty `value` those it would have
    */
   getxattr(path: PathLike, name: string, value: Lendable, options?: OperationOptions): Promise<number> {
-    return run(this, 'getxattr', -1, options, (ring, slot) => ring.prepGetxattr(path, name, value, slot), NUMBER, {
-      path,
-    });
+    return run(this, GETXATTR, -1, options, undefined, path, name, value);
   }
 
   /** Set an extended attribute. Kernel 5.19. See {@link IoUring.prepSetxattr}; like setxattr(2). */
@@ -214,21 +263,12 @@ export abstract class PathMethods extends FileMethods {
     value: Lendable,
     options?: OperationOptions & { flags?: number },
   ): Promise<void> {
-    const more = { flags: options?.flags ?? 0 };
-    return run(
-      this,
-      'setxattr',
-      -1,
-      options,
-      (ring, slot) => ring.prepSetxattr(path, name, value, slot, more),
-      NOTHING,
-      { path },
-    );
+    return run(this, SETXATTR, -1, options, undefined, path, name, value, options?.flags ?? 0);
   }
 
   /** {@link getxattr} of an open file. */
   fgetxattr(fd: number, name: string, value: Lendable, options?: OperationOptions): Promise<number> {
-    return run(this, 'fgetxattr', fd, options, (ring, slot) => ring.prepFgetxattr(fd, name, value, slot), NUMBER);
+    return run(this, FGETXATTR, fd, options, undefined, name, value);
   }
 
   /** {@link setxattr} of an open file. */
@@ -238,15 +278,7 @@ export abstract class PathMethods extends FileMethods {
     value: Lendable,
     options?: OperationOptions & { flags?: number },
   ): Promise<void> {
-    const more = { flags: options?.flags ?? 0 };
-    return run(
-      this,
-      'fsetxattr',
-      fd,
-      options,
-      (ring, slot) => ring.prepFsetxattr(fd, name, value, slot, more),
-      NOTHING,
-    );
+    return run(this, FSETXATTR, fd, options, undefined, name, value, options?.flags ?? 0);
   }
 }
 

@@ -8,10 +8,47 @@ import { Siginfo } from '../ring/siginfo.ts';
 import type { Duration } from '../ring/timespec.ts';
 import { chainOf, run } from './methods.ts';
 import { NetMethods } from './methods-net.ts';
-import { AWAITED, DONE, FilledIn, NOTHING, NUMBER, type OperationOptions, type Outcome } from './operation.ts';
+import { AWAITED, AWAITED_FILLED, DONE, kind, NOTHING, NUMBER, type Asked, type OperationOptions, type Outcome } from './operation.ts';
 import { ownOptions } from './own-options.ts';
 
 const SLEPT: Outcome<void> = ownOptions({ ...DONE, success: -ETIME });
+
+const NOP = kind('nop', NUMBER, (ring, { slot, a: nop }: Asked<[NopOptions | undefined]>) => ring.prepNop(slot, nop));
+const SLEEP = kind('sleep', SLEPT, (ring, { slot, a: time, b: timer }: Asked<[Duration, TimerOptions | undefined]>) =>
+  ring.prepTimeout(time, slot, timer),
+);
+const POLL = kind('poll', AWAITED, (ring, { fd, slot, a: mask }: Asked<[number]>) => ring.prepPollAdd(fd, mask, slot));
+type EpollEvent = { events: number; data?: number | bigint } | null;
+const EPOLL_CTL = kind('epoll_ctl', NOTHING, (ring, { fd: epfd, slot, a: op, b: fd, c: event }: Asked<[number, number, EpollEvent]>) =>
+  ring.prepEpollCtl(epfd, op, fd, event, slot),
+);
+const EPOLL_WAIT = kind('epoll_wait', AWAITED, (ring, { fd, slot, a: events }: Asked<[EpollEvents]>) =>
+  ring.prepEpollWait(fd, events, slot),
+);
+const FUTEX_WAIT = kind(
+  'futex_wait',
+  DONE,
+  (ring, { slot, a: futex, b: value, c: match }: Asked<[Futex, number, FutexOptions | undefined]>) =>
+    ring.prepFutexWait(futex, value, slot, match),
+);
+const FUTEX_WAKE = kind(
+  'futex_wake',
+  NUMBER,
+  (ring, { slot, a: futex, b: nr, c: match }: Asked<[Futex, number, FutexOptions | undefined]>) =>
+    ring.prepFutexWake(futex, nr, slot, match),
+);
+const FUTEX_WAITV = kind('futex_waitv', AWAITED, (ring, { slot, a: waiters }: Asked<[readonly FutexWaiter[]]>) =>
+  ring.prepFutexWaitv(waiters, slot),
+);
+const WAITID = kind(
+  'waitid',
+  AWAITED_FILLED as Outcome<Siginfo>,
+  (ring, { slot, a: info, b: idtype, c: id, d: flags }: Asked<[Siginfo, number, number, number]>) =>
+    ring.prepWaitid(idtype, id, flags, info, slot),
+);
+const SQE = kind('sqe', AWAITED, (ring, { slot, a: sqe, b: more }: Asked<[RawSqe, { lend: readonly Lendable[] } | undefined]>) =>
+  ring.prepSqe(sqe, slot, more),
+);
 
 /** The options that the ring's own method is given, if any: `options` without those that every operation has. */
 function rest<T extends OperationOptions>(options: T | undefined): Omit<T, 'signal' | 'timeoutMs'> | undefined {
@@ -24,8 +61,7 @@ function rest<T extends OperationOptions>(options: T | undefined): Omit<T, 'sign
 export abstract class WaitMethods extends NetMethods {
   /** Nothing: there and back. Kernel 5.1. See {@link IoUring.prepNop}. */
   nop(options?: OperationOptions & NopOptions): Promise<number> {
-    const nop = rest(options);
-    return run(this, 'nop', -1, options, (ring, slot) => ring.prepNop(slot, nop), NUMBER);
+    return run(this, NOP, -1, options, undefined, rest(options));
   }
 
   /**
@@ -38,12 +74,12 @@ export abstract class WaitMethods extends NetMethods {
     const clock = rest(options);
     // That the time is over is what it was for: a chain goes on.
     const timer = chainOf(this) === undefined ? clock : ownOptions({ ...clock, etimeSuccess: true });
-    return run(this, 'sleep', -1, options, (ring, slot) => ring.prepTimeout(time, slot, timer), SLEPT);
+    return run(this, SLEEP, -1, options, undefined, time, timer);
   }
 
   /** Wait until something of `mask` (POLLIN, …) is the case. Kernel 5.1. See {@link IoUring.prepPollAdd}; like poll(2). */
   poll(fd: number, mask: number, options?: OperationOptions): Promise<number> {
-    return run(this, 'poll', fd, options, (ring, slot) => ring.prepPollAdd(fd, mask, slot), AWAITED);
+    return run(this, POLL, fd, options, undefined, mask);
   }
 
   /** Change an epoll set. Kernel 5.6. See {@link IoUring.prepEpollCtl}; like epoll_ctl(2). */
@@ -54,49 +90,32 @@ export abstract class WaitMethods extends NetMethods {
     event: { events: number; data?: number | bigint } | null,
     options?: OperationOptions,
   ): Promise<void> {
-    return run(this, 'epoll_ctl', epfd, options, (ring, slot) => ring.prepEpollCtl(epfd, op, fd, event, slot), NOTHING);
+    return run(this, EPOLL_CTL, epfd, options, undefined, op, fd, event);
   }
 
   /** Wait for events of an epoll set. Kernel 6.15. See {@link IoUring.prepEpollWait}. How many there are. */
   epollWait(epfd: number, events: EpollEvents, options?: OperationOptions): Promise<number> {
-    return run(this, 'epoll_wait', epfd, options, (ring, slot) => ring.prepEpollWait(epfd, events, slot), AWAITED);
+    return run(this, EPOLL_WAIT, epfd, options, undefined, events);
   }
 
   /** Wait until a futex is woken. Kernel 6.7. See {@link IoUring.prepFutexWait}. EAGAIN if it does not hold `value`. */
   futexWait(futex: Futex, value: number, options?: OperationOptions & FutexOptions): Promise<void> {
-    const match = rest(options);
-    return run(
-      this,
-      'futex_wait',
-      -1,
-      options,
-      (ring, slot) => ring.prepFutexWait(futex, value, slot, match),
-      DONE,
-    );
+    return run(this, FUTEX_WAIT, -1, options, undefined, futex, value, rest(options));
   }
 
   /** Wake up to `nr` waiters of a futex. Kernel 6.7. See {@link IoUring.prepFutexWake}. How many were woken. */
   futexWake(futex: Futex, nr: number, options?: OperationOptions & FutexOptions): Promise<number> {
-    const match = rest(options);
-    return run(this, 'futex_wake', -1, options, (ring, slot) => ring.prepFutexWake(futex, nr, slot, match), NUMBER);
+    return run(this, FUTEX_WAKE, -1, options, undefined, futex, nr, rest(options));
   }
 
   /** Wait until one of several futexes is woken. Kernel 6.7. See {@link IoUring.prepFutexWaitv}. Which one. */
   futexWaitv(waiters: readonly FutexWaiter[], options?: OperationOptions): Promise<number> {
-    return run(this, 'futex_waitv', -1, options, (ring, slot) => ring.prepFutexWaitv(waiters, slot), AWAITED);
+    return run(this, FUTEX_WAITV, -1, options, undefined, waiters);
   }
 
   /** Wait for a child process to change. Kernel 6.7. See {@link IoUring.prepWaitid}; like waitid(2). What became of it. */
   waitid(idtype: number, id: number, flags: number, options?: OperationOptions): Promise<Siginfo> {
-    const info = new Siginfo();
-    return run(
-      this,
-      'waitid',
-      -1,
-      options,
-      (ring, slot) => ring.prepWaitid(idtype, id, flags, info, slot),
-      new FilledIn(info, true),
-    );
+    return run(this, WAITID, -1, options, undefined, new Siginfo(), idtype, id, flags);
   }
 
   /**
@@ -106,6 +125,6 @@ export abstract class WaitMethods extends NetMethods {
    */
   sqe(sqe: RawSqe, options?: OperationOptions & { lend?: readonly Lendable[] }): Promise<number> {
     const more = options?.lend === undefined ? undefined : { lend: options.lend };
-    return run(this, 'sqe', sqe?.fd ?? -1, options, (ring, slot) => ring.prepSqe(sqe, slot, more), AWAITED);
+    return run(this, SQE, sqe?.fd ?? -1, options, undefined, sqe, more);
   }
 }

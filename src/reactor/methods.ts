@@ -3,8 +3,7 @@ import type { Lendable } from '../ring/lent-memory.ts';
 import { wrongType } from '../ring/misuse.ts';
 import { checkSignal, checkTimeout } from './abort.ts';
 import type { Engine } from './engine.ts';
-import type { Subject } from './operation-error.ts';
-import { Operation, OUTCOME, type OperationOptions, type Outcome, type Prepare } from './operation.ts';
+import { Operation, OUTCOME, type Arguments, type Kind, type OperationOptions, type Outcome } from './operation.ts';
 import type { RegisteredMemory } from './registered-memory.ts';
 
 /** Data to send or write: memory as it is, or text, which is encoded as UTF-8. */
@@ -78,19 +77,36 @@ export function collectInto(methods: OperationMethods, chain: Operation[] | unde
   chainUp(methods, chain);
 }
 
-/** Have an operation done. Never throws: misuse is a rejection as everything else. */
-export function run<T>(
+/**
+ * Have an operation done. Never throws: misuse is a rejection as everything else.
+ * @param outcome the taker of this one's answer; undefined: that of its kind
+ * @param asked the arguments that its kind makes the entry of
+ */
+export const run = begin as <T, const Args extends Arguments>(
   methods: OperationMethods,
-  name: string,
+  kind: Kind<T, Args>,
   fd: number,
   options: OperationOptions | undefined,
-  prepare: Prepare,
-  outcome: Outcome<T>,
-  subject?: Subject,
-): Promise<T> {
+  outcome: Outcome<T> | undefined,
+  ...asked: Args
+) => Promise<T>;
+
+/** The arguments stand by themselves: to gather them would make an array for each operation. */
+function begin(
+  methods: OperationMethods,
+  kind: Kind<unknown>,
+  fd: number,
+  options: OperationOptions | undefined,
+  outcome: Outcome<unknown> | undefined,
+  a?: unknown,
+  b?: unknown,
+  c?: unknown,
+  d?: unknown,
+  e?: unknown,
+): Promise<unknown> {
   const engine = engineIn(methods);
   const chain = chainIn(methods);
-  let taker = outcome;
+  let taker = outcome ?? kind.outcome;
   if (options !== undefined) {
     try {
       checkSignal(options.signal);
@@ -99,11 +115,11 @@ export function run<T>(
       void options[OUTCOME]?.failed?.(engine, error as Error);
       return Promise.reject(error);
     }
-    taker = (options[OUTCOME] as Outcome<T> | undefined) ?? outcome;
+    taker = options[OUTCOME] ?? taker;
   }
-  const operation = new Operation(engine, options?.syscall ?? name, fd, options, prepare, taker, subject);
+  const operation = new Operation(engine, kind, fd, options, taker, a, b, c, d, e);
   const promise = operation.promise();
-  if (chain !== undefined) chain.push(operation as Operation);
+  if (chain !== undefined) chain.push(operation);
   else if (operation.begin()) engine.submit(operation);
   return promise;
 }

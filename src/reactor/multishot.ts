@@ -2,8 +2,9 @@ import { ECANCELED } from '../abi/errno.ts';
 import type { Completion } from '../ring/completion.ts';
 import { AbortError, checkSignal, unwatch, watch, type Abortable } from './abort.ts';
 import type { Engine } from './engine.ts';
+import { ArmedMultishot } from './engine/armed-multishot.ts';
 import { operationError } from './operation-error.ts';
-import { Submission } from './submission.ts';
+import type { Submission } from './submission.ts';
 
 /** So many items wait for their consumer at most before the kernel is asked to stop. */
 const ITEMS_MAX = 16;
@@ -41,20 +42,13 @@ const dropped = new FinalizationRegistry<Held<never>>(({ engine, fd, reference, 
  * A multishot operation as an async iterator: one entry, a completion for each arrival. It is armed at the first `next()`;
  * as long as its consumer is slow it is not armed; when the kernel ends it for reasons of its own it is armed anew.
  */
-export abstract class Multishot<T> extends Submission implements AsyncIterableIterator<T, undefined>, Abortable {
-  protected readonly engine: Engine;
+export abstract class Multishot<T> extends ArmedMultishot implements AsyncIterableIterator<T, undefined>, Abortable {
   readonly #name: string;
-  readonly #fd: number;
   readonly #signal: AbortSignal | undefined;
   readonly #items: T[] = [];
   #waiters: Waiter<T>[] = [];
   /** What the consumer has. */
   #current: T | undefined;
-  /** With the kernel, or on the way there. */
-  #isArmed = false;
-  #isStopping = false;
-  /** Its last completion was seen: there is nothing to cancel any more. */
-  #isSpent = false;
   #hasBegun = false;
   /** There will be no more items than there are. */
   #isEnded = false;
@@ -66,24 +60,10 @@ export abstract class Multishot<T> extends Submission implements AsyncIterableIt
   #held: Held<T> | undefined;
 
   constructor(engine: Engine, name: string, fd: number, options: ManyOptions | undefined) {
-    super();
+    super(engine, fd);
     checkSignal(options?.signal);
-    this.engine = engine;
     this.#name = name;
-    this.#fd = fd;
     this.#signal = options?.signal;
-  }
-
-  override get fd(): number {
-    return this.#fd;
-  }
-
-  override get waits(): boolean {
-    return true;
-  }
-
-  override get endless(): boolean {
-    return true;
   }
 
   // ---------------------------------------------------------------- the iterator
@@ -94,13 +74,13 @@ export abstract class Multishot<T> extends Submission implements AsyncIterableIt
     if (this.#items.length > 0) {
       const value = this.#items.shift()!;
       this.#current = value;
-      if (this.#items.length <= ITEMS_LOW) this.#arm();
+      if (this.#items.length <= ITEMS_LOW) this.#go();
       return Promise.resolve({ value, done: false });
     }
-    if (this.#isEnded && !this.#isArmed) return this.#last();
+    if (this.#isEnded && !this.isUnderWay) return this.#last();
     return new Promise((resolve, reject) => {
       this.#waiters.push({ resolve, reject });
-      this.#arm();
+      this.#go();
     });
   }
 
@@ -161,18 +141,13 @@ export abstract class Multishot<T> extends Submission implements AsyncIterableIt
   // ---------------------------------------------------------------- of those that know what the items are
 
   /** A completion of the kernel's: {@link push} what it brings, {@link finish} at the end, or say that it is nothing. */
-  protected abstract received(c: Completion): void;
+  protected abstract take(c: Completion): void;
 
   /**
    * What becomes of an item that the consumer is done with, or will never get (`isUnseen`). The function must not refer to
    * the iteration: it outlives it.
    */
   protected abstract releaser(): (item: T, isUnseen: boolean) => void;
-
-  /** May it be armed now? */
-  protected canArm(): boolean {
-    return true;
-  }
 
   /** An item for the consumer. */
   protected push(item: T): void {
@@ -202,7 +177,7 @@ export abstract class Multishot<T> extends Submission implements AsyncIterableIt
   protected finish(error?: Error): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    if (this.#held !== undefined) this.engine.finished(this.#fd, this.#held.reference);
+    if (this.#held !== undefined) this.engine.finished(this.fd, this.#held.reference);
     this.#error = error;
     if (this.#signal !== undefined) unwatch(this.#signal, this);
     this.#stop();
@@ -224,66 +199,60 @@ export abstract class Multishot<T> extends Submission implements AsyncIterableIt
     this.#dropItems();
   }
 
-  /** Go on if it was waited for something. */
-  protected resume(): void {
-    if (this.#waiters.length > 0 || this.#items.length <= ITEMS_LOW) this.#arm();
-  }
-
   /** Arm it anew, with what is right now. */
   protected restart(): void {
     this.#stop();
+    this.#goOn();
   }
 
   // ---------------------------------------------------------------- the kernel's side
 
-  #arm(): void {
-    if (this.#isArmed || this.#isEnded || !this.canArm()) return;
-    this.#isArmed = true;
-    this.#isSpent = false;
-    this.dropped = false;
-    this.engine.submit(this);
+  #go(): void {
+    if (!this.#isEnded) this.arm();
   }
 
-  /** Ask the kernel to stop, if it is at it. */
+  /** If somebody waits for more, or soon will. */
+  #goOn(): void {
+    if (this.#waiters.length > 0 || this.#items.length <= ITEMS_LOW) this.#go();
+  }
+
   #stop(): void {
-    if (!this.#isArmed || this.#isStopping || this.#isSpent) return;
-    this.#isStopping = true;
-    if (this.engine.cancel(this)) return;
-    this.#isArmed = false;
-    this.#settle();
+    if (!this.halt()) this.#settle();
   }
 
-  override arrived(c: Completion): void {
-    this.#isSpent = !c.hasMore();
+  protected override received(c: Completion): void {
+    const isStopping = this.state === 'stopping';
     // It was asked to.
-    if (c.res === -ECANCELED && this.#isStopping && this.#reason === undefined) return;
-    this.received(c);
-    if (this.#isSpent && !this.#isStopping && !this.#isEnded) this.engine.counters.rearms++;
+    if (c.res === -ECANCELED && isStopping && this.#reason === undefined) return;
+    this.take(c);
+    if (!c.hasMore() && !isStopping && !this.#isEnded) this.engine.counters.rearms++;
   }
 
-  override over(): void {
-    this.#isArmed = false;
-    this.#isStopping = false;
+  protected override left(): void {
     this.#settle();
-    if (!this.#isEnded && (this.#waiters.length > 0 || this.#items.length <= ITEMS_LOW)) this.#arm();
+    this.#goOn();
+  }
+
+  protected override resumed(): void {
+    this.#goOn();
   }
 
   #settle(): void {
     this.#answerWaiters();
-    if (this.#isArmed) return;
+    if (this.isUnderWay) return;
     for (const over of this.#whenOver.splice(0)) over();
   }
 
   /** At the end: once the kernel has let go. */
   #answerWaiters(): void {
-    if (!this.#isEnded || this.#isArmed) return;
+    if (!this.#isEnded || this.isUnderWay) return;
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const { resolve, reject } of waiters) this.#last().then(resolve, reject);
   }
 
   #untilOver(): Promise<void> {
-    if (!this.#isArmed) return Promise.resolve();
+    if (!this.isUnderWay) return Promise.resolve();
     return new Promise((resolve) => void this.#whenOver.push(resolve));
   }
 
@@ -301,8 +270,7 @@ export abstract class Multishot<T> extends Submission implements AsyncIterableIt
     this.#end(new AbortError(signal));
   }
 
-  override refused(error: Error): void {
-    this.#isArmed = false;
+  protected override lost(error: Error): void {
     this.finish(error);
     this.orphaned();
     this.#settle();

@@ -34,8 +34,45 @@ export interface OperationOptions {
   [OUTCOME]?: Outcome<unknown> | undefined;
 }
 
-/** Write the operation's entry under this userData. False when there is no room. */
-export type Prepare = (ring: IoUring, userData: number) => boolean;
+/** What an operation was asked with, besides its descriptor: so many arguments at most. */
+export type Arguments = readonly [a?: unknown, b?: unknown, c?: unknown, d?: unknown, e?: unknown];
+
+/** An operation as its method sees it: what it was asked with. `slot` is its userData. */
+export interface Asked<Args extends Arguments = Arguments> {
+  readonly slot: number;
+  readonly fd: number;
+  readonly a: Args[0];
+  readonly b: Args[1];
+  readonly c: Args[2];
+  readonly d: Args[3];
+  readonly e: Args[4];
+  readonly outcome: Outcome<unknown>;
+}
+
+/**
+ * What is the same for all operations of one method. What differs stands in the fields of the one {@link Operation}: a call makes no
+ * closure, and no other object that keeps its arguments.
+ */
+export interface Kind<T, Args extends Arguments = Arguments> {
+  /** What errors and observers call it, unless they are told another name. */
+  readonly name: string;
+  /** The taker of its answers where a call brings none of its own. */
+  readonly outcome: Outcome<T>;
+  /** Write the entry. False when there is no room. @throws misuse; nothing was queued then */
+  readonly prepare: (ring: IoUring, asked: Asked<Args>) => boolean;
+  /** What it is about, for the error that it may fail with. */
+  readonly subject?: ((asked: Asked) => Subject | undefined) | undefined;
+}
+
+/** Made once for each method, in its module. */
+export function kind<T, Args extends Arguments>(
+  name: string,
+  outcome: Outcome<T>,
+  prepare: Kind<T, Args>['prepare'],
+  subject?: Kind<T>['subject'],
+): Kind<T, Args> {
+  return ownOptions({ name, outcome, prepare, subject });
+}
 
 /** Instead of a value: there is another operation to do first, which is prepared next. */
 export const AGAIN = Symbol('again');
@@ -45,8 +82,9 @@ export interface Outcome<T> {
   /**
    * The value to resolve with, from a `res` that is no error; or the promise of one. What it throws the promise is rejected with:
    * {@link failed} is not called any more then.
+   * @param asked the operation
    */
-  value(res: number): T | Promise<T> | typeof AGAIN;
+  value(res: number, asked: Asked): T | Promise<T> | typeof AGAIN;
   /**
    * The bytes of a transfer that is over when it is whole (MSG_WAITALL). Fewer are no answer to one that was stopped, by its
    * time limit or because its descriptor is cancelled.
@@ -61,7 +99,7 @@ export interface Outcome<T> {
   /** Of several that wait for the same, the kernel wakes one. */
   isExclusive?: boolean;
   /** The value is a descriptor, or brings some: close it when nobody will get it. */
-  discard?(engine: Engine, res: number): void;
+  discard?(engine: Engine, res: number, asked: Asked): void;
   /** What it is called, where that changes from one operation to the next. */
   readonly name?: string;
   /** What the present one is about, if that changes. */
@@ -81,24 +119,10 @@ export const AWAITED: Outcome<number> = ownOptions({ ...NUMBER, waits: true });
 export const DONE: Outcome<void> = ownOptions({ ...NOTHING, waits: true });
 export const ACCEPTED: Outcome<number> = ownOptions({ ...DESCRIPTOR, waits: true, isExclusive: true });
 
-/** The value is there before the answer: the kernel fills it in. */
-export class FilledIn<T> implements Outcome<T> {
-  readonly waits: boolean;
-  readonly #value: T;
-
-  constructor(value: T, waits: boolean) {
-    this.#value = value;
-    this.waits = waits;
-  }
-
-  value(): T {
-    return this.#value;
-  }
-
-  static {
-    Object.setPrototypeOf(this.prototype, null);
-  }
-}
+/** The value is what the operation was asked with first: the kernel fills it in. */
+export const FILLED: Outcome<unknown> = ownOptions({ value: (_res, { a }) => a, waits: false });
+/** The same of one that may wait for ever. */
+export const AWAITED_FILLED: Outcome<unknown> = ownOptions({ ...FILLED, waits: true });
 
 /** The operation whose promise is being made: its constructor takes the two functions from here, and makes none itself. */
 let settled: Operation | undefined;
@@ -139,6 +163,14 @@ class Extras {
   }
 }
 
+function extrasOf(engine: Engine, options: OperationOptions | undefined): Extras | undefined {
+  const isObserved = engine.observer !== undefined;
+  const isLimited = options !== undefined && (options.signal !== undefined || options.timeoutMs !== undefined);
+  return isObserved || isLimited ? new Extras(options, isObserved ? monotonicNow() : 0) : undefined;
+}
+
+const nobody = (): void => {};
+
 /** It is a matter of turns: what is missed so often is on a disk, where nothing can be stopped. */
 const MISSES_MAX = 10;
 
@@ -149,49 +181,63 @@ const DELAY_MAX = 2 ** 31 - 1;
 const UNANSWERED = -0x8000_0000;
 
 /** One operation, as a promise. */
-export class Operation<T = unknown> extends Submission implements Abortable {
-  readonly #name: string;
-  readonly outcome: Outcome<T>;
-  readonly #engine: Engine;
-  readonly #prepare: Prepare;
-  readonly #fd: number;
-  readonly #subject: Subject | undefined;
-  #extras: Extras | undefined;
-  #res = UNANSWERED;
-  #resolve!: (value: T | Promise<T>) => void;
-  #reject!: (error: Error) => void;
+export class Operation<T = unknown> extends Submission implements Abortable, Asked {
+  // As with those of Submission. Nor are they private to the engine (#), which would take a function that gives each its first value.
+  declare readonly outcome: Outcome<T>;
+  /** What it was asked with, besides the descriptor. */
+  declare readonly a: unknown;
+  declare readonly b: unknown;
+  declare readonly c: unknown;
+  declare readonly d: unknown;
+  declare readonly e: unknown;
+  declare private readonly engine: Engine;
+  declare private readonly kind: Kind<T>;
+  /** What a layer on top calls it. */
+  declare private readonly syscall: string | undefined;
+  declare private extras: Extras | undefined;
+  declare private res: number;
+  declare private resolve: (value: T | Promise<T>) => void;
+  declare private reject: (error: Error) => void;
 
   constructor(
     engine: Engine,
-    name: string,
+    kind: Kind<T>,
     fd: number,
     options: OperationOptions | undefined,
-    prepare: Prepare,
     outcome: Outcome<T>,
-    subject: Subject | undefined,
+    a: unknown,
+    b: unknown,
+    c: unknown,
+    d: unknown,
+    e: unknown,
   ) {
     super();
-    this.#name = name;
+    // What is no descriptor is refused by the ring.
+    this.fd = fd;
     this.outcome = outcome;
-    this.#engine = engine;
-    this.#prepare = prepare;
-    this.#fd = fd;
-    this.#subject = subject;
-    const isObserved = engine.observer !== undefined;
-    if (isObserved || options?.signal !== undefined || options?.timeoutMs !== undefined) {
-      this.#extras = new Extras(options, isObserved ? monotonicNow() : 0);
-    }
+    this.a = a;
+    this.b = b;
+    this.c = c;
+    this.d = d;
+    this.e = e;
+    this.engine = engine;
+    this.kind = kind;
+    this.syscall = options?.syscall;
+    this.extras = extrasOf(engine, options);
+    this.res = UNANSWERED;
+    this.resolve = nobody;
+    this.reject = nobody;
   }
 
   static {
     give = (operation, resolve, reject) => {
-      operation.#resolve = resolve;
-      operation.#reject = reject;
+      operation.resolve = resolve;
+      operation.reject = reject;
     };
   }
 
   get name(): string {
-    return this.outcome.name ?? this.#name;
+    return this.outcome.name ?? this.syscall ?? this.kind.name;
   }
 
   /** The promise of it; to be made once. */
@@ -203,12 +249,8 @@ export class Operation<T = unknown> extends Submission implements Abortable {
     return promise;
   }
 
-  override get fd(): number {
-    return this.#fd;
-  }
-
   override get entries(): number {
-    return this.#extras?.timeoutMs === undefined ? 1 : 2;
+    return this.extras?.timeoutMs === undefined ? 1 : 2;
   }
 
   override get waits(): boolean {
@@ -217,30 +259,30 @@ export class Operation<T = unknown> extends Submission implements Abortable {
 
   /** The next one that is prepared runs only if this one succeeds. */
   link(): void {
-    this.#extra.isLinked = true;
-    this.#extra.isChained = true;
+    this.extra.isLinked = true;
+    this.extra.isChained = true;
   }
 
   /** It runs only when the one before it is done. */
   follow(): void {
-    this.#extra.misses = MISSES_MAX;
-    this.#extra.isChained = true;
+    this.extra.misses = MISSES_MAX;
+    this.extra.isChained = true;
   }
 
   override startsLate(): boolean {
-    return this.#extras !== undefined && this.#extras.misses-- > 0;
+    return this.extras !== undefined && this.extras.misses-- > 0;
   }
 
-  get #extra(): Extras {
-    return (this.#extras ??= new Extras(undefined, 0));
+  private get extra(): Extras {
+    return (this.extras ??= new Extras(undefined, 0));
   }
 
   /** Begin to listen to the signal. False if it says no already. */
   begin(): boolean {
-    const signal = this.#extras?.signal;
+    const signal = this.extras?.signal;
     if (signal === undefined) return true;
     if (signal.aborted) {
-      this.#fail(new AbortError(signal));
+      this.fail(new AbortError(signal));
       return false;
     }
     watch(signal, this);
@@ -249,14 +291,14 @@ export class Operation<T = unknown> extends Submission implements Abortable {
 
   override prepare(ring: IoUring): boolean {
     // The time that is over before the kernel is asked is over: nothing is begun then.
-    if (this.#extras !== undefined && this.#isOverdue(this.#extras)) throw this.#timeoutError(UNANSWERED);
-    if (!this.#prepare(ring, this.slot)) return false;
+    if (this.extras !== undefined && this.isOverdue(this.extras)) throw this.timeoutError(UNANSWERED);
+    if (!this.kind.prepare(ring, this)) return false;
     this.owed = 1;
-    if (this.#extras !== undefined) this.#modify(ring, this.#extras);
+    if (this.extras !== undefined) this.modify(ring, this.extras);
     return true;
   }
 
-  #modify(ring: IoUring, { isLinked }: Extras): void {
+  private modify(ring: IoUring, { isLinked }: Extras): void {
     const { timeLeft } = this;
     if (isLinked || timeLeft !== undefined) ring.sqeSetFlags(IOSQE_IO_LINK);
     if (timeLeft === undefined) return;
@@ -267,164 +309,165 @@ export class Operation<T = unknown> extends Submission implements Abortable {
   }
 
   override get timeLeft(): number | undefined {
-    const deadline = this.#extras?.deadline ?? Infinity;
+    const deadline = this.extras?.deadline ?? Infinity;
     return deadline === Infinity ? undefined : Math.max(0, deadline - monotonicNow());
   }
 
   /** A limit of 0 means: what can be done at once. */
-  #isOverdue({ deadline, timeoutMs, isChained }: Extras): boolean {
+  private isOverdue({ deadline, timeoutMs, isChained }: Extras): boolean {
     if (deadline === Infinity || isChained) return false;
     const hasHadItsTime = timeoutMs! > 0 || (this.outcome.before ?? 0) > 0;
     return hasHadItsTime && monotonicNow() >= deadline;
   }
 
-  #timeoutError(res: number, released?: Promise<void>): TimeoutError {
-    return new TimeoutError(this.name, this.#extras!.timeoutMs!, this.#resultWith(res), released);
+  private timeoutError(res: number, released?: Promise<void>): TimeoutError {
+    return new TimeoutError(this.name, this.extras!.timeoutMs!, this.resultWith(res), released);
   }
 
   /** The amount that was done all in all when the present operation answered `res`; undefined: nothing. */
-  #resultWith(res: number): number | undefined {
+  private resultWith(res: number): number | undefined {
     const { before = 0 } = this.outcome;
     if (res >= 0) return before + res;
     return before > 0 ? before : undefined;
   }
 
   override late(): void {
-    this.refused(this.#timeoutError(UNANSWERED));
+    this.refused(this.timeoutError(UNANSWERED));
   }
 
   override arrived(c: Completion): void {
     // The notification of a zero-copy send says nothing but that the memory is free.
-    if (this.#res !== UNANSWERED) return;
-    this.#res = c.res;
-    if (this.#extras !== undefined && c.hasMore()) this.#awaitRelease(this.#extras);
+    if (this.res !== UNANSWERED) return;
+    this.res = c.res;
+    if (this.extras !== undefined && c.hasMore()) this.awaitRelease(this.extras);
   }
 
   /**
    * The peer may take its time, and the kernel reads the memory as long: the kernel's own timer ended with the work, so this
    * one is the loop's.
    */
-  #awaitRelease(extras: Extras): void {
+  private awaitRelease(extras: Extras): void {
     const { timeLeft } = this;
     if (timeLeft === undefined) return;
-    extras.patience = setTimeout(() => this.#settleEarly(extras), Math.min(timeLeft, DELAY_MAX));
+    extras.patience = setTimeout(() => this.settleEarly(extras), Math.min(timeLeft, DELAY_MAX));
     extras.patience.unref();
   }
 
-  #settleEarly(extras: Extras): void {
+  private settleEarly(extras: Extras): void {
     // Nobody aborts it by half: an abort waits for the memory.
     if (extras.abortedBy !== undefined) return;
     // The timer came early, or cannot count that far.
-    if (this.timeLeft! > 0) return this.#awaitRelease(extras);
+    if (this.timeLeft! > 0) return this.awaitRelease(extras);
     const { signal, start } = extras;
-    if (start !== 0) this.#engine.observer?.completed(this.name, this.#fd, this.#res, start);
+    if (start !== 0) this.engine.observer?.completed(this.name, this.fd, this.res, start);
     if (signal !== undefined) unwatch(signal, this);
     const released = new Promise<void>((resolve) => void (extras.release = resolve));
-    this.#fail(this.#timeoutError(this.#res, released));
+    this.fail(this.timeoutError(this.res, released));
   }
 
   override expired(res: number): void {
     // -ETIME, or what the cancellation came to. The timer itself is cancelled when it was not needed.
-    if (res !== -ECANCELED) this.#extra.timeIsUp = true;
+    if (res !== -ECANCELED) this.extra.timeIsUp = true;
   }
 
   override over(): void {
-    const res = this.#res;
-    if (this.#extras !== undefined) return this.#overWith(this.#extras, res);
-    if (res >= 0) this.#answer(res);
-    else this.#overWith(NO_EXTRAS, res);
+    const res = this.res;
+    if (this.extras !== undefined) return this.overWith(this.extras, res);
+    if (res >= 0) this.answer(res);
+    else this.overWith(NO_EXTRAS, res);
   }
 
-  #answer(res: number): void {
+  private answer(res: number): void {
     let value: T | Promise<T> | typeof AGAIN;
     try {
-      value = this.outcome.value(res);
+      value = this.outcome.value(res, this);
     } catch (error) {
-      return this.#reject(error as Error);
+      return this.reject(error as Error);
     }
-    if (value !== AGAIN) return this.#resolve(value);
-    this.#res = UNANSWERED;
-    this.#engine.proceed(this);
+    if (value !== AGAIN) return this.resolve(value);
+    this.res = UNANSWERED;
+    this.engine.proceed(this);
   }
 
-  #overWith(extras: Extras, res: number): void {
+  private overWith(extras: Extras, res: number): void {
     const { signal, abortedBy, start, patience, release } = extras;
     if (release !== undefined) return release();
     if (patience !== undefined) clearTimeout(patience);
     if (res === -ECANCELED && this.outcome.isExclusive) {
-      if (extras.isRoused && this.#beginAnew(extras)) return;
-      this.#engine.rouse(this.#fd);
+      if (extras.isRoused && this.beginAnew(extras)) return;
+      this.engine.rouse(this.fd);
     }
-    const isDone = (res >= 0 && !this.#isCutShort(extras, res)) || res === this.outcome.success;
-    if (start !== 0) this.#engine.observer?.completed(this.name, this.#fd, res, start);
+    const isDone = (res >= 0 && !this.isCutShort(extras, res)) || res === this.outcome.success;
+    if (start !== 0) this.engine.observer?.completed(this.name, this.fd, res, start);
     if (abortedBy === undefined && isDone) {
-      this.#answer(res);
-      if (signal !== undefined && this.#res !== UNANSWERED) unwatch(signal, this);
+      this.answer(res);
+      if (signal !== undefined && this.res !== UNANSWERED) unwatch(signal, this);
       return;
     }
     if (signal !== undefined) unwatch(signal, this);
     if (abortedBy !== undefined) {
-      if (isDone) this.outcome.discard?.(this.#engine, res);
-      this.#fail(new AbortError(abortedBy, this.#resultWith(res)));
+      if (isDone) this.outcome.discard?.(this.engine, res, this);
+      this.fail(new AbortError(abortedBy, this.resultWith(res)));
     } else {
-      this.#fail(this.#error(res));
+      this.fail(this.error(res));
     }
   }
 
   /** Was it stopped before it had transferred all that it was to transfer? */
-  #isCutShort({ timeIsUp, reason }: Extras, res: number): boolean {
+  private isCutShort({ timeIsUp, reason }: Extras, res: number): boolean {
     const { whole, before = 0 } = this.outcome;
     return whole !== undefined && before + res < whole && (timeIsUp || reason !== undefined);
   }
 
-  #fail(error: Error): void {
-    const instead = this.outcome.failed?.(this.#engine, error);
-    if (instead === undefined) this.#reject(error);
-    else this.#resolve(instead);
+  private fail(error: Error): void {
+    const instead = this.outcome.failed?.(this.engine, error);
+    if (instead === undefined) this.reject(error);
+    else this.resolve(instead);
   }
 
   /** False if somebody wants it cancelled in earnest. */
-  #beginAnew(extras: Extras): boolean {
+  private beginAnew(extras: Extras): boolean {
     extras.isRoused = false;
     if (extras.abortedBy !== undefined || extras.reason !== undefined || extras.timeIsUp) return false;
-    this.#res = UNANSWERED;
-    this.#engine.submit(this);
+    this.res = UNANSWERED;
+    this.engine.submit(this);
     return true;
   }
 
   override rouse(): void {
-    if (!this.outcome.isExclusive || this.#extra.isRoused) return;
-    this.#extra.isRoused = true;
-    this.#engine.cancel(this);
+    if (!this.outcome.isExclusive || this.extra.isRoused) return;
+    this.extra.isRoused = true;
+    this.engine.cancel(this);
   }
 
-  #error(res: number): Error {
+  private error(res: number): Error {
     const isStopped = res >= 0 || res === -ECANCELED || res === -EINTR;
-    const { timeIsUp, reason } = this.#extras ?? NO_EXTRAS;
-    if (isStopped && timeIsUp) return this.#timeoutError(res);
+    const { timeIsUp, reason } = this.extras ?? NO_EXTRAS;
+    if (isStopped && timeIsUp) return this.timeoutError(res);
     if (isStopped && reason !== undefined) return reason;
-    return operationError(-res, this.name, this.outcome.name === undefined ? this.#subject : this.outcome.subject);
+    const subject = this.outcome.name === undefined ? this.kind.subject?.(this) : this.outcome.subject;
+    return operationError(-res, this.name, subject);
   }
 
   override refused(error: Error): void {
-    const { signal, patience, release } = this.#extras ?? NO_EXTRAS;
+    const { signal, patience, release } = this.extras ?? NO_EXTRAS;
     if (release !== undefined) return release();
     if (patience !== undefined) clearTimeout(patience);
     if (signal !== undefined) unwatch(signal, this);
-    this.#fail(error);
+    this.fail(error);
   }
 
   override cancelled(error: Error): void {
-    this.#extra.reason ??= error;
+    this.extra.reason ??= error;
   }
 
   aborted(signal: AbortSignal): void {
-    const extra = this.#extra;
+    const extra = this.extra;
     if (extra.abortedBy !== undefined) return;
     extra.abortedBy = signal;
-    if (this.#engine.cancel(this)) return;
+    if (this.engine.cancel(this)) return;
     // The kernel has nothing of it: it waits for room, alone or for the rest of what it began.
-    this.#fail(new AbortError(signal, this.#resultWith(UNANSWERED)));
+    this.fail(new AbortError(signal, this.resultWith(UNANSWERED)));
   }
 }
 

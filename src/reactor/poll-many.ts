@@ -20,7 +20,7 @@ export class PollEvents extends Multishot<number> {
     return true;
   }
 
-  protected override received({ res }: Completion): void {
+  protected override take({ res }: Completion): void {
     if (res < 0) return this.fail(res);
     if (this.lastItem === undefined) this.push(res);
     else this.lastItem |= res;

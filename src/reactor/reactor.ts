@@ -20,7 +20,7 @@ import { messageData, Messages, type RingMessage } from './messages.ts';
 import type { ManyOptions } from './multishot.ts';
 import { Observer } from './observer.ts';
 import { operationError } from './operation-error.ts';
-import { NOTHING, NUMBER, type Operation, type OperationOptions, type Outcome } from './operation.ts';
+import { kind, NOTHING, NUMBER, type Asked, type Kind, type Operation, type OperationOptions, type Outcome } from './operation.ts';
 import { ownOptions } from './own-options.ts';
 import { PollEvents } from './poll-many.ts';
 import { ReadChunks } from './read-many.ts';
@@ -100,6 +100,18 @@ export function partsOf(reactor: Reactor): { readonly engine: Engine; readonly p
 }
 
 const COUNT: Outcome<number> = ownOptions({ ...NUMBER, success: -ENOENT });
+
+const MESSAGE = kind('message', NOTHING, (ring, { fd, slot, a: value, b: tag }: Asked<[number, number]>) => {
+  checkInteger('value', value, -(2 ** 31), 2 ** 31 - 1);
+  return ring.prepMsgRing(fd, value, messageData(tag), slot);
+});
+const CANCEL = kind('cancel', COUNT, (ring, { slot, a: fd }: Asked<[number]>) =>
+  ring.prepCancelFd(fd, slot, { all: true, fixed: false }),
+);
+/** It has names of its own, and takes its answers itself. */
+const SEQUENCE = kind('sequence', NOTHING as Outcome<unknown>, (ring, { slot, a: sequence }: Asked<[Sequence<unknown>]>) =>
+  sequence.prepare(ring, slot),
+);
 
 /**
  * io_uring on the event loop: every operation as a promise, or an async iterator.
@@ -217,17 +229,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    *   TypeError, RangeError
    */
   message(ringFd: number, value: number, tag = 0, options?: OperationOptions): Promise<void> {
-    return run(
-      this,
-      'message',
-      ringFd,
-      options,
-      (ring, slot) => {
-        checkInteger('value', value, -(2 ** 31), 2 ** 31 - 1);
-        return ring.prepMsgRing(ringFd, value, messageData(tag), slot);
-      },
-      NOTHING,
-    );
+    return run(this, MESSAGE, ringFd, options, undefined, value, tag);
   }
 
   /**
@@ -318,14 +320,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   async cancel(fd: number): Promise<number> {
     const file = checkFd('fd', fd);
     const waiting = this.#engine.cancelOn(file, operationError(ECANCELED, 'cancel'));
-    const found = await run(
-      this,
-      'cancel',
-      -1,
-      undefined,
-      (ring, slot) => ring.prepCancelFd(file, slot, { all: true, fixed: false }),
-      COUNT,
-    );
+    const found = await run(this, CANCEL, -1, undefined, undefined, file);
     return waiting + Math.max(0, found);
   }
 
@@ -431,7 +426,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   perform<T>(sequence: Sequence<T>, options?: OperationOptions): Promise<T> {
     // It is handed the ring.
     if (!(sequence instanceof Sequence)) throw wrongType('sequence', 'a Sequence', sequence);
-    return run(this, sequence.name, sequence.fd, options, (ring, slot) => sequence.prepare(ring, slot), sequence);
+    return run(this, SEQUENCE as Kind<T, [Sequence<T>]>, sequence.fd, options, sequence, sequence);
   }
 
   // ---------------------------------------------------------------- memory

@@ -33,7 +33,7 @@ export class ReadChunks extends StreamChunks {
     return result;
   }
 
-  protected override arm(ring: IoUring, bgid: number): boolean {
+  protected override write(ring: IoUring, bgid: number): boolean {
     if (!this.#isHungUp) return ring.prepReadMultishot(this.fd, bgid, this.slot);
     if (!ring.prepRead(this.fd, null, this.pool.bufSize, this.slot)) return false;
     ring.sqeSetBufGroup(bgid);
@@ -80,7 +80,6 @@ export class ReadChunks extends StreamChunks {
  */
 class HangupWatch extends Submission {
   readonly #engine: Engine;
-  readonly #fd: number;
   readonly #owner: WeakRef<ReadChunks>;
   #isPolling = false;
   #res = 0;
@@ -89,16 +88,11 @@ class HangupWatch extends Submission {
   #reference: WeakRef<Submission> | undefined;
 
   constructor(engine: Engine, fd: number, owner: WeakRef<ReadChunks>) {
-    super();
+    super(fd);
     this.#engine = engine;
-    this.#fd = fd;
     this.#owner = owner;
     // The iteration does, while it reads.
     this.keepsAlive = false;
-  }
-
-  override get fd(): number {
-    return this.#fd;
   }
 
   override get waits(): boolean {
@@ -111,8 +105,8 @@ class HangupWatch extends Submission {
 
   override prepare(ring: IoUring): boolean {
     const isPrepared = this.#isPolling
-      ? ring.prepPollAdd(this.#fd, POLLHUP, this.slot)
-      : ring.prepRead(this.#fd, NOTHING, 0, this.slot, undefined, NO_WAIT);
+      ? ring.prepPollAdd(this.fd, POLLHUP, this.slot)
+      : ring.prepRead(this.fd, NOTHING, 0, this.slot, undefined, NO_WAIT);
     if (isPrepared) this.owed = 1;
     return isPrepared;
   }
@@ -130,7 +124,7 @@ class HangupWatch extends Submission {
 
   #end(): void {
     this.#isWanted = false;
-    if (this.#reference !== undefined) this.#engine.finished(this.#fd, this.#reference);
+    if (this.#reference !== undefined) this.#engine.finished(this.fd, this.#reference);
     this.#reference = undefined;
   }
 

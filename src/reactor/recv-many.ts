@@ -91,7 +91,6 @@ const dispose = (chunk: Chunk): void => chunk[Symbol.dispose]();
 abstract class Buffered<T extends Chunk> extends Multishot<T> implements Starved {
   protected pool: BufferPool;
   protected group: PooledGroup | undefined;
-  #isStarved = false;
 
   constructor(engine: Engine, name: string, fd: number, options: ManyOptions | undefined, pool: BufferPool) {
     super(engine, name, checkFd('fd', fd), options);
@@ -100,32 +99,23 @@ abstract class Buffered<T extends Chunk> extends Multishot<T> implements Starved
 
   override prepare(ring: IoUring): boolean {
     this.group = this.pool.pick();
-    if (!this.arm(ring, this.group.id)) return false;
+    if (!this.write(ring, this.group.id)) return false;
     this.owed = 1;
     return true;
   }
 
   /** Write the entry. */
-  protected abstract arm(ring: IoUring, bgid: number): boolean;
+  protected abstract write(ring: IoUring, bgid: number): boolean;
 
   /** There was something, or the end. `bid` is undefined where no buffer came. */
   protected abstract filled(res: number, bid: number | undefined, c: Completion): void;
 
-  protected override received(c: Completion): void {
+  protected override take(c: Completion): void {
     const { res } = c;
     if (res >= 0) this.filled(res, c.bufferId(), c);
+    else if (res !== -ENOBUFS) this.fail(res);
     // Unless it goes on with buffers of another size anyway.
-    else if (res === -ENOBUFS) this.#isStarved = this.group!.pool === this.pool && !this.pool.feed(this, this.group);
-    else this.fail(res);
-  }
-
-  protected override canArm(): boolean {
-    return !this.#isStarved;
-  }
-
-  fed(): void {
-    this.#isStarved = false;
-    this.resume();
+    else if (this.group!.pool === this.pool && !this.pool.feed(this, this.group)) this.starve();
   }
 
   protected override releaser(): (item: T) => void {
@@ -191,7 +181,7 @@ export class ReceivedChunks extends StreamChunks {
     this.#flags = options?.flags ?? 0;
   }
 
-  protected override arm(ring: IoUring, bgid: number): boolean {
+  protected override write(ring: IoUring, bgid: number): boolean {
     return ring.prepRecvMultishot(this.fd, bgid, this.slot, { flags: this.#flags, pollFirst: false, bundle: false, len: 0, limit: 0 });
   }
 
@@ -235,7 +225,7 @@ export class Datagrams extends Buffered<Datagram> {
     this.#message = new Msghdr(ownOptions({ name: SOCKADDR_MAX, control: controllen }));
   }
 
-  protected override arm(ring: IoUring, bgid: number): boolean {
+  protected override write(ring: IoUring, bgid: number): boolean {
     return ring.prepRecvmsgMultishot(this.fd, bgid, this.#message, this.slot, this.#flags);
   }
 

@@ -14,20 +14,34 @@ export type { Completion, IoUring };
  * all of them have completed the slot is not used again, so that none can hit, or settle, a later operation.
  */
 export abstract class Submission {
+  // Declared only, and written by the constructor: so it is short enough to be compiled into who makes an operation.
+  /** The descriptor it works on; -1 if there is none. */
+  declare fd: number;
   /** The next one in the queue in front of the ring. */
-  behind: Submission | undefined;
+  declare behind: Submission | undefined;
   /** Its place in the engine's table, and its userData; -1 when nothing of it is with the kernel. */
-  slot = -1;
+  declare slot: number;
   /** Completions that will come as the last of something. */
-  owed = 0;
+  declare owed: number;
   /** It is in the queue in front of the ring. */
-  queued = false;
+  declare queued: boolean;
   /** It was in the queue in front of the ring and is not wanted there any more. */
-  dropped = false;
+  declare dropped: boolean;
   /** In which turn its last event was told. */
-  toldIn = -1;
+  declare toldIn: number;
   /** As long as it is with the kernel, the process is kept alive. See {@link Engine.keepAlive}. */
-  keepsAlive = true;
+  declare keepsAlive: boolean;
+
+  constructor(fd = -1) {
+    this.fd = fd;
+    this.behind = undefined;
+    this.slot = -1;
+    this.owed = 0;
+    this.queued = false;
+    this.dropped = false;
+    this.toldIn = -1;
+    this.keepsAlive = true;
+  }
 
   /** Entries of the submission queue that it takes. They go in one submission. */
   get entries(): number {
@@ -55,11 +69,6 @@ export abstract class Submission {
   /** Those that get a slot each, if it is a chain. */
   get members(): readonly Submission[] | undefined {
     return undefined;
-  }
-
-  /** The descriptor it works on; -1 if there is none. */
-  get fd(): number {
-    return -1;
   }
 
   /** Write the entries. False when there is no room. @throws misuse; nothing was queued then */

@@ -1,6 +1,6 @@
 import type { Native } from '../native/native.ts';
 import { koffiNative } from '../native/koffi.ts';
-import { bare } from './bare.ts';
+import { ownOptions } from './own-options.ts';
 import { checkInteger, wrongValue } from './misuse.ts';
 import { vouchFor } from './webassembly-memory.ts';
 
@@ -99,7 +99,7 @@ declare const WebAssembly: {
 function undetachable(bytes: number): ArrayBuffer | undefined {
   const pages = Math.ceil(bytes / WASM_PAGE);
   try {
-    const { buffer } = new WebAssembly.Memory(bare({ initial: pages, maximum: pages }));
+    const { buffer } = new WebAssembly.Memory(ownOptions({ initial: pages, maximum: pages }));
     vouchFor(buffer);
     return buffer;
   } catch {

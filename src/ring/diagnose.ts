@@ -2,7 +2,7 @@ import { release } from 'node:os';
 import { errnoMessage } from '../abi/errno.ts';
 import { FEATURES, SETUP_FLAGS, flagNames } from '../abi/flags.ts';
 import { runtimeName } from '../native/runtime.ts';
-import { bare } from './bare.ts';
+import { ownOptions } from './own-options.ts';
 import type { KernelError } from './kernel-error.ts';
 import type { OperationSupport } from './probe.ts';
 import { explainRefusal, type Refusal } from './refusal.ts';
@@ -51,7 +51,7 @@ export function diagnose(): Diagnosis {
   try {
     ring = new IoUring(8);
     ring.prepNop(1);
-    ring.submitAndWait(1, bare({ timeoutMs: 1000 }));
+    ring.submitAndWait(1, ownOptions({ timeoutMs: 1000 }));
     diagnosis.usable = ring.forEachCompletion(() => {}) === 1;
     diagnosis.ring = {
       sqEntries: ring.sqEntries,

@@ -10,7 +10,7 @@ import {
   MSGHDR_SIZE,
 } from '../abi/layouts.ts';
 import { MSG_CTRUNC, MSG_TRUNC, SCM_RIGHTS, SOL_SOCKET } from '../abi/socket-flags.ts';
-import { NONE } from './bare.ts';
+import { NONE } from './own-options.ts';
 import { byteLengthOf, viewOf, type Lendable } from './lent-memory.ts';
 import { checkInteger, outOfRange, wrongType, wrongValue } from './misuse.ts';
 import {

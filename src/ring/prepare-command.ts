@@ -11,7 +11,7 @@ import {
   IOSQE_CQE_SKIP_SUCCESS,
 } from '../abi/flags.ts';
 import { IORING_OP_NOP128, IORING_OP_URING_CMD, IORING_OP_URING_CMD128 } from '../abi/operations.ts';
-import { NONE } from './bare.ts';
+import { NONE } from './own-options.ts';
 import type { Lendable } from './lent-memory.ts';
 import { checkInteger, checkUint32, outOfRange, wrongType, wrongValue } from './misuse.ts';
 import { Lease, type BufferSource } from './pins.ts';

@@ -43,7 +43,7 @@ import {
   IORING_OP_TIMEOUT,
   IORING_OP_TIMEOUT_REMOVE,
 } from '../abi/operations.ts';
-import { bare, NONE } from './bare.ts';
+import { ownOptions, NONE } from './own-options.ts';
 import type { Lendable } from './lent-memory.ts';
 import { checkInteger, checkUint32, wrongState, wrongType, wrongValue } from './misuse.ts';
 import { DESCRIPTOR, Lease } from './pins.ts';
@@ -339,7 +339,7 @@ export abstract class ControlPreparation extends SqePreparation {
   prepCancel(target: UserData | CancelMatch, userData: UserData, options?: { all?: boolean }): boolean {
     const isMatch = typeof target === 'object' && target !== null;
     if (!isMatch) checkUserData('target', target);
-    const match: CancelMatch = bare(isMatch ? { ...target } : { userData: target });
+    const match: CancelMatch = ownOptions(isMatch ? { ...target } : { userData: target });
     const { fd, fixed, opcode, any } = match;
     const { flags: how, file } = cancelFlags(match);
     const flags = options?.all ? how | IORING_ASYNC_CANCEL_ALL : how;

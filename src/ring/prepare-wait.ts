@@ -8,7 +8,7 @@ import {
   IORING_OP_FUTEX_WAKE,
   IORING_OP_WAITID,
 } from '../abi/operations.ts';
-import { NONE } from './bare.ts';
+import { NONE } from './own-options.ts';
 import { EPOLL_EVENT_SIZE, memoryOfEpollEvents, writeEpollEvent, type EpollEvents } from './epoll-events.ts';
 import { checkInteger, checkUint32, outOfRange, wrongType } from './misuse.ts';
 import { ControlPreparation } from './prepare-control.ts';

@@ -3,7 +3,7 @@ import { IO_URING_PROBE_OP, IO_URING_PROBE_OP_SIZE, IO_URING_PROBE_SIZE } from '
 import { OPERATIONS } from '../abi/operations.ts';
 import { IORING_REGISTER_PROBE } from '../abi/registrations.ts';
 import { aligned } from './aligned-memory.ts';
-import { bare } from './bare.ts';
+import { ownOptions } from './own-options.ts';
 import type { Holdings } from './holdings.ts';
 import { kernelError } from './kernel-error.ts';
 
@@ -37,7 +37,7 @@ export function probe(holdings: Holdings): OperationSupport[] {
   if (result < 0) throw kernelError(-result, 'io_uring_register', 'asking for the operations needs Linux 5.6');
   const last = bytes[0];
   const count = Math.max(OPERATIONS.length, last + 1);
-  return Array.from(bare({ length: count }), (_, opcode) => {
+  return Array.from(ownOptions({ length: count }), (_, opcode) => {
     const entry = IO_URING_PROBE_SIZE + opcode * IO_URING_PROBE_OP_SIZE;
     const supported = opcode <= last && (bytes[entry + IO_URING_PROBE_OP.flags] & IO_URING_OP_SUPPORTED) !== 0;
     return { opcode, name: OPERATIONS[opcode]?.name, supported };

@@ -18,7 +18,7 @@ import { IORING_REGISTER_QUERY, IORING_REGISTER_SEND_MSG_RING } from '../abi/reg
 import { koffiNative } from '../native/koffi.ts';
 import type { Native } from '../native/native.ts';
 import { aligned } from './aligned-memory.ts';
-import { bare } from './bare.ts';
+import { ownOptions } from './own-options.ts';
 import { kernelError } from './kernel-error.ts';
 import { checkInteger, checkUint32, wrongState } from './misuse.ts';
 import { checkFd, checkUserData, type UserData } from './sqe.ts';
@@ -141,7 +141,7 @@ export function registerSyncMsg(
   if (result < 0) throw kernelError(-result, 'io_uring_register', MESSAGE_HINTS[-result]);
 }
 
-const MESSAGE_HINTS: Record<number, string> = bare({
+const MESSAGE_HINTS: Record<number, string> = ownOptions({
   [EBADF]: 'no such descriptor',
   [EBADFD]: 'the descriptor is no ring, or the ring is disabled',
   [EINVAL]: 'needs Linux 6.13',

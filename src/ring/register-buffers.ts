@@ -20,7 +20,7 @@ import {
   IORING_REGISTER_CLONE_BUFFERS,
   IORING_UNREGISTER_BUFFERS,
 } from '../abi/registrations.ts';
-import { bare, NONE } from './bare.ts';
+import { ownOptions, NONE } from './own-options.ts';
 import type { Lendable } from './lent-memory.ts';
 import { checkInteger, outOfRange, wrongType } from './misuse.ts';
 import { writeIovec } from './msghdr.ts';
@@ -32,7 +32,7 @@ import type { UserData } from './sqe.ts';
 const BUFFERS_MAX = 16384;
 const BUFFER_MAX = 2 ** 30;
 
-const HINTS: Hints = bare({
+const HINTS: Hints = ownOptions({
   [EBUSY]: 'buffers are registered already: unregisterBuffers() first, or update them',
   [ENXIO]: 'no buffers are registered',
   [ENOMEM]: 'the limit on locked memory is reached: raise it (ulimit -l), or register less',
@@ -85,7 +85,7 @@ export abstract class BufferRegistration extends NetPreparation {
     checkInteger('count', count, 1, BUFFERS_MAX);
     coreOf(this).checkOpen();
     registerResource(coreOf(this), IORING_REGISTER_BUFFERS2, count, IORING_RSRC_REGISTER_SPARSE, 0, undefined, HINTS);
-    coreOf(this).holdings.registeredBuffers = Array.from(bare({ length: count }), () => undefined);
+    coreOf(this).holdings.registeredBuffers = Array.from(ownOptions({ length: count }), () => undefined);
   }
 
   /**

@@ -42,7 +42,7 @@ import {
   IORING_UNREGISTER_NAPI,
   IORING_UNREGISTER_PERSONALITY,
 } from '../abi/registrations.ts';
-import { bare } from './bare.ts';
+import { ownOptions } from './own-options.ts';
 import { kernelError } from './kernel-error.ts';
 import type { Lendable } from './lent-memory.ts';
 import { checkInteger, checkUint32, wrongType, wrongValue } from './misuse.ts';
@@ -265,7 +265,7 @@ export abstract class ControlRegistration extends FileRegistration {
   registerSyncCancel(target: UserData | CancelMatch, options?: { all?: boolean; timeoutMs?: number }): number {
     const isMatch = typeof target === 'object' && target !== null;
     if (!isMatch) checkUserData('target', target);
-    const match: CancelMatch = bare(isMatch ? { ...target } : { userData: target });
+    const match: CancelMatch = ownOptions(isMatch ? { ...target } : { userData: target });
     const { userData, fd, opcode, any, fixed } = match;
     if (userData === undefined && fd === undefined && opcode === undefined && !any) {
       throw wrongValue('target', `it must match by userData, fd, opcode or any${fixed ? '; fixed needs fd' : ''}`);
@@ -471,7 +471,7 @@ function answer(core: RingCore, results: readonly number[], all: boolean): numbe
   return cancelled;
 }
 
-const CANCEL_HINTS: Record<number, string> = bare({
+const CANCEL_HINTS: Record<number, string> = ownOptions({
   [ENOENT]: 'no such operation is in flight',
   [EALREADY]: 'the operation is running, and past stopping',
   [ETIME]: 'the operation was not over in time; its completion comes later',

@@ -14,7 +14,7 @@ import {
   IORING_REGISTER_FILE_ALLOC_RANGE,
   IORING_UNREGISTER_FILES,
 } from '../abi/registrations.ts';
-import { bare } from './bare.ts';
+import { ownOptions } from './own-options.ts';
 import { checkInteger, checkUint32, wrongType } from './misuse.ts';
 import { BufferRegistration, registerResource, tagsOf, updateResource, type TagOptions } from './register-buffers.ts';
 import { coreOf, type Hints } from './ring-core.ts';
@@ -22,7 +22,7 @@ import { coreOf, type Hints } from './ring-core.ts';
 /** The kernel's limit on one table (IORING_MAX_FIXED_FILES); that on open files counts too. */
 const FILES_MAX = 2 ** 20;
 
-const HINTS: Hints = bare({
+const HINTS: Hints = ownOptions({
   [EBADF]: 'one of them is not open, or is the descriptor of a ring, which cannot be registered',
   [EBUSY]: 'files are registered already: unregisterFiles() first, or update them',
   [EMFILE]: 'the table is larger than the limit on open files: raise it (ulimit -n), or take fewer',

@@ -27,7 +27,7 @@ import {
   IORING_REGISTER_PBUF_STATUS,
   IORING_REGISTER_RESIZE_RINGS,
 } from '../abi/registrations.ts';
-import { bare, NONE } from './bare.ts';
+import { ownOptions, NONE } from './own-options.ts';
 import { BufferGroup, ProvidedBufRing, type BufRingOptions } from './buffer-ring.ts';
 import { kernelError } from './kernel-error.ts';
 import { checkInteger, checkUint32, wrongState, wrongType } from './misuse.ts';
@@ -58,7 +58,7 @@ export abstract class RingRegistration extends ZcrxRegistration {
    * @throws {Error} `EEXIST` the group exists, or the kernel's refusal; `ERR_IOURING_CLOSED`
    */
   registerBufRing(entries: number, bufSize: number, bgid: number, asked: BufRingOptions = NONE): ProvidedBufRing {
-    const options = bare({ ...asked });
+    const options = ownOptions({ ...asked });
     coreOf(this).checkOpen();
     const { holdings } = coreOf(this);
     const { native, groups, registerArgument } = holdings;
@@ -76,7 +76,7 @@ export abstract class RingRegistration extends ZcrxRegistration {
       const message = "Cannot map the kernel's buffer ring in a worker: leave kernelMemory away";
       throw wrongState('ERR_IOURING_UNSUPPORTED', message);
     }
-    const group = new BufferGroup(native, bare({ ...options, id: bgid, entries, bufSize }));
+    const group = new BufferGroup(native, ownOptions({ ...options, id: bgid, entries, bufSize }));
     group.describe(registerArgument.view);
     const result = holdings.register(IORING_REGISTER_PBUF_RING, registerArgument.address, 1);
     if (result === -EEXIST) throw inUse('is taken');

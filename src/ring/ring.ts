@@ -26,7 +26,7 @@ import {
 import { IO_URING_REG_WAIT_SIZE } from '../abi/layouts.ts';
 import { koffiNative } from '../native/koffi.ts';
 import type { Native } from '../native/native.ts';
-import { bare, NONE } from './bare.ts';
+import { ownOptions, NONE } from './own-options.ts';
 import { monotonicNow } from '../native/timers.ts';
 import { Completion } from './completion.ts';
 import { Holdings } from './holdings.ts';
@@ -140,7 +140,7 @@ export class IoUring extends RingRegistration implements Disposable {
   constructor(entries: number, asked: IoUringOptions = NONE, native: Native = koffiNative()) {
     if (typeof asked !== 'object' || asked === null) throw wrongType('options', 'an object', asked);
     // Read once: a getter that answers differently the second time, or throws, must not catch a ring half made.
-    const options: IoUringOptions = bare({ ...asked });
+    const options: IoUringOptions = ownOptions({ ...asked });
     const setup = setUp(native, entries, options);
     const holdings = new Holdings(native, setup);
     handOver(new RingCore(holdings, new LentMemory(native)));
@@ -723,7 +723,7 @@ const tooOld = (what: string, since: string): Error =>
 
 const NOTHING_MORE = (): void => {};
 
-const ENTER_HINTS: Record<number, string> = bare({
+const ENTER_HINTS: Record<number, string> = ownOptions({
   [EEXIST]: 'the ring belongs to another thread: give each thread a ring of its own',
   [EBADR]: 'the kernel had no memory left to keep completions aside and lost some: close the ring',
   [EAGAIN]: 'the kernel is short of memory; the entries stay queued: try again later',
@@ -736,5 +736,5 @@ function forbidCloning(ring: IoUring): void {
     const message = 'Cannot send a ring to another thread: give each thread a ring of its own';
     throw Object.assign(new TypeError(message), { code: 'ERR_IOURING_THREAD' });
   };
-  Object.defineProperty(ring, 'thread', bare({ enumerable: true, get }));
+  Object.defineProperty(ring, 'thread', ownOptions({ enumerable: true, get }));
 }

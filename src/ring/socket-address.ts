@@ -12,7 +12,7 @@ import {
   SOCKADDR_UN_SIZE,
 } from '../abi/layouts.ts';
 import { AF_INET, AF_INET6, AF_UNIX } from '../abi/socket-flags.ts';
-import { bare } from './bare.ts';
+import { ownOptions } from './own-options.ts';
 import { byteLengthOf } from './lent-memory.ts';
 import { checkInteger, checkUint32, outOfRange, wrongType, wrongValue } from './misuse.ts';
 
@@ -166,7 +166,7 @@ function groupsOf(text: string): number[] | undefined {
   const last = groups(tail ?? '');
   const missing = 8 - first.length - last.length;
   if (tail === undefined ? missing !== 0 : missing < 0) return undefined;
-  return [...first, ...Array.from(bare({ length: missing }), () => 0), ...last];
+  return [...first, ...Array.from(ownOptions({ length: missing }), () => 0), ...last];
 }
 
 function groups(text: string): number[] {

@@ -2,7 +2,7 @@ import { types } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import threads from 'node:worker_threads';
-import { bare } from './bare.ts';
+import { ownOptions } from './own-options.ts';
 
 /** Their types come with the browser's, which this project has not. */
 declare const WebAssembly: {
@@ -68,7 +68,7 @@ function isIt(memory: ArrayBuffer): boolean {
 /** A way to tell ordinary memory from WebAssembly's by a structured clone; undefined if there is none. */
 function whatTellsOrdinary(): ((memory: ArrayBuffer) => boolean) | undefined {
   if (typeof WebAssembly !== 'object') return undefined;
-  const { buffer } = new WebAssembly.Memory(bare({ initial: 0, maximum: 0 }));
+  const { buffer } = new WebAssembly.Memory(ownOptions({ initial: 0, maximum: 0 }));
   const plain = new ArrayBuffer(0);
   return [isReadOnCloning, isRefusedTwice].find((says) => says(plain) && !says(buffer));
 }
@@ -122,7 +122,7 @@ function isRead(...transfer: ArrayBuffer[]): boolean {
     },
   };
   try {
-    clone(value, bare({ transfer }));
+    clone(value, ownOptions({ transfer }));
   } catch {
     // That, or the refusal.
   }

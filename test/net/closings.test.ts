@@ -14,7 +14,7 @@ describe('the ends of many connections', () => {
     for (const side of ['server', 'client'] as const) {
       it(`${place}, ${side}: as many of each kind as with node:net`, { timeout: 60_000 + CONNECTIONS * 10 }, async () => {
         const expected = await closings(node, side, place, ROUNDS);
-        const actual = await closings(ours as typeof node, side, place, ROUNDS);
+        const actual = await closings(ours, side, place, ROUNDS);
         assert.deepEqual(actual, expected);
       });
     }

@@ -20,12 +20,10 @@ async function turns(count: number): Promise<void> {
   for (let i = 0; i < count; i++) await turn();
 }
 
-/** When it is closed, or says that it cannot be reset, for it is being ended: Node tells of nothing else then. */
 function closeOf(socket: node.Socket): Promise<void> {
   return new Promise((resolve) => {
-    if (socket.closed) return resolve();
-    socket.once('close', () => resolve());
-    socket.on('error', ({ syscall }: NodeJS.ErrnoException) => syscall === 'reset' && resolve());
+    if (socket.closed) resolve();
+    else socket.once('close', () => resolve());
   });
 }
 
@@ -52,18 +50,13 @@ const WAYS: Record<string, (pair: Pair) => void | Promise<void>> = {
     await turns(2);
     socket.destroy();
   },
-  resetAndDestroy: ({ socket }) => void reset(socket),
+  resetAndDestroy: ({ socket }) => reset(socket),
   'resetAndDestroy, read from': async ({ socket }) => {
     socket.resume();
     await turns(2);
     reset(socket);
   },
   'end, destroy': ({ socket }) => void socket.end('bye').destroy(),
-  'end, resetAndDestroy': ({ socket }) => void reset(socket.end('bye')),
-  'end, resetAndDestroy in a tick': ({ socket }) => {
-    socket.end('bye');
-    process.nextTick(() => reset(socket));
-  },
   'end, destroy in an immediate': ({ socket }) => {
     socket.end('bye');
     setImmediate(() => socket.destroy());
@@ -211,14 +204,19 @@ const WAYS: Record<string, (pair: Pair) => void | Promise<void>> = {
 
 /** Ends of the peer's doing: what the socket is told. */
 const BROKEN: Record<string, (pair: Pair) => void | Promise<void>> = {
-  'reset by the peer': ({ socket, peer }) => {
+  'reset by the peer': async ({ socket, peer }) => {
     socket.resume();
     peer.reset();
+    await turns(10);
+    socket.destroy();
   },
   'reset by the peer, in use': async ({ socket, peer }) => {
     socket.resume();
     await turns(3);
     peer.reset();
+    // Of a unix socket it is the end.
+    await turns(10);
+    socket.destroy();
   },
   'reset by the peer behind data': async ({ socket, peer }) => {
     socket.resume();
@@ -287,9 +285,22 @@ async function closedBy(way: string, { socket, peer }: Pair): Promise<string> {
   return `${end}, ${peer.bytes} bytes${told.length > 0 ? `, told ${told.join(', ')}` : ''}`;
 }
 
+/**
+ * Ways that differ over unix sockets. The kernel resets such a socket only if bytes are left in its own queue, and puts none back that a receive
+ * has taken; and small writes that go out as one take less of its room than each by itself: more of them arrive.
+ */
+const OTHER_FOR_UNIX = new Set([
+  'write 100 of 1 KiB, destroy',
+  'write 1 KiB with data unread, destroy',
+  'data unread, just come, destroy',
+  'data unread, just come, resetAndDestroy',
+  'data read and more behind, destroy',
+  'data in flight, destroy',
+]);
+
 /** How `rounds` connections of each way ended: how often each outcome came. */
 export async function closings(net: Net, side: Side, place: Place, rounds: number): Promise<Record<string, Record<string, number>>> {
-  const ways = [...Object.keys(WAYS), ...Object.keys(BROKEN)];
+  const ways = [...Object.keys(WAYS), ...Object.keys(BROKEN)].filter((way) => place === 'TCP' || !OTHER_FOR_UNIX.has(way));
   const counts: Record<string, Record<string, number>> = Object.fromEntries(ways.map((way) => [way, {}]));
   for (let round = 0; round < rounds; round++) {
     using folder = new Temporary();

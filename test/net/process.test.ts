@@ -301,4 +301,24 @@ describe('the process', () => {
     await once(worker, 'exit');
     console.log('done');
   `);
+
+  alike('a socket that is reset while it is being ended: that is an error, and its peer gets the end', `
+    for (const when of ['at once', 'in a tick']) {
+      const server = net.createServer();
+      const port = await listen(server);
+      const client = net.connect(port, '127.0.0.1');
+      const [socket] = await once(server, 'connection');
+      for (const event of ['finish', 'error', 'close']) socket.on(event, (error) => console.log(event, error?.message));
+      client.on('data', (data) => console.log(String(data)));
+      const end = once(client, 'end');
+      socket.end('bye');
+      if (when === 'at once') socket.resetAndDestroy();
+      else process.nextTick(() => socket.resetAndDestroy());
+      await end;
+      console.log('end');
+      server.close();
+    }
+    // Node has lost the handle, which is still open.
+    process.exit();
+  `);
 });

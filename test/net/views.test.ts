@@ -111,3 +111,49 @@ for (const [kind, lie] of Object.entries(LIARS)) {
     }
   });
 }
+
+describe('memory that a lean handler was shown', () => {
+  /** A peer that sends so much that it is received in bulk; its bytes say where they are. */
+  const SIZE = 8 << 20;
+  const sent = Buffer.alloc(SIZE, Uint8Array.from({ length: 251 }, (_, i) => i));
+
+  const misdeeds: Record<string, (bytes: Buffer) => void> = {
+    'is transferred': (bytes) => structuredClone(bytes.buffer, { transfer: [bytes.buffer as ArrayBuffer] }),
+    'gets another length and methods': (bytes) => {
+      Object.defineProperties(bytes, { length: { value: 2 ** 31 }, subarray: { value: () => bytes } });
+    },
+  };
+  for (const [what, misdeed] of Object.entries(misdeeds)) {
+    it(`${what}: what comes next is whole`, async (t) => {
+      const server = node.createServer((socket) => socket.end(sent)).listen(0, HOST);
+      await once(server, 'listening');
+      t.after(() => server.close());
+      const { promise: over, resolve } = withResolvers();
+      let length = 0;
+      let largest = 0;
+      await connectLean({
+        hostname: HOST,
+        port: (server.address() as node.AddressInfo).port,
+        socket: {
+          data(_socket, bytes) {
+            assert.ok(sent.subarray(length, length + bytes.length).equals(bytes), `at ${length}`);
+            length += bytes.length;
+            largest = Math.max(largest, bytes.length);
+            // What is small lies in memory that cannot be transferred.
+            if (bytes.length > 32_768) misdeed(bytes);
+          },
+          close: () => resolve(),
+        },
+      });
+      await over;
+      assert.equal(length, SIZE);
+      assert.ok(largest > 32_768, `${largest} bytes at most`);
+    });
+  }
+});
+
+function withResolvers(): { promise: Promise<void>; resolve: () => void } {
+  let resolve = (): void => {};
+  const promise = new Promise<void>((done) => (resolve = done));
+  return { promise, resolve };
+}

@@ -4,7 +4,7 @@ import { describe, it } from 'node:test';
 import { IORING_SETUP_COOP_TASKRUN, IORING_SETUP_DEFER_TASKRUN } from '../../src/abi/index.ts';
 import { Engine } from '../../src/reactor/engine.ts';
 import { Observer } from '../../src/reactor/observer.ts';
-import { AWAITED, Operation } from '../../src/reactor/operation.ts';
+import { AWAITED, kind, Operation } from '../../src/reactor/operation.ts';
 import { partsOf, Reactor } from '../../src/reactor/reactor.ts';
 import { LoopingKernel } from './looping-kernel.ts';
 
@@ -13,7 +13,8 @@ describe('an eventfd that is never signalled for deferred work', () => {
     const kernel = new LoopingKernel();
     kernel.result = () => undefined;
     const engine = new Engine(8, {}, kernel, new Observer(false));
-    const operation = new Operation(engine, 'poll', 7, undefined, (ring, slot) => ring.prepPollAdd(7, 1, slot), AWAITED, undefined);
+    const poll = kind('poll', AWAITED, (ring, { fd, slot }) => ring.prepPollAdd(fd, 1, slot));
+    const operation = new Operation(engine, poll, 7, undefined, AWAITED, undefined, undefined, undefined, undefined, undefined);
     const promise = operation.promise();
     engine.submit(operation);
     await new Promise((resolve) => void setImmediate(resolve));

@@ -294,8 +294,8 @@ export class FakeKernel implements Native {
     return -9;
   }
 
-  peek(): number {
-    return -9;
+  recv(): number {
+    throw new Error('not part of this fake');
   }
 
   send(): number {

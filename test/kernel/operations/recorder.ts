@@ -233,8 +233,8 @@ export class Recorder implements Native {
     return this.#kernel.polled(fd, events);
   }
 
-  peek(fd: number): number {
-    return this.#kernel.peek(fd);
+  recv(fd: number, memory: Uint8Array, length: number, flags: number): number {
+    return this.#kernel.recv(fd, memory, length, flags);
   }
 
   send(fd: number, memory: Uint8Array, length: number, flags: number): number {

@@ -1,13 +1,15 @@
 import { POLLHUP } from '../abi/event-flags.ts';
-import { SO_LINGER, SO_MEMINFO, SOL_SOCKET } from '../abi/socket-flags.ts';
-import { koffiNative } from '../native/koffi.ts';
+import { MSG_DONTWAIT, MSG_PEEK, SO_LINGER, SO_MEMINFO, SOL_SOCKET } from '../abi/socket-flags.ts';
+import { koffiNative } from '../reactor/native.ts';
 import {
   readSocketAddress,
   SOCKADDR_MAX,
   writeSocketAddress,
   type SocketAddress,
   type SocketAddressLike,
-} from '../ring/socket-address.ts';
+} from '../reactor/socket-structs.ts';
+
+import { lengthOf } from './intrinsic.ts';
 
 export type { SocketAddress };
 
@@ -68,7 +70,12 @@ export function sendNow(fd: number, memory: Uint8Array, length: number, flags: n
 
 /** Is nothing left to be read, and will nothing come? False as well if something is wrong, of which the socket tells but once. */
 export function isAtEnd(fd: number): boolean {
-  return koffiNative().peek(fd) === 0;
+  return koffiNative().recv(fd, NUMBER, 1, MSG_PEEK | MSG_DONTWAIT) === 0;
+}
+
+/** recv(2) into all of `memory`, which is the caller's again when this returns. Bytes received. */
+export function recvNow(fd: number, memory: Uint8Array, flags: number): number {
+  return koffiNative().recv(fd, memory, lengthOf(memory), flags);
 }
 
 /** shutdown(2). The ring's own operation is queued to a thread of the kernel's, and done when its turn comes. */

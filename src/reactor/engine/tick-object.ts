@@ -1,5 +1,5 @@
 import { createHook } from 'node:async_hooks';
-import { nextTick } from '../native/timers.ts';
+import { nextTick } from '../../native/timers.ts';
 
 let kept: object | undefined;
 

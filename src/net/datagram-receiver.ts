@@ -13,14 +13,12 @@ import {
   EPERM,
 } from '../abi/errno.ts';
 import { IO_URING_RECVMSG_OUT, IO_URING_RECVMSG_OUT_SIZE, SOCKADDR_IN6_SIZE } from '../abi/layouts.ts';
-import type { Completion } from '../ring/completion.ts';
-import { Msghdr } from '../ring/msghdr.ts';
-import type { IoUring } from '../ring/ring.ts';
-import { readSocketAddress, type SocketAddress } from '../ring/socket-address.ts';
-import type { BufferPool, PooledGroup, Starved } from './buffer-pool.ts';
-import type { Engine } from './engine.ts';
-import { ownOptions } from './own-options.ts';
-import { Submission } from './submission.ts';
+import type { BufferPool, PooledGroup, Starved } from '../reactor/buffer-pool.ts';
+import type { Engine } from '../reactor/engine.ts';
+import { ArmedMultishot } from '../reactor/engine/armed-multishot.ts';
+import { ownOptions } from '../reactor/own-options.ts';
+import { Msghdr, readSocketAddress, type SocketAddress } from '../reactor/socket-structs.ts';
+import type { Completion, IoUring } from '../reactor/submission.ts';
 
 /** Who receives datagrams. Nothing of this may throw: it is called while completions are reaped. */
 export interface DatagramReceiving<S> {
@@ -59,80 +57,47 @@ interface Remembered<S> {
  * Receives the datagrams of a socket: one multishot receive, armed until it is stopped. Whatever ends it in the kernel, it is armed
  * anew. What arrives is told at once, and the buffer is the kernel's again after that.
  */
-export class DatagramReceiver<S> extends Submission implements Starved {
-  readonly #engine: Engine;
+export class DatagramReceiver<S> extends ArmedMultishot implements Starved {
   readonly #pool: BufferPool;
   readonly #owner: DatagramReceiving<S>;
-  readonly #fd: number;
   #group: PooledGroup | undefined;
   #isWanted = false;
-  #isStarved = false;
-  /** The kernel was asked to end it. */
-  #isStopping = false;
-  /** Its last completion was seen: there is nothing to stop. */
-  #isSpent = true;
   readonly #remembered: (Remembered<S> | undefined)[] = [];
   /** The memory of the group that was used last, as the words that addresses are compared by. */
   #memory: ArrayBufferLike | undefined;
   #words: Int32Array = new Int32Array(0);
 
   constructor(engine: Engine, pool: BufferPool, owner: DatagramReceiving<S>, fd: number) {
-    super();
-    this.#engine = engine;
+    super(engine, fd);
     this.#pool = pool;
     this.#owner = owner;
-    this.#fd = fd;
-  }
-
-  override get fd(): number {
-    return this.#fd;
-  }
-
-  override get waits(): boolean {
-    return true;
-  }
-
-  override get endless(): boolean {
-    return true;
-  }
-
-  /** Is something of it with the kernel, or on the way there? */
-  get isUnderWay(): boolean {
-    return this.slot >= 0 || (this.queued && !this.dropped);
   }
 
   start(): void {
     this.#isWanted = true;
-    this.#arm();
+    this.arm();
   }
 
   /** True if nothing of it is with the kernel; if not, the owner is told. */
   stop(): boolean {
     this.#isWanted = false;
-    this.#isStarved = false;
     this.#pool.forget(this);
-    if (this.isUnderWay && !this.#isStopping && !this.#isSpent) this.#isStopping = this.#engine.cancel(this);
+    this.fed();
+    this.halt();
     return !this.isUnderWay;
-  }
-
-  #arm(): void {
-    if (!this.#isWanted || this.#isStarved || this.slot >= 0) return;
-    this.#isSpent = false;
-    this.#engine.submit(this);
   }
 
   // ---------------------------------------------------------------- the kernel
 
   override prepare(ring: IoUring): boolean {
     this.#group = this.#pool.pick();
-    if (!ring.prepRecvmsgMultishot(this.#fd, this.#group.id, MESSAGE, this.slot)) return false;
+    if (!ring.prepRecvmsgMultishot(this.fd, this.#group.id, MESSAGE, this.slot)) return false;
     this.owed = 1;
     return true;
   }
 
-  override arrived(c: Completion): void {
+  protected override received(c: Completion): void {
     const { res } = c;
-    if (!c.hasMore()) this.#isSpent = true;
     const bid = c.bufferId();
     if (bid !== undefined) this.#filled(res, bid);
     else if (res < 0) this.#failed(-res);
@@ -172,7 +137,7 @@ export class DatagramReceiver<S> extends Submission implements Starved {
 
   #failed(errno: number): void {
     if (errno === ENOBUFS) {
-      this.#isStarved = !this.#pool.feed(this, this.#group);
+      if (!this.#pool.feed(this, this.#group)) this.starve();
       return;
     }
     if (!this.#isWanted || errno === ECANCELED || errno === EAGAIN || errno === EINTR) return;
@@ -184,22 +149,17 @@ export class DatagramReceiver<S> extends Submission implements Starved {
     }
   }
 
-  override over(): void {
-    this.#isStopping = false;
+  protected override left(): void {
     if (!this.#isWanted) return this.#owner.receiverStopped();
-    if (!this.#isStarved) this.#engine.counters.rearms++;
-    this.#arm();
+    if (this.arm()) this.engine.counters.rearms++;
   }
 
-  fed(): void {
-    this.#isStarved = false;
-    this.#arm();
+  protected override resumed(): void {
+    if (this.#isWanted) this.arm();
   }
 
   /** The reactor is closed, or will be. */
-  override refused(): void {
-    this.slot = -1;
-    this.#isSpent = true;
+  protected override lost(): void {
     if (!this.#isWanted) return this.#owner.receiverStopped();
     this.#isWanted = false;
     this.#owner.receiverLost(undefined);

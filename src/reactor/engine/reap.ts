@@ -1,0 +1,80 @@
+import { Completion } from '../../ring/completion.ts';
+import { forEachWaiting, type IoUring } from '../../ring/ring.ts';
+import type { Submission } from '../submission.ts';
+import { Arrivals } from './arrivals.ts';
+import { LOOP_LEFT, LOOP_READY, type RingSleep } from './ring-sleep.ts';
+import { partOf, type Slots } from './slots.ts';
+import type { Counters } from './turns.ts';
+
+/** The userData of a message from another ring: so much, and 32 bits that are the message's own. */
+export const MESSAGE = 2 ** 48;
+const MESSAGE_END = MESSAGE + 2 ** 32;
+
+/** How many completions are taken out of the ring at once. */
+const COMPLETIONS_A_REAP = 512;
+
+/**
+ * What comes out: completions are taken out of the ring's queue, whose place is free then, and told afterwards. What another ring has posted
+ * under a userData of its own is dropped and counted, unless it is a message.
+ */
+export class Reaper {
+  /** Completions that were reaped, and their submissions are to be told of. */
+  readonly arrivals = new Arrivals();
+  /** The same of those that are events, each of which gets an immediate. */
+  readonly events = new Arrivals();
+  /** How many were reaped in this pass of the loop. */
+  completions = 0;
+  /** Who is told of messages from other rings, if anybody is. */
+  mailbox: Submission | undefined;
+  readonly #ring: IoUring;
+  readonly #slots: Slots;
+  readonly #counters: Counters;
+  readonly #ringSleep: RingSleep | undefined;
+
+  constructor(ring: IoUring, slots: Slots, counters: Counters, ringSleep: RingSleep | undefined) {
+    this.#ring = ring;
+    this.#slots = slots;
+    this.#counters = counters;
+    this.#ringSleep = ringSleep;
+  }
+
+  /** Are there completions that were reaped, and of which nobody was told so far? */
+  get hasArrivals(): boolean {
+    return this.arrivals.length > 0 || this.events.length > 0;
+  }
+
+  /** Take out what has completed: whom it concerns is told afterwards. */
+  reap(): void {
+    this.#ring.forEachCompletion(this.#reaped, COMPLETIONS_A_REAP);
+  }
+
+  readonly #reaped = (c: Completion): void => {
+    const userData = Completion.userDataOf(c);
+    const submission = this.#slots.find(userData);
+    if (submission === undefined) return this.#posted(c, userData);
+    this.completions++;
+    const part = partOf(userData);
+    const arrivals = part === 0 && submission.isEvent ? this.events : this.arrivals;
+    arrivals.push(submission, part, c.res, c.flags);
+  };
+
+  /** By another ring: a message, or what was meant for another reader. */
+  #posted(c: Completion, userData: number): void {
+    if (userData === LOOP_READY) this.#ringSleep?.loopReady();
+    else if (userData === LOOP_LEFT) return;
+    else if (userData >= MESSAGE && userData < MESSAGE_END && this.mailbox !== undefined) {
+      this.completions++;
+      this.mailbox.arrived(c);
+    } else this.#counters.strangers++;
+  }
+
+  /** Shows the completions of `submission` that it was not told of yet: results and flags, the oldest first. */
+  peek(submission: Submission, see: (res: number, flags: number) => void): void {
+    const { slot } = submission;
+    if (slot < 0) return;
+    for (const arrivals of [this.events, this.arrivals]) arrivals.show(submission, see);
+    forEachWaiting(this.#ring, (userData, res, flags) => {
+      if (userData === slot) see(res, flags);
+    });
+  }
+}

@@ -1,4 +1,0 @@
-/** Is the event loop libuv's, so that what Node's own modules stand on has descriptors? */
-export { hasUvLoop } from '../native/runtime.ts';
-/** How libuv tells of the end of a connection. */
-export { endsAtHangUp } from '../native/runtime.ts';
