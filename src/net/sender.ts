@@ -67,6 +67,8 @@ export class Sender extends Submission {
   #written = 0;
   #counted = 0;
   #sent = 0;
+  /** Nothing is put together: see {@link sendAtOnce}. */
+  #isAtOnce = false;
   /** Bytes that the kernel has room for besides, at least. */
   #room = ROOM_AT_FIRST;
   /** To be submitted at the end of the tick, or with the kernel. */
@@ -108,6 +110,12 @@ export class Sender extends Submission {
     this.#room = 0;
   }
 
+  /** From now on whatever the kernel takes is with it when the call returns: another process has the socket, too, and may act on it. */
+  sendAtOnce(): void {
+    this.#isAtOnce = true;
+    if (this.#counted > this.#sent) this.#flush(0);
+  }
+
   // ---------------------------------------------------------------- what is sent, as with libuv
 
   /**
@@ -117,7 +125,7 @@ export class Sender extends Submission {
    */
   send(bytes: Uint8Array, isMore: boolean): number {
     const length = lengthOf(bytes);
-    if (length < LARGE_MIN) {
+    if (length < LARGE_MIN && !this.#isAtOnce) {
       const before = this.#makeRoomNow(length);
       if (before < 0) return before;
       if (before === TAKEN) {
@@ -149,7 +157,7 @@ export class Sender extends Submission {
 
   /** The same of text of `length` bytes in that encoding, less than {@link LARGE_MIN}. */
   sendText(text: string, encoding: BufferEncoding, length: number): number {
-    const before = this.#makeRoomNow(length);
+    const before = this.#isAtOnce ? WAITS : this.#makeRoomNow(length);
     if (before < 0) return before;
     if (before !== TAKEN) return this.send(Buffer.from(text, encoding), false);
     this.copyText(text, encoding, length);
