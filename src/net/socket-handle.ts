@@ -34,6 +34,16 @@ export class SocketHandle implements NativeHandle {
     return (this.#resource ??= new AsyncResource('IOURINGSOCKET')).asyncId();
   }
 
+  /** And gives each use a number of its own. */
+  asyncReset(): void {
+    this.#resource = undefined;
+  }
+
+  /** It has none among the native ones. */
+  getProviderType(): number {
+    return 0;
+  }
+
   get reading(): boolean {
     return this.connection.isReading;
   }
@@ -84,7 +94,9 @@ export class SocketHandle implements NativeHandle {
     this.connection.close(done && this.#later(done));
   }
 
+  /** Not while it is being ended: libuv refuses that, and the peer gets the end. */
   reset(done?: () => void): number {
+    if (this.connection.isEnding) return -EINVAL;
     this.connection.reset(done && this.#later(done));
     return 0;
   }

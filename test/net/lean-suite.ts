@@ -366,7 +366,7 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
       assert.ok(received.equals(bytes));
       await server.called('close');
       assert.equal(socket.bytesWritten, bytes.length);
-      assert.ok(server.count('drain') > 1);
+      assert.ok(server.count('drain') > 0);
     });
 
     it('a message larger than the outgoing buffer is taken in part; without one that was refused there is no drain', async (t) => {

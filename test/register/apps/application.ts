@@ -14,7 +14,8 @@ export function serve(server: Server): void {
   server.on('connection', (socket) => {
     const name = `#${connections++}`;
     say(name, 'connection', socket.remoteAddress, socket.localFamily, socket.timeout, socket.readyState);
-    socket.on('end', () => say(name, 'end', socket.bytesRead));
+    // Before node:http hears of it. Where the server has ended already, whether the end comes before it closes is a matter of chance.
+    socket.prependListener('end', () => socket.writableEnded || say(name, 'end', socket.bytesRead));
     socket.on('error', (error: NodeJS.ErrnoException) => say(name, 'error', error.code, error.message));
     socket.on('close', (hadError) => say(name, 'close', hadError, socket.bytesRead, socket.bytesWritten, socket.destroyed));
   });
