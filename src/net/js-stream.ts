@@ -6,7 +6,6 @@ import { ECANCELED, ENOTCONN } from '../abi/errno.ts';
 import { nextTick, setImmediate } from '../reactor/timers.ts';
 import { ownOptions } from '../reactor/own-options.ts';
 import { TAKEN } from './sender.ts';
-import { lengthOf } from './intrinsic.ts';
 import type { SocketConnection } from './socket-connection.ts';
 
 /** A request of Node's native code. */
@@ -128,9 +127,12 @@ function streamClass(handle: object): StreamClass {
 
 const NAME = 'JSStream';
 
+/** So many bytes the parser of node:http takes at a time. */
+const PIECE_MAX = 64 * 1024;
+
 /** Whoever read from it does no more: the socket has what comes again. */
 function leftOver(this: Handle, bytes: ArrayBuffer | undefined): void {
-  this[OWNER].leftOver(bytes);
+  this[OWNER].leftOver(bytes === undefined);
 }
 
 /** Node sets some of these on the object itself. */
@@ -150,8 +152,8 @@ export class JsStream {
   readonly connection: SocketConnection;
   /** Somebody reads from it. */
   isConsumed = false;
-  /** Bytes that Node has been given in this call, and has not handed on. */
-  #unread = 0;
+  /** What whoever reads is being given. */
+  #given: Buffer | undefined;
   #writing: Set<Request> | undefined;
   #ending: Set<Request> | undefined;
 
@@ -189,13 +191,12 @@ export class JsStream {
   }
 
   /** Bytes came, or the end, that nobody reads from here any more. @internal */
-  leftOver(bytes: ArrayBuffer | undefined): void {
+  leftOver(isEnd: boolean): void {
     this.isConsumed = false;
-    if (bytes === undefined) return this.connection.arrived(null);
-    // From Node 24 on the memory is as long as any read may be, and how much came stands where only Node's own code sees it.
-    const length = Math.min(bytes.byteLength, this.#unread);
-    this.#unread -= length;
-    this.connection.arrived(Buffer.from(bytes, 0, length));
+    // Not those of the memory that Node has copied them to: from version 24 on that is larger than they are, and the rest of it is
+    // anybody's.
+    if (isEnd) this.connection.arrived(null);
+    else if (this.#given !== undefined) this.connection.arrived(Buffer.from(this.#given));
   }
 
   /** The buffers are copies that Node has made for this call. @internal */
@@ -229,9 +230,14 @@ export class JsStream {
     return 0;
   }
 
+  /** In pieces that whoever reads takes at once: each is either theirs, or left over. */
   received(bytes: Buffer): void {
-    this.#unread = lengthOf(bytes);
-    this.handle.readBuffer(bytes);
+    const { length } = bytes;
+    for (let from = 0; from < length; from += PIECE_MAX) {
+      this.#given = length <= PIECE_MAX ? bytes : bytes.subarray(from, from + PIECE_MAX);
+      this.handle.readBuffer(this.#given);
+    }
+    this.#given = undefined;
   }
 
   ended(): void {

@@ -129,7 +129,7 @@ describe('protocols', () => {
     };
     await ask();
     await ask();
-    const idle = (): Socket | undefined => Object.values(agent.freeSockets).flat()[0] as Socket | undefined;
+    const idle = (): Socket | undefined => Object.values(agent.freeSockets).flat()[0];
     while (idle() === undefined) await new Promise(setImmediate);
     const socket = idle()!;
     const { bytesRead } = socket;
