@@ -73,6 +73,8 @@ export class Sender extends Submission {
   #room = ROOM_AT_FIRST;
   /** To be submitted at the end of the tick, or with the kernel. */
   #isUnderWay = false;
+  /** It has a place among those that are to be submitted at the end of the tick. Not told when that is given up: see {@link Submission.dropped}. */
+  #isLate = false;
   /** Data that the ring has is not of this any more: it was sent otherwise before its turn came. */
   #isNothing = false;
   /** The completion is there, and was heeded before its turn came. */
@@ -207,7 +209,15 @@ export class Sender extends Submission {
       this.#advance(taken);
       if (taken < end - start) return WAITS;
     }
+    this.#callOff();
     return TAKEN;
+  }
+
+  /** What was put together is sent: the entry that was to be made for it would have nothing to do, unless somebody is to be told. */
+  #callOff(): void {
+    if (!this.#isLate || !this.#isUnderWay || this.slot >= 0 || this.queued || (this.#waiters?.length ?? 0) > 0) return;
+    this.dropped = true;
+    this.#isUnderWay = false;
   }
 
   /** Is the kernel at nothing of it? What it has just done counts as done. */
@@ -333,6 +343,12 @@ export class Sender extends Submission {
   #begin(): void {
     if (this.#isBroken) return this.#drop(undefined);
     this.#isUnderWay = true;
+    // It was called off, and has its place still.
+    if (this.#isLate && this.dropped) {
+      this.dropped = false;
+      return;
+    }
+    this.#isLate = true;
     this.#transport.engine.submitLate(this);
   }
 
@@ -355,6 +371,7 @@ export class Sender extends Submission {
   // ---------------------------------------------------------------- the ring
 
   override prepare(ring: IoUring): boolean {
+    this.#isLate = false;
     const first = this.#first;
     // It was sent meanwhile, or is closed.
     this.#isNothing = first === undefined;
@@ -468,6 +485,12 @@ export class Sender extends Submission {
   }
 
   override refused(error: Error): void {
+    this.#isLate = false;
+    // It was called off: nothing of it is to be sent.
+    if (this.dropped) {
+      this.dropped = false;
+      return;
+    }
     this.#isUnderWay = false;
     this.#failed(EBADF, error);
   }

@@ -82,3 +82,28 @@ it('given many requests at once that are answered in a later tick, their answers
   for (const client of clients) client.destroy();
   assert.ok(enters < all / 4, `${enters} system calls for ${all} answers`);
 });
+
+it('given large answers that the kernel takes at once, nothing of them is left for the ring to do', async () => {
+  const body = Buffer.alloc(30_000, 'x');
+  const server = http.createServer((_request, response) => response.end(body));
+  const listener = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => server.emit('connection', socket));
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  const get = async (): Promise<number> => {
+    const request = http.get({ port: (listener.address() as AddressInfo).port, host: '127.0.0.1', agent });
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    let length = 0;
+    for await (const chunk of response) length += (chunk as Buffer).length;
+    return length;
+  };
+  await get();
+  const all = 20;
+  const before = defaultReactor().stats.submitted;
+  for (let i = 0; i < all; i++) assert.equal(await get(), body.length);
+  const submitted = defaultReactor().stats.submitted - before;
+  agent.destroy();
+  listener.close();
+  await once(listener, 'close');
+  assert.ok(submitted < all / 2, `${submitted} entries for ${all} answers`);
+});
