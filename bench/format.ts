@@ -1,4 +1,4 @@
-/** How numbers are written, on the terminal and in the README. */
+/** How numbers are written, on the terminal and in the documentation. */
 import type { Summary } from './statistics.ts';
 
 const RATIO_DIGITS = 2;

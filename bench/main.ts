@@ -52,7 +52,7 @@ const USAGE = `Usage: npm run bench -- [options]
   --quick         one round of 0.2 seconds: does everything work?
   --nice=N        niceness of competitors and loads; -20 (root only) where others use the machine
   --json FILE     where to write the results (bench/out/latest.json)
-  --save          write them to bench/results/latest.json too, for the README
+  --save          write them to bench/results/latest.json too, for docs/performance.md
   --list          the scenarios, and the groups
 `;
 

@@ -1,4 +1,4 @@
-/** The results file: what `main.ts` writes and `readme-table.ts` reads. */
+/** The results file: what `main.ts` writes and `performance-tables.ts` reads. */
 import type { Machine } from './machine.ts';
 import type { Metric, Sample, Settings } from './scenario.ts';
 import type { Summary } from './statistics.ts';

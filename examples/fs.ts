@@ -1,5 +1,5 @@
 // The README's example of iouring/fs: change one import, and what you have goes through the ring; and what Node has not.
-// #region readme
+// #region shown
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { mkdtemp, open, readdir, readFile, readFiles, rm, stat, writeFile } from 'iouring/fs'; // was: 'node:fs/promises'

@@ -1,5 +1,5 @@
 // node:http over sockets on the ring, and an echo server on the lean face.
-// #region readme
+// #region shown
 import { createServer as createHttpServer } from 'node:http';
 import { createServer } from 'iouring/net'; // was: 'node:net'
 import { connect, listen } from 'iouring/socket';

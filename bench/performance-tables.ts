@@ -1,6 +1,6 @@
 /**
- * Writes the saved results into README.md, between its two markers. With --check it writes nothing
- * and ends with 1 when the README says something else.
+ * Writes the saved results into docs/performance.md, all of them, and into README.md, ten rows of them: between their two markers.
+ * With --check it writes nothing and ends with 1 when one of them says something else.
  */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -8,6 +8,7 @@ import { formatNumber, formatRatio, mebibytes } from './format.ts';
 import { showMachine } from './machine.ts';
 import { growth } from './memory.ts';
 import { inProject } from './project.ts';
+import { readmeTable } from './readme-rows.ts';
 import type { CaseResult, ComparisonResult, MemoryResult, Results } from './results.ts';
 import type { Metric } from './scenario.ts';
 
@@ -17,17 +18,18 @@ const END = '<!-- bench:end -->';
 /** In bench/results: the basic scenarios, those of what can be registered or bundled, of the reactor, of files, and of sockets. */
 const SAVED = ['latest.json', 'registered.json', 'reactor.json', 'fs.json', 'net.json'];
 
-/** The README's text with these results in place of what stood between the markers, each with where they come from. */
-export function withResults(readme: string, all: readonly Results[]): string {
-  const start = readme.indexOf(START);
-  const end = readme.indexOf(END);
+/** A page's text with `tables` in place of what stood between the markers. */
+function withTables(name: string, page: string, tables: string): string {
+  const start = page.indexOf(START);
+  const end = page.indexOf(END);
   if (start < 0 || end < start) {
-    throw new Error(`Cannot write the table: README.md lacks ${START} or ${END} after it`);
+    throw new Error(`Cannot write the tables: ${name} lacks ${START} or ${END} after it`);
   }
-  const before = readme.slice(0, start + START.length);
-  return `${before}\n\n${all.map(markdown).join('\n\n')}\n\n${readme.slice(end)}`;
+  const before = page.slice(0, start + START.length);
+  return `${before}\n\n${tables}\n\n${page.slice(end)}`;
 }
 
+/** All tables of one file of results, with where they come from. */
 function markdown({ scenarios, machine, command, date, settings }: Results): string {
   const tables = scenarios.flatMap((result) =>
     result.kind === 'comparison' ? comparisonTables(result) : memoryLine(result),
@@ -95,13 +97,19 @@ const { values } = parseArgs({
     check: { type: 'boolean', default: false },
   },
 });
-const file = inProject('README.md');
-const readme = readFileSync(file, 'utf8');
 const results = values.json.map((name) => JSON.parse(readFileSync(name, 'utf8')) as Results);
-const updated = withResults(readme, results);
-if (!values.check) {
-  writeFileSync(file, updated);
-} else if (updated !== readme) {
-  console.error('README.md does not show the results in bench/results: npm run bench:readme');
-  process.exitCode = 1;
+const pages = {
+  'README.md': readmeTable(results),
+  'docs/performance.md': results.map(markdown).join('\n\n'),
+};
+for (const [name, tables] of Object.entries(pages)) {
+  const file = inProject(...name.split('/'));
+  const page = readFileSync(file, 'utf8');
+  const updated = withTables(name, page, tables);
+  if (!values.check) {
+    writeFileSync(file, updated);
+  } else if (updated !== page) {
+    console.error(`${name} does not show the results in bench/results: npm run bench:readme`);
+    process.exitCode = 1;
+  }
 }
