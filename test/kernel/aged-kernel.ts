@@ -1,10 +1,12 @@
 // The kernel of this machine, made to look like an older one: for drop-ins and commands, which take no kernel of a test's making.
+import { fileURLToPath } from 'node:url';
 import {
   IORING_ACCEPT_DONTWAIT,
   IORING_FEAT_EXT_ARG,
   IORING_OFF_SQES,
   IORING_OP_ACCEPT,
   IORING_REGISTER_PROBE,
+  IORING_REGISTER_USE_REGISTERED_RING,
   IO_URING_PARAMS,
   IO_URING_PROBE_OP_SIZE,
   IO_URING_PROBE_SIZE,
@@ -13,7 +15,9 @@ import {
 } from '../../src/abi/index.ts';
 import { koffiNative } from '../../src/native/koffi.ts';
 import type { Native } from '../../src/native/native.ts';
-import type { Age } from '../ring/ages.ts';
+import type * as ages from '../ring/ages.ts';
+
+type Age = ages.Age;
 
 /** No kernel has it. */
 const UNKNOWN_OPERATION = 255;
@@ -28,7 +32,8 @@ export const refused: number[] = [];
  */
 export function age(to: Age): void {
   const native = koffiNative();
-  const { setup, map, enter, enterWith, register } = native;
+  const { setup, map, unmap, enter, enterWith, register } = native;
+  /** Those of all rings: one may be entered by a registered index. */
   const entries = new Map<number, DataView>();
   const change: Partial<Native> = {
     setup(count, params) {
@@ -40,22 +45,26 @@ export function age(to: Age): void {
     },
     map(fd, offset, length) {
       const address = map(fd, offset, length);
-      if (offset === IORING_OFF_SQES && address >= 0) entries.set(fd, new DataView(native.view(address, length)));
+      if (offset === IORING_OFF_SQES && address >= 0) entries.set(address, new DataView(native.view(address, length)));
       return address;
     },
+    unmap(address, length) {
+      entries.delete(address);
+      return unmap(address, length);
+    },
     enter(fd, ...rest) {
-      makeOld(entries.get(fd), to);
+      for (const sqes of entries.values()) makeOld(sqes, to);
       return enter(fd, ...rest);
     },
     enterWith(fd, ...rest) {
       if ((to.features & IORING_FEAT_EXT_ARG) === 0) return -EINVAL;
-      makeOld(entries.get(fd), to);
+      for (const sqes of entries.values()) makeOld(sqes, to);
       return enterWith(fd, ...rest);
     },
     register(fd, opcode, argument, count) {
-      if (opcode > to.lastRegistration) return -EINVAL;
+      if ((opcode & ~IORING_REGISTER_USE_REGISTERED_RING) > to.lastRegistration) return -EINVAL;
       const result = register(fd, opcode, argument, count);
-      if (opcode === IORING_REGISTER_PROBE && result >= 0) {
+      if ((opcode & ~IORING_REGISTER_USE_REGISTERED_RING) === IORING_REGISTER_PROBE && result >= 0) {
         const bytes = new Uint8Array(native.view(argument, IO_URING_PROBE_SIZE + count * IO_URING_PROBE_OP_SIZE));
         bytes[0] = to.lastOperation;
         bytes.fill(0, IO_URING_PROBE_SIZE + (to.lastOperation + 1) * IO_URING_PROBE_OP_SIZE);
@@ -66,8 +75,7 @@ export function age(to: Age): void {
   Object.assign(native, change);
 }
 
-function makeOld(sqes: DataView | undefined, { lastOperation, features }: Age): void {
-  if (sqes === undefined) throw new Error('an entry of a ring that is not known');
+function makeOld(sqes: DataView, { lastOperation, features }: Age): void {
   for (let at = 0; at < sqes.byteLength; at += IO_URING_SQE_SIZE) {
     const opcode = sqes.getUint8(at + IO_URING_SQE.opcode);
     const flags = sqes.getUint16(at + IO_URING_SQE.ioprio, true);
@@ -79,4 +87,18 @@ function makeOld(sqes: DataView | undefined, { lastOperation, features }: Age): 
       sqes.setUint16(at + IO_URING_SQE.ioprio, IORING_ACCEPT_DONTWAIT, true);
     }
   }
+}
+
+/**
+ * Arguments for node that run the command line so. Its exit status is 99 if it asked the kernel for what that does not have.
+ * @param linux an export of `ages.ts`
+ */
+export function commandOn(linux: keyof typeof ages): string[] {
+  const [self, known] = [import.meta.url, new URL('../ring/ages.js', import.meta.url).href];
+  const code = `import { age, refused } from '${self}';
+    import { ${linux} } from '${known}';
+    age(${linux});
+    process.on('exit', () => { if (refused.length > 0) process.exitCode = 99; });`;
+  const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+  return ['--import', `data:text/javascript,${encodeURIComponent(code)}`, main];
 }
