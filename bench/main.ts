@@ -29,6 +29,7 @@ import { Progress } from './progress.ts';
 import { inProject } from './project.ts';
 import { promises } from './promises.ts';
 import { randomRead } from './random-read.ts';
+import { register, registerClients } from './register.ts';
 import { resp } from './resp.ts';
 import { classes, lean, responder, sockets } from './responder.ts';
 import type { Results, ScenarioResult } from './results.ts';
@@ -76,6 +77,8 @@ const SCENARIOS = {
   http: comparing(http),
   https: comparing(https),
   h2: comparing(h2),
+  register: comparing(register),
+  'register-clients': comparing(registerClients),
   resp: comparing(resp),
   streams: comparing(streams),
   'streams-unix': comparing(streamsUnix),

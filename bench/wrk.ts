@@ -25,6 +25,8 @@ export interface Request {
   readonly postBytes?: number;
   /** What the body of a response holds at least; checked by the bytes that came in all. */
   readonly bodyBytes?: number;
+  /** Processes that do the server's work: what they use counts as well. */
+  readonly workers?: readonly number[];
 }
 
 /** The competitors, which are missing where wrk is. */
@@ -41,7 +43,7 @@ export function notesOnCores({ launcher }: Context): string[] {
 export async function measureWithWrk(
   { launcher, seconds }: Context,
   server: Server,
-  { connections, path = '/', protocol = 'http', postBytes = 0, bodyBytes = 0 }: Request,
+  { connections, path = '/', protocol = 'http', postBytes = 0, bodyBytes = 0, workers = [] }: Request,
 ): Promise<Sample> {
   if (wrk === undefined) {
     throw new Error(NO_WRK);
@@ -57,9 +59,10 @@ export async function measureWithWrk(
   };
   await load(WARMUP_SECONDS);
   const cpu = new ProcessCpu(server.pid);
+  const others = workers.map((pid) => new ProcessCpu(pid));
   // wrk counts in whole seconds.
   const output = await load(Math.max(1, Math.round(seconds)));
-  const cpuSeconds = cpu.seconds();
+  const cpuSeconds = [cpu, ...others].reduce((sum, process) => sum + process.seconds(), 0);
   const waitedPercent = cpu.waitedPercent();
   const { requests, bytes, requestsPerSecond, p99Milliseconds } = parseWrk(output);
   // wrk rounds what it says of bytes.

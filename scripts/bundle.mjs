@@ -6,7 +6,7 @@
  * The list of entries is in package.json, `exports` and `bin`: dist/x.js is made of src/x.ts. A package that is imported and is
  * no dependency there becomes a part of the bundle, and its licence a part of dist/THIRD-PARTY-LICENSES.txt.
  */
-import { chmodSync, readFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -20,9 +20,11 @@ const { exports, bin, dependencies, sideEffects } = JSON.parse(readFileSync(join
 const nameOf = (path) => /^\.\/dist\/(.+)\.js$/.exec(path)[1];
 const folderOf = (name) => name.split('/')[0];
 
-const libraries = Object.values(exports).flatMap((entry) => entry.default ?? []).map(nameOf);
+const libraries = Object.values(exports).flatMap((entry) => [...new Set([entry['module-sync'] ?? [], entry.default ?? []].flat())]).map(nameOf);
 const commands = Object.values(bin).map(nameOf);
-const names = [...libraries, ...commands];
+/** Files that others load by their path, when they need them. */
+const loaded = ['register/ring-side'];
+const names = [...libraries, ...loaded, ...commands];
 
 /** Folders with an entry are a chunk each; what they all stand on is the chunk called core. */
 const folders = new Set(libraries.filter((name) => name.includes('/')).map(folderOf));
@@ -82,3 +84,7 @@ await bundle.write({
 });
 await bundle.close();
 for (const name of commands) chmodSync(join(root, `dist/${name}.js`), 0o755);
+// For versions of Node that cannot require ES modules.
+for (const { require } of Object.values(exports)) {
+  if (require) copyFileSync(join(root, require.replace(/^\.\/dist\//, 'src/')), join(root, require));
+}

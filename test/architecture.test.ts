@@ -7,7 +7,7 @@ import * as abi from '../src/abi/index.ts';
 import * as api from '../src/index.ts';
 
 /** From the ground up: an import points to the same layer or to a lower one. */
-const LAYERS = ['abi', 'native', 'ring', 'reactor', 'fs', 'net', 'socket', 'dgram', 'index.ts', 'cli'];
+const LAYERS = ['abi', 'native', 'ring', 'reactor', 'fs', 'net', 'socket', 'dgram', 'http', 'register', 'index.ts', 'cli'];
 
 const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
 const layerOf = (file: string): number => LAYERS.indexOf(file.split('/')[0]);

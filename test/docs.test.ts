@@ -85,3 +85,11 @@ describe('the table of registrations', () => {
     }
   });
 });
+
+describe('the table of replacements', () => {
+  it('is what docs/register.md shows', async () => {
+    const { status, stderr } = await run(process.execPath, ['build/scripts/register-page.js', '--check']);
+    assert.equal(stderr, '');
+    assert.equal(status, 0);
+  });
+});

@@ -33,6 +33,10 @@ Commands:
     --idle-timeout SECONDS    between two requests of a connection; default 15
     --send-timeout SECONDS    of no progress, after which a client is given up; default 30
 
+  run [NODE OPTION ...] APP [ARGUMENT ...]  start a program with iouring/register: Node's own modules go through the ring, as far as
+                  the environment variable IOURING chooses: a list of net, http, dgram and fs
+    --report        print in the end, on stderr, what went through the ring; this option comes first
+
 Options:
   -h, --help      show this text
   -v, --version   show the version of this package
@@ -106,8 +110,23 @@ function serveOptions(values: Values): ServeOptions {
   };
 }
 
+const { require_module: requiresModules } = process.features as { require_module?: boolean };
+/** Where `iouring/register` is, from dist/cli: what package.json says for this version of Node. */
+const REGISTER = new URL(requiresModules ? '../register/index.js' : '../register/eager.js', import.meta.url).href;
+
+/** What follows the program is the program's, and what is before it Node's: only the first words are looked at. */
+async function run(args: readonly string[]): Promise<number> {
+  const report = args[0] === '--report';
+  const rest = report ? args.slice(1) : args;
+  if (rest[0] === '--help' || rest[0] === '-h') return print(HELP);
+  if (rest.length === 0) throw new TypeError(`'run' needs a program`);
+  const { runProgram } = await import('./run.ts');
+  return await runProgram(rest, { report, entry: REGISTER });
+}
+
 async function main(args: string[]): Promise<number> {
   try {
+    if (args[0] === 'run') return await run(args.slice(1));
     const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { ...GENERAL, ...OPTIONS } });
     if (values.version) return print(`${version()}\n`);
     if (values.help || positionals.length === 0) return print(HELP, values.help ? 0 : 2);

@@ -5,7 +5,7 @@ import { node, type NameOf, type NativeHandle, type ServerClass } from './node-n
 import { ownOptions } from '../reactor/own-options.ts';
 import { ringForSockets } from './ring-or-node.ts';
 import { nameOf } from './socket-handle.ts';
-import { accept, Socket } from './socket.ts';
+import { accept, acceptHandle, announced } from './socket.ts';
 import type { Transport } from './transport.ts';
 
 const accepted = channel('net.server.socket');
@@ -73,7 +73,7 @@ class ArrivedHandle implements Arrival {
       if (noDelay) handle.setNoDelay?.(true);
       if (keepAlive) handle.setKeepAlive?.(true, keepAliveInitialDelay);
     }
-    return new Socket(ownOptions({ handle, ...options } as SocketConstructorOpts));
+    return acceptHandle(handle, options);
   }
 
   close(): void {
@@ -110,7 +110,11 @@ export function connected(server: ServerClass, arrival: Arrival): void {
   if (server.keepAlive) socket.setKeepAlive(true, server.keepAliveInitialDelay * 1000);
   server._connections++;
   Object.assign(socket, { server, _server: server });
-  server.emit('connection', socket);
+  try {
+    server.emit('connection', socket);
+  } finally {
+    announced(socket);
+  }
   if (accepted.hasSubscribers) accepted.publish({ socket });
 }
 

@@ -37,6 +37,8 @@ export interface Connected {
 /** The owner of a handle that connects through the ring. */
 export interface ConnectOwner {
   readonly transport: Transport;
+  /** Is the socket for somebody who works on the handle? */
+  isTaken(): boolean;
   /** Call back in the context in which it was asked to connect. */
   tell(call: () => void): void;
   /** There is a connection. It is told of to Node's socket when `tell` is called. */
@@ -47,6 +49,9 @@ export interface ConnectOwner {
 const UNIX_PATH_MAX = 107;
 /** Node's name of what a request calls that is the only one: of several addresses it tries one after the other by itself. */
 const ONLY_ONE = 'afterConnect';
+
+/** libuv does not keep the time that is asked for before there is a descriptor. */
+const KEEP_ALIVE_SECONDS = 60;
 
 const STATE = Symbol('connecting');
 
@@ -64,6 +69,11 @@ class Connecting extends Submission {
   readonly native: NativeHandle;
   readonly owner: ConnectOwner;
   readonly isTcp: boolean;
+  /** Others than Node have seen the handle. */
+  isSeen = false;
+  /** What was asked for before there was a descriptor. */
+  noDelay = false;
+  keepAlive = false;
   #unguard: (() => void) | undefined;
   #request: ConnectRequest | undefined;
   #isRef = true;
@@ -99,6 +109,8 @@ class Connecting extends Submission {
     if (fd >= 0) {
       this.fd = fd;
       this.#unguard = engine.guard(fd);
+      if (this.noDelay) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+      if (this.keepAlive) keepAliveAsNode(fd, true, [KEEP_ALIVE_SECONDS]);
     }
     // TCP tells of all but a refusal in the call.
     if (!isUnderWay && this.isTcp && result !== -ECONNREFUSED) return result;
@@ -201,18 +213,30 @@ function connect(handle: Hooked, request: ConnectRequest, address: string, port:
   const { [STATE]: state } = handle;
   const { native, isTcp } = state;
   const hasDescriptor = (Reflect.get(native, 'fd', handle) as number) >= 0;
-  if (!hasDescriptor && request.oncomplete?.name === ONLY_ONE && !isTaken(handle) && isPlain(isTcp, address)) {
+  const isOurs = request.oncomplete?.name === ONLY_ONE && !isTaken(handle) && !state.owner.isTaken();
+  if (!hasDescriptor && isOurs && isPlain(isTcp, address)) {
     return state.begin(request, address, port, isV6);
   }
   state.leave();
-  const methods = handle as unknown as Record<'connect' | 'connect6', (...args: unknown[]) => number>;
-  return isTcp ? methods[isV6 ? 'connect6' : 'connect'](request, address, port) : methods.connect(request, address);
+  const methods = native as unknown as Record<'connect' | 'connect6', (...args: unknown[]) => number>;
+  return methods[isV6 ? 'connect6' : 'connect'].call(handle, ...(isTcp ? [request, address, port] : [request, address]));
 }
 
 /** Does somebody read from it without the socket? node:tls puts an accessor there, node:http a mark. */
 export function isTaken(handle: NativeHandle): boolean {
   const reading = Object.getOwnPropertyDescriptor(handle, 'reading');
   return reading?.get !== undefined || reading?.value === true || handle._consumed === true;
+}
+
+/** Somebody has seen the handle of a socket that is being connected, and may keep it: it is to be the socket's for good. */
+export function keepHandle(handle: NativeHandle): void {
+  const state = (handle as Partial<Hooked>)[STATE];
+  if (state !== undefined) state.isSeen = true;
+}
+
+/** Is a handle that {@link connectThroughRing} was given to be kept? */
+export function isKept(handle: NativeHandle): boolean {
+  return (handle as Hooked)[STATE].isSeen || isTaken(handle);
 }
 
 const prototypes = new Map<NativeHandle, NativeHandle>();
@@ -230,7 +254,8 @@ function hooked(native: NativeHandle): NativeHandle {
     },
     close(this: Hooked, done?: () => void): void {
       this[STATE].stop();
-      this.close(done);
+      // Not by its name: somebody may have put something in its place that calls this.
+      native.close.call(this, done);
     },
     ref(this: Hooked): void {
       this[STATE].isRef = true;
@@ -257,15 +282,20 @@ function hooked(native: NativeHandle): NativeHandle {
       return fd < 0 ? native.getpeername!.call(this, out) : nameOf(fd, true, out);
     },
     setNoDelay(this: Hooked, on: boolean): number {
-      const { fd } = this[STATE];
-      return fd < 0 ? 0 : setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0);
+      const state = this[STATE];
+      if (state.fd >= 0) return setsockopt(state.fd, IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0);
+      state.noDelay = on;
+      return native.setNoDelay!.call(this, on);
     },
     setKeepAlive(this: Hooked, on: boolean, ...values: (number | undefined)[]): number {
-      const { fd } = this[STATE];
-      return fd < 0 ? 0 : keepAliveAsNode(fd, on, values);
+      const state = this[STATE];
+      if (state.fd >= 0) return keepAliveAsNode(state.fd, on, values);
+      state.keepAlive = on;
+      return native.setKeepAlive!.call(this, on, ...values);
     },
     reset(this: Hooked, done?: () => void): number {
-      this.close(done);
+      this[STATE].stop();
+      native.close.call(this, done);
       return 0;
     },
   };

@@ -9,7 +9,7 @@ import {
   TCP_NODELAY,
 } from '../abi/socket-flags.ts';
 import { nextTick } from '../reactor/timers.ts';
-import { addressOf, closeNow, getsockopt, resetOnClose, setsockopt, shutdownNow } from './socket-calls.ts';
+import { addressOf, closeNow, duplicate, getsockopt, resetOnClose, setsockopt, shutdownNow } from './socket-calls.ts';
 import { lengthOf } from './intrinsic.ts';
 import { Receiver, type Receiving } from './receiver.ts';
 import { Sender, type Sending } from './sender.ts';
@@ -153,6 +153,11 @@ export abstract class Connection implements Receiving, Sending {
     this.#sending.distrustRoom();
   }
 
+  /** Another process has the socket, too: what is written is with the kernel when {@link transmit} returns, as far as that takes it. */
+  protected sendAtOnce(): void {
+    this.#sending.sendAtOnce();
+  }
+
   /** Have `done` called when all that was written so far is with the kernel: at once if it is, or with an error if it never will be. */
   whenSent(done: (error: Error | undefined) => void): void {
     if (this.#sender === undefined) done(undefined);
@@ -172,8 +177,8 @@ export abstract class Connection implements Receiving, Sending {
     this.whenSent((error) => {
       const result = error !== undefined || this.#isClosing ? 0 : shutdownNow(this.#fd, SHUT_WR);
       const outcome = result < 0 ? socketError(-result, 'shutdown') : error;
-      // Not in the call that asked for it, and not before what is asked for in the same tick.
-      if (isLater) done(outcome);
+      // Not in the call that asked for it, and not before what is asked for in the same tick: what waited may have been sent in that.
+      if (isLater) nextTick(done, outcome);
       else void SETTLED.then(() => nextTick(done, outcome));
     });
     isLater = true;
@@ -208,6 +213,18 @@ export abstract class Connection implements Receiving, Sending {
       // The next turn meets the same error, and is the place for it.
     }
     return engine.ring.closed || engine.ring.sqReady === 0;
+  }
+
+  /**
+   * Give the socket away, if nothing has come that the owner was not given, and nothing waits to be sent.
+   * @returns a descriptor of it, which is the caller's, and this is closed; or -1
+   */
+  giveAway(): number {
+    if (this.#isClosing || this.hasUnread || this.writableLength > 0 || !this.#receiver.withdraw()) return -1;
+    if (!this.#letGo() || this.#receiver.hasTaken) return -1;
+    const fd = duplicate(this.#fd);
+    if (fd >= 0) this.close();
+    return fd;
   }
 
   /** End it at once: the peer gets a reset, and what was not sent is lost. */

@@ -127,9 +127,12 @@ function streamClass(handle: object): StreamClass {
 
 const NAME = 'JSStream';
 
+/** So many bytes the parser of node:http takes at a time. */
+const PIECE_MAX = 64 * 1024;
+
 /** Whoever read from it does no more: the socket has what comes again. */
 function leftOver(this: Handle, bytes: ArrayBuffer | undefined): void {
-  this[OWNER].leftOver(bytes);
+  this[OWNER].leftOver(bytes === undefined);
 }
 
 /** Node sets some of these on the object itself. */
@@ -149,6 +152,8 @@ export class JsStream {
   readonly connection: SocketConnection;
   /** Somebody reads from it. */
   isConsumed = false;
+  /** What whoever reads is being given. */
+  #given: Buffer | undefined;
   #writing: Set<Request> | undefined;
   #ending: Set<Request> | undefined;
 
@@ -173,7 +178,7 @@ export class JsStream {
     const { socket } = this.connection;
     if (this.isConsumed || !this.connection.isOpen) return;
     this.isConsumed = true;
-    for (let bytes = socket.read() as Buffer | null; bytes !== null; bytes = socket.read()) this.handle.readBuffer(bytes);
+    for (let bytes = socket.read() as Buffer | null; bytes !== null; bytes = socket.read()) this.received(bytes);
     this.connection.isReading = true;
     this.connection.startReading();
   }
@@ -186,9 +191,12 @@ export class JsStream {
   }
 
   /** Bytes came, or the end, that nobody reads from here any more. @internal */
-  leftOver(bytes: ArrayBuffer | undefined): void {
+  leftOver(isEnd: boolean): void {
     this.isConsumed = false;
-    this.connection.arrived(bytes === undefined ? null : Buffer.from(bytes));
+    // Not those of the memory that Node has copied them to: from version 24 on that is larger than they are, and the rest of it is
+    // anybody's.
+    if (isEnd) this.connection.arrived(null);
+    else if (this.#given !== undefined) this.connection.arrived(Buffer.from(this.#given));
   }
 
   /** The buffers are copies that Node has made for this call. @internal */
@@ -222,8 +230,14 @@ export class JsStream {
     return 0;
   }
 
+  /** In pieces that whoever reads takes at once: each is either theirs, or left over. */
   received(bytes: Buffer): void {
-    this.handle.readBuffer(bytes);
+    const { length } = bytes;
+    for (let from = 0; from < length; from += PIECE_MAX) {
+      this.#given = length <= PIECE_MAX ? bytes : bytes.subarray(from, from + PIECE_MAX);
+      this.handle.readBuffer(this.#given);
+    }
+    this.#given = undefined;
   }
 
   ended(): void {

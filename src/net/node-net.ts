@@ -22,6 +22,8 @@ export interface NativeHandle {
   ref?(): void;
   unref?(): void;
   hasRef?(): boolean;
+  getAsyncId?(): number;
+  readStart?(): number;
   getsockname?(out: object): number;
   getpeername?(out: object): number;
   setNoDelay?(on: boolean): number;

@@ -20,6 +20,15 @@ export class PolledAcceptor extends AnyAcceptor {
     return true;
   }
 
+  /**
+   * Submitted in the call: a poll of a descriptor that is readable already takes longer than that of one who connects in this tick, and
+   * would hear of his connection.
+   */
+  override start(): void {
+    super.start();
+    this.engine.flush();
+  }
+
   override prepare(ring: IoUring): boolean {
     if (!ring.prepPollAdd(this.fd, POLLIN, this.slot, { multishot: true })) return false;
     this.owed = 1;

@@ -5,7 +5,7 @@ import { MSG_DONTWAIT } from '../abi/socket-flags.ts';
 import type { PooledGroup, Starved } from '../reactor/buffer-pool.ts';
 import { endsAtHangUp } from '../reactor/native.ts';
 import { bufferOf, lengthOf } from './intrinsic.ts';
-import { isHungUp, recvNow } from './socket-calls.ts';
+import { isAtEnd, isHungUp, recvNow } from './socket-calls.ts';
 import { ArmedMultishot } from '../reactor/engine/armed-multishot.ts';
 import type { Completion, IoUring } from '../reactor/submission.ts';
 import { nextTick, setImmediate } from '../reactor/timers.ts';
@@ -139,6 +139,23 @@ export class Receiver extends ArmedMultishot implements Starved {
     return this.slot < 0;
   }
 
+  /**
+   * The owner means to give the socket away: the kernel is asked to end what it is at. False if something was taken from the kernel
+   * that the owner has not been given. {@link hasTaken} tells when the kernel has ended it; it is armed anew if the owner stays.
+   */
+  withdraw(): boolean {
+    if (this.#kept !== undefined || this.#isEnded) return false;
+    this.halt();
+    return true;
+  }
+
+  /** Has the kernel told of anything that the owner has not been told yet, be it data, the end or an error? */
+  get hasTaken(): boolean {
+    let has = false;
+    this.engine.peek(this, (res) => (has ||= res !== -ECANCELED && res !== -ENOBUFS));
+    return has;
+  }
+
   /** Does the owner want data? */
   get isWanted(): boolean {
     return this.#isWanted;
@@ -195,8 +212,9 @@ export class Receiver extends ArmedMultishot implements Starved {
     }
     if (!this.#isPoll) this.#giveBack(c);
     if (res === 0) {
-      // It can be that something came since. A second time in a row it is the end.
-      if (c.sockNonempty() && !this.#wasEmpty) this.#wasEmpty = true;
+      // TCP says at its end, too, that something may be left. To look costs less than to receive again, and tells of the end when it is
+      // there, before what others have sent since. A second time in a row it is the end.
+      if (c.sockNonempty() && !this.#wasEmpty && !this.#isClosed && !isAtEnd(this.fd)) this.#wasEmpty = true;
       else this.#end(0);
     } else if (res === -ENOBUFS) {
       if (!this.#transport.buffers.feed(this, this.#group)) this.starve();

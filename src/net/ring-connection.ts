@@ -65,6 +65,8 @@ export class RingConnection<T> extends Connection {
   /** Something was written. */
   active(): void {
     this.#timer?.refresh();
+    // The kernel may have taken all of it at once: then nothing else calls `drain`.
+    if (this.#isFull && this.writableLength === 0) nextTick(() => this.progressed());
   }
 
   endSide(): void {

@@ -1,6 +1,6 @@
 import { EAGAIN, EBADF, ECANCELED, EPIPE } from '../abi/errno.ts';
 import { MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL } from '../abi/socket-flags.ts';
-import { setImmediate } from '../reactor/timers.ts';
+import { nextTick, setImmediate } from '../reactor/timers.ts';
 import { roomToSend, sendNow } from './socket-calls.ts';
 import { Submission, type Completion, type IoUring } from '../reactor/submission.ts';
 import { bufferOf, bytesIn, lengthOf } from './intrinsic.ts';
@@ -67,6 +67,8 @@ export class Sender extends Submission {
   #written = 0;
   #counted = 0;
   #sent = 0;
+  /** Nothing is put together: see {@link sendAtOnce}. */
+  #isAtOnce = false;
   /** Bytes that the kernel has room for besides, at least. */
   #room = ROOM_AT_FIRST;
   /** To be submitted at the end of the tick, or with the kernel. */
@@ -108,6 +110,12 @@ export class Sender extends Submission {
     this.#room = 0;
   }
 
+  /** From now on whatever the kernel takes is with it when the call returns: another process has the socket, too, and may act on it. */
+  sendAtOnce(): void {
+    this.#isAtOnce = true;
+    if (this.#counted > this.#sent) this.#flush(0);
+  }
+
   // ---------------------------------------------------------------- what is sent, as with libuv
 
   /**
@@ -117,7 +125,7 @@ export class Sender extends Submission {
    */
   send(bytes: Uint8Array, isMore: boolean): number {
     const length = lengthOf(bytes);
-    if (length < LARGE_MIN) {
+    if (length < LARGE_MIN && !this.#isAtOnce) {
       const before = this.#makeRoomNow(length);
       if (before < 0) return before;
       if (before === TAKEN) {
@@ -149,7 +157,7 @@ export class Sender extends Submission {
 
   /** The same of text of `length` bytes in that encoding, less than {@link LARGE_MIN}. */
   sendText(text: string, encoding: BufferEncoding, length: number): number {
-    const before = this.#makeRoomNow(length);
+    const before = this.#isAtOnce ? WAITS : this.#makeRoomNow(length);
     if (before < 0) return before;
     if (before !== TAKEN) return this.send(Buffer.from(text, encoding), false);
     this.copyText(text, encoding, length);
@@ -221,9 +229,29 @@ export class Sender extends Submission {
 
   // ---------------------------------------------------------------- what is sent at the end of the tick, whatever the kernel has room for
 
-  /** Copy `bytes`. */
+  /** Copy `bytes`; but of what is large the kernel takes as much as it has room for at once, and only the rest is copied. */
   copy(bytes: Uint8Array): void {
-    this.#copy(bytes, lengthOf(bytes));
+    const length = lengthOf(bytes);
+    const taken = length < LARGE_MIN || this.#isBroken ? 0 : this.#sendLarge(bytes, length);
+    if (taken < 0) this.#failSoon(-taken);
+    else if (taken < length) this.#copy(taken === 0 ? bytes : bytesIn(bytes, taken), length - taken);
+  }
+
+  /** Bytes that the kernel has taken, or -errno. */
+  #sendLarge(bytes: Uint8Array, length: number): number {
+    const before = this.#flush(MSG_MORE);
+    if (before !== TAKEN) return Math.min(0, before);
+    const taken = this.#sendNow(bytes, length, 0);
+    if (taken <= 0) return taken;
+    this.#written += taken;
+    this.#took(taken);
+    return taken;
+  }
+
+  /** Not in the call that sends. Nothing is sent any more. */
+  #failSoon(errno: number): void {
+    this.#isBroken = true;
+    nextTick(() => this.#failed(errno, undefined));
   }
 
   #copy(bytes: Uint8Array, length: number): void {
@@ -249,7 +277,7 @@ export class Sender extends Submission {
     if (length === 0) return;
     const segment = this.#open(length);
     // In pieces it would be cut within characters.
-    if (segment.memory.length - segment.end < length) return this.copy(Buffer.from(text, encoding));
+    if (segment.memory.length - segment.end < length) return this.#copy(Buffer.from(text, encoding), length);
     (segment.memory as Buffer).write(text, segment.end, length, encoding);
     segment.end += length;
     this.#added(length);

@@ -9,23 +9,29 @@ import { transportOf } from './transport.ts';
 const Base = node.Server as unknown as new () => ServerClass;
 
 /**
- * What of `net.Server` is not Node's: where Node would have its native handle listen, connections are accepted by the ring. What
- * `listen` is given, what is looked up, shared in a cluster or refused, is Node's doing.
+ * Where Node would have the native handle of a server listen, connections are accepted by the ring. What `listen` is given, what is
+ * looked up, shared in a cluster or refused, is Node's doing.
+ * @param listen Node's own `_listen2`
  */
+export function listenThroughRing(server: ServerClass, place: ListenPlace, listen: (...place: ListenPlace) => void): void {
+  const io = ringForSockets();
+  const [bound, address, addressType] = server._handle === null && io !== undefined ? bind(place) : [server._handle, place[0], place[2]];
+  const isOurs = io !== undefined && typeof bound === 'object' && bound !== null && isNative(bound);
+  const listening = isOurs ? new Listening(server, transportOf(io), bound) : undefined;
+  if (isOurs) {
+    server._handle = bound;
+    listening!.takeOver();
+  }
+  // If it could not be bound Node tries again, and tells why not.
+  listen(address, place[1], addressType, place[3], place[4], place[5]);
+  acceptThroughNode(server);
+  listening?.expect(server._handle?.onconnection);
+}
+
+/** What of `net.Server` is not Node's. */
 class ServerMethods extends Base {
   override _listen2(...place: ListenPlace): void {
-    const io = ringForSockets();
-    const [bound, address, addressType] = this._handle === null && io !== undefined ? bind(place) : [this._handle, place[0], place[2]];
-    const isOurs = io !== undefined && typeof bound === 'object' && bound !== null && isNative(bound);
-    const listening = isOurs ? new Listening(this, transportOf(io), bound) : undefined;
-    if (isOurs) {
-      this._handle = bound;
-      listening!.takeOver();
-    }
-    // If it could not be bound Node tries again, and tells why not.
-    super._listen2(address, place[1], addressType, place[3], place[4], place[5]);
-    acceptThroughNode(this);
-    listening?.expect(this._handle?.onconnection);
+    listenThroughRing(this, place, (...bound) => super._listen2(...bound));
   }
 }
 

@@ -1,5 +1,5 @@
 import { POLLHUP } from '../abi/event-flags.ts';
-import { SO_LINGER, SO_MEMINFO, SOL_SOCKET } from '../abi/socket-flags.ts';
+import { MSG_DONTWAIT, MSG_PEEK, SO_LINGER, SO_MEMINFO, SOL_SOCKET } from '../abi/socket-flags.ts';
 import { koffiNative } from '../reactor/native.ts';
 import {
   readSocketAddress,
@@ -66,6 +66,11 @@ export function isHungUp(fd: number): boolean {
 /** send(2) of `length` bytes at the beginning of `memory`, which is not the kernel's any more when this returns. Bytes sent. */
 export function sendNow(fd: number, memory: Uint8Array, length: number, flags: number): number {
   return koffiNative().send(fd, memory, length, flags);
+}
+
+/** Is nothing left to be read, and will nothing come? False as well if something is wrong, of which the socket tells but once. */
+export function isAtEnd(fd: number): boolean {
+  return koffiNative().recv(fd, NUMBER, 1, MSG_PEEK | MSG_DONTWAIT) === 0;
 }
 
 /** recv(2) into all of `memory`, which is the caller's again when this returns. Bytes received. */

@@ -9,6 +9,7 @@ import { JsStream } from './js-stream.ts';
 import { nativeHandle } from './native-handle.ts';
 import type { Done, NativeHandle, Piece, SocketClass } from './node-net.ts';
 import { LARGE_MIN, TAKEN } from './sender.ts';
+import { giveToParser, prepareParser } from './server-parser.ts';
 import { socketError } from './socket-error.ts';
 import { SocketHandle, TcpSocketHandle } from './socket-handle.ts';
 import type { Transport } from './transport.ts';
@@ -32,6 +33,8 @@ export interface Owned {
   readonly userBuffer?: UserBuffer | undefined;
   /** Whose context it is told things in; that of nobody if it is missing. */
   readonly scope?: AsyncResource | undefined;
+  /** Another process may have the socket, too. */
+  readonly isShared?: boolean;
   /** Called when its descriptor is closed. */
   readonly closed?: (() => void) | undefined;
 }
@@ -47,6 +50,8 @@ export class SocketConnection extends Connection {
   /** Bytes that were given to it to be sent. */
   dispatched = 0;
   isReading = false;
+  /** The peer is to be told of the end, and the socket has not been told that it was. */
+  isEnding = false;
   #stream: JsStream | undefined;
   #native: NativeHandle | undefined;
   /** Writes that wait for the kernel: they are told if it breaks. */
@@ -56,6 +61,8 @@ export class SocketConnection extends Connection {
   #refused: Error | undefined;
   /** Those who wait for the socket have not seen it yet. */
   #isNew = false;
+  /** Nor has the server told of it: nothing is received, for whoever is told may give the socket to somebody else, see {@link giveAway}. */
+  #isHeld = false;
   /** The parser that node:http reads with, if it does. */
   #parser: unknown;
   /** So many times more it asks for the handle while it takes the socket over. */
@@ -71,6 +78,7 @@ export class SocketConnection extends Connection {
     this.#closed = owned.closed;
     // It was made by somebody else.
     if (owned.closed !== undefined) this.distrustRoom();
+    if (owned.isShared === true) this.sendAtOnce();
   }
 
   /**
@@ -78,8 +86,14 @@ export class SocketConnection extends Connection {
    * bring both is nothing that Node's sockets do.
    */
   isNew(): void {
-    this.#isNew = true;
+    this.#isNew = this.#isHeld = true;
     void SETTLED.then(() => (this.#isNew = false));
+  }
+
+  /** The server has told of it. */
+  announced(): void {
+    this.#isHeld = false;
+    if (this.isReading && this.isOpen) this.startReading();
   }
 
   /**
@@ -93,6 +107,7 @@ export class SocketConnection extends Connection {
       return true;
     }
     this.#parser = parser;
+    prepareParser(parser);
     this.#asking = ASKED_BY_HTTP - 1;
     void SETTLED.then(() => (this.#asking = 0));
     return true;
@@ -105,6 +120,19 @@ export class SocketConnection extends Connection {
 
   get isOpen(): boolean {
     return this.fd >= 0;
+  }
+
+  /** The socket has no handle any more. Before, it may have one that is closed. */
+  isLetGo = false;
+
+  /** It was to be reset while it was being ended, and is the socket's no more: it is closed when the peer has ended, too. */
+  get #isOrphan(): boolean {
+    return this.isLetGo && this.socket.destroyed;
+  }
+
+  /** The handle that others have seen, if there is one, whatever they have done to it. */
+  get seen(): NativeHandle | undefined {
+    return this.#stream?.handle as unknown as NativeHandle | undefined;
   }
 
   /** Is it read into the user's memory? */
@@ -126,7 +154,10 @@ export class SocketConnection extends Connection {
 
   /** A handle of libuv's on the same socket, for another process. It is ours until it is handed over. */
   get native(): NativeHandle {
-    this.#native ??= nativeHandle(duplicate(this.fd));
+    if (this.#native === undefined) {
+      this.#native = nativeHandle(duplicate(this.fd));
+      this.sendAtOnce();
+    }
     return this.#native;
   }
 
@@ -143,6 +174,7 @@ export class SocketConnection extends Connection {
   read(): void {
     if (this.isReading || this.#stream?.isConsumed === true || !this.isOpen) return;
     this.isReading = true;
+    if (this.#isHeld) return;
     if (this.#userBuffer === undefined || this.#userBuffer.length === 0) this.startReading();
     else nextTick(() => this.#resume());
   }
@@ -190,7 +222,7 @@ export class SocketConnection extends Connection {
   #take(bytes: Buffer, isOwn: boolean): void {
     const { socket } = this;
     socket._unrefTimer();
-    if (this.#stream?.isConsumed === true) return this.#stream.received(bytes);
+    if (this.#stream?.isConsumed === true) return this.#isParsed ? giveToParser(this.#parser, this.#toStream, bytes) : this.#stream.received(bytes);
     if (this.#isGuarded) return void socket.destroy();
     if (this.#userBuffer !== undefined) return this.#userBuffer.received(this, bytes);
     // A decoder makes text of it at once.
@@ -201,10 +233,19 @@ export class SocketConnection extends Connection {
   /** For the stream: bytes that are its to keep, or the end. */
   arrived(chunk: Buffer | null): void {
     const { socket } = this;
-    const wantsMore = socket.push(chunk);
+    const wantsMore = this.#isParsed ? giveToParser(this.#parser, this.#toSocket, chunk) : socket.push(chunk);
     if (chunk === null) socket.read(0);
     else if (!wantsMore) this.pause();
   }
+
+  /** Does the parser of node:http's server get what comes? */
+  get #isParsed(): boolean {
+    const { parser } = this.socket;
+    return parser !== undefined && parser !== null && parser === this.#parser;
+  }
+
+  readonly #toStream = (bytes: Buffer): void => this.#stream!.received(bytes);
+  readonly #toSocket = (chunk: Buffer | null): boolean => this.socket.push(chunk);
 
   get #isGuarded(): boolean {
     const onread = this.handle.onread ?? this.#stream?.handle.onread;
@@ -218,6 +259,7 @@ export class SocketConnection extends Connection {
 
   override ended(): void {
     if (!this.isOpen) return;
+    if (this.#isOrphan) return this.close();
     if (this.#isNew) return void setImmediate(() => this.ended());
     this.tell(() => {
       this.socket._unrefTimer();
@@ -233,6 +275,7 @@ export class SocketConnection extends Connection {
 
   override failed(error: Error, doing: Doing): void {
     if (!this.isOpen || this.#refused !== undefined) return;
+    if (this.#isOrphan) return this.close();
     this.#broken = error;
     if (this.#isNew) return void setImmediate(() => this.failed(error, doing));
     // Those who wait for what they wrote are told, and the stream by them.
@@ -324,13 +367,20 @@ export class SocketConnection extends Connection {
   /** That the peer is told of the end cannot go wrong in a way that Node would show. */
   finish(done: Done): void {
     const scope = new AsyncResource('SHUTDOWNWRAP');
+    this.isEnding = true;
     this.shutdown(() => {
+      this.isEnding = false;
       try {
         scope.runInAsyncScope(done);
       } catch (thrown) {
         this.threw(thrown);
       }
     });
+  }
+
+  /** Not if somebody has the stream that stands in for the handle, or memory of the user's is read into. */
+  override giveAway(): number {
+    return this.#stream !== undefined || this.#userBuffer !== undefined ? -1 : super.giveAway();
   }
 
   override close(done?: () => void): void {

@@ -8,6 +8,9 @@ import { keepAliveAsNode } from './keep-alive.ts';
 import type { NameOf, NativeHandle } from './node-net.ts';
 import type { SocketConnection } from './socket-connection.ts';
 
+/** The context of nobody: that of whoever closes a socket that was accepted is not the one that its 'close' is told in. */
+const NOBODY = new AsyncResource('IOURING');
+
 /**
  * What Node's own methods of a socket find in place of a native handle, while they are being called: they do the rest, whatever the
  * version. Answers are 0 or -errno. What a unix socket's handle does not have is missing here as well.
@@ -29,6 +32,16 @@ export class SocketHandle implements NativeHandle {
   /** node:http marks the time in between the use of a socket by two requests. */
   getAsyncId(): number {
     return (this.#resource ??= new AsyncResource('IOURINGSOCKET')).asyncId();
+  }
+
+  /** And gives each use a number of its own. */
+  asyncReset(): void {
+    this.#resource = undefined;
+  }
+
+  /** It has none among the native ones. */
+  getProviderType(): number {
+    return 0;
   }
 
   get reading(): boolean {
@@ -81,7 +94,9 @@ export class SocketHandle implements NativeHandle {
     this.connection.close(done && this.#later(done));
   }
 
+  /** Not while it is being ended: libuv refuses that, and the peer gets the end. */
   reset(done?: () => void): number {
+    if (this.connection.isEnding) return -EINVAL;
     this.connection.reset(done && this.#later(done));
     return 0;
   }
@@ -93,7 +108,7 @@ export class SocketHandle implements NativeHandle {
     const tell = (): void => {
       if (isDone && mayTell) this.connection.tell(done);
     };
-    setImmediate(() => {
+    NOBODY.runInAsyncScope(setImmediate, undefined, () => {
       mayTell = true;
       tell();
     });

@@ -1,15 +1,17 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
+import { EBADF } from '../abi/errno.ts';
 import { addressOf, duplicate } from './socket-calls.ts';
 import { nextTick } from '../reactor/timers.ts';
-import { connectThroughRing, isTaken } from './connecting.ts';
+import { connectThroughRing, isKept, isTaken, keepHandle } from './connecting.ts';
 import { constructorFunction } from './constructor-function.ts';
 import { isOfHttp2 } from './js-stream.ts';
-import { isAskedByChildProcess } from './native-handle.ts';
+import { adoptHandle, isAskedByNode, whoAsks } from './native-handle.ts';
 import { node, type Done, type NativeHandle, type NameOf, type Piece, type SocketClass } from './node-net.ts';
 import { ownOptions } from '../reactor/own-options.ts';
 import { ringForSockets } from './ring-or-node.ts';
 import { SocketConnection } from './socket-connection.ts';
+import { socketError } from './socket-error.ts';
 import { transportOf, type Transport } from './transport.ts';
 import { isOnRead, UserBuffer, type OnRead } from './user-buffer.ts';
 
@@ -21,6 +23,7 @@ const IS_LENT = Symbol('handle is lent');
 const USER_BUFFER = Symbol('user buffer');
 const SCOPE = Symbol('scope');
 const KEEPS_DESCRIPTOR = Symbol('keeps descriptor');
+const IS_SHARED = Symbol('is shared');
 
 interface State {
   [CONNECTION]: SocketConnection | null | undefined;
@@ -28,6 +31,7 @@ interface State {
   [USER_BUFFER]: UserBuffer | undefined;
   [SCOPE]: AsyncResource | undefined;
   [KEEPS_DESCRIPTOR]: boolean;
+  [IS_SHARED]: boolean;
 }
 
 /** Node's class, with what ours have beside it. */
@@ -46,26 +50,37 @@ function asNode(socket: object, name: string): unknown {
  */
 class SocketMethods extends Base {
   /**
-   * Node's while it is connecting, or if it stays Node's. The agent of node:http gets the connection's own; all others get a native stream
+   * Node's while it is connecting, or if it stays Node's. The agent of node:http gets the connection's own. node:tls and node:http2 get a handle
+   * of libuv's on the socket, which is Node's from then on, if nothing has come yet that it would not see. All others get a native stream
    * that stands on the connection, which the parser of node:http's server reads from as well; and a handle of libuv's on the same socket for
    * another process.
    */
   override get _handle(): NativeHandle | null {
     const connection = this[CONNECTION];
-    if (connection === undefined || connection === null) return asNode(this, '_handle') as NativeHandle | null;
-    if (this[IS_LENT]) return connection.handle;
-    if (!connection.isOpen) return null;
+    if (connection === undefined || connection === null) {
+      const handle = asNode(this, '_handle') as NativeHandle | null;
+      if (handle !== null && this.connecting && this !== beginning && !isAskedByNode()) keepHandle(handle);
+      return handle;
+    }
+    if (this[IS_LENT]) return connection.seen ?? connection.handle;
+    if (!connection.isOpen) return (!connection.isLetGo && connection.seen) || null;
     if (this.listenerCount('agentRemove') > 0) return connection.handle;
     const isTaken = this.parser !== undefined && this.parser !== null && this.server !== null && connection.isTakenBy(this.parser);
-    return !isTaken && isAskedByChildProcess() ? connection.native : (connection.stream.handle as unknown as NativeHandle);
+    const who = isTaken ? undefined : whoAsks();
+    if (who === 'child process') return connection.native;
+    if (who === 'protocol' && goesToNode(this, connection)) return asNode(this, '_handle') as NativeHandle | null;
+    return connection.stream.handle as unknown as NativeHandle;
   }
 
   override set _handle(handle: NativeHandle | null) {
     const connection = this[CONNECTION];
     if (this === beginning && handle !== null) hook(this, handle);
     if (connection === undefined || connection === null) Reflect.set(prototypeOfNode, '_handle', handle, this);
-    // Another process has it. Else nobody decides of ours.
-    else if (handle === null && !this[IS_LENT]) connection.handedOver();
+    else if (handle === null) {
+      connection.isLetGo = true;
+      // Another process has it. Else nobody decides of ours.
+      if (!this[IS_LENT]) connection.handedOver();
+    }
   }
 
   override connect(...args: unknown[]): this {
@@ -100,7 +115,9 @@ class SocketMethods extends Base {
   /** Also what Node calls, when it is connected, with what was written before. */
   override _writeGeneric(isMany: boolean, data: unknown, encoding: string, done: Done): void {
     const connection = this.connecting ? undefined : connectionOf(this);
-    if (!isOpen(connection)) return super._writeGeneric(isMany, data, encoding, done);
+    if (!isOpen(connection)) {
+      return isClosedOnly(connection) ? done(socketError(EBADF, 'write')) : super._writeGeneric(isMany, data, encoding, done);
+    }
     this._pendingData = null;
     this._pendingEncoding = '';
     if (isMany) connection.sendAll(data as Piece[], done);
@@ -214,6 +231,11 @@ function isOpen(connection: SocketConnection | null | undefined): connection is 
   return connection !== undefined && connection !== null && connection.isOpen;
 }
 
+/** Has somebody closed the handle, and the socket still has it? */
+function isClosedOnly(connection: SocketConnection | null | undefined): boolean {
+  return connection !== undefined && connection !== null && !connection.isOpen && !connection.isLetGo;
+}
+
 /** Has node:http's server given it a parser, and not yet looked for a stream to read from? */
 function isTakenOver(socket: SocketMethods): boolean {
   const connection = socket[CONNECTION];
@@ -261,6 +283,7 @@ function hook(socket: SocketMethods, handle: NativeHandle): void {
   const { [SCOPE]: scope } = socket;
   connectThroughRing(handle, {
     transport,
+    isTaken: () => isOfHttp2(socket),
     tell(call) {
       try {
         scope!.runInAsyncScope(call);
@@ -269,8 +292,8 @@ function hook(socket: SocketMethods, handle: NativeHandle): void {
       }
     },
     connected({ isTcp, fd, isRef }, tell) {
-      if (isTaken(handle) || isOfHttp2(socket)) {
-        // Somebody works on the handle: it gets the descriptor.
+      if (isKept(handle) || isOfHttp2(socket)) {
+        // Somebody works on the handle, or has seen it, and may do so: it gets the descriptor.
         handle.open!(fd);
         socket[CONNECTION] = null;
         return tell();
@@ -307,8 +330,8 @@ function connectionOf(socket: SocketMethods): SocketConnection | undefined {
   if (socket.connecting) return undefined;
   const handle = socket._handle;
   if (handle === null) return undefined;
-  const io = isFree(socket, handle) ? ringForSockets() : undefined;
-  const fd = io === undefined ? -1 : duplicate(handle.fd!);
+  const io = ringForSockets();
+  const fd = io === undefined || !isFree(socket, handle) ? -1 : duplicate(handle.fd!);
   if (io === undefined || fd < 0) {
     socket[CONNECTION] = null;
     return undefined;
@@ -323,18 +346,37 @@ function connectionOf(socket: SocketMethods): SocketConnection | undefined {
   return connection;
 }
 
-function attach(socket: SocketMethods, transport: Transport, fd: number, isTcp: boolean, closed?: () => void): SocketConnection {
-  const { [USER_BUFFER]: userBuffer, [SCOPE]: scope } = socket;
-  return (socket[CONNECTION] = new SocketConnection(transport, fd, socket, { isTcp, userBuffer, scope, closed }));
+/**
+ * A protocol whose native code reads from handles takes the socket: it is Node's from then on. On a stream that stands in for a handle that
+ * code would be called, and call back, in other turns, and at a higher cost. False if something has come already.
+ */
+function goesToNode(socket: SocketMethods, connection: SocketConnection): boolean {
+  const { isReading, isRef } = connection;
+  const fd = connection.giveAway();
+  if (fd < 0) return false;
+  socket[CONNECTION] = null;
+  const handle = adoptHandle(socket, fd);
+  socket._handle = handle;
+  if (!isRef) handle.unref?.();
+  if (isReading) {
+    handle.reading = true;
+    handle.readStart!();
+  }
+  return true;
 }
 
-/** Is it a handle of Node's on a socket, that nobody reads from or writes to? */
+function attach(socket: SocketMethods, transport: Transport, fd: number, isTcp: boolean, closed?: () => void): SocketConnection {
+  const { [USER_BUFFER]: userBuffer, [SCOPE]: scope, [IS_SHARED]: isShared } = socket;
+  return (socket[CONNECTION] = new SocketConnection(transport, fd, socket, { isTcp, userBuffer, scope, isShared, closed }));
+}
+
+/** Is it a handle of Node's on a connected socket, that nobody reads from or writes to? */
 function isFree(socket: SocketMethods, handle: NativeHandle): boolean {
   const { name } = handle.constructor;
   if ((name !== 'TCP' && name !== 'Pipe') || handle.fd === undefined || handle.fd < 0) return false;
   if (isTaken(handle) || isOfHttp2(socket)) return false;
-  // A pipe or a FIFO is no socket.
-  return handle.writeQueueSize === 0 && (name === 'TCP' || addressOf(handle.fd, false) !== undefined);
+  // Node may be about to connect it. A pipe or a FIFO is no socket, and has no peer either.
+  return handle.writeQueueSize === 0 && addressOf(handle.fd, true) !== undefined;
 }
 
 /**
@@ -345,28 +387,71 @@ export const Socket: typeof node.Socket = constructorFunction(
   node.Socket,
   SocketMethods as unknown as typeof node.Socket,
   function init(this: SocketMethods, options?: SocketConstructorOpts | number): void {
-    this[CONNECTION] = undefined;
-    this[IS_LENT] = false;
-    this[SCOPE] = undefined;
+    begin(this);
     const onread: unknown = typeof options === 'object' ? (options as { onread?: OnRead }).onread : undefined;
     const userBuffer = isOnRead(onread) ? new UserBuffer(onread) : undefined;
     this[USER_BUFFER] = userBuffer;
     this[KEEPS_DESCRIPTOR] = typeof options === 'number' || options?.fd !== undefined;
+    // So node:child_process makes one of what it was sent, and process.stdout is one of what this process was started with.
+    this[IS_SHARED] = this[KEEPS_DESCRIPTOR] || (options as { handle?: unknown } | undefined)?.handle !== undefined;
     const given = userBuffer === undefined ? options : ownOptions({ ...(options as SocketConstructorOpts), onread: userBuffer.option });
     Reflect.apply(node.Socket, this, [given]);
   },
 );
 
-/** A socket on a connected descriptor, which it owns. `pauseOnCreate`: nothing is read before it is resumed. */
-export function accept(
-  transport: Transport,
-  fd: number,
-  isTcp: boolean,
-  options: SocketConstructorOpts & { pauseOnCreate: boolean },
-): NodeSocket {
+/** The state of a socket that has no connection yet. */
+function begin(socket: SocketMethods): void {
+  socket[CONNECTION] = undefined;
+  socket[IS_LENT] = false;
+  socket[SCOPE] = undefined;
+  socket[USER_BUFFER] = undefined;
+  socket[KEEPS_DESCRIPTOR] = false;
+  socket[IS_SHARED] = false;
+}
+
+/**
+ * Have a socket that Node's class has made, and that has neither a connection nor memory of the user's to read into, go through the ring
+ * from now on. It is an instance of the same class as before, and its `constructor` is the same.
+ */
+export function adopt(socket: NodeSocket): void {
+  begin(Object.setPrototypeOf(socket, adoptedPrototype) as SocketMethods);
+}
+
+const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(SocketMethods.prototype);
+const adoptedPrototype = Object.create(prototypeOfNode, methods) as object;
+
+/** How the data of a socket goes: undefined of one that has not come so far. */
+export function wayOf(socket: object): 'ring' | 'node' | undefined {
+  if (!(CONNECTION in socket)) return 'node';
+  const connection = (socket as Partial<State>)[CONNECTION];
+  return connection === undefined ? undefined : connection === null ? 'node' : 'ring';
+}
+
+type AcceptOptions = SocketConstructorOpts & { pauseOnCreate: boolean };
+
+/** A socket on a connected descriptor, which it owns. `pauseOnCreate`: nothing is read before it is resumed. See {@link announced}. */
+export function accept(transport: Transport, fd: number, isTcp: boolean, options: AcceptOptions): NodeSocket {
   const socket = new Socket(options) as unknown as SocketMethods;
   attach(socket, transport, fd, isTcp).isNew();
-  if (options.pauseOnCreate) (socket as { readableFlowing: boolean | null }).readableFlowing = false;
+  return begun(socket, options);
+}
+
+/** The same on a handle of Node's, which stays under it if there is no ring. */
+export function acceptHandle(handle: NativeHandle, options: AcceptOptions): NodeSocket {
+  const given = { ...options, handle, manualStart: true, pauseOnCreate: false };
+  const socket = new Socket(ownOptions(given as SocketConstructorOpts)) as unknown as SocketMethods;
+  socket[IS_SHARED] = false;
+  connectionOf(socket)?.isNew();
+  return begun(socket, options);
+}
+
+function begun(socket: SocketMethods, { pauseOnCreate }: AcceptOptions): NodeSocket {
+  if (pauseOnCreate) (socket as { readableFlowing: boolean | null }).readableFlowing = false;
   else socket.read(0);
   return socket as unknown as NodeSocket;
+}
+
+/** The server has told of a socket that it has accepted: from now on it receives. */
+export function announced(socket: NodeSocket): void {
+  (socket as unknown as State)[CONNECTION]?.announced();
 }

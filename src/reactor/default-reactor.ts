@@ -16,6 +16,11 @@ export function defaultReactor(): Reactor {
   return reactor;
 }
 
+/** The same, if anybody has asked for it so far. */
+export function reactorSoFar(): Reactor | undefined {
+  return reactor;
+}
+
 /** Looked at once: what the environment says at the start holds. */
 const wanted = process.env[WAIT_VARIABLE];
 let isToldOf = false;

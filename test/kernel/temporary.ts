@@ -4,7 +4,12 @@ import { join } from 'node:path';
 
 /** A folder that is gone with the block. */
 export class Temporary implements Disposable {
-  readonly path = mkdtempSync(join(tmpdir(), 'iouring-test-'));
+  readonly path: string;
+
+  /** @param parent the folder that it is made in */
+  constructor(parent: string = tmpdir()) {
+    this.path = mkdtempSync(join(parent, 'iouring-test-'));
+  }
 
   /** A file in it, with these contents. */
   file(name: string, contents: string | Uint8Array = ''): string {

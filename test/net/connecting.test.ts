@@ -36,6 +36,27 @@ const properties = ({ connecting, pending, readyState, bytesRead, bytesWritten, 
   return { connecting, pending, readyState, bytesRead, bytesWritten, localAddress, remoteAddress, destroyed };
 };
 
+describe('a server that is closed as soon as its client is connected', () => {
+  // The connection waits to be accepted then, or was: the kernel resets those that wait.
+  for (const kind of KINDS) {
+    for (const when of ['in the tick in which it listens', 'later'] as const) {
+      sideBySide(`${kind}, connected to ${when}: it has accepted the connection`, async (net, story) => {
+        using folder = new Temporary();
+        const [server, options] = await listening(net, story, kind, folder.path);
+        server.on('connection', () => story.tell('both', 'connection'));
+        if (when === 'later') for (let i = 0; i < 5; i++) await new Promise(setImmediate);
+        const client = watch(story, net.connect(options));
+        client.once('connect', () => {
+          story.tell('both', 'connect');
+          server.close();
+          client.end('hello');
+        });
+        await closed(client, server);
+      });
+    }
+  }
+});
+
 /** An address that answers nobody: its queue is full. */
 class Silent {
   readonly #fds: number[] = [];

@@ -31,6 +31,32 @@ describe('without io_uring', () => {
     assert.equal(await programOf({ IOURING_DISABLED: '0' }), 'false true\nhello false\n');
   });
 
+  it('sockets of both kinds work where koffi cannot be loaded', async () => {
+    const text = `
+      import { mkdtempSync, rmSync } from 'node:fs';
+      import module from 'node:module';
+      const { _resolveFilename } = module;
+      module._resolveFilename = function (name, ...rest) {
+        if (name.includes('koffi')) throw new Error('there is none');
+        return _resolveFilename.call(this, name, ...rest);
+      };
+      const { default: net } = await import(${JSON.stringify(NET)});
+      const folder = mkdtempSync('/tmp/iouring-');
+      for (const place of [{ port: 0, host: '127.0.0.1' }, { path: folder + '/socket' }]) {
+        const server = net.createServer((socket) => socket.pipe(socket)).listen(place);
+        await new Promise((resolve) => server.once('listening', resolve));
+        const socket = net.connect(place.path ? place : server.address());
+        socket.end('hello');
+        for await (const data of socket) console.log(String(data));
+        server.close();
+      }
+      rmSync(folder, { recursive: true });
+    `;
+    const { status, stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', text]);
+    assert.equal(status, 0, stderr);
+    assert.equal(stdout, 'hello\nhello\n');
+  });
+
   it('the tests of this folder pass', { timeout: 120_000 }, async () => {
     const tests = ['socket', 'server', 'names', 'protocols'].map((name) => fileURLToPath(new URL(`./${name}.test.js`, import.meta.url)));
     const env: NodeJS.ProcessEnv = { ...process.env, IOURING_DISABLED: '1' };

@@ -366,7 +366,7 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
       assert.ok(received.equals(bytes));
       await server.called('close');
       assert.equal(socket.bytesWritten, bytes.length);
-      assert.ok(server.count('drain') > 1);
+      assert.ok(server.count('drain') > 0);
     });
 
     it('a message larger than the outgoing buffer is taken in part; without one that was refused there is no drain', async (t) => {
@@ -521,7 +521,8 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
     it('terminate resets, and what was not sent is lost', async (t) => {
       const { server, peer, socket } = await served(t);
       const error = once(peer, 'error') as Promise<[Code]>;
-      socket.write(pattern(MEBI));
+      // What is large the kernel may have taken, and a socket of Node's that is reset behind data tells of an end.
+      socket.write(pattern(1000));
       socket.terminate();
       assert.equal((await error)[0].code, 'ECONNRESET');
       await server.called('close');

@@ -264,4 +264,61 @@ describe('the process', () => {
     rmSync(folder, { recursive: true });
     console.log('done');
   `);
+
+  alike('a socket that two processes have: what one says it has written is written before what the other does then', `
+    import { writeFileSync, mkdtempSync, rmSync } from 'node:fs';
+    import { tmpdir } from 'node:os';
+    import { fork } from 'node:child_process';
+    import { createRequire } from 'node:module';
+    const folder = mkdtempSync(tmpdir() + '/iouring-test-');
+    writeFileSync(folder + '/child.mjs', \`
+      import { createRequire } from 'node:module';
+      const { default: net } = await import(process.env.NET);
+      // So that the socket that comes is one of these.
+      createRequire('/')('node:net').Socket = net.Socket;
+      process.on('message', (message, socket) => socket.write('child, ', () => process.send('written')));
+    \`);
+    const child = fork(folder + '/child.mjs', { execArgv: [] });
+    const server = net.createServer((socket) => {
+      child.once('message', () => socket.end('parent', () => child.disconnect()));
+      child.send('socket', socket, { keepOpen: true });
+    });
+    const client = net.connect(await listen(server), '127.0.0.1');
+    let text = '';
+    for await (const data of client) text += data;
+    console.log(text);
+    server.close();
+    await once(child, 'exit');
+    console.log(child.exitCode);
+    rmSync(folder, { recursive: true });
+  `);
+
+  alike('a worker whose node:net is this one ends when nothing is left', `
+    const text = "import { createRequire } from 'node:module'; const { default: net } = await import(process.env.NET);" +
+      "Object.assign(createRequire('/')('node:net'), { Socket: net.Socket, Server: net.Server });" +
+      "new net.Server().listen(0).unref(); console.log('listens');";
+    const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(text)));
+    await once(worker, 'exit');
+    console.log('done');
+  `);
+
+  alike('a socket that is reset while it is being ended: that is an error, and its peer gets the end', `
+    for (const when of ['at once', 'in a tick']) {
+      const server = net.createServer();
+      const port = await listen(server);
+      const client = net.connect(port, '127.0.0.1');
+      const [socket] = await once(server, 'connection');
+      for (const event of ['finish', 'error', 'close']) socket.on(event, (error) => console.log(event, error?.message));
+      client.on('data', (data) => console.log(String(data)));
+      const end = once(client, 'end');
+      socket.end('bye');
+      if (when === 'at once') socket.resetAndDestroy();
+      else process.nextTick(() => socket.resetAndDestroy());
+      await end;
+      console.log('end');
+      server.close();
+    }
+    // Node has lost the handle, which is still open.
+    process.exit();
+  `);
 });

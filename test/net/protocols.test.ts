@@ -129,10 +129,14 @@ describe('protocols', () => {
     };
     await ask();
     await ask();
-    // It is among the idle ones by then.
-    await new Promise(setImmediate);
+    const idle = (): Socket | undefined => Object.values(agent.freeSockets).flat()[0];
+    while (idle() === undefined) await new Promise(setImmediate);
+    const socket = idle()!;
+    const { bytesRead } = socket;
     sockets[0].write(answer('poison'));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    // Some versions of Node close it then, others when it is used again.
+    while (!socket.destroyed && socket.bytesRead === bytesRead) await new Promise(setImmediate);
+    await new Promise(setImmediate);
     await ask().catch((error: Error) => story.tell('client', error));
     story.tell('server', connections);
     agent.destroy();
@@ -146,6 +150,78 @@ describe('protocols', () => {
     const agent = new https.Agent({ keepAlive: true, rejectUnauthorized: false });
     for (const path of ['/', '/big', '/big']) story.tell('https', await request(https, { port, path, agent, method: 'POST' }, BIG.toString()));
     agent.destroy();
+    listener.close();
+    await closed(listener);
+  });
+
+  for (const size of [10_000, 40_000]) {
+    sideBySide(`tls in a tunnel that is destroyed when what is behind it has ended: ${size} bytes arrive`, async (net, story) => {
+      const [inner, innerPort] = await front(net, story, tls.createServer(credentials, (socket) => socket.end(BIG.subarray(0, size))));
+      const tunnel = tls.createServer(credentials, (socket) => {
+        const behind = net.connect(innerPort, '127.0.0.1');
+        behind.pipe(socket).on('error', () => {});
+        socket.pipe(behind).on('error', () => {});
+        behind.on('end', () => socket.destroy());
+      });
+      const [outer, port] = await front(net, story, tunnel);
+      const socket = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
+      const client = tls.connect({ socket, rejectUnauthorized: false });
+      let length = 0;
+      client.on('data', (data: Buffer) => (length += data.length));
+      client.on('error', ({ code }: NodeJS.ErrnoException) => story.tell('client', code));
+      await closed(client);
+      story.tell('client', length);
+      for (const listener of [inner, outer]) listener.close();
+      await closed(inner, outer);
+    });
+  }
+
+  sideBySide('http: what a body sets off comes before its message is complete', async (net, story) => {
+    const server = http.createServer((request, response) => {
+      const told = (what: string): void => story.tell(request.url!, what, request.complete);
+      told('request');
+      process.nextTick(told, 'tick after the request');
+      request.on('data', (data: Buffer) => {
+        told(`data ${data.length}`);
+        process.nextTick(told, 'tick');
+        process.nextTick(() => process.nextTick(told, 'second tick'));
+        void Promise.resolve().then(() => told('microtask'));
+        if (request.url !== '/answered in between') return;
+        request.pause();
+        response.end();
+        response.on('finish', () => story.tell(request.url!, 'finish', (request as unknown as { _dumped: boolean })._dumped));
+      });
+      request.on('end', () => {
+        told('end');
+        response.end();
+      });
+    });
+    const [listener, port] = await front(net, story, server);
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    for (const path of ['/', '/answered in between', '/']) {
+      for (const body of ['', 'a', 'b'.repeat(3000)]) story.tell(path, await request(http, { port, path: encodeURI(path), method: 'POST', agent }, body));
+    }
+    agent.destroy();
+    listener.close();
+    await closed(listener);
+  });
+
+  sideBySide('http2: a stream that is given up in the packet that asked for it', async (net, story) => {
+    const server = http2.createServer();
+    server.on('stream', (stream) => {
+      for (const event of ['aborted', 'error', 'finish', 'end', 'close']) stream.on(event, () => story.tell('server', event));
+      stream.respond();
+      stream.end('ok');
+    });
+    const [listener, port] = await front(net, story, server);
+    const client = http2.connect(`http://localhost:${port}`, { createConnection: () => net.connect(port, '127.0.0.1') });
+    const stream = client.request();
+    stream.close(http2.constants.NGHTTP2_CANCEL);
+    stream.resume().end();
+    stream.on('response', () => story.tell('client', 'response'));
+    await once(stream, 'close');
+    client.close();
+    await once(client, 'close');
     listener.close();
     await closed(listener);
   });

@@ -332,6 +332,32 @@ describe('one connection serves another', () => {
   }
 });
 
+describe('two connections', () => {
+  for (const place of ['TCP', 'unix'] as const) {
+    it(`${place}: the end of one comes before what another has sent after it, as with node:net`, async () => {
+      const outcomes: string[][] = [];
+      for (const net of [node, ours as Net]) {
+        using folder = new Temporary();
+        const [first, second] = await Promise.all([0, 1].map((i) => connected(net, 'server', place, `${folder.path}/socket${i}`)));
+        const told: string[] = [];
+        const over = new Promise((resolve) => second.socket.on('data', () => resolve(told.push('data'))));
+        first.socket.on('end', () => told.push('end')).resume();
+        await turns(3);
+        first.peer.end();
+        second.peer.send('x');
+        await over;
+        await turns(3);
+        outcomes.push(told);
+        for (const { socket, peer } of [first, second]) {
+          socket.destroy();
+          peer.close();
+        }
+      }
+      assert.deepEqual(outcomes, [['end', 'data'], ['end', 'data']]);
+    });
+  }
+});
+
 describe('a peer that breaks off', () => {
   for (const bytes of [10, 20_000, 100_000]) {
     sameAsNode(`before ${bytes} bytes are written to it`, async ({ socket, peer, closed }, tell) => {

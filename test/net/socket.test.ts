@@ -549,9 +549,12 @@ describe('timers and settings', () => {
   sideBySide('the option timeout', async (net, story) => {
     const server = net.createServer();
     const port = await listen(story, server);
-    const client = story.socket('client', net.connect({ port, host: '127.0.0.1', timeout: 30 }));
+    // The time runs from the call on: it may be over before the connection is there.
+    const client = story.socket('client', net.connect({ port, host: '127.0.0.1', timeout: 30 }), ['error', 'close']);
+    const timedOut = once(client, 'timeout');
     const peer = await connection(server);
-    await once(client, 'timeout');
+    await timedOut;
+    story.tell('client', 'timed out', client.timeout, client.destroyed);
     client.destroy();
     server.close();
     await closed(client, server, peer.resume());

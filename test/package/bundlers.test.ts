@@ -1,8 +1,8 @@
 // A program that uses the package, made into a bundle by esbuild: it finds koffi, or says what to do; and it has no more in it
 // than it uses.
 import assert from 'node:assert/strict';
-import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { before, describe, it } from 'node:test';
 import { build, type Format } from 'esbuild';
 import { Temporary } from '../kernel/temporary.ts';
@@ -103,4 +103,83 @@ describe('what is not used', () => {
   it('is not in the bundle: nothing of entries that are only imported', async () => {
     assert.equal(await bundle(`import * as ring from 'iouring'; import * as fs from 'iouring/fs'; import * as net from 'iouring/net';`), '');
   });
+});
+
+/** A program whose servers go through the ring, though it uses no name of the package, and what its process says in the end. */
+const REGISTERED = `
+  import 'iouring/register';
+  import http from 'node:http';
+  const server = http.createServer((request, response) => response.end('x')).listen(0, '127.0.0.1', () => {
+    http.get({ host: '127.0.0.1', port: server.address().port, agent: false }, (response) => response.resume().on('end', () => server.close()));
+  });`;
+
+/** Each makes `app.mjs` of a folder into one file, and says which. */
+const BUNDLERS: Record<string, (folder: string) => Promise<string>> = {
+  async esbuild(folder) {
+    const outfile = join(folder, 'out.cjs');
+    await build({ entryPoints: [join(folder, 'app.mjs')], bundle: true, platform: 'node', format: 'cjs', outfile, preserveSymlinks: true, logLevel: 'silent' });
+    return outfile;
+  },
+  async rollup(folder) {
+    const { rollup } = await import('rollup');
+    // Its plug-in that looks packages up is another package.
+    const entry = { name: 'entry', resolveId: (id: string) => (id === 'iouring/register' ? resolve('dist/register/eager.js') : null) };
+    const bundle = await rollup({ input: join(folder, 'app.mjs'), external: /^node:/, plugins: [entry], logLevel: 'silent' });
+    const file = join(folder, 'out.mjs');
+    await bundle.write({ file, format: 'esm' });
+    await bundle.close();
+    return file;
+  },
+  async rolldown(folder) {
+    const { rolldown } = await import('rolldown');
+    const bundle = await rolldown({ input: join(folder, 'app.mjs'), platform: 'node', resolve: { symlinks: false }, logLevel: 'silent' });
+    const file = join(folder, 'out.mjs');
+    await bundle.write({ file, format: 'esm', codeSplitting: false });
+    await bundle.close();
+    return file;
+  },
+  async webpack(folder) {
+    const { default: webpack } = await import('webpack');
+    const compiler = webpack({
+      mode: 'production',
+      target: 'node',
+      entry: join(folder, 'app.mjs'),
+      output: { path: folder, filename: 'out.cjs' },
+      resolve: { symlinks: false },
+    });
+    await new Promise<void>((done, failed) => {
+      compiler.run((error, stats) => (error !== null || stats?.hasErrors() === true ? failed(error ?? new Error(stats!.toString())) : done()));
+    });
+    await new Promise((done) => compiler.close(done));
+    return join(folder, 'out.cjs');
+  },
+  async ncc(folder) {
+    const { createRequire } = await import('node:module');
+    const ncc = createRequire(import.meta.url)('@vercel/ncc') as (entry: string, options: object) => Promise<{ code: string }>;
+    const { code } = await ncc(join(folder, 'app.mjs'), { quiet: true, cache: false, esm: true });
+    const file = join(folder, 'out.mjs');
+    writeFileSync(file, code);
+    return file;
+  },
+};
+
+describe('iouring/register in a bundle', { timeout: 120_000 }, () => {
+  for (const [name, bundler] of Object.entries(BUNDLERS)) {
+    it(`of ${name} is not dropped, finds koffi, and puts the server on the ring`, async () => {
+      using made = new Temporary();
+      using used = new Temporary();
+      link(made, { iouring: '.' });
+      made.file('app.mjs', REGISTERED);
+      const file = await bundler(made.path);
+      link(used, { koffi: 'node_modules/koffi' });
+      const target = join(used.path, basename(file));
+      copyFileSync(file, target);
+      const { NODE_OPTIONS: _, ...rest } = process.env;
+      const env = { ...rest, IOURING: 'http', IOURING_REPORT: 'json' };
+      const { status, stderr } = await run(process.execPath, ['--no-warnings', target], { cwd: '/', env });
+      assert.equal(status, 0, stderr);
+      const { sockets } = JSON.parse(stderr) as { sockets: { way: string; reason: string }[] };
+      assert.ok(sockets.some(({ way, reason }) => way === 'ring' && reason === 'accepted by node:http'), stderr);
+    });
+  }
 });

@@ -230,6 +230,10 @@ describe('the bundled entries', () => {
   });
 });
 
+const LISTENS = `
+  import http from 'node:http';
+  const server = http.createServer().listen(0, '127.0.0.1', () => { console.log('listens'); server.close(); });`;
+
 describe('importing never throws', () => {
   const pretend = (property: string, value: string): string =>
     `data:text/javascript,Object.defineProperty(process, '${property}', { value: '${value}' })`;
@@ -265,6 +269,13 @@ describe('importing never throws', () => {
         assert.equal(status, 0);
         assert.match(stdout, new RegExp(`^ERR_IOURING_UNSUPPORTED .*${message.source}`));
         assert.match(stdout, /false ERR_IOURING_UNSUPPORTED true/);
+        // And with iouring/register a server listens all the same.
+        const args = ['--import', 'iouring/register', '--input-type=module', '-e', LISTENS];
+        assert.deepEqual(await run(process.execPath, args, { ...inProject, env: { ...process.env, IOURING: 'http' } }), {
+          status: 0,
+          stdout: 'listens\n',
+          stderr: '',
+        });
       } finally {
         renameSync(kept, away);
       }

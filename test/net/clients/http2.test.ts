@@ -47,6 +47,7 @@ describe('http2 over sockets', () => {
       const all = `0 ${String(large(40)).repeat(20)}`;
       assert.deepEqual(printed, [...expected, all, '0 hello\n1.1', ...expected, '', '']);
     },
+    "libuv's handles",
   );
 
   itOnBoth(
@@ -66,6 +67,7 @@ describe('http2 over sockets', () => {
       assert.match(requests ?? '', /2000 total, 2000 started, 2000 done, 2000 succeeded, 0 failed, 0 errored, 0 timeout/);
       assert.equal(codes, 'status codes: 2000 2xx, 0 3xx, 0 4xx, 0 5xx');
     },
+    "libuv's handles",
   );
 
   itOnBoth(
@@ -111,5 +113,6 @@ describe('http2 over sockets', () => {
       answers.push(`404 ${digest(Buffer.from('no such thing\n'))}`, `200 ${digest(Buffer.from('hello\n'))}`);
       assert.deepEqual(outcomes, [answers, answers]);
     },
+    "libuv's handles",
   );
 });

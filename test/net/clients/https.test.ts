@@ -48,6 +48,7 @@ describe('https over sockets', () => {
       assert.match(printed[4], /^90 /);
       assert.match(printed[5], /^52 /);
     },
+    "libuv's handles",
   );
 
   itOnBoth(
@@ -92,5 +93,6 @@ describe('https over sockets', () => {
       assert.match(text, /^HTTP\/1.1 200 OK\r\n[^]*hello\n$/);
       assert.deepEqual(about, ['TLSv1.3', true]);
     },
+    "libuv's handles",
   );
 });

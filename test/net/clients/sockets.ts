@@ -41,13 +41,14 @@ async function outcomeOf<T>(net: Net, body: (net: Net) => Promise<T>): Promise<T
 
 /**
  * A test whose body is run over both. `check` looks at what came of it over node:net: what is compared with that is compared with
- * something.
+ * something. `way` is the one that bytes take over ours: node:tls and node:http2 keep libuv's handle of a socket that nobody has used.
  */
 export function itOnBoth<T>(
   programs: readonly string[],
   name: string,
   body: (net: Net, t: TestContext) => Promise<T>,
   check: (outcome: T) => void,
+  way: 'ring' | "libuv's handles" = 'ring',
 ): void {
   itWith(programs, name, async (t) => {
     const io = defaultReactor();
@@ -56,7 +57,7 @@ export function itOnBoth<T>(
     const before = io.stats.submitted;
     const outcome = await outcomeOf(ours as unknown as Net, (net) => body(net, t));
     assert.deepEqual(outcome, expected);
-    assert.ok(io.stats.submitted - before >= OPERATIONS_MIN, 'it went through the ring');
+    assert.equal(io.stats.submitted - before >= OPERATIONS_MIN ? 'ring' : "libuv's handles", way);
   });
 }
 

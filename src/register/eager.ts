@@ -1,0 +1,8 @@
+/** `iouring/register` for versions of Node that cannot load an ES module when it is needed, and for bundlers, which have to see what is. */
+import * as side from './ring-side.ts';
+import { register } from './start.ts';
+
+export { report, unregister } from './start.ts';
+export type { Report, SocketCount } from './report.ts';
+
+register(import.meta.url, () => side);

@@ -1,0 +1,165 @@
+import { AsyncResource } from 'node:async_hooks';
+import { channel, type ChannelListener } from 'node:diagnostics_channel';
+import { syncBuiltinESMExports } from 'node:module';
+import { debuglog } from 'node:util';
+import type { FallbackMessage } from '../reactor/available-reactor.ts';
+import { isFinal, obstacle } from './obstacle.ts';
+import { chosenParts, type Part } from './parts.ts';
+import { misfitOf, REPLACEMENTS, type Call, type Replacement } from './replacements.ts';
+import type { RingSide } from './ring-side.ts';
+
+/** Why a row is Node's when IOURING is not set. */
+const NOT_DEFAULT = 'not on as long as IOURING is not set';
+
+const debug = debuglog('iouring');
+const fallbacks = channel('iouring:fallback');
+
+/** What became of a row of the table. */
+export interface Outcome {
+  readonly part: Part;
+  readonly name: string;
+  /** Why it is Node's; undefined if it is replaced. */
+  readonly left: string | undefined;
+}
+
+/** A function that stands in place of Node's. */
+interface Replaced {
+  readonly row: Replacement;
+  readonly original: Call;
+  readonly ours: Call;
+  isOn: boolean;
+}
+
+/** The replacements of this thread. */
+export class Registration {
+  readonly #replaced: Replaced[] = [];
+  readonly #left = new Map<Replacement, string>();
+  readonly #chosen = chosenParts();
+  readonly #load: () => RingSide;
+  /** Modules are loaded in the context that the program began in, and not in that of whoever is the first to listen. */
+  readonly #beginning = new AsyncResource('IOURING');
+  #side: RingSide | undefined;
+  #notice: ChannelListener | undefined;
+
+  /** @param load what is behind the replacements: called when the first of them is */
+  constructor(load: () => RingSide) {
+    this.#load = load;
+    const wanted = REPLACEMENTS.filter((row) => this.#isChosen(row));
+    const problem = wanted.length > 0 ? obstacle() : undefined;
+    if (problem !== undefined) {
+      this.#leave(wanted, problem.message);
+      debug('%s: all modules are Node’s', problem.message);
+      const message: FallbackMessage = { module: 'iouring/register', error: problem };
+      fallbacks.publish(message);
+      return;
+    }
+    for (const row of wanted) this.#put(row);
+    if (this.#replaced.length > 0) {
+      this.#heedFallbacks();
+      syncBuiltinESMExports();
+    }
+    debug('replaced: %s', this.#replaced.map(({ row: { part, name } }) => `${part}: ${name}`).join(', ') || 'nothing');
+  }
+
+  #isChosen(row: Replacement): boolean {
+    const isChosen = this.#chosen === undefined ? row.isDefault : this.#chosen.has(row.part);
+    if (!isChosen) this.#left.set(row, this.#chosen === undefined ? NOT_DEFAULT : `IOURING does not name ${row.part}`);
+    return isChosen;
+  }
+
+  #leave(rows: readonly Replacement[], why: string): void {
+    for (const row of rows) this.#left.set(row, why);
+  }
+
+  #put(row: Replacement): void {
+    const misfit = misfitOf(row) ?? forbidden(row);
+    if (misfit !== undefined) {
+      this.#left.set(row, misfit);
+      debug('%s is left alone: %s', row.name, misfit);
+      return;
+    }
+    const owner = row.owner();
+    const original = (owner as Record<string, Call>)[row.key];
+    const ours = row.replace(original, () => (replaced.isOn ? this.#ringSide() : undefined));
+    const replaced: Replaced = { row, original, ours, isOn: true };
+    imitate(ours, original);
+    Object.defineProperty(owner, row.key, { ...Object.getOwnPropertyDescriptor(owner, row.key), value: ours });
+    this.#replaced.push(replaced);
+  }
+
+  /** What is behind the replacements, if it can be loaded here and now. */
+  #ringSide(): RingSide | undefined {
+    if (this.#side !== undefined) return this.#side;
+    let side: RingSide;
+    try {
+      side = this.#beginning.runInAsyncScope(this.#load);
+    } catch (error) {
+      // The same modules are being imported at this moment, or there are no descriptors left: Node does it, and the next call tries again.
+      debug('not loaded: %s', (error as Error).message);
+      return undefined;
+    }
+    if (!side.isBuiltAsNode()) {
+      this.#giveBack(() => true, 'sockets of this runtime are not built as Node’s');
+      return undefined;
+    }
+    return (this.#side = side);
+  }
+
+  /** The same, if it was needed so far. */
+  get side(): RingSide | undefined {
+    return this.#side;
+  }
+
+  /** What is found out only by the first that wants a ring: where there can be none, Node has its functions back. */
+  #heedFallbacks(): void {
+    this.#notice = (message) => {
+      const { module, error } = message as FallbackMessage;
+      if (!isFinal(error)) return;
+      debug('%s: %s is Node’s', error.message, module);
+      this.#giveBack((row) => (row.part === 'fs') === (module === 'iouring/fs'), error.message);
+    };
+    fallbacks.subscribe(this.#notice);
+  }
+
+  /** Give Node back what is of these rows. */
+  #giveBack(isOf: (row: Replacement) => boolean, why: string): void {
+    // From the last to the first: of two on one function, the later holds the earlier.
+    for (const replaced of [...this.#replaced].reverse()) {
+      const { row, original, ours } = replaced;
+      if (!isOf(row)) continue;
+      replaced.isOn = false;
+      const owner = row.owner();
+      const descriptor = Object.getOwnPropertyDescriptor(owner, row.key);
+      // Somebody may have put another in its place, which calls it: it does what Node's does then.
+      if (descriptor?.value === ours) Object.defineProperty(owner, row.key, { ...descriptor, value: original });
+      this.#left.set(row, why);
+      this.#replaced.splice(this.#replaced.indexOf(replaced), 1);
+    }
+    syncBuiltinESMExports();
+  }
+
+  /** Give everything back. Sockets and files that are open stay as they are. */
+  end(): void {
+    if (this.#notice !== undefined) fallbacks.unsubscribe(this.#notice);
+    this.#notice = undefined;
+    this.#giveBack(() => true, 'unregister() was called');
+  }
+
+  /** Of every row of the table, in its order. */
+  get outcomes(): Outcome[] {
+    return REPLACEMENTS.map((row) => ({ part: row.part, name: row.name, left: this.#left.get(row) }));
+  }
+}
+
+/** Under the permission model Node asks in its native code whether a program may use the network; the ring has no such question. */
+function forbidden({ part }: Replacement): string | undefined {
+  const { permission } = process as { permission?: { has(scope: string): boolean } };
+  if (permission === undefined) return undefined;
+  if (part === 'fs') return 'the permission model is on: Node knows which files may be touched';
+  return permission.has('net') ? undefined : 'the permission model is on, and does not say that the network is allowed';
+}
+
+/** Look like the function that it stands for. */
+function imitate(ours: Call, { name, length }: Call): void {
+  Object.defineProperties(ours, { name: { value: name, configurable: true }, length: { value: length, configurable: true } });
+}

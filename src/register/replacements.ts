@@ -1,0 +1,205 @@
+/**
+ * What `iouring/register` replaces in Node's own modules: all of it stands in this table, and no other file replaces anything.
+ *
+ * Classes are never replaced, for node:http, node:tls and node:net itself hold the originals; methods of their prototypes are. Those
+ * reach TLS, HTTP/2 and child processes as well, so each looks at the class that it is called on, and leaves alone what is not its own.
+ */
+import type * as http from 'node:http';
+import modules from 'node:module';
+import type net from 'node:net';
+import type { ListenPlace, ServerClass } from '../net/node-net.ts';
+import type { Part } from './parts.ts';
+import type { RingSide } from './ring-side.ts';
+
+/** A function of Node's, or what stands in its place. */
+export type Call = (...args: never[]) => unknown;
+
+/** One function that is replaced. */
+export interface Replacement {
+  /** The word of IOURING that turns it on. */
+  readonly part: Part;
+  /** The function, as one writes it in a program. */
+  readonly name: string;
+  /** Why it is this one that is replaced. */
+  readonly reason: string;
+  /** What it relies on in Node. */
+  readonly needs: string;
+  /** Is it on when IOURING is not set? Only what was measured never to be slower is. */
+  readonly isDefault: boolean;
+  /** Whose property it is; Node's module is loaded by this. */
+  owner(): object;
+  readonly key: string;
+  /** In which way this Node looks otherwise than it is expected to; undefined if it does not. */
+  misfit(): string | undefined;
+  /** @param ring is what is behind it; undefined where there is nothing, or not any more: then `original` is called */
+  replace(original: Call, ring: () => RingSide | undefined): Call;
+}
+
+/** A module of Node's, which is loaded when a row is chosen that needs it. Built-in modules are the same from everywhere. */
+const builtin = modules.createRequire(process.execPath);
+const nodeNet = (): typeof net => builtin('node:net') as typeof net;
+
+const LISTEN = 'net.Server.prototype._listen2';
+/** How many arguments Node gives it, in all versions. */
+const LISTEN_ARGUMENTS = 6;
+
+/** A row for the servers that `isOurs` knows. */
+function servers({ isOurs, ...row }: Pick<Replacement, 'part' | 'reason' | 'isDefault'> & { isOurs(server: ServerClass): boolean }): Replacement {
+  return {
+    ...row,
+    name: LISTEN,
+    needs: 'every listen() ends in it, called on the server itself, when the address is known',
+    owner: () => nodeNet().Server.prototype,
+    key: '_listen2',
+    misfit: () => misfitOfLength(nodeNet().Server.prototype, '_listen2', LISTEN_ARGUMENTS),
+    replace(original, ring) {
+      const listen = original as unknown as (this: ServerClass, ...place: ListenPlace) => void;
+      return function _listen2(this: ServerClass, ...place: ListenPlace): void {
+        const side = isOurs(this) ? ring() : undefined;
+        if (side === undefined) listen.apply(this, place);
+        else side.listenThroughRing(this, place, (...bound) => listen.apply(this, bound));
+      };
+    },
+  };
+}
+
+/** Does the function take another number of arguments than Node gives it? */
+function misfitOfLength(owner: object, key: string, expected: number): string | undefined {
+  const { length } = (owner as Record<string, { length: number }>)[key];
+  return length === expected ? undefined : `${key} takes ${length} arguments and not ${expected}`;
+}
+
+let httpServer: typeof http.Server | undefined;
+
+/** Is it a server of node:http? Of node:https and node:http2 are other classes. */
+function isHttpServer(server: object): boolean {
+  // Loaded when it is wanted: whoever listens with such a server has loaded it.
+  httpServer ??= (builtin('node:http') as typeof http).Server;
+  return server instanceof httpServer;
+}
+
+/** Is it a server that `net.createServer` makes, and of no class that extends it? */
+function isPlainServer(server: ServerClass): boolean {
+  return Object.getPrototypeOf(server) === nodeNet().Server.prototype && !server.listeners('connection').some(isOfCluster);
+}
+
+/**
+ * The primary process of a cluster makes a server by `net.createServer(assert.fail)`, and takes its handle: a socket that was made of one of
+ * its connections would be the end of the process.
+ */
+function isOfCluster({ name }: { name: string }): boolean {
+  return name === 'fail';
+}
+
+const CLIENTS: Replacement = {
+  part: 'net',
+  name: 'net.Socket.prototype.connect',
+  reason: 'net.connect, fetch, the agents of node:http and database drivers come through it, whenever they took their functions',
+  needs: 'a socket that connects has no handle before, and keeps `onread` under the symbol kBuffer',
+  isDefault: false,
+  owner: () => nodeNet().Socket.prototype,
+  key: 'connect',
+  misfit: () => (userBuffer(new (nodeNet().Socket)()) === null ? undefined : 'a new socket has no symbol kBuffer'),
+  replace(original, ring) {
+    const connect = original as unknown as (this: net.Socket, ...args: unknown[]) => unknown;
+    return function (this: net.Socket, ...args: unknown[]): unknown {
+      const side = isPlainSocket(this) ? ring() : undefined;
+      if (side === undefined) return connect.apply(this, args);
+      side.adopt(this);
+      return this.connect(...(args as Parameters<net.Socket['connect']>));
+    };
+  },
+};
+
+/** Is it a socket of the very class, not of TLS or another that extends it, with nothing under it and no memory of the user's? */
+function isPlainSocket(socket: net.Socket): boolean {
+  return Object.getPrototypeOf(socket) === nodeNet().Socket.prototype && hasNoHandle(socket) && userBuffer(socket) === null;
+}
+
+function hasNoHandle(socket: net.Socket): boolean {
+  return ((socket as unknown as { _handle: unknown })._handle ?? null) === null;
+}
+
+let kBuffer: symbol | undefined;
+
+/** What node:net keeps of a socket's `onread`: null if there is none. */
+function userBuffer(socket: net.Socket): unknown {
+  kBuffer ??= Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'kBuffer');
+  return kBuffer === undefined ? undefined : (socket as unknown as Record<symbol, unknown>)[kBuffer];
+}
+
+const DATAGRAMS: Replacement = {
+  part: 'dgram',
+  name: 'dgram.createSocket',
+  reason: 'UDP sockets are made by it; those of `new dgram.Socket()` stay Node’s',
+  needs: 'what iouring/dgram needs: a handle that is kept under a symbol',
+  isDefault: false,
+  owner: () => builtin('node:dgram') as object,
+  key: 'createSocket',
+  misfit: () => undefined,
+  replace:
+    (original, ring) =>
+    (...args) =>
+      ((ring()?.createSocket as Call | undefined) ?? original)(...args),
+};
+
+/** What `iouring/fs` does through the ring. The callbacks and streams of node:fs are to follow. */
+const FILES = [
+  'appendFile',
+  'copyFile',
+  'cp',
+  'link',
+  'lstat',
+  'mkdir',
+  'open',
+  'readFile',
+  'rename',
+  'rm',
+  'rmdir',
+  'stat',
+  'symlink',
+  'truncate',
+  'unlink',
+  'writeFile',
+] as const;
+
+/** A row for a function of node:fs/promises. */
+function file(name: (typeof FILES)[number]): Replacement {
+  return {
+    part: 'fs',
+    name: `fs.promises.${name}`,
+    reason: 'the ring has an operation for it',
+    needs: 'fs.promises is an ordinary object',
+    isDefault: false,
+    owner: () => builtin('node:fs/promises') as object,
+    key: name,
+    misfit: () => undefined,
+    replace:
+      (original, ring) =>
+      (...args) =>
+        ((ring()?.promises[name] as Call | undefined) ?? original)(...args),
+  };
+}
+
+/** In this order they are put in place; they are taken back in the opposite one. */
+export const REPLACEMENTS: readonly Replacement[] = [
+  servers({
+    part: 'http',
+    reason: 'servers of node:http, and with them express, fastify, hono, koa and ws, listen by it',
+    isDefault: false,
+    isOurs: isHttpServer,
+  }),
+  servers({ part: 'net', reason: 'servers of net.createServer listen by it', isDefault: false, isOurs: isPlainServer }),
+  CLIENTS,
+  DATAGRAMS,
+  ...FILES.map(file),
+];
+
+/** Why a row cannot be put in place here; undefined if it can. */
+export function misfitOf(row: Replacement): string | undefined {
+  const owner = row.owner();
+  if (typeof (owner as Record<string, unknown>)[row.key] !== 'function') return 'there is no such function';
+  const { writable, configurable } = Object.getOwnPropertyDescriptor(owner, row.key) ?? {};
+  if (!writable || !configurable) return 'it is no ordinary property';
+  return row.misfit();
+}

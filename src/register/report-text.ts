@@ -1,0 +1,32 @@
+import type { Report } from './report.ts';
+
+const LABEL_WIDTH = 16;
+
+/** The report for a person, who sees in the first lines whether the ring was used. */
+export function renderReport(report: Report): string {
+  const { pid, thread, program, node, kernel, ring, sockets, files, systemCalls, operations, replaced } = report;
+  const isUsed = operations > 0;
+  const rows: [label: string, text: string][] = [
+    ['process', `${pid}${thread === 0 ? '' : `, thread ${thread}`}: node ${node} ${program}`],
+    ['kernel', `${kernel}; of io_uring: ${ring}`],
+    ['replaced', replaced.map((name) => name.replace(/^fs: fs\.promises\./, 'fs: ')).join(', ') || 'nothing'],
+    ['system calls', isUsed ? `${systemCalls} for ${operations} operations (${(operations / systemCalls).toFixed(1)} each)` : 'none'],
+    ...sockets.map(({ way, reason, sockets: n, bytesRead, bytesWritten }): [string, string] => [
+      `sockets, ${way}`,
+      `${n}, ${inBytes(bytesRead)} read, ${inBytes(bytesWritten)} written: ${reason}`,
+    ]),
+  ];
+  const operationsOnFiles = Object.entries(files).map(([name, n]) => `${n} ${name}`);
+  if (operationsOnFiles.length > 0) rows.push(['files, ring', operationsOnFiles.join(', ')]);
+  const title = `iouring: the ring was ${isUsed ? 'used' : 'NOT used'}`;
+  return `${[title, ...rows.map(([label, text]) => `  ${label.padEnd(LABEL_WIDTH)}${text}`)].join('\n')}\n`;
+}
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+function inBytes(bytes: number): string {
+  let unit = 0;
+  let value = bytes;
+  for (; value >= 1024 && unit < UNITS.length - 1; unit++) value /= 1024;
+  return `${unit === 0 ? value : value.toFixed(1)} ${UNITS[unit]}`;
+}

@@ -1,0 +1,50 @@
+/** What both entries of `iouring/register` do. */
+import { debuglog } from 'node:util';
+import { Registration } from './registration.ts';
+import { Reporter, reportAtEnd, type Report } from './report.ts';
+import type { RingSide } from './ring-side.ts';
+
+/** One for a thread, whichever copy of the package it is of. */
+const KEY = Symbol.for('iouring.register');
+const REPORT_VARIABLE = 'IOURING_REPORT';
+
+const thread = globalThis as { [KEY]?: string };
+
+let registration: Registration | undefined;
+let reporter: Reporter | undefined;
+
+/**
+ * Register in this thread, unless another copy of the package has.
+ * @param place where the entry is; undefined in a bundle made for CommonJS
+ * @param load what is behind the replacements
+ */
+export function register(place: string | undefined, load: () => RingSide): void {
+  const name = place ?? 'a bundle';
+  if (thread[KEY] !== undefined) {
+    debuglog('iouring')('%s does nothing: %s has registered in this thread', name, thread[KEY]);
+    return;
+  }
+  Object.defineProperty(globalThis, KEY, { value: name, configurable: true });
+  registration = new Registration(load);
+  const wanted = process.env[REPORT_VARIABLE] ?? '';
+  if (wanted === '' || wanted === '0') return;
+  reporter = new Reporter(registration);
+  reportAtEnd(reporter, wanted === 'json' ? 'json' : 'table');
+}
+
+/**
+ * Give Node's modules back what was replaced in this thread. Sockets that are open stay on the ring.
+ * @returns false if there was nothing to give back: another copy of the package has registered, or it was done before
+ */
+export function unregister(): boolean {
+  if (registration === undefined) return false;
+  registration.end();
+  registration = undefined;
+  delete thread[KEY];
+  return true;
+}
+
+/** What went through the ring so far in this thread; undefined unless the environment variable `IOURING_REPORT` asks for it. */
+export function report(): Report | undefined {
+  return reporter?.report;
+}

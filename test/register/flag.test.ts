@@ -1,0 +1,306 @@
+// The flag itself: how it gets into a program, what it replaces, what it leaves alone, and how it is taken back.
+import assert from 'node:assert/strict';
+import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import type { Report } from '../../src/register/index.ts';
+import { misfitOf, REPLACEMENTS } from '../../src/register/replacements.ts';
+import { forbid, IO_URING_SETUP } from '../kernel/seccomp-filter.ts';
+import { Temporary } from '../kernel/temporary.ts';
+import { run } from '../run.ts';
+import { EAGER, environment, major, program, REGISTER, requiresEsm } from './flagged.ts';
+
+const BOTH = { IOURING: 'net,http' };
+
+/** A server that answers one request of its own process, and what both sockets are; for ES modules and CommonJS. */
+const EXCHANGE = `
+  const server = http.createServer((request, response) => response.end('answer'));
+  server.listen(0, '127.0.0.1', () => {
+    const { port } = server.address();
+    http.get({ host: '127.0.0.1', port, agent: false }, (response) => {
+      response.resume().on('end', () => server.close());
+    });
+  });`;
+
+/** What the process says at its end. */
+async function reportOf(args: string[], env: Record<string, string>, cwd = '/'): Promise<Report[]> {
+  const own = environment({ ...env, IOURING_REPORT: 'json' });
+  const { status, stdout, stderr } = await run(process.execPath, args, { env: own, cwd });
+  assert.equal(status, 0, stderr + stdout);
+  return stderr.trim().split('\n').map((line) => JSON.parse(line) as Report);
+}
+
+function wentThroughRing({ sockets, operations }: Report): void {
+  assert.ok(operations > 0);
+  const counts = sockets.map(({ way, reason, sockets: n }) => `${n} ${reason}, ${way}`);
+  // Node 20 has no message for those that an agent connects.
+  assert.ok(counts.includes('1 accepted by node:http, ring'), counts.join('; '));
+  assert.ok(!counts.some((count) => count.endsWith('node')), counts.join('; '));
+}
+
+describe('the table', () => {
+  it('says of each row why, and what it needs; each fits this version of Node, and is put in place by its word', async () => {
+    for (const row of REPLACEMENTS) {
+      assert.ok(row.reason.length > 10 && row.needs.length > 10, row.name);
+      assert.equal(misfitOf(row), undefined, row.name);
+    }
+    const text = `const { report } = await import(${JSON.stringify(REGISTER)}); console.log(JSON.stringify(report().replaced));`;
+    const { stdout } = await program(text, { IOURING: 'net, http, dgram, fs', IOURING_REPORT: '1' });
+    assert.deepEqual(JSON.parse(stdout), REPLACEMENTS.map(({ part, name }) => `${part}: ${name}`));
+  });
+
+  it('a Node that looks otherwise is left alone, and the report says so', async () => {
+    const text = `
+      import net from 'node:net';
+      const listen = (net.Server.prototype._listen2 = function () {});
+      const { report } = await import(${JSON.stringify(REGISTER)});
+      console.log(net.Server.prototype._listen2 === listen, JSON.stringify(report().left.find(({ name }) => name.startsWith('http'))));`;
+    const { stdout } = await program(text, { ...BOTH, IOURING_REPORT: '1' }, []);
+    assert.match(stdout, /^true .*"reason":"_listen2 takes 0 arguments and not 6"/);
+  });
+});
+
+describe('how it gets into a program', () => {
+  let folder: Temporary;
+  const files: Record<string, string> = {};
+  before(() => {
+    folder = new Temporary();
+    // What `iouring/register` is found by.
+    mkdirSync(join(folder.path, 'node_modules'));
+    symlinkSync(resolve('.'), join(folder.path, 'node_modules/iouring'));
+    files.esm = folder.file('app.mjs', `import http from 'node:http'; ${EXCHANGE}`);
+    files.cjs = folder.file('app.cjs', `const http = require('http'); ${EXCHANGE}`);
+    files.first = folder.file('first.mjs', `import 'iouring/register'; import http from 'http'; ${EXCHANGE}`);
+    files.last = folder.file('last.mjs', `import http from 'http'; import 'iouring/register'; ${EXCHANGE}`);
+    files.required = folder.file('first.cjs', `require('iouring/register'); const http = require('http'); ${EXCHANGE}`);
+    files.worker = folder.file('worker.mjs', `import { Worker } from 'node:worker_threads'; new Worker(new URL('app.mjs', import.meta.url));`);
+    files.parent = folder.file('parent.cjs', `require('child_process').fork(__dirname + '/app.cjs', { cwd: '/' });`);
+  });
+  after(() => folder[Symbol.dispose]());
+
+  const single = async (name: string, flags: string[], env: Record<string, string> = {}): Promise<void> => {
+    const [report] = await reportOf([...flags, files[name]], { ...BOTH, ...env }, folder.path);
+    wentThroughRing(report);
+  };
+
+  it('--import, of an ES module', () => single('esm', ['--import', 'iouring/register']));
+  it('--import, of CommonJS', () => single('cjs', ['--import', 'iouring/register']));
+  it('as the first line', () => single('first', []));
+  it('after node:http', () => single('last', []));
+  it('--import, of the entry that loads everything at once', () => single('cjs', ['--import', EAGER]));
+  it('NODE_OPTIONS with its address', () => single('cjs', [], { NODE_OPTIONS: `--import=${REGISTER}` }));
+
+  for (const [title, name, flags] of [
+    ['--require, of an ES module', 'esm', ['--require', 'iouring/register']],
+    ['--require, of CommonJS', 'cjs', ['--require', 'iouring/register']],
+    ['require() as the first line', 'required', []],
+  ] as const) {
+    it(title, async (t) => {
+      if (!requiresEsm) return t.skip('needs a Node that can require ES modules: 20.19 or 22.12');
+      return single(name, ['--no-warnings', ...flags]);
+    });
+  }
+
+  it('what a Node finds that cannot require ES modules says which can', async () => {
+    const { status, stderr } = await run(process.execPath, [resolve('dist/register/require.cjs')]);
+    assert.equal(status, 1);
+    assert.match(stderr, /ERR_IOURING_UNSUPPORTED/);
+    assert.match(stderr, /iouring\/register is an ES module.*--import.*20\.19, 22\.12/);
+  });
+
+  it('a worker thread has it as well', async () => {
+    const reports = await reportOf(['--import', 'iouring/register', files.worker], BOTH, folder.path);
+    assert.deepEqual(reports.map(({ thread }) => thread).sort(), [0, 1]);
+    wentThroughRing(reports.find(({ thread }) => thread === 1)!);
+  });
+
+  it('a child process has it that inherits NODE_OPTIONS, wherever it starts', async () => {
+    const reports = await reportOf([files.parent], { ...BOTH, NODE_OPTIONS: `--import=${REGISTER}` });
+    assert.equal(reports.length, 2);
+    wentThroughRing(reports.find(({ program }) => program === files.cjs)!);
+  });
+
+  it('the kernel counts operations of the ring of the process', async () => {
+    const text = `
+      import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+      import http from 'node:http';
+      ${EXCHANGE}
+      const linkOf = (fd) => { try { return readlinkSync('/proc/self/fd/' + fd); } catch { return ''; } };
+      server.on('close', () => {
+        const rings = readdirSync('/proc/self/fd').filter((fd) => linkOf(fd) === 'anon_inode:[io_uring]');
+        // Node's own event loop has small ones in some versions.
+        const infos = rings.map((fd) => readFileSync('/proc/self/fdinfo/' + fd, 'utf8')).filter((info) => /CqMask:\\s*0x\\w{4,}/.test(info));
+        console.log(infos.map((info) => /CqTail:\\s*(\\d+)/.exec(info)[1]).join());
+      });`;
+    const [ours, none] = await Promise.all([program(text, BOTH), program(text, { IOURING: 'off' })]);
+    assert.match(ours.stdout, /^\d+\n$/);
+    assert.ok(Number(ours.stdout) >= 2, ours.stdout);
+    assert.equal(none.stdout, '\n');
+  });
+});
+
+/** Which methods are Node's: those that say so in the order net, http, fs, dgram. */
+const REPLACED = `
+  import dgram from 'node:dgram';
+  import fs from 'node:fs';
+  import net from 'node:net';
+  const functions = () => [net.Server.prototype._listen2, net.Socket.prototype.connect, fs.promises.readFile, dgram.createSocket];
+  const before = functions();
+  const { report, unregister } = await import(${JSON.stringify(REGISTER)});
+  const replaced = () => functions().map((one, i) => Number(one !== before[i])).join('');`;
+
+describe('IOURING', () => {
+  for (const [value, expected, warning] of [
+    ['off', '0000', ''],
+    ['', '0000', ''],
+    ['http', '1000', ''],
+    ['net', '1100', ''],
+    ['fs,dgram', '0011', ''],
+    [' net , fs,', '1110', ''],
+    ['http,nonsense', '1000', "The environment variable IOURING names 'nonsense', which is ignored: it can be 'off', or a list of net, http, dgram, fs"],
+  ]) {
+    it(`'${value}'`, async () => {
+      const text = `process.on('warning', ({ name, message }) => console.log(name, message)); ${REPLACED} console.log(replaced());`;
+      const { stdout } = await program(text, { IOURING: value }, ['--no-warnings']);
+      assert.deepEqual(stdout.trim().split('\n'), [expected, ...(warning === '' ? [] : [`IOURingWarning ${warning}`])]);
+    });
+  }
+});
+
+describe('unregister()', () => {
+  it('gives everything back, of ES modules too; once', async () => {
+    const text = `${REPLACED}
+      import { readFile } from 'node:fs/promises';
+      import { createSocket } from 'node:dgram';
+      console.log(replaced(), readFile === before[2], createSocket === before[3]);
+      console.log(unregister(), replaced(), readFile === before[2], createSocket === before[3], unregister());`;
+    const { stdout, stderr } = await program(text, { IOURING: 'net,http,fs,dgram' }, []);
+    assert.equal(stdout, '1111 false false\ntrue 0000 true true false\n', stderr);
+  });
+
+  it('what somebody has put over it calls Node’s afterwards', async () => {
+    const text = `
+      import http from 'node:http';
+      import net from 'node:net';
+      const { report, unregister } = await import(${JSON.stringify(REGISTER)});
+      const { _listen2 } = net.Server.prototype;
+      net.Server.prototype._listen2 = function (...args) { return _listen2.apply(this, args); };
+      unregister();
+      ${EXCHANGE}
+      server.on('close', () => console.log(report().operations, JSON.stringify(report().sockets.map(({ way }) => way))));`;
+    const { stdout } = await program(text, { ...BOTH, IOURING_REPORT: '1' }, []);
+    assert.match(stdout, /^0 \["node"(,"node")?\]\n$/);
+  });
+});
+
+describe('where there is no io_uring', () => {
+  const OBSERVED = `
+    import { subscribe } from 'node:diagnostics_channel';
+    subscribe('iouring:fallback', ({ module, error }) => console.log(module, error.code));`;
+
+  it('as the environment says: nothing is replaced, one message, and one line under NODE_DEBUG', async () => {
+    const text = `${OBSERVED} ${REPLACED} console.log(replaced());`;
+    const env = { ...BOTH, IOURING_DISABLED: '1' };
+    const quiet = await program(text, env, []);
+    assert.deepEqual([quiet.stdout, quiet.stderr], ['iouring/register ERR_IOURING_DISABLED\n0000\n', '']);
+    const { stderr } = await program(text, { ...env, NODE_DEBUG: 'iouring' }, []);
+    assert.match(stderr, /^IOURING \d+: io_uring is not used: the environment variable IOURING_DISABLED is set to 1[^\n]*\n$/);
+  });
+
+  it('as a container says when the first server listens: it listens through Node, and Node has its functions back', async () => {
+    const text = `
+      import { once } from 'node:events';
+      import http from 'node:http';
+      import koffi from 'koffi';
+      ${OBSERVED}
+      ${forbid(IO_URING_SETUP, 1)}
+      ${REPLACED}
+      console.log(replaced());
+      ${EXCHANGE}
+      await once(server, 'close');
+      console.log(replaced(), report().operations);`;
+    const { status, stdout } = await program(text, { ...BOTH, IOURING_REPORT: '1' }, []);
+    assert.deepEqual([status, stdout], [0, '1100\niouring/net EPERM\n0000 0\n']);
+  });
+
+  it('nor may it be used under the permission model, unless that allows the network', async () => {
+    const flags = [major === 20 ? '--experimental-permission' : '--permission', '--allow-fs-read=*', '--no-warnings'];
+    const { stdout, stderr } = await program(`${REPLACED} console.log(replaced());`, { IOURING: 'net,http,fs' }, flags);
+    assert.equal(stdout, '0000\n', stderr);
+  });
+});
+
+describe('what is left alone', () => {
+  it('classes, and how instances look', async () => {
+    const text = `
+      import { once } from 'node:events';
+      import http from 'node:http';
+      import { createRequire } from 'node:module';
+      import net, { Socket } from 'node:net';
+      import { inspect } from 'node:util';
+      class Early extends net.Socket {}
+      const { Socket: taken } = createRequire(import.meta.url)('net');
+      if (process.env.IOURING) await import(${JSON.stringify(REGISTER)});
+      class Late extends net.Socket {}
+      const server = http.createServer((request, response) => response.end());
+      const accepted = once(server, 'connection');
+      await once(server.listen(0, '127.0.0.1'), 'listening');
+      const { port } = server.address();
+      const all = [net.connect(port, '127.0.0.1'), new Early().connect(port, '127.0.0.1'), new Late().connect(port, '127.0.0.1')];
+      await Promise.all(all.map((socket) => once(socket, 'connect')));
+      console.log(taken === net.Socket, Socket === net.Socket, server instanceof http.Server, server.constructor === http.Server);
+      for (const socket of [...all, (await accepted)[0]]) {
+        console.log(socket instanceof net.Socket, socket.constructor.name, inspect(socket, { depth: 0 }).split(/[ {]/)[0]);
+        console.log(Object.prototype.toString.call(socket), Object.keys(socket).join());
+      }
+      console.log(net.Socket.prototype.connect.name, net.Server.prototype._listen2.name, net.Socket.prototype.connect.length);
+      for (const socket of all) socket.destroy();
+      server.close();`;
+    const [expected, actual] = await Promise.all([program(text, {}, []), program(text, BOTH, [])]);
+    assert.equal(actual.stdout, expected.stdout);
+    assert.ok(expected.stdout.includes('Early'), expected.stderr);
+  });
+
+  it('a socket that reads into the memory of its user, servers of TLS and HTTP/2', async () => {
+    const text = `
+      import { once } from 'node:events';
+      import http2 from 'node:http2';
+      import net from 'node:net';
+      import tls from 'node:tls';
+      const { report } = await import(${JSON.stringify(REGISTER)});
+      const secure = tls.createServer().on('tlsClientError', () => {});
+      const second = http2.createServer();
+      for (const server of [secure, second]) {
+        await once(server.listen(0, '127.0.0.1'), 'listening');
+        const onread = { buffer: Buffer.alloc(100), callback: () => true };
+        const socket = net.connect({ port: server.address().port, host: '127.0.0.1', onread });
+        socket.on('error', () => {});
+        await once(socket, 'connect');
+        socket.end('nonsense');
+        await once(socket.resume(), 'close');
+        server.close();
+      }
+      console.log(report().operations);`;
+    const { stdout, stderr } = await program(text, { ...BOTH, IOURING_REPORT: '1' }, []);
+    assert.equal(stdout, '0\n', stderr);
+  });
+});
+
+describe('a package that is there twice', () => {
+  it('the second registration says so, and does nothing', async () => {
+    using folder = new Temporary();
+    const copy = join(folder.path, 'node_modules/iouring');
+    cpSync(resolve('dist'), join(copy, 'dist'), { recursive: true });
+    cpSync(resolve('package.json'), join(copy, 'package.json'));
+    symlinkSync(resolve('node_modules/koffi'), join(folder.path, 'node_modules/koffi'));
+    const second = pathToFileURL(join(copy, 'dist/register', basename(REGISTER))).href;
+    const text = `${REPLACED}
+      const between = functions();
+      const other = await import(${JSON.stringify(second)});
+      console.log(functions().every((one, i) => one === between[i]), other.unregister(), other.report(), replaced());`;
+    const { stdout, stderr } = await program(text, { ...BOTH, NODE_DEBUG: 'iouring' }, []);
+    assert.equal(stdout, 'true false undefined 1100\n');
+    assert.ok(stderr.includes(`${second} does nothing: ${REGISTER} has registered in this thread`), stderr);
+  });
+});

@@ -1,0 +1,377 @@
+// What a program with the flag has to live with: clusters, sockets that are handed to other processes, those who observe, a graceful end.
+// The same program runs with and without the flag, and prints the same.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { describe, it } from 'node:test';
+import { run } from '../run.ts';
+import { Temporary } from '../kernel/temporary.ts';
+import { environment, major, REGISTER } from './flagged.ts';
+import type { Report } from '../../src/register/index.ts';
+
+interface Options {
+  /** The main process does not use the ring. */
+  isIdle?: boolean;
+  /** The program registers by itself, when it has loaded something else. */
+  isLate?: boolean;
+  flags?: string[];
+}
+
+/** Run a program with everything through the ring that can be, or nothing. */
+async function outcome(file: string, isFlagged: boolean, { flags = [], isLate = false }: Options): Promise<{ status: number; stdout: string; stderr: string }> {
+  // Workers and children have it by the environment as well.
+  const way = isLate ? { REGISTER } : { NODE_OPTIONS: `--import=${REGISTER}` };
+  const env = environment(isFlagged ? { IOURING: 'http,net', IOURING_REPORT: 'json', ...way } : {});
+  return run(process.execPath, [...flags, file], { env });
+}
+
+/** It prints the same with and without the flag; with it, the main process has used the ring unless `isIdle`. */
+function alike(title: string, text: string, options: Options = {}): void {
+  it(title, { timeout: 60_000 }, async () => {
+    // In this folder it finds the packages that are installed here.
+    using folder = new Temporary(new URL('.', import.meta.url).pathname);
+    const file = folder.file('program.mjs', PRELUDE + text);
+    const [plain, flagged] = await Promise.all([outcome(file, false, options), outcome(file, true, options)]);
+    assert.ok(plain.stdout.length > 0, plain.stderr);
+    assert.deepEqual([flagged.status, flagged.stdout], [plain.status, plain.stdout], flagged.stderr);
+    const reports = flagged.stderr.trim().split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Report);
+    assert.ok(options.isIdle === true || reports.some(({ operations }) => operations > 0), flagged.stderr);
+  });
+}
+
+/** A reporter of node:test that says how many tests passed. */
+const ONLY_NUMBERS = `data:text/javascript,export default async function* (events) {
+  for await (const { type, data } of events) if (type === 'test:pass' || type === 'test:fail') yield type + ' ' + data.nesting + '\\n';
+}`;
+
+const PRELUDE = `
+  import cluster from 'node:cluster';
+  import { once } from 'node:events';
+  import http from 'node:http';
+  import net from 'node:net';
+  const listening = async (server) => {
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return server.address().port;
+  };
+  const get = (port, options) => new Promise((done, failed) => {
+    http.get({ host: '127.0.0.1', port, agent: false, ...options }, (response) => {
+      let text = '';
+      response.setEncoding('utf8').on('data', (data) => (text += data)).on('end', () => done(text));
+    }).on('error', failed);
+  });
+`;
+
+describe('a cluster', () => {
+  for (const policy of ['SCHED_RR', 'SCHED_NONE']) {
+    alike(`answers, loses a worker, starts another, and disconnects: ${policy}`, `
+      cluster.schedulingPolicy = cluster.${policy};
+      if (cluster.isPrimary) {
+        const start = async () => {
+          const worker = cluster.fork();
+          const [{ port, address }] = await once(worker, 'listening');
+          console.log(address);
+          return { worker, port };
+        };
+        const first = await start();
+        const second = await start();
+        console.log(first.port === second.port);
+        for (let i = 0; i < 20; i++) console.log(await get(first.port));
+        first.worker.process.kill();
+        await once(first.worker, 'exit');
+        console.log(await get(second.port));
+        const third = await start();
+        console.log(await get(third.port));
+        cluster.disconnect(async () => {
+          // Refused, or reset if a worker ends at this moment: with Node's sockets as well.
+          console.log('disconnected', await get(third.port).catch(() => 'and nobody answers'));
+        });
+      } else {
+        http.createServer((request, response) => response.end('worker')).listen(0, '127.0.0.1');
+      }`, { isIdle: true });
+  }
+
+  if (major >= 24) {
+    alike('with reusePort each worker accepts by itself', `
+      if (cluster.isPrimary) {
+        const { createServer } = net;
+        const holder = createServer().listen({ port: 0, host: '127.0.0.1', reusePort: true });
+        await once(holder, 'listening');
+        const { port } = holder.address();
+        holder.close();
+        const workers = [cluster.fork({ PORT: port }), cluster.fork({ PORT: port })];
+        await Promise.all(workers.map((worker) => once(worker, 'message')));
+        for (let i = 0; i < 20; i++) console.log(await get(port));
+        for (const worker of workers) worker.kill();
+      } else {
+        const server = http.createServer((request, response) => response.end('worker'));
+        server.listen({ port: Number(process.env.PORT), host: '127.0.0.1', reusePort: true }, () => process.send('ready'));
+      }`);
+  }
+
+  alike('whose primary hands connections to workers itself, as sticky sessions do', `
+    if (cluster.isPrimary) {
+      const workers = [cluster.fork(), cluster.fork()];
+      await Promise.all(workers.map((worker) => once(worker, 'message')));
+      let next = 0;
+      const server = net.createServer({ pauseOnConnect: true }, (socket) => workers[next++ % 2].send('connection', socket));
+      const port = await listening(server);
+      for (let i = 0; i < 6; i++) console.log(await get(port, { path: '/' + i }));
+      server.close();
+      for (const worker of workers) worker.kill();
+    } else {
+      const server = http.createServer((request, response) => response.end(cluster.worker.id + request.url));
+      process.on('message', (message, socket) => {
+        server.emit('connection', socket);
+        socket.resume();
+      });
+      process.send('ready');
+    }`);
+});
+
+describe('what is handed to another process', () => {
+  alike('a socket, to a child', `
+    import { fork } from 'node:child_process';
+    if (process.argv[2] !== 'child') {
+      const child = fork(process.argv[1], ['child']);
+      const server = net.createServer({ pauseOnConnect: true }, (socket) => child.send('socket', socket));
+      const port = await listening(server);
+      const socket = net.connect(port, '127.0.0.1');
+      socket.write('hello');
+      for await (const data of socket) console.log(String(data));
+      server.close();
+      child.disconnect();
+    } else {
+      process.on('message', async (message, socket) => {
+        for await (const data of socket) socket.end(message + ' ' + data);
+      });
+    }`);
+
+  alike('a socket, from a child that has accepted or connected it', `
+    import { fork } from 'node:child_process';
+    if (process.argv[2] !== 'child') {
+      const child = fork(process.argv[1], ['child']);
+      const sockets = [];
+      child.on('message', async (message, socket) => {
+        if (message === 'done') return child.disconnect();
+        socket.end('from the parent: ' + message);
+      });
+    } else {
+      const server = net.createServer((socket) => process.send('accepted', socket));
+      const port = await listening(server);
+      const socket = net.connect(port, '127.0.0.1');
+      for await (const data of socket) console.log(String(data));
+      server.close();
+      const other = net.createServer(async (socket) => { for await (const data of socket) console.log(String(data)); other.close(() => process.send('done')); });
+      const connected = net.connect(await listening(other), '127.0.0.1', () => process.send('connected', connected));
+    }`);
+
+  alike('a server', `
+    import { fork } from 'node:child_process';
+    if (process.argv[2] !== 'child') {
+      const child = fork(process.argv[1], ['child']);
+      const server = net.createServer();
+      const port = await listening(server);
+      child.send('server', server);
+      await once(child, 'message');
+      server.close();
+      const socket = net.connect(port, '127.0.0.1');
+      for await (const data of socket) console.log(String(data));
+      child.disconnect();
+    } else {
+      process.on('message', (message, server) => {
+        server.on('connection', (socket) => { socket.end('from the child'); server.close(); });
+        process.send('ready');
+      });
+    }`, { isIdle: true });
+});
+
+describe('those who observe', () => {
+  alike('diagnostics channels of net, http and undici', `
+    import { subscribe } from 'node:diagnostics_channel';
+    const log = [];
+    for (const name of [
+      'net.server.socket', 'net.client.socket', 'http.client.request.start', 'http.client.response.finish', 'http.server.request.start',
+      'http.server.response.finish', 'http.client.request.created', 'http.server.response.created', 'undici:request:create',
+      'undici:client:beforeConnect', 'undici:client:connected', 'undici:client:sendHeaders', 'undici:request:headers',
+      'tracing:net.server.listen:asyncStart', 'tracing:net.server.listen:asyncEnd',
+    ]) {
+      subscribe(name, (message) => log.push(name + ' ' + Object.keys(message).join() + ' ' + (message.socket?.constructor.name ?? '')));
+    }
+    const server = http.createServer((request, response) => response.end('x'));
+    const port = await listening(server);
+    await get(port);
+    console.log(log.splice(0).join('\\n'));
+    await (await fetch('http://127.0.0.1:' + port)).text();
+    server.close();
+    server.closeAllConnections();
+    console.log(log.join('\\n'));`);
+
+  alike('AsyncLocalStorage, in listeners of servers, sockets and requests', `
+    import { AsyncLocalStorage } from 'node:async_hooks';
+    const storage = new AsyncLocalStorage();
+    const say = (what) => console.log(what, storage.getStore());
+    const server = storage.run('server', () => http.createServer((request, response) => {
+      say('request');
+      storage.run('request', () => {
+        request.resume().on('end', () => { say('end'); setImmediate(() => { say('immediate'); response.end('x'); }); });
+        response.on('finish', () => say('finish')).on('close', () => say('close'));
+      });
+    }));
+    server.on('connection', (socket) => { say('connection'); socket.on('close', () => say('socket close')); });
+    const port = await storage.run('listen', () => listening(server));
+    for (const name of ['first', 'second']) {
+      await storage.run(name, async () => { await get(port); say('answered'); });
+    }
+    await storage.run('fetch', async () => { await (await fetch('http://127.0.0.1:' + port)).text(); say('fetched'); });
+    storage.run('socket', () => {
+      const socket = net.connect(port, '127.0.0.1', () => { say('connect'); socket.end(); });
+      socket.resume().on('end', () => say('ended')).on('close', () => { say('closed'); server.close(); server.closeAllConnections(); });
+    });`);
+
+  for (const order of ['before', 'after']) {
+    alike(`OpenTelemetry’s instrumentation of http, loaded ${order}`, `
+      import { createRequire } from 'node:module';
+      const require = createRequire(import.meta.url);
+      const { context, trace } = require('@opentelemetry/api');
+      const { AsyncLocalStorageContextManager } = require('@opentelemetry/context-async-hooks');
+      const { HttpInstrumentation } = require('@opentelemetry/instrumentation-http');
+      const { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } = require('@opentelemetry/sdk-trace-base');
+      context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+      const exporter = new InMemorySpanExporter();
+      const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+      trace.setGlobalTracerProvider(provider);
+      const instrumentation = new HttpInstrumentation();
+      instrumentation.setTracerProvider(provider);
+      instrumentation.enable();
+      const ours = require('node:http');
+      if (process.env.REGISTER) await import(process.env.REGISTER);
+      const server = ours.createServer((request, response) => {
+        trace.getTracer('test').startSpan('inside').end();
+        response.end('x');
+      });
+      const port = await listening(server);
+      await new Promise((done) => ours.get({ host: '127.0.0.1', port, path: '/path', agent: false }, (response) => response.resume().on('end', done)));
+      server.close();
+      await once(server, 'close');
+      for (const span of exporter.getFinishedSpans().sort((a, b) => (a.name + a.kind < b.name + b.kind ? -1 : 1))) {
+        const { name, kind, status, attributes } = span;
+        const shown = Object.entries(attributes).filter(([key]) => !/port|url|host/.test(key)).map(([key, value]) => key + '=' + value);
+        console.log(name, kind, JSON.stringify(status), shown.sort().join(), span.parentSpanContext !== undefined);
+      }`, { isLate: order === 'before' });
+  }
+
+  alike('getConnections, closeIdleConnections, what keeps the process alive', `
+    const server = http.createServer((request, response) => request.url === '/wait' ? server.once('go', () => response.end('waited')) : response.end('x'));
+    const port = await listening(server);
+    const agent = new http.Agent({ keepAlive: true });
+    const connections = () => new Promise((done) => server.getConnections((error, n) => done(n)));
+    await get(port, { agent });
+    const waits = get(port, { path: '/wait' });
+    await once(server, 'request');
+    console.log(await connections());
+    console.log(process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP')).sort().join());
+    server.closeIdleConnections();
+    while (await connections() > 1);
+    server.emit('go');
+    console.log(await waits);
+    server.close(() => console.log('closed', server.listening, server.address()));
+    agent.destroy();`);
+});
+
+describe('an end', () => {
+  alike('on SIGTERM under load loses no request that was begun', `
+    import { fork } from 'node:child_process';
+    if (process.argv[2] !== 'child') {
+      const child = fork(process.argv[1], ['child']);
+      const [port] = await once(child, 'message');
+      const agent = new http.Agent({ keepAlive: true, maxSockets: 32 });
+      let answered = 0;
+      const lost = new Set();
+      // A request that the server has not seen when it closes an idle connection is nobody's fault; what it has seen it counts.
+      const ended = ({ code }) => code !== 'ECONNRESET' && code !== 'EPIPE' && code !== 'ECONNREFUSED' && lost.add(code);
+      const work = async () => {
+        while (answered < 500) {
+          if ((await get(port, { agent }).catch(ended)) === 'answer' && ++answered === 500) child.kill('SIGTERM');
+        }
+      };
+      const exit = once(child, 'exit');
+      await Promise.all(Array.from({ length: 32 }, work));
+      const [status, signal] = await exit;
+      agent.destroy();
+      console.log(answered >= 500, [...lost], status, signal);
+    } else {
+      let begun = 0;
+      let done = 0;
+      const server = http.createServer((request, response) => {
+        begun++;
+        response.on('finish', () => done++);
+        setTimeout(() => response.end('answer'), 2);
+      });
+      const port = await listening(server);
+      process.send(port);
+      process.once('SIGTERM', () => server.close(() => { process.exitCode = begun === done ? 0 : 9; process.disconnect(); }));
+    }`, { isIdle: true });
+
+  alike('fastify with @fastify/under-pressure answers no 503 that is not there without', `
+    import { fastify } from 'fastify';
+    import pressure from '@fastify/under-pressure';
+    const app = fastify();
+    await app.register(pressure, { maxEventLoopDelay: 500, maxEventLoopUtilization: 0.999 });
+    app.get('/', () => 'x');
+    await app.listen({ port: 0, host: '127.0.0.1' });
+    const { port } = app.server.address();
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 8 });
+    const answers = {};
+    const ask = async () => { const text = await get(port, { agent }); answers[text] = (answers[text] ?? 0) + 1; };
+    for (let i = 0; i < 40; i++) { await Promise.all(Array.from({ length: 8 }, ask)); await new Promise((done) => setTimeout(done, 5)); }
+    console.log(JSON.stringify(answers));
+    agent.destroy();
+    await app.close();`);
+
+  it('node --watch starts a program anew', { timeout: 60_000 }, async () => {
+    using folder = new Temporary();
+    const text = (answer: string): string => `
+      import http from 'node:http';
+      const server = http.createServer((request, response) => response.end('${answer}')).listen(0, '127.0.0.1', async () => {
+        console.log(await (await fetch('http://127.0.0.1:' + server.address().port)).text());
+        server.close();
+        server.closeAllConnections();
+      });`;
+    const file = folder.file('program.mjs', text('first'));
+    const child = spawn(process.execPath, ['--watch', '--import', REGISTER, file], {
+      env: environment({ IOURING: 'http,net' }),
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    try {
+      const lines = createInterface({ input: child.stdout });
+      const answers: string[] = [];
+      for await (const line of lines) {
+        if (line === 'first') folder.file('program.mjs', text('second'));
+        if (/^(first|second)$/.test(line)) answers.push(line);
+        if (line === 'second') break;
+      }
+      assert.deepEqual(answers, ['first', 'second']);
+    } finally {
+      child.kill();
+    }
+  });
+
+  alike('node --test', `
+    import { it } from 'node:test';
+    const server = http.createServer((request, response) => response.end('x'));
+    it('asks', async () => {
+      const port = await listening(server);
+      for (let i = 0; i < 10; i++) if ((await get(port)) !== 'x') throw new Error('wrong');
+      server.close();
+    });`, { flags: ['--test', '--test-reporter', ONLY_NUMBERS], isIdle: true });
+
+  alike('under the inspector', `
+    import inspector from 'node:inspector';
+    const server = http.createServer((request, response) => response.end('x'));
+    const port = await listening(server);
+    const { host } = new URL(inspector.url());
+    const [about] = await (await fetch('http://' + host + '/json/list')).json();
+    console.log(await get(port), about.type);
+    server.close();`, { flags: ['--inspect=127.0.0.1:0'] });
+});

@@ -1,0 +1,127 @@
+// iouring run: a program with iouring/register in it, and what it says in the end.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { after, before, describe, it } from 'node:test';
+import type { Report } from '../../src/register/index.ts';
+import { Temporary } from '../kernel/temporary.ts';
+import { environment } from './flagged.ts';
+
+const MAIN = resolve('dist/cli/main.js');
+const CHOSEN = { IOURING: 'http,net' };
+
+/** A server that answers itself once; then it does what its argument says. */
+const APP = `
+  const http = require('node:http');
+  const [what, ...rest] = process.argv.slice(2);
+  const server = http.createServer((request, response) => response.end('answer')).listen(0, '127.0.0.1', () => {
+    http.get({ host: '127.0.0.1', port: server.address().port, agent: false }, (response) => response.resume().on('end', () => {
+      if (what === 'wait') return void console.log('waiting');
+      if (what === 'heed') {
+        process.on('SIGTERM', () => { console.log('heeded'); server.close(); process.exitCode = 7; });
+        return void console.log('waiting');
+      }
+      console.log(JSON.stringify({ rest, options: process.env.NODE_OPTIONS, execArgv: process.execArgv }));
+      if (what === 'throw') throw new Error('the program’s own');
+      process.exitCode = 5;
+      server.close();
+    }));
+  });`;
+
+describe('iouring run', { timeout: 60_000 }, () => {
+  let folder: Temporary;
+  let app: string;
+  before(() => {
+    folder = new Temporary();
+    app = folder.file('the app.cjs', APP);
+  });
+  after(() => folder[Symbol.dispose]());
+
+  interface Ended {
+    status: number | null;
+    signal: NodeJS.Signals | null;
+    stdout: string;
+    stderr: string;
+  }
+
+  /** Run it; `signal` is sent when it says that it waits. */
+  async function iouring(args: string[], env: Record<string, string>, signal?: NodeJS.Signals): Promise<Ended> {
+    const child = spawn(process.execPath, [MAIN, 'run', ...args], { cwd: '/', env: environment(env), stdio: ['ignore', 'pipe', 'pipe'] });
+    if (signal !== undefined) child.stdout.once('data', () => child.kill(signal));
+    const [stdout, stderr, [status, by]] = await Promise.all([
+      text(child.stdout),
+      text(child.stderr),
+      once(child, 'exit') as Promise<[Ended['status'], Ended['signal']]>,
+    ]);
+    return { status, signal: by, stdout, stderr };
+  }
+
+  it('gives arguments and options through, and the exit status back; without --report it says nothing', async () => {
+    const { status, stdout, stderr } = await iouring(['--no-deprecation', app, 'end', '--report', '-x'], { ...CHOSEN, NODE_OPTIONS: '--no-warnings' });
+    const { rest, options, execArgv } = JSON.parse(stdout) as { rest: string[]; options: string; execArgv: string[] };
+    assert.deepEqual(rest, ['--report', '-x']);
+    assert.match(options, /^--import=file:\/\/\/.*\/dist\/register\/index\.js --no-warnings$/);
+    assert.deepEqual(execArgv, ['--no-deprecation']);
+    assert.deepEqual([status, stderr], [5, '']);
+  });
+
+  it('--report: a table that says in its first line that the ring was used', async () => {
+    const { status, stderr } = await iouring(['--report', app, 'end'], CHOSEN);
+    assert.equal(status, 5);
+    assert.match(stderr, /^iouring: the ring was used\n/);
+    assert.match(stderr, /^ {2}kernel +\d+\.\d+.*multishot/m);
+    assert.match(stderr, /^ {2}system calls +\d+ for \d+ operations/m);
+    assert.match(stderr, /^ {2}sockets, ring +1, \d+ B read, \d+ B written: accepted by node:http$/m);
+  });
+
+  it('--report: or that it was not, and why', async () => {
+    const { stderr } = await iouring(['--report', app, 'end'], { IOURING: 'off' });
+    assert.match(stderr, /^iouring: the ring was NOT used\n.*IOURING is off/s);
+    assert.match(stderr, /^ {2}sockets, node +1, .*accepted by node:http: IOURING does not name http$/m);
+  });
+
+  it('IOURING_REPORT=json: the same for programs', async () => {
+    const { stderr } = await iouring(['--report', app, 'end'], { ...CHOSEN, IOURING_REPORT: 'json' });
+    const { sockets, systemCalls, operations, kernel, replaced, left } = JSON.parse(stderr) as Report;
+    assert.ok(sockets.some(({ way, sockets: n, bytesRead, bytesWritten }) => way === 'ring' && n === 1 && bytesRead > 0 && bytesWritten > 0));
+    assert.ok(systemCalls > 0 && operations >= systemCalls && kernel !== '');
+    assert.ok(replaced.includes('net: net.Socket.prototype.connect') && left.some(({ name }) => name === 'dgram: dgram.createSocket'));
+  });
+
+  it('a program that throws ends as it does by itself, with a report', async () => {
+    const { status, stderr } = await iouring(['--report', app, 'throw'], CHOSEN);
+    assert.equal(status, 1);
+    assert.match(stderr, /Error: the program’s own/);
+    assert.match(stderr, /^iouring: the ring was used$/m);
+  });
+
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    it(`${signal} ends a program that does not heed it, and so the command, with a report`, async () => {
+      const ended = await iouring(['--report', app, 'wait'], CHOSEN, signal);
+      assert.deepEqual([ended.status, ended.signal], [null, signal]);
+      assert.match(ended.stderr, /^iouring: the ring was used\n/);
+    });
+  }
+
+  it('a signal that the program heeds is the program’s', async () => {
+    const { status, signal, stdout, stderr } = await iouring(['--report', app, 'heed'], CHOSEN, 'SIGTERM');
+    assert.deepEqual([status, signal, stdout], [7, null, 'waiting\nheeded\n']);
+    assert.match(stderr, /^iouring: the ring was used\n/);
+  });
+
+  it('where there can be no ring it says so in one sentence, and the program runs', async () => {
+    const { status, stderr } = await iouring([app, 'end'], { ...CHOSEN, IOURING_DISABLED: '1' });
+    assert.equal(status, 5);
+    assert.match(stderr, /^iouring: the program runs on Node’s own modules: [^\n]*IOURING_DISABLED[^\n]*\n$/);
+  });
+
+  it('without a program it is wrong usage', async () => {
+    for (const args of [[], ['--report']]) {
+      const { status, stderr } = await iouring(args, {});
+      assert.equal(status, 2);
+      assert.match(stderr, /'run' needs a program/);
+    }
+  });
+});
