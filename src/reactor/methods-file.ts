@@ -111,7 +111,10 @@ const WRITEV = kind(
   (ring, { fd, slot, a: buffers, b: offset, c: transfer, outcome }: Asked<Vectored>) =>
     ring.prepWritev(fd, buffers, slot, offset, transfer) && begun(outcome),
 );
-const FSYNC = kind('fsync', IORING_OP_FSYNC, NOTHING, (ring, { fd, slot, a: what }: Asked<[{ datasync: boolean; offset: number | bigint; length: number }]>) => ring.prepFsync(fd, slot, what));
+type Flushed = { datasync: boolean; offset: number | bigint; length: number };
+const FSYNC = kind('fsync', IORING_OP_FSYNC, NOTHING, (ring, { fd, slot, a: what }: Asked<[Flushed]>) =>
+  ring.prepFsync(fd, slot, what),
+);
 const SYNC_FILE_RANGE = kind(
   'sync_file_range',
   IORING_OP_SYNC_FILE_RANGE,
@@ -136,8 +139,11 @@ const FADVISE = kind(
   (ring, { fd, slot, a: offset, b: length, c: advice }: Asked<[number | bigint, number | bigint, number]>) =>
     ring.prepFadvise(fd, offset, length, advice, slot),
 );
-const MADVISE = kind('madvise', IORING_OP_MADVISE, NOTHING, (ring, { slot, a: buf, b: length, c: advice }: Asked<[Lendable, number, number]>) =>
-  ring.prepMadvise(buf, length, advice, slot),
+const MADVISE = kind(
+  'madvise',
+  IORING_OP_MADVISE,
+  NOTHING,
+  (ring, { slot, a: buf, b: length, c: advice }: Asked<[Lendable, number, number]>) => ring.prepMadvise(buf, length, advice, slot),
 );
 const SPLICE = kind(
   'splice',

@@ -79,7 +79,9 @@ const BIND = kind(
   (ring, { fd, slot, a: address }: Asked<[SocketAddressLike]>) => ring.prepBind(fd, address, slot),
   toAddress,
 );
-const LISTEN = kind('listen', IORING_OP_LISTEN, NOTHING, (ring, { fd, slot, a: backlog }: Asked<[number]>) => ring.prepListen(fd, backlog, slot));
+const LISTEN = kind('listen', IORING_OP_LISTEN, NOTHING, (ring, { fd, slot, a: backlog }: Asked<[number]>) =>
+  ring.prepListen(fd, backlog, slot),
+);
 const ACCEPT = kind('accept', IORING_OP_ACCEPT, ACCEPTED, (ring, { fd, slot, a: accept }: Asked<[AcceptOptions | undefined]>) =>
   ring.prepAccept(fd, slot, accept),
 );
@@ -90,7 +92,9 @@ const CONNECT = kind(
   (ring, { fd, slot, a: address }: Asked<[SocketAddressLike]>) => ring.prepConnect(fd, address, slot),
   toAddress,
 );
-const SHUTDOWN = kind('shutdown', IORING_OP_SHUTDOWN, NOTHING, (ring, { fd, slot, a: how }: Asked<[number]>) => ring.prepShutdown(fd, how, slot));
+const SHUTDOWN = kind('shutdown', IORING_OP_SHUTDOWN, NOTHING, (ring, { fd, slot, a: how }: Asked<[number]>) =>
+  ring.prepShutdown(fd, how, slot),
+);
 
 type Sent = [memory: Lendable, length: number | undefined, flags: number, to: SocketAddressLike | undefined];
 const send = (prep: 'prepSend' | 'prepSendZc', opcode: number): Kind<number, Sent> =>

@@ -82,7 +82,13 @@ const UNLINKAT = kind(
     ring.prepUnlinkat(dirfd, path, flags, slot),
   ofPath,
 );
-const UNLINK = kind('unlink', IORING_OP_UNLINKAT, NOTHING, (ring, { slot, a: path }: Asked<[PathLike]>) => ring.prepUnlink(path, slot), ofPath);
+const UNLINK = kind(
+  'unlink',
+  IORING_OP_UNLINKAT,
+  NOTHING,
+  (ring, { slot, a: path }: Asked<[PathLike]>) => ring.prepUnlink(path, slot),
+  ofPath,
+);
 const MKDIRAT = kind(
   'mkdirat',
   IORING_OP_MKDIRAT,

@@ -30,8 +30,12 @@ const SLEEP = kind('sleep', IORING_OP_TIMEOUT, SLEPT, (ring, { slot, a: time, b:
 );
 const POLL = kind('poll', IORING_OP_POLL_ADD, AWAITED, (ring, { fd, slot, a: mask }: Asked<[number]>) => ring.prepPollAdd(fd, mask, slot));
 type EpollEvent = { events: number; data?: number | bigint } | null;
-const EPOLL_CTL = kind('epoll_ctl', IORING_OP_EPOLL_CTL, NOTHING, (ring, { fd: epfd, slot, a: op, b: fd, c: event }: Asked<[number, number, EpollEvent]>) =>
-  ring.prepEpollCtl(epfd, op, fd, event, slot),
+const EPOLL_CTL = kind(
+  'epoll_ctl',
+  IORING_OP_EPOLL_CTL,
+  NOTHING,
+  (ring, { fd: epfd, slot, a: op, b: fd, c: event }: Asked<[number, number, EpollEvent]>) =>
+    ring.prepEpollCtl(epfd, op, fd, event, slot),
 );
 const EPOLL_WAIT = kind('epoll_wait', IORING_OP_EPOLL_WAIT, AWAITED, (ring, { fd, slot, a: events }: Asked<[EpollEvents]>) =>
   ring.prepEpollWait(fd, events, slot),

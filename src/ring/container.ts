@@ -48,7 +48,9 @@ const GVISOR: Container = {
 const KUBERNETES: Container = {
   name: 'Kubernetes',
   cause: "a seccomp filter forbids it, likely Kubernetes' RuntimeDefault",
-  remedy: `put a profile that allows io_uring on the node, and set securityContext.seccompProfile to type Localhost with its name: ${PROFILE} (to try: type Unconfined)`,
+  remedy:
+    'put a profile that allows io_uring on the node, and set securityContext.seccompProfile to type Localhost with its name: ' +
+    `${PROFILE} (to try: type Unconfined)`,
   isFilter: true,
 };
 const PODMAN: Container = {

@@ -101,6 +101,7 @@ function explain(error: KernelError, container: Container | undefined): NonNulla
     return { code, message: refusal, cause, remedy };
   }
   // An error that says itself what it comes from.
-  const { reason = message, remedy = container?.isFilter === false ? container.remedy : 'see the message' } = error as { reason?: string; remedy?: string };
+  const instead = container?.isFilter === false ? container.remedy : 'see the message';
+  const { reason = message, remedy = instead } = error as { reason?: string; remedy?: string };
   return { code, message, cause: reason, remedy };
 }

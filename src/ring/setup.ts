@@ -50,8 +50,8 @@ const CQ_ENTRIES_MAX = 65536;
 export interface IoUringOptions {
   /**
    * Completion queue entries, from the submission queue's up to 65536; rounded up to a power of two.
-   * Default: four times the submission queue, at least 256; less where the memory that may be locked is short of that. A queue that overflows loses nothing, but
-   * every overflow costs extra system calls.
+   * Default: four times the submission queue, at least 256; less where the memory that may be locked is short of that. A queue
+   * that overflows loses nothing, but every overflow costs extra system calls.
    */
   cqEntries?: number;
   /** IORING_SETUP_SINGLE_ISSUER (6.0): only this thread uses the ring. Always true of a ring in JavaScript. */
