@@ -81,9 +81,6 @@ export class Engine implements Turns {
   #isWanted = true;
   #scheduled = false;
   #immediate = false;
-  /** A tick was asked for that waits in the ring, and the turn is one. */
-  #isChaining = false;
-  #isChained = false;
   #isTurning = false;
   /** How many ticks of this pass of the loop had a turn. */
   #submissions = 0;
@@ -284,33 +281,12 @@ export class Engine implements Turns {
 
   readonly #onImmediate = (): void => {
     this.#immediate = false;
-    this.#begin();
-  };
-
-  /** A turn that waits is to follow when the ticks and microtasks have run of those who were told. */
-  #askForTick(): void {
-    this.#isChaining = true;
-    void SETTLED.then(this.#afterOthers);
-  }
-
-  readonly #afterOthers = (): void => nextTick(this.#onTick);
-
-  readonly #onTick = (): void => {
-    this.#isChaining = false;
-    // Something else has come up meanwhile.
-    if (this.#immediate || !this.#sleeper.isToWait) return;
-    this.#isChained = true;
-    this.#begin();
-    this.#isChained = false;
-  };
-
-  #begin(): void {
     this.turns++;
     this.#settler.hops = 0;
     this.#reaper.completions = 0;
     this.#submissions = 0;
     if (!this.closed) SCOPE.runInAsyncScope(this.turn, this, false);
-  }
+  };
 
   static #wake(engine: Engine | undefined): void {
     if (engine !== undefined) engine.#woken();
@@ -352,9 +328,7 @@ export class Engine implements Turns {
       if (isWait && this.#isHolding()) this.#waitInRing();
       this.#work(isInline);
       if (this.closed) return;
-      // Where a wait has brought something, the next one sees at once what has come since.
-      const isNextWait = isWait && this.#reaper.completions > before;
-      if (this.#queue.hasWork || (this.ring.cqReady > 0 && !isNextWait)) this.later();
+      if (this.ring.cqReady > 0 || this.#queue.hasWork) this.later();
     } catch (error) {
       if (!isPassing(error)) return this.#end(error as Error);
       this.later();
@@ -370,7 +344,7 @@ export class Engine implements Turns {
   #waitInRing(): void {
     this.#queue.retryCancellations();
     this.#queue.launchLate();
-    this.#queue.countEnter(this.#sleeper.wait(this.#isChained));
+    this.#queue.countEnter(this.#sleeper.wait());
   }
 
   /** Hand over, reap, and tell whom it concerns, until nothing is left or enough was done. */
@@ -442,11 +416,9 @@ export class Engine implements Turns {
   /** Choose where this thread waits for what is under way. */
   #sleep(isWait: boolean, hasCompleted: boolean): void {
     // The immediate that comes anyway decides.
-    if (this.#immediate || this.#isChaining || this.#settler.planned > 0) return;
-    if (this.#sleeper.waitsInRing(isWait, hasCompleted, this.#isHolding())) {
-      if (isWait && hasCompleted && this.#sleeper.mayChain()) this.#askForTick();
-      else this.#askForImmediate();
-    } else if (!this.#sleeper.leaveRing() || this.#leaveLoop()) this.#sleeper.listen();
+    if (this.#immediate || this.#settler.planned > 0) return;
+    if (this.#sleeper.waitsInRing(isWait, hasCompleted, this.#isHolding())) this.#askForImmediate();
+    else if (!this.#sleeper.leaveRing() || this.#leaveLoop()) this.#sleeper.listen();
   }
 
   /** Submit that the loop is not polled any more. False if something else has completed with that: a turn follows. */

@@ -16,13 +16,6 @@ const LONG_MS = 100;
 /** After waits in vain, so many wake-ups pass at most before the next wait. */
 const FORGONE_MAX = 64;
 
-/**
- * So many waits follow one another, for so many milliseconds at most, before the loop goes round: libuv tells the kernel of descriptors that it
- * is to watch when it does, and Node looks for promises that nobody has caught.
- */
-const CHAINED_MAX = 16;
-const CHAINED_MS = 1;
-
 /** So many waits one after the other may be none, because something else waited for its turn, or be short and in vain. */
 const VAIN_MAX = 2;
 
@@ -38,7 +31,7 @@ const nothing = (): void => {};
  * the completion, a read of the eventfd, a callback from native code, an immediate. A thread that sleeps in io_uring_enter(2) has the
  * completion when that call returns, and what is queued is submitted by the same call.
  *
- * It sleeps in an immediate, or in a tick behind one, so that promises go on when that returns. The loop's own descriptor is polled by the ring: what libuv
+ * It sleeps in an immediate, so that promises go on when the immediate returns. The loop's own descriptor is polled by the ring: what libuv
  * waits for (descriptors, signals, other threads) wakes the call. Timers do not, so they limit it; and what waits for its turn in this
  * pass of the loop forbids it. libuv tells the kernel of a descriptor that it is to watch only when it goes to sleep itself; so a wait
  * is short unless no JavaScript has run since then.
@@ -67,9 +60,6 @@ export class RingSleep {
   #forgoing = 0;
   /** When the last completions came, on the clock of `performance`. */
   #lastMs = 0;
-  /** So many waits have followed the first one in this pass of the loop, and when that one began. */
-  #chained = 0;
-  #chainMs = 0;
   /** In which pass of the loop this thread is, and since when it works. */
   #pass = 0;
   #passMs = 0;
@@ -127,23 +117,16 @@ export class RingSleep {
 
   /**
    * Hand over what is queued, and sleep until something comes; or do neither, if something else waits for its turn.
-   * @param isChained {@link mayChain} has allowed it
    * @returns the entries that the kernel has consumed
    * @throws {Error} as {@link IoUring.submitAndWait}
    */
-  wait(isChained: boolean): number {
+  wait(): number {
     const ring = this.#ring;
     const loop = this.#loop;
     this.#isLoopReady = false;
     this.#wasLong = false;
     clearImmediate(setImmediate(nothing));
     const timeoutMs = Math.min(loop.timeout(), this.#limit());
-    if (!isChained) {
-      this.#chained = 0;
-      this.#chainMs = monotonicNow();
-    }
-    // Something else is to have its turn: the loop has to go round.
-    if (timeoutMs <= 0) this.#chained = CHAINED_MAX;
     if (timeoutMs <= 0 || ring.cqReady > 0) return 0;
     if (!this.#isArmed) {
       if (!ring.prepPollAdd(loop.backendFd, POLLIN, LOOP_READY)) return 0;
@@ -159,14 +142,6 @@ export class RingSleep {
     // The next wait can be a long one only after one that took a while.
     this.#isSparse = this.#lastMs - start > SHORT_MS / 2;
     return consumed;
-  }
-
-  /**
-   * The last wait has brought completions, and the next one is worth it. May it come as soon as those who were told have done their work,
-   * without the loop going round? That saves an epoll_wait(2) and all that the loop does beside it.
-   */
-  mayChain(): boolean {
-    return !this.#isSparse && ++this.#chained < CHAINED_MAX && this.#lastMs - this.#chainMs < CHAINED_MS;
   }
 
   /** Has this thread worked for so many milliseconds since the loop went round, or since it slept? Asked now and then in each pass. */

@@ -9,7 +9,7 @@ export type Wait = 'ring' | 'loop';
  * coming; else in the event loop, which the ring wakes.
  */
 export class Sleeper {
-  /** The immediate, or the tick, that was asked for waits in the ring. */
+  /** The immediate that was asked for waits in the ring. */
   isToWait = false;
   readonly #wakeUp: WakeUp;
   readonly #ringSleep: RingSleep | undefined;
@@ -73,7 +73,7 @@ export class Sleeper {
   }
 
   /**
-   * Is the next wait one in the ring? An immediate or a tick is to be asked for then, in which {@link wait} is called. If not, {@link leaveRing} and
+   * Is the next wait one in the ring? An immediate is to be asked for then, in which {@link wait} is called. If not, {@link leaveRing} and
    * {@link listen} follow.
    */
   waitsInRing(hasWaited: boolean, hasCompleted: boolean, isHolding: boolean): boolean {
@@ -88,14 +88,9 @@ export class Sleeper {
     return true;
   }
 
-  /** May the next wait, which is one in the ring, come in a tick? Else in an immediate. */
-  mayChain(): boolean {
-    return this.#ringSleep!.mayChain();
-  }
-
   /** Hand over what is queued, and sleep until something comes. The entries that the kernel has taken. */
-  wait(isChained: boolean): number {
-    return this.#ringSleep!.wait(isChained);
+  wait(): number {
+    return this.#ringSleep!.wait();
   }
 
   /** True if entries were written for that, which are to be submitted. */
