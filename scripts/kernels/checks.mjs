@@ -206,6 +206,25 @@ const checks = {
     await within(io.close(), 'close');
     assert.equal(await read, 'ERR_IOURING_CLOSED');
   },
+  /** Old kernels do not wait on a listener that is non-blocking. */
+  async 'reactor-accept'() {
+    const { Reactor } = await load('index.js');
+    const { default: koffi } = await import('koffi');
+    const libc = koffi.load(null);
+    const [socket, listen] = ['int socket(int, int, int)', 'int listen(int, int)'].map((text) => libc.func(text));
+    const getsockname = libc.func('int getsockname(int, uint8_t *, uint32_t *)');
+    const fd = socket(2, 1 | fs.constants.O_NONBLOCK, 0);
+    assert.equal(listen(fd, 8), 0);
+    const address = Buffer.alloc(16);
+    assert.equal(getsockname(fd, address, Uint32Array.of(16)), 0);
+    const io = new Reactor();
+    const accepted = io.accept(fd);
+    await sleep(50);
+    const peer = nodeNet.connect(address.readUInt16BE(2), '127.0.0.1');
+    fs.closeSync(await within(accepted, 'a connection'));
+    peer.destroy();
+    await within(io.close(), 'close');
+  },
   async 'reactor-worker'() {
     const code = `import(${JSON.stringify(join(DIST, 'index.js'))}).then(({ IoUring }) => { const ring = new IoUring(8); ring.prepTimeout(1e9, 1); require('node:worker_threads').parentPort.postMessage(1); ring.submitAndWait(1); })`;
     const worker = new Worker(code, { eval: true });

@@ -6,6 +6,7 @@ import type { CopyCalls } from './copy-calls.ts';
 import { CopyProgress } from './copy-progress.ts';
 import { DIRECTORIES, TreeCopy } from './copy-tree.ts';
 import { NodeCalls } from './node-calls.ts';
+import { ringCalls, type RingCalls } from './ring-calls.ts';
 import { BIGINT_IF_ANY } from './stat-options.ts';
 
 /** How `iouring cp` is to be done. */
@@ -72,12 +73,17 @@ export async function cp(paths: readonly string[], { json, progress }: CpOptions
   return status === 0 && failures.length > 0 ? 1 : status;
 }
 
-/** The ring, or Node where there is none, which is told: not everything can be kept then. */
+/** The ring, as far as its kernel goes, or Node where there is none. That not everything can be kept then is told. */
 function calls(): { io: CopyCalls; isRing: boolean } {
+  let ring: RingCalls | undefined;
   try {
-    if (process.env['IOURING_DISABLED'] !== '1') return { io: defaultReactor(), isRing: true };
+    if (process.env['IOURING_DISABLED'] !== '1') ring = ringCalls(defaultReactor());
   } catch {
     // `iouring doctor` says why.
+  }
+  if (ring !== undefined) {
+    if (ring.lost !== undefined) process.stderr.write(`iouring cp: ${ring.lost}\n`);
+    return { io: ring.io, isRing: true };
   }
   const kept = 'extended attributes and ACLs are not kept, and times to the microsecond';
   process.stderr.write(`iouring cp: there is no io_uring (iouring doctor says why): through Node; ${kept}\n`);

@@ -28,11 +28,12 @@ function waysOfDropIns({ usable }: Diagnosis): string {
 
 /** The diagnosis for a person. */
 export function render(diagnosis: Diagnosis, dropIns: string): string {
-  const { kernel, arch, platform, runtime, problem, ring, operations } = diagnosis;
+  const { kernel, arch, platform, runtime, container, problem, ring, operations } = diagnosis;
   const lines = [
     `io_uring is ${diagnosis.usable ? 'usable' : 'NOT usable'} here`,
     '',
     ...row('system', `${platform} ${kernel}, ${arch}, ${runtime}`),
+    ...(container === undefined ? [] : row('container', `likely ${container}`)),
   ];
   if (problem) {
     lines.push(...row('error', problem.message), ...row('cause', problem.cause), ...row('remedy', problem.remedy));

@@ -1,3 +1,5 @@
+import { subscribe } from 'node:diagnostics_channel';
+import { IORING_OP_CLOSE, IORING_OP_OPENAT, IORING_OP_OPENAT2, IORING_OP_READ, IORING_OP_STATX } from '../abi/index.ts';
 import { defaultReactor, type Reactor } from '../index.ts';
 import { listen, type ListenOptions, type Listener, type SocketHandlers } from '../socket/index.ts';
 import { AccessLog } from './access-log.ts';
@@ -38,6 +40,7 @@ export async function serve(folders: readonly string[], options: ServeOptions): 
   if (folder === undefined) throw new TypeError('serve: which folder?');
   if (folders.length > 1) throw new TypeError(`serve: one folder at a time, not '${folders[1]}' as well`);
   const io = ring();
+  const sockets = new SocketsThroughNode();
   const tree = await (io === undefined ? NodeTree.of(folder, options.dotfiles) : RingTree.of(io, folder, options.dotfiles));
   const open = new OpenConnections();
   const rates = new ServeRates(() => open.size);
@@ -54,8 +57,7 @@ export async function serve(folders: readonly string[], options: ServeOptions): 
   });
   try {
     const listener = listening(site, open, options);
-    const way = io === undefined ? 'without io_uring, through Node' : 'through io_uring';
-    say(`${folder} at ${addressOf(listener)}, ${way}`);
+    say(`${folder} at ${addressOf(listener)}, ${sockets.way(io !== undefined)}`);
     const checks = setInterval(() => {
       const now = performance.now();
       for (const connection of open) connection.check(now);
@@ -153,11 +155,39 @@ function addressOf({ unix, hostname, port }: Listener): string {
   return `http://${hostname!.includes(':') ? `[${hostname}]` : hostname}:${port}/`;
 }
 
-/** The reactor, where there can be one. */
+/** What the channel `iouring:fallback` tells of. */
+interface Fallback {
+  readonly module: string;
+  readonly error: Error;
+}
+
+/** Whether sockets are Node's, by what the package itself tells when the first of them is made. */
+class SocketsThroughNode {
+  #because: Error | undefined;
+
+  constructor() {
+    subscribe('iouring:fallback', (message) => {
+      const { module, error } = message as Fallback;
+      if (module === 'iouring/net') this.#because = error;
+    });
+  }
+
+  /** In words, for who starts it; `hasFiles`: files are read through the ring. */
+  way(hasFiles: boolean): string {
+    if (!hasFiles) return 'without io_uring, through Node';
+    return this.#because === undefined ? 'through io_uring' : `files through io_uring, sockets through Node (${this.#because.message})`;
+  }
+}
+
+/** All that {@link RingTree} asks of a kernel. */
+const NEEDED = [IORING_OP_OPENAT, IORING_OP_OPENAT2, IORING_OP_STATX, IORING_OP_READ, IORING_OP_CLOSE];
+
+/** The reactor, where there can be one that serves files. */
 function ring(): Reactor | undefined {
   if (process.env['IOURING_DISABLED'] === '1') return undefined;
   try {
-    return defaultReactor();
+    const io = defaultReactor();
+    return NEEDED.every((opcode) => io.supports(opcode)) ? io : undefined;
   } catch {
     // `doctor` says why.
     return undefined;

@@ -1,6 +1,7 @@
 import { constants, fchmod, type PathLike } from 'node:fs';
 import { promisify } from 'node:util';
 import { AT_EMPTY_PATH, STATX_MODE, STATX_TYPE } from '../abi/file-flags.ts';
+import { IORING_OP_UNLINKAT } from '../abi/operations.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import { admission } from './admission.ts';
 import { node } from './node-promises.ts';
@@ -22,7 +23,8 @@ type Statx = Awaited<ReturnType<Reactor['statx']>>;
 
 /** `copyFile`. Small files to new names go through the ring; the rest, and whatever goes wrong at first, is Node's. */
 export function copyFile(src: PathLike, dest: PathLike, mode = 0): Promise<void> {
-  const io = ringForPaths();
+  // What cannot be written whole is taken away again.
+  const io = ringForPaths(IORING_OP_UNLINKAT);
   const from = io && plainPath(src);
   const to = io && plainPath(dest);
   const byNode = (): Promise<void> => node.copyFile(src, dest, mode);

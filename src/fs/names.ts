@@ -17,53 +17,53 @@ import { makeDirectories } from './make-directories.ts';
 const RMDIR = ownOptions({ syscall: 'rmdir' });
 
 export function rename(oldPath: PathLike, newPath: PathLike): Promise<void> {
-  const io = ringForPaths();
+  const io = ringForPaths(IORING_OP_RENAMEAT);
   const from = io && fullPath(oldPath);
   const to = io && fullPath(newPath);
-  if (!io?.supports(IORING_OP_RENAMEAT) || from === undefined || to === undefined) return node.rename(oldPath, newPath);
+  if (io === undefined || from === undefined || to === undefined) return node.rename(oldPath, newPath);
   return io.rename(from, to);
 }
 
 export function unlink(path: PathLike): Promise<void> {
-  const io = ringForPaths();
+  const io = ringForPaths(IORING_OP_UNLINKAT);
   const name = io && plainPath(path);
-  return !io?.supports(IORING_OP_UNLINKAT) || name === undefined ? node.unlink(path) : io.unlink(name);
+  return io === undefined || name === undefined ? node.unlink(path) : io.unlink(name);
 }
 
 export function rmdir(path: PathLike, options?: Parameters<typeof node.rmdir>[1]): Promise<void> {
-  const io = ringForPaths();
+  const io = ringForPaths(IORING_OP_UNLINKAT);
   const name = io && plainPath(path);
   // What the options once meant depends on the version.
-  if (!io?.supports(IORING_OP_UNLINKAT) || name === undefined || options !== undefined) return node.rmdir(path, options);
+  if (io === undefined || name === undefined || options !== undefined) return node.rmdir(path, options);
   return io.unlinkat(AT_FDCWD, name, AT_REMOVEDIR, RMDIR);
 }
 
 export function link(existingPath: PathLike, newPath: PathLike): Promise<void> {
-  const io = ringForPaths();
+  const io = ringForPaths(IORING_OP_LINKAT);
   const from = io && fullPath(existingPath);
   const to = io && fullPath(newPath);
-  if (!io?.supports(IORING_OP_LINKAT) || from === undefined || to === undefined) return node.link(existingPath, newPath);
+  if (io === undefined || from === undefined || to === undefined) return node.link(existingPath, newPath);
   return io.link(from, to);
 }
 
 export function symlink(target: PathLike, path: PathLike, type?: string | null): Promise<void> {
-  const io = ringForPaths();
+  const io = ringForPaths(IORING_OP_SYMLINKAT);
   const to = io && fullPath(target);
   const name = io && fullPath(path);
   // Which kind of link it is means something on Windows only.
   const isKind = type === undefined || type === null || type === 'dir' || type === 'file' || type === 'junction';
-  if (!io?.supports(IORING_OP_SYMLINKAT) || !isKind || to === undefined || name === undefined) {
+  if (io === undefined || !isKind || to === undefined || name === undefined) {
     return node.symlink(target, path, type);
   }
   return io.symlink(to, name);
 }
 
 export const mkdir = function mkdir(path: PathLike, options?: unknown): Promise<string | undefined> {
-  const io = ringForPaths();
+  const io = ringForPaths(IORING_OP_MKDIRAT);
   const name = io && plainPath(path);
   const { mode, recursive = false } = (isObject(options) ? options : ownOptions({ mode: options })) as Record<string, unknown>;
   const permissions = plainMode(mode, 0o777);
-  if (!io?.supports(IORING_OP_MKDIRAT) || name === undefined || permissions === undefined) {
+  if (io === undefined || name === undefined || permissions === undefined) {
     const misuse = modeMisuse(mode);
     if (misuse !== undefined) return Promise.reject(misuse);
     return node.mkdir(path, options as { recursive: true });

@@ -18,10 +18,10 @@ const LISTED_MAX = 16;
  * its retries, and its errors.
  */
 export function rm(path: PathLike, options?: RmOptions): Promise<void> {
-  const io = ringForPaths();
+  const io = ringForPaths(IORING_OP_UNLINKAT);
   const name = io && plainPath(path);
   const byNode = (): Promise<void> => node.rm(path, options);
-  if (!io?.supports(IORING_OP_UNLINKAT) || typeof name !== 'string' || !isPlain(options)) return byNode();
+  if (io === undefined || typeof name !== 'string' || !isPlain(options)) return byNode();
   return remove(io, name, options?.recursive ?? false, byNode);
 }
 

@@ -1,7 +1,29 @@
+import {
+  IORING_OP_CLOSE,
+  IORING_OP_FSYNC,
+  IORING_OP_OPENAT,
+  IORING_OP_READ,
+  IORING_OP_READV,
+  IORING_OP_STATX,
+  IORING_OP_WRITE,
+  IORING_OP_WRITEV,
+} from '../abi/operations.ts';
 import { AvailableReactor } from '../reactor/available-reactor.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 
-const available = new AvailableReactor('iouring/fs');
+/** What is done everywhere here. What else a call needs, and younger kernels have, it asks for itself: {@link ringForPaths}. */
+const NEEDED = [
+  IORING_OP_READV,
+  IORING_OP_WRITEV,
+  IORING_OP_FSYNC,
+  IORING_OP_OPENAT,
+  IORING_OP_CLOSE,
+  IORING_OP_STATX,
+  IORING_OP_READ,
+  IORING_OP_WRITE,
+];
+
+const available = new AvailableReactor('iouring/fs', NEEDED);
 
 /** The reactor for what is done with open files; undefined where there is no io_uring, so that Node has to do it. */
 export function ringForFiles(): Reactor | undefined {
@@ -11,9 +33,11 @@ export function ringForFiles(): Reactor | undefined {
 /**
  * The reactor for what is done with paths. Under the permission model it is Node that knows which may be touched, and
  * checks them in its own native code: all of these are Node's then.
+ * @param needed IORING_OP_*: only one whose kernel has this operation will do
  */
-export function ringForPaths(): Reactor | undefined {
-  return hasPermissionModel ? undefined : available.get();
+export function ringForPaths(needed?: number): Reactor | undefined {
+  const io = hasPermissionModel ? undefined : available.get();
+  return needed === undefined || io?.supports(needed) ? io : undefined;
 }
 
 /** Is this process run with `--permission`? Some operations on open files are forbidden then, too. */

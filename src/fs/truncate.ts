@@ -11,9 +11,9 @@ const FTRUNCATE = ownOptions({ syscall: 'ftruncate' });
 
 /** `truncate` of a path. What the ring does not serve is Node's. */
 export function truncate(path: PathLike, len = 0): Promise<void> {
-  const io = ringForPaths();
+  const io = ringForPaths(IORING_OP_FTRUNCATE);
   const name = io && plainPath(path);
-  if (!io?.supports(IORING_OP_FTRUNCATE) || name === undefined || !Number.isSafeInteger(len)) return node.truncate(path, len);
+  if (io === undefined || name === undefined || !Number.isSafeInteger(len)) return node.truncate(path, len);
   return admission.admit(async () => {
     const fd = await openFile(io, name, constants.O_RDWR);
     await closing(io, fd, io.ftruncate(fd, Math.max(0, len), FTRUNCATE));

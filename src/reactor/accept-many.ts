@@ -1,4 +1,5 @@
 import { ECONNABORTED } from '../abi/errno.ts';
+import { IORING_OP_ACCEPT } from '../abi/operations.ts';
 import type { Completion } from '../ring/completion.ts';
 import type { AcceptOptions } from '../ring/prepare-net.ts';
 import type { IoUring } from '../ring/ring.ts';
@@ -7,6 +8,7 @@ import type { Engine } from './engine.ts';
 import { Multishot, type ManyOptions } from './multishot.ts';
 import { ownOptions } from './own-options.ts';
 
+const FORM = ownOptions({ opcode: IORING_OP_ACCEPT, variant: 'multishot' });
 const NONE: ManyOptions & AcceptOptions = ownOptions({});
 
 /** acceptMany: connections. Those that nobody took are closed. */
@@ -14,7 +16,7 @@ export class Connections extends Multishot<number> {
   readonly #options: AcceptOptions;
 
   constructor(engine: Engine, listenFd: number, options: (ManyOptions & AcceptOptions) | undefined) {
-    super(engine, 'accept', checkFd('listenFd', listenFd), options);
+    super(engine, 'accept', FORM, checkFd('listenFd', listenFd), options);
     const { signal: _, ...accept } = options ?? NONE;
     this.#options = ownOptions(accept);
   }

@@ -1,6 +1,9 @@
 import { channel } from 'node:diagnostics_channel';
+import { release } from 'node:os';
+import { OPERATIONS } from '../abi/operations.ts';
 import { monotonicNow } from '../native/timers.ts';
 import { defaultReactor } from './default-reactor.ts';
+import { wrongState } from './misuse.ts';
 import type { Reactor } from './reactor.ts';
 
 /** Told once of each module that goes through Node because there is no io_uring: {@link FallbackMessage}. */
@@ -25,15 +28,23 @@ const RETRY_MS = 1000;
 const ATTEMPTS_MAX = 3;
 const SHORTAGES = new Set(['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM']);
 
-/** Gives a drop-in the reactor of this thread, or nothing where there can be none, and says so once. */
+/**
+ * Gives a drop-in the reactor of this thread, or nothing where there can be none, or none whose kernel has what the drop-in does,
+ * and says so once.
+ */
 export class AvailableReactor {
   readonly #module: string;
+  readonly #needed: readonly number[];
+  /** Its kernel was asked for them, and has them. */
+  #proved: Reactor | undefined;
   #retryAt = 0;
   #attempts = 0;
   #isTold = false;
 
-  constructor(module: string) {
+  /** @param needed IORING_OP_*: all that the module cannot do without */
+  constructor(module: string, needed: readonly number[]) {
     this.#module = module;
+    this.#needed = needed;
   }
 
   get(): Reactor | undefined {
@@ -41,12 +52,26 @@ export class AvailableReactor {
     try {
       refuseIfDisabled();
       const reactor = defaultReactor();
+      if (reactor !== this.#proved) this.#prove(reactor);
       this.#retryAt = 0;
       return reactor;
     } catch (error) {
       this.#failed(error as NodeJS.ErrnoException);
       return undefined;
     }
+  }
+
+  #prove(reactor: Reactor): void {
+    const missing = this.#needed.filter((opcode) => !reactor.supports(opcode)).map((opcode) => OPERATIONS[opcode]);
+    // The rows stand in the order in which the kernel got them.
+    const last = missing.at(-1);
+    if (last !== undefined) {
+      // It will not learn it.
+      this.#attempts = ATTEMPTS_MAX;
+      const message = `Cannot use io_uring for ${this.#module}: ${last.name} needs Linux ${last.since}, this is ${release()}`;
+      throw wrongState('ERR_IOURING_UNSUPPORTED', message);
+    }
+    this.#proved = reactor;
   }
 
   #failed(error: NodeJS.ErrnoException): void {

@@ -1,3 +1,19 @@
+import {
+  IORING_OP_CLOSE,
+  IORING_OP_FADVISE,
+  IORING_OP_FALLOCATE,
+  IORING_OP_FSYNC,
+  IORING_OP_FTRUNCATE,
+  IORING_OP_MADVISE,
+  IORING_OP_PIPE,
+  IORING_OP_READ,
+  IORING_OP_READV,
+  IORING_OP_SPLICE,
+  IORING_OP_SYNC_FILE_RANGE,
+  IORING_OP_TEE,
+  IORING_OP_WRITE,
+  IORING_OP_WRITEV,
+} from '../abi/operations.ts';
 import { IOSQE_FIXED_FILE } from '../abi/flags.ts';
 import type { Lendable } from '../ring/lent-memory.ts';
 import type { FileOffset, TransferOptions } from '../ring/prepare-file.ts';
@@ -60,11 +76,12 @@ function endsOf({ a: fds }: Asked): [reader: number, writer: number] {
 type Transfer = [memory: Lendable, length: number | undefined, offset: FileOffset | undefined];
 type Vectored = [buffers: readonly Lendable[], offset: FileOffset | undefined, transfer: TransferOptions | undefined];
 
-const READ = kind('read', NUMBER, (ring, { fd, slot, a: memory, b: length, c: offset }: Asked<Transfer>) =>
+const READ = kind('read', IORING_OP_READ, NUMBER, (ring, { fd, slot, a: memory, b: length, c: offset }: Asked<Transfer>) =>
   ring.prepRead(fd, memory, lengthOf(memory, length), slot, offset),
 );
 const SPECIAL_READ = kind(
   'read',
+  IORING_OP_READ,
   NUMBER,
   (ring, { fd, slot, a: memory, b: length, c: offset, d: special }: Asked<[...Transfer, Special]>) =>
     ring.prepRead(special.registeredFile ?? fd, memory, lengthOf(memory, length), slot, offset, specialTransfer(memory, special)) &&
@@ -72,6 +89,7 @@ const SPECIAL_READ = kind(
 );
 const WRITE = kind(
   'write',
+  IORING_OP_WRITE,
   NUMBER,
   (ring, { fd, slot, a: memory, b: length, c: offset, d: special, outcome }: Asked<[...Transfer, Special | undefined]>) => {
     const bytes = lengthOf(memory, length);
@@ -83,52 +101,64 @@ const WRITE = kind(
     return isPrepared && begun(outcome);
   },
 );
-const READV = kind('readv', NUMBER, (ring, { fd, slot, a: buffers, b: offset, c: transfer }: Asked<Vectored>) =>
+const READV = kind('readv', IORING_OP_READV, NUMBER, (ring, { fd, slot, a: buffers, b: offset, c: transfer }: Asked<Vectored>) =>
   ring.prepReadv(fd, buffers, slot, offset, transfer),
 );
 const WRITEV = kind(
   'writev',
+  IORING_OP_WRITEV,
   NUMBER,
   (ring, { fd, slot, a: buffers, b: offset, c: transfer, outcome }: Asked<Vectored>) =>
     ring.prepWritev(fd, buffers, slot, offset, transfer) && begun(outcome),
 );
-const FSYNC = kind('fsync', NOTHING, (ring, { fd, slot, a: what }: Asked<[{ datasync: boolean; offset: number | bigint; length: number }]>) => ring.prepFsync(fd, slot, what));
+type Flushed = { datasync: boolean; offset: number | bigint; length: number };
+const FSYNC = kind('fsync', IORING_OP_FSYNC, NOTHING, (ring, { fd, slot, a: what }: Asked<[Flushed]>) =>
+  ring.prepFsync(fd, slot, what),
+);
 const SYNC_FILE_RANGE = kind(
   'sync_file_range',
+  IORING_OP_SYNC_FILE_RANGE,
   NOTHING,
   (ring, { fd, slot, a: offset, b: length, c: flags }: Asked<[number | bigint, number, number]>) =>
     ring.prepSyncFileRange(fd, offset, length, flags, slot),
 );
 const FALLOCATE = kind(
   'fallocate',
+  IORING_OP_FALLOCATE,
   NOTHING,
   (ring, { fd, slot, a: mode, b: offset, c: length }: Asked<[number, number | bigint, number | bigint]>) =>
     ring.prepFallocate(fd, mode, offset, length, slot),
 );
-const FTRUNCATE = kind('ftruncate', NOTHING, (ring, { fd, slot, a: length }: Asked<[number | bigint]>) =>
+const FTRUNCATE = kind('ftruncate', IORING_OP_FTRUNCATE, NOTHING, (ring, { fd, slot, a: length }: Asked<[number | bigint]>) =>
   ring.prepFtruncate(fd, length, slot),
 );
 const FADVISE = kind(
   'fadvise',
+  IORING_OP_FADVISE,
   NOTHING,
   (ring, { fd, slot, a: offset, b: length, c: advice }: Asked<[number | bigint, number | bigint, number]>) =>
     ring.prepFadvise(fd, offset, length, advice, slot),
 );
-const MADVISE = kind('madvise', NOTHING, (ring, { slot, a: buf, b: length, c: advice }: Asked<[Lendable, number, number]>) =>
-  ring.prepMadvise(buf, length, advice, slot),
+const MADVISE = kind(
+  'madvise',
+  IORING_OP_MADVISE,
+  NOTHING,
+  (ring, { slot, a: buf, b: length, c: advice }: Asked<[Lendable, number, number]>) => ring.prepMadvise(buf, length, advice, slot),
 );
 const SPLICE = kind(
   'splice',
+  IORING_OP_SPLICE,
   NUMBER,
   (ring, { fd, slot, a: offIn, b: fdOut, c: offOut, d: nbytes, e: flags }: Asked<[FileOffset, number, FileOffset, number, number]>) =>
     ring.prepSplice(fd, offIn, fdOut, offOut, nbytes, slot, { flags, fixedIn: false }),
 );
-const TEE = kind('tee', NUMBER, (ring, { fd, slot, a: fdOut, b: nbytes, c: flags }: Asked<[number, number, number]>) =>
+const TEE = kind('tee', IORING_OP_TEE, NUMBER, (ring, { fd, slot, a: fdOut, b: nbytes, c: flags }: Asked<[number, number, number]>) =>
   ring.prepTee(fd, fdOut, nbytes, slot, { flags, fixedIn: false }),
 );
-const CLOSE = kind('close', NOTHING, (ring, { fd, slot }: Asked<[]>) => ring.prepClose(fd, slot));
+const CLOSE = kind('close', IORING_OP_CLOSE, NOTHING, (ring, { fd, slot }: Asked<[]>) => ring.prepClose(fd, slot));
 const PIPE = kind(
   'pipe',
+  IORING_OP_PIPE,
   PIPE_ENDS,
   (ring, { slot, a: fds, b: flags, c: options }: Asked<[Int32Array<ArrayBuffer>, number, DescriptorOptions | undefined]>) =>
     ring.prepPipe(fds, slot, { flags: withCloexec(flags, options), direct: undefined } as { flags: number }),

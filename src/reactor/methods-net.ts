@@ -1,3 +1,18 @@
+import {
+  IORING_OP_ACCEPT,
+  IORING_OP_BIND,
+  IORING_OP_CONNECT,
+  IORING_OP_LISTEN,
+  IORING_OP_RECV,
+  IORING_OP_RECVMSG,
+  IORING_OP_SEND,
+  IORING_OP_SENDMSG,
+  IORING_OP_SENDMSG_ZC,
+  IORING_OP_SEND_ZC,
+  IORING_OP_SHUTDOWN,
+  IORING_OP_SOCKET,
+  IORING_OP_URING_CMD,
+} from '../abi/operations.ts';
 import { MSG_CMSG_CLOEXEC, MSG_NOSIGNAL, MSG_WAITALL } from '../abi/socket-flags.ts';
 import type { Lendable } from '../ring/lent-memory.ts';
 import type { Msghdr, MsghdrInit } from '../ring/msghdr.ts';
@@ -8,6 +23,7 @@ import { PathMethods } from './methods-path.ts';
 import type { Subject } from './operation-error.ts';
 import {
   ACCEPTED,
+  ACCEPTED_AT_ONCE,
   AGAIN,
   AWAITED,
   DESCRIPTOR,
@@ -51,32 +67,40 @@ const toAddress = ({ a: address }: Asked): Subject => ({ address: address as Soc
 
 const SOCKET = kind(
   'socket',
+  IORING_OP_SOCKET,
   DESCRIPTOR,
   (ring, { slot, a: domain, b: type, c: protocol, d: options }: Asked<[number, number, number, DescriptorOptions | undefined]>) =>
     ring.prepSocket(domain, withCloexec(type, options), protocol, slot),
 );
 const BIND = kind(
   'bind',
+  IORING_OP_BIND,
   NOTHING,
   (ring, { fd, slot, a: address }: Asked<[SocketAddressLike]>) => ring.prepBind(fd, address, slot),
   toAddress,
 );
-const LISTEN = kind('listen', NOTHING, (ring, { fd, slot, a: backlog }: Asked<[number]>) => ring.prepListen(fd, backlog, slot));
-const ACCEPT = kind('accept', ACCEPTED, (ring, { fd, slot, a: accept }: Asked<[AcceptOptions | undefined]>) =>
+const LISTEN = kind('listen', IORING_OP_LISTEN, NOTHING, (ring, { fd, slot, a: backlog }: Asked<[number]>) =>
+  ring.prepListen(fd, backlog, slot),
+);
+const ACCEPT = kind('accept', IORING_OP_ACCEPT, ACCEPTED, (ring, { fd, slot, a: accept }: Asked<[AcceptOptions | undefined]>) =>
   ring.prepAccept(fd, slot, accept),
 );
 const CONNECT = kind(
   'connect',
+  IORING_OP_CONNECT,
   DONE,
   (ring, { fd, slot, a: address }: Asked<[SocketAddressLike]>) => ring.prepConnect(fd, address, slot),
   toAddress,
 );
-const SHUTDOWN = kind('shutdown', NOTHING, (ring, { fd, slot, a: how }: Asked<[number]>) => ring.prepShutdown(fd, how, slot));
+const SHUTDOWN = kind('shutdown', IORING_OP_SHUTDOWN, NOTHING, (ring, { fd, slot, a: how }: Asked<[number]>) =>
+  ring.prepShutdown(fd, how, slot),
+);
 
 type Sent = [memory: Lendable, length: number | undefined, flags: number, to: SocketAddressLike | undefined];
-const send = (prep: 'prepSend' | 'prepSendZc'): Kind<number, Sent> =>
+const send = (prep: 'prepSend' | 'prepSendZc', opcode: number): Kind<number, Sent> =>
   kind(
     'send',
+    opcode,
     AWAITED,
     (ring, { fd, slot, a: memory, b: length, c: flags, d: to, outcome }) => {
       const bytes = lengthOf(memory, length);
@@ -87,19 +111,20 @@ const send = (prep: 'prepSend' | 'prepSendZc'): Kind<number, Sent> =>
     },
     ({ d: address }) => (address === undefined ? undefined : { address: address as SocketAddressLike }),
   );
-const SEND = send('prepSend');
-const SEND_ZC = send('prepSendZc');
+const SEND = send('prepSend', IORING_OP_SEND);
+const SEND_ZC = send('prepSendZc', IORING_OP_SEND_ZC);
 
-const sendmsg = (prep: 'prepSendmsg' | 'prepSendmsgZc'): Kind<number, [msg: Msghdr | MsghdrInit, flags: number]> =>
-  kind('sendmsg', AWAITED, (ring, { fd, slot, a: msg, b: flags, outcome }) => {
+const sendmsg = (prep: 'prepSendmsg' | 'prepSendmsgZc', opcode: number): Kind<number, [msg: Msghdr | MsghdrInit, flags: number]> =>
+  kind('sendmsg', opcode, AWAITED, (ring, { fd, slot, a: msg, b: flags, outcome }) => {
     beginMessage(outcome, msg);
     return ring[prep](fd, msg, slot, flags);
   });
-const SENDMSG = sendmsg('prepSendmsg');
-const SENDMSG_ZC = sendmsg('prepSendmsgZc');
+const SENDMSG = sendmsg('prepSendmsg', IORING_OP_SENDMSG);
+const SENDMSG_ZC = sendmsg('prepSendmsgZc', IORING_OP_SENDMSG_ZC);
 
 const RECV = kind(
   'recv',
+  IORING_OP_RECV,
   AWAITED,
   (ring, { fd, slot, a: memory, b: length, c: flags, outcome }: Asked<[Lendable, number | undefined, number]>) => {
     const bytes = lengthOf(memory, length);
@@ -109,6 +134,7 @@ const RECV = kind(
 );
 const RECVMSG = kind(
   'recvmsg',
+  IORING_OP_RECVMSG,
   AWAITED,
   (ring, { fd, slot, a: msg, b: flags, c: options, outcome }: Asked<[Msghdr, number, DescriptorOptions | undefined]>) => {
     beginMessage(outcome, msg);
@@ -117,6 +143,7 @@ const RECVMSG = kind(
 );
 const CMD_SOCK = kind(
   'cmd_sock',
+  IORING_OP_URING_CMD,
   AWAITED,
   (ring, { fd, slot, a: cmdOp, b: level, c: optname, d: optval }: Asked<[number, number, number, Lendable | null]>) =>
     ring.prepCmdSock(cmdOp, fd, level, optname, optval, slot),
@@ -156,7 +183,7 @@ export abstract class NetMethods extends PathMethods {
     const { flags, dontwait, pollFirst } = options ?? NONE;
     const all = { flags, dontwait, pollFirst, direct: undefined, address: undefined };
     const accept = options === undefined ? undefined : (all as AcceptOptions);
-    return run(this, ACCEPT, listenFd, options, undefined, accept);
+    return run(this, ACCEPT, listenFd, options, dontwait ? ACCEPTED_AT_ONCE : undefined, accept);
   }
 
   /** Kernel 5.5. See {@link IoUring.prepConnect}; like connect(2). Names are not looked up. */

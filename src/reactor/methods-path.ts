@@ -1,4 +1,18 @@
 import { AT_EMPTY_PATH, AT_FDCWD, STATX_BASIC_STATS } from '../abi/file-flags.ts';
+import {
+  IORING_OP_FGETXATTR,
+  IORING_OP_FSETXATTR,
+  IORING_OP_GETXATTR,
+  IORING_OP_LINKAT,
+  IORING_OP_MKDIRAT,
+  IORING_OP_OPENAT,
+  IORING_OP_OPENAT2,
+  IORING_OP_RENAMEAT,
+  IORING_OP_SETXATTR,
+  IORING_OP_STATX,
+  IORING_OP_SYMLINKAT,
+  IORING_OP_UNLINKAT,
+} from '../abi/operations.ts';
 import type { Lendable } from '../ring/lent-memory.ts';
 import type { OpenHow } from '../ring/prepare-path.ts';
 import type { PathLike } from '../ring/sqe.ts';
@@ -19,6 +33,7 @@ type Opened = [dirfd: number, path: PathLike, flags: number, mode: number, optio
 const open = (name: string): Kind<number, Opened> =>
   kind(
     name,
+    IORING_OP_OPENAT,
     DESCRIPTOR,
     (ring, { slot, a: dirfd, b: path, c: flags, d: mode, e: options }) =>
       ring.prepOpenat(dirfd, path, withCloexec(flags, options), slot, { mode, direct: undefined } as { mode: number }),
@@ -28,6 +43,7 @@ const OPENAT = open('openat');
 const OPEN = open('open');
 const OPENAT2 = kind(
   'openat2',
+  IORING_OP_OPENAT2,
   DESCRIPTOR,
   (ring, { slot, a: dirfd, b: path, c: how, d: options }: Asked<[number, PathLike, OpenHow, DescriptorOptions | undefined]>) =>
     ring.prepOpenat2(dirfd, path, closedOnExec(how, options), slot),
@@ -35,6 +51,7 @@ const OPENAT2 = kind(
 );
 const STATX = kind(
   'statx',
+  IORING_OP_STATX,
   FILLED as Outcome<Statx>,
   (ring, { slot, a: statx, b: dirfd, c: path, d: flags, e: mask }: Asked<[Statx, number, PathLike, number, number]>) =>
     ring.prepStatx(dirfd, path, flags, mask, statx, slot),
@@ -44,6 +61,7 @@ const STATX = kind(
 type Renamed = [oldpath: PathLike, newpath: PathLike, olddirfd: number, newdirfd: number, flags: number];
 const RENAMEAT = kind(
   'renameat',
+  IORING_OP_RENAMEAT,
   NOTHING,
   (ring, { slot, a: oldpath, b: newpath, c: olddirfd, d: newdirfd, e: flags }: Asked<Renamed>) =>
     ring.prepRenameat(olddirfd, oldpath, newdirfd, newpath, slot, { flags }),
@@ -51,32 +69,43 @@ const RENAMEAT = kind(
 );
 const RENAME = kind(
   'rename',
+  IORING_OP_RENAMEAT,
   NOTHING,
   (ring, { slot, a: oldpath, b: newpath }: Asked<[PathLike, PathLike]>) => ring.prepRename(oldpath, newpath, slot),
   ofTwo,
 );
 const UNLINKAT = kind(
   'unlinkat',
+  IORING_OP_UNLINKAT,
   NOTHING,
   (ring, { slot, a: path, b: dirfd, c: flags }: Asked<[PathLike, number, number]>) =>
     ring.prepUnlinkat(dirfd, path, flags, slot),
   ofPath,
 );
-const UNLINK = kind('unlink', NOTHING, (ring, { slot, a: path }: Asked<[PathLike]>) => ring.prepUnlink(path, slot), ofPath);
+const UNLINK = kind(
+  'unlink',
+  IORING_OP_UNLINKAT,
+  NOTHING,
+  (ring, { slot, a: path }: Asked<[PathLike]>) => ring.prepUnlink(path, slot),
+  ofPath,
+);
 const MKDIRAT = kind(
   'mkdirat',
+  IORING_OP_MKDIRAT,
   NOTHING,
   (ring, { slot, a: path, b: dirfd, c: mode }: Asked<[PathLike, number, number]>) => ring.prepMkdirat(dirfd, path, mode, slot),
   ofPath,
 );
 const MKDIR = kind(
   'mkdir',
+  IORING_OP_MKDIRAT,
   NOTHING,
   (ring, { slot, a: path, b: mode }: Asked<[PathLike, number]>) => ring.prepMkdir(path, mode, slot),
   ofPath,
 );
 const SYMLINKAT = kind(
   'symlinkat',
+  IORING_OP_SYMLINKAT,
   NOTHING,
   (ring, { slot, a: target, b: linkpath, c: newdirfd }: Asked<[PathLike, PathLike, number]>) =>
     ring.prepSymlinkat(target, newdirfd, linkpath, slot),
@@ -84,12 +113,14 @@ const SYMLINKAT = kind(
 );
 const SYMLINK = kind(
   'symlink',
+  IORING_OP_SYMLINKAT,
   NOTHING,
   (ring, { slot, a: target, b: linkpath }: Asked<[PathLike, PathLike]>) => ring.prepSymlink(target, linkpath, slot),
   ofTwo,
 );
 const LINKAT = kind(
   'linkat',
+  IORING_OP_LINKAT,
   NOTHING,
   (ring, { slot, a: oldpath, b: newpath, c: olddirfd, d: newdirfd, e: flags }: Asked<Renamed>) =>
     ring.prepLinkat(olddirfd, oldpath, newdirfd, newpath, flags, slot),
@@ -97,28 +128,32 @@ const LINKAT = kind(
 );
 const LINK = kind(
   'link',
+  IORING_OP_LINKAT,
   NOTHING,
   (ring, { slot, a: oldpath, b: newpath }: Asked<[PathLike, PathLike]>) => ring.prepLink(oldpath, newpath, slot),
   ofTwo,
 );
 const GETXATTR = kind(
   'getxattr',
+  IORING_OP_GETXATTR,
   NUMBER,
   (ring, { slot, a: path, b: name, c: value }: Asked<[PathLike, string, Lendable]>) => ring.prepGetxattr(path, name, value, slot),
   ofPath,
 );
 const SETXATTR = kind(
   'setxattr',
+  IORING_OP_SETXATTR,
   NOTHING,
   (ring, { slot, a: path, b: name, c: value, d: flags }: Asked<[PathLike, string, Lendable, number]>) =>
     ring.prepSetxattr(path, name, value, slot, { flags }),
   ofPath,
 );
-const FGETXATTR = kind('fgetxattr', NUMBER, (ring, { fd, slot, a: name, b: value }: Asked<[string, Lendable]>) =>
+const FGETXATTR = kind('fgetxattr', IORING_OP_FGETXATTR, NUMBER, (ring, { fd, slot, a: name, b: value }: Asked<[string, Lendable]>) =>
   ring.prepFgetxattr(fd, name, value, slot),
 );
 const FSETXATTR = kind(
   'fsetxattr',
+  IORING_OP_FSETXATTR,
   NOTHING,
   (ring, { fd, slot, a: name, b: value, c: flags }: Asked<[string, Lendable, number]>) =>
     ring.prepFsetxattr(fd, name, value, slot, { flags }),

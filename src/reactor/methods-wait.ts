@@ -1,4 +1,15 @@
 import { ETIME } from '../abi/errno.ts';
+import {
+  IORING_OP_EPOLL_CTL,
+  IORING_OP_EPOLL_WAIT,
+  IORING_OP_FUTEX_WAIT,
+  IORING_OP_FUTEX_WAITV,
+  IORING_OP_FUTEX_WAKE,
+  IORING_OP_NOP,
+  IORING_OP_POLL_ADD,
+  IORING_OP_TIMEOUT,
+  IORING_OP_WAITID,
+} from '../abi/operations.ts';
 import type { EpollEvents } from '../ring/epoll-events.ts';
 import type { Lendable } from '../ring/lent-memory.ts';
 import type { RawSqe } from '../ring/prepare-command.ts';
@@ -13,40 +24,47 @@ import { ownOptions } from './own-options.ts';
 
 const SLEPT: Outcome<void> = ownOptions({ ...DONE, success: -ETIME });
 
-const NOP = kind('nop', NUMBER, (ring, { slot, a: nop }: Asked<[NopOptions | undefined]>) => ring.prepNop(slot, nop));
-const SLEEP = kind('sleep', SLEPT, (ring, { slot, a: time, b: timer }: Asked<[Duration, TimerOptions | undefined]>) =>
+const NOP = kind('nop', IORING_OP_NOP, NUMBER, (ring, { slot, a: nop }: Asked<[NopOptions | undefined]>) => ring.prepNop(slot, nop));
+const SLEEP = kind('sleep', IORING_OP_TIMEOUT, SLEPT, (ring, { slot, a: time, b: timer }: Asked<[Duration, TimerOptions | undefined]>) =>
   ring.prepTimeout(time, slot, timer),
 );
-const POLL = kind('poll', AWAITED, (ring, { fd, slot, a: mask }: Asked<[number]>) => ring.prepPollAdd(fd, mask, slot));
+const POLL = kind('poll', IORING_OP_POLL_ADD, AWAITED, (ring, { fd, slot, a: mask }: Asked<[number]>) => ring.prepPollAdd(fd, mask, slot));
 type EpollEvent = { events: number; data?: number | bigint } | null;
-const EPOLL_CTL = kind('epoll_ctl', NOTHING, (ring, { fd: epfd, slot, a: op, b: fd, c: event }: Asked<[number, number, EpollEvent]>) =>
-  ring.prepEpollCtl(epfd, op, fd, event, slot),
+const EPOLL_CTL = kind(
+  'epoll_ctl',
+  IORING_OP_EPOLL_CTL,
+  NOTHING,
+  (ring, { fd: epfd, slot, a: op, b: fd, c: event }: Asked<[number, number, EpollEvent]>) =>
+    ring.prepEpollCtl(epfd, op, fd, event, slot),
 );
-const EPOLL_WAIT = kind('epoll_wait', AWAITED, (ring, { fd, slot, a: events }: Asked<[EpollEvents]>) =>
+const EPOLL_WAIT = kind('epoll_wait', IORING_OP_EPOLL_WAIT, AWAITED, (ring, { fd, slot, a: events }: Asked<[EpollEvents]>) =>
   ring.prepEpollWait(fd, events, slot),
 );
 const FUTEX_WAIT = kind(
   'futex_wait',
+  IORING_OP_FUTEX_WAIT,
   DONE,
   (ring, { slot, a: futex, b: value, c: match }: Asked<[Futex, number, FutexOptions | undefined]>) =>
     ring.prepFutexWait(futex, value, slot, match),
 );
 const FUTEX_WAKE = kind(
   'futex_wake',
+  IORING_OP_FUTEX_WAKE,
   NUMBER,
   (ring, { slot, a: futex, b: nr, c: match }: Asked<[Futex, number, FutexOptions | undefined]>) =>
     ring.prepFutexWake(futex, nr, slot, match),
 );
-const FUTEX_WAITV = kind('futex_waitv', AWAITED, (ring, { slot, a: waiters }: Asked<[readonly FutexWaiter[]]>) =>
+const FUTEX_WAITV = kind('futex_waitv', IORING_OP_FUTEX_WAITV, AWAITED, (ring, { slot, a: waiters }: Asked<[readonly FutexWaiter[]]>) =>
   ring.prepFutexWaitv(waiters, slot),
 );
 const WAITID = kind(
   'waitid',
+  IORING_OP_WAITID,
   AWAITED_FILLED as Outcome<Siginfo>,
   (ring, { slot, a: info, b: idtype, c: id, d: flags }: Asked<[Siginfo, number, number, number]>) =>
     ring.prepWaitid(idtype, id, flags, info, slot),
 );
-const SQE = kind('sqe', AWAITED, (ring, { slot, a: sqe, b: more }: Asked<[RawSqe, { lend: readonly Lendable[] } | undefined]>) =>
+const SQE = kind('sqe', undefined, AWAITED, (ring, { slot, a: sqe, b: more }: Asked<[RawSqe, { lend: readonly Lendable[] } | undefined]>) =>
   ring.prepSqe(sqe, slot, more),
 );
 

@@ -1,5 +1,6 @@
 import { ECANCELED } from '../abi/errno.ts';
 import type { Completion } from '../ring/completion.ts';
+import { neededLinux, type Form } from '../ring/needed-linux.ts';
 import { AbortError, checkSignal, unwatch, watch, type Abortable } from './abort.ts';
 import type { Engine } from './engine.ts';
 import { ArmedMultishot } from './engine/armed-multishot.ts';
@@ -44,6 +45,7 @@ const dropped = new FinalizationRegistry<Held<never>>(({ engine, fd, reference, 
  */
 export abstract class Multishot<T> extends ArmedMultishot implements AsyncIterableIterator<T, undefined>, Abortable {
   readonly #name: string;
+  readonly #form: Form;
   readonly #signal: AbortSignal | undefined;
   readonly #items: T[] = [];
   #waiters: Waiter<T>[] = [];
@@ -59,10 +61,11 @@ export abstract class Multishot<T> extends ArmedMultishot implements AsyncIterab
   /** Since it began. */
   #held: Held<T> | undefined;
 
-  constructor(engine: Engine, name: string, fd: number, options: ManyOptions | undefined) {
+  constructor(engine: Engine, name: string, form: Form, fd: number, options: ManyOptions | undefined) {
     super(engine, fd);
     checkSignal(options?.signal);
     this.#name = name;
+    this.#form = form;
     this.#signal = options?.signal;
   }
 
@@ -186,7 +189,9 @@ export abstract class Multishot<T> extends ArmedMultishot implements AsyncIterab
 
   /** An error of the kernel's. */
   protected fail(res: number): void {
-    if (res !== -ECANCELED || this.#reason === undefined) return this.finish(operationError(-res, this.#name));
+    if (res !== -ECANCELED || this.#reason === undefined) {
+      return this.finish(operationError(-res, this.#name, undefined, neededLinux(this.engine.ring, res, this.#form)));
+    }
     this.finish(this.#reason);
     this.orphaned();
   }

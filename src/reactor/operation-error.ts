@@ -27,21 +27,22 @@ export interface OperationError extends Error {
 
 const DECODER = new TextDecoder('utf-8', { ignoreBOM: true });
 
-/** The Error for `errno` (positive). */
-export function operationError(errno: number, syscall: string, subject?: Subject): OperationError {
+/** The Error for `errno` (positive). `hint` names the cause, where it is not what the errno says. */
+export function operationError(errno: number, syscall: string, subject?: Subject, hint?: string): OperationError {
   const code = errnoName(errno);
   const fields = { errno: -errno, code, syscall };
+  const cause = hint === undefined ? '' : `: ${hint}`;
   // An option that is not there is not one that somebody has put into Object.prototype.
   const { path, dest, address }: Subject = ownOptions({ ...subject });
   if (address !== undefined) {
     // As Node words what happens to sockets.
     const where = addressFields(address);
     const place = where.port === undefined ? where.address : `${where.address}:${where.port}`;
-    return Object.assign(new Error(`${syscall} ${code}${place === undefined ? '' : ` ${place}`}`), fields, where);
+    return Object.assign(new Error(`${syscall} ${code}${place === undefined ? '' : ` ${place}`}${cause}`), fields, where);
   }
   const from = path === undefined ? '' : ` '${textOf(path)}'`;
   const to = dest === undefined ? '' : ` -> '${textOf(dest)}'`;
-  const error = new Error(`${code}: ${errnoMessage(errno)}, ${syscall}${from}${to}`);
+  const error = new Error(`${code}: ${errnoMessage(errno)}, ${syscall}${from}${to}${cause}`);
   return Object.assign(
     error,
     fields,

@@ -1,7 +1,9 @@
-import { ECANCELED, EINTR } from '../abi/errno.ts';
+import { EAGAIN, ECANCELED, EINTR } from '../abi/errno.ts';
+import { POLLIN } from '../abi/event-flags.ts';
 import { IOSQE_IO_LINK } from '../abi/flags.ts';
 import { monotonicNow } from '../native/timers.ts';
 import type { Completion } from '../ring/completion.ts';
+import { neededLinux, type Form } from '../ring/needed-linux.ts';
 import type { IoUring } from '../ring/ring.ts';
 import { AbortError, TimeoutError, unwatch, watch, type Abortable } from './abort.ts';
 import type { Engine } from './engine.ts';
@@ -56,6 +58,8 @@ export interface Asked<Args extends Arguments = Arguments> {
 export interface Kind<T, Args extends Arguments = Arguments> {
   /** What errors and observers call it, unless they are told another name. */
   readonly name: string;
+  /** The kernel's name for it, to tell whether the kernel is too old for it; undefined where that changes from call to call. */
+  readonly form: Form | undefined;
   /** The taker of its answers where a call brings none of its own. */
   readonly outcome: Outcome<T>;
   /** Write the entry. False when there is no room. @throws misuse; nothing was queued then */
@@ -64,14 +68,15 @@ export interface Kind<T, Args extends Arguments = Arguments> {
   readonly subject?: ((asked: Asked) => Subject | undefined) | undefined;
 }
 
-/** Made once for each method, in its module. */
+/** Made once for each method, in its module. `form`: IORING_OP_*, or a later form of one. */
 export function kind<T, Args extends Arguments>(
   name: string,
+  form: number | Form | undefined,
   outcome: Outcome<T>,
   prepare: Kind<T, Args>['prepare'],
   subject?: Kind<T>['subject'],
 ): Kind<T, Args> {
-  return ownOptions({ name, outcome, prepare, subject });
+  return ownOptions({ name, form: typeof form === 'number' ? ownOptions({ opcode: form }) : form, outcome, prepare, subject });
 }
 
 /** Instead of a value: there is another operation to do first, which is prepared next. */
@@ -98,6 +103,8 @@ export interface Outcome<T> {
   waits: boolean;
   /** Of several that wait for the same, the kernel wakes one. */
   isExclusive?: boolean;
+  /** Before Linux 5.19 it does not wait on a descriptor that is non-blocking: these events are waited for then, and it is begun anew. */
+  readiness?: number;
   /** The value is a descriptor, or brings some: close it when nobody will get it. */
   discard?(engine: Engine, res: number, asked: Asked): void;
   /** What it is called, where that changes from one operation to the next. */
@@ -117,7 +124,9 @@ export const DESCRIPTOR: Outcome<number> = ownOptions({ ...NUMBER, discard: (eng
 /** Of those that may wait for ever. */
 export const AWAITED: Outcome<number> = ownOptions({ ...NUMBER, waits: true });
 export const DONE: Outcome<void> = ownOptions({ ...NOTHING, waits: true });
-export const ACCEPTED: Outcome<number> = ownOptions({ ...DESCRIPTOR, waits: true, isExclusive: true });
+/** Of an accept that is not to wait. */
+export const ACCEPTED_AT_ONCE: Outcome<number> = ownOptions({ ...DESCRIPTOR, waits: true, isExclusive: true });
+export const ACCEPTED: Outcome<number> = ownOptions({ ...ACCEPTED_AT_ONCE, readiness: POLLIN });
 
 /** The value is what the operation was asked with first: the kernel fills it in. */
 export const FILLED: Outcome<unknown> = ownOptions({ value: (_res, { a }) => a, waits: false });
@@ -143,6 +152,8 @@ class Extras {
   misses = 0;
   /** It was cancelled to be begun anew. */
   isRoused = false;
+  /** What is with the kernel is a poll: see {@link Outcome.readiness}. */
+  isPolling = false;
   /** Why somebody wanted it cancelled. */
   reason: Error | undefined;
   /** Whose wish it was. */
@@ -291,10 +302,14 @@ export class Operation<T = unknown> extends Submission implements Abortable, Ask
 
   override prepare(ring: IoUring): boolean {
     // The time that is over before the kernel is asked is over: nothing is begun then.
-    if (this.extras !== undefined && this.isOverdue(this.extras)) throw this.timeoutError(UNANSWERED);
-    if (!this.kind.prepare(ring, this)) return false;
+    const { extras } = this;
+    if (extras !== undefined && this.isOverdue(extras)) throw this.timeoutError(UNANSWERED);
+    const isPrepared = extras?.isPolling
+      ? ring.prepPollAdd(this.fd, this.outcome.readiness!, this.slot)
+      : this.kind.prepare(ring, this);
+    if (!isPrepared) return false;
     this.owed = 1;
-    if (this.extras !== undefined) this.modify(ring, this.extras);
+    if (extras !== undefined) this.modify(ring, extras);
     return true;
   }
 
@@ -389,10 +404,22 @@ export class Operation<T = unknown> extends Submission implements Abortable, Ask
     this.engine.proceed(this);
   }
 
-  private overWith(extras: Extras, res: number): void {
+  private overWith(extras: Extras, answer: number): void {
     const { signal, abortedBy, start, patience, release } = extras;
     if (release !== undefined) return release();
     if (patience !== undefined) clearTimeout(patience);
+    let res = answer;
+    if (extras.isPolling) {
+      extras.isPolling = false;
+      if (res >= 0 && this.beginAnew(extras)) return;
+      // Events are no answer to what was asked for.
+      if (res >= 0) res = -ECANCELED;
+    } else if (res === -EAGAIN && this.outcome.readiness !== undefined && !extras.isChained) {
+      this.extra.isPolling = true;
+      if (this.beginAnew(this.extra)) return;
+      this.extra.isPolling = false;
+      res = -ECANCELED;
+    }
     if (res === -ECANCELED && this.outcome.isExclusive) {
       if (extras.isRoused && this.beginAnew(extras)) return;
       this.engine.rouse(this.fd);
@@ -446,7 +473,7 @@ export class Operation<T = unknown> extends Submission implements Abortable, Ask
     if (isStopped && timeIsUp) return this.timeoutError(res);
     if (isStopped && reason !== undefined) return reason;
     const subject = this.outcome.name === undefined ? this.kind.subject?.(this) : this.outcome.subject;
-    return operationError(-res, this.name, subject);
+    return operationError(-res, this.name, subject, neededLinux(this.engine.ring, res, this.kind.form));
   }
 
   override refused(error: Error): void {

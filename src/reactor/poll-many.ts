@@ -1,16 +1,20 @@
+import { IORING_OP_POLL_ADD } from '../abi/operations.ts';
 import type { Completion } from '../ring/completion.ts';
 import { checkUint32 } from '../ring/misuse.ts';
 import type { IoUring } from '../ring/ring.ts';
 import { checkFd } from '../ring/sqe.ts';
 import type { Engine } from './engine.ts';
 import { Multishot, type ManyOptions } from './multishot.ts';
+import { ownOptions } from './own-options.ts';
+
+const FORM = ownOptions({ opcode: IORING_OP_POLL_ADD, variant: 'multishot' });
 
 /** pollMany: what happened on a descriptor. Events that nobody took yet come as one. */
 export class PollEvents extends Multishot<number> {
   readonly #mask: number;
 
   constructor(engine: Engine, fd: number, mask: number, options: ManyOptions | undefined) {
-    super(engine, 'poll', checkFd('fd', fd), options);
+    super(engine, 'poll', FORM, checkFd('fd', fd), options);
     this.#mask = checkUint32('mask', mask);
   }
 

@@ -2,6 +2,7 @@
 import type { RecordableHistogram } from 'node:perf_hooks';
 import { ECANCELED, ENOENT, ENXIO, ERANGE } from '../abi/errno.ts';
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from '../abi/file-flags.ts';
+import { IORING_OP_ASYNC_CANCEL, IORING_OP_MSG_RING } from '../abi/operations.ts';
 import { koffiNative } from '../native/koffi.ts';
 import { checkInteger, wrongType, wrongValue } from '../ring/misuse.ts';
 import type { AcceptOptions } from '../ring/prepare-net.ts';
@@ -101,15 +102,15 @@ export function partsOf(reactor: Reactor): { readonly engine: Engine; readonly p
 
 const COUNT: Outcome<number> = ownOptions({ ...NUMBER, success: -ENOENT });
 
-const MESSAGE = kind('message', NOTHING, (ring, { fd, slot, a: value, b: tag }: Asked<[number, number]>) => {
+const MESSAGE = kind('message', IORING_OP_MSG_RING, NOTHING, (ring, { fd, slot, a: value, b: tag }: Asked<[number, number]>) => {
   checkInteger('value', value, -(2 ** 31), 2 ** 31 - 1);
   return ring.prepMsgRing(fd, value, messageData(tag), slot);
 });
-const CANCEL = kind('cancel', COUNT, (ring, { slot, a: fd }: Asked<[number]>) =>
+const CANCEL = kind('cancel', { opcode: IORING_OP_ASYNC_CANCEL, variant: 'descriptor' }, COUNT, (ring, { slot, a: fd }: Asked<[number]>) =>
   ring.prepCancelFd(fd, slot, { all: true, fixed: false }),
 );
 /** It has names of its own, and takes its answers itself. */
-const SEQUENCE = kind('sequence', NOTHING as Outcome<unknown>, (ring, { slot, a: sequence }: Asked<[Sequence<unknown>]>) =>
+const SEQUENCE = kind('sequence', undefined, NOTHING as Outcome<unknown>, (ring, { slot, a: sequence }: Asked<[Sequence<unknown>]>) =>
   sequence.prepare(ring, slot),
 );
 

@@ -1,6 +1,7 @@
 import { EBADFD, EOPNOTSUPP } from '../abi/errno.ts';
 import { POLLHUP } from '../abi/event-flags.ts';
 import { RWF_NOWAIT } from '../abi/file-flags.ts';
+import { IORING_OP_READ_MULTISHOT } from '../abi/operations.ts';
 import type { Completion } from '../ring/completion.ts';
 import type { IoUring } from '../ring/ring.ts';
 import type { BufferPools, PooledGroup } from './buffer-pool.ts';
@@ -9,6 +10,8 @@ import type { ManyOptions } from './multishot.ts';
 import { ownOptions } from './own-options.ts';
 import { StreamChunks, type Chunk } from './recv-many.ts';
 import { Submission } from './submission.ts';
+
+const FORM = ownOptions({ opcode: IORING_OP_READ_MULTISHOT });
 
 /** readMany. */
 export class ReadChunks extends StreamChunks {
@@ -20,7 +23,7 @@ export class ReadChunks extends StreamChunks {
   #reading: PooledGroup | undefined;
 
   constructor(engine: Engine, fd: number, options: ManyOptions | undefined, pools: BufferPools) {
-    super(engine, 'read', fd, options, pools);
+    super(engine, 'read', FORM, fd, options, pools);
   }
 
   override next(): Promise<IteratorResult<Chunk, undefined>> {

@@ -1,7 +1,9 @@
 import { ENOBUFS } from '../abi/errno.ts';
+import { IORING_OP_RECV, IORING_OP_RECVMSG } from '../abi/operations.ts';
 import { MSG_CMSG_CLOEXEC } from '../abi/socket-flags.ts';
 import type { Completion } from '../ring/completion.ts';
 import { checkInteger } from '../ring/misuse.ts';
+import type { Form } from '../ring/needed-linux.ts';
 import { Msghdr, type ControlMessage, type RecvmsgOut } from '../ring/msghdr.ts';
 import type { IoUring } from '../ring/ring.ts';
 import { SOCKADDR_MAX, type SocketAddress } from '../ring/socket-address.ts';
@@ -12,6 +14,9 @@ import type { Engine } from './engine.ts';
 import { withCloexec } from './methods.ts';
 import { Multishot, type ManyOptions } from './multishot.ts';
 import { ownOptions } from './own-options.ts';
+
+const RECV = ownOptions({ opcode: IORING_OP_RECV, variant: 'multishot' });
+const RECVMSG = ownOptions({ opcode: IORING_OP_RECVMSG, variant: 'multishot' });
 
 /** After so many buffers in a row that were full, or next to empty, those of the other size serve better. */
 const STREAK = 8;
@@ -92,8 +97,8 @@ abstract class Buffered<T extends Chunk> extends Multishot<T> implements Starved
   protected pool: BufferPool;
   protected group: PooledGroup | undefined;
 
-  constructor(engine: Engine, name: string, fd: number, options: ManyOptions | undefined, pool: BufferPool) {
-    super(engine, name, checkFd('fd', fd), options);
+  constructor(engine: Engine, name: string, form: Form, fd: number, options: ManyOptions | undefined, pool: BufferPool) {
+    super(engine, name, form, checkFd('fd', fd), options);
     this.pool = pool;
   }
 
@@ -134,8 +139,8 @@ export abstract class StreamChunks extends Buffered<Chunk> {
   /** Buffers in a row: full ones of the small, or ones of the large that would have fitted into a small. */
   #streak = 0;
 
-  constructor(engine: Engine, name: string, fd: number, options: ManyOptions | undefined, pools: BufferPools) {
-    super(engine, name, fd, options, pools.small);
+  constructor(engine: Engine, name: string, form: Form, fd: number, options: ManyOptions | undefined, pools: BufferPools) {
+    super(engine, name, form, fd, options, pools.small);
     this.#pools = pools;
   }
 
@@ -177,7 +182,7 @@ export class ReceivedChunks extends StreamChunks {
   #wasEmpty = false;
 
   constructor(engine: Engine, fd: number, options: (ManyOptions & { flags?: number }) | undefined, pools: BufferPools) {
-    super(engine, 'recv', fd, options, pools);
+    super(engine, 'recv', RECV, fd, options, pools);
     this.#flags = options?.flags ?? 0;
   }
 
@@ -219,7 +224,7 @@ export class Datagrams extends Buffered<Datagram> {
     const controllen = options?.controllen ?? 0;
     checkInteger('options.controllen', controllen, 0, 512);
     // Any datagram fits: what is cut off is lost.
-    super(engine, 'recvmsg', fd, options, pools.large);
+    super(engine, 'recvmsg', RECVMSG, fd, options, pools.large);
     const flags = options?.flags ?? 0;
     this.#flags = controllen > 0 ? withCloexec(flags, options, MSG_CMSG_CLOEXEC) : flags;
     this.#message = new Msghdr(ownOptions({ name: SOCKADDR_MAX, control: controllen }));

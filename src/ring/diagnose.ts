@@ -5,6 +5,7 @@ import { runtimeName } from '../native/runtime.ts';
 import { ownOptions } from './own-options.ts';
 import type { KernelError } from './kernel-error.ts';
 import type { OperationSupport } from './probe.ts';
+import { likelyContainer, type Container } from './container.ts';
 import { explainRefusal, type Refusal } from './refusal.ts';
 import { IoUring } from './ring.ts';
 
@@ -16,6 +17,8 @@ export interface Diagnosis {
   platform: string;
   arch: string;
   runtime: string;
+  /** The kind of container or sandbox that this is likely in, of those that are known to forbid io_uring: `'Docker'`, `'gVisor'`, … */
+  container?: string;
   /** Why a ring could not be made, or could not be made to work. */
   problem?: Refusal & { code: string; message: string };
   /** The ring that was made, as the kernel made it. */
@@ -47,6 +50,8 @@ export function diagnose(): Diagnosis {
     runtime: runtimeName(),
     operations: [],
   };
+  const container = likelyContainer();
+  if (container !== undefined) diagnosis.container = container.name;
   let ring: IoUring | undefined;
   try {
     ring = new IoUring(8);
@@ -65,7 +70,7 @@ export function diagnose(): Diagnosis {
     if (!diagnosis.usable) diagnosis.problem = SILENT;
   } catch (error) {
     diagnosis.usable = false;
-    diagnosis.problem = explain(error as KernelError);
+    diagnosis.problem = explain(error as KernelError, container);
   } finally {
     ring?.close();
   }
@@ -88,13 +93,15 @@ function tryBufferRing(ring: IoUring): boolean {
   }
 }
 
-function explain(error: KernelError): NonNullable<Diagnosis['problem']> {
+function explain(error: KernelError, container: Container | undefined): NonNullable<Diagnosis['problem']> {
   const { code, message, errno, syscall } = error;
   if (typeof errno === 'number') {
     const refusal = `${code}: ${errnoMessage(-errno)}, ${syscall}`;
-    return { code, message: refusal, ...explainRefusal(-errno) };
+    const { cause, remedy } = explainRefusal(-errno, '', container);
+    return { code, message: refusal, cause, remedy };
   }
   // An error that says itself what it comes from.
-  const { reason = message, remedy = 'see the message' } = error as { reason?: string; remedy?: string };
+  const instead = container?.isFilter === false ? container.remedy : 'see the message';
+  const { reason = message, remedy = instead } = error as { reason?: string; remedy?: string };
   return { code, message, cause: reason, remedy };
 }

@@ -24,18 +24,19 @@ const BY_SETUP_FLAG = dated(SETUP_FLAGS);
 export class ProvenKernel {
   #proven: Version;
   /** Tells the last operation that the kernel knows, or -1. Asked once, when the rest is not enough. */
-  #lastOperation: (() => number) | undefined;
+  readonly #askLast: () => number;
+  #lastOperation: number | undefined;
 
   constructor(features: number, setupFlags: number, lastOperation: () => number) {
     const found = (rows: [number, Version][], flags: number): Version =>
       rows.reduce((most, [value, since]) => (flags & value ? Math.max(most, since) : most), 0);
     this.#proven = Math.max(found(BY_FEATURE, features), found(BY_SETUP_FLAG, setupFlags));
-    this.#lastOperation = lastOperation;
+    this.#askLast = lastOperation;
   }
 
   /** Is it proved that what came with this version is there? */
   isFrom(since: Version): boolean {
-    return this.#proven >= since || (this.#lastOperation !== undefined && this.#ask() >= since);
+    return this.#proven >= since || (this.#lastOperation === undefined && this.#ask() >= since);
   }
 
   /** It has done what came with this version. */
@@ -43,9 +44,15 @@ export class ProvenKernel {
     this.#proven = Math.max(this.#proven, since);
   }
 
+  /** Does it know the operation? Yes, where it does not tell. */
+  hasOperation(opcode: number): boolean {
+    if (this.#lastOperation === undefined) this.#ask();
+    return this.#lastOperation! < 0 || opcode <= this.#lastOperation!;
+  }
+
   #ask(): Version {
-    const last = this.#lastOperation!();
-    this.#lastOperation = undefined;
+    const last = this.#askLast();
+    this.#lastOperation = last;
     for (const { code, since } of OPERATIONS) {
       if (code <= last) this.#proven = Math.max(this.#proven, version(since));
     }

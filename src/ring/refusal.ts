@@ -11,6 +11,7 @@ import {
   EPERM,
   EACCES,
 } from '../abi/errno.ts';
+import { likelyContainer, type Container } from './container.ts';
 
 /** Why io_uring_setup(2) was refused, as far as this process can find out, and what to do about it. */
 export interface Refusal {
@@ -18,16 +19,20 @@ export interface Refusal {
   remedy: string;
 }
 
-/** `asked` names the options that were forced, for the message about flags that the kernel does not know. */
-export function explainRefusal(errno: number, asked = ''): Refusal {
+/**
+ * `asked` names the options that were forced, for the message about flags that the kernel does not know; `container` is where this
+ * process is likely to be.
+ */
+export function explainRefusal(errno: number, asked = '', container = likelyContainer()): Refusal {
   switch (errno) {
     case EPERM:
     case EACCES:
-      return explainForbidden();
+      return explainForbidden(container);
     case ENOSYS:
     case EOPNOTSUPP:
-      // Some profiles answer so. A kernel with this switch has io_uring.
-      if (isFiltered() && read(SWITCH) !== undefined) return FILTERED;
+      if (container?.isFilter === false) return container;
+      // Some profiles answer so, Podman's among them. A kernel with this switch has io_uring.
+      if (isFiltered() && read(SWITCH) !== undefined) return container ?? FILTERED;
       return {
         cause: 'this kernel has no io_uring: older than 5.1, built without it, or a sandbox such as gVisor',
         remedy: 'run on Linux 5.6 or later, outside that sandbox',
@@ -73,7 +78,7 @@ function isFiltered(): boolean {
   return /^Seccomp:\s*2$/m.test(read('/proc/self/status') ?? '');
 }
 
-function explainForbidden(): Refusal {
+function explainForbidden(container: Container | undefined): Refusal {
   const disabled = read(SWITCH)?.trim();
   if (disabled === '2') {
     return {
@@ -88,6 +93,7 @@ function explainForbidden(): Refusal {
       remedy: 'join the group in kernel.io_uring_group, or as root: sysctl kernel.io_uring_disabled=0',
     };
   }
+  if (container?.isFilter === false || (container !== undefined && isFiltered())) return container;
   if (isFiltered()) return FILTERED;
   return {
     cause: 'a security module (SELinux, AppArmor) or a missing privilege (SQPOLL before Linux 5.11)',

@@ -1,4 +1,4 @@
-import { EINVAL } from '../abi/errno.ts';
+import { EINVAL, ENOMEM } from '../abi/errno.ts';
 import {
   IORING_FEAT_NODROP,
   IORING_FEAT_RW_CUR_POS,
@@ -50,8 +50,8 @@ const CQ_ENTRIES_MAX = 65536;
 export interface IoUringOptions {
   /**
    * Completion queue entries, from the submission queue's up to 65536; rounded up to a power of two.
-   * Default: four times the submission queue, at least 256. A queue that overflows loses nothing, but
-   * every overflow costs extra system calls.
+   * Default: four times the submission queue, at least 256; less where the memory that may be locked is short of that. A queue
+   * that overflows loses nothing, but every overflow costs extra system calls.
    */
   cqEntries?: number;
   /** IORING_SETUP_SINGLE_ISSUER (6.0): only this thread uses the ring. Always true of a ring in JavaScript. */
@@ -148,12 +148,16 @@ export function setUp(native: Native, entries: number, options: IoUringOptions):
   const demands = { ...poll, flags: poll.flags | shapes(options), wqFd: checkWorkers(options) };
   if (demands.wqFd >= 0) demands.flags |= IORING_SETUP_ATTACH_WQ;
   const memory = native.endsWithProcess ? undefined : allocateRings(native, sqEntries, cqEntries, demands.flags);
-  const attempt = (place: RingMemory | undefined): Setup | number =>
-    tryTiers(native, entries, cqEntries, demands, tiers(options), place);
+  const attempt = (place: RingMemory | undefined, completions = cqEntries): Setup | number =>
+    tryTiers(native, entries, completions, demands, tiers(options), place);
   let setup = attempt(memory);
   if (memory && typeof setup === 'number') {
     for (const { address, length } of [memory.rings, memory.sqes]) native.unmap(address, length);
     setup = attempt(undefined);
+  }
+  // It is generous where nobody has said how large it is to be.
+  for (let least = cqEntries >> 1; setup === ENOMEM && options.cqEntries === undefined && least >= sqEntries; least >>= 1) {
+    setup = attempt(undefined, least);
   }
   if (typeof setup !== 'number') return checkFeatures(native, setup);
   const flags = demands.flags | switches(options).reduce(insisted, 0);

@@ -24,6 +24,14 @@ describe('iouring doctor', () => {
     for (const { name } of OPERATIONS) assert.match(stdout, new RegExp(`(yes|no ) +\\d+ +${name}\\b`));
   });
 
+  it('in a container: says in which it is likely to be', async () => {
+    const env = { ...process.env, AWS_LAMBDA_FUNCTION_NAME: 'f' };
+    const { stdout } = await run(process.execPath, [main, 'doctor'], { env });
+    assert.match(stdout, /^container +likely AWS Lambda$/m);
+    const { stdout: json } = await run(process.execPath, [main, 'doctor', '--json'], { env });
+    assert.equal((JSON.parse(json) as Diagnosis).container, 'AWS Lambda');
+  });
+
   it('--json says the same for programs', async () => {
     const { status, stdout } = await iouring('doctor', '--json');
     assert.equal(status, 0);

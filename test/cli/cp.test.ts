@@ -7,6 +7,7 @@ import {
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { Reactor } from '../../src/index.ts';
+import { commandOn } from '../kernel/aged-kernel.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { run } from '../run.ts';
 
@@ -61,6 +62,23 @@ function fill(root: string): void {
   chmodSync(join(root, 'd/deep'), 0o1777);
   chmodSync(join(root, 'd/deep/er'), 0o2755);
 }
+
+describe('iouring cp on an older kernel', () => {
+  for (const [linux, lost] of [['LINUX_5_10', true], ['LINUX_5_15', true], ['LINUX_6_1', false]] as const) {
+    it(`${linux}: through the ring, and through Node what the kernel has no operation for`, { timeout: 60_000 }, async () => {
+      using folder = new Temporary();
+      const [source, expected, actual] = ['source', 'expected', 'actual'].map((name) => join(folder.path, name));
+      mkdirSync(source);
+      fill(source);
+      execFileSync('cp', ['-a', source, expected]);
+      const { status, stdout, stderr } = await run(process.execPath, [...commandOn(linux), 'cp', '--json', source, actual]);
+      assert.equal(status, 0, stdout + stderr);
+      assert.equal(stderr, lost ? 'iouring cp: extended attributes and ACLs are not kept: that needs Linux 5.19\n' : '');
+      assert.equal((JSON.parse(stdout) as { ring: boolean }).ring, true);
+      sameTrees(expected, actual);
+    });
+  }
+});
 
 describe('iouring cp', () => {
   it('copies as cp -a does: kinds, modes, owners, times to the nanosecond, links, holes, names that are no text', async () => {

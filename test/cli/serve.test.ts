@@ -7,6 +7,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { commandOn } from '../kernel/aged-kernel.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { run } from '../run.ts';
 import { Served, WAYS } from './served.ts';
@@ -370,3 +371,16 @@ describe('iouring serve, a user’s tools', () => {
 function untilSettled(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 1100));
 }
+
+describe('iouring serve on Linux 5.15', () => {
+  it('reads files through io_uring, has its sockets from Node, and says so', { timeout: 20_000 }, async () => {
+    using folder = new Temporary();
+    folder.file('file', 'hello');
+    await using served = await Served.start(folder.path, ['--no-log'], {}, commandOn('LINUX_5_15'));
+    assert.match(served.stderr, /, files through io_uring, sockets through Node \(Cannot use io_uring for iouring\/net: .* needs Linux 6\.0, this is \d/);
+    const { status, body } = await served.get('/file');
+    assert.equal(status, 200);
+    assert.equal(body.toString(), 'hello');
+    assert.equal(await served.stop(), 0);
+  });
+});

@@ -23,9 +23,9 @@ export class Served implements AsyncDisposable {
   stderr = '';
   port = 0;
 
-  private constructor(folder: string, args: readonly string[], env: NodeJS.ProcessEnv) {
+  private constructor(folder: string, args: readonly string[], env: NodeJS.ProcessEnv, command: readonly string[]) {
     const place = args.some((arg) => arg === '--unix' || arg === '--port') ? [] : ['--port', '0'];
-    this.child = spawn(process.execPath, ['dist/cli/main.js', 'serve', folder, ...place, ...args], {
+    this.child = spawn(process.execPath, [...command, 'serve', folder, ...place, ...args], {
       env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -36,8 +36,13 @@ export class Served implements AsyncDisposable {
   }
 
   /** Resolves when it accepts connections. */
-  static async start(folder: string, args: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<Served> {
-    const served = new Served(folder, args, env);
+  static async start(
+    folder: string,
+    args: readonly string[] = [],
+    env: NodeJS.ProcessEnv = {},
+    command: readonly string[] = ['dist/cli/main.js'],
+  ): Promise<Served> {
+    const served = new Served(folder, args, env, command);
     const started = new Promise<void>((resolve) => {
       served.child.stderr!.on('data', () => {
         if (/ at .*\n/.test(served.stderr)) resolve();

@@ -3,32 +3,20 @@ import { describe, it } from 'node:test';
 import {
   AT_FDCWD,
   EPOLLEXCLUSIVE,
-  IORING_FEAT_CUR_PERSONALITY,
-  IORING_FEAT_CQE_SKIP,
   IORING_FEAT_EXT_ARG,
-  IORING_FEAT_FAST_POLL,
   IORING_FEAT_LINKED_FILE,
-  IORING_FEAT_NATIVE_WORKERS,
-  IORING_FEAT_NODROP,
   IORING_FEAT_POLL_32BITS,
-  IORING_FEAT_RSRC_TAGS,
-  IORING_FEAT_RW_CUR_POS,
-  IORING_FEAT_SINGLE_MMAP,
-  IORING_FEAT_SQPOLL_NONFIXED,
-  IORING_FEAT_SUBMIT_STABLE,
   IORING_OP_LINKAT,
   IORING_OP_MSG_RING,
   IORING_OP_SENDMSG_ZC,
   IORING_OP_TEE,
   IORING_OP_UNLINKAT,
-  IORING_OP_URING_CMD,
   IORING_REGISTER_IOWQ_MAX_WORKERS,
   IORING_REGISTER_PBUF_RING,
   IORING_REGISTER_PERSONALITY,
   IORING_REGISTER_PROBE,
   IORING_REGISTER_RING_FDS,
   IORING_REGISTER_SYNC_CANCEL,
-  IORING_SETUP_CLAMP,
   IORING_SETUP_CQSIZE,
   IORING_SETUP_SUBMIT_ALL,
   POLLIN,
@@ -36,41 +24,8 @@ import {
 import { IoUring } from '../../src/ring/ring.ts';
 import { ProvenKernel, version } from '../../src/ring/proven-kernel.ts';
 import type { SocketAddress } from '../../src/ring/socket-address.ts';
+import { FEATURES_5_10, FEATURES_5_15, LINUX_5_10, LINUX_5_15, LINUX_5_19, type Age } from './ages.ts';
 import { FakeKernel } from './fake-kernel.ts';
-
-const FEATURES_5_10 =
-  IORING_FEAT_SINGLE_MMAP |
-  IORING_FEAT_NODROP |
-  IORING_FEAT_SUBMIT_STABLE |
-  IORING_FEAT_RW_CUR_POS |
-  IORING_FEAT_CUR_PERSONALITY |
-  IORING_FEAT_FAST_POLL |
-  IORING_FEAT_POLL_32BITS;
-const FEATURES_5_15 =
-  FEATURES_5_10 |
-  IORING_FEAT_SQPOLL_NONFIXED |
-  IORING_FEAT_EXT_ARG |
-  IORING_FEAT_NATIVE_WORKERS |
-  IORING_FEAT_RSRC_TAGS;
-
-/** What one of the kernels knows. */
-interface Age {
-  features: number;
-  lastOperation: number;
-  lastRegistration: number;
-}
-
-const LINUX_5_10: Age = { features: FEATURES_5_10, lastOperation: IORING_OP_TEE, lastRegistration: 12 };
-const LINUX_5_15: Age = {
-  features: FEATURES_5_15,
-  lastOperation: IORING_OP_LINKAT,
-  lastRegistration: IORING_REGISTER_IOWQ_MAX_WORKERS,
-};
-const LINUX_5_19: Age = {
-  features: FEATURES_5_15 | IORING_FEAT_CQE_SKIP | IORING_FEAT_LINKED_FILE,
-  lastOperation: IORING_OP_URING_CMD,
-  lastRegistration: IORING_REGISTER_SYNC_CANCEL - 1,
-};
 
 /** A kernel that is old: it does not look at fields that it does not know, and waits before it refuses a registration. */
 class OldKernel extends FakeKernel {
@@ -80,8 +35,7 @@ class OldKernel extends FakeKernel {
     super();
     this.#age = age;
     this.features = age.features;
-    const knowsModernSetUp = age.lastOperation >= IORING_OP_MSG_RING;
-    this.unknownFlags = ~(knowsModernSetUp ? 0x7ff : IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP | 0x47);
+    this.unknownFlags = ~age.setupFlags;
   }
 
   override register(fd: number, opcode: number, argument: number, count: number): number {

@@ -11,10 +11,26 @@ import {
   IORING_SETUP_SQ_AFF as SQ_AFF,
   IORING_SETUP_SUBMIT_ALL as ALL,
   IORING_SETUP_TASKRUN_FLAG as FLAG,
+  IO_URING_PARAMS,
 } from '../../src/abi/index.ts';
 import { IoUring } from '../../src/ring/ring.ts';
 import type { IoUringOptions } from '../../src/ring/setup.ts';
 import { FakeKernel } from './fake-kernel.ts';
+
+/** A kernel that has memory for so many completions; a submission takes as much as two. */
+class ShortOfMemory extends FakeKernel {
+  readonly #entries: number;
+
+  constructor(completions: number) {
+    super();
+    this.#entries = completions;
+  }
+
+  override setup(entries: number, params: Uint8Array): number {
+    const completions = new DataView(params.buffer, params.byteOffset).getUint32(IO_URING_PARAMS.cq_entries, true);
+    return completions + 2 * entries > this.#entries ? -12 : super.setup(entries, params);
+  }
+}
 
 function setupFlags(options: IoUringOptions, unknownFlags = 0): number {
   const kernel = new FakeKernel();
@@ -65,8 +81,18 @@ describe('setup tiers', () => {
   it('falls back on EINVAL only: any other refusal is final', () => {
     const kernel = new FakeKernel();
     kernel.setupAnswer = -12;
-    assert.throws(() => new IoUring(8, {}, kernel), { code: 'ENOMEM', message: /ulimit -l/ });
+    assert.throws(() => new IoUring(8, { cqEntries: 256 }, kernel), { code: 'ENOMEM', message: /ulimit -l/ });
     assert.equal(kernel.setupFlagsTried.length, 1);
+  });
+
+  it('where memory is short of the completion queue that is made by default, a smaller one is; never one that was not asked for', () => {
+    const kernel = new ShortOfMemory(600);
+    const ring = new IoUring(128, {}, kernel);
+    assert.equal(ring.sqEntries, 128);
+    assert.equal(ring.cqEntries, 256);
+    ring.close();
+    assert.throws(() => new IoUring(128, { cqEntries: 512 }, kernel), { code: 'ENOMEM' });
+    assert.throws(() => new IoUring(512, {}, kernel), { code: 'ENOMEM', message: /ulimit -l/ });
   });
 
   it('a kernel without the features that all is built on is refused, its ring closed', () => {

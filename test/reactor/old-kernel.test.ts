@@ -1,0 +1,124 @@
+// The reactor on a kernel that has io_uring, and not all of its operations.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { closeSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { release } from 'node:os';
+import { describe, it, type TestContext } from 'node:test';
+import {
+  AF_INET,
+  IORING_OP_ACCEPT,
+  IORING_OP_MKDIRAT,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+} from '../../src/abi/index.ts';
+import { Reactor } from '../../src/index.ts';
+import { addressOf, bindTo, listenOn, openSocket } from '../../src/net/socket-calls.ts';
+import { age, refused } from '../kernel/aged-kernel.ts';
+import { LINUX_5_10 } from '../ring/ages.ts';
+
+age(LINUX_5_10);
+
+describe('what Linux 5.10 does not have', () => {
+  it('an operation is EINVAL, with the Linux that it needs', async () => {
+    await using io = new Reactor();
+    await assert.rejects(io.mkdir('/nowhere/in/particular'), {
+      code: 'EINVAL',
+      errno: -22,
+      syscall: 'mkdir',
+      path: '/nowhere/in/particular',
+      message: /^EINVAL: invalid argument, mkdir '\/nowhere\/in\/particular': needs Linux 5\.15, this is \d/,
+    });
+    assert.deepEqual(refused.splice(0), [IORING_OP_MKDIRAT]);
+  });
+
+  it('a later form of an operation likewise', async () => {
+    await using io = new Reactor();
+    using listener = new Listener();
+    await assert.rejects(io.acceptMany(listener.fd).next(), {
+      code: 'EINVAL',
+      message: /^EINVAL: invalid argument, accept: needs Linux 5\.19, this is \d/,
+    });
+    assert.deepEqual(refused.splice(0), [IORING_OP_ACCEPT]);
+    await assert.rejects(io.recvMany(listener.fd).next(), { code: 'EINVAL', message: /needs Linux 5\.19, this is \d/ });
+  });
+
+  it('an EINVAL that means what it says is left as it is', async () => {
+    await using io = new Reactor();
+    using listener = new Listener();
+    await assert.rejects(io.fsync(listener.fd), { code: 'EINVAL', message: 'EINVAL: invalid argument, fsync' });
+  });
+});
+
+describe('accept on a non-blocking listener, which does not wait there', () => {
+  it('waits for a connection', { timeout: 20_000 }, async (t) => {
+    if (cannotRefuseToWait(t)) return;
+    await using io = new Reactor();
+    using listener = new Listener();
+    const accepted = [io.accept(listener.fd), io.accept(listener.fd)];
+    await io.sleep(1);
+    const peers = [listener.connect(), listener.connect()];
+    const fds = await Promise.all(accepted);
+    assert.notEqual(fds[0], fds[1]);
+    for (const fd of fds) {
+      await io.send(fd, 'hello');
+      closeSync(fd);
+    }
+    await Promise.all(peers.map((peer) => once(peer, 'close')));
+  });
+
+  it('is over when its time is, and when it is aborted', { timeout: 20_000 }, async (t) => {
+    if (cannotRefuseToWait(t)) return;
+    await using io = new Reactor();
+    using listener = new Listener();
+    await assert.rejects(io.accept(listener.fd, { timeoutMs: 20 }), { name: 'TimeoutError' });
+    await assert.rejects(io.accept(listener.fd, { timeoutMs: 0 }), { name: 'TimeoutError' });
+    const controller = new AbortController();
+    const aborted = io.accept(listener.fd, { signal: controller.signal });
+    await io.sleep(1);
+    controller.abort();
+    await assert.rejects(aborted, { name: 'AbortError' });
+    const closed = io.accept(listener.fd);
+    await io.sleep(1);
+    await Promise.all([io.close(), assert.rejects(closed, { code: 'ERR_IOURING_CLOSED' })]);
+  });
+
+  it('does not wait if that is asked for', { timeout: 20_000 }, async (t) => {
+    if (cannotRefuseToWait(t)) return;
+    await using io = new Reactor();
+    using listener = new Listener();
+    await assert.rejects(io.accept(listener.fd, { dontwait: true }), { code: 'EAGAIN' });
+  });
+});
+
+/** A kernel that is made to answer as 5.10 does has to have IORING_ACCEPT_DONTWAIT. */
+function cannotRefuseToWait(t: TestContext): boolean {
+  const [major, minor] = release().split('.').map(Number);
+  const isOld = major < 6 || (major === 6 && minor < 10);
+  if (isOld) t.skip('needs Linux 6.10 (IORING_ACCEPT_DONTWAIT)');
+  return isOld;
+}
+
+/** A listener that is non-blocking, and peers that connect to it. */
+class Listener implements Disposable {
+  readonly fd = openSocket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC);
+  readonly #peers: Socket[] = [];
+
+  constructor() {
+    assert.equal(bindTo(this.fd, { address: '127.0.0.1', port: 0 }), 0);
+    assert.equal(listenOn(this.fd, 8), 0);
+  }
+
+  connect(): Socket {
+    const { port } = addressOf(this.fd, false) as { port: number };
+    const peer = connect(port, '127.0.0.1').resume();
+    this.#peers.push(peer);
+    return peer;
+  }
+
+  [Symbol.dispose](): void {
+    for (const peer of this.#peers) peer.destroy();
+    closeSync(this.fd);
+  }
+}
