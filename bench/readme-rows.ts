@@ -67,7 +67,7 @@ const ROWS: readonly Row[] = [
   {
     work: 'one connection, one message at a time',
     scenario: 'pingpong',
-    case: '1 byte',
+    case: 'createServer',
     metric: 'roundTripsPerSecond',
     ours: 'iouring/net, createServer',
     against: 'node:net',
