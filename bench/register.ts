@@ -9,9 +9,9 @@ import { type Case, type Competitor, type Context, measureLoop, type Sample, typ
 import { CPU, measureWithWrk, notesOnCores, P99, RATE } from './wrk.ts';
 
 interface ApplicationCase extends Case {
-  /** Of `applications.ts`. */
+  /** A name of `applications.ts`. */
   readonly app?: string;
-  /** Of `driver.ts`. */
+  /** A name of `driver.ts`. */
   readonly driver?: 'ioredis' | 'pg';
   readonly postBytes?: number;
   /** What of it goes through the ring. */

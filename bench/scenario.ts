@@ -7,7 +7,7 @@ export interface Metric {
   readonly title: string;
   readonly better: Better;
   readonly digits: number;
-  /** Whether docs/performance.md shows it too; the first one is shown anyway. */
+  /** Has docs/performance.md show it too; the first one is shown anyway. */
   readonly inReadme?: boolean;
   /** A count that is shown as it is, and not compared; it may be 0. */
   readonly fact?: boolean;

@@ -114,7 +114,7 @@ const { require_module: requiresModules } = process.features as { require_module
 /** Where `iouring/register` is, from dist/cli: what package.json says for this version of Node. */
 const REGISTER = new URL(requiresModules ? '../register/index.js' : '../register/eager.js', import.meta.url).href;
 
-/** What follows the program is the program's, and what is before it Node's: only the first words are looked at. */
+/** Only the first words are looked at: arguments behind the program are the program's, and those before it Node's. */
 async function run(args: readonly string[]): Promise<number> {
   const report = args[0] === '--report';
   const rest = report ? args.slice(1) : args;

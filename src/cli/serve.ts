@@ -155,13 +155,13 @@ function addressOf({ unix, hostname, port }: Listener): string {
   return `http://${hostname!.includes(':') ? `[${hostname}]` : hostname}:${port}/`;
 }
 
-/** What the channel `iouring:fallback` tells of. */
+/** The message on the channel `iouring:fallback`. */
 interface Fallback {
   readonly module: string;
   readonly error: Error;
 }
 
-/** Whether sockets are Node's, by what the package itself tells when the first of them is made. */
+/** Tells whether sockets are Node's, by the message that the package sends when the first of them is made. */
 class SocketsThroughNode {
   #because: Error | undefined;
 

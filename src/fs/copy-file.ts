@@ -23,7 +23,7 @@ type Statx = Awaited<ReturnType<Reactor['statx']>>;
 
 /** `copyFile`. Small files to new names go through the ring; the rest, and whatever goes wrong at first, is Node's. */
 export function copyFile(src: PathLike, dest: PathLike, mode = 0): Promise<void> {
-  // What cannot be written whole is taken away again.
+  // A copy that cannot be written whole is taken away again.
   const io = ringForPaths(IORING_OP_UNLINKAT);
   const from = io && plainPath(src);
   const to = io && plainPath(dest);

@@ -11,7 +11,7 @@ import {
 import { AvailableReactor } from '../reactor/available-reactor.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 
-/** What is done everywhere here. What else a call needs, and younger kernels have, it asks for itself: {@link ringForPaths}. */
+/** Every call here needs these operations. A call that needs one of younger kernels asks for that itself: {@link ringForPaths}. */
 const NEEDED = [
   IORING_OP_READV,
   IORING_OP_WRITEV,

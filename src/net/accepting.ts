@@ -8,15 +8,15 @@ const PAUSE_MS = 50;
 
 const SHORTAGES = new Set([-EMFILE, -ENFILE, -ENOMEM, -ENOBUFS]);
 
-/** Who accepts. */
+/** The owner of an acceptor, which is told of connections. */
 export interface Accepting {
-  /** A connection. The descriptor is his. */
+  /** A connection has come. Its descriptor is the owner's. */
   accepted(fd: number): void;
   /** Nothing more will come. */
   acceptFailed(error: Error): void;
 }
 
-/** What accepts on a listening descriptor, which stays its owner's, until it is stopped or fails. */
+/** Accepts on a listening descriptor, which stays its owner's, until it is stopped or fails. */
 export abstract class AnyAcceptor extends ArmedMultishot {
   protected readonly owner: Accepting;
   protected isStopped = false;

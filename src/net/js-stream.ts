@@ -41,7 +41,7 @@ function nativeStreamClass(): new () => NativeStream {
   return found;
 }
 
-/** What Node's code calls on the handle of a stream in JavaScript, and reads from it. */
+/** The handle of a stream in JavaScript, with all that Node's code calls and reads there. */
 type Handle = NativeStream & { readonly [OWNER]: JsStream };
 
 const OWNER = Symbol('owner');
@@ -106,7 +106,7 @@ function streamClass(handle: object): StreamClass {
     },
   };
   for (const [name, get] of Object.entries(getters)) define(prototype, name, ownOptions({ get }));
-  // Whether the socket is being read says nothing of this: whoever wants to read from it is to ask.
+  // The stream is not read because its socket is: whoever wants to read from the stream is to ask.
   define(prototype, 'reading', ownOptions({
     get(this: Handle): boolean {
       return this[OWNER].isConsumed && this[OWNER].connection.isReading;
@@ -152,7 +152,7 @@ export class JsStream {
   readonly connection: SocketConnection;
   /** Somebody reads from it. */
   isConsumed = false;
-  /** What whoever reads is being given. */
+  /** The bytes that the reader is being given. */
   #given: Buffer | undefined;
   #writing: Set<Request> | undefined;
   #ending: Set<Request> | undefined;

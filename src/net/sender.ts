@@ -213,7 +213,7 @@ export class Sender extends Submission {
     return TAKEN;
   }
 
-  /** What was put together is sent: the entry that was to be made for it would have nothing to do, unless somebody is to be told. */
+  /** The bytes that were put together are sent: the entry that was to send them would have nothing to do, unless somebody is to be told. */
   #callOff(): void {
     if (!this.#isLate || !this.#isUnderWay || this.slot >= 0 || this.queued || (this.#waiters?.length ?? 0) > 0) return;
     this.dropped = true;
@@ -316,7 +316,7 @@ export class Sender extends Submission {
     return this.#append(this.#transport.takeSegment(isFirst ? bytes : TOGETHER_MAX));
   }
 
-  /** What is in the only segment goes on in a larger one. */
+  /** Moves the bytes of the only segment to a larger one. */
   #enlarge(only: Segment): Segment {
     const larger = this.#transport.takeSegment(TOGETHER_MAX);
     larger.memory.set(bytesIn(only.memory, only.start, only.end));

@@ -28,7 +28,7 @@ export function listenThroughRing(server: ServerClass, place: ListenPlace, liste
   listening?.expect(server._handle?.onconnection);
 }
 
-/** What of `net.Server` is not Node's. */
+/** The methods of `net.Server` that are not Node's. */
 class ServerMethods extends Base {
   override _listen2(...place: ListenPlace): void {
     listenThroughRing(this, place, (...bound) => super._listen2(...bound));

@@ -148,7 +148,7 @@ export class Engine implements Turns {
     return this.#reaper.hasArrivals;
   }
 
-  /** Who is told of messages from other rings, if anybody is. */
+  /** The submission that is told of messages from other rings, if there is one. */
   get mailbox(): Submission | undefined {
     return this.#reaper.mailbox;
   }

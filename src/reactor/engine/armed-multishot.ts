@@ -3,7 +3,7 @@ import type { Engine } from '../engine.ts';
 import { Submission } from '../submission.ts';
 
 /**
- * What an armed multishot is at.
+ * The state of an armed multishot.
  *
  * | state      | what of it is with the kernel                                                 |
  * |------------|-------------------------------------------------------------------------------|
@@ -87,7 +87,7 @@ export abstract class ArmedMultishot extends Submission {
     if (this.#state === 'spent' || this.#state === 'stopping') this.#state = 'starved';
   }
 
-  /** What it was starved of is there, or it does not wait for that any more. */
+  /** The thing that it was starved of is there, or it does not wait for that any more. */
   fed(): void {
     if (this.#state !== 'starved') return;
     this.#state = this.slot < 0 ? 'free' : 'spent';

@@ -57,7 +57,7 @@ export class Arrivals {
     }
   }
 
-  /** Whose the first is; undefined if there is none. */
+  /** The submission of the first one; undefined if there is none. */
   get first(): Submission | undefined {
     return this.#submissions[this.#head];
   }

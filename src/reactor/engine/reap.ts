@@ -14,7 +14,7 @@ const MESSAGE_END = MESSAGE + 2 ** 32;
 const COMPLETIONS_A_REAP = 512;
 
 /**
- * What comes out: completions are taken out of the ring's queue, whose place is free then, and told afterwards. What another ring has posted
+ * The way out: completions are taken out of the ring's queue, whose place is free then, and told afterwards. What another ring has posted
  * under a userData of its own is dropped and counted, unless it is a message.
  */
 export class Reaper {
@@ -24,7 +24,7 @@ export class Reaper {
   readonly events = new Arrivals();
   /** How many were reaped in this pass of the loop. */
   completions = 0;
-  /** Who is told of messages from other rings, if anybody is. */
+  /** The submission that is told of messages from other rings, if there is one. */
   mailbox: Submission | undefined;
   readonly #ring: IoUring;
   readonly #slots: Slots;

@@ -13,7 +13,7 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 const STUCK_MS = 20;
 
 /**
- * What goes in: submissions get their places and their entries, or wait in front of the ring until their completions would find room;
+ * The way in: submissions get their places and their entries, or wait in front of the ring until their completions would find room;
  * cancellations go the same way. The entries are handed to the kernel in a turn, or before it to make room for more.
  */
 export class SubmitQueue {
@@ -123,7 +123,7 @@ export class SubmitQueue {
     return late;
   }
 
-  /** What waits for room may wait too long for it. */
+  /** A submission that waits for room may wait too long for it. */
   #expire(submission: Submission): void {
     if (submission.dropped || submission.slot >= 0 || submission.owed > 0) return;
     for (const one of this.waiting()) {
@@ -217,7 +217,7 @@ export class SubmitQueue {
     return admitted;
   }
 
-  /** What waits in front of the ring. */
+  /** The submissions that wait in front of the ring. */
   *waiting(): Generator<Submission> {
     for (let one = this.#first; one !== undefined; one = one.behind) yield one;
   }
