@@ -21,6 +21,7 @@ export type { TagOptions } from './ring/register-buffers.ts';
 export type { ProtectionInformation } from './ring/prepare-file.ts';
 export type { BufRingOptions } from './ring/buffer-ring.ts';
 export type { Diagnosis } from './ring/diagnose.ts';
+export type { MethodSupport } from './ring/method-support.ts';
 export type { IoUringOptions } from './ring/setup.ts';
 export type { KernelError } from './ring/kernel-error.ts';
 export type { Lendable } from './ring/lent-memory.ts';

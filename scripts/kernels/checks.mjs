@@ -1,5 +1,5 @@
 // What is checked on each kernel, one process a check, with a time limit, so that a hang is told.
-// usage: node scripts/kernels/checks.mjs [NAME,NAME… | tests:FILE,FILE…]
+// usage: node scripts/kernels/checks.mjs [NAME,NAME… | tests:PATH,PATH…]
 // Prints a line a check: `ok NAME`, `refused NAME: needs Linux …`, or `not ok NAME: why`.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
@@ -15,11 +15,15 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 
 const SELF = fileURLToPath(import.meta.url);
-const DIST = join(SELF, '../../../dist');
+const ROOT = join(SELF, '../../..');
+const DIST = join(ROOT, 'dist');
+const BUILD = join(ROOT, 'build');
 const load = (name) => import(join(DIST, name));
 
 /** How long a check may take: emulation is slow, and so is a machine that does other things. */
 const LIMIT_MS = Number(process.env.LIMIT_MS ?? 90_000);
+/** And a file of the suite. */
+const SUITE_LIMIT_MS = 4 * LIMIT_MS;
 /** How long a connection or a read may stall. */
 const STALL_MS = 15_000;
 /** How long traffic is kept up: a lost signal shows within some messages. */
@@ -296,20 +300,45 @@ if (asked === '--one') {
   }
   process.exit(0);
 }
+
+/** Files of the suite, and all of its folders that are named. */
+function testsOf(paths) {
+  return paths.flatMap((path) => {
+    if (path.endsWith('.test.js')) return [path];
+    const all = fs.readdirSync(join(BUILD, path), { recursive: true }).sort();
+    return all.filter((name) => name.endsWith('.test.js')).map((name) => join(path, name));
+  });
+}
+
 const isSuite = asked.startsWith('tests:');
-const names = isSuite ? asked.slice(6).split(',') : asked === '' ? Object.keys(checks) : asked.split(',');
+const names = isSuite ? testsOf(asked.slice(6).split(',')) : asked === '' ? Object.keys(checks) : asked.split(',');
 console.log(`# ${os.release()}, ${process.arch}, node ${process.version}: ${names.join(' ')}`);
 for (const name of names) {
-  const args = isSuite ? ['--test', join(SELF, '../../../build', name.replace(/\.ts$/, '.js'))] : [SELF, '--one', name];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', isSuite ? 'pipe' : 'inherit', 'pipe'] });
+  const start = performance.now();
+  const args = isSuite ? ['--test', '--test-reporter=tap', join(BUILD, name)] : [SELF, '--one', name];
+  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', isSuite ? 'pipe' : 'inherit', 'pipe'] });
   let said = '';
   child.stderr.on('data', (text) => (said += text));
   child.stdout?.on('data', (text) => (said += text));
-  const timer = setTimeout(() => child.kill('SIGKILL'), isSuite ? 10 * LIMIT_MS : LIMIT_MS);
+  const timer = setTimeout(() => child.kill('SIGKILL'), isSuite ? SUITE_LIMIT_MS : LIMIT_MS);
   const [status] = await once(child, 'close');
   clearTimeout(timer);
-  if (isSuite) console.log(...said.split('\n').filter((line) => /^ *not ok|^# (pass|fail|skipped) /.test(line)).map((line) => `#   ${line.trim()}\n`));
+  const took = `${((performance.now() - start) / 1000).toFixed(1)} s`;
+  if (isSuite) tellTests(said);
   const why = status === null ? 'hangs' : (/^(?:\w*Error|iouring:).*/m.exec(said)?.[0] ?? said.trim().split('\n').at(-1));
-  if (status === 0) console.log(`ok ${name}`);
-  else if (status !== 3) console.log(`not ok ${name}: ${why}`);
+  if (status === 0) console.log(`ok ${name}${isSuite ? ` (${took})` : ''}`);
+  else if (status !== 3) console.log(`not ok ${name}: ${why} (${took})`);
+}
+
+/** The tests of a file that failed, with the first line of the error, and those that were skipped. */
+function tellTests(said) {
+  let failed;
+  for (const line of said.split('\n')) {
+    if (/^ *not ok /.test(line)) failed = line.trim();
+    else if (/# SKIP/.test(line) || /^# (pass|fail|skipped) /.test(line)) console.log(`#   ${line.trim()}`);
+    const [, error] = /^ *error: (.*)$/.exec(line) ?? [];
+    if (failed === undefined || error === undefined) continue;
+    console.log(`#   ${failed}: ${error.length > 3 ? error : said.slice(said.indexOf(line)).split('\n')[1].trim()}`);
+    failed = undefined;
+  }
 }

@@ -84,7 +84,11 @@ export function pack(arch, withTests) {
   const app = join(root, 'app');
   mkdirSync(join(app, 'scripts'), { recursive: true });
   for (const path of ['dist', 'package.json', 'scripts/kernels']) cpSync(path, join(app, path), { recursive: true });
-  if (withTests) cpSync('build', join(app, 'build'), { recursive: true, filter: (path) => !/^build\/(kernels|runtimes)/.test(path) });
+  if (withTests) {
+    for (const path of ['build/src', 'build/test', 'build/examples']) {
+      cpSync(path, join(app, path), { recursive: true, filter: (file) => !/\.(map|d\.ts)$/.test(file) });
+    }
+  }
   putKoffi(arch, join(app, 'node_modules'));
   writeFileSync(join(root, 'init'), INIT);
   chmodSync(join(root, 'init'), 0o755);

@@ -206,6 +206,8 @@ export interface Operation {
   readonly since: string;
   /** The first kernel that has a later form of it, by form. */
   readonly variants?: Readonly<Record<string, string>>;
+  /** Those of the methods that are for a later form only, each with the key of that in `variants`. */
+  readonly later?: Readonly<Record<string, string>>;
   /**
    * The addresses it takes. With IOSQE_BUFFER_SELECT it takes no `buffer`, and of iovecs only the length: the
    * memory comes from a group then, to which it was lent beforehand.
@@ -346,6 +348,7 @@ export const OPERATIONS: readonly Operation[] = [
     options: ['events', 'newUserData', 'multishot', 'level'],
     since: '5.1',
     variants: { update: '5.13' },
+    later: { prepPollUpdate: 'update' },
     lends: [],
     result: '0',
     helpers: ['io_uring_prep_poll_remove', 'io_uring_prep_poll_update'],
@@ -387,6 +390,7 @@ export const OPERATIONS: readonly Operation[] = [
     like: 'recvmsg(2)',
     since: '5.3',
     variants: { multishot: '6.0' },
+    later: { prepRecvmsgMultishot: 'multishot' },
     lends: [
       {
         field: 'addr', what: 'msghdr', access: 'readwrite', until: 'completion',
@@ -416,6 +420,7 @@ export const OPERATIONS: readonly Operation[] = [
     options: ['absolute', 'clock', 'link'],
     since: '5.5',
     variants: { update: '5.11', linkUpdate: '5.15' },
+    later: { prepTimeoutUpdate: 'update' },
     lends: [{ field: 'addr2', what: 'timespec', access: 'read', until: 'submit', variant: 'update' }],
     result: '0',
     helpers: ['io_uring_prep_timeout_remove', 'io_uring_prep_timeout_update'],
@@ -429,6 +434,7 @@ export const OPERATIONS: readonly Operation[] = [
     like: 'accept4(2)',
     since: '5.5',
     variants: { direct: '5.15', multishot: '5.19' },
+    later: { prepAcceptMultishot: 'multishot' },
     lends: [
       { field: 'addr', what: 'sockaddr', access: 'write', until: 'completion' },
       { field: 'addr2', what: 'socklen', access: 'readwrite', until: 'completion' },
@@ -449,6 +455,7 @@ export const OPERATIONS: readonly Operation[] = [
     options: ['all', 'userData', 'fd', 'fixed', 'opcode', 'any'],
     since: '5.5',
     variants: { all: '5.19', descriptor: '5.19', any: '5.19', slot: '6.0', operation: '6.6' },
+    later: { prepCancelFd: 'descriptor' },
     lends: [],
     result: '0; with IORING_ASYNC_CANCEL_ALL how many were cancelled',
     helpers: ['io_uring_prep_cancel', 'io_uring_prep_cancel64', 'io_uring_prep_cancel_fd'],
@@ -512,6 +519,7 @@ export const OPERATIONS: readonly Operation[] = [
     like: 'close(2)',
     since: '5.6',
     variants: { direct: '5.15' },
+    later: { prepCloseDirect: 'direct' },
     lends: [],
     result: '0',
     helpers: ['io_uring_prep_close', 'io_uring_prep_close_direct'],
@@ -612,6 +620,7 @@ export const OPERATIONS: readonly Operation[] = [
     like: 'send(2)',
     since: '5.6',
     variants: { sendto: '6.1', provided: '6.10', bundle: '6.10', vectorized: '6.17' },
+    later: { prepSendto: 'sendto', prepSendBundle: 'bundle', prepSendv: 'vectorized' },
     lends: [
       { field: 'addr', what: 'buffer', access: 'read', until: 'completion' },
       { field: 'addr2', what: 'sockaddr', access: 'read', until: 'submit', variant: 'sendto' },
@@ -637,6 +646,7 @@ export const OPERATIONS: readonly Operation[] = [
     like: 'recv(2)',
     since: '5.6',
     variants: { multishot: '6.0', bundle: '6.10' },
+    later: { prepRecvMultishot: 'multishot' },
     lends: [{ field: 'addr', what: 'buffer', access: 'write', until: 'completion' }],
     result: 'bytes received; 0 at the end of the stream',
     helpers: ['io_uring_prep_recv', 'io_uring_prep_recv_multishot'],
@@ -796,6 +806,7 @@ export const OPERATIONS: readonly Operation[] = [
     options: ['cqeFlags', 'skipCqe'],
     since: '5.18',
     variants: { descriptor: '6.0', flags: '6.3' },
+    later: { prepMsgRingFd: 'descriptor' },
     lends: [],
     result: '0; passing a descriptor: the slot if the kernel picked it',
     helpers: [
@@ -892,6 +903,13 @@ export const OPERATIONS: readonly Operation[] = [
       discard: '6.12',
       multishot: '6.18',
       getsockname: '6.19',
+      zoneReset: '7.0',
+    },
+    later: {
+      prepCmdSock: 'socket',
+      prepCmdGetsockname: 'getsockname',
+      prepCmdDiscard: 'discard',
+      prepCmdZoneResetAll: 'zoneReset',
     },
     lends: [
       { field: 'addr', what: 'command', access: 'readwrite', until: 'completion' },
@@ -917,6 +935,7 @@ export const OPERATIONS: readonly Operation[] = [
     like: 'send(2)',
     since: '6.0',
     variants: { reportUsage: '6.2', vectorized: '6.17' },
+    later: { 'prepSendv({ zeroCopy })': 'vectorized' },
     lends: [
       { field: 'addr', what: 'buffer', access: 'read', until: 'notification' },
       { field: 'addr2', what: 'sockaddr', access: 'read', until: 'submit' },

@@ -28,7 +28,7 @@ function waysOfDropIns({ usable }: Diagnosis): string {
 
 /** The diagnosis for a person. */
 export function render(diagnosis: Diagnosis, dropIns: string): string {
-  const { kernel, arch, platform, runtime, container, problem, ring, operations } = diagnosis;
+  const { kernel, arch, platform, runtime, container, problem, ring, operations, methods } = diagnosis;
   const lines = [
     `io_uring is ${diagnosis.usable ? 'usable' : 'NOT usable'} here`,
     '',
@@ -58,12 +58,17 @@ export function render(diagnosis: Diagnosis, dropIns: string): string {
         String(opcode).padStart(3),
         (name ?? '(unknown to this package)').padEnd(26),
         (known?.since ?? '').padEnd(4),
-        known?.methods.join(', '),
+        methods.filter((method) => method.opcode === opcode).map(inWords).join(', '),
       ];
       lines.push(`  ${columns.join('  ')}`.trimEnd());
     }
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** A method, and if only its form of the operation is missing, which Linux brought that. */
+function inWords({ opcode, name, since, supported }: Diagnosis['methods'][number]): string {
+  return supported || OPERATIONS[opcode].since === since ? name : `${name} (no: Linux ${since})`;
 }
 
 const LABEL_WIDTH = 18;

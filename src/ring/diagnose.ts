@@ -4,6 +4,7 @@ import { FEATURES, SETUP_FLAGS, flagNames } from '../abi/flags.ts';
 import { runtimeName } from '../native/runtime.ts';
 import { ownOptions } from './own-options.ts';
 import type { KernelError } from './kernel-error.ts';
+import { methodSupport, type MethodSupport } from './method-support.ts';
 import type { OperationSupport } from './probe.ts';
 import { likelyContainer, type Container } from './container.ts';
 import { explainRefusal, type Refusal } from './refusal.ts';
@@ -34,6 +35,8 @@ export interface Diagnosis {
   };
   /** Every operation that this package or this kernel knows. */
   operations: OperationSupport[];
+  /** Every method of a ring that queues an operation: the kernel may have the operation and lack the form of it that a method is for. */
+  methods: MethodSupport[];
 }
 
 /**
@@ -49,6 +52,7 @@ export function diagnose(): Diagnosis {
     arch,
     runtime: runtimeName(),
     operations: [],
+    methods: [],
   };
   const container = likelyContainer();
   if (container !== undefined) diagnosis.container = container.name;
@@ -67,7 +71,8 @@ export function diagnose(): Diagnosis {
       providedBuffers: tryBufferRing(ring),
     };
     diagnosis.operations = ring.probe();
-    if (!diagnosis.usable) diagnosis.problem = SILENT;
+    if (diagnosis.usable) diagnosis.methods = methodSupport(ring, diagnosis.operations);
+    else diagnosis.problem = SILENT;
   } catch (error) {
     diagnosis.usable = false;
     diagnosis.problem = explain(error as KernelError, container);

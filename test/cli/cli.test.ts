@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { OPERATIONS } from '../../src/abi/index.ts';
 import type { Diagnosis } from '../../src/index.ts';
+import { commandOn } from '../kernel/aged-kernel.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { run } from '../run.ts';
 import { Served } from './served.ts';
@@ -32,6 +33,13 @@ describe('iouring doctor', () => {
     assert.equal((JSON.parse(json) as Diagnosis).container, 'AWS Lambda');
   });
 
+  it('tells which methods the kernel has not, though it has their operation, and since which Linux they are', async () => {
+    const { stdout } = await run(process.execPath, [...commandOn('LINUX_5_15'), 'doctor']);
+    assert.match(stdout, /^ {2}yes +13 +IORING_OP_ACCEPT +5\.5 +prepAccept, prepAcceptMultishot \(no: Linux 5\.19\)$/m);
+    assert.match(stdout, /^ {2}yes +27 +IORING_OP_RECV +5\.6 +prepRecv, prepRecvMultishot \(no: Linux 6\.0\)$/m);
+    assert.match(stdout, /^ {2}yes +19 +IORING_OP_CLOSE +5\.6 +prepClose, prepCloseDirect$/m);
+  });
+
   it('--json says the same for programs', async () => {
     const { status, stdout } = await iouring('doctor', '--json');
     assert.equal(status, 0);
@@ -43,6 +51,10 @@ describe('iouring doctor', () => {
     assert.ok(diagnosis.operations.length >= OPERATIONS.length);
     for (const name of ['IORING_OP_NOP', 'IORING_OP_READ', 'IORING_OP_RECV', 'IORING_OP_ASYNC_CANCEL']) {
       assert.equal(diagnosis.operations.find((operation) => operation.name === name)?.supported, true, name);
+    }
+    assert.deepEqual(diagnosis.methods.map(({ name }) => name), OPERATIONS.flatMap(({ methods }) => methods));
+    for (const { opcode, name, since, supported } of diagnosis.methods) {
+      if (OPERATIONS[opcode].since === since) assert.equal(supported, diagnosis.operations[opcode].supported, name);
     }
   });
 });

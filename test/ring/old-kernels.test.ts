@@ -6,8 +6,13 @@ import {
   IORING_FEAT_EXT_ARG,
   IORING_FEAT_LINKED_FILE,
   IORING_FEAT_POLL_32BITS,
+  IORING_OP_ACCEPT,
+  IORING_OP_TIMEOUT_REMOVE,
+  IORING_OP_CLOSE,
   IORING_OP_LINKAT,
   IORING_OP_MSG_RING,
+  IORING_OP_RECV,
+  IORING_OP_SEND,
   IORING_OP_SENDMSG_ZC,
   IORING_OP_TEE,
   IORING_OP_UNLINKAT,
@@ -19,8 +24,10 @@ import {
   IORING_REGISTER_SYNC_CANCEL,
   IORING_SETUP_CQSIZE,
   IORING_SETUP_SUBMIT_ALL,
+  OPERATIONS,
   POLLIN,
 } from '../../src/abi/index.ts';
+import { methodSupport } from '../../src/ring/method-support.ts';
 import { IoUring } from '../../src/ring/ring.ts';
 import { ProvenKernel, version } from '../../src/ring/proven-kernel.ts';
 import type { SocketAddress } from '../../src/ring/socket-address.ts';
@@ -251,6 +258,53 @@ describe('waits where the kernel does not limit them', () => {
     assert.equal(ring.submitAndWait(1), 1);
     assert.ok(kernel.calls.every(({ minComplete }) => minComplete === 0), 'no call waits in the kernel');
     ring.close();
+  });
+});
+
+describe('methods whose form is younger than their operation', () => {
+  /** Which methods are there, on a kernel that answers EINVAL to flags of an accept and of a timer's removal that it does not know. */
+  function methodsOn(age: Age, knowsFlags: boolean): { has: (name: string) => boolean; kernel: OldKernel } {
+    const { ring, kernel } = open(age);
+    Object.assign(kernel, { eventfd: () => 77, socket: () => 78 });
+    kernel.result = ({ opcode, words }) => {
+      const flags = opcode === IORING_OP_ACCEPT ? words[0] >>> 16 : opcode === IORING_OP_TIMEOUT_REMOVE ? words[7] : 0;
+      return flags !== 0 && !knowsFlags ? -22 : -88;
+    };
+    const operations = OPERATIONS.map(({ code, name }) => ({ opcode: code, name, supported: code <= age.lastOperation }));
+    const methods = methodSupport(ring, operations);
+    ring.close();
+    return { kernel, has: (name) => methods.find((method) => method.name === name)!.supported };
+  }
+
+  it('5.15: they are tried, and what the kernel says EINVAL to, or would do otherwise, is not there', () => {
+    const { has, kernel } = methodsOn(LINUX_5_15, false);
+    const there = ['prepAccept', 'prepCancel', 'prepCloseDirect', 'prepPollUpdate', 'prepRecv', 'prepSend'];
+    const missing = ['prepAcceptMultishot', 'prepTimeoutUpdate', 'prepRecvMultishot', 'prepRecvmsgMultishot', 'prepSendto', 'prepSendv', 'prepSocket', 'prepMsgRingFd'];
+    assert.deepEqual(there.filter((name) => !has(name)), []);
+    assert.deepEqual(missing.filter(has), []);
+    assert.ok(kernel.entriesSeen.every(({ opcode }) => opcode !== IORING_OP_RECV && opcode !== IORING_OP_SEND), 'it would receive or send');
+  });
+
+  it('the same kernel with the flags of a younger one has what came with them', () => {
+    const { has } = methodsOn(LINUX_5_15, true);
+    assert.ok(has('prepAcceptMultishot'));
+    assert.ok(has('prepTimeoutUpdate'));
+    assert.ok(!has('prepRecvMultishot'));
+  });
+
+  it('5.10: slots are refused without a try, which would close descriptor 0', () => {
+    const { has, kernel } = methodsOn(LINUX_5_10, false);
+    assert.ok(!has('prepCloseDirect'));
+    assert.ok(kernel.entriesSeen.every(({ opcode }) => opcode !== IORING_OP_CLOSE));
+  });
+
+  it('the row of each operation has the version of every form that a method is for', () => {
+    for (const { methods, later = {}, variants } of OPERATIONS) {
+      for (const [method, form] of Object.entries(later)) {
+        assert.ok(methods.includes(method), method);
+        assert.ok(variants?.[form], `${method}: ${form}`);
+      }
+    }
   });
 });
 
