@@ -1,16 +1,162 @@
-// Fetches the newest Node, Bun and Deno from npm into build/runtimes, and runs the tests of the reactor, of the drop-ins and of iouring/register with them.
-import { execFileSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+// Fetches Node, Bun and Deno from npm into build/runtimes, runs the suite with each, a file at a time, and prints one table.
+// usage: npm run test:runtimes [-- --runtime bun --suite fs --write]
+//   --runtime  one of those below; may be given several times. Default: all
+//   --suite    one of the columns below; may be given several times. Default: all that the runtime has
+//   --write    put the numbers into docs/compatibility.md; what stands there of suites that were not run stays
+// What a file says is in build/runtimes/RUNTIME/FILE.log.
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 
+const FOLDER = 'build/runtimes';
+const LIMIT_MS = 600_000;
 const { arch } = process;
-const folder = 'build/runtimes';
-const bun = `@oven/bun-linux-${arch === 'arm64' ? 'aarch64' : arch}`;
-const packages = [`node-linux-${arch}`, bun, `@deno/linux-${arch}-glibc`];
-const show = { stdio: 'inherit' };
-execFileSync('npm', ['install', '--prefix', folder, '--no-audit', '--no-fund', '--loglevel=error', ...packages], show);
-const files = ['reactor', 'fs', 'net', 'register'].flatMap((folder) =>
-  readdirSync(`build/test/${folder}`).filter((name) => name.endsWith('.test.js')).map((name) => `build/test/${folder}/${name}`),
-);
-const node = `${folder}/node_modules/node-linux-${arch}/bin/node`;
-execFileSync(node, ['--version'], show);
-execFileSync(node, ['--test', '--test-concurrency=1', ...files], show);
+
+/** The columns: folders of the suite, `.` for what stands in none. */
+const SUITES = {
+  ring: ['ring', 'kernel', 'liburing', 'abi'],
+  reactor: ['reactor'],
+  fs: ['fs'],
+  net: ['net'],
+  others: ['register', 'cli', 'package', 'examples', '.'],
+};
+/** What is Node's alone has no place in other runtimes: the drop-ins of sockets are the runtime's own there. */
+const PORTABLE = ['ring', 'reactor', 'fs'];
+
+const node = (major) => ({
+  name: `Node.js ${major}`,
+  key: `node${major}`,
+  wanted: `node-linux-${arch}@${major}`,
+  program: `node-linux-${arch}/bin/node`,
+  suites: Object.keys(SUITES),
+  command: (file) => ['--test', '--test-reporter=tap', file],
+  count: (said) => ['pass', 'skipped', 'fail'].map((what) => numberIn(said, new RegExp(`^# ${what} (\\d+)$`, 'm'))),
+});
+
+const RUNTIMES = [
+  ...[20, 22, 24, 26].map(node),
+  {
+    name: 'Bun',
+    key: 'bun',
+    wanted: `@oven/bun-linux-${arch === 'arm64' ? 'aarch64' : arch}`,
+    program: `@oven/bun-linux-${arch === 'arm64' ? 'aarch64' : arch}/bin/bun`,
+    suites: PORTABLE,
+    command: (file) => ['test', '--timeout', '60000', `./${file}`],
+    count: (said) => ['pass', 'skip', 'fail'].map((what) => numberIn(said, new RegExp(`^ *(\\d+) ${what}$`, 'm'))),
+  },
+  {
+    name: 'Deno',
+    key: 'deno',
+    wanted: `@deno/linux-${arch}-glibc`,
+    program: `@deno/linux-${arch}-glibc/deno`,
+    suites: PORTABLE,
+    command: (file) => ['test', '-A', '--no-check', '--v8-flags=--expose-gc', `./${file}`],
+    // The tests of a describe() are its steps, and it counts beside them.
+    count: (said) => {
+      const end = said.slice(said.lastIndexOf('passed'));
+      return [numberIn(said, /(\d+) passed/), numberIn(end, /(\d+) ignored/), numberIn(end, /(\d+) failed/)];
+    },
+  },
+];
+
+function numberIn(text, pattern) {
+  return Number(pattern.exec(text)?.[1] ?? 0);
+}
+
+const { values } = parseArgs({
+  options: {
+    runtime: { type: 'string', multiple: true },
+    suite: { type: 'string', multiple: true },
+    write: { type: 'boolean', default: false },
+  },
+});
+const chosen = RUNTIMES.filter(({ key }) => (values.runtime ?? [key]).includes(key));
+if (chosen.length === 0) {
+  console.error(`There is no such runtime. Known are: ${RUNTIMES.map(({ key }) => key).join(', ')}`);
+  process.exit(2);
+}
+
+let hasFailed = false;
+for (const runtime of chosen) {
+  const program = fetch(runtime);
+  const version = /\d+\.\d+\.\d+/.exec(execFileSync(program, ['--version'], { encoding: 'utf8' }))[0];
+  const cells = {};
+  for (const suite of runtime.suites.filter((name) => (values.suite ?? [name]).includes(name))) {
+    const counts = await runSuite(runtime, program, suite);
+    if (counts[2] > 0) hasFailed = true;
+    cells[suite] = inWords(counts);
+    console.log(`${runtime.name} ${version}, ${suite}: ${cells[suite]}`);
+    if (values.write) write({ name: runtime.name, version, cells });
+  }
+}
+process.exit(hasFailed ? 1 : 0);
+
+/** Have the runtime here, once. To have a newer one, remove its folder. @returns the program */
+function fetch({ key, wanted, program }) {
+  const place = join(FOLDER, key);
+  const path = resolve(place, 'node_modules', program);
+  if (!existsSync(path)) {
+    mkdirSync(place, { recursive: true });
+    const args = ['install', '--prefix', place, '--no-audit', '--no-fund', '--loglevel=error', wanted];
+    execFileSync('npm', args, { stdio: 'inherit' });
+  }
+  return path;
+}
+
+function filesOf(suite) {
+  return SUITES[suite].flatMap((folder) => {
+    const all = readdirSync(join('build/test', folder), { recursive: folder !== '.' }).sort();
+    return all.filter((name) => name.endsWith('.test.js')).map((name) => join('build/test', folder, name));
+  });
+}
+
+/** How many tests pass, are skipped, and fail. */
+async function runSuite(runtime, program, suite) {
+  const sum = [0, 0, 0];
+  for (const file of filesOf(suite)) {
+    const [counts, said] = await runFile(runtime, program, file);
+    const log = join(FOLDER, runtime.key, `${file.replaceAll('/', '-')}.log`);
+    writeFileSync(log, said);
+    for (const [i, count] of counts.entries()) sum[i] += count;
+    if (counts[2] > 0) console.log(`  ${file}: ${inWords(counts)}, see ${log}`);
+  }
+  return sum;
+}
+
+async function runFile(runtime, program, file) {
+  const env = { ...process.env, NO_COLOR: '1' };
+  const child = spawn(program, runtime.command(file), { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (said += text));
+  const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
+  const [status] = await once(child, 'close');
+  clearTimeout(timer);
+  const counts = runtime.count(said);
+  // A file that ends before it has told its tests has failed, whatever it has told.
+  if (status !== 0 && counts[2] === 0) counts[2] = 1;
+  return [counts, said];
+}
+
+function inWords([passed, skipped, failed]) {
+  return [`${passed} pass`, skipped > 0 && `${skipped} skipped`, failed > 0 && `${failed} fail`].filter(Boolean).join(', ');
+}
+
+function write({ name, version, cells }) {
+  const page = 'docs/compatibility.md';
+  const [begin, end] = ['<!-- runtimes: written by npm run test:runtimes -- --write -->\n', '<!-- end of runtimes -->'];
+  const [before, rest] = readFileSync(page, 'utf8').split(begin);
+  const [old, after] = rest.split(end);
+  const head = ['', ...Object.keys(SUITES)];
+  const stood = old.split('\n').slice(2).map((line) => line.split('|').slice(1, -1).map((cell) => cell.trim()));
+  const rows = RUNTIMES.flatMap((runtime) => {
+    const row = stood.find(([title]) => title?.startsWith(`${runtime.name} (`));
+    if (runtime.name !== name) return row === undefined ? [] : [row];
+    const columns = Object.keys(SUITES).map((suite, i) => cells[suite] ?? (runtime.suites.includes(suite) ? (row?.[i + 1] ?? '') : '–'));
+    return [[`${name} (${version})`, ...columns]];
+  });
+  const line = (row) => `| ${row.join(' | ')} |\n`;
+  const table = line(head) + line(head.map(() => '---')) + rows.map(line).join('');
+  writeFileSync(page, `${before}${begin}${table}${end}${after}`);
+}

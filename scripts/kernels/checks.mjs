@@ -20,6 +20,9 @@ const DIST = join(ROOT, 'dist');
 const BUILD = join(ROOT, 'build');
 const load = (name) => import(join(DIST, name));
 
+/** Where a check has its files: its own folder, which goes when the check is over. */
+let place;
+
 /** How long a check may take: emulation is slow, and so is a machine that does other things. */
 const LIMIT_MS = Number(process.env.LIMIT_MS ?? 90_000);
 /** And a file of the suite. */
@@ -52,7 +55,7 @@ async function within(promise, what, limitMs = STALL_MS) {
 
 /** A pipe, open for both reading and writing. */
 function pipe() {
-  const path = `/tmp/fifo-${process.pid}`;
+  const path = join(place, 'fifo');
   execFileSync('mkfifo', [path]);
   const fd = fs.openSync(path, 'r+');
   fs.unlinkSync(path);
@@ -118,7 +121,7 @@ const checks = {
   },
   async 'ring-file'() {
     const ring = await ringOf();
-    const fd = fs.openSync('/tmp/ring-file', 'w+');
+    const fd = fs.openSync(join(place, 'file'), 'w+');
     ring.prepWrite(fd, Buffer.from('hello'), 5, 1, 0);
     assert.deepEqual(results(ring, 1), [5]);
     const buffer = Buffer.alloc(8);
@@ -237,7 +240,7 @@ const checks = {
   },
   async 'fs'() {
     const promises = await load('fs/index.js');
-    const folder = '/tmp/fs-check';
+    const folder = join(place, 'folder');
     await promises.mkdir(folder);
     const data = Buffer.alloc(300_000, 'abc');
     await promises.writeFile(`${folder}/a`, data);
@@ -250,8 +253,8 @@ const checks = {
   },
   /** A short write at the file's own position does not move it, on most kernels. */
   async 'fs-file-too-large'() {
-    const code = `import(${JSON.stringify(join(DIST, 'fs/index.js'))}).then((fs) => fs.writeFile('/tmp/large', Buffer.alloc(100_000))).then(() => console.log('done'), (error) => console.log(error.code))`;
-    const said = execFileSync('sh', ['-c', `trap '' XFSZ; ulimit -f 32; exec node -e "$CODE"`], { env: { ...process.env, CODE: code }, encoding: 'utf8' });
+    const code = `import(${JSON.stringify(join(DIST, 'fs/index.js'))}).then((fs) => fs.writeFile(process.env.FILE, Buffer.alloc(100_000))).then(() => console.log('done'), (error) => console.log(error.code))`;
+    const said = execFileSync('sh', ['-c', `trap '' XFSZ; ulimit -f 32; exec node -e "$CODE"`], { env: { ...process.env, CODE: code, FILE: join(place, 'large') }, encoding: 'utf8' });
     assert.equal(said.trim(), 'EFBIG');
   },
   /** On Debian's 6.12 the signal of a ring with DEFER_TASKRUN gets lost. */
@@ -277,20 +280,46 @@ const checks = {
     };
     for (let i = 0; i < 50; i++) await within(get(), `request ${i}`);
   },
+  /** O_DIRECT and O_DIRECTORY have other numbers on arm64; and what is aligned, is aligned to the machine's pages. */
+  async 'fs-flags'() {
+    const { Reactor, allocateAligned } = await load('index.js');
+    const io = new Reactor();
+    const file = join(place, 'direct');
+    fs.writeFileSync(file, Buffer.alloc(1 << 16, 'x'));
+    await assert.rejects(io.open(file, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY), { code: 'ENOTDIR' });
+    fs.symlinkSync(file, join(place, 'link'));
+    await assert.rejects(io.open(join(place, 'link'), fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW), { code: 'ELOOP' });
+    const fd = await io.open(file, fs.constants.O_RDONLY).then(async (plain) => {
+      await io.closeFd(plain);
+      // A file system in memory has no direct I/O before Linux 6.6.
+      return io.open(file, fs.constants.O_RDONLY | fs.constants.O_DIRECT).catch((error) => assert.equal(error.code, 'EINVAL'));
+    });
+    if (fd !== undefined) assert.equal(await io.read(fd, allocateAligned(1 << 16), { offset: 0 }), 1 << 16);
+    if (fd !== undefined) await io.closeFd(fd);
+    const memory = io.allocate(1 << 16);
+    const again = await io.open(file, fs.constants.O_RDONLY);
+    assert.equal(await io.read(again, memory, { offset: 0 }), 1 << 16);
+    assert.ok(memory.every((byte) => byte === 120));
+    await io.closeFd(again);
+    await io.close();
+  },
   async 'doctor'() {
     const said = execFileSync('node', [join(DIST, 'cli/main.js'), 'doctor', '--json'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
     assert.equal(JSON.parse(said).usable, true);
   },
   async 'cp'() {
-    fs.mkdirSync('/tmp/from/in', { recursive: true });
-    fs.writeFileSync('/tmp/from/in/file', 'hello');
-    execFileSync('node', [join(DIST, 'cli/main.js'), 'cp', '--no-progress', '/tmp/from', '/tmp/to'], { stdio: 'inherit' });
-    assert.equal(fs.readFileSync('/tmp/to/in/file', 'utf8'), 'hello');
+    const [from, to] = [join(place, 'from'), join(place, 'to')];
+    fs.mkdirSync(join(from, 'in'), { recursive: true });
+    fs.writeFileSync(join(from, 'in/file'), 'hello');
+    execFileSync('node', [join(DIST, 'cli/main.js'), 'cp', '--no-progress', from, to], { stdio: 'inherit' });
+    assert.equal(fs.readFileSync(join(to, 'in/file'), 'utf8'), 'hello');
   },
 };
 
 const [asked = '', single] = process.argv.slice(2);
 if (asked === '--one') {
+  place = fs.mkdtempSync(join(os.tmpdir(), 'iouring-check-'));
+  process.on('exit', () => fs.rmSync(place, { recursive: true }));
   try {
     await checks[single]();
   } catch (error) {
@@ -330,15 +359,18 @@ for (const name of names) {
   else if (status !== 3) console.log(`not ok ${name}: ${why} (${took})`);
 }
 
-/** The tests of a file that failed, with the first line of the error, and those that were skipped. */
+/** The tests of a file that failed, with the beginning of the error, and those that were skipped. */
 function tellTests(said) {
+  const lines = said.split('\n').map((line) => line.trim());
   let failed;
-  for (const line of said.split('\n')) {
-    if (/^ *not ok /.test(line)) failed = line.trim();
-    else if (/# SKIP/.test(line) || /^# (pass|fail|skipped) /.test(line)) console.log(`#   ${line.trim()}`);
-    const [, error] = /^ *error: (.*)$/.exec(line) ?? [];
+  for (const [i, line] of lines.entries()) {
+    if (line.startsWith('not ok ')) failed = line;
+    else if (/# SKIP|^# (pass|fail|skipped) /.test(line)) console.log(`#   ${line}`);
+    const [, error] = /^error: (.*)$/.exec(line) ?? [];
     if (failed === undefined || error === undefined) continue;
-    console.log(`#   ${failed}: ${error.length > 3 ? error : said.slice(said.indexOf(line)).split('\n')[1].trim()}`);
+    const end = lines.indexOf('...', i);
+    const whole = error.length > 3 ? [error] : lines.slice(i + 1, Math.min(end, i + 12)).filter(Boolean);
+    console.log(`#   ${failed}: ${whole.join(' / ').slice(0, 400)}`);
     failed = undefined;
   }
 }

@@ -34,20 +34,26 @@ if (chosen.length === 0) {
 }
 
 const machines = fetchKernels(chosen);
-for (const arch of new Set(chosen.map((kernel) => kernel.arch))) pack(arch, values.tests !== '');
+for (const arch of new Set(chosen.filter(({ isOwn }) => !isOwn).map((kernel) => kernel.arch))) pack(arch, values.tests !== '');
 
+const titles = ['Linux', 'processor', 'version', 'pass', 'refused', 'fail', 'what is refused, with the Linux that it needs', 'on'];
+const today = new Date().toISOString().slice(0, 10);
 const rows = [];
 for (const machine of machines) {
   console.log(`== Linux ${machine.name}, ${machine.arch}`);
   const tests = values.tests === '' ? '' : `tests:${values.tests}`;
-  const result = await boot(machine, { only: tests || values.only, seconds: Number(values.seconds) });
-  const { version, passed, refused, failed, seconds } = result;
-  rows.push([title(machine), machine.arch, version, `${passed}`, `${refused.length}`, failed.join(', ') || '–', refused.join(', ') || '–', `${seconds} s`]);
+  const { version, passed, refused, failed, seconds } = await boot(machine, {
+    only: tests || values.only,
+    seconds: Number(values.seconds),
+  });
+  const row = [title(machine), machine.arch, version, `${passed}`, `${refused.length}`, failed.join(', ') || '–', refused.join(', ') || '–', today];
+  rows.push(row);
+  console.log(`It took ${seconds} s`);
+  // After each: what was seen is not lost if a later one is called off.
+  if (values.write) write([titles, row]);
 }
 
-const titles = ['Linux', 'processor', 'version', 'pass', 'refused', 'fail', 'what is refused, with the Linux that it needs', 'took'];
 console.log(`\n${table([titles, ...rows])}`);
-if (values.write) write([titles, ...rows].map((row) => row.slice(0, -1)));
 process.exit(rows.every(([, , , , , failed]) => failed === '–') ? 0 : 1);
 
 function write([head, ...body]) {

@@ -5,17 +5,21 @@ import { join, resolve } from 'node:path';
 /** Where everything is kept that is downloaded. */
 export const WORK = resolve('build/kernels');
 
+const CURRENT = String.raw`6\.12\.[0-9]+\+deb13(\.[0-9]+)?`;
 const NEWEST = String.raw`[0-9.]+\+deb13(\.[0-9]+)?`;
 
-/** The kernels, each by a pattern of its packages' names. A user-mode Linux is a program, and needs no emulator. */
+/**
+ * The kernels, each by a pattern of its packages' names. A user-mode Linux is a program, and needs no emulator; nor does the kernel that
+ * this runs on, which is not downloaded at all.
+ */
 export const KERNELS = [
   { name: '5.10-uml', arch: 'amd64', note: 'user-mode Linux; io_uring as 5.10 had it', program: '5.10' },
-  { name: '5.10', arch: 'amd64', note: "Debian 11; its io_uring is 5.15's", pattern: '5\\.10\\.0-[0-9]+' },
-  { name: '6.1', arch: 'amd64', note: 'Debian 12', pattern: '6\\.1\\.0-[0-9]+' },
-  { name: '6.1', arch: 'arm64', note: 'Debian 12', pattern: '6\\.1\\.0-[0-9]+' },
-  { name: '6.12', arch: 'amd64', note: 'Debian 13', pattern: '6\\.12\\.[0-9]+\\+deb13(\\.[0-9]+)?' },
-  { name: '6.12', arch: 'arm64', note: 'Debian 13', pattern: '6\\.12\\.[0-9]+\\+deb13(\\.[0-9]+)?' },
-  { name: 'newest', arch: 'amd64', note: "Debian 13's backports", pattern: NEWEST },
+  ...['amd64', 'arm64'].map((arch) => ({ name: '5.10', arch, note: "Debian 11; its io_uring is 5.15's", pattern: '5\\.10\\.0-[0-9]+' })),
+  ...['amd64', 'arm64'].map((arch) => ({ name: '6.1', arch, note: 'Debian 12', pattern: '6\\.1\\.0-[0-9]+' })),
+  ...['amd64', 'arm64'].map((arch) => ({ name: '6.12', arch, note: 'Debian 13', pattern: CURRENT })),
+  { name: '6.12-16k', arch: 'arm64', note: 'Debian 13; pages of 16 KiB', pattern: CURRENT, flavour: '16k' },
+  ...['amd64', 'arm64'].map((arch) => ({ name: 'newest', arch, note: "Debian 13's backports", pattern: NEWEST })),
+  { name: 'own', arch: process.arch === 'arm64' ? 'arm64' : 'amd64', note: 'the machine that booted the others', isOwn: true },
 ];
 
 const TOOLS = {
@@ -79,8 +83,9 @@ export function unpack(name, folder) {
 }
 
 /** The newest package whose name matches. The image itself is in linux-binary-… of late. */
-function newest({ arch, pattern }) {
-  const expression = `^linux-(image|binary)-${pattern}-cloud-${arch}$`;
+function newest({ arch, pattern, flavour }) {
+  const suffix = flavour === undefined ? `cloud-${arch}` : `${arch}-${flavour}`;
+  const expression = `^linux-(image|binary)-${pattern}-${suffix}$`;
   const found = run('apt-cache', ['search', '--names-only', expression], apt).split('\n').filter(Boolean);
   const byVersion = found.map((line) => line.split(' ')[0]).sort((a, b) => {
     const [one, other] = [a, b].map((name) => name.replace(/^linux-(image|binary)-/, ''));
@@ -106,6 +111,7 @@ export function fetchKernels(kernels) {
     run('apt-get', ['install', '-qy', '--no-install-recommends', ...missing]);
   }
   return kernels.map((kernel) => {
+    if (kernel.isOwn) return kernel;
     const folder = join(WORK, 'images', `${kernel.name}-${kernel.arch}`);
     if (!existsSync(folder)) {
       apt ??= ownApt();

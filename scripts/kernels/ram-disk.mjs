@@ -3,12 +3,14 @@ import { dirname, join } from 'node:path';
 import { execPath, versions } from 'node:process';
 import { run, unpack, WORK } from './packages.mjs';
 
-const APPLETS = ['sh', 'mount', 'umount', 'ip', 'mkfifo', 'poweroff', 'cat', 'ls'];
+const APPLETS = ['sh', 'mount', 'umount', 'ip', 'mkdir', 'mkfifo', 'poweroff', 'cat', 'ls'];
 
 const INIT = `#!/bin/sh
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
+mkdir -p /dev/pts
+mount -t devpts devpts /dev/pts
 mount -t tmpfs tmp /tmp
 ip link set lo up
 cd /app

@@ -92,7 +92,8 @@ export function hotFileHandleClass(Base: HandleBase['FileHandle'], base: HandleB
       collected.register(this, { io, place }, this);
       const { close } = this;
       this.close = async () => {
-        await close();
+        // Node's is bound to the handle, Bun's is a method.
+        await close.call(this);
         if (collected.unregister(this)) io.unregisterFile(place);
       };
     }

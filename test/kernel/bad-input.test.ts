@@ -1,12 +1,13 @@
 // Misuse: each throws a clear error, queues nothing, and leaves the ring as it was.
 import assert from 'node:assert/strict';
 import { openSync, writeSync } from 'node:fs';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import { runInNewContext } from 'node:vm';
 import { EFAULT, EINVAL, EISCONN } from '../../src/abi/errno.ts';
 import { IOSQE_ASYNC, IOSQE_BUFFER_SELECT, IOSQE_IO_LINK } from '../../src/abi/index.ts';
 import { allocateAligned, IoUring, type Lendable } from '../../src/index.ts';
 import { coreOf } from '../../src/ring/ring-core.ts';
+import { it } from '../asking.ts';
 import { call, callsOf, GROUP, METHODS, openForAll, publicMethods, valuesOf } from './every-method.ts';
 import { Descriptors } from './libc.ts';
 import { complete, reap } from './reap.ts';

@@ -1,12 +1,13 @@
 // Groups of provided buffers that come and go under one id while receives are armed on them.
 import assert from 'node:assert/strict';
 import { writeSync } from 'node:fs';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import { IOSQE_BUFFER_SELECT } from '../../src/abi/flags.ts';
 import { IORING_OP_RECV } from '../../src/abi/operations.ts';
 import { MSG_TRUNC, MSG_WAITALL } from '../../src/abi/socket-flags.ts';
 import { IoUring, Msghdr, type Completion, type ProvidedBufRing } from '../../src/index.ts';
 import { coreOf } from '../../src/ring/ring-core.ts';
+import { it } from '../asking.ts';
 import { finalized } from './collect.ts';
 import { Descriptors } from './libc.ts';
 import { complete, reap } from './reap.ts';

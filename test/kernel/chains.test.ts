@@ -2,7 +2,7 @@
 // held until when. See test/ring/chains.test.ts for what takes luck here.
 import assert from 'node:assert/strict';
 import { openSync, readFileSync, writeSync } from 'node:fs';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import { EBADF, ECANCELED, EINVAL, EPERM, ETIME } from '../../src/abi/errno.ts';
 import {
   IORING_OP_NOP,
@@ -13,6 +13,7 @@ import {
 } from '../../src/abi/index.ts';
 import { IoUring, type IoUringOptions } from '../../src/index.ts';
 import { coreOf } from '../../src/ring/ring-core.ts';
+import { it } from '../asking.ts';
 import { finalized } from './collect.ts';
 import { Descriptors } from './libc.ts';
 import { reap } from './reap.ts';

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { constants, openSync, readdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import koffi from 'koffi';
 import {
   EPOLL_CTL_ADD,
@@ -30,6 +30,7 @@ import {
   type IoUringOptions,
 } from '../../src/index.ts';
 import { coreOf } from '../../src/ring/ring-core.ts';
+import { it } from '../asking.ts';
 import { Descriptors } from './libc.ts';
 import { Children } from './operations/children.ts';
 import { reap } from './reap.ts';

@@ -18,6 +18,7 @@ import {
   SocketAddressBuffer,
   Statx,
 } from '../../src/index.ts';
+import { neededBy } from '../asking.ts';
 
 /** What an argument is, and with that what else may not stand in its place. */
 export type Kind =
@@ -897,10 +898,23 @@ export function call(ring: IoUring, name: string, values: readonly unknown[]): u
   return name === 'completions' ? (result as Iterator<unknown>).next() : result;
 }
 
-/** A ring that every method can be called on with the arguments above; it is set up and never started. */
+/**
+ * A ring that every method can be called on with the arguments above; it is set up and never started. What a kernel is too old for it
+ * lacks: the methods that need it are refused by name there.
+ */
 export function openForAll(entries = 8): IoUring {
-  const ring = new IoUring(entries, { sqe128: true, disabled: true });
-  ring.registerWaitRegion(4);
-  ring.registerBufRing(1, 16, GROUP);
+  const ring =
+    orWithout(() => new IoUring(entries, { sqe128: true, disabled: true })) ?? new IoUring(entries, { disabled: true });
+  orWithout(() => ring.registerWaitRegion(4));
+  orWithout(() => ring.registerBufRing(1, 16, GROUP));
   return ring;
+}
+
+function orWithout<T>(make: () => T): T | undefined {
+  try {
+    return make();
+  } catch (error) {
+    if (neededBy(error) === undefined) throw error;
+    return undefined;
+  }
 }

@@ -1,7 +1,7 @@
 // The fuzzer of the ring, in a process of its own, for a while. Longer: IOURING_FUZZ_SECONDS, or fuzz-ring.js by itself.
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { it } from '../asking.ts';
 import { run } from '../run.ts';
 
 const SECONDS = process.env['IOURING_FUZZ_SECONDS'] ?? '20';

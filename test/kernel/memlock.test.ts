@@ -1,7 +1,8 @@
 // Under a limit on locked memory, which counts for everybody but root (CAP_IPC_LOCK).
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, type TestContext } from 'node:test';
+import { it } from '../asking.ts';
 import { run } from '../run.ts';
 
 const api = new URL('../../src/index.js', import.meta.url).href;

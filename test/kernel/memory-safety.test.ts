@@ -2,7 +2,7 @@
 // the process. The collector is called at the worst moments.
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import koffi from 'koffi';
 import {
@@ -31,6 +31,7 @@ import {
 } from '../../src/index.ts';
 import { coreOf } from '../../src/ring/ring-core.ts';
 import { readSocketAddress } from '../../src/ring/socket-address.ts';
+import { it } from '../asking.ts';
 import { collect, finalized } from './collect.ts';
 import { call, callsOf, METHODS, openForAll, publicMethods } from './every-method.ts';
 import { Descriptors } from './libc.ts';

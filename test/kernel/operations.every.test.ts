@@ -1,6 +1,5 @@
 // Every operation of io_uring on the real kernel, and the proof that none was left out.
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
 import { EBADF, EINVAL, errnoName } from '../../src/abi/errno.ts';
 import {
   IORING_OP_FSYNC,
@@ -11,6 +10,7 @@ import {
 } from '../../src/abi/operations.ts';
 import { IoUring } from '../../src/index.ts';
 import { koffiNative } from '../../src/native/koffi.ts';
+import { it } from '../asking.ts';
 import { Descriptors } from './libc.ts';
 import { completions } from './operations/completions.ts';
 import { openRing, recorder, Recorder } from './operations/recorder.ts';

@@ -1,8 +1,9 @@
 // Each operation of the ring on the real kernel: what it does, what its completion says, how it fails.
 import assert from 'node:assert/strict';
 import { fstatSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import { IoUring } from '../../src/index.ts';
+import { it } from '../asking.ts';
 import { finalized } from './collect.ts';
 import { Descriptors, shutdownWrite } from './libc.ts';
 import { complete, reap } from './reap.ts';

@@ -1,7 +1,7 @@
 // Overflow, interruptions, set-up variants and time limits on the real kernel.
 import assert from 'node:assert/strict';
 import { openSync, readFileSync, writeSync } from 'node:fs';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import {
   IORING_SETUP_COOP_TASKRUN,
@@ -12,6 +12,7 @@ import {
   IORING_SETUP_SUBMIT_ALL,
 } from '../../src/abi/index.ts';
 import { IoUring, type IoUringOptions } from '../../src/index.ts';
+import { it } from '../asking.ts';
 import { run } from '../run.ts';
 import { Descriptors } from './libc.ts';
 import { complete, reap } from './reap.ts';

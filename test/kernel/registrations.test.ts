@@ -1,8 +1,8 @@
 // Every operation of io_uring_register(2) on the real kernel.
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
 import { REGISTRATIONS } from '../../src/abi/index.ts';
 import { queryKernel } from '../../src/ring/query.ts';
+import { it } from '../asking.ts';
 import { recorder } from './operations/recorder.ts';
 import './registrations/buffers.ts';
 import './registrations/control.ts';

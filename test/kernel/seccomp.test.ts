@@ -1,7 +1,8 @@
 // Under a seccomp filter like the default ones of Docker, Podman and Kubernetes, made for one child process.
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
+import { it } from '../asking.ts';
 import { run } from '../run.ts';
 import { forbid } from './seccomp-filter.ts';
 

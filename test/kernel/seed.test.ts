@@ -1,8 +1,9 @@
 // The cases that the Rust original proves of itself, on the real kernel, written afresh.
 import assert from 'node:assert/strict';
 import { openSync, readFileSync, readSync, writeSync } from 'node:fs';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import { IoUring } from '../../src/index.ts';
+import { it } from '../asking.ts';
 import { Descriptors } from './libc.ts';
 import { complete, reap } from './reap.ts';
 import { Temporary } from './temporary.ts';

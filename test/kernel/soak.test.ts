@@ -1,8 +1,8 @@
 // Millions of mixed operations: every completion comes, with its own userData, and nothing is left behind.
 import assert from 'node:assert/strict';
 import { openSync, readdirSync } from 'node:fs';
-import { it } from 'node:test';
 import { allocateAligned, IoUring } from '../../src/index.ts';
+import { it } from '../asking.ts';
 import { collect } from './collect.ts';
 import { Descriptors } from './libc.ts';
 import { Temporary } from './temporary.ts';

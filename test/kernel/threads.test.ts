@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeSync } from 'node:fs';
 import { once } from 'node:events';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import { IoUring } from '../../src/index.ts';
+import { it } from '../asking.ts';
 import { Descriptors } from './libc.ts';
 
 const api = new URL('../../src/index.js', import.meta.url).href;

@@ -2,13 +2,14 @@
 // is made of it.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import threads from 'node:worker_threads';
 import koffi from 'koffi';
 import { allocateAligned, IoUring, type Lendable } from '../../src/index.ts';
 import { canBeLent } from '../../src/ring/lent-memory.ts';
 import { isWebAssemblyMemory } from '../../src/ring/webassembly-memory.ts';
 import { coreOf } from '../../src/ring/ring-core.ts';
+import { it } from '../asking.ts';
 import { collect } from './collect.ts';
 import { detached, detachedView, growable, resizable } from './wrong-values.ts';
 

@@ -2,9 +2,9 @@
 // into its buffer any more.
 import assert from 'node:assert/strict';
 import { openSync, readdirSync, writeSync } from 'node:fs';
-import { it } from 'node:test';
 import { POLLIN } from '../../src/abi/index.ts';
 import { Reactor } from '../../src/index.ts';
+import { it } from '../asking.ts';
 import { Descriptors } from '../kernel/libc.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { randomOf, SEED } from './random.ts';

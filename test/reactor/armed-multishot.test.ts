@@ -1,12 +1,13 @@
 // The states of an armed multishot: every transition of the table, with a kernel that completes what the test says, when it says so.
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import { EBADF, ECANCELED, ENOBUFS } from '../../src/abi/errno.ts';
 import { IORING_CQE_F_MORE, IORING_OP_ASYNC_CANCEL, POLLIN } from '../../src/abi/index.ts';
 import { Engine } from '../../src/reactor/engine.ts';
 import { ArmedMultishot, type ArmedState } from '../../src/reactor/engine/armed-multishot.ts';
 import { Observer } from '../../src/reactor/observer.ts';
 import type { Completion, IoUring } from '../../src/reactor/submission.ts';
+import { it } from '../asking.ts';
 import { LoopingKernel } from './looping-kernel.ts';
 
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { closeSync, lstatSync, openSync, readFileSync, statSync, symlinkSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, describe, it } from 'node:test';
+import { after, describe } from 'node:test';
 import { Reactor } from '../../src/index.ts';
+import { it } from '../asking.ts';
 import { Temporary } from '../kernel/temporary.ts';
 
 const io = new Reactor();

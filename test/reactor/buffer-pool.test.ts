@@ -1,10 +1,11 @@
 // The buffers that all receives of a reactor share: they grow with the need, and what is not used any more is given back.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { describe, it, mock, type TestContext } from 'node:test';
+import { describe, mock, type TestContext } from 'node:test';
 import { Reactor } from '../../src/index.ts';
 import { BufferPool, type Starved } from '../../src/reactor/buffer-pool.ts';
 import type { IoUring } from '../../src/ring/ring.ts';
+import { it } from '../asking.ts';
 import { Descriptors } from '../kernel/libc.ts';
 
 const MIB = 2 ** 20;

@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readdirSync, writeSync } from 'node:fs';
 import { open as openFile } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import { runInNewContext } from 'node:vm';
 import { defaultReactor, Reactor } from '../../src/index.ts';
+import { it } from '../asking.ts';
 import { finalized } from '../kernel/collect.ts';
 import { Descriptors } from '../kernel/libc.ts';
 

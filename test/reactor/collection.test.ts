@@ -2,8 +2,9 @@
 // and no longer.
 import assert from 'node:assert/strict';
 import { readdirSync, writeSync } from 'node:fs';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import { Reactor } from '../../src/index.ts';
+import { it } from '../asking.ts';
 import { collect, finalized } from '../kernel/collect.ts';
 import { Descriptors } from '../kernel/libc.ts';
 

@@ -4,10 +4,10 @@ import assert from 'node:assert/strict';
 import { constants, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { join } from 'node:path';
-import { it } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { AT_EMPTY_PATH, AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW } from '../../src/abi/index.ts';
 import { Reactor, type Statx } from '../../src/index.ts';
+import { it } from '../asking.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { randomOf, SEED } from './random.ts';
 

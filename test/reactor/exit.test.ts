@@ -1,6 +1,7 @@
 // A process that has used a reactor ends by itself, whatever its eventfd says at that moment.
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
+import { it } from '../asking.ts';
 import { run } from '../run.ts';
 
 const api = new URL('../../src/index.js', import.meta.url).href;

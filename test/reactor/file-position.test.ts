@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict';
 import { closeSync, constants, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import { Reactor } from '../../src/index.ts';
 import { moveBehindRead, moveBehindWrite, positionOf } from '../../src/reactor/file-position.ts';
+import { it } from '../asking.ts';
 import { noSizeLimit, noSmallDisk, noSpoiltDisk, READABLE, SizeLimit, SmallDisk, SpoiltDisk } from '../fs/scarce-disk.ts';
 import { Descriptors } from '../kernel/libc.ts';
 import { Temporary } from '../kernel/temporary.ts';

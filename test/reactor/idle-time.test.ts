@@ -3,12 +3,13 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import type * as Koffi from 'koffi';
 import { uvEventLoop, type EventLoop } from '../../src/native/event-loop.ts';
 import { Engine } from '../../src/reactor/engine.ts';
 import { Observer } from '../../src/reactor/observer.ts';
+import { it } from '../asking.ts';
 import { run } from '../run.ts';
 import { LoopingKernel } from './looping-kernel.ts';
 import { TestOperation } from './test-submissions.ts';

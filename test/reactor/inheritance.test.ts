@@ -1,11 +1,12 @@
 // Descriptors that the reactor makes are closed in programs that this process starts, unless that is not wanted.
 import assert from 'node:assert/strict';
 import { closeSync, constants, readFileSync } from 'node:fs';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import koffi from 'koffi';
 import { AF_INET, AF_UNIX, AT_FDCWD, MSG_CMSG_CLOEXEC, O_CLOEXEC, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from '../../src/abi/index.ts';
 import { Msghdr, Reactor, rights, rightsOf, type DescriptorOptions } from '../../src/index.ts';
 
+import { it } from '../asking.ts';
 import { Descriptors } from '../kernel/libc.ts';
 
 const { O_RDONLY, O_NONBLOCK } = constants;

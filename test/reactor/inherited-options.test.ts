@@ -1,6 +1,7 @@
 // What a program has put into Object.prototype is no option of an operation that was given none.
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
+import { it } from '../asking.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { run } from '../run.ts';
 

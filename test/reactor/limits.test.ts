@@ -1,13 +1,14 @@
 // Limits of time, signals and cancellations that stop a transfer in the middle: how much was done is told, to the byte.
 import assert from 'node:assert/strict';
 import { writeSync } from 'node:fs';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import { MSG_DONTWAIT, MSG_WAITALL } from '../../src/abi/index.ts';
 import { LinkError, Msghdr, Reactor, TimeoutError } from '../../src/index.ts';
 import type { Engine } from '../../src/reactor/engine.ts';
 import { WaitMethods } from '../../src/reactor/methods-wait.ts';
 import type { Operation } from '../../src/reactor/operation.ts';
 import type { RegisteredMemory } from '../../src/reactor/registered-memory.ts';
+import { it } from '../asking.ts';
 import { Descriptors, shutdownWrite } from '../kernel/libc.ts';
 
 const LIMIT_MS = 25;

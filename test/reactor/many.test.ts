@@ -6,10 +6,11 @@ import { once } from 'node:events';
 import { closeSync, constants, openSync, readdirSync, writeSync } from 'node:fs';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import koffi from 'koffi';
 import { POLLIN, SOCK_CLOEXEC, SOCK_DGRAM, AF_INET } from '../../src/abi/index.ts';
 import { Reactor, type Chunk } from '../../src/index.ts';
+import { it } from '../asking.ts';
 import { Descriptors } from '../kernel/libc.ts';
 import { Temporary } from '../kernel/temporary.ts';
 

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { closeSync, openSync, readdirSync } from 'node:fs';
-import { it } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { IoUring, Reactor, registerSyncMsg, type RingMessage } from '../../src/index.ts';
+import { it } from '../asking.ts';
 import { run } from '../run.ts';
 
 const PROGRAM = new URL('./message-answerer.js', import.meta.url);

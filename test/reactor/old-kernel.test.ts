@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { release } from 'node:os';
-import { describe, it, type TestContext } from 'node:test';
+import { describe, type TestContext } from 'node:test';
 import {
   AF_INET,
   IORING_OP_ACCEPT,
@@ -15,6 +15,7 @@ import {
 } from '../../src/abi/index.ts';
 import { Reactor } from '../../src/index.ts';
 import { addressOf, bindTo, listenOn, openSocket } from '../../src/net/socket-calls.ts';
+import { it } from '../asking.ts';
 import { age, refused } from '../kernel/aged-kernel.ts';
 import { LINUX_5_10 } from '../ring/ages.ts';
 

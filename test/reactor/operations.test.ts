@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { closeSync, constants, existsSync, openSync, readFileSync, readSync, statSync, writeSync } from 'node:fs';
 import { open as openFile } from 'node:fs/promises';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import koffi from 'koffi';
 import {
   AF_INET,
@@ -26,6 +26,7 @@ import {
 } from '../../src/abi/index.ts';
 import { EpollEvents, Msghdr, Reactor } from '../../src/index.ts';
 import { WaitMethods } from '../../src/reactor/methods-wait.ts';
+import { it } from '../asking.ts';
 import { Descriptors } from '../kernel/libc.ts';
 import { Children } from '../kernel/operations/children.ts';
 import { Temporary } from '../kernel/temporary.ts';

@@ -1,6 +1,6 @@
 // What a program can reach from the objects that a reactor hands out: nothing of the engine behind them.
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import { POLLOUT } from '../../src/abi/index.ts';
 import * as api from '../../src/index.ts';
 import { Reactor } from '../../src/index.ts';
@@ -10,6 +10,7 @@ import { Observer } from '../../src/reactor/observer.ts';
 import { RegisteredFiles } from '../../src/reactor/registered-files.ts';
 import { RegisteredMemory } from '../../src/reactor/registered-memory.ts';
 import { Submission } from '../../src/reactor/submission.ts';
+import { it } from '../asking.ts';
 import { Descriptors } from '../kernel/libc.ts';
 
 const INTERNAL = [BufferPool, BufferPools, Engine, Observer, PooledGroup, RegisteredFiles, RegisteredMemory, Submission];

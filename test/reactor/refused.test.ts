@@ -2,7 +2,8 @@
 // forbids one of the three system calls, a limit on memory that is too low. Each in a child process of its own.
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync } from 'node:fs';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
+import { it } from '../asking.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { run } from '../run.ts';
 

@@ -7,11 +7,12 @@ import { once } from 'node:events';
 import { closeSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { connect, createServer, Socket, type AddressInfo } from 'node:net';
-import { after, before, describe, it } from 'node:test';
+import { after, before, describe } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { WebSocket } from 'ws';
 import { Reactor } from '../../src/index.ts';
 import { koffiNative } from '../../src/native/koffi.ts';
+import { it } from '../asking.ts';
 import { run } from '../run.ts';
 import { passes, Waits } from './waits.ts';
 

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
+import { it } from '../asking.ts';
 import { run } from '../run.ts';
 
 const suite = new URL('./runtime-suite.js', import.meta.url).pathname;
@@ -19,20 +20,19 @@ const WORKS = [
 ];
 
 const arm = process.arch === 'arm64';
-const folder = join('build', 'runtimes', 'node_modules');
 
 /** A program: of a variable of the environment, of PATH, or as `npm run test:runtimes` fetches it. */
-function find(variable: string, name: string, packaged: string): string | undefined {
+function find(variable: string, name: string, place: string, packaged: string): string | undefined {
   const inPath = (process.env['PATH'] ?? '').split(delimiter).map((path) => join(path, name));
-  const places = [process.env[variable], ...(name === 'node' ? [] : inPath), join(folder, packaged)];
+  const places = [process.env[variable], ...(name === 'node' ? [] : inPath), join('build/runtimes', place, 'node_modules', packaged)];
   return places.find((path) => path !== undefined && path !== '' && existsSync(path));
 }
 
 const runtimes: { name: string; program: string | undefined; args?: string[] }[] = [
   { name: 'node', program: process.execPath },
-  { name: 'node', program: find('NODE_NEWEST', 'node', `node-linux-${process.arch}/bin/node`) },
-  { name: 'bun', program: find('BUN', 'bun', `@oven/bun-linux-${arm ? 'aarch64' : 'x64'}/bin/bun`) },
-  { name: 'deno', program: find('DENO', 'deno', `@deno/linux-${process.arch}-glibc/deno`), args: ['run', '-A'] },
+  { name: 'node', program: find('NODE_NEWEST', 'node', 'node26', `node-linux-${process.arch}/bin/node`) },
+  { name: 'bun', program: find('BUN', 'bun', 'bun', `@oven/bun-linux-${arm ? 'aarch64' : 'x64'}/bin/bun`) },
+  { name: 'deno', program: find('DENO', 'deno', 'deno', `@deno/linux-${process.arch}-glibc/deno`), args: ['run', '-A'] },
 ];
 
 describe('the reactor', () => {

@@ -1,12 +1,13 @@
 // How completions are told: in which order, with which turns between them, whose they are, and what comes of errors on the way.
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import { POLLIN } from '../../src/abi/event-flags.ts';
 import { koffiNative } from '../../src/native/koffi.ts';
 import { Engine, type Wait } from '../../src/reactor/engine.ts';
 import { LOOP_LEFT, LOOP_READY } from '../../src/reactor/engine/ring-sleep.ts';
 import { CANCEL, TIMER } from '../../src/reactor/engine/slots.ts';
 import { Observer } from '../../src/reactor/observer.ts';
+import { it } from '../asking.ts';
 import { run } from '../run.ts';
 import type { EnterCall } from '../ring/fake-kernel.ts';
 import { SleepingKernel } from './looping-kernel.ts';

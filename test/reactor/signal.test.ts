@@ -1,11 +1,12 @@
 // The signal that the event loop is woken by, on kernels where it is broken.
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import { IORING_SETUP_COOP_TASKRUN, IORING_SETUP_DEFER_TASKRUN } from '../../src/abi/index.ts';
 import { Engine } from '../../src/reactor/engine.ts';
 import { Observer } from '../../src/reactor/observer.ts';
 import { AWAITED, kind, Operation } from '../../src/reactor/operation.ts';
 import { partsOf, Reactor } from '../../src/reactor/reactor.ts';
+import { it } from '../asking.ts';
 import { LoopingKernel } from './looping-kernel.ts';
 
 describe('an eventfd that is never signalled for deferred work', () => {

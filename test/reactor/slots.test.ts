@@ -1,9 +1,10 @@
 // The table of what is with the kernel, and the list of what has completed and was not told.
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import { Arrivals } from '../../src/reactor/engine/arrivals.ts';
 import { CANCEL, partOf, Slots, TIMER } from '../../src/reactor/engine/slots.ts';
 import type { Submission } from '../../src/reactor/submission.ts';
+import { it } from '../asking.ts';
 
 const PLACES = 2 ** 18;
 const GENERATIONS = 2 ** 11;

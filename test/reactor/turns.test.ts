@@ -4,8 +4,9 @@ import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import { Reactor, type OperationMessage, type SubmitMessage } from '../../src/index.ts';
+import { it } from '../asking.ts';
 import { Descriptors } from '../kernel/libc.ts';
 import { run } from '../run.ts';
 

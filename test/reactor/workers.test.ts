@@ -1,9 +1,9 @@
 // Workers with a reactor each, under load, terminated at any moment: the process stays well, and nothing of theirs is left.
 import assert from 'node:assert/strict';
 import { openSync, readdirSync, readFileSync, readSync, writeSync } from 'node:fs';
-import { it } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { Reactor } from '../../src/index.ts';
+import { it } from '../asking.ts';
 import { Descriptors } from '../kernel/libc.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { randomOf, SEED } from './random.ts';

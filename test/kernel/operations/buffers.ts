@@ -1,9 +1,9 @@
 // Provided buffers of the first kind: given and taken back by operations.
 import assert from 'node:assert/strict';
 import { writeSync } from 'node:fs';
-import { it } from 'node:test';
 import { ENOBUFS, ENOENT } from '../../../src/abi/errno.ts';
 import type { Completion, IoUring } from '../../../src/index.ts';
+import { it } from '../../asking.ts';
 import { finalized } from '../collect.ts';
 import { Descriptors } from '../libc.ts';
 import { complete } from '../reap.ts';

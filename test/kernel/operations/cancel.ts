@@ -1,12 +1,12 @@
 // Cancelling: whichever way an operation is named, however many there are, and whatever they were lent.
 import assert from 'node:assert/strict';
 import { writeSync } from 'node:fs';
-import { it } from 'node:test';
 import { ECANCELED, ENOENT } from '../../../src/abi/errno.ts';
 import { POLLIN } from '../../../src/abi/event-flags.ts';
 import { IOSQE_FIXED_FILE } from '../../../src/abi/flags.ts';
 import { IORING_OP_POLL_ADD, IORING_OP_READ } from '../../../src/abi/operations.ts';
 import type { Completion, IoUring } from '../../../src/index.ts';
+import { it } from '../../asking.ts';
 import { Descriptors } from '../libc.ts';
 import { complete } from '../reap.ts';
 import { completions, isQuiet, results } from './completions.ts';

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { fstatSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { release } from 'node:os';
-import { it } from 'node:test';
 import koffi from 'koffi';
 import {
   BLOCK_URING_CMD_DISCARD,
@@ -41,6 +40,7 @@ import {
   TCP_NODELAY,
 } from '../../../src/abi/socket-flags.ts';
 import { SocketAddressBuffer, type IoUring } from '../../../src/index.ts';
+import { it } from '../../asking.ts';
 import { finalized } from '../collect.ts';
 import { Descriptors } from '../libc.ts';
 import { complete } from '../reap.ts';

@@ -1,7 +1,6 @@
 // The ring's own operations: nothing, messages to other rings, slots of registered files.
 import assert from 'node:assert/strict';
 import { fstatSync, openSync, readdirSync, readFileSync, readlinkSync, readSync, writeSync } from 'node:fs';
-import { it } from 'node:test';
 import { EBADF, EBADFD, EFAULT, EINVAL, ENFILE, ENXIO } from '../../../src/abi/errno.ts';
 import {
   IORING_CQE_F_MORE,
@@ -11,6 +10,7 @@ import {
 } from '../../../src/abi/flags.ts';
 import { IORING_OP_NOP128 } from '../../../src/abi/operations.ts';
 import type { IoUring } from '../../../src/index.ts';
+import { it } from '../../asking.ts';
 import { Descriptors } from '../libc.ts';
 import { complete } from '../reap.ts';
 import { Temporary } from '../temporary.ts';

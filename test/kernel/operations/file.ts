@@ -12,7 +12,6 @@ import {
   statSync,
   writeSync,
 } from 'node:fs';
-import { it } from 'node:test';
 import {
   EAGAIN,
   EBADF,
@@ -50,6 +49,7 @@ import {
 } from '../../../src/abi/file-flags.ts';
 import { IOSQE_FIXED_FILE } from '../../../src/abi/flags.ts';
 import { allocateAligned, type FileOffset, type IoUring, type Lendable } from '../../../src/index.ts';
+import { it } from '../../asking.ts';
 import { Descriptors } from '../libc.ts';
 import { complete } from '../reap.ts';
 import { Temporary } from '../temporary.ts';

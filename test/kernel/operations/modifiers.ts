@@ -1,7 +1,6 @@
 // What can be set on any entry: slots, chains, barriers, workers, silence, provided buffers, credentials, priority.
 import assert from 'node:assert/strict';
 import { openSync, readFileSync, writeSync } from 'node:fs';
-import { it } from 'node:test';
 import { EACCES, EBADF, ECANCELED, EINVAL, ENOBUFS, EOPNOTSUPP, ETIME } from '../../../src/abi/errno.ts';
 import {
   IOSQE_ASYNC,
@@ -14,6 +13,7 @@ import {
 } from '../../../src/abi/flags.ts';
 import { MSG_WAITALL } from '../../../src/abi/socket-flags.ts';
 import type { IoUring } from '../../../src/index.ts';
+import { it } from '../../asking.ts';
 import { finalized } from '../collect.ts';
 import { Descriptors } from '../libc.ts';
 import { complete, reap } from '../reap.ts';

@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { constants, fstatSync, openSync, readdirSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { it } from 'node:test';
 import { SOCKET_URING_OP_SETSOCKOPT } from '../../../src/abi/commands.ts';
 import {
   EADDRINUSE,
@@ -64,6 +63,7 @@ import {
   type SocketAddress,
   type SocketAddressLike,
 } from '../../../src/index.ts';
+import { it } from '../../asking.ts';
 import { Descriptors } from '../libc.ts';
 import { complete, reap } from '../reap.ts';
 import { Temporary } from '../temporary.ts';

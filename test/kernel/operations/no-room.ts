@@ -1,6 +1,5 @@
 // What holds for every prep method: no room, no ring, no userData.
 import assert from 'node:assert/strict';
-import { it } from 'node:test';
 import { EPOLL_CTL_DEL } from '../../../src/abi/event-flags.ts';
 import { IORING_OP_NOP, OPERATIONS } from '../../../src/abi/operations.ts';
 import {
@@ -14,6 +13,7 @@ import {
   type UserData,
 } from '../../../src/index.ts';
 import { coreOf } from '../../../src/ring/ring-core.ts';
+import { it } from '../../asking.ts';
 import { completions } from './completions.ts';
 import { openRing } from './recorder.ts';
 import { any, refused } from './refused.ts';

@@ -21,7 +21,6 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { it } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import {
   EAGAIN,
@@ -66,6 +65,7 @@ import {
 } from '../../../src/abi/file-flags.ts';
 import { IOSQE_FIXED_FILE, IOSQE_IO_LINK } from '../../../src/abi/flags.ts';
 import { Statx, type IoUring, type PathLike } from '../../../src/index.ts';
+import { it } from '../../asking.ts';
 import { Descriptors } from '../libc.ts';
 import { complete } from '../reap.ts';
 import { Temporary } from '../temporary.ts';

@@ -1,9 +1,9 @@
 // Waiting for a descriptor to be ready, and changing or ending such a wait.
 import assert from 'node:assert/strict';
 import { readSync, writeSync } from 'node:fs';
-import { it } from 'node:test';
 import { EBADF, ECANCELED, EINVAL, ENOENT } from '../../../src/abi/errno.ts';
 import { EPOLLEXCLUSIVE, POLLHUP, POLLIN, POLLOUT, POLLPRI } from '../../../src/abi/event-flags.ts';
+import { it } from '../../asking.ts';
 import { Descriptors } from '../libc.ts';
 import { complete } from '../reap.ts';
 import { completions, isQuiet, results } from './completions.ts';

@@ -1,9 +1,9 @@
 // Rings of other shapes: entries of 128 bytes, completions of 32, and completions of both sizes.
 import assert from 'node:assert/strict';
 import { openSync } from 'node:fs';
-import { it } from 'node:test';
 import { IORING_SETUP_CQE32, IORING_SETUP_CQE_MIXED, IORING_SETUP_SQE128 } from '../../../src/abi/flags.ts';
 import type { Completion, IoUring } from '../../../src/index.ts';
+import { it } from '../../asking.ts';
 import { Descriptors } from '../libc.ts';
 import { complete, reap } from '../reap.ts';
 import { Temporary } from '../temporary.ts';

@@ -1,9 +1,9 @@
 // Time: timers, their removal and change, and time limits of other operations.
 import assert from 'node:assert/strict';
 import { writeSync } from 'node:fs';
-import { it } from 'node:test';
 import { EALREADY, ECANCELED, EINVAL, ENOENT, ETIME } from '../../../src/abi/errno.ts';
 import { IOSQE_IO_HARDLINK, IOSQE_IO_LINK } from '../../../src/abi/flags.ts';
+import { it } from '../../asking.ts';
 import { Descriptors } from '../libc.ts';
 import { complete } from '../reap.ts';
 import { CLOCK_BOOTTIME, CLOCK_REALTIME, nanoseconds } from './clocks.ts';

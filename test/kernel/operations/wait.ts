@@ -1,7 +1,6 @@
 // Waiting for what other interfaces of the kernel tell: epoll sets, futexes, child processes.
 import assert from 'node:assert/strict';
 import { readSync, writeSync } from 'node:fs';
-import { it } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import koffi from 'koffi';
 import {
@@ -37,6 +36,7 @@ import {
 } from '../../../src/abi/event-flags.ts';
 import { IOSQE_IO_LINK } from '../../../src/abi/flags.ts';
 import { EpollEvents, Siginfo, type IoUring } from '../../../src/index.ts';
+import { it } from '../../asking.ts';
 import { finalized } from '../collect.ts';
 import { Descriptors } from '../libc.ts';
 import { complete } from '../reap.ts';

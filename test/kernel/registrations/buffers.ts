@@ -1,9 +1,9 @@
 // Registered buffers: what the kernel does with the table, and what it refuses.
 import assert from 'node:assert/strict';
 import { openSync, readFileSync } from 'node:fs';
-import { it } from 'node:test';
 import { EFAULT } from '../../../src/abi/errno.ts';
 import { allocateAligned } from '../../../src/index.ts';
+import { it } from '../../asking.ts';
 import { finalized } from '../collect.ts';
 import { Descriptors } from '../libc.ts';
 import { completions, results } from '../operations/completions.ts';

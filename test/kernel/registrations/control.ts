@@ -1,7 +1,6 @@
 // Registrations that rule how a ring works: notification, credentials, restrictions, worker threads, waits.
 import assert from 'node:assert/strict';
 import { chmodSync, readSync } from 'node:fs';
-import { it } from 'node:test';
 import koffi from 'koffi';
 import { EACCES, ECANCELED, EINVAL } from '../../../src/abi/errno.ts';
 import { CLOCK_BOOTTIME, CLOCK_MONOTONIC, POLLIN } from '../../../src/abi/event-flags.ts';
@@ -9,6 +8,7 @@ import { IOSQE_ASYNC, IOSQE_IO_LINK } from '../../../src/abi/flags.ts';
 import { IORING_OP_NOP, IORING_OP_POLL_ADD, IORING_OP_READ } from '../../../src/abi/operations.ts';
 import { IORING_REGISTER_BUFFERS, IORING_REGISTER_PROBE } from '../../../src/abi/registrations.ts';
 import { queryKernel, registerSyncMsg } from '../../../src/ring/query.ts';
+import { it } from '../../asking.ts';
 import { Descriptors } from '../libc.ts';
 import { completions, results } from '../operations/completions.ts';
 import { openRing, recorder } from '../operations/recorder.ts';

@@ -1,9 +1,9 @@
 // Registered files: slots in place of descriptors.
 import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
-import { it } from 'node:test';
 import { EBADF, ENFILE } from '../../../src/abi/errno.ts';
 import { IOSQE_FIXED_FILE } from '../../../src/abi/flags.ts';
+import { it } from '../../asking.ts';
 import { Descriptors } from '../libc.ts';
 import { completions, results } from '../operations/completions.ts';
 import { openRing } from '../operations/recorder.ts';

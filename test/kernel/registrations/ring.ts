@@ -1,8 +1,8 @@
 // Registrations of the ring itself: its buffer rings, its descriptor, its size, its waits.
 import assert from 'node:assert/strict';
 import { fstatSync, writeSync } from 'node:fs';
-import { it } from 'node:test';
 import { ENOBUFS } from '../../../src/abi/errno.ts';
+import { it } from '../../asking.ts';
 import { Descriptors } from '../libc.ts';
 import { completions, isQuiet, results } from '../operations/completions.ts';
 import { openRing } from '../operations/recorder.ts';

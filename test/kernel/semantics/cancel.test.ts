@@ -1,7 +1,6 @@
 // Cancelling: what it reaches, what it answers, and what becomes of the operation.
 import assert from 'node:assert/strict';
 import { readSync, writeSync } from 'node:fs';
-import { it } from 'node:test';
 import { EALREADY, EBADF, ECANCELED, EINTR, EINVAL, ENOENT } from '../../../src/abi/errno.ts';
 import { POLLIN } from '../../../src/abi/event-flags.ts';
 import {
@@ -12,6 +11,7 @@ import {
 } from '../../../src/abi/flags.ts';
 import { IORING_OP_ACCEPT, IORING_OP_READ } from '../../../src/abi/operations.ts';
 import { IoUring } from '../../../src/index.ts';
+import { it } from '../../asking.ts';
 import { Descriptors } from '../libc.ts';
 import { completions, isQuiet, results } from '../operations/completions.ts';
 import { complete } from '../reap.ts';

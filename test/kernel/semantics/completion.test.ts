@@ -1,11 +1,11 @@
 // The completion queue: order, overflow, entries of two sizes, and completions that do not come.
 import assert from 'node:assert/strict';
 import { writeSync } from 'node:fs';
-import { it } from 'node:test';
 import { EBADF, ECANCELED, ETIME } from '../../../src/abi/errno.ts';
 import { POLLIN } from '../../../src/abi/event-flags.ts';
 import { IOSQE_CQE_SKIP_SUCCESS, IOSQE_IO_DRAIN, IOSQE_IO_LINK } from '../../../src/abi/flags.ts';
 import { IoUring, type Completion } from '../../../src/index.ts';
+import { it } from '../../asking.ts';
 import { Descriptors } from '../libc.ts';
 import { completions, isQuiet, results } from '../operations/completions.ts';
 import { reap } from '../reap.ts';

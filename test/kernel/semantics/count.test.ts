@@ -1,7 +1,7 @@
 // How many cases of the kernel's behaviour these tests show: it must not become fewer unnoticed.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
-import { it } from 'node:test';
+import { it } from '../../asking.ts';
 
 /** The numbers of the cases in the titles of these tests; a test that is skipped for good does not count. */
 function casesShown(): Set<number> {

@@ -1,10 +1,10 @@
 // How long rings, their threads and their descriptors live, and from when on they do something.
 import assert from 'node:assert/strict';
 import { fstatSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
-import { it } from 'node:test';
 import { POLLIN } from '../../../src/abi/event-flags.ts';
 import { IORING_ENTER_SQ_WAKEUP, IOSQE_ASYNC } from '../../../src/abi/flags.ts';
 import { IoUring } from '../../../src/index.ts';
+import { it } from '../../asking.ts';
 import { run } from '../../run.ts';
 import { Descriptors } from '../libc.ts';
 import { completions, isQuiet, results } from '../operations/completions.ts';

@@ -1,7 +1,6 @@
 // Chains and barriers: what runs, in which order, and what the members that do not run are told.
 import assert from 'node:assert/strict';
 import { openSync, readSync, writeSync } from 'node:fs';
-import { it } from 'node:test';
 import { EBADF, ECANCELED, EOPNOTSUPP, ETIME } from '../../../src/abi/errno.ts';
 import {
   IOSQE_ASYNC,
@@ -12,6 +11,7 @@ import {
   IOSQE_IO_LINK,
 } from '../../../src/abi/flags.ts';
 import { IoUring } from '../../../src/index.ts';
+import { it } from '../../asking.ts';
 import { Descriptors } from '../libc.ts';
 import { completions, isQuiet, results } from '../operations/completions.ts';
 import { complete, reap } from '../reap.ts';

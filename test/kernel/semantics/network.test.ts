@@ -1,7 +1,6 @@
 // Sockets: what an accept tells, what waits and what does not, and sends that do not copy.
 import assert from 'node:assert/strict';
 import { constants, readSync, writeSync } from 'node:fs';
-import { it } from 'node:test';
 import {
   EAGAIN,
   EBADF,
@@ -41,6 +40,7 @@ import {
   SOL_SOCKET,
 } from '../../../src/abi/socket-flags.ts';
 import { IoUring, Msghdr, type Completion } from '../../../src/index.ts';
+import { it } from '../../asking.ts';
 import { finalized } from '../collect.ts';
 import { Descriptors, shutdownWrite } from '../libc.ts';
 import { completions, isQuiet, results } from '../operations/completions.ts';

@@ -1,7 +1,6 @@
 // Children, futexes, epoll sets, file positions, pipes, and what a NOP can be made to do.
 import assert from 'node:assert/strict';
 import { openSync, readFileSync, readSync, writeSync } from 'node:fs';
-import { it } from 'node:test';
 import {
   EAGAIN,
   EBADF,
@@ -25,6 +24,7 @@ import { AT_FDCWD, STATX_SIZE } from '../../../src/abi/file-flags.ts';
 import { IOSQE_FIXED_FILE, IOSQE_IO_HARDLINK, IOSQE_IO_LINK } from '../../../src/abi/flags.ts';
 import { IORING_OP_STATX, IORING_OP_WAITID } from '../../../src/abi/operations.ts';
 import { EpollEvents, IoUring, Siginfo, Statx } from '../../../src/index.ts';
+import { it } from '../../asking.ts';
 import { Descriptors } from '../libc.ts';
 import { Children } from '../operations/children.ts';
 import { completions, isQuiet, results } from '../operations/completions.ts';

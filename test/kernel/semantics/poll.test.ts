@@ -1,11 +1,11 @@
 // Polls, one of them or many on one file, and eventfds that tell of completions.
 import assert from 'node:assert/strict';
 import { constants, readSync, writeSync } from 'node:fs';
-import { it } from 'node:test';
 import { ECANCELED } from '../../../src/abi/errno.ts';
 import { POLLIN, POLLOUT, POLLPRI } from '../../../src/abi/event-flags.ts';
 import { IOSQE_IO_LINK } from '../../../src/abi/flags.ts';
 import { IoUring, type Completion } from '../../../src/index.ts';
+import { it } from '../../asking.ts';
 import { Descriptors } from '../libc.ts';
 import { completions, isQuiet, results } from '../operations/completions.ts';
 import { reap } from '../reap.ts';

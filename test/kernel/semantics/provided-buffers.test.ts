@@ -1,7 +1,6 @@
 // Buffers that the kernel picks: rings of them and classic groups, bundles, incremental ones, and how it ends.
 import assert from 'node:assert/strict';
 import { openSync, writeSync } from 'node:fs';
-import { it } from 'node:test';
 import {
   EAGAIN,
   EBADFD,
@@ -28,6 +27,7 @@ import {
   SOL_SOCKET,
 } from '../../../src/abi/socket-flags.ts';
 import { IoUring, Msghdr, type Completion, type IoUringOptions, type ProvidedBufRing } from '../../../src/index.ts';
+import { it } from '../../asking.ts';
 import { collect } from '../collect.ts';
 import { Descriptors, shutdownWrite } from '../libc.ts';
 import { completions, isQuiet, results } from '../operations/completions.ts';

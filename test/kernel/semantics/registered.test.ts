@@ -1,7 +1,6 @@
 // Registered files and buffers: slots, tags, and what goes on with what was replaced.
 import assert from 'node:assert/strict';
 import { fstatSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
-import { it } from 'node:test';
 import {
   EBADF,
   EFAULT,
@@ -19,6 +18,7 @@ import {
   IORING_OP_OPENAT2,
 } from '../../../src/abi/operations.ts';
 import { allocateAligned, IoUring } from '../../../src/index.ts';
+import { it } from '../../asking.ts';
 import { Descriptors } from '../libc.ts';
 import { completions, isQuiet, results } from '../operations/completions.ts';
 import { complete } from '../reap.ts';

@@ -1,7 +1,6 @@
 // Rings that are resized, restricted, asked what they can do, or that act for somebody else.
 import assert from 'node:assert/strict';
 import { chmodSync, writeSync } from 'node:fs';
-import { it } from 'node:test';
 import { EACCES, EINVAL, ENOMEM, EOPNOTSUPP } from '../../../src/abi/errno.ts';
 import { IOSQE_ASYNC, IOSQE_FIXED_FILE, IOSQE_IO_LINK } from '../../../src/abi/flags.ts';
 import {
@@ -19,6 +18,7 @@ import {
 } from '../../../src/abi/registrations.ts';
 import { IoUring, queryKernel } from '../../../src/index.ts';
 import { koffiNative } from '../../../src/native/koffi.ts';
+import { it } from '../../asking.ts';
 import { Descriptors } from '../libc.ts';
 import { completions, isQuiet, results } from '../operations/completions.ts';
 import { complete, reap } from '../reap.ts';

@@ -1,7 +1,6 @@
 // What the kernel does with a batch of entries, and what it still needs of them afterwards.
 import assert from 'node:assert/strict';
 import { readSync, writeSync } from 'node:fs';
-import { it } from 'node:test';
 import { EBADF, ECANCELED, EINVAL, ETIME } from '../../../src/abi/errno.ts';
 import {
   IORING_ENTER_SQ_WAIT,
@@ -11,6 +10,7 @@ import {
   IOSQE_IO_LINK,
 } from '../../../src/abi/flags.ts';
 import { IoUring } from '../../../src/index.ts';
+import { it } from '../../asking.ts';
 import { Descriptors } from '../libc.ts';
 import { completions, isQuiet, results } from '../operations/completions.ts';
 import { reap } from '../reap.ts';

@@ -1,7 +1,6 @@
 // Waits with limits of every kind, timers, and time limits of other operations.
 import assert from 'node:assert/strict';
 import { writeSync } from 'node:fs';
-import { it } from 'node:test';
 import { ECANCELED, EINTR, EINVAL, ENOENT, ETIME } from '../../../src/abi/errno.ts';
 import { CLOCK_BOOTTIME, POLLIN } from '../../../src/abi/event-flags.ts';
 import {
@@ -14,6 +13,7 @@ import { KERNEL_TIMESPEC_SIZE } from '../../../src/abi/layouts.ts';
 import { IORING_OP_LINK_TIMEOUT } from '../../../src/abi/operations.ts';
 import { IORING_REGISTER_CLOCK } from '../../../src/abi/registrations.ts';
 import { IoUring } from '../../../src/index.ts';
+import { it } from '../../asking.ts';
 import { collect } from '../collect.ts';
 import { Descriptors } from '../libc.ts';
 import { completions, isQuiet, results } from '../operations/completions.ts';
