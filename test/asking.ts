@@ -21,9 +21,9 @@ export function without(linux: string, what: string): string | false {
 
 /** What an error says that the kernel is too old for; undefined if the error is of another kind, or the kernel is as young as that. */
 export function neededBy(error: unknown): string | undefined {
-  const said = inspect(error, { depth: 6 });
-  const [, what, linux] = /(?:[,:] )?([\w(){} ]+?) (?:needs? |\()Linux (\d+\.\d+)/.exec(said) ?? [];
-  return linux === undefined ? undefined : without(linux, what) || undefined;
+  const [line, linux] = /^.*?(?:needs? |\()Linux (\d+\.\d+)/m.exec(inspect(error, { depth: 6 })) ?? [];
+  const what = line?.replace(/[:,]? (?:needs?|\(Linux).*$/, '').replace(/^.*[:,] /, '').trim();
+  return linux === undefined ? undefined : without(linux, what ?? '') || undefined;
 }
 
 /** What the test that runs has asked of a ring and the kernel does not have. */

@@ -332,7 +332,7 @@ export abstract class FilePreparation extends CommandPreparation {
     const { addressLow, addressHigh } = memory;
     const { pageSize } = coreOf(this).holdings.native;
     if (addressLow & (pageSize - 1) || length % pageSize !== 0) {
-      throw wrongValue('buf', `it must begin at a page, and length be whole pages of ${pageSize} bytes: see allocateAligned`);
+      throw wrongValue('buf', `it must begin at a page, and length be whole pages of ${pageSize} bytes: allocateAligned(bytes, ${pageSize})`);
     }
     return coreOf(this).queue(
       IORING_OP_MADVISE, 0, 0, -1, 0, 0, addressLow, addressHigh, length, advice, 0, userData, buf,

@@ -279,7 +279,7 @@ export abstract class NetPreparation extends PathPreparation {
    * @param options.flags MSG_* bits; not MSG_WAITALL
    * @param options.bundle IORING_RECVSEND_BUNDLE (6.10): a completion may span several buffers: see `ProvidedBufRing.bytes(c)`;
    *   one that takes the last buffer there is ends the receive, without `-ENOBUFS`
-   * @param options.len at most so many bytes a completion; 0 is a whole buffer
+   * @param options.len at most so many bytes a completion (6.17); 0 is a whole buffer
    * @param options.limit end after so many bytes in all (6.17); 0 is none
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {Error} `ERR_INVALID_STATE` no buffer ring is registered for the group; `ERR_IOURING_UNSUPPORTED` on an older kernel,

@@ -7,7 +7,7 @@ import { IORING_OP_RECV } from '../../src/abi/operations.ts';
 import { MSG_TRUNC, MSG_WAITALL } from '../../src/abi/socket-flags.ts';
 import { IoUring, Msghdr, type Completion, type ProvidedBufRing } from '../../src/index.ts';
 import { coreOf } from '../../src/ring/ring-core.ts';
-import { it } from '../asking.ts';
+import { it, without } from '../asking.ts';
 import { finalized } from './collect.ts';
 import { Descriptors } from './libc.ts';
 import { complete, reap } from './reap.ts';
@@ -26,6 +26,12 @@ function remove(ring: IoUring): number {
   return complete(ring).res;
 }
 
+/** The first completion: some kernels look for the next data at once, and tell that there is no buffer for it. */
+function firstOf(ring: IoUring): Completion {
+  ring.submitAndWait(1, { timeoutMs: 10_000 });
+  return reap(ring)[0];
+}
+
 /** Queue a receive that waits for data, on the group. */
 const ARMED: Record<string, (ring: IoUring, fd: number) => void> = {
   'a multishot receive': (ring, fd) => void ring.prepRecvMultishot(fd, GROUP, 1),
@@ -41,7 +47,8 @@ const ARMED: Record<string, (ring: IoUring, fd: number) => void> = {
 
 describe('a buffer group that is disposed of while a receive is armed on it', () => {
   for (const [what, arm] of Object.entries(ARMED)) {
-    it(`${what}: no other group gets its id before the receive is over, with classic buffers in between or not`, () => {
+    const skip = what === 'a bundle' && without('6.10', 'IORING_RECVSEND_BUNDLE');
+    it(`${what}: no other group gets its id before the receive is over, with classic buffers in between or not`, { skip }, () => {
       for (const detour of [false, true]) {
         using files = new Descriptors();
         using ring = new IoUring(8);
@@ -90,7 +97,7 @@ describe('a buffer group that is disposed of while a receive is armed on it', ()
         ring.prepProvideBuffers(memory, 64, 1, GROUP, bid, 5);
         assert.equal(complete(ring).res, 0);
         writeSync(peer, 'late');
-        const c = complete(ring);
+        const c = firstOf(ring);
         assert.deepEqual([c.userData, c.res, c.bufferId(), c.bufferOffset()], [1, 4, bid, 0]);
         assert.equal(Buffer.from(memory).toString('utf8', 0, 4), 'late');
         await finalized();
@@ -115,7 +122,7 @@ describe('a buffer group that is disposed of while a receive is armed on it', ()
       return new WeakRef(memory);
     })();
     writeSync(peer, 'late');
-    assert.equal(complete(ring).res, 4);
+    assert.equal(firstOf(ring).res, 4);
     await finalized();
     assert.ok(weak.deref(), 'the kernel has the other one in its list');
   });
@@ -211,7 +218,7 @@ describe('a datagram that is cut, with MSG_TRUNC', () => {
     }
   });
 
-  it('shows no more than was asked for', () => {
+  it('shows no more than was asked for', { skip: without('6.17', 'len of prepRecvMultishot') }, () => {
     for (const arm of ['multishot', 'single', 'message'] as const) {
       assert.deepEqual(receive({ bufSize: 200, len: 50 }, arm), ['50 A', '50 B', '50 C'], arm);
     }

@@ -829,7 +829,9 @@ describe('provided buffers of the older kind', () => {
     await finalized();
     assert.ok(weak.deref(), 'the receive is going to write to it');
     writeSync(peer, 'late');
-    assert.equal(complete(ring).res, 4);
+    ring.submitAndWait(1, { timeoutMs: 10_000 });
+    // Some kernels look for the next data at once, and tell that there is no buffer for it.
+    assert.equal(reap(ring)[0].res, 4);
     assert.equal(text(weak.deref()!), 'late');
   });
 

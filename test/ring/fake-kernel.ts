@@ -258,7 +258,7 @@ export class FakeKernel implements Native {
   }
 
   readonly endsWithProcess = true;
-  readonly pageSize = 4096;
+  readonly pageSize: number = 4096;
 
   keepInPlace(): void {}
 
