@@ -155,7 +155,7 @@ export abstract class BufferRegistration extends NetPreparation {
       [EBUSY]: 'buffers are registered here already: clone with replace, or unregisterBuffers() first',
       [ENXIO]: 'the other ring has no registered buffers',
       [EOVERFLOW]: 'the range ends behind the table',
-      [EINVAL]: 'outside the other table; or cloning needs Linux 6.12, ranges and replace 6.13',
+      [EINVAL]: 'outside the other table; ranges and replace need Linux 6.13',
     });
     const there = from.registeredBuffers;
     const cloned = there.slice(srcOffset, count === 0 ? undefined : srcOffset + count);

@@ -220,14 +220,14 @@ export abstract class ControlRegistration extends FileRegistration {
     const { view, address } = coreOf(this).scratch(bytes);
     for (const cpu of list) view.setUint8(cpu >> 3, view.getUint8(cpu >> 3) | (1 << (cpu & 7)));
     coreOf(this).register(IORING_REGISTER_IOWQ_AFF, address, bytes, {
-      [EINVAL]: 'none of these processors is one that this process may use; or needs Linux 5.14',
+      [EINVAL]: 'none of these processors is one that this process may use',
     });
   }
 
   /** Let the kernel's worker threads run anywhere again. Kernel 5.14. Counterpart of io_uring_unregister_iowq_aff(3). */
   unregisterIowqAff(): void {
     coreOf(this).checkOpen();
-    coreOf(this).register(IORING_UNREGISTER_IOWQ_AFF, 0, 0, { [EINVAL]: 'needs Linux 5.14' });
+    coreOf(this).register(IORING_UNREGISTER_IOWQ_AFF, 0, 0);
   }
 
   /**
@@ -246,7 +246,7 @@ export abstract class ControlRegistration extends FileRegistration {
     const { view, address } = coreOf(this).scratch(8);
     view.setUint32(0, bounded, true);
     view.setUint32(4, unbounded, true);
-    coreOf(this).register(IORING_REGISTER_IOWQ_MAX_WORKERS, address, 2, { [EINVAL]: 'needs Linux 5.15' });
+    coreOf(this).register(IORING_REGISTER_IOWQ_MAX_WORKERS, address, 2);
     return { bounded: view.getUint32(0, true), unbounded: view.getUint32(4, true) };
   }
 
@@ -255,7 +255,7 @@ export abstract class ControlRegistration extends FileRegistration {
    * moment later.
    *
    * Kernel 6.0. Counterpart of io_uring_register_sync_cancel(3).
-   * @param target as of {@link prepCancel}
+   * @param target as of {@link prepCancel}; by opcode from Linux 6.6 on
    * @param options.all not only the first that is found
    * @param options.timeoutMs wait no longer than that; default: without limit, which blocks the thread that long
    * @returns how many were cancelled with `all`; 0 otherwise
@@ -288,17 +288,17 @@ export abstract class ControlRegistration extends FileRegistration {
       view.setUint8(IO_URING_SYNC_CANCEL_REG.opcode, opcode ?? 0);
       return coreOf(this).holdings.register(IORING_REGISTER_SYNC_CANCEL, address, 1);
     };
-    if (userData === undefined) return answer(coreOf(this), [cancel(0, 0)], all);
+    if (userData === undefined) return answer(coreOf(this), [cancel(0, 0)], all, opcode !== undefined);
     // Operations that lend memory went to the kernel under keys of ours.
     const { pins } = coreOf(this);
     const slots = coreOf(this).findKeys(userData, fd === undefined ? undefined : file, opcode);
     const results: number[] = [];
     for (const slot of slots) {
       results.push(cancel(pins.keyLow(slot), pins.keyHigh(slot)));
-      if (!all && results.at(-1) !== -ENOENT) return answer(coreOf(this), results.slice(-1), all);
+      if (!all && results.at(-1) !== -ENOENT) return answer(coreOf(this), results.slice(-1), all, opcode !== undefined);
     }
     results.push(cancel(lowWord(userData), highWord(userData)));
-    return answer(coreOf(this), results, all);
+    return answer(coreOf(this), results, all, opcode !== undefined);
   }
 
   /**
@@ -331,7 +331,7 @@ export abstract class ControlRegistration extends FileRegistration {
     const { view, address } = coreOf(this).scratch(IO_URING_NAPI_SIZE);
     view.setUint32(IO_URING_NAPI.busy_poll_to, timeoutUs, true);
     view.setUint8(IO_URING_NAPI.prefer_busy_poll, prefer ? 1 : 0);
-    coreOf(this).register(opcode, address, 1, { [EINVAL]: 'needs Linux 6.9, built with CONFIG_NET_RX_BUSY_POLL' });
+    coreOf(this).register(opcode, address, 1, { [EINVAL]: 'this kernel is built without CONFIG_NET_RX_BUSY_POLL' });
     return {
       busyPollTimeoutUs: view.getUint32(IO_URING_NAPI.busy_poll_to, true),
       preferBusyPoll: view.getUint8(IO_URING_NAPI.prefer_busy_poll) !== 0,
@@ -354,7 +354,7 @@ export abstract class ControlRegistration extends FileRegistration {
     coreOf(this).checkOpen();
     const { view, address } = coreOf(this).scratch(IO_URING_CLOCK_REGISTER_SIZE);
     view.setUint32(IO_URING_CLOCK_REGISTER.clockid, clock, true);
-    coreOf(this).register(IORING_REGISTER_CLOCK, address, 0, { [EINVAL]: 'needs Linux 6.12' });
+    coreOf(this).register(IORING_REGISTER_CLOCK, address, 0);
     coreOf(this).holdings.clock = clock;
   }
 
@@ -461,10 +461,13 @@ function restrictionOf(restriction: Restriction, i: number): [kind: number, valu
 }
 
 /** What several cancellations come to. */
-function answer(core: RingCore, results: readonly number[], all: boolean): number {
+function answer(core: RingCore, results: readonly number[], all: boolean, byOpcode: boolean): number {
   const cancelled = results.filter((result) => result > 0).reduce((sum, result) => sum + result, 0);
   const worst = results.find((result) => result < 0 && result !== -ENOENT);
-  if (worst !== undefined) throw core.registerError(IORING_REGISTER_SYNC_CANCEL, -worst, CANCEL_HINTS[-worst]);
+  if (worst !== undefined) {
+    const hint = worst === -EINVAL && !byOpcode ? undefined : CANCEL_HINTS[-worst];
+    throw core.registerError(IORING_REGISTER_SYNC_CANCEL, -worst, hint);
+  }
   if (!all && results.every((result) => result === -ENOENT)) {
     throw kernelError(ENOENT, 'io_uring_register', CANCEL_HINTS[ENOENT]);
   }
@@ -475,5 +478,5 @@ const CANCEL_HINTS: Record<number, string> = ownOptions({
   [ENOENT]: 'no such operation is in flight',
   [EALREADY]: 'the operation is running, and past stopping',
   [ETIME]: 'the operation was not over in time; its completion comes later',
-  [EINVAL]: 'needs Linux 6.0',
+  [EINVAL]: 'matching by opcode needs Linux 6.6',
 });

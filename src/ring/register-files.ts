@@ -117,7 +117,7 @@ export abstract class FileRegistration extends BufferRegistration {
     view.setUint32(IO_URING_FILE_INDEX_RANGE.off, offset, true);
     view.setUint32(IO_URING_FILE_INDEX_RANGE.len, length, true);
     coreOf(this).register(IORING_REGISTER_FILE_ALLOC_RANGE, address, 0, {
-      [EINVAL]: 'outside the table, or no files are registered; needs Linux 6.0',
+      [EINVAL]: 'outside the table, or no files are registered',
       [EOVERFLOW]: 'the range ends behind the last slot there can be',
     });
   }

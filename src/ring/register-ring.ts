@@ -103,7 +103,7 @@ export abstract class RingRegistration extends ZcrxRegistration {
     const { view, address } = coreOf(this).holdings.registerArgument;
     clear(view, IO_URING_BUF_STATUS_SIZE);
     view.setUint32(IO_URING_BUF_STATUS.buf_group, bgid, true);
-    coreOf(this).register(IORING_REGISTER_PBUF_STATUS, address, 1, { [EINVAL]: 'asking for the head needs Linux 6.8' });
+    coreOf(this).register(IORING_REGISTER_PBUF_STATUS, address, 1, { [EINVAL]: 'no ring of buffers has that group' });
     return view.getUint32(IO_URING_BUF_STATUS.head, true) & 0xffff;
   }
 
@@ -205,7 +205,6 @@ export abstract class RingRegistration extends ZcrxRegistration {
     view.setUint32(IO_URING_PARAMS.cq_entries, cqEntries, true);
     view.setUint32(IO_URING_PARAMS.flags, IORING_SETUP_CQSIZE, true);
     coreOf(this).register(IORING_REGISTER_RESIZE_RINGS, address, 1, {
-      [EINVAL]: 'resizing needs Linux 6.13',
       75: 'what is queued or waits to be reaped does not fit: reap and submit first, or ask for more entries',
     });
     holdings.replaceRings(view);
@@ -239,7 +238,7 @@ export abstract class RingRegistration extends ZcrxRegistration {
     view.setUint32(desc + IO_URING_REGION_DESC.flags, IORING_MEM_REGION_TYPE_USER, true);
     try {
       coreOf(this).register(IORING_REGISTER_MEM_REGION, address, 1, {
-        [EINVAL]: 'the ring must be set up with disabled: true and not be enabled yet; needs Linux 6.13',
+        [EINVAL]: 'the ring must be set up with disabled: true and not be enabled yet',
         16: 'the ring has a region already',
       });
     } catch (error) {

@@ -131,7 +131,7 @@ export abstract class ZcrxRegistration extends ControlRegistration {
     view.setUint32(regionAt + IO_URING_REGION_DESC.flags, IORING_MEM_REGION_TYPE_USER, true);
     coreOf(this).register(IORING_REGISTER_ZCRX_IFQ, address, 1, {
       [EPERM]: 'needs CAP_NET_ADMIN',
-      [EINVAL]: 'needs Linux 6.15, a ring with deferTaskrun and cqe32 or cqeMixed, and such a queue',
+      [EINVAL]: 'needs a ring with deferTaskrun and cqe32 or cqeMixed, and such a queue',
       [EOPNOTSUPP]: 'this network card, or its driver, cannot receive without copying',
       19: 'there is no such interface',
     });
@@ -168,7 +168,7 @@ export abstract class ZcrxRegistration extends ControlRegistration {
     const { view, address } = coreOf(this).scratch(ZCRX_CTRL_SIZE);
     view.setUint32(ZCRX_CTRL.zcrx_id, zcrxId, true);
     view.setUint32(ZCRX_CTRL.op, operation === 'flush' ? ZCRX_CTRL_FLUSH_RQ : ZCRX_CTRL_EXPORT, true);
-    coreOf(this).register(IORING_REGISTER_ZCRX_CTRL, address, 0, { [EINVAL]: 'needs Linux 6.19' });
+    coreOf(this).register(IORING_REGISTER_ZCRX_CTRL, address, 0);
     if (operation === 'flush') return 0;
     return view.getUint32(ZCRX_CTRL.zc_export + ZCRX_CTRL_EXPORT_STRUCT.zcrx_fd, true);
   }

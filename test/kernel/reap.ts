@@ -11,6 +11,9 @@ export function reap(ring: IoUring): Completion[] {
 export function complete(ring: IoUring): Completion {
   ring.submitAndWait(1, { timeoutMs: 10_000 });
   const completions = reap(ring);
-  if (completions.length !== 1) throw new Error(`${completions.length} completions instead of one`);
+  if (completions.length !== 1) {
+    const all = completions.map(({ userData, res, flags }) => `${userData}: ${res}, flags ${flags}`);
+    throw new Error(`${completions.length} completions instead of one: ${all.join('; ')}`);
+  }
   return completions[0];
 }

@@ -31,7 +31,7 @@ import { methodSupport } from '../../src/ring/method-support.ts';
 import { IoUring } from '../../src/ring/ring.ts';
 import { ProvenKernel, version } from '../../src/ring/proven-kernel.ts';
 import type { SocketAddress } from '../../src/ring/socket-address.ts';
-import { FEATURES_5_10, FEATURES_5_15, LINUX_5_10, LINUX_5_15, LINUX_5_19, type Age } from './ages.ts';
+import { FEATURES_5_10, FEATURES_5_15, LINUX_5_10, LINUX_5_15, LINUX_5_19, LINUX_6_1, type Age } from './ages.ts';
 import { FakeKernel } from './fake-kernel.ts';
 
 /** A kernel that is old: it does not look at fields that it does not know, and waits before it refuses a registration. */
@@ -141,6 +141,23 @@ describe('registrations on old kernels', () => {
     ring.close();
     assert.ok(calls === 4, 'it went on until all was over');
     assert.equal(kernel.asked(IORING_REGISTER_SYNC_CANCEL), 1);
+  });
+
+  it('a refusal that has another reason does not name a Linux that this one is younger than', () => {
+    const { ring, kernel } = open({ ...LINUX_6_1, lastRegistration: IORING_REGISTER_SYNC_CANCEL - 1 });
+    kernel.register = () => -22;
+    const misused: (() => unknown)[] = [
+      () => ring.registerSyncCancel(1),
+      () => ring.registerIowqMaxWorkers(4, 4),
+      () => ring.registerIowqAff([0]),
+      () => ring.unregisterIowqAff(),
+      () => ring.registerFileAllocRange(0, 1),
+    ];
+    for (const misuse of misused) {
+      assert.throws(misuse, ({ message }: Error) => !/Linux (5\.14|5\.15|6\.0)/.test(message), String(misuse));
+    }
+    assert.throws(() => ring.registerSyncCancel({ opcode: IORING_OP_RECV }), /by opcode needs Linux 6\.6/);
+    ring.close();
   });
 
   it('the operations are asked for at most once', () => {

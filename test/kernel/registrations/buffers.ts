@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { openSync, readFileSync } from 'node:fs';
 import { EFAULT } from '../../../src/abi/errno.ts';
 import { allocateAligned } from '../../../src/index.ts';
-import { it } from '../../asking.ts';
+import { it, without } from '../../asking.ts';
 import { finalized } from '../collect.ts';
 import { Descriptors } from '../libc.ts';
 import { completions, results } from '../operations/completions.ts';
@@ -68,7 +68,8 @@ it('IORING_REGISTER_BUFFERS2: a sparse table is filled and emptied place by plac
   assert.throws(() => ring.registerBuffersUpdate(4, [buffer]), { code: 'EINVAL' });
 });
 
-it('IORING_REGISTER_BUFFERS_UPDATE: a tag is told when the last user of what was replaced is done', () => {
+const tagsByUse = { skip: without('6.13', 'tags in the order of use, not of replacement') };
+it('IORING_REGISTER_BUFFERS_UPDATE: a tag is told when the last user of what was replaced is done', tagsByUse, () => {
   using files = new Descriptors();
   using ring = openRing(8);
   const [reader, writer] = files.pipe();
