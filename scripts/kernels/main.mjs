@@ -50,7 +50,8 @@ for (const machine of machines) {
   rows.push(row);
   console.log(`It took ${seconds} s`);
   // After each: what was seen is not lost if a later one is called off.
-  if (values.write) write([titles, row]);
+  // One that did not come up tells nothing of it: what stood there stays.
+  if (values.write && version !== '?') write([titles, row]);
 }
 
 console.log(`\n${table([titles, ...rows])}`);

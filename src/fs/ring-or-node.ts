@@ -9,6 +9,7 @@ import {
   IORING_OP_WRITEV,
 } from '../abi/operations.ts';
 import { AvailableReactor } from '../reactor/available-reactor.ts';
+import { ringPays } from '../reactor/native.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 
 /** Every call here needs these operations. A call that needs one of younger kernels asks for that itself: {@link ringForPaths}. */
@@ -25,9 +26,12 @@ const NEEDED = [
 
 const available = new AvailableReactor('iouring/fs', NEEDED);
 
-/** The reactor for what is done with open files; undefined where there is no io_uring, so that Node has to do it. */
+/**
+ * The reactor for what is done with open files; undefined where there is no io_uring, so that Node has to do it, and where the runtime's own
+ * calls are the faster ones.
+ */
 export function ringForFiles(): Reactor | undefined {
-  return available.get();
+  return ringPays() ? available.get() : undefined;
 }
 
 /**
@@ -36,7 +40,7 @@ export function ringForFiles(): Reactor | undefined {
  * @param needed IORING_OP_*: only one whose kernel has this operation will do
  */
 export function ringForPaths(needed?: number): Reactor | undefined {
-  const io = hasPermissionModel ? undefined : available.get();
+  const io = hasPermissionModel ? undefined : ringForFiles();
   return needed === undefined || io?.supports(needed) ? io : undefined;
 }
 

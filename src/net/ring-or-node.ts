@@ -1,5 +1,6 @@
 import { IORING_OP_SEND_ZC } from '../abi/operations.ts';
 import { AvailableReactor } from '../reactor/available-reactor.ts';
+import { ringPays } from '../reactor/native.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 
 /**
@@ -8,9 +9,12 @@ import type { Reactor } from '../reactor/reactor.ts';
  */
 export const available = new AvailableReactor('iouring/net', [IORING_OP_SEND_ZC]);
 
-/** The reactor for sockets; undefined where there is no io_uring, or an older one, so that Node has to do it. */
+/**
+ * The reactor for sockets; undefined where there is no io_uring, or an older one, so that Node has to do it, and where the runtime's own
+ * are the faster ones.
+ */
 export function ringForSockets(): Reactor | undefined {
-  return available.get();
+  return ringPays() ? available.get() : undefined;
 }
 
 /** Say, once, that Node does it, and why. */

@@ -47,7 +47,7 @@ import { ownOptions, NONE } from './own-options.ts';
 import type { Lendable } from './lent-memory.ts';
 import { checkInteger, checkUint32, wrongState, wrongType, wrongValue } from './misuse.ts';
 import { DESCRIPTOR, Lease } from './pins.ts';
-import { coreOf } from './ring-core.ts';
+import { coreOf, type RingCore } from './ring-core.ts';
 import {
   checkFd,
   checkUserData,
@@ -335,13 +335,15 @@ export abstract class ControlPreparation extends SqePreparation {
    *   userData it takes as many entries of the queue as there are operations that lend memory under it, and one more
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`; `ERR_INVALID_ARG_VALUE` nothing to match
+   * @throws {Error} `ERR_IOURING_UNSUPPORTED` by opcode, or by userData and something else, before Linux 6.6, and of a slot before 6.0:
+   *   such a kernel would cancel other operations
    */
   prepCancel(target: UserData | CancelMatch, userData: UserData, options?: { all?: boolean }): boolean {
     const isMatch = typeof target === 'object' && target !== null;
     if (!isMatch) checkUserData('target', target);
     const match: CancelMatch = ownOptions(isMatch ? { ...target } : { userData: target });
     const { fd, fixed, opcode, any } = match;
-    const { flags: how, file } = cancelFlags(match);
+    const { flags: how, file } = cancelFlags(coreOf(this), match);
     const flags = options?.all ? how | IORING_ASYNC_CANCEL_ALL : how;
     if (opcode !== undefined) checkInteger('target.opcode', opcode, 0, 0xff);
     const len = opcode ?? 0;
@@ -620,12 +622,16 @@ function timerFlags(options: TimerOptions | undefined): number {
   return CLOCKS[clock] | (options?.absolute ? IORING_TIMEOUT_ABS : 0);
 }
 
-export function cancelFlags({ userData, fd, fixed, opcode, any }: CancelMatch): { flags: number; file: number } {
+/** The flags of a match, and its descriptor. @throws {Error} `ERR_IOURING_UNSUPPORTED` an older kernel would ignore one of them */
+export function cancelFlags(core: RingCore, match: CancelMatch): { flags: number; file: number } {
+  const { userData, fd, fixed, opcode, any } = match;
   let flags = any ? IORING_ASYNC_CANCEL_ANY : 0;
   if (fd !== undefined) flags |= IORING_ASYNC_CANCEL_FD;
   if (fd !== undefined && fixed) flags |= IORING_ASYNC_CANCEL_FD_FIXED;
   if (opcode !== undefined) flags |= IORING_ASYNC_CANCEL_OP;
   // Alone it is what is meant without any flag, as kernels before 5.19 knew it.
   if (userData !== undefined && flags !== 0) flags |= IORING_ASYNC_CANCEL_USERDATA;
+  if (flags & (IORING_ASYNC_CANCEL_OP | IORING_ASYNC_CANCEL_USERDATA)) core.demand(YOUNG_FIELDS.cancelBy);
+  if (flags & IORING_ASYNC_CANCEL_FD_FIXED) core.demand(YOUNG_FIELDS.cancelSlot);
   return { flags, file: fd === undefined ? -1 : checkFd('target.fd', fd) };
 }

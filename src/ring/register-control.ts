@@ -260,7 +260,7 @@ export abstract class ControlRegistration extends FileRegistration {
    * @param options.timeoutMs wait no longer than that; default: without limit, which blocks the thread that long
    * @returns how many were cancelled with `all`; 0 otherwise
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
-   * @throws {Error} `ENOENT` none such, `EALREADY`, `ETIME`; `ERR_IOURING_CLOSED`
+   * @throws {Error} `ENOENT` none such, `EALREADY`, `ETIME`; `ERR_IOURING_CLOSED`, `ERR_IOURING_UNSUPPORTED` as of {@link prepCancel}
    */
   registerSyncCancel(target: UserData | CancelMatch, options?: { all?: boolean; timeoutMs?: number }): number {
     const isMatch = typeof target === 'object' && target !== null;
@@ -273,7 +273,7 @@ export abstract class ControlRegistration extends FileRegistration {
     if (opcode !== undefined) checkInteger('target.opcode', opcode, 0, 0xff);
     const timeoutMs = options?.timeoutMs;
     if (timeoutMs !== undefined && timeoutMs !== Infinity) checkMilliseconds('options.timeoutMs', timeoutMs);
-    const { flags, file } = cancelFlags(match);
+    const { flags, file } = cancelFlags(coreOf(this), match);
     const all = options?.all ?? false;
     coreOf(this).checkOpen();
     const cancel = (low: number, high: number): number => {
@@ -288,17 +288,17 @@ export abstract class ControlRegistration extends FileRegistration {
       view.setUint8(IO_URING_SYNC_CANCEL_REG.opcode, opcode ?? 0);
       return coreOf(this).holdings.register(IORING_REGISTER_SYNC_CANCEL, address, 1);
     };
-    if (userData === undefined) return answer(coreOf(this), [cancel(0, 0)], all, opcode !== undefined);
+    if (userData === undefined) return answer(coreOf(this), [cancel(0, 0)], all);
     // Operations that lend memory went to the kernel under keys of ours.
     const { pins } = coreOf(this);
     const slots = coreOf(this).findKeys(userData, fd === undefined ? undefined : file, opcode);
     const results: number[] = [];
     for (const slot of slots) {
       results.push(cancel(pins.keyLow(slot), pins.keyHigh(slot)));
-      if (!all && results.at(-1) !== -ENOENT) return answer(coreOf(this), results.slice(-1), all, opcode !== undefined);
+      if (!all && results.at(-1) !== -ENOENT) return answer(coreOf(this), results.slice(-1), all);
     }
     results.push(cancel(lowWord(userData), highWord(userData)));
-    return answer(coreOf(this), results, all, opcode !== undefined);
+    return answer(coreOf(this), results, all);
   }
 
   /**
@@ -461,13 +461,10 @@ function restrictionOf(restriction: Restriction, i: number): [kind: number, valu
 }
 
 /** What several cancellations come to. */
-function answer(core: RingCore, results: readonly number[], all: boolean, byOpcode: boolean): number {
+function answer(core: RingCore, results: readonly number[], all: boolean): number {
   const cancelled = results.filter((result) => result > 0).reduce((sum, result) => sum + result, 0);
   const worst = results.find((result) => result < 0 && result !== -ENOENT);
-  if (worst !== undefined) {
-    const hint = worst === -EINVAL && !byOpcode ? undefined : CANCEL_HINTS[-worst];
-    throw core.registerError(IORING_REGISTER_SYNC_CANCEL, -worst, hint);
-  }
+  if (worst !== undefined) throw core.registerError(IORING_REGISTER_SYNC_CANCEL, -worst, CANCEL_HINTS[-worst]);
   if (!all && results.every((result) => result === -ENOENT)) {
     throw kernelError(ENOENT, 'io_uring_register', CANCEL_HINTS[ENOENT]);
   }
@@ -478,5 +475,4 @@ const CANCEL_HINTS: Record<number, string> = ownOptions({
   [ENOENT]: 'no such operation is in flight',
   [EALREADY]: 'the operation is running, and past stopping',
   [ETIME]: 'the operation was not over in time; its completion comes later',
-  [EINVAL]: 'matching by opcode needs Linux 6.6',
 });

@@ -33,6 +33,13 @@ export const YOUNG_FIELDS = {
   receiveMultishot: young('receive again and again by one entry', '6.0', '5.19'),
   /** IORING_RECVSEND_BUNDLE: likewise. */
   bundle: young('fill several buffers at once', '6.10', '5.19'),
+  /**
+   * IORING_ASYNC_CANCEL_OP and IORING_ASYNC_CANCEL_USERDATA: without them it would cancel what has userData 0, or everything else that
+   * fits.
+   */
+  cancelBy: young('cancel by opcode, or by userData and something else at once', '6.6'),
+  /** IORING_ASYNC_CANCEL_FD_FIXED: it would cancel what is on the descriptor of that number. */
+  cancelSlot: young('cancel by a slot of the registered files', '6.0'),
   /** The flags of NOP: it would complete with 0 whatever was asked for. */
   nop: young('have a NOP do something', '6.10'),
   /** The upper half of a poll's events: EPOLLEXCLUSIVE, EPOLLONESHOT, EPOLLET. */

@@ -4,7 +4,7 @@ import { fstatSync, openSync, readdirSync, readFileSync, writeSync } from 'node:
 import { POLLIN } from '../../../src/abi/event-flags.ts';
 import { IORING_ENTER_SQ_WAKEUP, IOSQE_ASYNC } from '../../../src/abi/flags.ts';
 import { IoUring } from '../../../src/index.ts';
-import { it } from '../../asking.ts';
+import { it, without } from '../../asking.ts';
 import { run } from '../../run.ts';
 import { Descriptors } from '../libc.ts';
 import { completions, isQuiet, results } from '../operations/completions.ts';
@@ -13,7 +13,7 @@ import { Temporary } from '../temporary.ts';
 import { watched } from './calls.ts';
 import { closesOnExec } from './sockets.ts';
 
-const LIMIT_MS = 10_000;
+const LIMIT_MS = 60_000;
 
 /** The kernel's threads of this process whose names begin so. */
 function threads(prefix: string): string[] {
@@ -45,7 +45,8 @@ it('case 49: before it is enabled a ring delivers nothing, and is told so', () =
   assert.deepEqual(results(ring, 1), new Map([[1, 0]]));
 });
 
-it('case 49: DEFER_TASKRUN: completions appear when the ring is entered, and reaping enters it for them', () => {
+const pipesAtOnce = { skip: without('6.4', 'reads of pipes that need no worker') };
+it('case 49: DEFER_TASKRUN: completions appear when the ring is entered, and reaping enters it for them', pipesAtOnce, () => {
   const { kernel, enters } = watched();
   using files = new Descriptors();
   using ring = new IoUring(8, { deferTaskrun: true }, kernel);
