@@ -10,7 +10,7 @@ import { ownOptions } from '../reactor/own-options.ts';
 import { plainPath, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { stagingOf } from './staging.ts';
-import { writeAll } from './write-open.ts';
+import { writeAll } from './write-descriptor.ts';
 
 const { COPYFILE_EXCL, O_WRONLY, O_CREAT, O_EXCL } = constants;
 

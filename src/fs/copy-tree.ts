@@ -2,7 +2,7 @@ import type { CopyOptions, Dirent, PathLike, Stats } from 'node:fs';
 import { dirname, isAbsolute, join, resolve, sep } from 'node:path';
 import { Admission } from './admission.ts';
 import { copyFile } from './copy-file.ts';
-import { mkdir, symlink } from './names.ts';
+import { mkdir, symlink } from './path-operations.ts';
 import { node } from './node-promises.ts';
 import { ownOptions } from '../reactor/own-options.ts';
 import { plainPath } from './plain-arguments.ts';

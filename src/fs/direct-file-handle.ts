@@ -7,7 +7,7 @@ import { isOwnPosition, isPosition, NOTHING, plainEncoding, plainFileOptions } f
 import { registeredAt, STAGED_MAX, stagingOf, type Staged } from './staging.ts';
 import { put, putAll, readLent, userOf, writeLent, type User } from './transfer.ts';
 import { byteLengthOf, bytesOf } from './view.ts';
-import { isIterable, plainData, refuseIfAborted, writeEach } from './write-open.ts';
+import { isIterable, plainData, refuseIfAborted, writeEach } from './write-descriptor.ts';
 
 /**
  * The class of the handles that go past the page cache, over that of hot ones. The kernel wants positions, lengths and memory that

@@ -5,7 +5,7 @@ import type { Reactor } from '../reactor/reactor.ts';
 import type { HandleBase } from './handle-base.ts';
 import { ownOptions } from '../reactor/own-options.ts';
 import { abortedBy, isOwnPosition, isPosition, NOTHING, plainEncoding, plainFileOptions } from './plain-arguments.ts';
-import { readOpen } from './read-open.ts';
+import { readDescriptor } from './read-descriptor.ts';
 import { hasPermissionModel, ringForFiles } from './ring-or-node.ts';
 import { IS_SHOWN, shownHandleClass } from './shown-handle.ts';
 import { STAGED_MAX, STAGED_WRITE_MAX } from './staging.ts';
@@ -13,7 +13,7 @@ import { isPlain, isSeekable, learnBigInts, plainStatOptions, statOpen } from '.
 import { PIECES_MAX, readInto, readIntoAll, userOf, writeFrom, writeFromAll, type Position, type User } from './transfer.ts';
 import { byteLengthOf, bytesAt, bytesOf, honest, isBytes, isHonest } from './view.ts';
 import { arrayBuffers, streamsNatively, type WebStream } from './web-stream.ts';
-import { isIterable, plainData, writeAll, writeEach } from './write-open.ts';
+import { isIterable, plainData, writeAll, writeEach } from './write-descriptor.ts';
 
 /** What one kind of transfer that goes on where the file stands is at. */
 interface Lane {
@@ -163,7 +163,7 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
       const work =
         io === undefined || options === undefined || this.#isNodes(undefined)
           ? (): Promise<unknown> => super.readFile(...(args as []))
-          : (): Promise<unknown> => readOpen(io, fd, options);
+          : (): Promise<unknown> => readDescriptor(io, fd, options);
       return this.#inUse('read', work) as Promise<never>;
     }
 

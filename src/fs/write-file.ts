@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { AT_FDCWD } from '../abi/file-flags.ts';
+import { AT_FDCWD, O_CLOEXEC } from '../abi/file-flags.ts';
 import type { Engine } from '../reactor/engine.ts';
 import { AGAIN } from '../reactor/operation.ts';
 import type { Reactor } from '../reactor/reactor.ts';
@@ -7,13 +7,13 @@ import { Sequence } from '../reactor/sequence.ts';
 import { admission } from './admission.ts';
 import { node } from './node-promises.ts';
 import { isOpenHandle } from './open.ts';
-import { closing, O_CLOEXEC, openFile } from './open-file.ts';
+import { closing, openFile } from './open-file.ts';
 import { ownOptions } from '../reactor/own-options.ts';
 import { abortedBy, modeMisuse, plainFileOptions, plainPath, type FileOptions, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { STAGED_MAX, stagingOf, type Staged, type Staging } from './staging.ts';
 import { honest } from './view.ts';
-import { isIterable, plainData, writeAll, writeEach, type Pieces } from './write-open.ts';
+import { isIterable, plainData, writeAll, writeEach, type Pieces } from './write-descriptor.ts';
 
 const FSYNC = ownOptions({ syscall: 'fsync' });
 

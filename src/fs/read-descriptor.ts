@@ -16,7 +16,7 @@ export const READ = ownOptions({ syscall: 'read' });
 export type Contents = Buffer | string;
 
 /** Read an open file from where it stands to its end. */
-export function readOpen(io: Reactor, fd: number, options: FileOptions): Promise<Contents> {
+export function readDescriptor(io: Reactor, fd: number, options: FileOptions): Promise<Contents> {
   return readRest(io, fd, options, Buffer.alloc(0), undefined);
 }
 
