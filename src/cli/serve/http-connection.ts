@@ -1,23 +1,9 @@
-import type { LeanSocket } from '../socket/index.ts';
+import type { LeanSocket } from '../../socket/index.ts';
 import { plainAnswer, statusLine, type Answer, type FilePart } from './http-answer.ts';
 import { RequestReader, type HttpRequest, type Incoming } from './http-request.ts';
 import type { HotFile } from './hot-files.ts';
 import type { ServedFile } from './served-tree.ts';
 import type { Found, Site } from './site.ts';
-
-/** When to give up on a client, in milliseconds; and what it may send. */
-export interface Limits {
-  /** Connections that are served; others are answered with 503. */
-  readonly connections: number;
-  /** Bytes of a request's line and fields. */
-  readonly head: number;
-  /** The head has to be there by then. */
-  readonly headMs: number;
-  /** Between two requests. */
-  readonly idleMs: number;
-  /** An answer has to move on. */
-  readonly sendMs: number;
-}
 
 /** Requests of one connection that wait for their turn: with more of them no more is read, until there are few again. */
 const WAITING_MAX = 64;

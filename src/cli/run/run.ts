@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
-import { diagnose } from '../index.ts';
+import { diagnose } from '../../index.ts';
 
 /** Signals that end, stop or tell a program something; what the kernel sends for a fault is the program's own. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT', 'SIGWINCH'] as const;

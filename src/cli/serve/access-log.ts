@@ -1,4 +1,4 @@
-import { open, type FileHandle } from '../fs/index.ts';
+import { open, type FileHandle } from '../../fs/index.ts';
 import type { HttpRequest } from './http-request.ts';
 
 /** What a request has come to. */

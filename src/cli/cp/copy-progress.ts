@@ -1,5 +1,5 @@
 import type { SingleBar } from 'cli-progress';
-import { sized } from './byte-size.ts';
+import { sized } from '../byte-size.ts';
 import type { TreeCopy } from './copy-tree.ts';
 
 const REDRAW_MS = 200;

@@ -1,9 +1,10 @@
 import { constants } from 'node:fs';
 import { readlink } from 'node:fs/promises';
-import { RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS } from '../abi/index.ts';
-import type { OpenHow, Reactor, Statx } from '../index.ts';
-import { Span } from './copy-calls.ts';
-import { descriptorPath, HAS_DESCRIPTOR_PATHS } from './copy-place.ts';
+import { AT_EMPTY_PATH, RESOLVE_BENEATH, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS } from '../../abi/index.ts';
+import type { OpenHow, Reactor, Statx } from '../../index.ts';
+import { Span } from '../call-options.ts';
+import { descriptorPath, HAS_DESCRIPTOR_PATHS } from '../descriptor-path.ts';
+import { O_CLOEXEC, O_PATH, READ_DIRECTORY } from '../open-flags.ts';
 import { isHidden, pathBytes } from './request-path.ts';
 
 /** What is known of an open file. */
@@ -38,11 +39,7 @@ export interface ServedTree {
   close(): Promise<void>;
 }
 
-const { O_RDONLY, O_NONBLOCK, O_NOCTTY, O_DIRECTORY } = constants;
-/** Node has no names for these: not for child processes; and find it, and do not open it. */
-const O_CLOEXEC = 0o2000000;
-const O_PATH = 0o10000000;
-const AT_EMPTY_PATH = 0x1000;
+const { O_RDONLY, O_NONBLOCK, O_NOCTTY } = constants;
 const READ = O_RDONLY | O_NOCTTY | O_CLOEXEC;
 const FIND = O_PATH | O_CLOEXEC;
 
@@ -72,7 +69,7 @@ export class RingTree implements ServedTree {
 
   /** @param withHidden may links lead to what has a name that begins with a dot? */
   static async of(io: Reactor, folder: string, withHidden = false): Promise<RingTree> {
-    return new RingTree(io, await io.open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), withHidden);
+    return new RingTree(io, await io.open(folder, READ_DIRECTORY), withHidden);
   }
 
   async open(path: string): Promise<ServedFile> {

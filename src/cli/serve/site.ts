@@ -1,7 +1,7 @@
 import type { Access } from './access-log.ts';
 import { listingAnswer } from './directory-listing.ts';
 import { ALLOWED, fileAnswer, plainAnswer, redirectAnswer, type Answer } from './http-answer.ts';
-import type { Limits } from './http-connection.ts';
+import type { Limits } from './limits.ts';
 import { HotFiles, type HotFile } from './hot-files.ts';
 import type { HttpRequest } from './http-request.ts';
 import { ReadBuffers } from './read-buffers.ts';

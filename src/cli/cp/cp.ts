@@ -1,13 +1,13 @@
 import { readFileSync, realpathSync, statSync, type BigIntStats } from 'node:fs';
 import { basename, dirname, join, resolve, sep } from 'node:path';
-import { defaultReactor } from '../index.ts';
-import { sized } from './byte-size.ts';
+import { defaultReactor } from '../../index.ts';
+import { sized } from '../byte-size.ts';
 import type { CopyCalls } from './copy-calls.ts';
 import { CopyProgress } from './copy-progress.ts';
 import { DIRECTORIES, TreeCopy } from './copy-tree.ts';
 import { NodeCalls } from './node-calls.ts';
 import { ringCalls, type RingCalls } from './ring-calls.ts';
-import { BIGINT_IF_ANY } from './stat-options.ts';
+import { BIGINT_IF_ANY } from '../call-options.ts';
 
 /** How `iouring cp` is to be done. */
 export interface CpOptions {

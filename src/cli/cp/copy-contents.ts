@@ -1,6 +1,7 @@
 import type { BigIntStats } from 'node:fs';
-import { Span, type CopyCalls } from './copy-calls.ts';
-import { Limit } from './limit.ts';
+import { Span } from '../call-options.ts';
+import type { CopyCalls } from './copy-calls.ts';
+import { Limit } from '../limit.ts';
 
 /** Up to this a file is read at once. */
 export const SMALL = 65_536;

@@ -13,10 +13,10 @@ import {
   IORING_OP_UNLINKAT,
   IORING_OP_WRITE,
   OPERATIONS,
-} from '../abi/index.ts';
-import type { Reactor } from '../index.ts';
+} from '../../abi/index.ts';
+import type { Reactor } from '../../index.ts';
 import type { CopyCalls } from './copy-calls.ts';
-import { HAS_DESCRIPTOR_PATHS } from './copy-place.ts';
+import { HAS_DESCRIPTOR_PATHS } from '../descriptor-path.ts';
 import { NodeCalls } from './node-calls.ts';
 
 type Name = Exclude<keyof CopyCalls, 'clone'>;

@@ -1,12 +1,13 @@
 import * as fs from 'node:fs';
 import { promisify } from 'node:util';
-import { AT_FDCWD, ENOSYS, RENAME_NOREPLACE } from '../abi/index.ts';
-import type { CopyCalls, How, Mode, RenameFlags, Span } from './copy-calls.ts';
-import { descriptorPath, HAS_DESCRIPTOR_PATHS, join, type Path } from './copy-place.ts';
-import { IF_ANY } from './stat-options.ts';
+import { AT_FDCWD, ENOSYS, RENAME_NOREPLACE } from '../../abi/index.ts';
+import { IF_ANY, type Span } from '../call-options.ts';
+import { descriptorPath, HAS_DESCRIPTOR_PATHS } from '../descriptor-path.ts';
+import { O_PATH } from '../open-flags.ts';
+import type { CopyCalls, How, Mode, RenameFlags } from './copy-calls.ts';
+import { join, type Path } from './copy-place.ts';
 
 const { COPYFILE_FICLONE_FORCE, O_DIRECTORY, O_NOFOLLOW } = fs.constants;
-const O_PATH = 0o10000000;
 const { futimesSync, lutimesSync, readSync } = fs;
 const [open, close, ftruncate] = [promisify(fs.open), promisify(fs.close), promisify(fs.ftruncate)];
 const [mkdir, link, symlink, unlink, rename] = [fs.mkdir, fs.link, fs.symlink, fs.unlink, fs.rename].map((call) =>

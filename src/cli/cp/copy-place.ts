@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { AT_FDCWD } from '../abi/index.ts';
+import { AT_FDCWD } from '../../abi/index.ts';
+import { descriptorPath } from '../descriptor-path.ts';
 
 /** Names may be bytes that are no text: then they, and all paths through them, are bytes. */
 export type Path = string | Buffer;
@@ -14,14 +14,6 @@ export interface Place {
   readonly name: Path;
   /** As the user knows it. */
   readonly path: Path;
-}
-
-/** Descriptors have paths here; not where there is no /proc. */
-export const HAS_DESCRIPTOR_PATHS = existsSync('/proc/self/fd');
-
-/** A path to an open directory or file, whatever has become of its names; undefined where descriptors have none. */
-export function descriptorPath(fd: number): string | undefined {
-  return HAS_DESCRIPTOR_PATHS ? `/proc/self/fd/${fd}` : undefined;
 }
 
 /** A path that leads through the open directory, for calls that take no descriptor of one. */

@@ -1,5 +1,5 @@
-import { IORING_OP_SEND_ZC, OPERATIONS, type Operation } from '../abi/index.ts';
-import { defaultReactor, diagnose, type Diagnosis, type Reactor } from '../index.ts';
+import { IORING_OP_SEND_ZC, OPERATIONS, type Operation } from '../../abi/index.ts';
+import { defaultReactor, diagnose, type Diagnosis, type Reactor } from '../../index.ts';
 
 /** Say whether io_uring is usable here. The exit status: 0 usable, 1 not. */
 export function doctor(options: { json: boolean }, write: (text: string) => void): number {

@@ -1,4 +1,4 @@
-import { sized } from './byte-size.ts';
+import { sized } from '../byte-size.ts';
 
 const REDRAW_MS = 500;
 /** Times are counted in steps of a tenth of their magnitude, from a microsecond on. */

@@ -2,13 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { chownSync, constants, fstatSync, lchownSync, lstatSync, type BigIntStats, type Dirent, type Stats } from 'node:fs';
 import { readdir, readlink } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
-import { AT_FDCWD, RENAME_NOREPLACE } from '../abi/index.ts';
+import { AT_FDCWD, RENAME_NOREPLACE } from '../../abi/index.ts';
 import { How, Mode, RenameFlags, type CopyCalls } from './copy-calls.ts';
 import { CopyContents, SMALL, STOPPED } from './copy-contents.ts';
-import { descriptorPath, join, nameOf, pathed, pathOf, told, type Path, type Place } from './copy-place.ts';
+import { descriptorPath } from '../descriptor-path.ts';
+import { join, nameOf, pathed, pathOf, told, type Path, type Place } from './copy-place.ts';
+import { O_CLOEXEC, O_PATH, READ_DIRECTORY } from '../open-flags.ts';
 import { allowed, attributesOf, DEFAULT_ACL, isAcl, isOwnedAs, PERMISSIONS, removeInherited, setStatus, type Made } from './copy-status.ts';
-import { Limit } from './limit.ts';
-import { BIGINT, IF_ANY } from './stat-options.ts';
+import { Limit } from '../limit.ts';
+import { BIGINT, IF_ANY } from '../call-options.ts';
 
 /** What went wrong with one path. */
 export interface CopyFailure {
@@ -18,10 +20,7 @@ export interface CopyFailure {
 }
 
 const { O_RDONLY, O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_DIRECTORY } = constants;
-/** Node has no names for these: not for child processes; and to be found, without being opened. */
-const O_CLOEXEC = 0o2000000;
-const O_PATH = 0o10000000;
-const DIRECTORY = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+const DIRECTORY = READ_DIRECTORY | O_NOFOLLOW;
 /** A directory whose names are used, and nothing else of it: it need not be readable. */
 const NAMES_ONLY = O_PATH | O_DIRECTORY | O_CLOEXEC;
 const SET_GROUP_ID = 0o2000;
@@ -234,10 +233,10 @@ export class TreeCopy {
       await this.#begin(directory, tree.source, tree.copy, tree.isFresh);
       return;
     }
-    directory.source = await this.#below(directory, tree.source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    directory.source = await this.#below(directory, tree.source, READ_DIRECTORY);
     const isNew = await this.#makeDirectory(directory);
     // Where nothing may be read, something may be written all the same.
-    const opening = io.openat2(tree.copy, below, new How(O_RDONLY | O_DIRECTORY | O_CLOEXEC)).catch((error: NodeJS.ErrnoException) => {
+    const opening = io.openat2(tree.copy, below, new How(READ_DIRECTORY)).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EACCES') throw error;
       directory.isForNamesOnly = true;
       return this.#below(directory, tree.copy, NAMES_ONLY);
@@ -320,8 +319,8 @@ export class TreeCopy {
         if (parent === undefined) [directory.source, directory.copy] = [tree.source, tree.copy];
         if (directory.isForNamesOnly) await this.#close(directory);
         if (directory.source === CLOSED) {
-          directory.source = await this.#below(directory, tree.source, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-          directory.copy = await this.#below(directory, tree.copy, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+          directory.source = await this.#below(directory, tree.source, READ_DIRECTORY);
+          directory.copy = await this.#below(directory, tree.copy, READ_DIRECTORY);
           this.#checkSame(directory);
         }
         const { source, copy, there, isNew, hasAcl, group } = directory;

@@ -1,12 +1,11 @@
 import { constants, existsSync, type BigIntStats } from 'node:fs';
-import { open, readlink, realpath, stat, type FileHandle } from '../fs/index.ts';
+import { open, readlink, realpath, stat, type FileHandle } from '../../fs/index.ts';
+import { BIGINT } from '../call-options.ts';
+import { O_PATH } from '../open-flags.ts';
 import { isHidden, pathBytes } from './request-path.ts';
 import { kindOf, notThere, type FileStatus, type ServedFile, type ServedTree } from './served-tree.ts';
-import { BIGINT } from './stat-options.ts';
 
 const { O_RDONLY, O_DIRECTORY, O_NOCTTY, O_NONBLOCK } = constants;
-/** Node has no name for it: find the file, and do not open it. */
-const O_PATH = 0o10000000;
 const DESCRIPTORS = '/proc/self/fd';
 const SLASH = Buffer.from('/');
 const BYTES = { __proto__: null, encoding: 'buffer' } as unknown as { encoding: 'buffer' };

@@ -1,9 +1,10 @@
 import { subscribe } from 'node:diagnostics_channel';
-import { IORING_OP_CLOSE, IORING_OP_OPENAT, IORING_OP_OPENAT2, IORING_OP_READ, IORING_OP_STATX } from '../abi/index.ts';
-import { defaultReactor, type Reactor } from '../index.ts';
-import { listen, type ListenOptions, type Listener, type SocketHandlers } from '../socket/index.ts';
+import { IORING_OP_CLOSE, IORING_OP_OPENAT, IORING_OP_OPENAT2, IORING_OP_READ, IORING_OP_STATX } from '../../abi/index.ts';
+import { defaultReactor, type Reactor } from '../../index.ts';
+import { listen, type ListenOptions, type Listener, type SocketHandlers } from '../../socket/index.ts';
 import { AccessLog } from './access-log.ts';
-import { HttpConnection, type Limits } from './http-connection.ts';
+import { HttpConnection } from './http-connection.ts';
+import type { Limits } from './limits.ts';
 import { RingTree } from './served-tree.ts';
 import { NodeTree } from './served-tree-node.ts';
 import { ServeRates } from './serve-rates.ts';

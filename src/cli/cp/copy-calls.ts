@@ -1,30 +1,9 @@
-import { RESOLVE_NO_SYMLINKS } from '../abi/index.ts';
+import { RESOLVE_NO_SYMLINKS } from '../../abi/index.ts';
+import { CallOptions, type Span } from '../call-options.ts';
 import type { Path } from './copy-place.ts';
 
-/**
- * Options of calls: they inherit from nothing, so that nothing that somebody adds to `Object.prototype` is one of them. Objects of a
- * class are faster for it than literals without a prototype.
- */
-class Options {
-  static {
-    Object.setPrototypeOf(this.prototype, null);
-  }
-}
-
-/** Where to read or write, and how much. */
-export class Span extends Options {
-  readonly offset: number;
-  readonly length: number;
-
-  constructor(offset: number, length: number) {
-    super();
-    this.offset = offset;
-    this.length = length;
-  }
-}
-
 /** The permissions of a file that is made. */
-export class Mode extends Options {
+export class Mode extends CallOptions {
   readonly mode: number;
 
   constructor(mode: number) {
@@ -34,7 +13,7 @@ export class Mode extends Options {
 }
 
 /** How to look for what is below a directory. */
-export class How extends Options {
+export class How extends CallOptions {
   readonly flags: number;
   readonly resolve: number;
 
@@ -46,7 +25,7 @@ export class How extends Options {
 }
 
 /** How to rename. */
-export class RenameFlags extends Options {
+export class RenameFlags extends CallOptions {
   readonly flags: number;
 
   constructor(flags: number) {
