@@ -1,6 +1,7 @@
 import type { BufferPool } from '../../reactor/buffer-pool.ts';
 import type { Engine } from '../../reactor/engine.ts';
 import { closedError } from '../../reactor/abort.ts';
+import { koffiNative } from '../../reactor/native.ts';
 import { partsOf, type Reactor } from '../../reactor/reactor.ts';
 import { nameActive } from './active-resources.ts';
 import type { Connection } from './connection.ts';
@@ -75,6 +76,7 @@ export class Transport {
 
   /** The same, that a receiver may give away; then it takes it out of here. */
   givenMemory(): Buffer {
+    keepFreedMemory();
     return (this.#given ??= Buffer.allocUnsafeSlow(BULK_OF_NODE));
   }
 
@@ -84,6 +86,19 @@ export class Transport {
   }
 
   #given: Buffer | undefined;
+}
+
+let keepsFreedMemory = false;
+
+/**
+ * V8 frees pieces that were given away many at a time, and malloc returns them to the kernel if they happen to lie at the end of its
+ * heap: then every page of the next ones is faulted in. Whether they do differed from one start of a program to the next, and with that
+ * the CPU of a stream, by a factor of 2.
+ */
+function keepFreedMemory(): void {
+  if (keepsFreedMemory) return;
+  keepsFreedMemory = true;
+  koffiNative().keepFreedMemory?.();
 }
 
 const transports = new WeakMap<Reactor, Transport>();
