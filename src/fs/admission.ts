@@ -1,4 +1,4 @@
-import { setTimeout } from '../reactor/timers.ts';
+import { setTimeout } from '../native/timers.ts';
 
 /** So many files are open at once for what is done with whole files. */
 const FILES_MAX = 256;

@@ -6,7 +6,7 @@ import type { Reactor } from '../reactor/reactor.ts';
 import { admission } from './admission.ts';
 import { node } from './node-promises.ts';
 import { CLOSE, openFile } from './open-file.ts';
-import { ownOptions } from '../reactor/own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { plainPath, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { stagingOf } from './staging.ts';

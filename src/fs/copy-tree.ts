@@ -4,7 +4,7 @@ import { Admission } from './admission.ts';
 import { copyFile } from './copy-file.ts';
 import { mkdir, symlink } from './path-operations.ts';
 import { node } from './node-promises.ts';
-import { ownOptions } from '../reactor/own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { plainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { lstat } from './stat.ts';

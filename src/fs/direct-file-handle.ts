@@ -1,4 +1,4 @@
-import { wrongValue } from '../reactor/misuse.ts';
+import { wrongValue } from '../ring/arguments/argument-errors.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import { areViews, isObject } from './file-handle.ts';
 import type { HandleBase } from './handle-base.ts';

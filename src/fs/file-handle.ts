@@ -1,9 +1,9 @@
 import type { BigIntStats, Stats } from 'node:fs';
 import { IORING_OP_FTRUNCATE } from '../abi/operations.ts';
-import { outOfRange, wrongType } from '../reactor/misuse.ts';
+import { outOfRange, wrongType } from '../ring/arguments/argument-errors.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import type { HandleBase } from './handle-base.ts';
-import { ownOptions } from '../reactor/own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { abortedBy, isOwnPosition, isPosition, NOTHING, plainEncoding, plainFileOptions } from './plain-arguments.ts';
 import { readDescriptor } from './read-descriptor.ts';
 import { hasPermissionModel, ringForFiles } from './ring-or-node.ts';

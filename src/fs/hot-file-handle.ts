@@ -1,10 +1,10 @@
 import { constants, type PathLike } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { AT_EMPTY_PATH, STATX_DIOALIGN } from '../abi/file-flags.ts';
-import { checkInteger } from '../reactor/misuse.ts';
+import { checkInteger } from '../ring/arguments/argument-errors.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import type { HandleBase } from './handle-base.ts';
-import { ownOptions } from '../reactor/own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { isPosition } from './plain-arguments.ts';
 import { registeredAt, STAGED_MAX, STAGED_WRITE_MAX } from './staging.ts';
 import { readInto, readLent, userOf, writeFrom, writeLent, type User } from './transfer.ts';

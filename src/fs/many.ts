@@ -1,7 +1,7 @@
 import type { PathLike, Stats } from 'node:fs';
 import { AbortError } from '../reactor/abort.ts';
-import { checkInteger, wrongType } from '../reactor/misuse.ts';
-import { ownOptions } from '../reactor/own-options.ts';
+import { checkInteger, wrongType } from '../ring/arguments/argument-errors.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { NOTHING } from './plain-arguments.ts';
 import { readFile } from './read-file.ts';
 import { stat } from './stat.ts';

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { O_CLOEXEC } from '../abi/file-flags.ts';
 import type { Reactor } from '../reactor/reactor.ts';
-import { ownOptions } from '../reactor/own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { type PlainPath } from './plain-arguments.ts';
 
 /** Node's names for the operations, which errors are reported under. */

@@ -9,7 +9,7 @@ import {
   IORING_OP_UNLINKAT,
 } from '../abi/operations.ts';
 import { node } from './node-promises.ts';
-import { ownOptions } from '../reactor/own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { modeMisuse, plainMode, plainPath, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { makeDirectories } from './make-directories.ts';

@@ -6,8 +6,8 @@
 import { constants } from 'node:fs';
 import { types } from 'node:util';
 import { fileURLToPath } from 'node:url';
-import { outOfRange } from '../reactor/misuse.ts';
-import { ownOptions } from '../reactor/own-options.ts';
+import { outOfRange } from '../ring/arguments/argument-errors.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_SYNC } = constants;
 

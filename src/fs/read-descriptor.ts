@@ -1,7 +1,7 @@
 import { StringDecoder } from 'node:string_decoder';
 import { AbortError } from '../reactor/abort.ts';
 import type { Reactor } from '../reactor/reactor.ts';
-import { ownOptions } from '../reactor/own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { abortedBy, type FileOptions } from './plain-arguments.ts';
 import { STAGED_MAX, stagingOf } from './staging.ts';
 import { sizeOf } from './stat.ts';

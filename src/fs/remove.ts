@@ -6,7 +6,7 @@ import { IORING_OP_UNLINKAT } from '../abi/operations.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import { Admission } from './admission.ts';
 import { node } from './node-promises.ts';
-import { ownOptions } from '../reactor/own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { plainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 

@@ -1,4 +1,4 @@
-import { allocateAligned } from '../reactor/aligned-memory.ts';
+import { allocateAligned } from '../ring/memory/aligned-memory.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 
 /** The sizes that memory is handed out in. */

@@ -4,7 +4,7 @@ import { OUTCOME, type Outcome } from '../reactor/operation.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import { Statx } from '../reactor/methods-path.ts';
 import { node } from './node-promises.ts';
-import { ownOptions } from '../reactor/own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { plainPath, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 

@@ -3,7 +3,7 @@ import { IORING_OP_FTRUNCATE } from '../abi/operations.ts';
 import { admission } from './admission.ts';
 import { node } from './node-promises.ts';
 import { closing, openFile } from './open-file.ts';
-import { ownOptions } from '../reactor/own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { plainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 

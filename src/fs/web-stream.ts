@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { HandleBase } from './handle-base.ts';
-import { ownOptions } from '../reactor/own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 
 /** So much is read at once, as Node does. */
 const CHUNK = 65_536;

@@ -1,6 +1,6 @@
 import { wrongState, wrongType } from '../ring/arguments/argument-errors.ts';
 import { checkMilliseconds } from '../ring/structs/timespec.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 
 /** An operation was aborted by its signal. As Node's own: `code` is `'ABORT_ERR'`, `cause` the signal's reason. */
 export class AbortError extends Error {

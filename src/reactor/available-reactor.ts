@@ -3,7 +3,7 @@ import { release } from 'node:os';
 import { OPERATIONS } from '../abi/operations.ts';
 import { monotonicNow } from '../native/timers.ts';
 import { defaultReactor } from './default-reactor.ts';
-import { wrongState } from './misuse.ts';
+import { wrongState } from '../ring/arguments/argument-errors.ts';
 import type { Reactor } from './reactor.ts';
 
 /** Told once of each module that goes through Node because there is no io_uring: {@link FallbackMessage}. */

@@ -15,10 +15,11 @@ import { Slots } from './engine/slots.ts';
 import { SubmitQueue } from './engine/submit.ts';
 import { keepTickObject } from './engine/tick-object.ts';
 import { isPassing, type Counters, type Turns } from './engine/turns.ts';
-import { chooseWakeUp, type WakeUp } from './engine/wake-up.ts';
+import { chooseWakeUp } from './engine/choose-wake-up.ts';
+import type { WakeUp } from './engine/wake-up.ts';
 import type { Observer } from './observer.ts';
 import { operationError } from './operation-error.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import type { Submission } from './submission.ts';
 
 export { MESSAGE } from './engine/reap.ts';

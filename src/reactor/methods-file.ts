@@ -32,7 +32,7 @@ import {
   type DescriptorOptions,
 } from './methods.ts';
 import { kind, NOTHING, NUMBER, type Asked, type Operation, type OperationOptions, type Outcome } from './operation.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import type { RegisteredMemory } from './registered-memory.ts';
 
 /** How a file is read or written. */

@@ -35,7 +35,7 @@ import {
   type OperationOptions,
   type Outcome,
 } from './operation.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 
 /** How data is sent. */
 export interface SendDataOptions extends OperationOptions {

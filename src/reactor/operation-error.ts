@@ -1,7 +1,7 @@
 import { errnoMessage, errnoName } from '../abi/errno.ts';
 import type { SocketAddressLike } from '../ring/structs/socket-address.ts';
 import type { PathLike } from '../ring/prepare/entry.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 
 /** What an operation was about, for the error it may fail with. */
 export interface Subject {

@@ -9,7 +9,7 @@ import { AbortError, TimeoutError, unwatch, watch, type Abortable } from './abor
 import type { Engine } from './engine.ts';
 import { TIMER } from './engine/slots.ts';
 import { operationError, type Subject } from './operation-error.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { Submission } from './submission.ts';
 
 /**

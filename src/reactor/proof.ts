@@ -2,7 +2,7 @@ import { ENOMEM } from '../abi/errno.ts';
 import { kernelError } from '../ring/kernel/kernel-error.ts';
 import { wrongState } from '../ring/arguments/argument-errors.ts';
 import type { IoUring } from '../ring/io-uring.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 
 /** Longer than an operation that does nothing takes on any machine. */
 const PATIENCE_MS = 1000;

@@ -7,7 +7,7 @@ import type { IoUring } from '../ring/io-uring.ts';
 import type { BufferPools, PooledGroup } from './buffer-pool.ts';
 import type { Engine } from './engine.ts';
 import type { ManyOptions } from './multishot.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { StreamChunks, type Chunk } from './recv-many.ts';
 import { Submission } from './submission.ts';
 

@@ -13,7 +13,7 @@ import type { BufferPool, BufferPools, PooledGroup, Starved } from './buffer-poo
 import type { Engine } from './engine.ts';
 import { withCloexec } from './methods.ts';
 import { Multishot, type ManyOptions } from './multishot.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 
 const RECV = ownOptions({ opcode: IORING_OP_RECV, variant: 'multishot' });
 const RECVMSG = ownOptions({ opcode: IORING_OP_RECVMSG, variant: 'multishot' });

@@ -1,7 +1,8 @@
 /** What both entries of `iouring/register` do. */
 import { debuglog } from 'node:util';
 import { Registration } from './registration.ts';
-import { Reporter, reportAtEnd, type Report } from './report.ts';
+import type { Report } from './report.ts';
+import { Reporter, reportAtEnd } from './reporter.ts';
 import type { RingSide } from './ring-side.ts';
 
 /** One for a thread, whichever copy of the package it is of. */

@@ -2,7 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
 import { closeNow } from '../transport/socket-calls.ts';
 import { node, type NameOf, type NativeHandle, type ServerClass } from './node-net.ts';
-import { ownOptions } from '../../reactor/own-options.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
 import { ringForSockets } from '../transport/ring-or-node.ts';
 import { nameOf } from './socket-handle.ts';
 import { accept, acceptHandle, announced } from './socket.ts';

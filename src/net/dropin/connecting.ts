@@ -14,7 +14,7 @@ import {
 } from '../../abi/socket-flags.ts';
 import { closeNow, connectTo, getsockopt, openSocket, setsockopt } from '../transport/socket-calls.ts';
 import { Submission, type Completion, type IoUring } from '../../reactor/submission.ts';
-import { clearImmediate, setImmediate } from '../../reactor/timers.ts';
+import { clearImmediate, setImmediate } from '../../native/timers.ts';
 import { keepAliveAsNode } from './keep-alive.ts';
 import type { NameOf, NativeHandle } from './node-net.ts';
 import { nameOf } from './socket-handle.ts';

@@ -3,10 +3,9 @@ import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type * as tls from 'node:tls';
 import { ECANCELED, ENOTCONN } from '../../abi/errno.ts';
-import { nextTick, setImmediate } from '../../reactor/timers.ts';
-import { ownOptions } from '../../reactor/own-options.ts';
+import { nextTick, setImmediate } from '../../native/timers.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
 import { TAKEN } from '../transport/sender.ts';
-import type { SocketConnection } from './socket-connection.ts';
 
 /** A request of Node's native code. */
 type Request = object;
@@ -24,6 +23,27 @@ interface NativeStream {
   finishShutdown(request: Request, status: number): void;
   _consumed: boolean;
   onread?: unknown;
+}
+
+/** The connection that a stream stands on. */
+export interface StreamedConnection {
+  readonly socket: Duplex & { _unrefTimer(): void };
+  /** The connection's own handle. */
+  readonly handle: object;
+  readonly fd: number;
+  readonly isOpen: boolean;
+  isReading: boolean;
+  readonly writableLength: number;
+  /** Bytes that were handed over, and that were given to it to be sent. */
+  readonly delivered: number;
+  dispatched: number;
+  startReading(): void;
+  pause(): void;
+  /** Bytes, or the end, for the socket. */
+  arrived(chunk: Buffer | null): void;
+  transmit(bytes: Uint8Array, isMore: boolean): number;
+  whenSent(done: (error: Error | undefined) => void): void;
+  shutdown(done: () => void): void;
 }
 
 /** Node does not export the class; a TLSSocket over a stream that is not a socket stands on one. */
@@ -149,7 +169,7 @@ function define(prototype: object, name: string, descriptor: PropertyDescriptor)
 export class JsStream {
   readonly handle: Handle;
   /** @internal */
-  readonly connection: SocketConnection;
+  readonly connection: StreamedConnection;
   /** Somebody reads from it. */
   isConsumed = false;
   /** The bytes that the reader is being given. */
@@ -157,7 +177,7 @@ export class JsStream {
   #writing: Set<Request> | undefined;
   #ending: Set<Request> | undefined;
 
-  constructor(connection: SocketConnection) {
+  constructor(connection: StreamedConnection) {
     this.connection = connection;
     this.handle = new (streamClassFor(connection.handle))();
     (this.handle as { [OWNER]: JsStream })[OWNER] = this;

@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { listenOn } from '../transport/socket-calls.ts';
-import { nextTick } from '../../reactor/timers.ts';
+import { nextTick } from '../../native/timers.ts';
 import type { Accepting } from '../transport/accepting.ts';
 import { ArrivedDescriptor, connected } from './connected.ts';
 import { nativeHandle } from './native-handle.ts';

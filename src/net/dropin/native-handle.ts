@@ -1,5 +1,5 @@
 import { node, type NativeHandle, type SocketClass } from './node-net.ts';
-import { ownOptions } from '../../reactor/own-options.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
 
 /** Frames above this one in which to look for who asks. */
 const FRAMES = 4;

@@ -2,7 +2,7 @@ import net from 'node:net';
 import type { EventEmitter } from 'node:events';
 import type { Server } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { hasUvLoop } from '../../reactor/native.ts';
+import { hasUvLoop } from '../../native/runtime.ts';
 
 /** Called with an error or nothing when something is over. */
 export type Done = (error?: Error | null) => void;

@@ -1,7 +1,7 @@
 import { EAGAIN, ECANCELED, ECONNABORTED } from '../../abi/errno.ts';
 import { POLLIN } from '../../abi/event-flags.ts';
 import type { Completion, IoUring } from '../../reactor/submission.ts';
-import { nextTick, setImmediate } from '../../reactor/timers.ts';
+import { nextTick, setImmediate } from '../../native/timers.ts';
 import { AnyAcceptor } from '../transport/accepting.ts';
 import { acceptOn } from '../transport/socket-calls.ts';
 import { socketError } from '../transport/socket-error.ts';

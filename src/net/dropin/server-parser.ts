@@ -1,4 +1,4 @@
-import { nextTick } from '../../reactor/timers.ts';
+import { nextTick } from '../../native/timers.ts';
 
 /** node:http's parser of requests, and where its callbacks stand. */
 interface Parser {

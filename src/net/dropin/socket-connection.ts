@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../../abi/errno.ts';
-import { nextTick, setImmediate } from '../../reactor/timers.ts';
+import { nextTick, setImmediate } from '../../native/timers.ts';
 import { duplicate } from '../transport/socket-calls.ts';
 import { isCancelledWriteTold } from './cancelled-write.ts';
 import { Connection, type Doing } from '../transport/connection.ts';

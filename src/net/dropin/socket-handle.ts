@@ -3,10 +3,30 @@ import { networkInterfaces } from 'node:os';
 import { EINVAL, EISCONN, ENOTCONN } from '../../abi/errno.ts';
 import { IP_TOS, IPPROTO_IP, IPPROTO_IPV6, IPV6_TCLASS } from '../../abi/socket-flags.ts';
 import { addressOf, getsockopt, setsockopt } from '../transport/socket-calls.ts';
-import { setImmediate } from '../../reactor/timers.ts';
+import { setImmediate } from '../../native/timers.ts';
 import { keepAliveAsNode } from './keep-alive.ts';
 import type { NameOf, NativeHandle } from './node-net.ts';
-import type { SocketConnection } from './socket-connection.ts';
+
+/** The connection that a handle stands for. */
+export interface HandledConnection {
+  readonly fd: number;
+  readonly isOpen: boolean;
+  readonly isReading: boolean;
+  readonly isEnding: boolean;
+  readonly isRef: boolean;
+  /** Bytes that were handed over, that were given to it to be sent, and of those that wait for the kernel. */
+  readonly delivered: number;
+  readonly dispatched: number;
+  readonly waitingLength: number;
+  readByHandle(): void;
+  pause(): void;
+  close(done?: () => void): void;
+  reset(done?: () => void): void;
+  tell(call: () => void): void;
+  ref(): void;
+  unref(): void;
+  setNoDelay(on: boolean): number;
+}
 
 /** The context of nobody: that of whoever closes a socket that was accepted is not the one that its 'close' is told in. */
 const NOBODY = new AsyncResource('IOURING');
@@ -16,12 +36,12 @@ const NOBODY = new AsyncResource('IOURING');
  * version. Answers are 0 or -errno. What a unix socket's handle does not have is missing here as well.
  */
 export class SocketHandle implements NativeHandle {
-  protected readonly connection: SocketConnection;
-  /** Node sets it, and we do not call it but for what {@link SocketConnection} says. */
+  protected readonly connection: HandledConnection;
+  /** Node sets it, and we do not call it but for what the connection says. */
   onread: unknown;
   #resource: AsyncResource | undefined;
 
-  constructor(connection: SocketConnection) {
+  constructor(connection: HandledConnection) {
     this.connection = connection;
   }
 

@@ -1,5 +1,4 @@
 import { ENOBUFS } from '../../abi/errno.ts';
-import type { SocketConnection } from './socket-connection.ts';
 
 /** The option `onread` of a socket: bytes go into memory of the user's, and he is called in place of `'data'` events. */
 export interface OnRead {
@@ -12,6 +11,14 @@ export function isOnRead(onread: unknown): onread is OnRead {
   if (typeof onread !== 'object' || onread === null) return false;
   const { buffer, callback } = onread as Partial<OnRead>;
   return (buffer instanceof Uint8Array || typeof buffer === 'function') && typeof callback === 'function';
+}
+
+/** The connection that the bytes come from. */
+interface Source {
+  readonly socket: object;
+  readonly isReading: boolean;
+  pause(): void;
+  broke(errno: number): void;
 }
 
 /** Fills the user's memory. */
@@ -47,7 +54,7 @@ export class UserBuffer {
   }
 
   /** Hand over what was left. True if nothing is left. */
-  resume(connection: SocketConnection): boolean {
+  resume(connection: Source): boolean {
     const rest = this.#rest;
     if (rest === undefined) return true;
     this.#rest = undefined;
@@ -56,7 +63,7 @@ export class UserBuffer {
   }
 
   /** What he does not want, and what was there when he threw, is kept. */
-  received(connection: SocketConnection, came: Buffer): void {
+  received(connection: Source, came: Buffer): void {
     const bytes = this.#rest === undefined ? came : Buffer.concat([this.#rest, came]);
     this.#rest = undefined;
     let from = 0;

@@ -1,8 +1,8 @@
 import { lookup } from 'node:dns';
 import { isIP } from 'node:net';
 import { AbortError, TimeoutError } from '../../reactor/abort.ts';
-import { clearTimeout, setTimeout } from '../../reactor/timers.ts';
-import { ownOptions } from '../../reactor/own-options.ts';
+import { clearTimeout, setTimeout } from '../../native/timers.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
 
 /** One address of a name. */
 export interface Candidate {

@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import { types } from 'node:util';
 import { checkSignal, checkTimeout } from '../../reactor/abort.ts';
-import { checkInteger, outOfRange, wrongType, wrongValue } from '../../reactor/misuse.ts';
+import { checkInteger, outOfRange, wrongType, wrongValue } from '../../ring/arguments/argument-errors.ts';
 import { bytesIn, bytesInView, lengthOf } from '../transport/intrinsic.ts';
 import type { ConnectOptions, ListenOptions, SocketHandlers, Writable } from './types.ts';
 

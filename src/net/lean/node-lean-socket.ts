@@ -1,4 +1,4 @@
-import { nextTick } from '../../reactor/timers.ts';
+import { nextTick } from '../../native/timers.ts';
 import type { Socket } from 'node:net';
 import { bytesIn, lengthOf } from '../transport/intrinsic.ts';
 import { bytesOf, checkDelay, checkSeconds } from './lean-arguments.ts';
@@ -34,7 +34,8 @@ export class NodeLeanSocket<T> implements LeanSocket<T> {
   #bytesWritten = 0;
   #isEnded = false;
   #isEndedByPeer = false;
-  #isClosing = false;
+  /** Its user has closed it: what the peer does concerns nobody. */
+  #isGivenUp = false;
   #isCorked = false;
   #isDrainWanted = false;
   #error: Error | undefined;
@@ -107,13 +108,13 @@ export class NodeLeanSocket<T> implements LeanSocket<T> {
 
   close(): void {
     this.#isEnded = true;
-    this.#isClosing = true;
+    this.#isGivenUp = true;
     this.#socket.destroySoon();
   }
 
   terminate(): void {
     this.#isEnded = true;
-    this.#isClosing = true;
+    this.#isGivenUp = true;
     // A socket whose end is on its way libuv does not reset, and Node would lose it then, open.
     if (this.remoteAddress === undefined || this.#socket.writableEnded) this.#socket.destroy();
     else this.#socket.resetAndDestroy();
@@ -179,7 +180,7 @@ export class NodeLeanSocket<T> implements LeanSocket<T> {
   }
 
   #received(data: Buffer): void {
-    if (this.#isClosing) return;
+    if (this.#isGivenUp) return;
     this.#bytesRead += data.length;
     const { handlers } = this.#owner;
     if (handlers.data === undefined) return;
@@ -192,7 +193,7 @@ export class NodeLeanSocket<T> implements LeanSocket<T> {
 
   #endedByPeer(): void {
     this.#isEndedByPeer = true;
-    if (!this.#isClosing) this.#call('end');
+    if (!this.#isGivenUp) this.#call('end');
     if (!this.#owner.allowHalfOpen) this.end();
   }
 

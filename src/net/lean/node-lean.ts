@@ -5,7 +5,7 @@ import { checkConnect, checkHandlers, checkListen, type ConnectSettings, type Li
 import type { ConnectOptions, LeanSocket, Listener, ListenOptions, SocketHandlers } from './types.ts';
 import { NodeLeanSocket, type SocketOwner } from './node-lean-socket.ts';
 import { listenNow } from './node-listening.ts';
-import { ownOptions } from '../../reactor/own-options.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
 
 /**
  * Listen; it is done when the call returns.

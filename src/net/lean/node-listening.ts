@@ -1,10 +1,10 @@
 import * as net from 'node:net';
 import { isIPv6, type Server } from 'node:net';
 import { EADDRINUSE, EAFNOSUPPORT, EADDRNOTAVAIL, EINVAL } from '../../abi/errno.ts';
-import { wrongState } from '../../reactor/misuse.ts';
+import { wrongState } from '../../ring/arguments/argument-errors.ts';
 import type { ListenTarget } from './lean-arguments.ts';
 import { listenError } from './listen-error.ts';
-import { ownOptions } from '../../reactor/own-options.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
 
 /** A listening socket of libuv's, as far as it is needed here. */
 interface ServerHandle {

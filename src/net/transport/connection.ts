@@ -8,7 +8,7 @@ import {
   TCP_KEEPIDLE,
   TCP_NODELAY,
 } from '../../abi/socket-flags.ts';
-import { nextTick } from '../../reactor/timers.ts';
+import { nextTick } from '../../native/timers.ts';
 import { addressOf, closeNow, duplicate, getsockopt, resetOnClose, setsockopt, shutdownNow } from './socket-calls.ts';
 import { lengthOf } from './intrinsic.ts';
 import { Receiver, type Receiving } from './receiver.ts';

@@ -3,12 +3,12 @@ import { POLLIN } from '../../abi/event-flags.ts';
 import { IORING_CQE_F_BUFFER } from '../../abi/flags.ts';
 import { MSG_DONTWAIT } from '../../abi/socket-flags.ts';
 import type { PooledGroup, Starved } from '../../reactor/buffer-pool.ts';
-import { endsAtHangUp } from '../../reactor/native.ts';
+import { endsAtHangUp } from '../../native/runtime.ts';
 import { bufferOf, lengthOf } from './intrinsic.ts';
 import { isAtEnd, isHungUp, recvNow } from './socket-calls.ts';
 import { ArmedMultishot } from '../../reactor/engine/armed-multishot.ts';
 import type { Completion, IoUring } from '../../reactor/submission.ts';
-import { nextTick, setImmediate } from '../../reactor/timers.ts';
+import { nextTick, setImmediate } from '../../native/timers.ts';
 import type { Transport } from './transport.ts';
 
 /**

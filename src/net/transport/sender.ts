@@ -1,10 +1,10 @@
 import { EAGAIN, EBADF, ECANCELED, EPIPE } from '../../abi/errno.ts';
 import { MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL } from '../../abi/socket-flags.ts';
-import { nextTick, setImmediate } from '../../reactor/timers.ts';
+import { nextTick, setImmediate } from '../../native/timers.ts';
 import { roomToSend, sendNow } from './socket-calls.ts';
 import { Submission, type Completion, type IoUring } from '../../reactor/submission.ts';
 import { bufferOf, bytesIn, lengthOf } from './intrinsic.ts';
-import { ownOptions } from '../../reactor/own-options.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
 import { Segment } from './segment.ts';
 import type { Transport } from './transport.ts';
 import { mayBeWebAssembly } from './web-assembly.ts';

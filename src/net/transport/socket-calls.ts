@@ -1,13 +1,13 @@
 import { POLLHUP } from '../../abi/event-flags.ts';
 import { MSG_DONTWAIT, MSG_PEEK, SO_LINGER, SO_MEMINFO, SOL_SOCKET } from '../../abi/socket-flags.ts';
-import { koffiNative } from '../../reactor/native.ts';
+import { koffiNative } from '../../native/koffi.ts';
 import {
   readSocketAddress,
   SOCKADDR_MAX,
   writeSocketAddress,
   type SocketAddress,
   type SocketAddressLike,
-} from '../../reactor/socket-structs.ts';
+} from '../../ring/structs/socket-address.ts';
 
 import { lengthOf } from './intrinsic.ts';
 

@@ -1,10 +1,9 @@
 import type { BufferPool } from '../../reactor/buffer-pool.ts';
 import type { Engine } from '../../reactor/engine.ts';
 import { closedError } from '../../reactor/abort.ts';
-import { koffiNative } from '../../reactor/native.ts';
+import { koffiNative } from '../../native/koffi.ts';
 import { partsOf, type Reactor } from '../../reactor/reactor.ts';
-import { nameActive } from './active-resources.ts';
-import type { Connection } from './connection.ts';
+import { nameActive, type OpenConnection } from './active-resources.ts';
 import { lengthOf } from './intrinsic.ts';
 import { Segment } from './segment.ts';
 
@@ -22,12 +21,17 @@ const LARGE_KEPT = 64;
 const BULK_OF_NODE = 64 * 1024;
 const BULK = 256 * 1024;
 
+/** A connection that is told when the reactor ends. */
+interface Abandonable extends OpenConnection {
+  abandon(reason: Error): void;
+}
+
 /** What the connections of a reactor share: memory to receive into and to send from. */
 export class Transport {
   readonly engine: Engine;
   /** For messages: the kernel takes a buffer of these when something arrives, and not before. */
   readonly buffers: BufferPool;
-  readonly connections = new Set<Connection>();
+  readonly connections = new Set<Abandonable>();
   readonly #small: Segment[] = [];
   readonly #large: Segment[] = [];
   readonly #bulk = new Map<number, Buffer>();

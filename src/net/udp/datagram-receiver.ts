@@ -16,8 +16,9 @@ import { IO_URING_RECVMSG_OUT, IO_URING_RECVMSG_OUT_SIZE, SOCKADDR_IN6_SIZE } fr
 import type { BufferPool, PooledGroup, Starved } from '../../reactor/buffer-pool.ts';
 import type { Engine } from '../../reactor/engine.ts';
 import { ArmedMultishot } from '../../reactor/engine/armed-multishot.ts';
-import { ownOptions } from '../../reactor/own-options.ts';
-import { Msghdr, readSocketAddress, type SocketAddress } from '../../reactor/socket-structs.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
+import { Msghdr } from '../../ring/structs/msghdr.ts';
+import { readSocketAddress, type SocketAddress } from '../../ring/structs/socket-address.ts';
 import type { Completion, IoUring } from '../../reactor/submission.ts';
 
 /** Who receives datagrams. Nothing of this may throw: it is called while completions are reaped. */

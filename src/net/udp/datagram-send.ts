@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../../abi/errno.ts';
 import { Submission, type Completion, type IoUring } from '../../reactor/submission.ts';
-import { ownOptions } from '../../reactor/own-options.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
 import type { Destination } from './udp-address.ts';
 
 /** Who is told how a send went: -errno or the bytes sent. Nothing of this may throw. */

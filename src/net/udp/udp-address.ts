@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
 import { rawAddress, type SocketAddress } from '../transport/socket-calls.ts';
-import { ownOptions } from '../../reactor/own-options.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
 
 /** Addresses that are remembered: then it begins anew. */
 const ADDRESSES_MAX = 4096;

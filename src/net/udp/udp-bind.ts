@@ -11,7 +11,7 @@ import {
   SOL_SOCKET,
 } from '../../abi/socket-flags.ts';
 import { bindTo, closeNow, openSocket, setsockopt } from '../transport/socket-calls.ts';
-import { ownOptions } from '../../reactor/own-options.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
 import type { UdpHandle } from './udp-handle.ts';
 
 /** Of libuv, as Node gives them to its handle. */

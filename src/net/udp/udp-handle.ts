@@ -2,10 +2,10 @@ import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../../abi/errno.ts';
 import { IORING_OP_SENDMSG_ZC } from '../../abi/operations.ts';
 import { DatagramReceiver, type DatagramReceiving } from './datagram-receiver.ts';
-import { wrongState } from '../../reactor/misuse.ts';
+import { wrongState } from '../../ring/arguments/argument-errors.ts';
 import { partsOf, type Reactor } from '../../reactor/reactor.ts';
 import type { SocketAddress } from '../transport/socket-calls.ts';
-import { nextTick } from '../../reactor/timers.ts';
+import { nextTick } from '../../native/timers.ts';
 import { giveMemory, takeMemory } from './datagram-memory.ts';
 import {
   beginHeld,

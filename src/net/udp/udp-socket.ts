@@ -1,6 +1,6 @@
 /** `createSocket` in the style of `node:dgram`: UDP sockets through the ring. */
 import { Socket, type RemoteInfo, type SocketOptions, type SocketType } from 'node:dgram';
-import { wrongState } from '../../reactor/misuse.ts';
+import { wrongState } from '../../ring/arguments/argument-errors.ts';
 import { sendDone, type SendDone } from './datagram-send.ts';
 import { bytesIn, lengthOf } from '../transport/intrinsic.ts';
 import { available } from '../transport/ring-or-node.ts';

@@ -1,8 +1,5 @@
-import { hasUvLoop } from '../../native/runtime.ts';
 import type { Native } from '../../native/native.ts';
 import type { IoUring } from '../../ring/io-uring.ts';
-import { openPipeWakeUp } from './wake-up-pipe.ts';
-import { openPollWakeUp } from './wake-up-poll.ts';
 
 /** How an event loop learns that a ring has completions. */
 export interface WakeUp {
@@ -23,11 +20,3 @@ export interface WakeUp {
 }
 
 export type OpenWakeUp = (ring: IoUring, native: Native, onWake: () => void) => WakeUp;
-
-/**
- * The one place that chooses. The loop's own poll is the cheaper way, and Node's: in a worker it would call into JavaScript
- * once more when the thread ends, which is fatal; Deno does not go on after the call; Bun ends the process. See runtime.ts.
- */
-export function chooseWakeUp({ endsWithProcess }: Native): OpenWakeUp {
-  return hasUvLoop() && endsWithProcess ? openPollWakeUp : openPipeWakeUp;
-}
