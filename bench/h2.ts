@@ -2,8 +2,7 @@
 import { onBun, onNet, onNode } from './contenders.ts';
 import { findInPath, type Server } from './launcher.ts';
 import { ProcessCpu } from './process-cpu.ts';
-import type { Case, Competitor, Context, Sample, Scenario } from './scenario.ts';
-import { WARMUP_SECONDS } from './served.ts';
+import { type Case, type Competitor, type Context, type Sample, type Scenario, WARMUP_SECONDS } from './scenario.ts';
 import { CPU, notesOnCores, RATE } from './wrk.ts';
 
 const CONNECTIONS = 16;

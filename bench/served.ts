@@ -2,7 +2,7 @@
 import { type Built, buildC } from './competitors/build.ts';
 import type { Command, Launcher, Server } from './launcher.ts';
 import { ProcessCpu } from './process-cpu.ts';
-import type { Case, Competitor, Context } from './scenario.ts';
+import { type Case, type Competitor, type Context, WARMUP_SECONDS } from './scenario.ts';
 import { WakeUps } from './wake-ups.ts';
 
 /** What every load prints; the rest depends on it. */
@@ -34,9 +34,6 @@ export function loadedBy<C extends Case>(
     ? competitors.map((competitor) => ({ ...competitor, missing: built.missing }))
     : competitors;
 }
-
-/** Long enough for JIT compilers to be done. */
-export const WARMUP_SECONDS = 2;
 
 /** What a server has cost, and what disturbed it. */
 interface Cost {

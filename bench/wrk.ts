@@ -3,8 +3,7 @@ import { findInPath } from './launcher.ts';
 import type { Server } from './launcher.ts';
 import { ProcessCpu } from './process-cpu.ts';
 import { inProject } from './project.ts';
-import { WARMUP_SECONDS } from './served.ts';
-import type { Case, Competitor, Context, Metric, Sample } from './scenario.ts';
+import { type Case, type Competitor, type Context, type Metric, type Sample, WARMUP_SECONDS } from './scenario.ts';
 
 const NO_WRK = 'no wrk to make the load: apt-get install wrk';
 const wrk = findInPath('wrk');
