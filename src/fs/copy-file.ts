@@ -29,7 +29,7 @@ export function copyFile(src: PathLike, dest: PathLike, mode = 0): Promise<void>
   const to = io && plainPath(dest);
   const byNode = (): Promise<void> => node.copyFile(src, dest, mode);
   if (io === undefined || from === undefined || to === undefined || (mode !== 0 && mode !== COPYFILE_EXCL)) return byNode();
-  return admission.admit(async () => {
+  return admission.run(async () => {
     const isDone = await copySmall(io, from, to);
     if (!isDone) await byNode();
   });

@@ -1,9 +1,9 @@
 import { wrongValue } from '../ring/arguments/argument-errors.ts';
 import type { Reactor } from '../reactor/reactor.ts';
-import { areViews, isObject } from './file-handle.ts';
+import { areViews } from './file-handle.ts';
 import type { HandleBase } from './handle-base.ts';
 import { rangeOf, type HotFileHandleClass } from './hot-file-handle.ts';
-import { isOwnPosition, isPosition, NOTHING, plainEncoding, plainFileOptions } from './plain-arguments.ts';
+import { isObject, isOwnPosition, isPosition, NOTHING, plainEncoding, plainFileOptions } from './plain-arguments.ts';
 import { registeredAt, STAGED_MAX, stagingOf, type Staged } from './staging.ts';
 import { put, putAll, readLent, userOf, writeLent, type User } from './transfer.ts';
 import { byteLengthOf, bytesOf } from './view.ts';

@@ -4,7 +4,7 @@ import { outOfRange, wrongType } from '../ring/arguments/argument-errors.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import type { HandleBase } from './handle-base.ts';
 import { ownOptions } from '../ring/arguments/own-options.ts';
-import { abortedBy, isOwnPosition, isPosition, NOTHING, plainEncoding, plainFileOptions } from './plain-arguments.ts';
+import { isObject, abortedBy, isOwnPosition, isPosition, NOTHING, plainEncoding, plainFileOptions } from './plain-arguments.ts';
 import { readDescriptor } from './read-descriptor.ts';
 import { hasPermissionModel, ringForFiles } from './ring-or-node.ts';
 import { IS_SHOWN, shownHandleClass } from './shown-handle.ts';
@@ -295,10 +295,6 @@ const FDATASYNC = ownOptions({ syscall: 'fdatasync', datasync: true });
 
 function newLane(): Lane {
   return { last: DONE, waiting: 0 };
-}
-
-export function isObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null;
 }
 
 export function areViews(buffers: unknown): buffers is readonly ArrayBufferView[] {

@@ -10,7 +10,7 @@ import {
 } from '../abi/operations.ts';
 import { node } from './node-promises.ts';
 import { ownOptions } from '../ring/arguments/own-options.ts';
-import { modeMisuse, plainMode, plainPath, type PlainPath } from './plain-arguments.ts';
+import { isObject, modeMisuse, plainMode, plainPath, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { makeDirectories } from './make-directories.ts';
 
@@ -77,8 +77,4 @@ export const mkdir = function mkdir(path: PathLike, options?: unknown): Promise<
 function fullPath(path: unknown): PlainPath | undefined {
   const name = plainPath(path);
   return name?.length === 0 ? undefined : name;
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null;
 }

@@ -11,6 +11,10 @@ import { ownOptions } from '../ring/arguments/own-options.ts';
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_SYNC } = constants;
 
+export function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
+}
+
 /** A path as the kernel takes it. */
 export type PlainPath = string | Uint8Array;
 

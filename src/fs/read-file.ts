@@ -26,7 +26,7 @@ export const readFile = function readFile(path: unknown, options: unknown): Prom
   if (io === undefined || name === undefined || plain === undefined) {
     return node.readFile(path as string, options as BufferEncoding);
   }
-  if (!admission.enter()) return admission.admit(() => readPath(io, name, plain));
+  if (!admission.enter()) return admission.run(() => readPath(io, name, plain));
   // A promise less.
   return readPath(io, name, plain, leave);
 } as typeof node.readFile;

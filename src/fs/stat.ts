@@ -92,7 +92,7 @@ function statOf(
 
 /** Both the options of the operation and who takes its answer. */
 class Status implements Outcome<Stats | BigIntStats> {
-  readonly waits = false;
+  readonly isUnbounded = false;
   readonly syscall: string;
   readonly into: Statx;
   readonly #isBigint: boolean;

@@ -1,4 +1,4 @@
-import { IOSQE_FIXED_FILE } from '../abi/flags.ts';
+import { markRegisteredFile } from '../reactor/registered-files.ts';
 import { moveBehindRead, moveBehindWrite, positionOf } from '../reactor/file-position.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import { Sequence } from '../reactor/sequence.ts';
@@ -67,12 +67,6 @@ abstract class StagedTransfer<T> extends Sequence<T> {
   }
 }
 
-/** Of the entry that was just written: it names a registered file. */
-function byPlace(ring: Ring): true {
-  ring.sqeSetFlags(IOSQE_FIXED_FILE);
-  return true;
-}
-
 /** What Node answers a read and a write with: objects without a prototype. */
 interface ReadResult {
   readonly bytesRead: number;
@@ -97,7 +91,7 @@ class Read extends StagedTransfer<ReadResult> {
     const { bytes, transfer } = this.memory;
     const place = this.user?.place;
     if (place === undefined) return ring.prepRead(this.fd, bytes, this.length, slot, this.offset, transfer);
-    return ring.prepRead(place, bytes, this.length, slot, this.offset, transfer) && byPlace(ring);
+    return ring.prepRead(place, bytes, this.length, slot, this.offset, transfer) && markRegisteredFile(ring);
   }
 
   value(bytes: number): ReadResult {
@@ -153,7 +147,7 @@ class Write extends StagedTransfer<WriteResult> {
     const place = this.user?.place;
     if (this.offset === null) this.#before = positionOf(this.fd);
     if (place === undefined) return ring.prepWrite(this.fd, bytes, this.length, slot, this.offset, transfer);
-    return ring.prepWrite(place, bytes, this.length, slot, this.offset, transfer) && byPlace(ring);
+    return ring.prepWrite(place, bytes, this.length, slot, this.offset, transfer) && markRegisteredFile(ring);
   }
 
   value(bytes: number): WriteResult {
@@ -227,7 +221,7 @@ class LentTransfer<T> extends Sequence<T> {
       this.name === 'read'
         ? ring.prepRead(file, memory, this.#length, slot, this.#offset, this.#transfer)
         : ring.prepWrite(file, memory, this.#length, slot, this.#offset, this.#transfer);
-    return isQueued && (place === undefined || byPlace(ring));
+    return isQueued && (place === undefined || markRegisteredFile(ring));
   }
 
   value(bytes: number): T {

@@ -14,7 +14,7 @@ export function truncate(path: PathLike, len = 0): Promise<void> {
   const io = ringForPaths(IORING_OP_FTRUNCATE);
   const name = io && plainPath(path);
   if (io === undefined || name === undefined || !Number.isSafeInteger(len)) return node.truncate(path, len);
-  return admission.admit(async () => {
+  return admission.run(async () => {
     const fd = await openFile(io, name, constants.O_RDWR);
     await closing(io, fd, io.ftruncate(fd, Math.max(0, len), FTRUNCATE));
   });

@@ -41,13 +41,13 @@ function write(
   if (io !== undefined && name !== undefined && plain !== undefined) {
     const bytes = plainData(data, plain.encoding);
     if (bytes !== undefined && bytes.length > 0 && bytes.length <= STAGED_MAX) {
-      if (!admission.enter()) return admission.admit(() => writePath(io, name, bytes, plain));
+      if (!admission.enter()) return admission.run(() => writePath(io, name, bytes, plain));
       return writePath(io, name, bytes, plain, leave);
     }
     // Larger ones gain nothing here, except that they can be stopped: a pipe may never be read.
-    if (bytes !== undefined && plain.signal !== null) return admission.admit(() => writePieces(io, name, [bytes], plain));
-    if (bytes?.length === 0) return admission.admit(() => writePieces(io, name, [], plain));
-    if (bytes === undefined && isIterable(data)) return admission.admit(() => writePieces(io, name, data, plain));
+    if (bytes !== undefined && plain.signal !== null) return admission.run(() => writePieces(io, name, [bytes], plain));
+    if (bytes?.length === 0) return admission.run(() => writePieces(io, name, [], plain));
+    if (bytes === undefined && isIterable(data)) return admission.run(() => writePieces(io, name, data, plain));
   }
   const misuse = modeMisuse((options as { mode?: unknown } | undefined | null)?.mode);
   if (misuse !== undefined) return Promise.reject(misuse);

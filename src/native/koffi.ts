@@ -322,7 +322,7 @@ function bind(koffi: typeof Koffi): Native {
       return koffi.node.poll(fd, () => onReadable());
     },
     pageSize,
-    endsWithProcess: threads.isMainThread,
+    isMainThread: threads.isMainThread,
     closeAtThreadExit: closeAtThreadExit(koffi, libc),
   };
 }

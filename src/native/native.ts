@@ -152,7 +152,7 @@ export interface Native {
    * Does this thread end with the process? If not, its memory is freed when it ends, and whatever of the kernel's
    * could still write there must end before: see {@link closeAtThreadExit}.
    */
-  readonly endsWithProcess: boolean;
+  readonly isMainThread: boolean;
 
   /**
    * Have `fd` closed when this thread ends without closing it, as a terminated worker does: its memory is

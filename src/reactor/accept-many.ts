@@ -40,7 +40,7 @@ export class Connections extends Multishot<number> {
     };
   }
 
-  override rouse(): void {
+  override rearm(): void {
     this.restart();
   }
 

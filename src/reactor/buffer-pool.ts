@@ -278,8 +278,8 @@ export class BufferPools {
   readonly large: BufferPool;
 
   /** For connections whose data is done with in the turn in which it comes: made when it is first asked for. */
-  get turn(): BufferPool {
-    return (this.#turn ??= this.#make(16 * 1024, 256));
+  get transient(): BufferPool {
+    return (this.#transient ??= this.#make(16 * 1024, 256));
   }
 
   /** For datagrams that are done with likewise: any of them fits. */
@@ -287,7 +287,7 @@ export class BufferPools {
     return (this.#datagrams ??= this.#make(65 * 1024, 64));
   }
 
-  #turn: BufferPool | undefined;
+  #transient: BufferPool | undefined;
   #datagrams: BufferPool | undefined;
   readonly #make: (bufSize: number, entries: number) => BufferPool;
 

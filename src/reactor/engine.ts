@@ -230,9 +230,9 @@ export class Engine implements Turns {
    * One that waited on a descriptor was cancelled. If the kernel had woken it, and only it, the others would sleep on with
    * what they wait for before them.
    */
-  rouse(fd: number): void {
+  rearmExclusiveWaiters(fd: number): void {
     if (this.#closing !== undefined) return;
-    for (const submission of this.#slots) if (submission.fd === fd) submission.rouse();
+    for (const submission of this.#slots) if (submission.fd === fd) submission.rearm();
   }
 
   // ---------------------------------------------------------------- when a turn comes

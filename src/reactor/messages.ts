@@ -115,7 +115,7 @@ export class Messages extends Submission implements AsyncIterableIterator<RingMe
 
   // ---------------------------------------------------------------- the engine's side
 
-  override get waits(): boolean {
+  override get isUnbounded(): boolean {
     return true;
   }
 

@@ -14,7 +14,6 @@ import {
   IORING_OP_WRITE,
   IORING_OP_WRITEV,
 } from '../abi/operations.ts';
-import { IOSQE_FIXED_FILE } from '../abi/flags.ts';
 import type { Lendable } from '../ring/memory/lent-memory.ts';
 import type { FileOffset, TransferOptions } from '../ring/prepare/files.ts';
 import type { IoUring } from '../ring/io-uring.ts';
@@ -33,6 +32,7 @@ import {
 } from './methods.ts';
 import { kind, NOTHING, NUMBER, type Asked, type Operation, type OperationOptions, type Outcome } from './operation.ts';
 import { ownOptions } from '../ring/arguments/own-options.ts';
+import { markRegisteredFile } from './registered-files.ts';
 import type { RegisteredMemory } from './registered-memory.ts';
 
 /** How a file is read or written. */
@@ -65,7 +65,7 @@ export interface FsyncOptions extends OperationOptions {
 /** The two descriptors that the kernel has written. */
 const PIPE_ENDS: Outcome<[reader: number, writer: number]> = ownOptions({
   value: (_res, asked) => endsOf(asked),
-  waits: false,
+  isUnbounded: false,
   discard: (engine, _res, asked) => endsOf(asked).forEach((fd) => engine.discard(fd)),
 });
 
@@ -85,7 +85,7 @@ const SPECIAL_READ = kind(
   NUMBER,
   (ring, { fd, slot, a: memory, b: length, c: offset, d: special }: Asked<[...Transfer, Special]>) =>
     ring.prepRead(special.registeredFile ?? fd, memory, lengthOf(memory, length), slot, offset, specialTransfer(memory, special)) &&
-    byPlace(ring, special),
+    markIfRegistered(ring, special),
 );
 const WRITE = kind(
   'write',
@@ -97,7 +97,7 @@ const WRITE = kind(
       special === undefined
         ? ring.prepWrite(fd, memory, bytes, slot, offset)
         : ring.prepWrite(special.registeredFile ?? fd, memory, bytes, slot, offset, specialTransfer(memory, special)) &&
-          byPlace(ring, special);
+          markIfRegistered(ring, special);
     return isPrepared && begun(outcome);
   },
 );
@@ -174,7 +174,7 @@ export abstract class FileMethods extends OperationMethods {
    */
   read(fd: number, buf: Lendable, options?: ReadWriteOptions): Promise<number> {
     const { offset, length, rwFlags, registeredFile } = options ?? NONE;
-    const own = isOwn(offset, registeredFile) ? new AtPosition(fd, lengthOf(buf, length), false, chainOf(this)) : undefined;
+    const own = startsAtFilePosition(offset, registeredFile) ? new AtPosition(fd, lengthOf(buf, length), false, chainOf(this)) : undefined;
     const special = specialOf(registeredOf(this), buf, rwFlags, registeredFile);
     if (special === undefined) return run(this, READ, fd, options, own, memoryOf(buf), length, offset);
     return run(this, SPECIAL_READ, fd, options, own, memoryOf(buf), length, offset, special);
@@ -189,7 +189,7 @@ export abstract class FileMethods extends OperationMethods {
   write(fd: number, data: Data, options?: ReadWriteOptions): Promise<number> {
     const { offset, length, rwFlags, registeredFile } = options ?? NONE;
     const memory = bytesOf(data);
-    const own = isOwn(offset, registeredFile) ? new AtPosition(fd, lengthOf(memory, length), true, chainOf(this)) : undefined;
+    const own = startsAtFilePosition(offset, registeredFile) ? new AtPosition(fd, lengthOf(memory, length), true, chainOf(this)) : undefined;
     const special = specialOf(registeredOf(this), data, rwFlags, registeredFile);
     return run(this, WRITE, fd, options, own, memory, length, offset, special);
   }
@@ -198,7 +198,7 @@ export abstract class FileMethods extends OperationMethods {
   readv(fd: number, buffers: readonly Lendable[], options?: Omit<ReadWriteOptions, 'length'>): Promise<number> {
     const { offset, rwFlags } = options ?? NONE;
     const transfer = transferOf(rwFlags);
-    const own = isOwn(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), false, chainOf(this)) : undefined;
+    const own = startsAtFilePosition(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), false, chainOf(this)) : undefined;
     return run(this, READV, fd, options, own, buffers, offset, transfer);
   }
 
@@ -206,7 +206,7 @@ export abstract class FileMethods extends OperationMethods {
   writev(fd: number, buffers: readonly Lendable[], options?: Omit<ReadWriteOptions, 'length'>): Promise<number> {
     const { offset, rwFlags } = options ?? NONE;
     const transfer = transferOf(rwFlags);
-    const own = isOwn(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), true, chainOf(this)) : undefined;
+    const own = startsAtFilePosition(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), true, chainOf(this)) : undefined;
     return run(this, WRITEV, fd, options, own, buffers, offset, transfer);
   }
 
@@ -333,14 +333,12 @@ function specialTransfer(memory: Lendable, { rwFlags, registered }: Special): Tr
   return transferOf(rwFlags, registered?.placeOf(memory));
 }
 
-/** Of the entry that was just written: it names a registered file. */
-function byPlace(ring: IoUring, { registeredFile }: Special): true {
-  if (registeredFile !== undefined) ring.sqeSetFlags(IOSQE_FIXED_FILE);
-  return true;
+function markIfRegistered(ring: IoUring, { registeredFile }: Special): true {
+  return registeredFile === undefined || markRegisteredFile(ring);
 }
 
 /** Does a transfer begin where the file stands? */
-function isOwn(offset: FileOffset | undefined, registeredFile: number | undefined): boolean {
+function startsAtFilePosition(offset: FileOffset | undefined, registeredFile: number | undefined): boolean {
   const isGiven = offset !== undefined && offset !== null && offset !== -1 && offset !== -1n;
   return !isGiven && registeredFile === undefined;
 }
@@ -351,7 +349,7 @@ function lengthOfAll(buffers: readonly Lendable[]): number {
 
 /** Takes the answer of a transfer that begins where the file stands: it stands behind that then, however much it was. */
 class AtPosition implements Outcome<number> {
-  readonly waits = false;
+  readonly isUnbounded = false;
   readonly #fd: number;
   readonly #wanted: number;
   readonly #isWrite: boolean;

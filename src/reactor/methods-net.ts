@@ -275,7 +275,7 @@ export abstract class NetMethods extends PathMethods {
 
 /** A transfer of all of it (MSG_WAITALL): one that was stopped before that says how far it came. */
 class WholeTransfer implements Outcome<number> {
-  readonly waits = true;
+  readonly isUnbounded = true;
   whole = 0;
   before = 0;
   readonly #goesOn: boolean;

@@ -99,8 +99,8 @@ export interface Outcome<T> {
   readonly before?: number;
   /** An error that is none: -ETIME of a timer. */
   success?: number;
-  /** It may wait for ever: see {@link Submission.waits}. */
-  waits: boolean;
+  /** It may wait for ever: see {@link Submission.isUnbounded}. */
+  isUnbounded: boolean;
   /** Of several that wait for the same, the kernel wakes one. */
   isExclusive?: boolean;
   /** Before Linux 5.19 it does not wait on a descriptor that is non-blocking: these events are waited for then, and it is begun anew. */
@@ -118,20 +118,20 @@ export interface Outcome<T> {
   failed?(engine: Engine, error: Error): void | Promise<T>;
 }
 
-export const NUMBER: Outcome<number> = ownOptions({ value: (res) => res, waits: false });
-export const NOTHING: Outcome<void> = ownOptions({ value: () => undefined, waits: false });
+export const NUMBER: Outcome<number> = ownOptions({ value: (res) => res, isUnbounded: false });
+export const NOTHING: Outcome<void> = ownOptions({ value: () => undefined, isUnbounded: false });
 export const DESCRIPTOR: Outcome<number> = ownOptions({ ...NUMBER, discard: (engine, res) => engine.discard(res) });
 /** Of those that may wait for ever. */
-export const AWAITED: Outcome<number> = ownOptions({ ...NUMBER, waits: true });
-export const DONE: Outcome<void> = ownOptions({ ...NOTHING, waits: true });
+export const AWAITED: Outcome<number> = ownOptions({ ...NUMBER, isUnbounded: true });
+export const DONE: Outcome<void> = ownOptions({ ...NOTHING, isUnbounded: true });
 /** Of an accept that is not to wait. */
-export const ACCEPTED_AT_ONCE: Outcome<number> = ownOptions({ ...DESCRIPTOR, waits: true, isExclusive: true });
+export const ACCEPTED_AT_ONCE: Outcome<number> = ownOptions({ ...DESCRIPTOR, isUnbounded: true, isExclusive: true });
 export const ACCEPTED: Outcome<number> = ownOptions({ ...ACCEPTED_AT_ONCE, readiness: POLLIN });
 
 /** The value is what the operation was asked with first: the kernel fills it in. */
-export const FILLED: Outcome<unknown> = ownOptions({ value: (_res, { a }) => a, waits: false });
+export const FILLED: Outcome<unknown> = ownOptions({ value: (_res, { a }) => a, isUnbounded: false });
 /** The same of one that may wait for ever. */
-export const AWAITED_FILLED: Outcome<unknown> = ownOptions({ ...FILLED, waits: true });
+export const AWAITED_FILLED: Outcome<unknown> = ownOptions({ ...FILLED, isUnbounded: true });
 
 /** The operation whose promise is being made: its constructor takes the two functions from here, and makes none itself. */
 let settled: Operation | undefined;
@@ -264,8 +264,8 @@ export class Operation<T = unknown> extends Submission implements Abortable, Ask
     return this.extras?.timeoutMs === undefined ? 1 : 2;
   }
 
-  override get waits(): boolean {
-    return this.outcome.waits;
+  override get isUnbounded(): boolean {
+    return this.outcome.isUnbounded;
   }
 
   /** The next one that is prepared runs only if this one succeeds. */
@@ -422,7 +422,7 @@ export class Operation<T = unknown> extends Submission implements Abortable, Ask
     }
     if (res === -ECANCELED && this.outcome.isExclusive) {
       if (extras.isRoused && this.beginAnew(extras)) return;
-      this.engine.rouse(this.fd);
+      this.engine.rearmExclusiveWaiters(this.fd);
     }
     const isDone = (res >= 0 && !this.isCutShort(extras, res)) || res === this.outcome.success;
     if (start !== 0) this.engine.observer?.completed(this.name, this.fd, res, start);
@@ -461,7 +461,7 @@ export class Operation<T = unknown> extends Submission implements Abortable, Ask
     return true;
   }
 
-  override rouse(): void {
+  override rearm(): void {
     if (!this.outcome.isExclusive || this.extra.isRoused) return;
     this.extra.isRoused = true;
     this.engine.cancel(this);

@@ -98,7 +98,7 @@ class HangupWatch extends Submission {
     this.keepsAlive = false;
   }
 
-  override get waits(): boolean {
+  override get isUnbounded(): boolean {
     return true;
   }
 

@@ -15,7 +15,7 @@ export abstract class Sequence<T> implements Outcome<T> {
   abstract readonly subject: Subject | undefined;
   /** The descriptor that all of it works on; -1 if it opens its own. */
   abstract readonly fd: number;
-  readonly waits = false;
+  readonly isUnbounded = false;
 
   /** Write the present operation's entry. False when there is no room: it is asked again. */
   abstract prepare(ring: IoUring, userData: number): boolean;

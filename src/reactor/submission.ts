@@ -18,7 +18,7 @@ export abstract class Submission {
   /** The descriptor it works on; -1 if there is none. */
   declare fd: number;
   /** The next one in the queue in front of the ring. */
-  declare behind: Submission | undefined;
+  declare nextQueued: Submission | undefined;
   /** Its place in the engine's table, and its userData; -1 when nothing of it is with the kernel. */
   declare slot: number;
   /** Completions that will come as the last of something. */
@@ -34,7 +34,7 @@ export abstract class Submission {
 
   constructor(fd = -1) {
     this.fd = fd;
-    this.behind = undefined;
+    this.nextQueued = undefined;
     this.slot = -1;
     this.owed = 0;
     this.queued = false;
@@ -49,7 +49,7 @@ export abstract class Submission {
   }
 
   /** May it wait for a peer, a timer or a process for ever? Those do not count when the ring is said to be full. */
-  get waits(): boolean {
+  get isUnbounded(): boolean {
     return false;
   }
 
@@ -88,7 +88,7 @@ export abstract class Submission {
   }
 
   /** Another one that waited for the same was cancelled, and may have had the only wake-up: begin anew. */
-  rouse(): void {}
+  rearm(): void {}
 
   /** Its time was over before it was with the kernel. */
   late(): void {}

@@ -193,7 +193,7 @@ export class RingResources {
     }
     this.#forgetThreadExit = native.closeAtThreadExit(this.fd);
     if (!this.kernel.isFrom(HAS_SLOTS)) this.#tryWorkers();
-    if (!native.endsWithProcess) closeAtExit(this);
+    if (!native.isMainThread) closeAtExit(this);
   }
 
   /**

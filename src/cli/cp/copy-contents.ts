@@ -1,7 +1,7 @@
 import type { BigIntStats } from 'node:fs';
 import { Span } from '../call-options.ts';
 import type { CopyCalls } from './copy-calls.ts';
-import { Limit } from '../limit.ts';
+import { Limit } from '../../reactor/limit.ts';
 
 /** Up to this a file is read at once. */
 export const SMALL = 65_536;

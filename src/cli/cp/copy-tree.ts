@@ -9,7 +9,7 @@ import { descriptorPath } from '../descriptor-path.ts';
 import { join, nameOf, pathed, pathOf, told, type Path, type Place } from './copy-place.ts';
 import { O_CLOEXEC, O_PATH, READ_DIRECTORY } from '../open-flags.ts';
 import { allowed, attributesOf, DEFAULT_ACL, isAcl, isOwnedAs, PERMISSIONS, removeInherited, setStatus, type Made } from './copy-status.ts';
-import { Limit } from '../limit.ts';
+import { Limit } from '../../reactor/limit.ts';
 import { BIGINT, IF_ANY } from '../call-options.ts';
 
 /** What went wrong with one path. */
@@ -213,9 +213,9 @@ export class TreeCopy {
         } else {
           this.found.files++;
           // Waits for room: a directory of millions is not in memory as promises.
-          await this.#files.room();
+          await this.#files.entered();
           const [original, place] = [{ directory: source, name, path: inner }, { directory: copy, name, path: outer }];
-          copies.push(this.#files.run(() => this.#entry(kindOf(entry), original, place, directory)));
+          copies.push(this.#entry(kindOf(entry), original, place, directory).finally(() => this.#files.leave()));
         }
       }
       this.#pump();

@@ -2,7 +2,7 @@ import escapeHtml from 'escape-html';
 import { lstat, readdir } from '../../fs/index.ts';
 import { sized } from '../byte-size.ts';
 import { textAnswer, type Answer } from './http-answer.ts';
-import { Limit } from '../limit.ts';
+import { Limit } from '../../reactor/limit.ts';
 import { escapePath, isHidden, pathBytes } from './request-path.ts';
 import type { ServedFile } from './served-tree.ts';
 

@@ -94,7 +94,7 @@ class Connecting extends Submission {
     return true;
   }
 
-  override get waits(): boolean {
+  override get isUnbounded(): boolean {
     return true;
   }
 

@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { listenOn } from '../transport/socket-calls.ts';
-import { nextTick } from '../../native/timers.ts';
+import { nextTick, throwUncaught } from '../../native/timers.ts';
 import type { Accepting } from '../transport/accepting.ts';
 import { ArrivedDescriptor, connected } from './connected.ts';
 import { nativeHandle } from './native-handle.ts';
@@ -84,7 +84,7 @@ export class Listening implements Accepting {
       const arrival = new ArrivedDescriptor(this.#transport, fd, this.#handle.getsockname !== undefined);
       this.#scope.runInAsyncScope(connected, undefined, this.#server, arrival);
     } catch (error) {
-      nextTick(rethrow, error);
+      throwUncaught(error);
     }
   }
 
@@ -93,8 +93,4 @@ export class Listening implements Accepting {
     if (this.#transport.engine.closed) return this.#goOnNatively!();
     this.#scope.runInAsyncScope(() => nextTick(() => this.#server.emit('error', error)));
   }
-}
-
-function rethrow(error: unknown): never {
-  throw error;
 }

@@ -10,7 +10,7 @@ const Base = node.Server as unknown as new () => ServerClass;
 
 /**
  * Where Node would have the native handle of a server listen, connections are accepted by the ring. What `listen` is given, what is
- * looked up, shared in a cluster or refused, is Node's doing.
+ * looked up, shared in a cluster or refused, is Node's to do.
  * @param listen Node's own `_listen2`
  */
 export function listenThroughRing(server: ServerClass, place: ListenPlace, listen: (...place: ListenPlace) => void): void {

@@ -1,9 +1,9 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../../abi/errno.ts';
-import { nextTick, setImmediate } from '../../native/timers.ts';
+import { nextTick, setImmediate, throwUncaught } from '../../native/timers.ts';
 import { duplicate } from '../transport/socket-calls.ts';
 import { isCancelledWriteTold } from './cancelled-write.ts';
-import { Connection, type Doing } from '../transport/connection.ts';
+import { Connection, type FailedOperation } from '../transport/connection.ts';
 import { lengthOf } from '../transport/intrinsic.ts';
 import { JsStream } from './js-stream.ts';
 import { nativeHandle } from './native-handle.ts';
@@ -214,19 +214,19 @@ export class SocketConnection extends Connection {
     return true;
   }
 
-  override bytesReceived(bytes: Buffer, isOwn: boolean): void {
-    if (this.#scope === undefined) this.#take(bytes, isOwn);
-    else this.#scope.runInAsyncScope(this.#take, this, bytes, isOwn);
+  override bytesReceived(bytes: Buffer, receiverOwnsMemory: boolean): void {
+    if (this.#scope === undefined) this.#take(bytes, receiverOwnsMemory);
+    else this.#scope.runInAsyncScope(this.#take, this, bytes, receiverOwnsMemory);
   }
 
-  #take(bytes: Buffer, isOwn: boolean): void {
+  #take(bytes: Buffer, receiverOwnsMemory: boolean): void {
     const { socket } = this;
     socket._unrefTimer();
     if (this.#stream?.isConsumed === true) return this.#isParsed ? giveToParser(this.#parser, this.#toStream, bytes) : this.#stream.received(bytes);
     if (this.#isGuarded) return void socket.destroy();
     if (this.#userBuffer !== undefined) return this.#userBuffer.received(this, bytes);
     // A decoder makes text of it at once.
-    const chunk = isOwn || socket.readableEncoding !== null ? bytes : Buffer.from(bytes);
+    const chunk = receiverOwnsMemory || socket.readableEncoding !== null ? bytes : Buffer.from(bytes);
     this.arrived(chunk);
   }
 
@@ -253,8 +253,7 @@ export class SocketConnection extends Connection {
   }
 
   override threw(error: unknown): void {
-    // As of a call by the event loop: nobody is there to catch it.
-    nextTick(rethrow, error);
+    throwUncaught(error);
   }
 
   override ended(): void {
@@ -273,13 +272,13 @@ export class SocketConnection extends Connection {
     this.failed(socketError(errno, 'read'), 'read');
   }
 
-  override failed(error: Error, doing: Doing): void {
+  override failed(error: Error, operation: FailedOperation): void {
     if (!this.isOpen || this.#refused !== undefined) return;
     if (this.#isOrphan) return this.close();
     this.#broken = error;
-    if (this.#isNew) return void setImmediate(() => this.failed(error, doing));
+    if (this.#isNew) return void setImmediate(() => this.failed(error, operation));
     // Those who wait for what they wrote are told, and the stream by them.
-    if (doing === 'write' && this.#waiting > 0) return;
+    if (operation === 'write' && this.#waiting > 0) return;
     this.tell(() => this.socket.destroy(error));
   }
 
@@ -402,8 +401,4 @@ function hasBytes({ chunk, encoding }: Piece): boolean {
 /** In Node's words. */
 function notBuffer(): TypeError {
   return Object.assign(new TypeError('Second argument must be a buffer'), { code: 'ERR_INVALID_ARG_TYPE' });
-}
-
-function rethrow(error: unknown): never {
-  throw error;
 }

@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
-import { networkInterfaces } from 'node:os';
 import { EINVAL, EISCONN, ENOTCONN } from '../../abi/errno.ts';
 import { IP_TOS, IPPROTO_IP, IPPROTO_IPV6, IPV6_TCLASS } from '../../abi/socket-flags.ts';
+import { withZone } from '../transport/address-zone.ts';
 import { addressOf, getsockopt, setsockopt } from '../transport/socket-calls.ts';
 import { setImmediate } from '../../native/timers.ts';
 import { keepAliveAsNode } from './keep-alive.ts';
@@ -196,17 +196,8 @@ export class TcpSocketHandle extends SocketHandle {
 export function nameOf(fd: number, peer: boolean, out: NameOf): number {
   const name = addressOf(fd, peer);
   if (name?.family !== 'IPv4' && name?.family !== 'IPv6') return -ENOTCONN;
-  out.address = name.family === 'IPv6' && name.scopeid > 0 ? `${name.address}${zone(name.address, name.scopeid)}` : name.address;
+  out.address = name.family === 'IPv6' ? withZone(name.address, name.scopeid) : name.address;
   out.family = name.family;
   out.port = name.port;
   return 0;
-}
-
-/** Of a link-local address: the interface it belongs to, by name. */
-function zone(address: string, scopeid: number): string {
-  if (!/^fe[89ab]/i.test(address)) return '';
-  for (const [name, all] of Object.entries(networkInterfaces())) {
-    if (all?.some((one) => one.scopeid === scopeid)) return `%${name}`;
-  }
-  return `%${scopeid}`;
 }

@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
 import { EBADF } from '../../abi/errno.ts';
 import { addressOf, duplicate } from '../transport/socket-calls.ts';
-import { nextTick } from '../../native/timers.ts';
+import { nextTick, throwUncaught } from '../../native/timers.ts';
 import { connectThroughRing, isKept, isTaken, keepHandle } from './connecting.ts';
 import { constructorFunction } from './constructor-function.ts';
 import { isOfHttp2 } from './js-stream.ts';
@@ -320,7 +320,7 @@ function hook(socket: SocketMethods, handle: NativeHandle): void {
       try {
         scope!.runInAsyncScope(call);
       } catch (error) {
-        nextTick(rethrow, error);
+        throwUncaught(error);
       }
     },
     connected({ isTcp, fd, isRef }, tell) {
@@ -349,10 +349,6 @@ function hook(socket: SocketMethods, handle: NativeHandle): void {
 /** Nobody but Node has seen the handle so far. */
 function unlend(this: SocketMethods): void {
   this[IS_LENT] = false;
-}
-
-function rethrow(error: unknown): never {
-  throw error;
 }
 
 /** The connection of a socket. If it is connected, and nothing speaks against it, the descriptor becomes ours now. */

@@ -34,7 +34,7 @@ export class Acceptor extends AnyAcceptor {
   }
 
   /** Another one that waited on this descriptor was cancelled, and may have had the only wake-up. */
-  override rouse(): void {
+  override rearm(): void {
     if (!this.isStopped) this.halt();
   }
 }

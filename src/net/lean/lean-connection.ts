@@ -1,4 +1,4 @@
-import { clearTimeout, nextTick, setTimeout } from '../../native/timers.ts';
+import { clearTimeout, nextTick, setTimeout, throwUncaught } from '../../native/timers.ts';
 import { Connection, type EndPoint } from '../transport/connection.ts';
 import { bytesIn, lengthOf } from '../transport/intrinsic.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -149,7 +149,7 @@ export class LeanConnection<T> extends Connection {
       else if (name === 'close') handlers.close?.(this.socket, error);
       else handlers[name]?.(this.socket);
     } catch (thrown) {
-      if (name === 'error' || name === 'close') raise(thrown);
+      if (name === 'error' || name === 'close') throwUncaught(thrown);
       else this.threw(thrown);
     }
   }
@@ -162,7 +162,7 @@ export class LeanConnection<T> extends Connection {
 
   /** A handler threw: its connection ends, and somebody hears of it. */
   override threw(thrown: unknown): void {
-    if (this.#state === CLOSED || this.shared.handlers.error === undefined) raise(thrown);
+    if (this.#state === CLOSED || this.shared.handlers.error === undefined) throwUncaught(thrown);
     this.failed(thrown as Error);
   }
 
@@ -185,13 +185,6 @@ export class LeanConnection<T> extends Connection {
     this.#isFull = false;
     this.#call('drain');
   }
-}
-
-/** As if nobody had caught it. */
-function raise(error: unknown): void {
-  nextTick(() => {
-    throw error;
-  });
 }
 
 /** The face of a {@link LeanConnection} that its user holds. */

@@ -17,7 +17,7 @@ import { socketError } from './socket-error.ts';
 import type { Transport } from './transport.ts';
 
 /** What a connection was at when it broke, as Node names it. */
-export type Doing = 'read' | 'write' | 'shutdown';
+export type FailedOperation = 'read' | 'write' | 'shutdown';
 
 /** To have something run when the microtasks of this tick have run. */
 const SETTLED = Promise.resolve();
@@ -90,14 +90,14 @@ export abstract class Connection implements Receiving, Sending {
     return false;
   }
 
-  /** Bytes have come. Unless `isOwn` they are a view that is valid during the call. @internal */
-  abstract bytesReceived(bytes: Buffer, isOwn: boolean): void;
+  /** Bytes have come. Unless `receiverOwnsMemory` they are a view that is valid during the call. @internal */
+  abstract bytesReceived(bytes: Buffer, receiverOwnsMemory: boolean): void;
   /** A call of {@link bytesReceived} threw. @internal */
   abstract threw(error: unknown): void;
   /** The peer has ended its side: nothing more will come. @internal */
   abstract ended(): void;
   /** The connection broke. It is to be closed. @internal */
-  abstract failed(error: Error, doing: Doing): void;
+  abstract failed(error: Error, operation: FailedOperation): void;
   /** Bytes are with the kernel. @internal */
   abstract progressed(bytes: number): void;
 
@@ -309,9 +309,9 @@ export abstract class Connection implements Receiving, Sending {
   // ---------------------------------------------------------------- of its halves
 
   /** @internal */
-  received(bytes: Buffer, isOwn: boolean): void {
+  received(bytes: Buffer, receiverOwnsMemory: boolean): void {
     this.bytesRead += bytes.length;
-    this.bytesReceived(bytes, isOwn);
+    this.bytesReceived(bytes, receiverOwnsMemory);
   }
 
   /** @internal */

@@ -38,10 +38,10 @@ export interface Receiving {
    */
   readonly isNodeLike: boolean;
   /**
-   * Bytes came. Unless `isOwn` they are a view of memory that is used again after the call. What it throws is given to
+   * Bytes came. Unless `receiverOwnsMemory` they are a view of memory that is used again after the call. What it throws is given to
    * {@link threw}.
    */
-  received(bytes: Buffer, isOwn: boolean): void;
+  received(bytes: Buffer, receiverOwnsMemory: boolean): void;
   threw(error: unknown): void;
   /** The peer has ended its side: nothing more will come. */
   ended(): void;
@@ -259,10 +259,10 @@ export class Receiver extends ArmedMultishot implements Starved {
       this.#full = isFull ? this.#full + 1 : 0;
       this.#small = bytes <= this.#transport.buffers.bufSize ? this.#small + 1 : 0;
       // Half empty memory is not given away.
-      const isOwn = isGiven && bytes * 2 >= lengthOf(memory);
-      if (isOwn) this.#transport.gaveMemory();
+      const receiverOwnsMemory = isGiven && bytes * 2 >= lengthOf(memory);
+      if (receiverOwnsMemory) this.#transport.gaveMemory();
       if (this.#small >= SMALL_STREAK) this.#turnTo(false);
-      this.#give(Buffer.from(bufferOf(memory), 0, bytes), isOwn);
+      this.#give(Buffer.from(bufferOf(memory), 0, bytes), receiverOwnsMemory);
       if (!isFull || left === 0) return;
       if (isNodeLike) return this.#readOn(left);
     }
@@ -291,17 +291,17 @@ export class Receiver extends ArmedMultishot implements Starved {
     this.halt();
   }
 
-  #give(bytes: Buffer, isOwn: boolean): void {
+  #give(bytes: Buffer, receiverOwnsMemory: boolean): void {
     if (this.#isClosed) return;
-    if (this.#isWanted && this.#kept === undefined) return this.#hand(bytes, isOwn);
-    (this.#kept ??= []).push(isOwn ? bytes : Buffer.from(bytes));
+    if (this.#isWanted && this.#kept === undefined) return this.#hand(bytes, receiverOwnsMemory);
+    (this.#kept ??= []).push(receiverOwnsMemory ? bytes : Buffer.from(bytes));
     if (!this.#isWanted) this.halt();
   }
 
-  #hand(bytes: Buffer, isOwn: boolean): void {
+  #hand(bytes: Buffer, receiverOwnsMemory: boolean): void {
     this.#turn = this.engine.turns;
     try {
-      this.#owner.received(bytes, isOwn);
+      this.#owner.received(bytes, receiverOwnsMemory);
     } catch (error) {
       this.#owner.threw(error);
     }

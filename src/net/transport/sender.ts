@@ -93,7 +93,7 @@ export class Sender extends Submission {
     this.#owner = owner;
   }
 
-  override get waits(): boolean {
+  override get isUnbounded(): boolean {
     return true;
   }
 

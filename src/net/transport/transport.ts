@@ -39,7 +39,7 @@ export class Transport {
   constructor(reactor: Reactor) {
     const { engine, pools } = partsOf(reactor);
     this.engine = engine;
-    this.buffers = pools.turn;
+    this.buffers = pools.transient;
     // What was written in the last tick of a process has been written, as with Node: before a worker's ring is closed, and again
     // after those who write when it ends.
     const flush = (): void => engine.flush();

@@ -54,7 +54,7 @@ export abstract class ArmedMultishot extends Submission {
     return this.#state === 'starved' ? this.slot >= 0 : this.#state !== 'free';
   }
 
-  override get waits(): boolean {
+  override get isUnbounded(): boolean {
     return true;
   }
 

@@ -1,5 +1,5 @@
 import { ENOENT } from '../../abi/errno.ts';
-import { monotonicNow, nextTick, setImmediate } from '../../native/timers.ts';
+import { monotonicNow, nextTick, setImmediate, throwUncaught } from '../../native/timers.ts';
 import type { Completion } from '../../ring/completion.ts';
 import type { Submission } from '../submission.ts';
 import type { Arrivals } from './arrivals.ts';
@@ -72,7 +72,7 @@ export class Settler {
     try {
       this.#told(submission, arrivals.part, arrivals.completion);
     } catch (error) {
-      nextTick(rethrow, error);
+      throwUncaught(error);
     }
   }
 
@@ -172,8 +172,4 @@ export class Settler {
     events.first!.toldIn = this.#turns.turns;
     this.#tell(events);
   }
-}
-
-function rethrow(error: unknown): never {
-  throw error;
 }
