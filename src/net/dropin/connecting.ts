@@ -16,6 +16,7 @@ import { closeNow, connectTo, getsockopt, openSocket, setsockopt } from '../tran
 import { Submission, type Completion, type IoUring } from '../../reactor/submission.ts';
 import { clearImmediate, setImmediate } from '../../native/timers.ts';
 import { keepAliveAsNode } from './keep-alive.ts';
+import { isOnlyAttempt, isTaken } from './node-internals.ts';
 import type { NameOf, NativeHandle } from './node-net.ts';
 import { nameOf } from './socket-handle.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -47,8 +48,6 @@ export interface ConnectOwner {
 
 /** `sun_path` has 108 bytes, one of them for the end of the text. */
 const UNIX_PATH_MAX = 107;
-/** Node's name of what a request calls that is the only one: of several addresses it tries one after the other by itself. */
-const ONLY_ONE = 'afterConnect';
 
 /** libuv does not keep the time that is asked for before there is a descriptor. */
 const KEEP_ALIVE_SECONDS = 60;
@@ -213,19 +212,13 @@ function connect(handle: Hooked, request: ConnectRequest, address: string, port:
   const { [STATE]: state } = handle;
   const { native, isTcp } = state;
   const hasDescriptor = (Reflect.get(native, 'fd', handle) as number) >= 0;
-  const isOurs = request.oncomplete?.name === ONLY_ONE && !isTaken(handle) && !state.owner.isTaken();
+  const isOurs = isOnlyAttempt(request) && !isTaken(handle) && !state.owner.isTaken();
   if (!hasDescriptor && isOurs && isPlain(isTcp, address)) {
     return state.begin(request, address, port, isV6);
   }
   state.leave();
   const methods = native as unknown as Record<'connect' | 'connect6', (...args: unknown[]) => number>;
   return methods[isV6 ? 'connect6' : 'connect'].call(handle, ...(isTcp ? [request, address, port] : [request, address]));
-}
-
-/** Does somebody read from it without the socket? node:tls puts an accessor there, node:http a mark. */
-export function isTaken(handle: NativeHandle): boolean {
-  const reading = Object.getOwnPropertyDescriptor(handle, 'reading');
-  return reading?.get !== undefined || reading?.value === true || handle._consumed === true;
 }
 
 /** Somebody has seen the handle of a socket that is being connected, and may keep it: it is to be the socket's for good. */

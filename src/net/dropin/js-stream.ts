@@ -1,11 +1,9 @@
-import modules from 'node:module';
-import { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
-import type * as tls from 'node:tls';
+import type { Duplex } from 'node:stream';
 import { ECANCELED, ENOTCONN } from '../../abi/errno.ts';
 import { nextTick, setImmediate } from '../../native/timers.ts';
 import { ownOptions } from '../../ring/arguments/own-options.ts';
 import { TAKEN } from '../transport/sender.ts';
+import { isOfHttp2, nativeStreamClass } from './node-internals.ts';
 
 /** A request of Node's native code. */
 type Request = object;
@@ -44,21 +42,6 @@ export interface StreamedConnection {
   transmit(bytes: Uint8Array, isMore: boolean): number;
   whenSent(done: (error: Error | undefined) => void): void;
   shutdown(done: () => void): void;
-}
-
-/** Node does not export the class; a TLSSocket over a stream that is not a socket stands on one. */
-function nativeStreamClass(): new () => NativeStream {
-  // A built-in module is the same from everywhere; a bundle may have no import.meta.url.
-  const { TLSSocket, createSecureContext } = modules.createRequire(process.execPath)('node:tls') as typeof tls;
-  const none = new Duplex(ownOptions({ read() {}, write() {} }));
-  // With no certificates: Node's own list takes milliseconds to read.
-  const probe = new TLSSocket(none, ownOptions({ secureContext: createSecureContext(ownOptions({ ca: [] })) }));
-  const { _handle: wrap } = probe as unknown as TLSSocket & { _handle: { _parent: NativeStream } };
-  const found = wrap._parent.constructor as new () => NativeStream;
-  probe.on('error', () => {});
-  probe.destroy();
-  none.destroy();
-  return found;
 }
 
 /** The handle of a stream in JavaScript, with all that Node's code calls and reads there. */
@@ -276,17 +259,6 @@ export class JsStream {
       for (const request of ending) this.handle.finishShutdown(request, -ECANCELED);
     });
   }
-}
-
-/**
- * Has node:http2 made a session of it? It says so on the socket before it asks for the handle, by a symbol; which versions 20 to 26
- * import from a module that does not export it, so that the name is `undefined`.
- */
-export function isOfHttp2(socket: object): boolean {
-  const properties = socket as Record<string | symbol, unknown>;
-  if (properties['undefined'] !== undefined) return true;
-  const mark = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'kBoundSession');
-  return mark !== undefined && properties[mark] !== undefined;
 }
 
 const FORWARDED = [

@@ -8,12 +8,6 @@ import type { NativeHandle, ServerClass } from './node-net.ts';
 import { PolledAcceptor } from './polled-acceptor.ts';
 import type { Transport } from '../transport/transport.ts';
 
-/** Is it a handle of Node's with a descriptor, and not one that only looks like it? */
-export function isNative(handle: NativeHandle): boolean {
-  const { name } = handle.constructor;
-  return (name === 'TCP' || name === 'Pipe') && handle.fd !== undefined && handle.fd >= 0;
-}
-
 /** A server that listens: Node's handle, which is asked for addresses and closed, and what accepts on its descriptor. */
 export class Listening implements Accepting {
   readonly #server: ServerClass;

@@ -1,7 +1,8 @@
 import type { Server as NodeServer, ServerOpts } from 'node:net';
 import { constructorFunction } from './constructor-function.ts';
 import { acceptThroughNode } from './connected.ts';
-import { isNative, Listening } from './listening.ts';
+import { Listening } from './listening.ts';
+import { isNative } from './node-internals.ts';
 import { node, type ListenPlace, type ServerClass } from './node-net.ts';
 import { ringForSockets } from '../transport/ring-or-node.ts';
 import { transportOf } from '../transport/transport.ts';

@@ -7,6 +7,7 @@ import { Connection, type FailedOperation } from '../transport/connection.ts';
 import { lengthOf } from '../transport/intrinsic.ts';
 import { JsStream } from './js-stream.ts';
 import { nativeHandle } from './native-handle.ts';
+import { ASKED_BY_HTTP, isIdleGuard } from './node-internals.ts';
 import type { Done, NativeHandle, Piece, SocketClass } from './node-net.ts';
 import { LARGE_MIN, TAKEN } from '../transport/sender.ts';
 import { giveToParser, prepareParser } from './server-parser.ts';
@@ -17,12 +18,6 @@ import type { UserBuffer } from './user-buffer.ts';
 
 /** What text is copied in one go in: its length in bytes is known beforehand. */
 const PLAIN = new Set(['utf8', 'utf-8', 'latin1', 'binary', 'ascii', 'ucs2', 'ucs-2', 'utf16le', 'utf-16le']);
-
-/** Node's name of the guard that its http agent puts on the handle of an idle socket: bytes that come then are nobody's answer. */
-const IDLE_GUARD = 'freeSocketOnReadGuard';
-
-/** So often node:http's server asks for the handle of a socket that it takes over: whether it is a stream, whether it is free, and to take it. */
-const ASKED_BY_HTTP = 4;
 
 const SETTLED = Promise.resolve();
 
@@ -249,7 +244,7 @@ export class SocketConnection extends Connection {
 
   get #isGuarded(): boolean {
     const onread = this.handle.onread ?? this.#stream?.handle.onread;
-    return typeof onread === 'function' && onread.name === IDLE_GUARD;
+    return isIdleGuard(onread);
   }
 
   override threw(error: unknown): void {

@@ -3,10 +3,10 @@ import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
 import { EBADF } from '../../abi/errno.ts';
 import { addressOf, duplicate } from '../transport/socket-calls.ts';
 import { nextTick, throwUncaught } from '../../native/timers.ts';
-import { connectThroughRing, isKept, isTaken, keepHandle } from './connecting.ts';
+import { connectThroughRing, isKept, keepHandle } from './connecting.ts';
 import { constructorFunction } from './constructor-function.ts';
-import { isOfHttp2 } from './js-stream.ts';
-import { adoptHandle, isAskedByNode, whoAsks } from './native-handle.ts';
+import { adoptHandle } from './native-handle.ts';
+import { isAskedByNode, isNative, isOfHttp2, isTaken, whoAsks } from './node-internals.ts';
 import { node, type Done, type NativeHandle, type NameOf, type Piece, type SocketClass } from './node-net.ts';
 import { ownOptions } from '../../ring/arguments/own-options.ts';
 import { ringForSockets } from '../transport/ring-or-node.ts';
@@ -400,9 +400,7 @@ function attach(socket: SocketMethods, transport: Transport, fd: number, isTcp: 
 
 /** Is it a handle of Node's on a connected socket, that nobody reads from or writes to? */
 function isFree(socket: SocketMethods, handle: NativeHandle): boolean {
-  const { name } = handle.constructor;
-  if ((name !== 'TCP' && name !== 'Pipe') || handle.fd === undefined || handle.fd < 0) return false;
-  if (isTaken(handle) || isOfHttp2(socket)) return false;
+  if (!isNative(handle) || isTaken(handle) || isOfHttp2(socket)) return false;
   // Node may be about to connect it. A pipe or a FIFO is no socket, and has no peer either.
   return handle.writeQueueSize === 0 && addressOf(handle.fd, true) !== undefined;
 }

@@ -279,7 +279,7 @@ export abstract class Connection implements Receiving, Sending {
 
   #keepAlive(is: boolean): void {
     this.#isRef = is;
-    this.#receiver.isRef = is;
+    this.#receiver.settleRef();
     if (this.#sender !== undefined) this.#transport.engine.keepAlive(this.#sender, is);
   }
 

@@ -26,8 +26,10 @@ const SETTLED = Promise.resolve();
 
 const ENDS_AT_HANG_UP = endsAtHangUp();
 
-/** Who receives. */
+/** The owner of a receiver, which is told of what comes. */
 export interface Receiving {
+  /** Is it to keep the process alive? */
+  readonly isRef: boolean;
   /** It keeps the memory of large receives, instead of a copy. */
   readonly keepsMemory: boolean;
   /**
@@ -71,7 +73,6 @@ export class Receiver extends ArmedMultishot implements Starved {
   #full = 0;
   #small = 0;
   #isWanted = false;
-  #isRef = true;
   /** The last completion was of 0 bytes, though more was said to be there. */
   #wasEmpty = false;
   #isEnded = false;
@@ -112,7 +113,7 @@ export class Receiver extends ArmedMultishot implements Starved {
   start(): void {
     if (this.#isWanted || this.#isClosed) return;
     this.#isWanted = true;
-    this.#settleRef();
+    this.settleRef();
     if (this.#kept !== undefined || this.#endKept !== undefined) return this.#deliverSoon();
     this.#arm();
   }
@@ -124,7 +125,7 @@ export class Receiver extends ArmedMultishot implements Starved {
   stop(): void {
     if (!this.#isWanted) return;
     this.#isWanted = false;
-    this.#settleRef();
+    this.settleRef();
   }
 
   /** For good. True if nothing of it is with the kernel; if not, the owner is told. */
@@ -174,14 +175,9 @@ export class Receiver extends ArmedMultishot implements Starved {
     return this.#hasLeft;
   }
 
-  set isRef(is: boolean) {
-    this.#isRef = is;
-    this.#settleRef();
-  }
-
-  /** Who does not want anything does not keep the process alive. */
-  #settleRef(): void {
-    this.engine.keepAlive(this, this.#isRef && this.#isWanted);
+  /** It keeps the process alive while data is wanted, unless its owner is not to. To be called when either has changed. */
+  settleRef(): void {
+    this.engine.keepAlive(this, this.#owner.isRef && this.#isWanted);
   }
 
   // ---------------------------------------------------------------- the kernel
