@@ -1,6 +1,6 @@
 /**
- * Options of calls: they inherit from nothing, so that nothing that somebody adds to `Object.prototype` is one of them. Objects of a
- * class are faster for it than literals without a prototype.
+ * Options of calls: they inherit from nothing, so that nothing that somebody adds to `Object.prototype` is one of them.
+ * Objects of a class are faster for it than literals without a prototype.
  */
 export class CallOptions {
   static {
@@ -20,7 +20,10 @@ export class Span extends CallOptions {
   }
 }
 
-/** Options of Node's stat calls, which inherit from nothing: nothing that somebody adds to `Object.prototype` is one of them. */
+/**
+ * Options of Node's stat calls, which inherit from nothing: nothing that somebody adds to `Object.prototype` is one of
+ * them.
+ */
 export const BIGINT = { __proto__: null, bigint: true } as unknown as { bigint: true; throwIfNoEntry: true };
 /** Undefined is told of what is not there. */
 export const IF_ANY = { __proto__: null, throwIfNoEntry: false } as unknown as { throwIfNoEntry: false };

@@ -9,8 +9,8 @@ export type Given<Options extends Readonly<Record<string, Option>>> = {
 };
 
 /**
- * A command of the command line: its part of the help text, the options that it takes, and what it does. Its file is loaded
- * for all of them, so it loads the large rest when it is the one.
+ * A command of the command line: its part of the help text, the options that it takes, and what it does. Its file is
+ * loaded for all of them, so it loads the large rest when it is the one.
  */
 export interface Command<Options extends Readonly<Record<string, Option>> = Readonly<Record<string, Option>>> {
   readonly help: string;

@@ -12,7 +12,8 @@ import { lstat } from './stat.ts';
 const PLAIN_OPTIONS = new Set(['recursive', 'force', 'errorOnExist', 'verbatimSymlinks']);
 
 /**
- * `cp`. A directory that is copied to where nothing is goes through the ring, with many operations in flight. The rest is Node's.
+ * `cp`. A directory that is copied to where nothing is goes through the ring, with many operations in flight. The rest
+ * is Node's.
  */
 export const cp = async function cp(src: PathLike, dest: PathLike, options?: CopyOptions): Promise<void> {
   const isServed = ringForPaths() !== undefined && arePlain(options);

@@ -11,7 +11,10 @@ const STUCK_MS = 20;
 export class Directories {
   readonly #lists = new Limit(LISTED_MAX, STUCK_MS);
 
-  /** Do something with all entries of a directory at once. Rejects when all of it is over, with the first error in their order. */
+  /**
+   * Do something with all entries of a directory at once. Rejects when all of it is over, with the first error in their
+   * order.
+   */
   async forEach(path: string, work: (entry: Dirent) => Promise<void>): Promise<void> {
     const entries = await this.#lists.run(() => node.readdir(path, ownOptions({ withFileTypes: true } as const)));
     const outcomes = await Promise.allSettled(entries.map(work));

@@ -15,13 +15,13 @@ import { byteLengthOf, bytesAt, bytesOf, honest, isBytes, isHonest } from './vie
 import { arrayBuffers, streamsNatively, type WebStream } from './web-stream.ts';
 import { isIterable, plainData, writeAll, writeEach } from './write-descriptor.ts';
 
-/** What one kind of transfer that goes on where the file stands is at. */
+/** The state of one kind of transfer that goes on where the file stands. */
 interface Lane {
   last: Promise<unknown>;
   waiting: number;
 }
 
-/** What a transfer is asked to do, if that is plain. */
+/** The request of a transfer, if it is plain. */
 interface Plan {
   offset: number;
   length: number;
@@ -31,10 +31,11 @@ interface Plan {
 const DONE = Promise.resolve();
 
 /**
- * The class of the handles that {@link open} gives: the runtime's own, with the operations that the ring has done by it. What
- * is not plain goes to Node's method, and so do reads of more than {@link STAGED_MAX} bytes and writes of more than
- * {@link STAGED_WRITE_MAX}: those gain nothing here. So does what is read and written where the file stands, if the descriptor may be
- * shared; see {@link shownHandleClass}. A method that is called on something else is Node's, which refuses that.
+ * The class of the handles that {@link open} gives: the runtime's own, with the operations that the ring has done by
+ * it. What is not plain goes to Node's method, and so do reads of more than {@link STAGED_MAX} bytes and writes of more
+ * than {@link STAGED_WRITE_MAX}: those gain nothing here. So does what is read and written where the file stands, if
+ * the descriptor may be shared; see {@link shownHandleClass}. A method that is called on something else is Node's,
+ * which refuses that.
  */
 export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
   const Base = shownHandleClass(base);
@@ -269,8 +270,9 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
     }
 
     /**
-     * What begins where the file stands begins when the one before it is done: two at the same time would find it standing at
-     * the same place. Reads do not wait for writes where each has its own end, as in a pipe or a terminal.
+     * A transfer that begins where the file stands begins when the one before it is done: two at the same time would
+     * find it standing at the same place. Reads do not wait for writes where each has its own end, as in a pipe or a
+     * terminal.
      */
     #inOrder<T>(way: 'read' | 'write', position: unknown, work: () => Promise<T>): Promise<T> {
       if (!isOwnPosition(position)) return work();

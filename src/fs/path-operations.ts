@@ -1,4 +1,4 @@
-/** What is done with the names of files in one operation. What the ring does not serve is Node's. */
+/** Calls that do something with the names of files in one operation. Those that the ring does not serve are Node's. */
 import type { PathLike } from 'node:fs';
 import { AT_FDCWD, AT_REMOVEDIR } from '../abi/file-flags.ts';
 import {

@@ -1,7 +1,7 @@
 /**
- * What an argument means, if it is plainly right: then the ring is asked. Whatever is not (wrong, or so unusual that
- * versions of Node differ on it) is undefined here, and given to Node as it came: its answer, and the words of its error,
- * are those of the version that runs.
+ * The meaning of an argument, if it is plainly right: then the ring is asked. Whatever is not (wrong, or so unusual
+ * that versions of Node differ on it) is undefined here, and given to Node as it came: its answer, and the words of its
+ * error, are those of the version that runs.
  */
 import { constants } from 'node:fs';
 import { types } from 'node:util';
@@ -95,7 +95,7 @@ export function abortedBy(signal: AbortSignal | null): { signal: AbortSignal } |
   return signal === null ? undefined : ownOptions({ signal });
 }
 
-/** What a call may be given besides a path. */
+/** Options that a call may be given besides a path. */
 export interface FileOptions {
   readonly encoding: BufferEncoding | null;
   readonly flags: number;

@@ -8,7 +8,7 @@ import { sizeOf } from './stat.ts';
 
 /** Most files are read at once. */
 export const FIRST_READ = 65_536;
-/** What Node reads into one buffer at most, and refuses above. */
+/** The most that Node reads into one buffer; a larger file it refuses. */
 const SIZE_MAX = 2 ** 31 - 1;
 
 export const READ = ownOptions({ syscall: 'read' });
@@ -21,7 +21,8 @@ export function readDescriptor(io: Reactor, fd: number, options: FileOptions): P
 }
 
 /**
- * What follows `head`, to the end: of a file that has a size, to the size that it has now, as Node reads it.
+ * The contents that follow `head`, to the end: for a file that has a size, to the size that it has now, as Node reads
+ * it.
  * @param position in the file; undefined: where it stands, which moves on
  */
 export async function readRest(

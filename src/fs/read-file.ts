@@ -57,7 +57,7 @@ class WholeRead extends Sequence<Contents> {
   #probe: Staged | undefined;
   name: 'open' | 'read' | 'close' = 'open';
   #fd = -1;
-  /** What was read; -1 before. */
+  /** The bytes that were read; -1 before. */
   #length = -1;
   #contents: Contents | undefined;
 

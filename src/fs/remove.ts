@@ -10,8 +10,8 @@ import { plainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 
 /**
- * `rm`. Trees are removed with many operations in flight. Whatever is in the way is left to Node, which begins with what is left:
- * its retries, and its errors.
+ * `rm`. Trees are removed with many operations in flight. Whatever is in the way is left to Node, which begins with
+ * what is left: its retries, and its errors.
  */
 export function rm(path: PathLike, options?: RmOptions): Promise<void> {
   const io = ringForPaths(IORING_OP_UNLINKAT);

@@ -8,7 +8,7 @@ import { ownOptions } from '../ring/arguments/own-options.ts';
 import { plainPath, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 
-/** What Node asks for. */
+/** The fields that Node asks for. */
 const MASK = STATX_BASIC_STATS | STATX_BTIME;
 
 /** Room for so many answers is kept. */
@@ -128,7 +128,9 @@ type BigIntStatsClass = new (...numbers: bigint[]) => BigIntStats;
 /** The class itself: what is exported warns that it should not be called. */
 const StatsOfNode = Stats.prototype.constructor as StatsClass;
 
-/** Times are given in milliseconds up to Node 24, and in seconds and nanoseconds since; undefined: in some other way. */
+/**
+ * Times are given in milliseconds up to Node 24, and in seconds and nanoseconds since; undefined: in some other way.
+ */
 const takesMilliseconds = ((): boolean | undefined => {
   const [seconds, nanoseconds] = [2, 3_000_000];
   const head = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];

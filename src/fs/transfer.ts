@@ -12,7 +12,7 @@ type Ring = Parameters<Sequence<unknown>['prepare']>[0];
 /** Where a transfer begins if it does not begin where the file stands. */
 export type Position = number | undefined;
 
-/** What is not to be closed before a transfer is over. */
+/** A handle that is not to be closed before a transfer is over. */
 export interface User {
   readonly fd: number;
   /** Where the file is registered, if it is: the kernel need not look it up then. */
@@ -35,8 +35,8 @@ export function userOf(handle: object, { ref, unref, fdOf }: HandleBase, place?:
 }
 
 /**
- * A transfer through staged memory: it writes its own entry, and takes the answer. An object more for each read would be felt, and
- * so would looking up which memory is registered.
+ * A transfer through staged memory: it writes its own entry, and takes the answer. An object more for each read would
+ * be felt, and so would looking up which memory is registered.
  */
 abstract class StagedTransfer<T> extends Sequence<T> {
   readonly fd: number;
@@ -67,7 +67,7 @@ abstract class StagedTransfer<T> extends Sequence<T> {
   }
 }
 
-/** What Node answers a read and a write with: objects without a prototype. */
+/** Node's answers to a read and to a write: objects without a prototype. */
 interface ReadResult {
   readonly bytesRead: number;
   readonly buffer: unknown;
@@ -105,7 +105,9 @@ class Read extends StagedTransfer<ReadResult> {
   }
 }
 
-/** Read into a caller's memory: `length` bytes, 1 … {@link STAGED_MAX}, of which it has at least so many behind `at`. */
+/**
+ * Read into a caller's memory: `length` bytes, 1 … {@link STAGED_MAX}, of which it has at least so many behind `at`.
+ */
 export function readInto(
   io: Reactor,
   user: User,

@@ -4,7 +4,7 @@ import { STAGED_MAX } from './staging.ts';
 import { writeFrom, type Position } from './transfer.ts';
 import { bytesOf } from './view.ts';
 
-/** What is written piece by piece. */
+/** Data that is written piece by piece. */
 export type Pieces = AsyncIterable<unknown> | Iterable<unknown>;
 
 /** Text or memory, as bytes; undefined: something else. */

@@ -53,11 +53,11 @@ export class Chain extends Submission {
 /** A chain of operations in which one failed, or transferred less than it was asked to: those behind it did not run. */
 export class LinkError extends Error {
   override readonly name = 'LinkError';
-  /** Of the step that failed; `'ERR_IOURING_SHORT'` of one that was short. */
+  /** The code of the step that failed; `'ERR_IOURING_SHORT'` if it was short. */
   readonly code: string;
   /** The first step that failed or was short, from 0. */
   readonly step: number;
-  /** What became of each. */
+  /** The outcome of each step. */
   readonly results: readonly PromiseSettledResult<unknown>[];
 
   constructor(names: readonly string[], results: readonly PromiseSettledResult<unknown>[]) {

@@ -10,8 +10,8 @@ export class Limit {
   #stuck: NodeJS.Timeout | undefined;
 
   /**
-   * @param stuckMs milliseconds in which none was over, after which one more is let in: some may wait for others (a pipe that
-   *   nobody writes to), and must not keep those out for ever. Default: never
+   * @param stuckMs milliseconds in which none was over, after which one more is let in: some may wait for others (a
+   *   pipe that nobody writes to), and must not keep those out for ever. Default: never
    */
   constructor(most: number, stuckMs?: number) {
     this.#most = most;

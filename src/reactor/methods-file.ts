@@ -38,9 +38,10 @@ import type { RegisteredMemory } from './registered-memory.ts';
 /** How a file is read or written. */
 export interface ReadWriteOptions extends OperationOptions {
   /**
-   * Where in the FILE, in bytes; left out or null: where the file stands, which moves on by what was transferred. The kernel takes no
-   * lock for that, as read(2) and write(2) do: of two transfers at the same time, of which the other may be another process's that
-   * shares the descriptor, one may begin where the other does, and overwrite it. Several at a time are given offsets, or `O_APPEND`.
+   * Where in the FILE, in bytes; left out or null: where the file stands, which moves on by what was transferred. The
+   * kernel takes no lock for that, as read(2) and write(2) do: of two transfers at the same time, of which the other
+   * may be another process's that shares the descriptor, one may begin where the other does, and overwrite it. Several
+   * at a time are given offsets, or `O_APPEND`.
    */
   offset?: FileOffset;
   /** How many bytes of the buffer, from its beginning; default all of it. */
@@ -48,8 +49,8 @@ export interface ReadWriteOptions extends OperationOptions {
   /** RWF_* bits. */
   rwFlags?: number | undefined;
   /**
-   * Where {@link Reactor.registerFile} has put the file: it is used instead of `fd`. To be given with an `offset`: without one, a write
-   * on a full disk may leave the file standing where it stood, see {@link IoUring.prepWrite}.
+   * Where {@link Reactor.registerFile} has put the file: it is used instead of `fd`. To be given with an `offset`:
+   * without one, a write on a full disk may leave the file standing where it stood, see {@link IoUring.prepWrite}.
    */
   registeredFile?: number | undefined;
 }
@@ -184,7 +185,8 @@ export abstract class FileMethods extends OperationMethods {
    * Write to a file.
    *
    * Kernel 5.6. See {@link IoUring.prepWrite}; like pwrite(2), or write(2) without an `offset`.
-   * @returns the bytes written: on a full disk, or interrupted by a signal, fewer than asked for. The file stands behind them then.
+   * @returns the bytes written: on a full disk, or interrupted by a signal, fewer than asked for. The file stands
+   *   behind them then.
    */
   write(fd: number, data: Data, options?: ReadWriteOptions): Promise<number> {
     const { offset, length, rwFlags, registeredFile } = options ?? NONE;
@@ -262,8 +264,8 @@ export abstract class FileMethods extends OperationMethods {
   }
 
   /**
-   * Move bytes between a pipe and a file or socket without copying them through this process. Offsets: null for pipes, and
-   * for where the file stands. Kernel 5.7. See {@link IoUring.prepSplice}; like splice(2).
+   * Move bytes between a pipe and a file or socket without copying them through this process. Offsets: null for pipes,
+   * and for where the file stands. Kernel 5.7. See {@link IoUring.prepSplice}; like splice(2).
    * @returns the bytes moved; 0 at the end of the input
    */
   splice(
@@ -277,7 +279,9 @@ export abstract class FileMethods extends OperationMethods {
     return run(this, SPLICE, fdIn, options, undefined, offIn, fdOut, offOut, nbytes, options?.flags ?? 0);
   }
 
-  /** Copy bytes from one pipe to another without taking them out. Kernel 5.8. See {@link IoUring.prepTee}; like tee(2). */
+  /**
+   * Copy bytes from one pipe to another without taking them out. Kernel 5.8. See {@link IoUring.prepTee}; like tee(2).
+   */
   tee(fdIn: number, fdOut: number, nbytes: number, options?: OperationOptions & { flags?: number }): Promise<number> {
     return run(this, TEE, fdIn, options, undefined, fdOut, nbytes, options?.flags ?? 0);
   }
@@ -303,7 +307,7 @@ export abstract class FileMethods extends OperationMethods {
   }
 }
 
-/** What few transfers have. */
+/** Options that few transfers have. */
 interface Special {
   readonly rwFlags: number | undefined;
   readonly registeredFile: number | undefined;
@@ -347,7 +351,9 @@ function lengthOfAll(buffers: readonly Lendable[]): number {
   return Array.isArray(buffers) ? buffers.reduce((sum, buffer) => sum + lengthOf(buffer as Lendable, undefined), 0) : 0;
 }
 
-/** Takes the answer of a transfer that begins where the file stands: it stands behind that then, however much it was. */
+/**
+ * Takes the answer of a transfer that begins where the file stands: it stands behind that then, however much it was.
+ */
 class AtPosition implements Outcome<number> {
   readonly isUnbounded = false;
   readonly #fd: number;

@@ -4,14 +4,14 @@ import type { IoUring } from '../ring/io-uring.ts';
 export type { Completion, IoUring };
 
 /**
- * What an engine hands to the kernel: an operation, an armed multishot, a chain of operations.
+ * An engine hands these to the kernel: an operation, an armed multishot, a chain of operations.
  *
  *     free ──launch──▶ submitted ──last CQE──▶ free
  *                          │  ▲ CQE with F_MORE (multishot, or zero-copy send before its notification)
  *                          └──abort, or nobody listens──▶ cancelled ──last CQE──▶ free     only here its buffer is released
  *
- * "Last" counts everything that was submitted under its slot: the operation itself, its time limit, a cancellation. Until
- * all of them have completed the slot is not used again, so that none can hit, or settle, a later operation.
+ * "Last" counts everything that was submitted under its slot: the operation itself, its time limit, a cancellation.
+ * Until all of them have completed the slot is not used again, so that none can hit, or settle, a later operation.
  */
 export abstract class Submission {
   // Declared only, and written by the constructor: so it is short enough to be compiled into who makes an operation.
@@ -54,8 +54,8 @@ export abstract class Submission {
   }
 
   /**
-   * Do its completions tell a program of events of Node's own kind? Each of those is told in an immediate of its own: before the next
-   * comes, all ticks and microtasks that it has led to have run, as after each event of Node's.
+   * Do its completions tell a program of events of Node's own kind? Each of those is told in an immediate of its own:
+   * before the next comes, all ticks and microtasks that it has led to have run, as after each event of Node's.
    */
   get isEvent(): boolean {
     return false;
@@ -82,7 +82,9 @@ export abstract class Submission {
     return undefined;
   }
 
-  /** Does it begin when another one is done, so that a cancellation may miss it? Asked again and again, not for ever. */
+  /**
+   * Does it begin when another one is done, so that a cancellation may miss it? Asked again and again, not for ever.
+   */
   startsLate(): boolean {
     return false;
   }

@@ -8,7 +8,7 @@ export interface SocketCount {
   bytesWritten: number;
 }
 
-/** What went through the ring in this thread, and what through Node. */
+/** Counts of what went through the ring in this thread, and of what through Node. */
 export interface Report {
   pid: number;
   /** 0 is the main thread. */
@@ -16,7 +16,7 @@ export interface Report {
   program: string;
   node: string;
   kernel: string;
-  /** What io_uring is used for, or why it is not. */
+  /** The use that is made of io_uring, or why none is. */
   ring: string;
   sockets: SocketCount[];
   /** Operations on files through the ring, by the method of the reactor. */

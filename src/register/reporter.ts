@@ -13,7 +13,10 @@ const SWEEP_AT = 1024;
 /** Methods of the reactor that are no work on files. */
 const NOT_FILES = new Set(['connect', 'accept', 'sleep', 'pollAdd', 'recv', 'send', 'sendZc', 'sendmsg', 'recvmsg', 'shutdown', 'socket', 'nop']);
 
-/** Counts what a thread does, from when it is made on. It listens to what Node tells of sockets, and changes none of them. */
+/**
+ * Counts what a thread does, from when it is made on. It listens to what Node tells of sockets, and changes none of
+ * them.
+ */
 export class Reporter {
   readonly #registration: Registration;
   readonly #open = new Set<Socket>();
@@ -101,7 +104,7 @@ function kindOf({ server }: Socket & { server?: object | null }): string {
   return 'closeIdleConnections' in server ? 'accepted by node:http' : 'accepted';
 }
 
-/** What of the kernel is used. */
+/** The use that is made of io_uring, in words. */
 function useOf(ring: { hasSockets: boolean } | undefined, outcomes: readonly Outcome[]): string {
   if (ring !== undefined) return ring.hasSockets ? 'multishot accept and receive, provided buffers' : 'files only: sockets need Linux 6.0';
   if (outcomes.some(({ left }) => left === undefined)) return 'none was needed';

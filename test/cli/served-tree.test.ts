@@ -1,4 +1,5 @@
-// Three ways to open what is below a folder, and nothing else: by the ring, by descriptors, and by real paths where there is no /proc.
+// Three ways to open what is below a folder, and nothing else: by the ring, by descriptors, and by real paths where
+// there is no /proc.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readlinkSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// Every name of the module, and of its handles, in this version of Node: it is here, it can be told from Node's own only where it
-// goes through the ring, and what does not is in the list that says why.
+// Every name of the module, and of its handles, in this version of Node: it is here, it can be told from Node's own
+// only where it goes through the ring, and what does not is in the list that says why.
 import assert from 'node:assert/strict';
 import * as node from 'node:fs/promises';
 import { describe, it } from 'node:test';

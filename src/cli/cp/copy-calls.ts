@@ -35,8 +35,8 @@ export class RenameFlags extends CallOptions {
 }
 
 /**
- * What copying asks of the system, as of the methods of a reactor, which is one. Where there is no io_uring, `NodeCalls` does as
- * well as Node can. Names are in directories that are open.
+ * The calls that copying makes, in the form of a reactor's methods; a reactor is one. Where there is no io_uring,
+ * `NodeCalls` does as well as Node can. Names are in directories that are open.
  */
 export interface CopyCalls {
   open(path: Path, flags: number): Promise<number>;
@@ -58,7 +58,10 @@ export interface CopyCalls {
   fsetxattr(fd: number, name: string, value: Uint8Array): Promise<void>;
   seek(fd: number, offset: number, what: 'data' | 'hole'): number | undefined;
   copyFileRange(from: number, fromOffset: number, to: number, toOffset: number, length: number): number;
-  /** Have the file system share the contents of an open file, where `copyFileRange` does not. The copy gets the source's mode. */
+  /**
+   * Have the file system share the contents of an open file, where `copyFileRange` does not. The copy gets the source's
+   * mode.
+   */
   clone?(from: number, to: number): Promise<void>;
   allocate(bytes: number): Uint8Array<ArrayBuffer>;
   close(): Promise<void>;

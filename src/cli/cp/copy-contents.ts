@@ -9,7 +9,7 @@ export const SMALL = 65_536;
 const PIECE = 1 << 20;
 const PIECES = 4;
 const LARGE_FILES = 2;
-/** What the kernel copies itself may take so long at a time, in milliseconds: others want to go on. */
+/** The kernel's own copying may take so long at a time, in milliseconds: others want to go on. */
 const SLICE_MS = 10;
 const SLICE_MIN = 1 << 20;
 const SLICE_MAX = 256 << 20;
@@ -17,13 +17,16 @@ const SLICE_MAX = 256 << 20;
 /** Copying was told to stop. */
 export const STOPPED = Object.assign(new Error('interrupted'), { code: 'EINTR' });
 
-/** Who counts what is copied, and says when to stop. */
+/** The copy of a tree, which counts bytes, and says when to stop. */
 export interface CopyTally {
   bytes: number;
   readonly isStopping: boolean;
 }
 
-/** What is in files, from one open file to another: small ones at once, large ones by the kernel or in pieces; holes stay holes. */
+/**
+ * Copies contents from one open file to another: small ones at once, large ones by the kernel or in pieces; holes stay
+ * holes.
+ */
 export class CopyContents {
   readonly #io: CopyCalls;
   readonly #tally: CopyTally;
@@ -50,7 +53,7 @@ export class CopyContents {
     this.#small.push(memory);
   }
 
-  /** What a file begins with, as much as `memory` has room for. */
+  /** Reads the first bytes of a file, as many as `memory` has room for. */
   read(fd: number, memory: Buffer): Promise<number> {
     return readFully(this.#io, fd, memory);
   }
@@ -69,8 +72,8 @@ export class CopyContents {
   }
 
   /**
-   * Have the file system share the contents of two open files, where it can. Through the ring nothing is to be done for it: there
-   * the kernel does so when it copies a range.
+   * Have the file system share the contents of two open files, where it can. Through the ring nothing is to be done for
+   * it: there the kernel does so when it copies a range.
    */
   async clone(source: number, copy: number): Promise<boolean> {
     if (this.#io.clone === undefined || !this.#canClone) return false;
@@ -103,7 +106,10 @@ export class CopyContents {
     if (isSparse) this.#tally.bytes += size - data;
   }
 
-  /** Where the source ended, if that was before `last`; else infinity. The kernel does it where it can: it need not copy twice. */
+  /**
+   * Where the source ended, if that was before `last`; else infinity. The kernel does it where it can: it need not copy
+   * twice.
+   */
   async #copyRange(source: number, copy: number, first: number, last: number): Promise<number> {
     for (let at = first; at < last && this.#hasRangeCopy; ) {
       this.#checkStop();

@@ -5,8 +5,8 @@ import { descriptorPath } from '../descriptor-path.ts';
 export type Path = string | Buffer;
 
 /**
- * A name in a directory that is open. The kernel is told these two, and not the path: a directory on the way to it that somebody
- * replaces by a symbolic link leads nowhere else.
+ * A name in a directory that is open. The kernel is told these two, and not the path: a directory on the way to it that
+ * somebody replaces by a symbolic link leads nowhere else.
  */
 export interface Place {
   /** The descriptor of the directory, or AT_FDCWD. */

@@ -10,7 +10,10 @@ const FOR_GROUP = 0o070;
 
 const ACCESS_ACL = 'system.posix_acl_access';
 export const DEFAULT_ACL = 'system.posix_acl_default';
-/** An ACL as an attribute: a version in four bytes, and eight bytes an entry: tag, permissions, who. Without entries there is none. */
+/**
+ * An ACL as an attribute: a version in four bytes, and eight bytes an entry: tag, permissions, who. Without entries
+ * there is none.
+ */
 const ACL_VERSION = 2;
 const ACL_HEADER = 4;
 const ACL_ENTRY = 8;
@@ -40,8 +43,8 @@ export function isOwnedAs(status: BigIntStats, uid: number, gid: number): boolea
 }
 
 /**
- * All but the contents, as `cp -a` does. Until the owner, the group and the ACL are those of the source, nobody but the owner may do
- * anything: the group's bits of a mode mean something else beside an ACL. Times are last.
+ * All but the contents, as `cp -a` does. Until the owner, the group and the ACL are those of the source, nobody but the
+ * owner may do anything: the group's bits of a mode mean something else beside an ACL. Times are last.
  * @param names the attributes of the source
  */
 export async function setStatus(io: CopyCalls, source: number, copy: number, status: BigIntStats, made: Made, names: readonly string[]): Promise<void> {
@@ -49,7 +52,8 @@ export async function setStatus(io: CopyCalls, source: number, copy: number, sta
   const wanted = Number(status.mode) & PERMISSIONS;
   const isPlain = isOwned && names.length === 0 && !made.hasAcl;
   if (!isPlain && !made.isNew) fchmodSync(copy, made.mode & wanted & FOR_OWNER);
-  // A program that runs with its owner's rights must not run with another owner's. A directory's sticky bit takes rights away.
+  // A program that runs with its owner's rights must not run with another owner's. A directory's sticky bit takes
+  // rights away.
   let mode = isOwned || setOwner(copy, status) ? wanted : wanted & (status.isDirectory() ? STICKY | FOR_ALL : FOR_ALL);
   for (const name of names) if (!isAcl(name)) await copyAttribute(io, source, copy, name);
   if (names.includes(ACCESS_ACL)) {
@@ -124,7 +128,10 @@ async function removeAcl(io: CopyCalls, file: number, name: string): Promise<voi
   await setAttribute(io, file, name, none);
 }
 
-/** Where there is no room for an ACL the group gets what the group itself had, which the mask in its place in the mode may exceed. */
+/**
+ * Where there is no room for an ACL the group gets what the group itself had, which the mask in its place in the mode
+ * may exceed.
+ */
 function withoutAcl(mode: number, acl: Buffer): number {
   let bits = FOR_GROUP;
   for (let at = ACL_HEADER; at + ACL_ENTRY <= acl.length; at += ACL_ENTRY) {

@@ -12,7 +12,7 @@ import { allowed, attributesOf, DEFAULT_ACL, isAcl, isOwnedAs, PERMISSIONS, remo
 import { Limit } from '../../reactor/limit.ts';
 import { BIGINT, IF_ANY } from '../call-options.ts';
 
-/** What went wrong with one path. */
+/** A path that could not be copied, and why. */
 export interface CopyFailure {
   readonly path: string;
   readonly code: string;
@@ -36,7 +36,10 @@ const UNKNOWN = -1;
 /** So many directories are being worked on at the same time. */
 export const DIRECTORIES = 16;
 
-/** A tree that is being copied, or the directory that a single file is copied to. Everything in it is found from its root. */
+/**
+ * A tree that is being copied, or the directory that a single file is copied to. Everything in it is found from its
+ * root.
+ */
 interface Tree {
   /** The copy's path, as the user knows it. */
   readonly path: string;
@@ -67,7 +70,7 @@ interface Directory {
   /** Files that are made in it inherit an ACL. */
   hasDefaultAcl: boolean;
   status: BigIntStats | undefined;
-  /** What is not done yet: its own entries, and the directories in it. */
+  /** How much is not done yet: its own entries count as one, and each directory in it. */
   pending: number;
 }
 
@@ -78,10 +81,10 @@ interface Linked {
 }
 
 /**
- * Copies trees with many operations in flight, as `cp -a` does: kinds, modes, owners where that is allowed, times to the
- * nanosecond, symbolic and hard links, holes, extended attributes. Nothing has its name before it is complete: a tree that is
- * new is made under another one, and so is each file of one that is there already. What cannot be copied is noted, and the rest
- * goes on.
+ * Copies trees with many operations in flight, as `cp -a` does: kinds, modes, owners where that is allowed, times to
+ * the nanosecond, symbolic and hard links, holes, extended attributes. Nothing has its name before it is complete: a
+ * tree that is new is made under another one, and so is each file of one that is there already. What cannot be copied
+ * is noted, and the rest goes on.
  */
 export class TreeCopy {
   readonly failures: CopyFailure[] = [];
@@ -372,7 +375,7 @@ export class TreeCopy {
     }
   }
 
-  /** Of a file with several names the first is copied, and the others are linked to that. Was this the first? */
+  /** A file with several names is copied under the first, and the others are linked to that. Was this the first? */
   async #linkTo({ dev, ino }: BigIntStats, from: Place, to: Place, directory: Directory, copy: () => Promise<void>): Promise<boolean> {
     const key = `${dev}:${ino}`;
     const known = this.#linked.get(key);

@@ -90,7 +90,10 @@ function calls(): { io: CopyCalls; isRing: boolean } {
   return { io: new NodeCalls(), isRing: false };
 }
 
-/** As many files and directories as descriptors allow. Not from `process.report`, which takes as long as a hundred files. */
+/**
+ * As many files and directories as descriptors allow. Not from `process.report`, which takes as long as a hundred
+ * files.
+ */
 function atOnce(): [files: number, directories: number] {
   const limit = openFilesLimit();
   if (!Number.isFinite(limit)) return [FILES_AT_ONCE, DIRECTORIES];
@@ -109,7 +112,7 @@ function openFilesLimit(): number {
   }
 }
 
-/** What must not be copied over itself, or into itself. */
+/** The reason why `source` must not be copied to `to`: that is the source itself, or is in it. */
 function refusalOf(source: string, to: string): { code: string; message: string } | undefined {
   const [from, there] = [statOf(source), statOf(to)];
   if (from !== undefined && there !== undefined && from.dev === there.dev && from.ino === there.ino) {

@@ -15,17 +15,19 @@ const [mkdir, link, symlink, unlink, rename] = [fs.mkdir, fs.link, fs.symlink, f
 ) as unknown as ((...args: unknown[]) => Promise<void>)[];
 const [read, write, copyFile] = [promisify(fs.read), promisify(fs.write), promisify(fs.copyFile)];
 
-/** What is looked for holes in at once, and what a hole is at least. */
+/** Bytes in which holes are looked for at once, and the least size of a hole. */
 const WINDOW = 1 << 20;
 const BLOCK = 4096;
 
 /**
- * Copying through Node, where there is no io_uring. What Node has no call for is done as well as it can be: blocks of zeros are
- * taken for holes, times are kept to the microsecond, and extended attributes, ACLs among them, are not kept.
+ * Copying through Node, where there is no io_uring. What Node has no call for is done as well as it can be: blocks of
+ * zeros are taken for holes, times are kept to the microsecond, and extended attributes, ACLs among them, are not kept.
  */
 export class NodeCalls implements CopyCalls {
   readonly #window = Buffer.alloc(WINDOW);
-  /** The path of what is open, where descriptors have no paths: then a directory that is replaced may lead elsewhere. */
+  /**
+   * The path of what is open, where descriptors have no paths: then a directory that is replaced may lead elsewhere.
+   */
   readonly #paths = new Map<number, Path>();
 
   open(path: Path, flags: number): Promise<number> {

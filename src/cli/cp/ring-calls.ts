@@ -52,7 +52,10 @@ export interface RingCalls {
   readonly lost: string | undefined;
 }
 
-/** Copying through the ring, and through Node what the ring's kernel has no operation for; undefined: all has to be done by Node. */
+/**
+ * Copying through the ring, and through Node what the ring's kernel has no operation for; undefined: all has to be done
+ * by Node.
+ */
 export function ringCalls(io: Reactor): RingCalls | undefined {
   const names = Object.keys(NEEDED) as Name[];
   const isLacking = (name: Name): boolean => NEEDED[name] !== undefined && !io.supports(NEEDED[name]);

@@ -4,7 +4,8 @@ export const HELP = `  run [NODE OPTION ...] APP [ARGUMENT ...]  start a program
 `;
 
 /**
- * `iouring run`. Only the first words are looked at: arguments behind the program are the program's, and those before it Node's.
+ * `iouring run`. Only the first words are looked at: arguments behind the program are the program's, and those before
+ * it Node's.
  * @param entry URL of `iouring/register`
  * @returns resolves to the exit status; undefined: the help text is asked for
  * @throws {TypeError} wrong usage

@@ -9,8 +9,8 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2',
 const OF_TERMINAL: ReadonlySet<string> = new Set(['SIGINT', 'SIGQUIT', 'SIGWINCH']);
 
 /**
- * Start a program with `iouring/register` in it, and in the Node processes and threads that it starts. Resolves to its exit status, once it
- * has ended; if a signal has ended it, this process ends by the same.
+ * Start a program with `iouring/register` in it, and in the Node processes and threads that it starts. Resolves to its
+ * exit status, once it has ended; if a signal has ended it, this process ends by the same.
  * @param args what node is given: its options, the program, and its arguments
  * @param entry URL of `iouring/register`
  */

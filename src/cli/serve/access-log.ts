@@ -1,10 +1,10 @@
 import { open, type FileHandle } from '../../fs/index.ts';
 import type { HttpRequest } from './http-request.ts';
 
-/** What a request has come to. */
+/** A request and its answer, for the log. */
 export interface Access {
   readonly address: string | undefined;
-  /** Of what was no request, nothing is known. */
+  /** Undefined for something that was no request. */
   readonly request: HttpRequest | undefined;
   readonly status: number;
   /** Bytes of the body that were sent. */

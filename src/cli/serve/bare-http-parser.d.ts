@@ -3,8 +3,8 @@ declare module 'bare-http-parser' {
   class HTTPParser {
     constructor(options?: { maxHeaderSize?: number; maxHeadersCount?: number });
     /**
-     * Bytes that have come, and what they complete. Throws at what is no valid HTTP/1 message; nothing may be pushed then.
-     * Bytes of a body are views of `data`.
+     * Bytes that have come, and what they complete. Throws at what is no valid HTTP/1 message; nothing may be pushed
+     * then. Bytes of a body are views of `data`.
      */
     push(data: Uint8Array): Generator<HTTPParser.ParsedEvent>;
   }

@@ -2,7 +2,7 @@ import fresh from 'fresh';
 import type { HotFile } from './hot-files.ts';
 import type { RequestFields } from './http-request.ts';
 
-/** What the conditions of a request come to: send it, `304 Not Modified`, or `412 Precondition Failed`. */
+/** The verdict of a request's conditions: send it, `304 Not Modified`, or `412 Precondition Failed`. */
 export type Verdict = 200 | 304 | 412;
 
 /** The conditions in the order in which RFC 9110, 13.2.2, has them. If-Range is {@link mayBeRanged}. */

@@ -6,7 +6,7 @@ const VALID_MS = 100;
 /** A file that was changed so lately may be changed again without its times telling. */
 const SETTLED_NS = 1_000_000_000n;
 const FILES_MAX = 256;
-/** Of files that are kept in memory. */
+/** Bytes of files that are kept in memory. */
 const CONTENTS_MAX = 256 << 10;
 const CONTENTS_TOTAL_MAX = 64 << 20;
 
@@ -22,7 +22,7 @@ export class HotFile {
   /** Nothing that the times cannot tell has happened to it. */
   readonly isSettled: boolean;
   readonly contentType: string;
-  /** Whoever serves it at the moment. */
+  /** The number of those that serve it at the moment. */
   users = 0;
   isKept = false;
   validUntil = 0;
@@ -82,9 +82,10 @@ interface Opening {
 }
 
 /**
- * Files that were asked for lately, open and, if they are small, in memory. Each is looked up anew after {@link VALID_MS}, and
- * kept only if it is the same file with the same size and times; one that has just been changed is not kept at all. So what is sent is
- * at most that old, and never put together from two states that the file's times can tell apart.
+ * Files that were asked for lately, open and, if they are small, in memory. Each is looked up anew after {@link
+ * VALID_MS}, and kept only if it is the same file with the same size and times; one that has just been changed is not
+ * kept at all. So what is sent is at most that old, and never put together from two states that the file's times can
+ * tell apart.
  */
 export class HotFiles {
   readonly #tree: ServedTree;
@@ -190,7 +191,7 @@ export class HotFiles {
   }
 }
 
-/** What cannot be closed is closed: nobody could do anything about it. */
+/** A file that cannot be closed counts as closed: nobody could do anything about it. */
 function close(file: ServedFile): void {
   file.close().catch(() => {});
 }

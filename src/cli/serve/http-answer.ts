@@ -11,7 +11,7 @@ export interface FilePart {
   readonly length: number;
 }
 
-/** What is answered, but for what every answer says. */
+/** An answer, but for the fields that every answer has. */
 export interface Answer {
   readonly status: number;
   /** Each line with its end; but `Content-Length`. */
@@ -110,7 +110,10 @@ function multipart(parts: readonly FilePart[], { contentType, status }: HotFile,
   return { status: 206, fields: `Content-Type: multipart/byteranges; boundary=${boundary}\r\n${whole}`, length, body };
 }
 
-/** The parts that are wanted; those that touch are one. Undefined: all of it, for the field is not understood, or asks for too many. */
+/**
+ * The parts that are wanted; those that touch are one. Undefined: all of it, for the field is not understood, or asks
+ * for too many.
+ */
 function rangesOf(range: string, size: number): FilePart[] | 'unsatisfiable' | undefined {
   if (!/^\s*bytes\s*=/i.test(range)) return undefined;
   // The parser finds more than there is at the end unsatisfiable; RFC 9110, 14.1.2, has it mean everything.

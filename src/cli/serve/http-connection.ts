@@ -5,10 +5,15 @@ import type { HotFile } from './hot-files.ts';
 import type { ServedFile } from './served-tree.ts';
 import type { Found, Site } from './site.ts';
 
-/** Requests of one connection that wait for their turn: with more of them no more is read, until there are few again. */
+/**
+ * Requests of one connection that wait for their turn: with more of them no more is read, until there are few again.
+ */
 const WAITING_MAX = 64;
 const WAITING_FEW = 8;
-/** After the last answer the connection stays open for so long, and for so many bytes: closed at once, the answer might not arrive. */
+/**
+ * After the last answer the connection stays open for so long, and for so many bytes: closed at once, the answer might
+ * not arrive.
+ */
 const LINGER_MS = 2000;
 const LINGER_BYTES = 1 << 20;
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';

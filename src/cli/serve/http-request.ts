@@ -16,22 +16,25 @@ export interface HttpRequest {
   readonly start: number;
 }
 
-/** What came: a request, or what is none, whose connection ends with this status. */
+/** A request, or something that is none, whose connection ends with this status. */
 export type Incoming = { readonly request: HttpRequest; readonly refusal?: number } | { readonly request?: undefined; readonly refusal: number };
 
-/** Of a body, which nobody wants, so much is read off. */
+/** Bytes of a body that are read off: nobody wants it. */
 const BODY_MAX = 64 << 10;
 const FIELDS_MAX = 200;
 const { REQUEST, DATA, END } = HTTPParser.constants;
-/** A host and perhaps a port, RFC 9110, 7.2: a name, an IPv4 address, or an IPv6 address in brackets. The parser lets everything pass. */
+/**
+ * A host and perhaps a port, RFC 9110, 7.2: a name, an IPv4 address, or an IPv6 address in brackets. The parser lets
+ * everything pass.
+ */
 const HOST = /^(?:\[[0-9A-Fa-f:.]+(?:%25[\w\-.~%]+)?\]|[\w\-.~!$&'()*+;=%]*)(?::\d*)?$/;
 
-/** What a connection brings, as requests. */
+/** Makes requests of what a connection brings. */
 export class RequestReader {
   readonly #parser: HTTPParser;
   #current: HttpRequest | undefined;
   #bodyBytes = 0;
-  /** Of what comes after, nothing is believed. */
+  /** Nothing that comes after is believed. */
   isBroken = false;
   /** The head was read, and the body is awaited; so it wants to hear that it may be sent. */
   isContinueWanted = false;
@@ -46,7 +49,9 @@ export class RequestReader {
     return this.#current !== undefined;
   }
 
-  /** Take what has come, which may be anything; append what is complete to `into`. @returns has a head been completed? */
+  /**
+   * Take what has come, which may be anything; append what is complete to `into`. @returns has a head been completed?
+   */
   push(data: Uint8Array, into: Incoming[]): boolean {
     let hasHead = false;
     try {
@@ -95,5 +100,5 @@ export class RequestReader {
   }
 }
 
-/** What is no HTTP is answered with 400. */
+/** Anything that is no HTTP is answered with 400. */
 const STATUS_OF_ERROR = { __proto__: null, HEADER_OVERFLOW: 431, INVALID_METHOD: 501 } as unknown as Readonly<Record<string, number | undefined>>;

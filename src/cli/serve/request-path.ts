@@ -1,6 +1,8 @@
-/** What a request asks for, below the folder that is served. */
+/** The path that a request asks for, below the folder that is served. */
 export interface RequestPath {
-  /** Without a slash at either end; empty for the folder itself. A character for each byte: file names need not be text. */
+  /**
+   * Without a slash at either end; empty for the folder itself. A character for each byte: file names need not be text.
+   */
   readonly path: string;
   /** It ended in a slash. */
   readonly isDirectory: boolean;
@@ -11,12 +13,12 @@ export interface RequestPath {
 /** A part of the name is hidden. */
 const HIDDEN = /(?:^|\/)\./;
 const ESCAPE = /%([0-9A-Fa-f]{2})?/g;
-/** Of an absolute target, which every server has to understand. */
+/** The beginning of an absolute target, which every server has to understand. */
 const ORIGIN = /^https?:\/\/[^/?#]*/i;
 
 /**
- * The path in a request's target; undefined if there is none in it, or none that may be asked for: a wrong escape, a NUL, a `..`.
- * `.` and empty parts are left out. The kernel is told to stay below the folder all the same.
+ * The path in a request's target; undefined if there is none in it, or none that may be asked for: a wrong escape, a
+ * NUL, a `..`. `.` and empty parts are left out. The kernel is told to stay below the folder all the same.
  */
 export function requestPath(target: string): RequestPath | undefined {
   const local = target.replace(ORIGIN, '');

@@ -5,7 +5,7 @@ const REDRAW_MS = 500;
 const STEPS_PER_DECADE = 24;
 const STEPS = STEPS_PER_DECADE * 8;
 
-/** What is being served, and how fast. On a terminal it is a line on stderr that is drawn anew twice a second. */
+/** Shows what is being served, and how fast: on a terminal, a line on stderr that is drawn anew twice a second. */
 export class ServeRates {
   readonly #connections: () => number;
   readonly #timer: NodeJS.Timeout | undefined;

@@ -11,8 +11,9 @@ const SLASH = Buffer.from('/');
 const BYTES = { __proto__: null, encoding: 'buffer' } as unknown as { encoding: 'buffer' };
 
 /**
- * Through Node, which has no openat2(2): a file is looked for, without being opened; where that has led is asked of the kernel; and what
- * was found, if it is below the folder, is opened by its descriptor. Nothing that changes in between can lead elsewhere.
+ * Through Node, which has no openat2(2): a file is looked for, without being opened; where that has led is asked of the
+ * kernel; and what was found, if it is below the folder, is opened by its descriptor. Nothing that changes in between
+ * can lead elsewhere.
  */
 export class NodeTree implements ServedTree {
   readonly #folder: FileHandle;

@@ -7,7 +7,7 @@ import { descriptorPath, HAS_DESCRIPTOR_PATHS } from '../descriptor-path.ts';
 import { O_CLOEXEC, O_PATH, READ_DIRECTORY } from '../open-flags.ts';
 import { isHidden, pathBytes } from './request-path.ts';
 
-/** What is known of an open file. */
+/** The status of an open file. */
 export interface FileStatus {
   readonly kind: 'file' | 'directory';
   readonly size: number;
@@ -30,10 +30,10 @@ export interface ServedFile {
 /** A folder, and no way out of it. */
 export interface ServedTree {
   /**
-   * Open what is at this path below the folder, by bytes as {@link pathBytes}; the empty path is the folder. Links are followed
-   * as long as they stay below it, and do not lead to what is hidden.
-   * @returns rejects with `EXDEV` where a link leads out of it, with `ENOENT` where it leads to what is hidden, with `ENXIO` where there
-   *   is neither a file nor a folder
+   * Open what is at this path below the folder, by bytes as {@link pathBytes}; the empty path is the folder. Links are
+   * followed as long as they stay below it, and do not lead to what is hidden.
+   * @returns rejects with `EXDEV` where a link leads out of it, with `ENOENT` where it leads to what is hidden, with
+   *   `ENXIO` where there is neither a file nor a folder
    */
   open(path: string): Promise<ServedFile>;
   close(): Promise<void>;
@@ -53,8 +53,8 @@ function how(flags: number, resolve: number): OpenHow {
 }
 
 /**
- * Through the ring: openat2(2) with RESOLVE_BENEATH from the folder's descriptor. What is found is looked at before it is opened, by
- * its descriptor, for opening a device may do something, and a pipe has somebody at its other end.
+ * Through the ring: openat2(2) with RESOLVE_BENEATH from the folder's descriptor. What is found is looked at before it
+ * is opened, by its descriptor, for opening a device may do something, and a pipe has somebody at its other end.
  */
 export class RingTree implements ServedTree {
   readonly #io: Reactor;

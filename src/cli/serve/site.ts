@@ -8,7 +8,7 @@ import { ReadBuffers } from './read-buffers.ts';
 import { escapePath, isHidden, requestPath, type RequestPath } from './request-path.ts';
 import type { ServedTree } from './served-tree.ts';
 
-/** What is served, and how. */
+/** How a folder is served. */
 export interface SiteOptions {
   /** Show what is in a directory without an index. */
   readonly list: boolean;
@@ -31,7 +31,7 @@ const INDEX = 'index.html';
 /** A file that is being written is read anew so many times. */
 const ATTEMPTS = 3;
 
-/** What the kernel says of a file, as HTTP does. A link that leads out is as good as none. */
+/** Statuses of HTTP for the kernel's answers about a file. A link that leads out is as good as none. */
 const STATUS_OF_CODE = {
   __proto__: null,
   ENOENT: 404, ENOTDIR: 404, ELOOP: 404, ENAMETOOLONG: 404, EXDEV: 404, EINVAL: 404,

@@ -56,7 +56,10 @@ const STATE = Symbol('connecting');
 
 type Hooked = NativeHandle & { [STATE]: Connecting };
 
-/** Have a handle of Node's that has no descriptor yet connect through the ring, if Node asks it to connect to one address. */
+/**
+ * Have a handle of Node's that has no descriptor yet connect through the ring, if Node asks it to connect to one
+ * address.
+ */
 export function connectThroughRing(handle: NativeHandle, owner: ConnectOwner): void {
   (handle as Hooked)[STATE] = new Connecting(handle as Hooked, owner);
   Object.setPrototypeOf(handle, hooked(Object.getPrototypeOf(handle) as NativeHandle));
@@ -70,7 +73,7 @@ class Connecting extends Submission {
   readonly isTcp: boolean;
   /** Others than Node have seen the handle. */
   isSeen = false;
-  /** What was asked for before there was a descriptor. */
+  /** Options that were asked for before there was a descriptor. */
   noDelay = false;
   keepAlive = false;
   #unguard: (() => void) | undefined;
@@ -202,7 +205,10 @@ class Connecting extends Submission {
   }
 }
 
-/** Is it an address that is connected to here? Those of a zone are not, nor abstract names: how long they are depends on libuv's version. */
+/**
+ * Is it an address that is connected to here? Those of a zone are not, nor abstract names: how long they are depends on
+ * libuv's version.
+ */
 function isPlain(isTcp: boolean, address: string): boolean {
   if (isTcp) return !address.includes('%');
   return address !== '' && !address.includes('\0') && Buffer.byteLength(address) <= UNIX_PATH_MAX;
@@ -221,7 +227,9 @@ function connect(handle: Hooked, request: ConnectRequest, address: string, port:
   return methods[isV6 ? 'connect6' : 'connect'].call(handle, ...(isTcp ? [request, address, port] : [request, address]));
 }
 
-/** Somebody has seen the handle of a socket that is being connected, and may keep it: it is to be the socket's for good. */
+/**
+ * Somebody has seen the handle of a socket that is being connected, and may keep it: it is to be the socket's for good.
+ */
 export function keepHandle(handle: NativeHandle): void {
   const state = (handle as Partial<Hooked>)[STATE];
   if (state !== undefined) state.isSeen = true;

@@ -133,7 +133,7 @@ const NAME = 'JSStream';
 /** So many bytes the parser of node:http takes at a time. */
 const PIECE_MAX = 64 * 1024;
 
-/** Whoever read from it does no more: the socket has what comes again. */
+/** The reader reads no more: the socket gets again what comes. */
 function leftOver(this: Handle, bytes: ArrayBuffer | undefined): void {
   this[OWNER].leftOver(bytes === undefined);
 }
@@ -145,9 +145,9 @@ function define(prototype: object, name: string, descriptor: PropertyDescriptor)
 }
 
 /**
- * The stand-in for the native handle of a socket that has none, for those who work on native streams only: the parser of node:http's server,
- * node:tls and node:http2. Node would wrap such a socket by itself, but node:tls would then wait for a `'connect'` that has been, and know no
- * addresses.
+ * The stand-in for the native handle of a socket that has none, for those who work on native streams only: the parser
+ * of node:http's server, node:tls and node:http2. Node would wrap such a socket by itself, but node:tls would then wait
+ * for a `'connect'` that has been, and know no addresses.
  */
 export class JsStream {
   readonly handle: Handle;
@@ -162,16 +162,17 @@ export class JsStream {
 
   constructor(connection: StreamedConnection) {
     this.connection = connection;
-    // With `new`, V8 compiles whatever inlines this in vain, again and again: it depends on a map of Node's class that does not stay as it is.
-    this.handle = Reflect.construct(streamClassFor(connection.handle), []) as Handle;
+    // With `new`, V8 compiles whatever inlines this in vain, again and again: it depends on a map of Node's class that
+    // does not stay as it is.
+    this.handle = Reflect.construct(streamClassFor(connection.handle), []);
     (this.handle as { [OWNER]: JsStream })[OWNER] = this;
     // Node's class keeps it inside, and calls what it has there.
     this.handle.onread = leftOver;
   }
 
   /**
-   * Somebody asks for the handle. node:http2 listens to a stream that is being read already, and takes what has come before in the
-   * next tick.
+   * Somebody asks for the handle. node:http2 listens to a stream that is being read already, and takes what has come
+   * before in the next tick.
    */
   asked(): void {
     if (this.isConsumed || !isOfHttp2(this.connection.socket)) return;
@@ -197,8 +198,8 @@ export class JsStream {
   /** Bytes came, or the end, that nobody reads from here any more. @internal */
   leftOver(isEnd: boolean): void {
     this.isConsumed = false;
-    // Not those of the memory that Node has copied them to: from version 24 on that is larger than they are, and the rest of it is
-    // anybody's.
+    // Not those of the memory that Node has copied them to: from version 24 on that is larger than they are, and the
+    // rest of it is anybody's.
     if (isEnd) this.connection.arrived(null);
     else if (this.#given !== undefined) this.connection.arrived(Buffer.from(this.#given));
   }

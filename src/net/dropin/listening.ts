@@ -8,7 +8,9 @@ import type { NativeHandle, ServerClass } from './node-net.ts';
 import { PolledAcceptor } from './polled-acceptor.ts';
 import type { Transport } from '../transport/transport.ts';
 
-/** A server that listens: Node's handle, which is asked for addresses and closed, and what accepts on its descriptor. */
+/**
+ * A server that listens: Node's handle, which is asked for addresses and closed, and what accepts on its descriptor.
+ */
 export class Listening implements Accepting {
   readonly #server: ServerClass;
   readonly #transport: Transport;

@@ -16,17 +16,17 @@ import { SocketHandle, TcpSocketHandle } from './socket-handle.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { UserBuffer } from './user-buffer.ts';
 
-/** What text is copied in one go in: its length in bytes is known beforehand. */
+/** Encodings in which text is copied in one go: its length in bytes is known beforehand. */
 const PLAIN = new Set(['utf8', 'utf-8', 'latin1', 'binary', 'ascii', 'ucs2', 'ucs-2', 'utf16le', 'utf-16le']);
 
 const SETTLED = Promise.resolve();
 
-/** What a connection needs to know of who owns it. */
+/** Facts about its owner that a connection needs to know. */
 export interface Owned {
   readonly isTcp: boolean;
   /** `onread` of the socket. */
   readonly userBuffer?: UserBuffer | undefined;
-  /** Whose context it is told things in; that of nobody if it is missing. */
+  /** The context in which its socket is told things; missing: that of nobody. */
   readonly scope?: AsyncResource | undefined;
   /** Another process may have the socket, too. */
   readonly isShared?: boolean;
@@ -56,7 +56,10 @@ export class SocketConnection extends Connection {
   #refused: Error | undefined;
   /** Those who wait for the socket have not seen it yet. */
   #isNew = false;
-  /** Nor has the server told of it: nothing is received, for whoever is told may give the socket to somebody else, see {@link giveAway}. */
+  /**
+   * Nor has the server told of it: nothing is received, for whoever is told may give the socket to somebody else, see
+   * {@link giveAway}.
+   */
   #isHeld = false;
   /** The parser that node:http reads with, if it does. */
   #parser: unknown;
@@ -77,8 +80,8 @@ export class SocketConnection extends Connection {
   }
 
   /**
-   * It was accepted in this turn. Whoever waits for it with a promise, to listen then, must not miss the end: that a turn may
-   * bring both is nothing that Node's sockets do.
+   * It was accepted in this turn. Whoever waits for it with a promise, to listen then, must not miss the end: that a
+   * turn may bring both is nothing that Node's sockets do.
    */
   isNew(): void {
     this.#isNew = this.#isHeld = true;
@@ -92,8 +95,8 @@ export class SocketConnection extends Connection {
   }
 
   /**
-   * Is node:http's server just taking the socket over for its parser? It asks for the handle several times in one call, and nobody else does
-   * until its parser reads from it.
+   * Is node:http's server just taking the socket over for its parser? It asks for the handle several times in one call,
+   * and nobody else does until its parser reads from it.
    */
   isTakenBy(parser: unknown): boolean {
     if (this.#parser === parser) {
@@ -120,7 +123,10 @@ export class SocketConnection extends Connection {
   /** The socket has no handle any more. Before, it may have one that is closed. */
   isLetGo = false;
 
-  /** It was to be reset while it was being ended, and is the socket's no more: it is closed when the peer has ended, too. */
+  /**
+   * It was to be reset while it was being ended, and is the socket's no more: it is closed when the peer has ended,
+   * too.
+   */
   get #isOrphan(): boolean {
     return this.isLetGo && this.socket.destroyed;
   }
@@ -140,7 +146,10 @@ export class SocketConnection extends Connection {
     return this.bytesRead - (this.#userBuffer?.length ?? 0);
   }
 
-  /** A native stream of Node's for those who work on nothing else: node:tls and node:http2. From then on it is they who read. */
+  /**
+   * A native stream of Node's for those who work on nothing else: node:tls and node:http2. From then on it is they who
+   * read.
+   */
   get stream(): JsStream {
     this.#stream ??= new JsStream(this);
     this.#stream.asked();
@@ -174,7 +183,7 @@ export class SocketConnection extends Connection {
     else nextTick(() => this.#resume());
   }
 
-  /** Whoever reads from it by its handle wants data: the socket, or who has its stream. */
+  /** Data is wanted by way of the handle: by the socket, or by the one that has its stream. */
   readByHandle(): void {
     if (this.#stream?.isConsumed === true && this.isOpen) this.#stream.start();
     else this.read();
@@ -346,8 +355,8 @@ export class SocketConnection extends Connection {
           this.threw(thrown);
         }
       };
-      // A socket that was destroyed has said why, or will in the next tick: its callbacks are called after that. Others behind those of
-      // earlier writes, which were written in the call and are told in a tick.
+      // A socket that was destroyed has said why, or will in the next tick: its callbacks are called after that. Others
+      // behind those of earlier writes, which were written in the call and are told in a tick.
       if (isDestroyed) void SETTLED.then(() => nextTick(tell));
       else nextTick(tell);
     });

@@ -28,12 +28,15 @@ export interface HandledConnection {
   setNoDelay(on: boolean): number;
 }
 
-/** The context of nobody: that of whoever closes a socket that was accepted is not the one that its 'close' is told in. */
+/**
+ * The context of nobody: that of whoever closes a socket that was accepted is not the one that its 'close' is told in.
+ */
 const NOBODY = new AsyncResource('IOURING');
 
 /**
- * What Node's own methods of a socket find in place of a native handle, while they are being called: they do the rest, whatever the
- * version. Answers are 0 or -errno. What a unix socket's handle does not have is missing here as well.
+ * The stand-in that Node's own methods of a socket find in place of a native handle, while they are being called: they
+ * do the rest, whatever the version. Answers are 0 or -errno. What a unix socket's handle does not have is missing here
+ * as well.
  */
 export class SocketHandle implements NativeHandle {
   protected readonly connection: HandledConnection;
@@ -151,7 +154,7 @@ export class SocketHandle implements NativeHandle {
   }
 }
 
-/** Of TCP. */
+/** The handle of a TCP socket. */
 export class TcpSocketHandle extends SocketHandle {
   getsockname(out: NameOf): number {
     return nameOf(this.connection.fd, false, out);

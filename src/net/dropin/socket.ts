@@ -15,11 +15,13 @@ import { socketError } from '../transport/socket-error.ts';
 import { transportOf, type Transport } from '../transport/transport.ts';
 import { isOnRead, UserBuffer, type OnRead } from './user-buffer.ts';
 
-/** SocketMethods under it; null if it stays Node's; undefined as long as that is not decided: see {@link connectionOf}. */
+/**
+ * SocketMethods under it; null if it stays Node's; undefined as long as that is not decided: see {@link connectionOf}.
+ */
 const CONNECTION = Symbol('connection');
 /** One of Node's methods is at work on it, and is to find a handle. */
 const IS_LENT = Symbol('handle is lent');
-/** What is known of it before it has a connection. */
+/** Facts that are known of it before it has a connection. */
 const USER_BUFFER = Symbol('user buffer');
 const SCOPE = Symbol('scope');
 const KEEPS_DESCRIPTOR = Symbol('keeps descriptor');
@@ -39,21 +41,21 @@ const Base = node.Socket as unknown as new () => SocketClass & State;
 
 const prototypeOfNode = node.Socket.prototype as unknown as object;
 
-/** What Node's getter says of a socket. */
+/** The answer of Node's getter. */
 function asNode(socket: object, name: string): unknown {
   return Reflect.get(prototypeOfNode, name, socket) as unknown;
 }
 
 /**
- * The methods of `net.Socket` that touch a handle. Node makes the handle and connects it; as soon as something is to be read or
- * written, a connection of ours takes over its descriptor. What is not here is Node's.
+ * The methods of `net.Socket` that touch a handle. Node makes the handle and connects it; as soon as something is to be
+ * read or written, a connection of ours takes over its descriptor. What is not here is Node's.
  */
 class SocketMethods extends Base {
   /**
-   * Node's while it is connecting, or if it stays Node's. The agent of node:http gets the connection's own. node:tls and node:http2 get a handle
-   * of libuv's on the socket, which is Node's from then on, if nothing has come yet that it would not see. All others get a native stream
-   * that stands on the connection, which the parser of node:http's server reads from as well; and a handle of libuv's on the same socket for
-   * another process.
+   * Node's while it is connecting, or if it stays Node's. The agent of node:http gets the connection's own. node:tls
+   * and node:http2 get a handle of libuv's on the socket, which is Node's from then on, if nothing has come yet that it
+   * would not see. All others get a native stream that stands on the connection, which the parser of node:http's server
+   * reads from as well; and a handle of libuv's on the same socket for another process.
    */
   override get _handle(): NativeHandle | null {
     const connection = this[CONNECTION];
@@ -161,8 +163,9 @@ class SocketMethods extends Base {
   // ---------------------------------------------------------------- who listens
 
   /**
-   * While node:http's server takes the socket over it adds two listeners that start and stop the handle, at each request with a body. They
-   * get the connection's own handle: to find out that it is not node:child_process that asks costs more than the rest of the request.
+   * While node:http's server takes the socket over it adds two listeners that start and stop the handle, at each
+   * request with a body. They get the connection's own handle: to find out that it is not node:child_process that asks
+   * costs more than the rest of the request.
    */
   override on(event: string | symbol, listener: Listener): this {
     const isOfHttp = (event === 'resume' || event === 'pause') && isTakenOver(this);
@@ -265,7 +268,10 @@ function lend<T>(socket: Pick<State, typeof IS_LENT | typeof CONNECTION>, call: 
 
 /** The socket that Node makes a handle for, to connect it. */
 let beginning: SocketMethods | undefined;
-/** The socket that Node is at work on and nobody else: whoever asks for its handle is Node. To find that out otherwise takes much longer. */
+/**
+ * The socket that Node is at work on and nobody else: whoever asks for its handle is Node. To find that out otherwise
+ * takes much longer.
+ */
 let inNode: SocketMethods | undefined;
 
 /** Does the call that connects a socket call a function of the user's, which may ask for the handle? */
@@ -375,8 +381,9 @@ function connectionOf(socket: SocketMethods): SocketConnection | undefined {
 }
 
 /**
- * A protocol whose native code reads from handles takes the socket: it is Node's from then on. On a stream that stands in for a handle that
- * code would be called, and call back, in other turns, and at a higher cost. False if something has come already.
+ * A protocol whose native code reads from handles takes the socket: it is Node's from then on. On a stream that stands
+ * in for a handle that code would be called, and call back, in other turns, and at a higher cost. False if something
+ * has come already.
  */
 function goesToNode(socket: SocketMethods, connection: SocketConnection): boolean {
   const { isReading, isRef } = connection;
@@ -406,8 +413,8 @@ function isFree(socket: SocketMethods, handle: NativeHandle): boolean {
 }
 
 /**
- * `net.Socket` on the ring. An instance of Node's class as well; arguments, events and errors are Node's. Where there is no ring, or
- * where somebody has taken the native handle of a socket before it was used, it stays Node's altogether.
+ * `net.Socket` on the ring. An instance of Node's class as well; arguments, events and errors are Node's. Where there
+ * is no ring, or where somebody has taken the native handle of a socket before it was used, it stays Node's altogether.
  */
 export const Socket: typeof node.Socket = constructorFunction(
   node.Socket,
@@ -418,7 +425,8 @@ export const Socket: typeof node.Socket = constructorFunction(
     const userBuffer = isOnRead(onread) ? new UserBuffer(onread) : undefined;
     this[USER_BUFFER] = userBuffer;
     this[KEEPS_DESCRIPTOR] = typeof options === 'number' || options?.fd !== undefined;
-    // So node:child_process makes one of what it was sent, and process.stdout is one of what this process was started with.
+    // So node:child_process makes one of what it was sent, and process.stdout is one of what this process was started
+    // with.
     this[IS_SHARED] = this[KEEPS_DESCRIPTOR] || (options as { handle?: unknown } | undefined)?.handle !== undefined;
     const given = userBuffer === undefined ? options : ownOptions({ ...(options as SocketConstructorOpts), onread: userBuffer.option });
     Reflect.apply(node.Socket, this, [given]);
@@ -436,8 +444,8 @@ function begin(socket: SocketMethods): void {
 }
 
 /**
- * Have a socket that Node's class has made, and that has neither a connection nor memory of the user's to read into, go through the ring
- * from now on. It is an instance of the same class as before, and its `constructor` is the same.
+ * Have a socket that Node's class has made, and that has neither a connection nor memory of the user's to read into, go
+ * through the ring from now on. It is an instance of the same class as before, and its `constructor` is the same.
  */
 export function adopt(socket: NodeSocket): void {
   begin(Object.setPrototypeOf(socket, adoptedPrototype) as SocketMethods);
@@ -455,7 +463,10 @@ export function wayOf(socket: object): 'ring' | 'node' | undefined {
 
 type AcceptOptions = SocketConstructorOpts & { pauseOnCreate: boolean };
 
-/** A socket on a connected descriptor, which it owns. `pauseOnCreate`: nothing is read before it is resumed. See {@link announced}. */
+/**
+ * A socket on a connected descriptor, which it owns. `pauseOnCreate`: nothing is read before it is resumed. See {@link
+ * announced}.
+ */
 export function accept(transport: Transport, fd: number, isTcp: boolean, options: AcceptOptions): NodeSocket {
   const socket = new Socket(options) as unknown as SocketMethods;
   attach(socket, transport, fd, isTcp).isNew();

@@ -1,6 +1,9 @@
 import { ENOBUFS } from '../../abi/errno.ts';
 
-/** The option `onread` of a socket: bytes go into memory of the user's, and he is called in place of `'data'` events. */
+/**
+ * The option `onread` of a socket: bytes go into memory of the user's, and a callback takes the place of `'data'`
+ * events.
+ */
 export interface OnRead {
   buffer: Uint8Array | (() => Uint8Array);
   callback(bytesWritten: number, buffer: Uint8Array): boolean | void;
@@ -24,10 +27,10 @@ interface Source {
 /** Fills the user's memory. */
 export class UserBuffer {
   readonly #onread: OnRead;
-  /** What he makes new memory with, each time; it is Node that calls it for the first. */
+  /** Makes new memory, each time; it is Node that calls it for the first. */
   readonly #generate: (() => Uint8Array) | undefined;
   #memory: Uint8Array | undefined;
-  /** What has come after he wanted no more. */
+  /** Bytes that came when the user wanted no more. */
   #rest: Buffer | undefined;
 
   constructor(onread: OnRead) {
@@ -62,7 +65,7 @@ export class UserBuffer {
     return this.#rest === undefined;
   }
 
-  /** What he does not want, and what was there when he threw, is kept. */
+  /** Bytes that the user does not want, and those that were left when the callback threw, are kept. */
   received(connection: Source, came: Buffer): void {
     const bytes = this.#rest === undefined ? came : Buffer.concat([this.#rest, came]);
     this.#rest = undefined;

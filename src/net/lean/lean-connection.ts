@@ -5,7 +5,7 @@ import type { Transport } from '../transport/transport.ts';
 import { bytesOf, checkDelay, checkSeconds, type SocketSettings } from './lean-arguments.ts';
 import type { LeanSocket, Listener, SocketHandlers, Writable } from './types.ts';
 
-/** What the sockets of a listener have in common. */
+/** All that the sockets of a listener have in common. */
 export interface Shared<T> {
   handlers: SocketHandlers<T>;
   readonly settings: SocketSettings<T>;

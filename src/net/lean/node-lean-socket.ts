@@ -4,7 +4,7 @@ import { bytesIn, lengthOf } from '../transport/intrinsic.ts';
 import { bytesOf, checkDelay, checkSeconds } from './lean-arguments.ts';
 import type { LeanSocket, Listener, SocketHandlers, Writable } from './types.ts';
 
-/** What made a socket: its handlers may be other ones tomorrow. */
+/** The maker of a socket: its handlers may be other ones tomorrow. */
 export interface SocketOwner<T> {
   handlers: SocketHandlers<T>;
   readonly listener: Listener<T> | undefined;
@@ -18,7 +18,10 @@ export interface SocketOwner<T> {
 /** Without a delay of one's own, libuv would refuse to probe; this is the kernel's. */
 const KEEP_ALIVE_MS = 7_200_000;
 
-/** {@link LeanSocket} on top of a socket of Node's, which is made with `allowHalfOpen`: when this side ends is decided here. */
+/**
+ * {@link LeanSocket} on top of a socket of Node's, which is made with `allowHalfOpen`: when this side ends is decided
+ * here.
+ */
 export class NodeLeanSocket<T> implements LeanSocket<T> {
   data: T;
   readonly remoteAddress: string | undefined;
@@ -153,7 +156,7 @@ export class NodeLeanSocket<T> implements LeanSocket<T> {
     return true;
   }
 
-  /** What one tick writes goes out in one system call. */
+  /** Everything that one tick writes goes out in one system call. */
   #send(bytes: Buffer): void {
     if (!this.#isCorked) {
       this.#isCorked = true;

@@ -14,9 +14,9 @@ interface ServerHandle {
 }
 
 /**
- * Bound to the address when it returns; a number is a negative errno. `net.Server` itself looks addresses up first, which takes a turn
- * of the loop even for those that are none to look up. Node has had this function for its cluster module since 0.6, Deno has
- * it too; Bun has not, and its `listen` is done when it returns.
+ * Bound to the address when it returns; a number is a negative errno. `net.Server` itself looks addresses up first,
+ * which takes a turn of the loop even for those that are none to look up. Node has had this function for its cluster
+ * module since 0.6, Deno has it too; Bun has not, and its `listen` is done when it returns.
  * @param type -1 of a unix socket
  * @param flags UV_TCP_*
  */

@@ -33,7 +33,10 @@ export abstract class AnyAcceptor extends ArmedMultishot {
     this.arm();
   }
 
-  /** Accept no more. The kernel lets go of the descriptor before this returns: it may be closed, and its address used again. */
+  /**
+   * Accept no more. The kernel lets go of the descriptor before this returns: it may be closed, and its address used
+   * again.
+   */
   stop(): void {
     if (this.isStopped) return;
     this.isStopped = true;

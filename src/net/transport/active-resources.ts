@@ -10,8 +10,8 @@ export interface OpenConnection {
 const all = new Set<() => Iterable<OpenConnection>>();
 
 /**
- * Have `process.getActiveResourcesInfo()` name these connections, too, and `process._getActiveHandles()` list their sockets. The
- * function returned calls that off.
+ * Have `process.getActiveResourcesInfo()` name these connections, too, and `process._getActiveHandles()` list their
+ * sockets. The function returned calls that off.
  */
 export function nameActive(connections: () => Iterable<OpenConnection>): () => void {
   all.add(connections);

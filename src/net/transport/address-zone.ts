@@ -1,8 +1,8 @@
 import { networkInterfaces } from 'node:os';
 
 /**
- * An IPv6 address as Node gives it: one that is valid on one link only, with the name of the interface behind it, which is looked up
- * as if_indextoname(3) does. The number does as well, where the interface is not found.
+ * An IPv6 address as Node gives it: one that is valid on one link only, with the name of the interface behind it, which
+ * is looked up as if_indextoname(3) does. The number does as well, where the interface is not found.
  * @param scopeId the number of the interface; 0 if there is none
  */
 export function withZone(address: string, scopeId: number): string {

@@ -12,13 +12,16 @@ import { nextTick, setImmediate } from '../../native/timers.ts';
 import type { Transport } from './transport.ts';
 
 /**
- * After so many messages in a row that filled their buffers, bytes are received in bulk; and after so many that would have fitted into such a
- * buffer, as messages again.
+ * After so many messages in a row that filled their buffers, bytes are received in bulk; and after so many that would
+ * have fitted into such a buffer, as messages again.
  */
 const FULL_STREAK = 4;
 const SMALL_STREAK = 2;
 
-/** So often in a row memory that was filled is filled again before others have their turn: as often as libuv does, or for others. */
+/**
+ * So often in a row memory that was filled is filled again before others have their turn: as often as libuv does, or
+ * for others.
+ */
 const READS_OF_NODE = 32;
 const READS = 4;
 
@@ -33,15 +36,15 @@ export interface Receiving {
   /** It keeps the memory of large receives, instead of a copy. */
   readonly keepsMemory: boolean;
   /**
-   * Is it told of things as Node's sockets are? Each has a tick of its own then, see {@link Submission.isEvent}, and an end that comes
-   * together with data is told of as Node does: in the next turn of the event loop, or, before libuv 1.52, where the
-   * connection is over in both directions, when what the data has set off is done. A reset that comes with data is an end then, because
-   * libuv does not read on to find it.
+   * Is it told of things as Node's sockets are? Each has a tick of its own then, see {@link Submission.isEvent}, and an
+   * end that comes together with data is told of as Node does: in the next turn of the event loop, or, before libuv
+   * 1.52, where the connection is over in both directions, when what the data has set off is done. A reset that comes
+   * with data is an end then, because libuv does not read on to find it.
    */
   readonly isNodeLike: boolean;
   /**
-   * Bytes came. Unless `receiverOwnsMemory` they are a view of memory that is used again after the call. What it throws is given to
-   * {@link threw}.
+   * Bytes came. Unless `receiverOwnsMemory` they are a view of memory that is used again after the call. What it throws
+   * is given to {@link threw}.
    */
   received(bytes: Buffer, receiverOwnsMemory: boolean): void;
   threw(error: unknown): void;
@@ -54,10 +57,11 @@ export interface Receiving {
 }
 
 /**
- * The receiving half of a connection. It is armed as long as somebody wants data: one multishot receive into buffers that the kernel
- * picks. Where much arrives it is armed with a poll, again and again, and receives by itself when that says so: into memory that is in the
- * processor's cache, as libuv does. With a receive in the ring each connection would have cold memory of its own; and what waits in the kernel
- * does not have to be kept here for who wants to pause. That it wants to be armed is state: whatever ends it in the kernel, it is armed anew.
+ * The receiving half of a connection. It is armed as long as somebody wants data: one multishot receive into buffers
+ * that the kernel picks. Where much arrives it is armed with a poll, again and again, and receives by itself when that
+ * says so: into memory that is in the processor's cache, as libuv does. With a receive in the ring each connection
+ * would have cold memory of its own; and what waits in the kernel does not have to be kept here for who wants to pause.
+ * That it wants to be armed is state: whatever ends it in the kernel, it is armed anew.
  */
 export class Receiver extends ArmedMultishot implements Starved {
   readonly #transport: Transport;
@@ -80,7 +84,7 @@ export class Receiver extends ArmedMultishot implements Starved {
   #isEndTold = false;
   #isClosed = false;
   #hasLeft = false;
-  /** What came when nobody wanted it: data, and how it ended. */
+  /** Data that came when nobody wanted it. */
   #kept: Buffer[] | undefined;
   #isDelivering = false;
   /** How it ended: 0 is the end of the peer's side. */
@@ -103,7 +107,10 @@ export class Receiver extends ArmedMultishot implements Starved {
     return this.#owner.isNodeLike;
   }
 
-  /** Was the owner told that the peer has ended its side, or that the connection broke? Before that, data may be kept here. */
+  /**
+   * Was the owner told that the peer has ended its side, or that the connection broke? Before that, data may be kept
+   * here.
+   */
   get isEndTold(): boolean {
     return this.#isEndTold;
   }
@@ -119,8 +126,8 @@ export class Receiver extends ArmedMultishot implements Starved {
   }
 
   /**
-   * Nothing is given to the owner until {@link start}. The kernel is asked to stop only when something comes meanwhile: who pauses
-   * for a moment pays nothing.
+   * Nothing is given to the owner until {@link start}. The kernel is asked to stop only when something comes meanwhile:
+   * who pauses for a moment pays nothing.
    */
   stop(): void {
     if (!this.#isWanted) return;
@@ -141,8 +148,9 @@ export class Receiver extends ArmedMultishot implements Starved {
   }
 
   /**
-   * The owner means to give the socket away: the kernel is asked to end what it is at. False if something was taken from the kernel
-   * that the owner has not been given. {@link hasTaken} tells when the kernel has ended it; it is armed anew if the owner stays.
+   * The owner means to give the socket away: the kernel is asked to end what it is at. False if something was taken
+   * from the kernel that the owner has not been given. {@link hasTaken} tells when the kernel has ended it; it is armed
+   * anew if the owner stays.
    */
   withdraw(): boolean {
     if (this.#kept !== undefined || this.#isEnded) return false;
@@ -175,7 +183,9 @@ export class Receiver extends ArmedMultishot implements Starved {
     return this.#hasLeft;
   }
 
-  /** It keeps the process alive while data is wanted, unless its owner is not to. To be called when either has changed. */
+  /**
+   * It keeps the process alive while data is wanted, unless its owner is not to. To be called when either has changed.
+   */
   settleRef(): void {
     this.engine.keepAlive(this, this.#owner.isRef && this.#isWanted);
   }
@@ -208,8 +218,8 @@ export class Receiver extends ArmedMultishot implements Starved {
     }
     if (!this.#isPoll) this.#giveBack(c);
     if (res === 0) {
-      // TCP says at its end, too, that something may be left. To look costs less than to receive again, and tells of the end when it is
-      // there, before what others have sent since. A second time in a row it is the end.
+      // TCP says at its end, too, that something may be left. To look costs less than to receive again, and tells of
+      // the end when it is there, before what others have sent since. A second time in a row it is the end.
       if (c.sockNonempty() && !this.#wasEmpty && !this.#isClosed && !isAtEnd(this.fd)) this.#wasEmpty = true;
       else this.#end(0);
     } else if (res === -ENOBUFS) {
@@ -265,8 +275,8 @@ export class Receiver extends ArmedMultishot implements Starved {
   }
 
   /**
-   * Read again when the ticks and microtasks that the last piece has set off have run, and before anything else, as libuv does: what belongs
-   * together is dealt with while it is in the processor's cache.
+   * Read again when the ticks and microtasks that the last piece has set off have run, and before anything else, as
+   * libuv does: what belongs together is dealt with while it is in the processor's cache.
    */
   #readOn(reads: number): void {
     this.#isReadingOn = true;

@@ -15,8 +15,8 @@ const SMALL_KEPT = 1024;
 const LARGE_KEPT = 64;
 
 /**
- * Bytes that are received at a time where much arrives: as libuv does, or for those who need not be told of each piece as Node's sockets are.
- * One piece of memory serves all connections, so that it stays in the processor's cache.
+ * Bytes that are received at a time where much arrives: as libuv does, or for those who need not be told of each piece
+ * as Node's sockets are. One piece of memory serves all connections, so that it stays in the processor's cache.
  */
 const BULK_OF_NODE = 64 * 1024;
 const BULK = 256 * 1024;
@@ -26,7 +26,7 @@ interface Abandonable extends OpenConnection {
   abandon(reason: Error): void;
 }
 
-/** What the connections of a reactor share: memory to receive into and to send from. */
+/** All that the connections of a reactor share: memory to receive into and to send from. */
 export class Transport {
   readonly engine: Engine;
   /** For messages: the kernel takes a buffer of these when something arrives, and not before. */
@@ -40,8 +40,8 @@ export class Transport {
     const { engine, pools } = partsOf(reactor);
     this.engine = engine;
     this.buffers = pools.transient;
-    // What was written in the last tick of a process has been written, as with Node: before a worker's ring is closed, and again
-    // after those who write when it ends.
+    // What was written in the last tick of a process has been written, as with Node: before a worker's ring is closed,
+    // and again after those who write when it ends.
     const flush = (): void => engine.flush();
     process.prependListener('exit', flush);
     process.on('exit', flush);
@@ -97,9 +97,9 @@ export class Transport {
 let keepsFreedMemory = false;
 
 /**
- * V8 frees pieces that were given away, or that node:http has copied, many at a time, and malloc returns them to the kernel if they happen to
- * lie at the end of its heap: then every page of the next ones is faulted in. Whether they do differed from one start of a program to the
- * next, and with that the CPU of a stream, by a factor of 2.
+ * V8 frees pieces that were given away, or that node:http has copied, many at a time, and malloc returns them to the
+ * kernel if they happen to lie at the end of its heap: then every page of the next ones is faulted in. Whether they do
+ * differed from one start of a program to the next, and with that the CPU of a stream, by a factor of 2.
  */
 function keepFreedMemory(): void {
   if (keepsFreedMemory) return;

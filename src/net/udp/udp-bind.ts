@@ -14,7 +14,7 @@ import { bindTo, closeNow, openSocket, setsockopt } from '../transport/socket-ca
 import { ownOptions } from '../../ring/arguments/own-options.ts';
 import type { UdpHandle } from './udp-handle.ts';
 
-/** Of libuv, as Node gives them to its handle. */
+/** Flags of libuv's, as Node gives them to its handle. */
 const UV_UDP_IPV6ONLY = 1;
 const UV_UDP_REUSEADDR = 4;
 

@@ -13,8 +13,9 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 const STUCK_MS = 20;
 
 /**
- * The way in: submissions get their places and their entries, or wait in front of the ring until their completions would find room;
- * cancellations go the same way. The entries are handed to the kernel in a turn, or before it to make room for more.
+ * The way in: submissions get their places and their entries, or wait in front of the ring until their completions
+ * would find room; cancellations go the same way. The entries are handed to the kernel in a turn, or before it to make
+ * room for more.
  */
 export class SubmitQueue {
   /** How many submissions are with the kernel. */
@@ -39,7 +40,10 @@ export class SubmitQueue {
   /** To be prepared when the tick, or the turn, is over. */
   #late: (Submission | undefined)[] = [];
   #lateCount = 0;
-  /** The other of two lists that take turns. To shorten a list costs more than to use it again: it stays as long as it ever was. */
+  /**
+   * The other of two lists that take turns. To shorten a list costs more than to use it again: it stays as long as it
+   * ever was.
+   */
   #spare: (Submission | undefined)[] | undefined;
   /** Cancellations that found no room. */
   #uncancelled: Submission[] = [];

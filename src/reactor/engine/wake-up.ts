@@ -7,7 +7,10 @@ export interface WakeUp {
   engage(): void;
   /** Nothing is: the process may end. */
   disengage(): void;
-  /** The loop is going to sleep: `onWake` is to be called on it soon after the kernel posts a completion, or at once if there is one. */
+  /**
+   * The loop is going to sleep: `onWake` is to be called on it soon after the kernel posts a completion, or at once if
+   * there is one.
+   */
   listen(): void;
   /** The ring is being looked at: nobody need be told of completions until {@link listen} is called again. */
   pause(): void;
