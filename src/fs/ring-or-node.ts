@@ -9,10 +9,13 @@ import {
   IORING_OP_WRITEV,
 } from '../abi/operations.ts';
 import { AvailableReactor } from '../reactor/available-reactor.ts';
-import { ringPays } from '../reactor/native.ts';
+import { ringPays } from '../native/runtime.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 
-/** Every call here needs these operations. A call that needs one of younger kernels asks for that itself: {@link ringForPaths}. */
+/**
+ * Every call here needs these operations. A call that needs one of younger kernels asks for that itself: {@link
+ * ringForPaths}.
+ */
 const NEEDED = [
   IORING_OP_READV,
   IORING_OP_WRITEV,

@@ -1,9 +1,9 @@
 import http, { type Agent as NodeAgent, type ClientRequest, type RequestOptions, type Server as NodeServer } from 'node:http';
 import type { Socket } from 'node:net';
-import { constructorFunction } from '../net/constructor-function.ts';
+import { constructorFunction } from '../net/dropin/constructor-function.ts';
 import { createConnection } from '../net/module.ts';
-import { isBuiltAsNode, type ListenPlace, type ServerClass } from '../net/node-net.ts';
-import { listenThroughRing } from '../net/server.ts';
+import { isBuiltAsNode, type ListenPlace, type ServerClass } from '../net/dropin/node-net.ts';
+import { listenThroughRing } from '../net/dropin/server.ts';
 
 /** Node's own module as it is when this one is loaded. */
 const { Agent: BaseAgent, Server: BaseServer, request: requestOfNode } = http;
@@ -15,7 +15,10 @@ class ServerMethods extends (BaseServer as unknown as new () => ServerClass) {
   }
 }
 
-/** `http.Server` on the ring. An instance of Node's class as well. Where there is no ring when it begins to listen, it is Node's altogether. */
+/**
+ * `http.Server` on the ring. An instance of Node's class as well. Where there is no ring when it begins to listen, it
+ * is Node's altogether.
+ */
 const RingServer = constructorFunction(
   BaseServer,
   ServerMethods as unknown as typeof BaseServer,
@@ -87,7 +90,10 @@ const throughRing = {
   request,
 };
 
-/** Every name that `node:http` has in this version of Node; those that stand here go through the ring. Node makes some when they are asked for. */
+/**
+ * Every name that `node:http` has in this version of Node; those that stand here go through the ring. Node makes some
+ * when they are asked for.
+ */
 export const module: typeof http = Object.defineProperties({} as typeof http, {
   ...Object.getOwnPropertyDescriptors(http),
   ...Object.getOwnPropertyDescriptors(throughRing),

@@ -1,6 +1,7 @@
 /**
- * `iouring/net`: `node:net` through the ring. Change one import; names, arguments, results, events and errors stay the same. What has
- * nothing to do with the ring is Node's: see `passed-through.ts`. Where there is no io_uring, everything is.
+ * `iouring/net`: `node:net` through the ring. Change one import; names, arguments, results, events and errors stay the
+ * same. What has nothing to do with the ring is Node's: see `passed-through.ts`. Where there is no io_uring, everything
+ * is.
  */
 import { net } from './module.ts';
 
@@ -58,7 +59,7 @@ export type {
 
 // Beyond Node, for one version: see `iouring/socket` and `iouring/dgram`.
 export { createSocket, listen } from './deprecated.ts';
-export { UdpSocket, type UdpSocketOptions } from './udp-socket.ts';
+export { UdpSocket, type UdpSocketOptions } from './udp/udp-socket.ts';
 export type {
   ConnectOptions,
   LeanSocket,
@@ -66,4 +67,4 @@ export type {
   ListenOptions as LeanListenOptions,
   SocketHandlers,
   Writable,
-} from './lean.ts';
+} from './lean/types.ts';

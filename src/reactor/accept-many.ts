@@ -1,12 +1,12 @@
 import { ECONNABORTED } from '../abi/errno.ts';
 import { IORING_OP_ACCEPT } from '../abi/operations.ts';
 import type { Completion } from '../ring/completion.ts';
-import type { AcceptOptions } from '../ring/prepare-net.ts';
-import type { IoUring } from '../ring/ring.ts';
-import { checkFd } from '../ring/sqe.ts';
+import type { AcceptOptions } from '../ring/prepare/network.ts';
+import type { IoUring } from '../ring/io-uring.ts';
+import { checkFd } from '../ring/prepare/entry.ts';
 import type { Engine } from './engine.ts';
 import { Multishot, type ManyOptions } from './multishot.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 
 const FORM = ownOptions({ opcode: IORING_OP_ACCEPT, variant: 'multishot' });
 const NONE: ManyOptions & AcceptOptions = ownOptions({});
@@ -40,7 +40,7 @@ export class Connections extends Multishot<number> {
     };
   }
 
-  override rouse(): void {
+  override rearm(): void {
     this.restart();
   }
 

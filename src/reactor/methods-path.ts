@@ -13,10 +13,10 @@ import {
   IORING_OP_SYMLINKAT,
   IORING_OP_UNLINKAT,
 } from '../abi/operations.ts';
-import type { Lendable } from '../ring/lent-memory.ts';
-import type { OpenHow } from '../ring/prepare-path.ts';
-import type { PathLike } from '../ring/sqe.ts';
-import { Statx } from '../ring/statx.ts';
+import type { Lendable } from '../ring/memory/lent-memory.ts';
+import type { OpenHow } from '../ring/prepare/paths.ts';
+import type { PathLike } from '../ring/prepare/entry.ts';
+import { Statx } from '../ring/structs/statx.ts';
 import { run, withCloexec, type DescriptorOptions } from './methods.ts';
 import { FileMethods } from './methods-file.ts';
 import type { Subject } from './operation-error.ts';
@@ -159,10 +159,14 @@ const FSETXATTR = kind(
     ring.prepFsetxattr(fd, name, value, slot, { flags }),
 );
 
-/** Operations on paths. A relative one begins at the descriptor of a directory, or with AT_FDCWD at the working directory. */
+/**
+ * Operations on paths. A relative one begins at the descriptor of a directory, or with AT_FDCWD at the working
+ * directory.
+ */
 export abstract class PathMethods extends FileMethods {
   /**
-   * Open a file. O_CLOEXEC is set unless `options.cloexec` is false: programs that are started do not inherit the descriptor.
+   * Open a file. O_CLOEXEC is set unless `options.cloexec` is false: programs that are started do not inherit the
+   * descriptor.
    *
    * Kernel 5.6. See {@link IoUring.prepOpenat}; like openat(2).
    * @param flags O_* bits, such as `fs.constants.O_RDONLY`

@@ -1,13 +1,13 @@
 import { setImmediate } from '../native/timers.ts';
-import { allocateAligned } from '../ring/aligned-memory.ts';
-import type { IoUring } from '../ring/ring.ts';
+import { allocateAligned } from '../ring/memory/aligned-memory.ts';
+import type { IoUring } from '../ring/io-uring.ts';
 
 /** How many pieces of memory can be registered at once. */
 const PLACES = 1024;
 
 /**
- * Memory that the kernel has pinned once, so that it need not look it up at every transfer. It stays registered as long as
- * the array that was given out is alive.
+ * Memory that the kernel has pinned once, so that it need not look it up at every transfer. It stays registered as long
+ * as the array that was given out is alive.
  */
 export class RegisteredMemory {
   readonly #ring: IoUring;

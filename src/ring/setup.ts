@@ -34,10 +34,10 @@ import {
   IO_URING_SQE_SIZE,
 } from '../abi/layouts.ts';
 import type { Native } from '../native/native.ts';
-import { PAGE_SIZE_MAX } from './aligned-memory.ts';
-import { kernelError } from './kernel-error.ts';
-import { checkInteger, outOfRange, wrongState, wrongType, wrongValue } from './misuse.ts';
-import { explainRefusal } from './refusal.ts';
+import { PAGE_SIZE_MAX } from './memory/aligned-memory.ts';
+import { kernelError } from './kernel/kernel-error.ts';
+import { checkInteger, outOfRange, wrongState, wrongType, wrongValue } from './arguments/argument-errors.ts';
+import { explainRefusal } from './kernel/refusal.ts';
 
 /** The kernel's own limits (IORING_MAX_ENTRIES, IORING_MAX_CQ_ENTRIES). */
 const ENTRIES_MAX = 32768;
@@ -141,13 +141,13 @@ export function setUp(native: Native, entries: number, options: IoUringOptions):
     }
   }
   const poll = pollOptions(options.sqPoll);
-  if (poll.flags !== 0 && !native.endsWithProcess) {
+  if (poll.flags !== 0 && !native.isMainThread) {
     const message = 'Cannot poll the submission queue of a worker: the kernel would outlive its memory';
     throw wrongState('ERR_IOURING_UNSUPPORTED', message);
   }
   const demands = { ...poll, flags: poll.flags | shapes(options), wqFd: checkWorkers(options) };
   if (demands.wqFd >= 0) demands.flags |= IORING_SETUP_ATTACH_WQ;
-  const memory = native.endsWithProcess ? undefined : allocateRings(native, sqEntries, cqEntries, demands.flags);
+  const memory = native.isMainThread ? undefined : allocateRings(native, sqEntries, cqEntries, demands.flags);
   const attempt = (place: RingMemory | undefined, completions = cqEntries): Setup | number =>
     tryTiers(native, entries, completions, demands, tiers(options), place);
   let setup = attempt(memory);

@@ -1,8 +1,9 @@
-// Sockets that are opened, used and closed at random, all at the same time: nothing is mixed up, and nothing is left over.
+// Sockets that are opened, used and closed at random, all at the same time: nothing is mixed up, and nothing is left
+// over.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { it } from 'node:test';
-import { createSocket, type UdpSocket } from '../../src/net/udp-socket.ts';
+import { createSocket, type UdpSocket } from '../../src/net/udp/udp-socket.ts';
 import { defaultReactor } from '../../src/reactor/default-reactor.ts';
 import { randomOf, SEED } from '../reactor/random.ts';
 

@@ -1,10 +1,11 @@
-// The buffers that all receives of a reactor share: they grow with the need, and what is not used any more is given back.
+// The buffers that all receives of a reactor share: they grow with the need, and what is not used any more is given
+// back.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, mock, type TestContext } from 'node:test';
 import { Reactor } from '../../src/index.ts';
 import { BufferPool, type Starved } from '../../src/reactor/buffer-pool.ts';
-import type { IoUring } from '../../src/ring/ring.ts';
+import type { IoUring } from '../../src/ring/io-uring.ts';
 import { it } from '../asking.ts';
 import { Descriptors } from '../kernel/libc.ts';
 
@@ -59,7 +60,8 @@ describe('the buffers of a reactor', () => {
     const before = resident();
     const sending = pairs.map(([, theirs]) => io.send(theirs, data).catch(() => {}));
     const received = new Map<unknown, number>();
-    // Each is read from until its data comes in the large buffers; then as much as waits for a consumer is left waiting.
+    // Each is read from until its data comes in the large buffers; then as much as waits for a consumer is left
+    // waiting.
     const holding = iterations.map(async (iteration) => {
       for (;;) {
         const chunk = (await iteration.next()).value!;

@@ -27,10 +27,10 @@ import {
   OPERATIONS,
   POLLIN,
 } from '../../src/abi/index.ts';
-import { methodSupport } from '../../src/ring/method-support.ts';
-import { IoUring } from '../../src/ring/ring.ts';
-import { ProvenKernel, version } from '../../src/ring/proven-kernel.ts';
-import type { SocketAddress } from '../../src/ring/socket-address.ts';
+import { IoUring } from '../../src/ring/io-uring.ts';
+import { methodSupport } from '../../src/ring/kernel/method-support.ts';
+import { ProvenKernel, version } from '../../src/ring/kernel/proven-kernel.ts';
+import type { SocketAddress } from '../../src/ring/structs/socket-address.ts';
 import { FEATURES_5_10, FEATURES_5_15, LINUX_5_10, LINUX_5_15, LINUX_5_19, LINUX_6_1, type Age } from './ages.ts';
 import { FakeKernel } from './fake-kernel.ts';
 
@@ -267,7 +267,7 @@ describe('waits where the kernel does not limit them', () => {
   it('a worker waits without end in slices that its end can come between', () => {
     const kernel = new OldKernel(LINUX_5_10);
     kernel.result = () => undefined;
-    Object.assign(kernel, { endsWithProcess: false });
+    Object.assign(kernel, { isMainThread: false });
     const ring = new IoUring(8, {}, kernel);
     ring.prepPollAdd(3, POLLIN, 1);
     let looks = 0;

@@ -12,8 +12,8 @@ import {
   IO_URING_REGION_DESC_SIZE,
   MADV_WILLNEED,
 } from '../../src/abi/index.ts';
-import { alignedForLending } from '../../src/ring/aligned-memory.ts';
-import { IoUring } from '../../src/ring/ring.ts';
+import { alignedForLending } from '../../src/ring/memory/aligned-memory.ts';
+import { IoUring } from '../../src/ring/io-uring.ts';
 import { FakeKernel } from './fake-kernel.ts';
 
 /** A kernel with pages of any size, which demands of memory what a kernel does. */
