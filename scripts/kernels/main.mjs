@@ -51,7 +51,8 @@ for (const machine of machines) {
   console.log(`It took ${seconds} s`);
   // After each: what was seen is not lost if a later one is called off.
   // One that did not come up tells nothing of it: what stood there stays.
-  if (values.write && version !== '?') write([titles, row]);
+  const isWhole = values.only === '' && values.tests === '';
+  if (values.write && isWhole && version !== '?') write([titles, row]);
 }
 
 console.log(`\n${table([titles, ...rows])}`);
