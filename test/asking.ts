@@ -45,7 +45,8 @@ function watch(): void {
   }
 }
 
-let isWatching = false;
+// When it is imported: some tests have the kernel look older afterwards.
+watch();
 
 /**
  * As `it` of node:test. A test that fails on a kernel that is too old for it is skipped: it has called a method of the ring that the kernel
@@ -53,8 +54,6 @@ let isWatching = false;
  */
 export function it(name: string, ...rest: [Body] | [TestOptions, Body]): void {
   const [options, body] = rest.length === 1 ? [{}, rest[0]] : rest;
-  if (!isWatching) watch();
-  isWatching = true;
   void plain(name, options, async (t) => {
     asked = undefined;
     try {
