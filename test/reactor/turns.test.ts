@@ -17,6 +17,8 @@ const script = (body: string): string[] => {
 
 describe('one tick', () => {
   it('is one system call, however much is asked for, and from wherever', async () => {
+    // From Node 22 on the first ticks of a process come after its first immediates.
+    await new Promise((resolve) => setImmediate(resolve));
     await using io = new Reactor();
     const asked = Array.from({ length: 50 }, () => io.nop());
     await Promise.resolve();
