@@ -46,7 +46,7 @@ const RUNTIMES = [
     // The calls of files are Bun's own there, and the tests have to know.
     env: { IOURING_DISABLED: '1' },
     ofEnv: ['fs'],
-    command: (file) => ['test', '--timeout', '60000', `./${file}`],
+    command: (file) => ['test', '--timeout', '20000', `./${file}`],
     count: (said) => ['pass', 'skip', 'fail'].map((what) => numberIn(said, new RegExp(`^ *(\\d+) ${what}$`, 'm'))),
   },
   {
