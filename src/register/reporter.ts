@@ -61,8 +61,8 @@ export class Reporter {
     count.bytesWritten += bytesWritten;
   }
 
-  /** How its data goes; undefined if none has come so far. */
-  #wayOf(socket: Socket): 'ring' | 'node' | undefined {
+  /** How its data goes, as `wayOf` of the drop-in says. */
+  #wayOf(socket: Socket): 'ring' | 'node' | 'early' | undefined {
     const { side } = this.#registration;
     return side === undefined ? 'node' : side.wayOf(socket);
   }
@@ -74,6 +74,7 @@ export class Reporter {
     const part = kind === 'accepted by node:http' ? 'http' : 'net';
     const outcome = this.#registration.outcomes.find((row) => row.part === part);
     if (outcome?.left !== undefined) return `${kind}: ${outcome.left}`;
+    if (this.#wayOf(socket) === 'early') return `${kind}: Node’s for its first 16 writes`;
     return `${kind}: stays Node’s, as TLS, HTTP/2, classes that extend net.Socket, and handles that others have taken do`;
   }
 

@@ -7,12 +7,16 @@ import type { AddressInfo, Server, ServerOpts, Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import tls from 'node:tls';
+import { lasting } from '../../src/net/dropin/socket.ts';
 import { IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_KEEPIDLE, TCP_NODELAY } from '../../src/abi/socket-flags.ts';
 import ours from '../../src/net/index.ts';
 import { getsockopt } from '../../src/net/transport/socket-calls.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { CERTIFICATE, KEY } from './clients/certificate.ts';
 import { closed, connection, listen, sideBySide, type Net, type Story } from './side-by-side.ts';
+
+// As in a program: a connection is Node’s at first.
+lasting.writes = 16;
 
 interface Handle {
   constructor: { name: string };

@@ -214,7 +214,9 @@ describe('protocols', () => {
       stream.end('ok');
     });
     const [listener, port] = await front(net, story, server);
-    const client = http2.connect(`http://localhost:${port}`, { createConnection: () => net.connect(port, '127.0.0.1') });
+    const socket = net.connect(port, '127.0.0.1');
+    await Promise.all([once(listener, 'connection'), once(socket, 'connect')]);
+    const client = http2.connect(`http://localhost:${port}`, { createConnection: () => socket });
     const stream = client.request();
     stream.close(http2.constants.NGHTTP2_CANCEL);
     stream.resume().end();

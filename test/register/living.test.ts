@@ -224,9 +224,12 @@ describe('those who observe', () => {
       await storage.run(name, async () => { await get(port); say('answered'); });
     }
     await storage.run('fetch', async () => { await (await fetch('http://127.0.0.1:' + port)).text(); say('fetched'); });
+    // Which of the two sides hears first of the other's end is nobody's promise.
+    const told = [];
+    const tell = (what) => told.push(what + ' ' + storage.getStore());
     storage.run('socket', () => {
-      const socket = net.connect(port, '127.0.0.1', () => { say('connect'); socket.end(); });
-      socket.resume().on('end', () => say('ended')).on('close', () => { say('closed'); server.close(); server.closeAllConnections(); });
+      const socket = net.connect(port, '127.0.0.1', () => { tell('connect'); socket.end(); });
+      socket.resume().on('end', () => tell('ended')).on('close', () => { tell('closed'); server.close(() => console.log(told.join())); server.closeAllConnections(); });
     });`);
 
   for (const order of ['before', 'after']) {

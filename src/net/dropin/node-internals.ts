@@ -42,7 +42,7 @@ export function whoAsks(): (typeof KEEPERS)[number][1] | undefined {
 /**
  * Is it a module of Node's that has called the caller, a getter?
  *
- * Leans on: the scheme of Node's modules in a stack trace. Otherwise: connections are made by libuv, and are slower.
+ * Leans on: the scheme of Node's modules in a stack trace. Otherwise: connections stay libuv's.
  *
  * - watched by test/net/handle.test.ts: of a socket that is being connected: it stays the same, and what was replaced
  *   is called
@@ -109,24 +109,23 @@ export function isOfHttp2(socket: object): boolean {
  *
  * - watched by test/net/protocols.test.ts: tls takes a socket that is being connected, in ${when}
  */
-export function isTaken(handle: NativeHandle): boolean {
-  const reading = Object.getOwnPropertyDescriptor(handle, 'reading');
-  return reading?.get !== undefined || reading?.value === true || handle._consumed === true;
+export function isReadByOthers(handle: NativeHandle): boolean {
+  return Object.getOwnPropertyDescriptor(handle, 'reading')?.get !== undefined || handle._consumed === true;
+}
+
+/**
+ * Has a socket got the end of the peer's side, be it that nobody has heard of it so far?
+ *
+ * Leans on: `ended` in the state of a stream. Otherwise: a connection is taken over that has ended, and fails.
+ *
+ * - watched by test/net/taking-over.test.ts: given the end of the peer’s side that nobody has read, the socket stays
+ *   Node’s
+ */
+export function hasEnd(socket: SocketClass): boolean {
+  return (socket as unknown as { _readableState: { ended: boolean } })._readableState.ended;
 }
 
 // ---------------------------------------------------------------- Node's own handles
-
-/**
- * Is it a request to connect to one address, and no other? With several addresses Node tries one after the other by
- * itself.
- *
- * Leans on: the name of the function that the request calls. Otherwise: connections are made by libuv, and are slower.
- *
- * - watched by test/net/node-internals.test.ts: given one address to connect to, the ring connects
- */
-export function isOnlyAttempt(request: { readonly oncomplete?: { readonly name: string } }): boolean {
-  return request.oncomplete?.name === 'afterConnect';
-}
 
 /**
  * Is it a handle of libuv's on a socket, with a descriptor?

@@ -1,6 +1,7 @@
 import { IORING_OP_SEND_ZC } from '../../abi/operations.ts';
 import { AvailableReactor } from '../../reactor/available-reactor.ts';
-import type { Reactor } from '../../reactor/reactor.ts';
+import { reactorSoFar } from '../../reactor/default-reactor.ts';
+import { partsOf, type Reactor } from '../../reactor/reactor.ts';
 
 /**
  * Where there is no reactor it says so once, whoever asks first. Sockets need one that receives many times. The kernel
@@ -11,6 +12,15 @@ export const available = new AvailableReactor('iouring/net', [IORING_OP_SEND_ZC]
 /** The reactor for sockets; undefined where there is no io_uring, or an older one, so that Node has to do it. */
 export function ringForSockets(): Reactor | undefined {
   return available.get();
+}
+
+/**
+ * Have `call` made behind the events of this thread's reactor that came before it, if there are any. False: the caller
+ * makes it.
+ */
+export function behindEvents(call: () => void): boolean {
+  const reactor = reactorSoFar();
+  return reactor !== undefined && partsOf(reactor).engine.behindEvents(call);
 }
 
 /** Say, once, that Node does it, and why. */
