@@ -28,7 +28,7 @@ for (const kind of KINDS) {
   describe(`${kind}, a peer that is gone`, () => {
     for (const deed of ['destroy', 'reset', 'end'] as const) {
       if (kind === 'unix' && deed === 'reset') continue;
-      sideBySide(`${deed}, behind a write that waits for room`, async (net, story, name) => {
+      sideBySide(`given a write that waits for room, ${deed}: what both sides are told`, async (net, story, name) => {
         await using peer = await PeerThread.start();
         const [server, place] = await listening(net, kind, name);
         const accepted = connection(server);

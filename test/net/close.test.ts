@@ -19,7 +19,7 @@ async function listening(net: Net, kind: (typeof KINDS)[number], name: string, o
 for (const kind of KINDS) {
   for (const data of [undefined, 'hello']) {
     describe(`${kind}, a server is closed, of peers that have sent ${data === undefined ? 'nothing' : 'something'}`, () => {
-      sideBySide('before any was handed out', async (net, story, name) => {
+      sideBySide('given no connection that was handed out yet, they get what they would from node:net', async (net, story, name) => {
         await using peer = await PeerThread.start();
         const [server, place] = await listening(net, kind, name);
         story.server('server', server);
@@ -29,7 +29,7 @@ for (const kind of KINDS) {
         story.tell('peers', await peer.ends());
       });
 
-      sideBySide('by the listener of the first', async (net, story, name) => {
+      sideBySide('given that the listener of the first closes it, the others get what they would from node:net', async (net, story, name) => {
         await using peer = await PeerThread.start();
         const [server, place] = await listening(net, kind, name);
         story.server('server', server);
@@ -43,7 +43,7 @@ for (const kind of KINDS) {
         story.tell('peers', (await peer.ends()).sort());
       });
 
-      sideBySide('in a tick of the first', async (net, story, name) => {
+      sideBySide('given that a tick of the first closes it, the others get what they would from node:net', async (net, story, name) => {
         await using peer = await PeerThread.start();
         const [server, place] = await listening(net, kind, name);
         story.server('server', server);
@@ -60,7 +60,7 @@ for (const kind of KINDS) {
   }
 
   describe(`${kind}, a server is closed`, () => {
-    sideBySide('its callback, and its event, are told in the context of who closed it', async (net, story, name) => {
+    sideBySide('calls back, and emits, in the async context that closed it', async (net, story, name) => {
       await using peer = await PeerThread.start();
       const context = new AsyncLocalStorage<string>();
       const [server, place] = await listening(net, kind, name);

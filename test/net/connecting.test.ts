@@ -84,7 +84,7 @@ class Silent {
 
 for (const kind of KINDS) {
   describe(`${kind}, connect`, () => {
-    sideBySide('what is told, and known, on the way', async (net, story) => {
+    sideBySide('emits the same events, with the same properties in each', async (net, story) => {
       using folder = new Temporary();
       const [server, options] = await listening(net, story, kind, folder.path);
       const client = watch(story, new net.Socket());
@@ -98,7 +98,7 @@ for (const kind of KINDS) {
       story.tell('client', properties(client));
     });
 
-    sideBySide('what is set before goes for the connection', async (net, story) => {
+    sideBySide('given options that are set before, the connection has them', async (net, story) => {
       using folder = new Temporary();
       const [server, options] = await listening(net, story, kind, folder.path);
       const client = watch(story, new net.Socket({ keepAlive: true, keepAliveInitialDelay: 5000 } as object));
@@ -144,7 +144,7 @@ for (const kind of KINDS) {
       });
     }
 
-    sideBySide('a listener that throws', async (net, story) => {
+    sideBySide('given a listener that throws, goes on as node:net does', async (net, story) => {
       using folder = new Temporary();
       const [server, options] = await listening(net, story, kind, folder.path);
       const { setUncaughtExceptionCaptureCallback } = process;
@@ -163,7 +163,7 @@ for (const kind of KINDS) {
 }
 
 describe('there is no connection', () => {
-  sideBySide('nobody listens', async (net, story) => {
+  sideBySide('given that nobody listens, fails as node:net does', async (net, story) => {
     using folder = new Temporary();
     story.call(folder.path, 'folder');
     const server = net.createServer().listen(0, '127.0.0.1');
@@ -194,7 +194,7 @@ describe('there is no connection', () => {
     }
   });
 
-  sideBySide('nobody answers: timeout, signal, destroy', async (net, story) => {
+  sideBySide('given no answer, a timeout, a signal or destroy ends it', async (net, story) => {
     using silent = new Silent();
     story.call(silent.port, 'port');
     const options = { port: silent.port, host: '127.0.0.1' };

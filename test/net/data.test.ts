@@ -99,7 +99,7 @@ describe('bytes', () => {
     await once(listener, 'close');
   });
 
-  it('what was lent is not looked at before it is sent, nor after', async () => {
+  it('given large data, its memory is read while it is sent, and at no other time', async () => {
     const listener = ours.createServer();
     listener.listen(0, '127.0.0.1');
     await once(listener, 'listening');
@@ -131,7 +131,7 @@ interface GrowingMemory {
 const { WebAssembly } = globalThis as unknown as { WebAssembly: { Memory: new (limits: { initial: number; maximum: number }) => GrowingMemory } };
 
 describe('memory that cannot be lent, or is given away', () => {
-  it('of WebAssembly: it is copied, never kept in place, and can be grown while it waits', async (t) => {
+  it('given memory of WebAssembly, copies it, and the memory can grow meanwhile', async (t) => {
     const native = koffiNative();
     const { keepInPlace } = native;
     const kept: ArrayBuffer[] = [];

@@ -52,7 +52,7 @@ async function program(text: string, limits = ''): Promise<string> {
 }
 
 describe('shortages', () => {
-  it('without descriptors accepting pauses, spins not, and goes on when there are some', async () => {
+  it('given no descriptors left, accepting pauses without spinning, and goes on when there are some', async () => {
     const output = await program(
       `
       import { defaultReactor } from '${INDEX}';
@@ -80,7 +80,7 @@ describe('shortages', () => {
     assert.equal(output, 'EMFILE\n0 calm\n1 hello\n');
   });
 
-  it('more arrivals at a time than there are buffers: every byte comes', async () => {
+  it('given more arrivals at a time than buffers, every byte comes', async () => {
     await using io = new Reactor({ entries: 64 });
     const CONNECTIONS = 300;
     const BYTES = 20_000;
@@ -140,7 +140,7 @@ describe('peers', () => {
     }
   });
 
-  it('a paused connection that was reset tells so when it is resumed', async () => {
+  it('given a reset while it is paused, a connection tells of it when it is resumed', async () => {
     const server = new Recorder({ open: (socket) => socket.pause() });
     const listener = listen({ hostname: HOST, socket: server.handlers });
     const peer = await client(listener.port!);
@@ -156,7 +156,7 @@ describe('peers', () => {
     listener.stop();
   });
 
-  it('one who never reads costs no more than the high water mark, and hinders nobody', async () => {
+  it('given a peer that never reads, no more than the high water mark is kept, and others are served', async () => {
     const MARK = 100_000;
     let isFeeding = true;
     const feed = (socket: LeanSocket<number>): void => {
@@ -196,7 +196,7 @@ describe('peers', () => {
     listener.stop(true);
   });
 
-  it('those that vanish are heard of by timeout', async () => {
+  it('given peers that vanish, timeout tells of them', async () => {
     const server = new Recorder({
       open: (socket) => socket.timeout(0.05),
       timeout: (socket) => socket.terminate(),
@@ -212,7 +212,7 @@ describe('peers', () => {
 });
 
 describe('the end', () => {
-  it('a listener closed under load: its connections end, its address is free, nothing is left', async () => {
+  it('given a listener closed under load, its connections end, its address is free, nothing is left', async () => {
     const before = descriptors();
     await using io = new Reactor();
     const inside = descriptors();
@@ -237,7 +237,7 @@ describe('the end', () => {
     assert.ok(inside > before);
   });
 
-  it('a reactor that is closed tells its connections, and closes them', async () => {
+  it('given a reactor that is closed, its connections are told, and closed', async () => {
     const before = descriptors();
     const io = new Reactor();
     const server = new Recorder({ data: (socket) => socket.pause() });

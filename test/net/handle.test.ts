@@ -62,7 +62,7 @@ for (const kind of ['TCP', 'unix'] as const) {
       return [server, client, peer];
     };
 
-    sideBySide('of a socket that is connected, in use, and gone', async (net, story) => {
+    sideBySide('given a socket that is connected, in use, and gone, has what node:net has', async (net, story) => {
       using folder = new Temporary();
       const [server, client, peer] = await pair(net, folder.path);
       story.tell('client', describeHandle(client));
@@ -298,7 +298,7 @@ describe('_handle, when somebody works on it', () => {
 });
 
 describe('_handle of a server', () => {
-  sideBySide('who puts something before onconnection gets a handle of each connection', async (net, story) => {
+  sideBySide('given a program that has replaced onconnection, it gets a handle of each connection', async (net, story) => {
     const server = net.createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 5000 }, (socket) => socket.end('hello'));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');

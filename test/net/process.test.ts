@@ -46,7 +46,7 @@ describe('the process', () => {
     process.on('exit', () => console.log('exit'));
   `);
 
-  alike('and not before: a server', `
+  alike('given a referenced server, does not end', `
     const server = net.createServer();
     server.unref();
     await listen(server);
@@ -54,7 +54,7 @@ describe('the process', () => {
     setTimeout(() => { console.log('still here'); server.close(); }, 50).unref();
   `);
 
-  alike('nor a socket that reads, though it was unreferenced before it was connected', `
+  alike('given a socket that reads and was unreferenced before it was connected, does not end', `
     const server = net.createServer((socket) => setTimeout(() => socket.end('x'), 50)).unref();
     const port = await listen(server);
     const client = new net.Socket();
@@ -64,7 +64,7 @@ describe('the process', () => {
     client.on('data', (data) => console.log(String(data)));
   `);
 
-  alike('a socket that is unreferenced before it is connected does not keep it', `
+  alike('given a socket that was unreferenced before it was connected, ends', `
     const server = net.createServer((socket) => socket.unref().resume());
     const port = await listen(server);
     const client = new net.Socket();
@@ -72,7 +72,7 @@ describe('the process', () => {
     client.connect(port, '127.0.0.1', () => { console.log('connected'); server.unref(); });
   `);
 
-  alike('a paused socket does not keep it', `
+  alike('given a paused socket, ends', `
     const server = net.createServer({ pauseOnConnect: true }, () => server.unref());
     const port = await listen(server);
     const client = net.connect(port, '127.0.0.1', () => { console.log('connected'); client.unref(); });
@@ -87,7 +87,7 @@ describe('the process', () => {
     spawn(process.execPath, ['--input-type=module', '-e', text], { stdio: 'inherit' });
   `);
 
-  alike('an error that no listener hears ends it', `
+  alike('given an error event without a listener, ends', `
     const server = net.createServer((socket) => socket.on('data', () => socket.resetAndDestroy()));
     const port = await listen(server);
     net.connect(port, '127.0.0.1').resume().write('x');

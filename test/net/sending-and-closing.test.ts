@@ -104,7 +104,7 @@ describe('write', () => {
     });
   }
 
-  sameAsNode('what is corked goes out together, and is written when uncork returns', async ({ socket, peer }, tell) => {
+  sameAsNode('given corked writes, they go out together, and are written when uncork returns', async ({ socket, peer }, tell) => {
     for (const large of [100, 20 * KIBI, 100 * KIBI]) {
       socket.cork();
       socket.write('head');
@@ -118,7 +118,7 @@ describe('write', () => {
     }
   });
 
-  sameAsNode('what is corked with nothing at its end is with the peer when uncork returns', ({ socket, peer }, tell) => {
+  sameAsNode('given corked writes with an empty one at the end, the peer has them when uncork returns', ({ socket, peer }, tell) => {
     for (const [last, encoding] of [['', 'utf8'], ['zz', 'hex'], [Buffer.alloc(0), undefined]] as const) {
       socket.cork();
       socket.write('head');
@@ -140,7 +140,7 @@ describe('write', () => {
     tell(peer.bytes > 10_300_000);
   });
 
-  sameAsNode('what the kernel has no room for waits, with one drain', async ({ socket, peer }, tell) => {
+  sameAsNode('given more than the kernel has room for, the rest waits, with one drain', async ({ socket, peer }, tell) => {
     let isFull = false;
     for (let i = 0; i < 400 && !isFull; i++) isFull = !socket.write(Buffer.alloc(64 * KIBI));
     const written = socket.bytesWritten;
@@ -156,7 +156,7 @@ describe('write', () => {
     tell(peer.bytes === written);
   });
 
-  sameAsNode('a small piece waits, too, when the kernel has no room for it', async ({ socket, peer }, tell) => {
+  sameAsNode('given no room in the kernel, a small piece waits, too', async ({ socket, peer }, tell) => {
     for (let i = 0; i < 10_000 && socket.write(Buffer.alloc(1000)); i++);
     tell(socket.writableLength > 0, socket.write('x'), socket.writableNeedDrain);
     const written = socket.bytesWritten;
@@ -192,13 +192,13 @@ describe('write and then the end', () => {
     }
   }
 
-  sameAsNode('a message and a reset: the message has arrived when the call returns', ({ socket, peer }, tell) => {
+  sameAsNode('given a message and a reset, the message has arrived when the call returns', ({ socket, peer }, tell) => {
     socket.write('hello', () => tell('called back'));
     socket.resetAndDestroy();
     tell(peer.drain(), peer.bytes);
   }, ['TCP']);
 
-  sameAsNode('a message and its end: finish comes before immediates', async ({ socket }, tell) => {
+  sameAsNode('given a message and its end, finish comes before immediates', async ({ socket }, tell) => {
     await turn();
     socket.end('abc', () => tell('end called back'));
     process.nextTick(() => tell('tick'));
@@ -206,7 +206,7 @@ describe('write and then the end', () => {
     await turns(2);
   });
 
-  sameAsNode('an end of nothing: finish comes before immediates', async ({ socket, peer }, tell) => {
+  sameAsNode('given an end without data, finish comes before immediates', async ({ socket, peer }, tell) => {
     await new Promise((resolve) => setTimeout(resolve, 1));
     socket.end(() => tell('end called back'));
     process.nextTick(() => tell('tick'));
@@ -238,7 +238,7 @@ describe('destroy', () => {
     }, how === 'destroy' ? ['TCP', 'unix'] : ['TCP']);
   }
 
-  sameAsNode('data that comes after it is nobody’s: it was ended, not reset', async ({ socket, peer }, tell) => {
+  sameAsNode('given data that comes after an end, the peer gets an end and no reset', async ({ socket, peer }, tell) => {
     socket.resume();
     await turns(3);
     socket.destroy();
@@ -249,7 +249,7 @@ describe('destroy', () => {
     tell(peer.look());
   });
 
-  sameAsNode('with data that was not read: paused', async ({ socket, peer }, tell) => {
+  sameAsNode('given a paused socket with data that was not read, the peer gets what node:net sends it', async ({ socket, peer }, tell) => {
     socket.pause();
     await turns(3);
     peer.send('unread');
@@ -258,7 +258,7 @@ describe('destroy', () => {
     tell(peer.look());
   }, ['TCP']);
 
-  sameAsNode('with data that came in the same turn and was not read', async ({ socket, peer }, tell) => {
+  sameAsNode('given data of the same turn that was not read, the peer gets what node:net sends it', async ({ socket, peer }, tell) => {
     socket.on('data', () => tell('data'));
     await turns(3);
     peer.send('unread');
@@ -266,7 +266,7 @@ describe('destroy', () => {
     tell(peer.look());
   }, ['TCP']);
 
-  sameAsNode('with data that was read: all of it', async ({ socket, peer, closed }, tell) => {
+  sameAsNode('given data that was all read, the peer gets what node:net sends it', async ({ socket, peer, closed }, tell) => {
     socket.once('data', (data: Buffer) => {
       tell('data', data.length);
       socket.destroy();
@@ -276,7 +276,7 @@ describe('destroy', () => {
     await closed;
   });
 
-  sameAsNode('with data that was read, and more that came behind it', async ({ socket, peer, closed }, tell) => {
+  sameAsNode('given data that was read and more behind it, the peer gets what node:net sends it', async ({ socket, peer, closed }, tell) => {
     socket.once('data', () => {
       peer.send('more');
       socket.destroy();
@@ -286,7 +286,7 @@ describe('destroy', () => {
     await closed;
   }, ['TCP']);
 
-  sameAsNode('while much waits to be sent: the callbacks, and the order', async ({ socket, peer, closed }, tell) => {
+  sameAsNode('given much that waits to be sent, the callbacks come in the order of node:net’s', async ({ socket, peer, closed }, tell) => {
     for (let i = 0; i < 3; i++) socket.write(Buffer.alloc(20_000_000), (error) => tell('callback', i, error));
     await turns(3);
     socket.destroy();
@@ -369,7 +369,7 @@ describe('a peer that breaks off', () => {
     }, bytes === 10 ? [] : ['TCP', 'unix']);
   }
 
-  sameAsNode('behind a write that waits, with data that it has not read', async ({ socket, peer, closed }, tell) => {
+  sameAsNode('given a write that waits, and a peer that has not read, tells what node:net tells', async ({ socket, peer, closed }, tell) => {
     socket.resume();
     for (let isFull = false; !isFull; ) isFull = !socket.write(Buffer.alloc(64 * KIBI), (error) => error && tell('callback', error));
     await turns(3);
@@ -377,7 +377,7 @@ describe('a peer that breaks off', () => {
     await closed;
   });
 
-  sameAsNode('behind a write that waits, and nobody reads', async ({ socket, peer, closed }, tell) => {
+  sameAsNode('given a write that waits, and nobody who reads, tells what node:net tells', async ({ socket, peer, closed }, tell) => {
     socket.pause();
     for (let isFull = false; !isFull; ) isFull = !socket.write(Buffer.alloc(64 * KIBI), (error) => error && tell('callback', error));
     await turns(3);

@@ -28,7 +28,7 @@ const attempt = (story: Story, who: string, call: () => unknown): void => {
 };
 
 describe('listen', () => {
-  sideBySide('every form of it', async (net, story, name) => {
+  sideBySide('given every form of arguments, does as node:net', async (net, story, name) => {
     using folder = new Temporary();
     const { duplicate } = await import('../../src/net/transport/socket-calls.ts');
     const path = join(folder.path, 'socket');
@@ -78,7 +78,7 @@ describe('listen', () => {
     await closed(free);
   });
 
-  sideBySide('what is in use, not there, not allowed', async (net, story) => {
+  sideBySide('given an address that is in use, not there or not allowed, fails as node:net does', async (net, story) => {
     using folder = new Temporary();
     const path = join(folder.path, 'socket');
     story.call(folder.path, 'folder');
@@ -129,7 +129,7 @@ describe('listen', () => {
     await closed(server);
   });
 
-  sideBySide('again after it is closed, on the same port, in the same tick', async (net, story) => {
+  sideBySide('given a server that was closed, listens again on the same port in the same tick', async (net, story) => {
     const server = net.createServer((socket) => socket.end('hello'));
     const port = await listen(story, server);
     for (let i = 0; i < 5; i++) {
@@ -238,7 +238,7 @@ describe('connections', () => {
     await closed(server);
   });
 
-  sideBySide('those who have connected when it closes are served', async (net, story) => {
+  sideBySide('given connections when it closes, they are served', async (net, story) => {
     const server = story.server('server', net.createServer((socket) => socket.end('hello')));
     const port = await listen(story, server);
     const client = story.socket('client', net.connect(port, '127.0.0.1'));
@@ -269,7 +269,7 @@ describe('connections', () => {
   });
 });
 
-describe('around it', () => {
+describe('a server and what observes it', () => {
   sideBySide('diagnostics channels', async (net, story) => {
     const channels = ['net.server.socket', 'net.client.socket', 'tracing:net.server.listen:asyncStart', 'tracing:net.server.listen:asyncEnd', 'tracing:net.server.listen:error'];
     const subscriptions = channels.map((name) => {
@@ -301,7 +301,7 @@ describe('around it', () => {
     await server[Symbol.asyncDispose]();
   });
 
-  sideBySide('as functions: without new, and for objects of others', async (net, story) => {
+  sideBySide('given calls without new, and on objects of other classes, Server does as node:net’s', async (net, story) => {
     const make = net.Server as unknown as (this: unknown, listener?: () => void) => Server;
     const server = make(() => {});
     story.tell('server', server instanceof net.Server, server.constructor === net.Server, server.constructor.name);

@@ -39,7 +39,7 @@ const properties = (socket: Socket): unknown => {
 };
 
 describe('a connection', () => {
-  sideBySide('is made, talks, ends; its properties meanwhile', async (net, story) => {
+  sideBySide('given a talk to its end, has the properties of node:net’s at each point', async (net, story) => {
     const server = story.server('server', net.createServer());
     const port = await listen(story, server);
     const client = story.socket('client', new net.Socket());
@@ -62,7 +62,7 @@ describe('a connection', () => {
     story.tell('peer', 'after', properties(peer));
   });
 
-  sideBySide('of IPv6, and of a name', async (net, story) => {
+  sideBySide('given an IPv6 address or a name, connects to it', async (net, story) => {
     for (const host of ['::1', 'localhost']) {
       const server = net.createServer((socket) => socket.end('x'));
       const port = await listen(story, server, { port: 0, host });
@@ -160,7 +160,7 @@ describe('the options of a socket', () => {
     await close();
   });
 
-  sideBySide('without it a write after the peer’s end fails', async (net, story) => {
+  sideBySide('given no allowHalfOpen, a write after the peer’s end fails', async (net, story) => {
     const { client, peer, close } = await pair(net, story);
     peer.end();
     await once(client, 'end');
@@ -271,7 +271,7 @@ describe('the options of a socket', () => {
     await close();
   });
 
-  sideBySide('fd: a descriptor that is connected', async (net, story) => {
+  sideBySide('given the descriptor of a connection, reads and writes there', async (net, story) => {
     const server = net.createServer();
     const port = await listen(story, server);
     const native = net.connect(port, '127.0.0.1');
@@ -462,7 +462,7 @@ describe('errors', () => {
     await new Promise(setImmediate);
   });
 
-  sideBySide('to write what is no data', async (net, story) => {
+  sideBySide('given something that is no data, write fails as node:net does', async (net, story) => {
     const { client, close } = await pair(net, story);
     for (const value of [null, 5, {}, undefined]) {
       assert.throws(
@@ -513,7 +513,7 @@ describe('errors', () => {
     await close();
   });
 
-  sideBySide('and after it is closed: another life', async (net, story) => {
+  sideBySide('connect again on a socket that was closed', async (net, story) => {
     const server = net.createServer((peer) => peer.end('hello'));
     const port = await listen(story, server);
     const client = story.socket('client', new net.Socket());
@@ -560,7 +560,7 @@ describe('timers and settings', () => {
     await closed(client, server, peer.resume());
   });
 
-  sideBySide('what is set can be set at any time, and returns the socket', async (net, story) => {
+  sideBySide('given any time of its life, setters take effect and return the socket', async (net, story) => {
     const none = new net.Socket();
     const set = (who: string, socket: Socket): void => {
       for (const value of [true, false, undefined]) story.tell(who, socket.setNoDelay(value) === socket);

@@ -129,7 +129,7 @@ describe('the kernel is called seldom', () => {
 });
 
 describe('memory', () => {
-  it('what is sent is what it was when send() was called', async () => {
+  it('given data that is changed after send(), what was there before is sent', async () => {
     const a = await bound();
     const b = await bound();
     const { port } = b.address();

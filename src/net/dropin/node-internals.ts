@@ -91,8 +91,9 @@ export function isIdleGuard(onread: unknown): boolean {
  * Has node:http2 made a session of the socket? It says so on the socket before it asks for the handle, by a symbol.
  *
  * Leans on: the description of that symbol; and on its being a property called `undefined` in versions 20 to 26, which
- * import the symbol from a module that does not export it. Otherwise: what comes before http2 listens is lost. Watched
- * by: test/net/protocols.test.ts, `http2${isSecure ? ', secure' : ''}, over a socket that is ${state}`
+ * import the symbol from a module that does not export it. Otherwise: what comes before http2 listens is lost.
+ *
+ * - watched by test/net/protocols.test.ts: http2${isSecure ? ', secure' : ''}, over a socket that is ${state}
  */
 export function isOfHttp2(socket: object): boolean {
   const properties = socket as Record<string | symbol, unknown>;
