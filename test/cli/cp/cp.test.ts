@@ -6,10 +6,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import { Reactor } from '../../src/index.ts';
-import { commandOn } from '../kernel/aged-kernel.ts';
-import { Temporary } from '../kernel/temporary.ts';
-import { run } from '../run.ts';
+import { Reactor } from '../../../src/index.ts';
+import { commandOn } from '../../kernel/aged-kernel.ts';
+import { Temporary } from '../../kernel/temporary.ts';
+import { run } from '../../run.ts';
 
 const MAIN = 'dist/cli/main.js';
 const cp = (...args: string[]): ReturnType<typeof run> => run(process.execPath, [MAIN, 'cp', ...args]);

@@ -7,11 +7,11 @@ import type { AddressInfo, Server, ServerOpts, Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import tls from 'node:tls';
-import { IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_KEEPIDLE, TCP_NODELAY } from '../../src/abi/socket-flags.ts';
-import ours from '../../src/net/index.ts';
-import { getsockopt } from '../../src/net/transport/socket-calls.ts';
-import { Temporary } from '../kernel/temporary.ts';
-import { CERTIFICATE, KEY } from './clients/certificate.ts';
+import { IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_KEEPIDLE, TCP_NODELAY } from '../../../src/abi/socket-flags.ts';
+import ours from '../../../src/net/index.ts';
+import { getsockopt } from '../../../src/net/transport/socket-calls.ts';
+import { Temporary } from '../../kernel/temporary.ts';
+import { CERTIFICATE, KEY } from '../clients/certificate.ts';
 import { closed, connection, listen, sideBySide, type Net, type Story } from './side-by-side.ts';
 
 interface Handle {

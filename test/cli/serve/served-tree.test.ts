@@ -5,11 +5,11 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readlinkSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { NodeTree, RealPathTree } from '../../src/cli/serve/served-tree-node.ts';
-import { RingTree, type ServedTree } from '../../src/cli/serve/served-tree.ts';
-import { stat } from '../../src/fs/index.ts';
-import { Reactor } from '../../src/index.ts';
-import { Temporary } from '../kernel/temporary.ts';
+import { NodeTree, RealPathTree } from '../../../src/cli/serve/served-tree-node.ts';
+import { RingTree, type ServedTree } from '../../../src/cli/serve/served-tree.ts';
+import { stat } from '../../../src/fs/index.ts';
+import { Reactor } from '../../../src/index.ts';
+import { Temporary } from '../../kernel/temporary.ts';
 
 const O_PATH = 0o10000000;
 const io = new Reactor();

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
-import { AF_INET, SOCK_STREAM } from '../../src/abi/index.ts';
-import type { Accepting } from '../../src/net/transport/accepting.ts';
-import { Acceptor } from '../../src/net/lean/acceptor.ts';
-import { addressOf, bindTo, closeNow, listenOn, openSocket } from '../../src/net/transport/socket-calls.ts';
-import { partsOf, Reactor } from '../../src/reactor/reactor.ts';
+import { AF_INET, SOCK_STREAM } from '../../../src/abi/index.ts';
+import type { AcceptorOwner } from '../../../src/net/transport/any-acceptor.ts';
+import { Acceptor } from '../../../src/net/lean/acceptor.ts';
+import { addressOf, bindTo, closeNow, listenOn, openSocket } from '../../../src/net/transport/socket-calls.ts';
+import { partsOf, Reactor } from '../../../src/reactor/reactor.ts';
 
 describe('an acceptor', () => {
   it('given that another accept of its descriptor is aborted, goes on: it may have had the only wake-up', { timeout: 5000 }, async () => {
@@ -18,7 +18,7 @@ describe('an acceptor', () => {
     const { port } = addressOf(fd, false) as AddressInfo;
     let acceptor: Acceptor;
     const accepted = new Promise<number>((resolve, reject) => {
-      const owner: Accepting = { accepted: resolve, acceptFailed: reject };
+      const owner: AcceptorOwner = { accepted: resolve, acceptFailed: reject };
       acceptor = new Acceptor(partsOf(io).engine, owner, fd);
       acceptor.start();
     });

@@ -8,8 +8,8 @@ import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { Temporary } from '../kernel/temporary.ts';
-import { run } from '../run.ts';
+import { Temporary } from '../../kernel/temporary.ts';
+import { run } from '../../run.ts';
 import { get, MALFORMED, MALFORMED_BODIES, WELL_FORMED } from './malformed-requests.ts';
 import { closed, Served, statuses, WAYS } from './served.ts';
 

@@ -7,12 +7,12 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import type { CopyCalls } from '../../src/cli/cp/copy-calls.ts';
-import { TreeCopy } from '../../src/cli/cp/copy-tree.ts';
-import { NodeCalls } from '../../src/cli/cp/node-calls.ts';
-import { Reactor } from '../../src/index.ts';
-import { Temporary } from '../kernel/temporary.ts';
-import { run } from '../run.ts';
+import type { CopyCalls } from '../../../src/cli/cp/copy-calls.ts';
+import { TreeCopy } from '../../../src/cli/cp/copy-tree.ts';
+import { NodeCalls } from '../../../src/cli/cp/node-calls.ts';
+import { Reactor } from '../../../src/index.ts';
+import { Temporary } from '../../kernel/temporary.ts';
+import { run } from '../../run.ts';
 
 const MAIN = join(process.cwd(), 'dist/cli/main.js');
 const WAYS: readonly [string, NodeJS.ProcessEnv][] = [['through io_uring', {}], ['through Node', { IOURING_DISABLED: '1' }]];

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import * as node from 'node:net';
 import { describe, it } from 'node:test';
-import ours from '../../src/net/index.ts';
+import ours from '../../../src/net/index.ts';
 import { closings, CLOSINGS_A_ROUND } from './closings.ts';
 
 /** How many connections over each module; with IOURING_CLOSINGS=100000 it takes minutes. */

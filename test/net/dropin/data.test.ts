@@ -6,9 +6,9 @@ import { once } from 'node:events';
 import * as node from 'node:net';
 import { describe, it } from 'node:test';
 import { setImmediate as immediate } from 'node:timers/promises';
-import { koffiNative } from '../../src/native/koffi.ts';
-import ours from '../../src/net/index.ts';
-import { randomOf } from '../reactor/random.ts';
+import { koffiNative } from '../../../src/native/koffi.ts';
+import ours from '../../../src/net/index.ts';
+import { randomOf } from '../../reactor/random.ts';
 
 type Random = (below: number) => number;
 

@@ -4,13 +4,13 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { Reactor } from '../../src/index.ts';
-import { checkConnect, checkListen } from '../../src/net/lean/lean-arguments.ts';
-import type { ConnectOptions, LeanSocket, Listener, ListenOptions } from '../../src/net/lean/types.ts';
-import { connectThroughRing } from '../../src/net/lean/ring-connect.ts';
-import { LeanListener } from '../../src/net/lean/lean-listener.ts';
-import { transportOf } from '../../src/net/transport/transport.ts';
-import { randomOf, SEED } from '../reactor/random.ts';
+import { Reactor } from '../../../src/index.ts';
+import { checkConnect, checkListen } from '../../../src/net/lean/lean-arguments.ts';
+import type { ConnectOptions, LeanSocket, Listener, ListenOptions } from '../../../src/net/lean/types.ts';
+import { connectThroughRing } from '../../../src/net/lean/ring-connect.ts';
+import { LeanListener } from '../../../src/net/lean/lean-listener.ts';
+import { transportOf } from '../../../src/net/transport/transport.ts';
+import { randomOf, SEED } from '../../reactor/random.ts';
 
 
 const descriptors = (): number => readdirSync('/proc/self/fd').length;

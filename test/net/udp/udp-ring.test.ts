@@ -5,13 +5,13 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
-import { createSocket, type UdpSocket, type UdpSocketOptions } from '../../src/net/udp/udp-socket.ts';
-import { defaultReactor } from '../../src/reactor/default-reactor.ts';
-import { Temporary } from '../kernel/temporary.ts';
-import { run } from '../run.ts';
+import { createSocket, type UdpSocket, type UdpSocketOptions } from '../../../src/net/udp/udp-socket.ts';
+import { defaultReactor } from '../../../src/reactor/default-reactor.ts';
+import { Temporary } from '../../kernel/temporary.ts';
+import { run } from '../../run.ts';
 
-const UDP = new URL('../../src/net/udp/udp-socket.js', import.meta.url).href;
-const REACTOR = new URL('../../src/reactor/default-reactor.js', import.meta.url).href;
+const UDP = new URL('../../../src/net/udp/udp-socket.js', import.meta.url).href;
+const REACTOR = new URL('../../../src/reactor/default-reactor.js', import.meta.url).href;
 
 /** Room for what the tests send at once. */
 const ROOM = 4 * 2 ** 20;

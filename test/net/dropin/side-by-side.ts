@@ -5,7 +5,7 @@ import { once, type EventEmitter } from 'node:events';
 import * as node from 'node:net';
 import { it } from 'node:test';
 import { inspect } from 'node:util';
-import ours from '../../src/net/index.ts';
+import ours from '../../../src/net/index.ts';
 
 export type Net = typeof node;
 

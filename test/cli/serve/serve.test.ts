@@ -8,9 +8,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { commandOn } from '../kernel/aged-kernel.ts';
-import { Temporary } from '../kernel/temporary.ts';
-import { run } from '../run.ts';
+import { commandOn } from '../../kernel/aged-kernel.ts';
+import { Temporary } from '../../kernel/temporary.ts';
+import { run } from '../../run.ts';
 import { Served, WAYS } from './served.ts';
 
 const SECRET = 'a secret of another folder';

@@ -2,9 +2,9 @@
 // contexts, workers and clusters. The same program runs with node:net and with iouring/net, and prints the same.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { run } from '../run.ts';
+import { run } from '../../run.ts';
 
-const NET = new URL('../../src/net/index.js', import.meta.url).href;
+const NET = new URL('../../../src/net/index.js', import.meta.url).href;
 
 const PRELUDE = `
   import { once } from 'node:events';

@@ -3,9 +3,9 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { it } from 'node:test';
-import { createSocket, type UdpSocket } from '../../src/net/udp/udp-socket.ts';
-import { defaultReactor } from '../../src/reactor/default-reactor.ts';
-import { randomOf, SEED } from '../reactor/random.ts';
+import { createSocket, type UdpSocket } from '../../../src/net/udp/udp-socket.ts';
+import { defaultReactor } from '../../../src/reactor/default-reactor.ts';
+import { randomOf, SEED } from '../../reactor/random.ts';
 
 const ROUNDS = 400;
 const SOCKETS = 40;

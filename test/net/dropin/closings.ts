@@ -1,7 +1,7 @@
 // Connections that are closed in every way, many at a time: how each ended for its peer, and with how many bytes.
 import { once } from 'node:events';
 import type * as node from 'node:net';
-import { Temporary } from '../kernel/temporary.ts';
+import { Temporary } from '../../kernel/temporary.ts';
 import { RawListener, RawPeer } from './raw-peer.ts';
 
 type Net = typeof node;

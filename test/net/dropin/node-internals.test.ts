@@ -6,10 +6,10 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import * as node from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { defaultReactor } from '../../src/index.ts';
-import { wayOf } from '../../src/net/dropin/socket.ts';
-import ours from '../../src/net/index.ts';
-import { Temporary } from '../kernel/temporary.ts';
+import { defaultReactor } from '../../../src/index.ts';
+import { wayOf } from '../../../src/net/dropin/socket.ts';
+import ours from '../../../src/net/index.ts';
+import { Temporary } from '../../kernel/temporary.ts';
 
 const INTERNALS = 'src/net/dropin/node-internals.ts';
 const text = readFileSync(INTERNALS, 'utf8');

@@ -2,8 +2,8 @@
 import koffi from 'koffi';
 import { closeSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
-import { koffiNative } from '../../src/native/koffi.ts';
-import { SOCKADDR_MAX, writeSocketAddress, type SocketAddressLike } from '../../src/ring/structs/socket-address.ts';
+import { koffiNative } from '../../../src/native/koffi.ts';
+import { SOCKADDR_MAX, writeSocketAddress, type SocketAddressLike } from '../../../src/ring/structs/socket-address.ts';
 
 type Call = (...args: unknown[]) => number;
 

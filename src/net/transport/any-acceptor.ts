@@ -9,7 +9,7 @@ const PAUSE_MS = 50;
 const SHORTAGES = new Set([-EMFILE, -ENFILE, -ENOMEM, -ENOBUFS]);
 
 /** The owner of an acceptor, which is told of connections. */
-export interface Accepting {
+export interface AcceptorOwner {
   /** A connection has come. Its descriptor is the owner's. */
   accepted(fd: number): void;
   /** Nothing more will come. */
@@ -18,13 +18,13 @@ export interface Accepting {
 
 /** Accepts on a listening descriptor, which stays its owner's, until it is stopped or fails. */
 export abstract class AnyAcceptor extends ArmedMultishot {
-  protected readonly owner: Accepting;
+  protected readonly owner: AcceptorOwner;
   protected isStopped = false;
   #isRef = true;
   /** Tries again. */
   #pause: NodeJS.Timeout | NodeJS.Immediate | undefined;
 
-  constructor(engine: Engine, owner: Accepting, fd: number) {
+  constructor(engine: Engine, owner: AcceptorOwner, fd: number) {
     super(engine, fd);
     this.owner = owner;
   }

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import http from 'node:http';
 import node, { type AddressInfo } from 'node:net';
 import { it } from 'node:test';
-import net from '../../src/net/index.ts';
-import { defaultReactor } from '../../src/reactor/default-reactor.ts';
+import net from '../../../src/net/index.ts';
+import { defaultReactor } from '../../../src/reactor/default-reactor.ts';
 
 /** A server that answers the length of the body. */
 async function lengthServer(): Promise<{ port: number; [Symbol.asyncDispose](): Promise<void> }> {

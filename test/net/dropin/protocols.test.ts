@@ -10,7 +10,7 @@ import type { Server, Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, describe } from 'node:test';
 import tls from 'node:tls';
-import { Temporary } from '../kernel/temporary.ts';
+import { Temporary } from '../../kernel/temporary.ts';
 import { closed, connection, listen, sideBySide, type Net, type Story } from './side-by-side.ts';
 
 const folder = new Temporary();

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import * as node from 'node:net';
 import { describe, it } from 'node:test';
-import ours from '../../src/net/index.ts';
-import { Temporary } from '../kernel/temporary.ts';
+import ours from '../../../src/net/index.ts';
+import { Temporary } from '../../kernel/temporary.ts';
 import { RawListener, RawPeer } from './raw-peer.ts';
 
 const KIBI = 1024;
