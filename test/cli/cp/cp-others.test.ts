@@ -80,7 +80,7 @@ function watched(calls: CopyCalls, before: (name: string, args: unknown[]) => vo
   });
 }
 
-describe('iouring cp, and whose the copy is', { skip: NEEDS_ROOT }, () => {
+describe('iouring cp: the owner of the copy', { skip: NEEDS_ROOT }, () => {
   for (const [way, env] of WAYS) {
     it(`${way}: given the files of another owner, somebody who is not root gets copies without setuid and setgid, as by cp -a`, async () => {
       using folder = new Temporary();

@@ -262,7 +262,7 @@ describe('iouring cp', () => {
     for (const args of [[], [file], [file, d, file], [file, d, '--nonsense']]) assert.equal((await cp(...args)).status, 2, args.join());
   });
 
-  it('manages with few descriptors', async () => {
+  it('given few descriptors, copies all the same', async () => {
     using folder = new Temporary();
     const source = join(folder.path, 'source');
     mkdirSync(source);
@@ -274,7 +274,7 @@ describe('iouring cp', () => {
   });
 
   for (const signal of ['SIGINT', 'SIGKILL'] as const) {
-    it(`${signal} in the middle of a new tree: no half file has its name`, async () => {
+    it(`given ${signal} in the middle of a new tree, no half file has its name`, async () => {
       using folder = new Temporary();
       const [source, copy] = [join(folder.path, 'source'), join(folder.path, 'copy')];
       mkdirSync(source);
@@ -291,7 +291,7 @@ describe('iouring cp', () => {
   }
 
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGKILL'] as const) {
-    it(`${signal} in the middle: what has its name is complete`, async () => {
+    it(`given ${signal} in the middle, each file that has its name is complete`, async () => {
       using folder = new Temporary();
       const [source, copy] = [join(folder.path, 'source'), join(folder.path, 'copy')];
       mkdirSync(source);

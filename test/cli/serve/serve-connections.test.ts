@@ -49,13 +49,13 @@ describe('iouring serve', { concurrency: 4 }, () => {
         }
       });
 
-      it('a thousand requests at once', async () => {
+      it('given a thousand requests at once, answers all', async () => {
         const received = await served.exchange(get('/5').repeat(999) + get('/6', CLOSE));
         assert.equal(statuses(received).length, 1000);
         assert.ok(received.endsWith('\r\n\r\n6666666'));
       });
 
-      it('a request that comes byte by byte', async () => {
+      it('given a request that comes byte by byte, answers it', async () => {
         const socket = served.connect().setNoDelay();
         for (const byte of get('/3', CLOSE)) {
           socket.write(byte);
@@ -83,7 +83,7 @@ describe('iouring serve', { concurrency: 4 }, () => {
         assert.equal(ports.size, 1);
       });
 
-      it('answers who has ended its side already', async () => {
+      it('given a client that has ended its side, answers it', async () => {
         assert.match(await served.exchange(get('/4') + get('/large'), true), /44444HTTP\/1\.1 200 .*large$/s);
         assert.equal(await served.exchange('', true), '');
         assert.equal(await served.exchange('GET /4 HT', true), '');
@@ -111,7 +111,7 @@ describe('iouring serve', { concurrency: 4 }, () => {
         assert.deepEqual(statuses(await served.exchange(get('/1', 'Expect: more\r\n') + get('/2'))), [417]);
       });
 
-      it('other methods', async () => {
+      it('given other methods, refuses them or answers as HTTP says', async () => {
         for (const [method, expected] of [['OPTIONS', 204], ['POST', 405], ['DELETE', 405], ['TRACE', 405]] as const) {
           const { status, headers, body } = await served.get('/1', {}, { method });
           assert.deepEqual([status, headers.allow], [expected, 'GET, HEAD, OPTIONS']);
@@ -122,7 +122,7 @@ describe('iouring serve', { concurrency: 4 }, () => {
         assert.deepEqual(statuses(await served.exchange(`get /1 HTTP/1.1\r\n${HOST}\r\n${get('/1')}`)), [501]);
       });
 
-      it('believes nothing that two readers could understand in two ways', async () => {
+      it('given requests that two readers could understand in two ways, refuses them', async () => {
         for (const head of MALFORMED) {
           const received = await served.exchange(`${head}${get('/2')}${get('/3', CLOSE)}`);
           const answers = statuses(received);

@@ -119,7 +119,7 @@ describe('iouring serve', { concurrency: 4 }, () => {
         }
       });
 
-      it('no way leads out of the folder', async () => {
+      it('given any path, does not leave the folder', async () => {
         const up = ['..', '%2e%2e', '.%2e', '%2E.', '..%00', '%c0%ae%c0%ae', '%252e%252e', '..%5c..', '..\\..', '....', '%u002e%u002e'];
         const slashes = ['/', '%2f', '%5c', '\\', '//', '/./', '%252f', '%c0%af'];
         const attacks = up.flatMap((two) =>
@@ -144,7 +144,7 @@ describe('iouring serve', { concurrency: 4 }, () => {
         }
       });
 
-      it('not even while folders turn into links and back', async () => {
+      it('given folders that turn into links and back, does not leave the folder', async () => {
         mkdirSync(join(site, 'turning'));
         writeFileSync(join(site, 'turning/secret.txt'), 'nothing special');
         symlinkSync('../outside', join(site, 'turned'));
@@ -176,7 +176,7 @@ describe('iouring serve', { concurrency: 4 }, () => {
         assert.equal((await served.get('/pipe')).status, 403);
       });
 
-      it('links to what is hidden are as good as none; those past it are not', async () => {
+      it('given links to hidden files, answers 404; links past them are followed', async () => {
         for (const path of ['/innocent', '/twice', '/folder', '/folder/', '/folder/config', '/sub/up-hidden']) {
           const { status, body } = await served.get(path);
           assert.deepEqual([status, body.includes('hidden')], [404, false], path);
@@ -188,7 +188,7 @@ describe('iouring serve', { concurrency: 4 }, () => {
         }
       });
 
-      it('devices, pipes and sockets are no files', async (t) => {
+      it('given devices, pipes and sockets, does not serve them', async (t) => {
         const socket = createServer().listen(join(site, 'socket'));
         await once(socket, 'listening');
         try {
@@ -245,7 +245,7 @@ describe('iouring serve', { concurrency: 4 }, () => {
         assert.equal((await served.get('/size-1000', { Range: 'bytes=0-1' }, { method: 'HEAD' })).status, 200);
       });
 
-      it('what the client has already is not sent again', async () => {
+      it('given conditions that say the client has it, sends it not again', async () => {
         // Changed too lately for a strong validator: see the next test.
         await untilSettled();
         const { headers } = await served.get('/size-1000');
