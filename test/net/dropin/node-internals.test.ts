@@ -47,8 +47,9 @@ describe('node-internals.ts', () => {
 });
 
 describe('what it is for', () => {
-  it('given one address to connect to, the ring connects', async () => {
+  it('given one address to connect to, the ring connects', async (t) => {
     const server = node.createServer((socket) => socket.end()).listen(0, '127.0.0.1');
+    t.after(() => server.close());
     await once(server, 'listening');
     const io = defaultReactor();
     const before = io.stats.submitted;
@@ -59,10 +60,9 @@ describe('what it is for', () => {
     client.resume();
     await once(client, 'close');
     assert.ok(submitted > 0);
-    server.close();
   });
 
-  it('given sockets of both kinds, their data goes through the ring', async () => {
+  it('given sockets of both kinds, their data goes through the ring', async (t) => {
     using folder = new Temporary();
     for (const place of [{ port: 0, host: '127.0.0.1' }, { path: join(folder.path, 'socket') }]) {
       const ways: unknown[] = [];
@@ -70,6 +70,7 @@ describe('what it is for', () => {
         ways.push(wayOf(socket));
         socket.end('x');
       });
+      t.after(() => server.close());
       server.listen(place);
       await once(server, 'listening');
       const address = server.address()!;
@@ -77,7 +78,6 @@ describe('what it is for', () => {
       client.resume();
       await once(client, 'end');
       assert.deepEqual([...ways, wayOf(client)], ['ring', 'ring']);
-      server.close();
     }
   });
 });
