@@ -17,8 +17,8 @@ function methods(folder: string): Map<string, { comment: string; signature: stri
   assert.ok(files.length > 2);
   for (const file of files) {
     const source = readFileSync(file, 'utf8');
-    // A comment, and a method of a class or a function behind it.
-    const pattern = /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s+(?:export function )?(?:  )?(?:get |async )?(\w+)\(([\s\S]*?)\)(?::[^\n]*)? \{\n/g;
+    // A comment, and a method of an interface behind it.
+    const pattern = /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s+(?:get )?(\w+)\(([\s\S]*?)\): [^\n]*;\n/g;
     for (const [, comment, name, signature] of source.matchAll(pattern)) {
       found.set(name, { comment: comment.replace(/\s*\n\s*\*/g, ''), signature });
     }

@@ -14,6 +14,7 @@ import { IOVEC_SIZE, KERNEL_TIMESPEC_SIZE } from '../abi/layouts.ts';
 import { IORING_OP_RECV, IORING_OP_RECVMSG, IORING_OP_SEND } from '../abi/operations.ts';
 import { REGISTRATIONS } from '../abi/registrations.ts';
 import { MSG_TRUNC, MSG_WAITALL } from '../abi/socket-flags.ts';
+import { checkUserData, highWord, lowWord, type UserData } from './arguments/user-data.ts';
 import { aligned } from './memory/aligned-memory.ts';
 import { BufferGroup, SpanLease, TruncatedLease } from './buffer-ring.ts';
 import { ChainMember, type SilentChain } from './prepare/chains.ts';
@@ -24,16 +25,7 @@ import { kernelError } from './kernel/kernel-error.ts';
 import type { LentMemory, Lendable } from './memory/lent-memory.ts';
 import { checkInteger, wrongState, wrongValue } from './arguments/argument-errors.ts';
 import { firstLengthOf, Msghdr, writeIovec } from './structs/msghdr.ts';
-import {
-  checkUserData,
-  highWord,
-  lowWord,
-  NOTHING,
-  type BufferSource,
-  type Lease,
-  type Pins,
-  type UserData,
-} from './pins.ts';
+import { NOTHING, type BufferSource, type Lease, type Pins } from './pins.ts';
 import { version } from './kernel/proven-kernel.ts';
 import { LENGTH_OFFSET, prepareSocketAddressBuffer, type SocketAddressBuffer } from './structs/socket-address.ts';
 import type { SubmissionQueue } from './queues/submission-queue.ts';
@@ -56,7 +48,7 @@ export interface Argument {
  * addresses. So a ring keeps it where nobody outside of the package gets at it: see {@link coreOf}.
  */
 export class RingCore {
-  // Declared only, so that the constructor is the first to write them, and the last: see Ring.
+  // Declared only, so that the constructor is the first to write them, and the last: an engine then takes them for constants.
   declare readonly resources: RingResources;
   declare readonly sq: SubmissionQueue;
   declare readonly cq: CompletionQueue;
@@ -401,33 +393,23 @@ export function addressBuffer(
   return [addressLow, addressHigh, lowWord(length), highWord(length)];
 }
 
-let openCore: (ring: Ring) => RingCore;
-let handedOver: RingCore | undefined;
-
-function takeOver(): RingCore {
-  const core = handedOver;
-  handedOver = undefined;
-  return core!;
+/** How the class of rings shows the package what a ring keeps to itself. */
+interface Opener {
+  isRing(value: object): boolean;
+  open(ring: object): RingCore;
 }
 
-/**
- * The base of a ring, which has a core. That is not handed up to this constructor, but laid down where it finds it: what is above a class can
- * be changed, and would be given it.
- */
-export abstract class Ring {
-  // Written once: an engine then takes the core of a ring that it knows for a constant.
-  readonly #core = takeOver();
+let isRingOf: Opener['isRing'];
+let openCore: Opener['open'];
 
-  /** Not a method: whoever has a ring could call it. */
-  static {
-    openCore = (ring) => ring.#core;
-  }
+/** The class of rings hands over the way to their cores, once: nobody else has it. */
+export function openCoresBy({ isRing, open }: Opener): void {
+  isRingOf = isRing;
+  openCore = open;
 }
 
-/** The core of a ring. @throws {TypeError} it is no ring */
-export const coreOf = openCore!;
+/** The core of a ring. Not a method: whoever has a ring could call it. @throws {TypeError} it is no ring */
+export const coreOf = (ring: object): RingCore => openCore(ring);
 
-/** The next ring that is constructed has this core. */
-export function handOver(core: RingCore): void {
-  handedOver = core;
-}
+/** Is this a ring? */
+export const isRing = (value: unknown): boolean => typeof value === 'object' && value !== null && isRingOf(value);

@@ -16,7 +16,8 @@ import {
   IO_URING_REG_WAIT,
   IO_URING_REG_WAIT_SIZE,
 } from '../../src/abi/index.ts';
-import { IoUring, type WaitOptions } from '../../src/ring/io-uring.ts';
+import { IoUring } from '../../src/ring/io-uring.ts';
+import type { WaitOptions } from '../../src/ring/queues/submitter.ts';
 import type { IoUringOptions } from '../../src/ring/setup.ts';
 import { coreOf } from '../../src/ring/ring-core.ts';
 import { FakeKernel, targetOf, type EnterCall } from './fake-kernel.ts';
