@@ -51,6 +51,21 @@ describe('the table of operations', () => {
     }
   });
 
+  it('agrees with the documentation of the methods: what `res` means', () => {
+    /** A method's comment, with those that it refers to. */
+    const commentOf = (entry: string): string => {
+      const { comment } = preparations.get(named(entry))!;
+      const linked = [...comment.matchAll(/\{@link (\w+)\}/g)].map(([, name]) => preparations.get(name)?.comment ?? '');
+      return [comment, ...linked].join(' ');
+    };
+    for (const { name, methods: all, result } of OPERATIONS) {
+      const [meant] = /^0|bytes|descriptor|how many|events|index|-E[A-Z]+|command/.exec(result) ?? assert.fail(`${name}: ${result}`);
+      const said = [...all.map(commentOf).join(' ').matchAll(/[^.]*\b(?:complete[sd]?|Completes)\b[^.]*/g)].join(' ');
+      const pattern = meant === 'command' ? /driver's to say/ : new RegExp(`(^|\\W)${meant}\\b`);
+      assert.match(said, pattern, `${name}: ${result}`);
+    }
+  });
+
   it('names options that the methods have', () => {
     for (const { name, methods: all, options = [] } of OPERATIONS) {
       const files = sources('src/ring').map((file) => readFileSync(file, 'utf8')).join('\n');

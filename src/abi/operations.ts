@@ -1,6 +1,10 @@
 /**
- * The operations of io_uring: a constant for each, and one table with everything there is to say about each.
- * What is pinned, probed, documented and tested follows from the rows of that table.
+ * The operations of io_uring: a constant for each, and one table with a row for each.
+ *
+ * docs/operations.md, the names in a probe and what `diagnose` reports are made from the rows. The prep methods are
+ * written by hand, for speed, and compared with their rows by tests: which fields are addresses, what lies there and
+ * whether it is kept until the completion (test/ring/rows.test.ts); since which kernel, like which call and what `res`
+ * means (test/docs.test.ts). A row without a test on a kernel fails test/kernel/operations.every.test.ts.
  */
 
 /** Does nothing: for tests and for measuring the way there and back. Kernel 5.1. */
@@ -895,6 +899,7 @@ export const OPERATIONS: readonly Operation[] = [
     },
     lends: [
       { field: 'addr', what: 'command', access: 'readwrite', until: 'completion' },
+      { field: 'addr3', what: 'command', access: 'readwrite', until: 'completion' },
       { field: 'optval', what: 'option', access: 'readwrite', until: 'completion', variant: 'socketOption' },
       { field: 'addr', what: 'sockaddr', access: 'write', until: 'completion', variant: 'getsockname' },
       { field: 'addr3', what: 'socklen', access: 'readwrite', until: 'completion', variant: 'getsockname' },
@@ -1141,7 +1146,10 @@ export const OPERATIONS: readonly Operation[] = [
     options: ['addr', 'len', 'addr3', 'cmd', 'pointers', 'fixed', 'multishot'],
     like: 'ioctl(2)',
     since: '6.19',
-    lends: [{ field: 'addr', what: 'command', access: 'readwrite', until: 'completion' }],
+    lends: [
+      { field: 'addr', what: 'command', access: 'readwrite', until: 'completion' },
+      { field: 'addr3', what: 'command', access: 'readwrite', until: 'completion' },
+    ],
     result: 'what the command says',
     helpers: ['io_uring_prep_uring_cmd128'],
     purpose: 'a command of a driver that takes a 128-byte entry',

@@ -290,8 +290,8 @@ export interface ControlOperations {
   prepFilesUpdate(fds: Int32Array, offset: Slot, userData: UserData): boolean;
 
   /**
-   * Queue the making of an ordinary descriptor for the file in a slot, which stays there. Completes with it; it is
-   * the caller's to close.
+   * Queue the making of an ordinary descriptor for the file in a slot, which stays there. Completes with the
+   * descriptor, which is the caller's to close.
    *
    * Kernel 6.8. Counterpart of io_uring_prep_fixed_fd_install(3).
    * @param options.noCloexec IORING_FIXED_FD_NO_CLOEXEC: programs that are started inherit it

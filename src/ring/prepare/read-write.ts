@@ -126,9 +126,9 @@ export interface ReadWriteOperations {
   ): boolean;
 
   /**
-   * Queue a read that completes whenever there is something to read, each time into a buffer of group `bgid` that the
-   * kernel picks, until a completion without `hasMore()`. For pipes, sockets, terminals and the like: a regular file is
-   * refused (`-EBADFD`).
+   * Queue a read that completes with the bytes read whenever there are some, each time into a buffer of group `bgid` that
+   * the kernel picks, until a completion without `hasMore()`. For pipes, sockets, terminals and the like: a regular file
+   * is refused (`-EBADFD`).
    *
    * Kernel 6.7. Counterpart of io_uring_prep_read_multishot(3).
    * @param options.len at most so many bytes at once; 0 is a whole buffer, and all that kernels up to 6.18 at least take
