@@ -150,11 +150,11 @@ export const IORING_OP_URING_CMD128 = 64;
  */
 export type Until = 'submit' | 'completion' | 'notification' | 'returned';
 
-/** What the kernel does to the memory. */
+/** The use that the kernel makes of the memory. */
 export type Access = 'read' | 'write' | 'readwrite';
 
 /**
- * What lies in the memory. `name` and `value` are an extended attribute's, `descriptors` are 32-bit numbers,
+ * The contents of the memory. `name` and `value` are an extended attribute's, `descriptors` are 32-bit numbers,
  * `attributes` is a `struct io_uring_attr_pi`, `range` must stay mapped, and `command` is what the driver
  * makes of it: for a block device and a socket option there are plain numbers in that field.
  */
@@ -202,7 +202,7 @@ export interface Operation {
   readonly name: string;
   /** The ring's methods for it; with the option that it takes to have this one. */
   readonly methods: readonly string[];
-  /** What may be left away in calls of these. */
+  /** The options of these methods. */
   readonly options?: readonly string[];
   /** The system call that it resembles. */
   readonly like?: string;
@@ -215,7 +215,7 @@ export interface Operation {
    * memory comes from a group then, to which it was lent beforehand.
    */
   readonly lends: readonly Lend[];
-  /** What the completion's `res` means when it is not negative. */
+  /** The meaning of the completion's `res` when it is not negative. */
   readonly result: string;
   /** liburing's functions for it. */
   readonly helpers: readonly string[];

@@ -2,7 +2,7 @@
 import { IORING_SQ_CQ_OVERFLOW, IORING_SQ_TASKRUN } from '../abi/flags.ts';
 import { koffiNative } from '../native/koffi.ts';
 import type { Native } from '../native/native.ts';
-import { wrongState, wrongType } from './arguments/argument-errors.ts';
+import { checkObject, wrongState } from './arguments/argument-errors.ts';
 import { ownOptions, NONE } from './arguments/own-options.ts';
 import type { Completion } from './completion.ts';
 import { LentMemory } from './memory/lent-memory.ts';
@@ -86,7 +86,7 @@ export class IoUring implements Disposable {
   /** @internal `native` is the kernel; unit tests hand in another. */
   constructor(entries: number, options?: IoUringOptions, native?: Native);
   constructor(entries: number, asked: IoUringOptions = NONE, native: Native = koffiNative()) {
-    if (typeof asked !== 'object' || asked === null) throw wrongType('options', 'an object', asked);
+    checkObject('options', asked);
     // Read once: a getter that answers differently the second time, or throws, must not catch a ring half made.
     const options: IoUringOptions = ownOptions({ ...asked });
     const setup = setUp(native, entries, options);
@@ -97,7 +97,7 @@ export class IoUring implements Disposable {
     this.#submitter = new Submitter(this.#core);
     this.#reaper = new Reaper(this.#core);
     // An index in the thread's table keeps the ring open past the close that ends it with its thread.
-    const wanted = native.endsWithProcess && options.registerRingFd !== false;
+    const wanted = native.isMainThread && options.registerRingFd !== false;
     const registered = wanted && this.#resources.registerRingFd();
     if (options.registerRingFd && !registered) {
       this.#resources.close();
@@ -138,7 +138,9 @@ export class IoUring implements Disposable {
     return this.#resources.closed ? 0 : this.#core.sq.space;
   }
 
-  /** How many completions wait to be reaped, without asking the kernel for more. Counterpart of io_uring_cq_ready(3). */
+  /**
+   * How many completions wait to be reaped, without asking the kernel for more. Counterpart of io_uring_cq_ready(3).
+   */
   get cqReady(): number {
     return this.#resources.closed ? 0 : this.#core.cq.ready;
   }
@@ -225,7 +227,7 @@ export class IoUring implements Disposable {
   }
 
   /**
-   * What a call of {@link forEachCompletion} would be given first, without reaping it; undefined if nothing is there.
+   * The completion that a call of {@link forEachCompletion} would be given first, without reaping it; undefined if nothing is there.
    * Never enters the kernel. Where the data begins in an incremental buffer is known only when it is reaped.
    *
    * Counterpart of io_uring_peek_cqe(3).
@@ -275,7 +277,7 @@ export class IoUring implements Disposable {
     this.close();
   }
 
-  /** What JSON.stringify and loggers see. */
+  /** The numbers that JSON.stringify and loggers show. */
   toJSON(): { fd: number; sqEntries: number; cqEntries: number; setupFlags: number; features: number } {
     const { fd, sqEntries, cqEntries, setupFlags, features } = this;
     return { fd, sqEntries, cqEntries, setupFlags, features };

@@ -24,7 +24,7 @@ import { ownOptions } from './arguments/own-options.ts';
 import { kernelError } from './kernel/kernel-error.ts';
 import { checkInteger, checkUint32, wrongState } from './arguments/argument-errors.ts';
 
-/** What the kernel has, without a ring being made. */
+/** The abilities of the kernel, as it tells them without a ring being made. */
 export interface KernelCapabilities {
   /** How many operations and registrations it knows: all numbers below. */
   requestOpcodes: number;

@@ -23,7 +23,7 @@ import type { CompletionQueue } from './queues/completion-queue.ts';
 import type { RingResources } from './ring-resources.ts';
 import { kernelError } from './kernel/kernel-error.ts';
 import type { LentMemory, Lendable } from './memory/lent-memory.ts';
-import { checkInteger, wrongState, wrongValue } from './arguments/argument-errors.ts';
+import { checkInteger, isObject, wrongState, wrongValue } from './arguments/argument-errors.ts';
 import { firstLengthOf, Msghdr, writeIovec } from './structs/msghdr.ts';
 import { NOTHING, type BufferSource, type Lease, type Pins } from './pins.ts';
 import { version } from './kernel/proven-kernel.ts';
@@ -44,11 +44,12 @@ export interface Argument {
 }
 
 /**
- * The core that the methods of a ring work with: its queues, its pins, and the steps that all of them share. Some of these take
- * addresses. So a ring keeps it where nobody outside of the package gets at it: see {@link coreOf}.
+ * The core that the methods of a ring work with: its queues, its pins, and the steps that all of them share. Some of
+ * these take addresses. So a ring keeps it where nobody outside of the package gets at it: see {@link coreOf}.
  */
 export class RingCore {
-  // Declared only, so that the constructor is the first to write them, and the last: an engine then takes them for constants.
+  // Declared only, so that the constructor is the first to write them, and the last: an engine then takes them for
+  // constants.
   declare readonly resources: RingResources;
   declare readonly sq: SubmissionQueue;
   declare readonly cq: CompletionQueue;
@@ -254,8 +255,9 @@ export class RingCore {
   }
 
   /**
-   * The number that the kernel is told when it shall post a completion with this userData that no entry of ours stands for: the
-   * tag of a registered resource, or the new userData of a poll. The value itself, unless it is one of our keys.
+   * The number that the kernel is told when it shall post a completion with this userData that no entry of ours stands
+   * for: the tag of a registered resource, or the new userData of a poll. The value itself, unless it is one of our
+   * keys.
    * @throws {RangeError|TypeError}
    */
   userDataForKernel(value: UserData, name = 'userData'): bigint {
@@ -278,8 +280,8 @@ export class RingCore {
   }
 
   /**
-   * The source that an entry holds to have its buffers from `group`, by its words 0 (opcode, modifiers), 6 (len) and 7 (flags): may it
-   * fill several at once, or be told of more bytes than it got? `lent`: what it holds besides.
+   * The source that an entry holds to have its buffers from `group`, by its words 0 (opcode, modifiers), 6 (len) and 7
+   * (flags): may it fill several at once, or be told of more bytes than it got? `lent`: what it holds besides.
    * @throws {TypeError} `ERR_INVALID_ARG_VALUE` both; or one of the two in an incremental group
    */
   sourceOf(group: BufferGroup | ClassicGroup, how: number, len: number, flags: number, lent?: unknown): BufferSource {
@@ -289,8 +291,9 @@ export class RingCore {
     if (bundles && receives && flags & MSG_TRUNC) {
       throw wrongValue('flags', 'with MSG_TRUNC nobody could tell which buffers a bundle has filled: leave one of the two away');
     }
-    // In an incremental group the kernel hands the rest of the buffer to others while one waits for all of its data, and goes
-    // on writing where they do; and what it cuts off a datagram it counts as filled, beyond the last buffer that it has.
+    // In an incremental group the kernel hands the rest of the buffer to others while one waits for all of its data,
+    // and goes on writing where they do; and what it cuts off a datagram it counts as filled, beyond the last buffer
+    // that it has.
     if (receives && flags & (MSG_WAITALL | MSG_TRUNC) && group instanceof BufferGroup && group.incremental) {
       throw wrongValue('flags', 'MSG_WAITALL and MSG_TRUNC do not go with an incremental group: nobody could tell where the data is');
     }
@@ -412,4 +415,4 @@ export function openCoresBy({ isRing, open }: Opener): void {
 export const coreOf = (ring: object): RingCore => openCore(ring);
 
 /** Is this a ring? */
-export const isRing = (value: unknown): boolean => typeof value === 'object' && value !== null && isRingOf(value);
+export const isRing = (value: unknown): boolean => isObject(value) && isRingOf(value);

@@ -25,7 +25,7 @@ function reachable(object: object): Map<string, unknown> {
 
 const namesOf = (object: object): string[] => [...reachable(object).keys()].map((path) => path.split('.').at(-1)!);
 
-/** What a ring has that is no method for everybody: these numbers, and what says why it cannot be cloned. */
+/** The own properties of a ring: two numbers, and a getter that says why it cannot be cloned. */
 const OWN = new Set(['setupFlags', 'features', 'thread']);
 
 describe('a ring', () => {

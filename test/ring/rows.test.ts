@@ -1,6 +1,6 @@
 // The rows of the table of operations say what their prep methods do: which fields of an entry are addresses, what lies
-// there, and whether it is kept until the completion. Since when, and what `res` means, is compared in test/docs.test.ts; that
-// each was tried on a kernel, in test/kernel/operations.every.test.ts.
+// there, and whether it is kept until the completion. Since when, and what `res` means, is compared in
+// test/docs.test.ts; that each was tried on a kernel, in test/kernel/operations.every.test.ts.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
@@ -32,7 +32,7 @@ interface Prepared {
   readonly len: number;
   /** The memory that a field points to, by the field's offset. */
   readonly memory: ReadonlyMap<number, Uint8Array>;
-  /** What is held until the completion. */
+  /** The things that are held until the completion. */
   readonly held: readonly unknown[];
   /** The memory at another address. */
   readonly at: (address: bigint) => Uint8Array;
@@ -81,7 +81,7 @@ const u32 = (bytes: Uint8Array, offset: number): number => new DataView(bytes.bu
 const u64 = (bytes: Uint8Array, offset: number): bigint => new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(offset, true);
 const isText = (bytes: Uint8Array): boolean => bytes.indexOf(0) > 0 && /^[\x20-\x7e]+$/.test(Buffer.from(bytes.subarray(0, bytes.indexOf(0))).toString());
 
-/** What tells that it is what lies there. */
+/** Signs by which the contents of memory are known. */
 const SIGNS: Record<Lent, (bytes: Uint8Array, entry: Prepared) => boolean> = {
   attributes: (bytes, { at }) => at(u64(bytes, IO_URING_ATTR_PI.addr)).length === u32(bytes, IO_URING_ATTR_PI.len),
   buffer: (bytes) => bytes.length > 0,

@@ -24,7 +24,7 @@ export function checkFd(name: string, fd: number): number {
   return -1;
 }
 
-/** What `file_index` says for a slot: one more, or the mark for "pick one"; 0 is an ordinary descriptor. */
+/** The value of `file_index` for a slot: one more, or the mark for "pick one"; 0 is an ordinary descriptor. */
 export function fileIndex(name: string, slot: Slot | undefined): number {
   if (slot === undefined) return 0;
   if (slot === 'alloc') return IORING_FILE_INDEX_ALLOC;
@@ -38,8 +38,8 @@ export function checkFlags(name: string, flags: number | undefined): number {
 }
 
 /**
- * The caller's list of buffers as it is now: an object that answers differently the second time must not have the kernel
- * write to one buffer while another is kept alive.
+ * The caller's list of buffers as it is now: an object that answers differently the second time must not have the
+ * kernel write to one buffer while another is kept alive.
  */
 export function listOfBuffers(name: string, buffers: readonly Lendable[]): Lendable[] {
   if (!Array.isArray(buffers)) throw wrongType(name, 'an Array of ArrayBufferViews or ArrayBuffers', buffers);
@@ -49,8 +49,8 @@ export function listOfBuffers(name: string, buffers: readonly Lendable[]): Lenda
 }
 
 /**
- * The bytes of a `struct sockaddr`. Not written into the arena at once: a getter of the caller's object could prepare other
- * entries meanwhile.
+ * The bytes of a `struct sockaddr`. Not written into the arena at once: a getter of the caller's object could prepare
+ * other entries meanwhile.
  */
 export function addressBytes(name: string, address: SocketAddressLike): Uint8Array {
   // Who sends to the same address again and again gives it like this.

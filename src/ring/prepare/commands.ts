@@ -15,7 +15,15 @@ import { checkFd } from '../arguments/entry-fields.ts';
 import { NONE } from '../arguments/own-options.ts';
 import { checkUserData, highWord, lowWord, type UserData } from '../arguments/user-data.ts';
 import type { Lendable } from '../memory/lent-memory.ts';
-import { checkInteger, checkUint32, outOfRange, wrongType, wrongValue } from '../arguments/argument-errors.ts';
+import {
+  checkInteger,
+  checkObject,
+  checkUint32,
+  isObject,
+  outOfRange,
+  wrongType,
+  wrongValue,
+} from '../arguments/argument-errors.ts';
 import { Lease, type BufferSource } from '../pins.ts';
 import { addressBuffer, coreOf, type RingCore } from '../ring-core.ts';
 import { copyOfBytes, type SocketAddressBuffer } from '../structs/socket-address.ts';
@@ -23,7 +31,7 @@ import { copyOfBytes, type SocketAddressBuffer } from '../structs/socket-address
 /** A 64-bit field of an entry: a number, or memory, which is lent and whose address is filled in. */
 export type Field = number | bigint | Lendable;
 
-/** What a driver's command takes. */
+/** The fields of a driver's command. */
 export interface CommandOptions {
   addr?: Field;
   len?: number;
@@ -38,7 +46,7 @@ export interface CommandOptions {
   multishot?: number;
 }
 
-/** An entry as the kernel reads it. What is left out is 0, and `fd` -1. */
+/** An entry as the kernel reads it. A field that is left out is 0, and `fd` -1. */
 export interface RawSqe {
   opcode: number;
   /** IOSQE_* */
@@ -66,8 +74,8 @@ export interface CommandOperations {
   /**
    * Queue a command to the driver behind `fd`. What it does, and what it completes with, is the driver's to say.
    *
-   * Memory given as `addr`, `addr3` or in `pointers` is lent until the completion is reaped. **The numbers and bytes in a
-   * command can hold addresses that nobody checks**: as with {@link prepSqe}, memory safety is in the caller's hands.
+   * Memory given as `addr`, `addr3` or in `pointers` is lent until the completion is reaped. **The numbers and bytes in
+   * a command can hold addresses that nobody checks**: as with {@link prepSqe}, memory safety is in the caller's hands.
    *
    * Kernel 5.19. Counterpart of io_uring_prep_uring_cmd(3); like ioctl(2).
    * @param cmdOp the driver's number for it
@@ -149,7 +157,8 @@ export interface CommandOperations {
    * the last completion is reaped, and so is what stands in `options.lend`.
    *
    * **The one door that trusts you**: an address in a number, or in memory that the kernel follows, is not checked. All
-   * other methods keep the promise that nothing done in JavaScript makes the kernel write into memory that is not yours.
+   * other methods keep the promise that nothing done in JavaScript makes the kernel write into memory that is not
+   * yours.
    *
    * Counterpart of filling a `struct io_uring_sqe` by hand, as io_uring_prep_rw does.
    * @returns false when the submission queue is full; nothing was queued then
@@ -224,7 +233,7 @@ export const commandOperations: CommandOperations = {
 
   prepSqe(sqe, userData, options) {
     const core = coreOf(this);
-    if (typeof sqe !== 'object' || sqe === null) throw wrongType('sqe', 'an object', sqe);
+    checkObject('sqe', sqe);
     const { opcode, flags = 0, ioprio = 0, off = 0, addr = 0, len = 0, opFlags = 0, addr3 = 0, pad2 = 0, cmd } = sqe;
     const { bufIndex = 0, personality = 0, fileIndex = 0 } = sqe;
     checkInteger('sqe.opcode', opcode, 0, 0xff);
@@ -345,7 +354,7 @@ function commandBytes(
 
 /** The two halves of a 64-bit field. Memory is added to what is lent. */
 function field(core: RingCore, name: string, field: Field, lent: unknown[]): [low: number, high: number] {
-  if (typeof field === 'object' && field !== null) {
+  if (isObject(field)) {
     const { memory } = core;
     memory.findWhole(field, name);
     lent.push(field);
@@ -358,7 +367,7 @@ function field(core: RingCore, name: string, field: Field, lent: unknown[]): [lo
   return [lowWord(field), highWord(field)];
 }
 
-/** What an operation holds; the first is a buffer group if it takes its buffers from one. */
+/** The things that an operation holds; the first is a buffer group if it takes its buffers from one. */
 function held(core: RingCore, lent: unknown[], grouped: boolean): unknown {
   if (lent.length < 2) return lent[0];
   return grouped ? core.lease(new Lease(lent, lent[0] as BufferSource)) : lent;

@@ -47,7 +47,15 @@ import { checkFd, fileIndex, type Slot } from '../arguments/entry-fields.ts';
 import { ownOptions, NONE } from '../arguments/own-options.ts';
 import { checkUserData, highWord, lowWord, type UserData } from '../arguments/user-data.ts';
 import type { Lendable } from '../memory/lent-memory.ts';
-import { checkInteger, checkUint32, wrongState, wrongType, wrongValue } from '../arguments/argument-errors.ts';
+import {
+  checkInteger,
+  checkObject,
+  checkUint32,
+  isObject,
+  wrongState,
+  wrongType,
+  wrongValue,
+} from '../arguments/argument-errors.ts';
 import { DESCRIPTOR, Lease } from '../pins.ts';
 import { coreOf, type RingCore } from '../ring-core.ts';
 import { checkDuration, type Duration } from '../structs/timespec.ts';
@@ -56,7 +64,7 @@ import { YOUNG_FIELDS } from './young-fields.ts';
 /** The clock of a timer: as clock_gettime(2) names them. */
 export type Clock = 'monotonic' | 'boottime' | 'realtime';
 
-/** What a NOP exercises on its way through the kernel. */
+/** The parts of the kernel that a NOP exercises on its way. */
 export interface NopOptions {
   /** IORING_NOP_INJECT_RESULT (6.10): complete with this, -2^31 … 2^31-1. */
   result?: number;
@@ -176,8 +184,8 @@ export interface ControlOperations {
    * Kernel 5.1. Counterpart of io_uring_prep_poll_add(3) and io_uring_prep_poll_multishot(3); like poll(2).
    * @param mask POLLIN and so on; EPOLLEXCLUSIVE, EPOLLET too
    * @param options.multishot IORING_POLL_ADD_MULTI (5.13): a completion for every change, until one without `hasMore()`
-   * @param options.level IORING_POLL_ADD_LEVEL (6.0): level-triggered rather than edge-triggered, with `multishot`; kernels
-   *   up to 6.18 at least answer `-EINVAL`
+   * @param options.level IORING_POLL_ADD_LEVEL (6.0): level-triggered rather than edge-triggered, with `multishot`;
+   *   kernels up to 6.18 at least answer `-EINVAL`
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    */
@@ -205,9 +213,11 @@ export interface ControlOperations {
    * Kernel 5.13. Counterpart of io_uring_prep_poll_update(3).
    * @param change.events the new mask
    * @param change.newUserData what the poll's completions carry from then on
-   * @param change.multishot,change.level as of {@link prepPollAdd}; on kernels up to 6.18 at least the poll stays what it was
+   * @param change.multishot,change.level as of {@link prepPollAdd}; on kernels up to 6.18 at least the poll stays what
+   *   it was
    * @returns false when the submission queue is full; nothing was queued then
-   * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` nothing to change
+   * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` nothing to
+   *   change
    */
   prepPollUpdate(
     target: UserData,
@@ -223,8 +233,8 @@ export interface ControlOperations {
    * completes with 1.
    *
    * Kernel 5.5. Counterpart of io_uring_prep_cancel(3) and io_uring_prep_cancel64(3).
-   * @param options.all IORING_ASYNC_CANCEL_ALL (5.19): not only the first that is found; completes with their number. By
-   *   userData it takes as many entries of the queue as there are operations that lend memory under it, and one more
+   * @param options.all IORING_ASYNC_CANCEL_ALL (5.19): not only the first that is found; completes with their number.
+   *   By userData it takes as many entries of the queue as there are operations that lend memory under it, and one more
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`; `ERR_INVALID_ARG_VALUE` nothing to match
    */
@@ -321,8 +331,8 @@ export interface ControlOperations {
   ): boolean;
 
   /**
-   * Queue the taking of up to `nr` buffers out of a group that {@link prepProvideBuffers} filled. Completes with how many
-   * there were, or `-ENOENT` where there is no such group.
+   * Queue the taking of up to `nr` buffers out of a group that {@link prepProvideBuffers} filled. Completes with how
+   * many there were, or `-ENOENT` where there is no such group.
    *
    * Kernel 5.7. Counterpart of io_uring_prep_remove_buffers(3).
    * @returns false when the submission queue is full; nothing was queued then
@@ -410,7 +420,7 @@ export const controlOperations: ControlOperations = {
 
   prepPollUpdate(target, userData, change) {
     const core = coreOf(this);
-    if (typeof change !== 'object' || change === null) throw wrongType('change', 'an object', change);
+    checkObject('change', change);
     const { events, newUserData } = change;
     if (events === undefined && newUserData === undefined) {
       throw wrongValue('change', 'it must have events, newUserData, or both');
@@ -433,7 +443,7 @@ export const controlOperations: ControlOperations = {
 
   prepCancel(target, userData, options) {
     const core = coreOf(this);
-    const isMatch = typeof target === 'object' && target !== null;
+    const isMatch = isObject(target);
     if (!isMatch) checkUserData('target', target);
     const match: CancelMatch = ownOptions(isMatch ? { ...target } : { userData: target });
     const { fd, fixed, opcode, any } = match;
@@ -612,7 +622,7 @@ function cancelEach(
   return true;
 }
 
-/** What the kernel knows an operation in flight by: a key of ours, or the caller's userData. */
+/** The userData that the kernel knows an operation in flight by: a key of ours, or the caller's userData. */
 function key(core: RingCore, target: UserData): [low: number, high: number] {
   const slot = core.findKey(target);
   const { pins } = core;

@@ -54,8 +54,8 @@ export interface EntryModifiers {
    * succeeded), IOSQE_IO_DRAIN (this one starts when all before it are done), IOSQE_ASYNC (do not try it inline first),
    * IOSQE_CQE_SKIP_SUCCESS (no completion if it succeeds; 5.17).
    *
-   * An operation that lends memory and keeps silent is over when a later one of its chain completes: so it must be linked to
-   * one that does not keep silent, and a `submit` that cuts the chain makes the last entry speak.
+   * An operation that lends memory and keeps silent is over when a later one of its chain completes: so it must be
+   * linked to one that does not keep silent, and a `submit` that cuts the chain makes the last entry speak.
    *
    * Counterpart of io_uring_sqe_set_flags(3), which replaces the flags where this adds to them.
    * @throws {Error} `ERR_INVALID_STATE` there is no entry just prepared: it was submitted, or the last prep method

@@ -99,7 +99,8 @@ export interface FileOperations {
 
   /**
    * Queue a hint how memory will be used. `buf` must begin at a page and `length` must be whole pages, so that no
-   * memory but its own is meant (see `allocateAligned`); some advice, such as MADV_DONTNEED, clears it. Completes with 0.
+   * memory but its own is meant (see `allocateAligned`); some advice, such as MADV_DONTNEED, clears it. Completes with
+   * 0.
    *
    * `buf` is lent to the kernel until the completion is reaped.
    *
@@ -174,8 +175,8 @@ export interface FileOperations {
    *
    * Kernel 6.16. Counterpart of io_uring_prep_pipe(3) and io_uring_prep_pipe_direct(3); like pipe2(2).
    * @param fds an Int32Array of at least 2
-   * @param options.flags O_CLOEXEC, O_NONBLOCK, O_DIRECT, taken as they are; default none, and then programs that are started
-   *   inherit the ends
+   * @param options.flags O_CLOEXEC, O_NONBLOCK, O_DIRECT, taken as they are; default none, and then programs that are
+   *   started inherit the ends
    * @param options.direct a slot, which with the one after it takes the two ends; or `'alloc'`
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`

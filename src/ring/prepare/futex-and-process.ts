@@ -12,7 +12,7 @@ import { checkFd } from '../arguments/entry-fields.ts';
 import { NONE } from '../arguments/own-options.ts';
 import { checkUserData, highWord, lowWord, type UserData } from '../arguments/user-data.ts';
 import { EPOLL_EVENT_SIZE, memoryOfEpollEvents, writeEpollEvent, type EpollEvents } from '../structs/epoll-events.ts';
-import { checkInteger, checkUint32, outOfRange, wrongType } from '../arguments/argument-errors.ts';
+import { checkInteger, checkObject, checkUint32, outOfRange, wrongType } from '../arguments/argument-errors.ts';
 import { coreOf, type RingCore } from '../ring-core.ts';
 import { memoryOfSiginfo, type Siginfo } from '../structs/siginfo.ts';
 
@@ -46,7 +46,8 @@ export interface FutexAndProcessOperations {
    *
    * Kernel 5.6. Counterpart of io_uring_prep_epoll_ctl(3); like epoll_ctl(2).
    * @param op EPOLL_CTL_ADD, EPOLL_CTL_MOD or EPOLL_CTL_DEL
-   * @param event what to watch `fd` for (EPOLLIN and so on), and the 64 bits to be told then (default: `fd`); copied. null for EPOLL_CTL_DEL
+   * @param event what to watch `fd` for (EPOLLIN and so on), and the 64 bits to be told then (default: `fd`); copied.
+   *   null for EPOLL_CTL_DEL
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    */
@@ -70,7 +71,8 @@ export interface FutexAndProcessOperations {
   prepEpollWait(epfd: number, events: EpollEvents, userData: UserData): boolean;
 
   /**
-   * Queue a wait until `futex` is woken, if it holds `value`; else it completes with `-EAGAIN` at once. Completes with 0.
+   * Queue a wait until `futex` is woken, if it holds `value`; else it completes with `-EAGAIN` at once. Completes with
+   * 0.
    *
    * `futex` is lent to the kernel until the completion is reaped.
    *
@@ -170,7 +172,7 @@ export const futexAndProcessOperations: FutexAndProcessOperations = {
     if (!Array.isArray(waiters)) throw wrongType('waiters', 'an Array', waiters);
     // Read once, before anything is written.
     const list = [...(waiters as readonly FutexWaiter[])].map((waiter, i) => {
-      if (typeof waiter !== 'object' || waiter === null) throw wrongType(`waiters[${i}]`, 'an object', waiter);
+      checkObject(`waiters[${i}]`, waiter);
       const { futex, value, flags = FUTEX_FLAGS } = waiter;
       checkInteger(`waiters[${i}].value`, value, -(2 ** 31), 2 ** 32 - 1);
       checkUint32(`waiters[${i}].flags`, flags);

@@ -74,8 +74,8 @@ export interface NetworkOperations {
    *
    * Kernel 5.19. Counterpart of io_uring_prep_socket(3), io_uring_prep_socket_direct(3) and
    * io_uring_prep_socket_direct_alloc(3); like socket(2).
-   * @param type SOCK_STREAM and so on, with SOCK_NONBLOCK and SOCK_CLOEXEC (not with `direct`) as you like: it is taken as it
-   *   is, and programs that are started inherit the descriptor without SOCK_CLOEXEC
+   * @param type SOCK_STREAM and so on, with SOCK_NONBLOCK and SOCK_CLOEXEC (not with `direct`) as you like: it is taken
+   *   as it is, and programs that are started inherit the descriptor without SOCK_CLOEXEC
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
    */
@@ -113,7 +113,8 @@ export interface NetworkOperations {
    * `-errno`. The descriptor is the caller's to close; with `direct` it goes to a slot of the registered files instead:
    * 0, or the slot if the kernel picked it.
    *
-   * Kernel 5.5; `direct` 5.15. Counterpart of io_uring_prep_accept(3) and io_uring_prep_accept_direct(3); like accept4(2).
+   * Kernel 5.5; `direct` 5.15. Counterpart of io_uring_prep_accept(3) and io_uring_prep_accept_direct(3); like
+   * accept4(2).
    * @param options.address is filled with the peer's address, and lent to the kernel until the completion is reaped
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
@@ -146,8 +147,8 @@ export interface NetworkOperations {
   prepShutdown(fd: number, how: number, userData: UserData): boolean;
 
   /**
-   * Queue a receive of up to `len` bytes into the beginning of `buf`. Completes with the bytes received, 0 at the end of
-   * the stream, or `-errno`.
+   * Queue a receive of up to `len` bytes into the beginning of `buf`. Completes with the bytes received, 0 at the end
+   * of the stream, or `-errno`.
    *
    * `buf` is lent to the kernel until the completion is reaped, as for {@link prepRead}.
    *
@@ -180,13 +181,13 @@ export interface NetworkOperations {
    * Kernel 6.0. Counterpart of io_uring_prep_recv_multishot(3).
    * @param bgid a group of provided buffers of this ring
    * @param options.flags MSG_* bits; not MSG_WAITALL
-   * @param options.bundle IORING_RECVSEND_BUNDLE (6.10): a completion may span several buffers: see `ProvidedBufRing.bytes(c)`;
-   *   one that takes the last buffer there is ends the receive, without `-ENOBUFS`
+   * @param options.bundle IORING_RECVSEND_BUNDLE (6.10): a completion may span several buffers: see
+   *   `ProvidedBufRing.bytes(c)`; one that takes the last buffer there is ends the receive, without `-ENOBUFS`
    * @param options.len at most so many bytes a completion; 0 is a whole buffer
    * @param options.limit end after so many bytes in all (6.17); 0 is none
    * @returns false when the submission queue is full; nothing was queued then
-   * @throws {Error} `ERR_INVALID_STATE` no buffer ring is registered for the group; `ERR_IOURING_UNSUPPORTED` on an older kernel,
-   *   which would do something else
+   * @throws {Error} `ERR_INVALID_STATE` no buffer ring is registered for the group; `ERR_IOURING_UNSUPPORTED` on an
+   *   older kernel, which would do something else
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
    */
   prepRecvMultishot(
@@ -238,8 +239,8 @@ export interface NetworkOperations {
    * `hasMore()`.
    *
    * Kernel 6.10. Counterpart of io_uring_prep_send_bundle(3).
-   * After an error or a short send the kernel may have taken more buffers than it sent, and does not say which: dispose of
-   * the group then, and register it again.
+   * After an error or a short send the kernel may have taken more buffers than it sent, and does not say which: dispose
+   * of the group then, and register it again.
    *
    * @param options.len at most so many bytes; 0 is all
    * @returns false when the submission queue is full; nothing was queued then
@@ -256,8 +257,8 @@ export interface NetworkOperations {
    * Queue a send of several buffers, one after the other, without a msghdr. Completes as {@link prepSend} does, with
    * `zeroCopy` as {@link prepSendZc}. The buffers are lent as there; the array itself is not.
    *
-   * Kernel 6.17 (IORING_SEND_VECTORIZED); {@link prepSendmsg} does it on older ones. `fixed` is `-EINVAL` on kernels up to
-   * 6.18 at least, where {@link prepSendmsgZc} takes it.
+   * Kernel 6.17 (IORING_SEND_VECTORIZED); {@link prepSendmsg} does it on older ones. `fixed` is `-EINVAL` on kernels up
+   * to 6.18 at least, where {@link prepSendmsgZc} takes it.
    * @param buffers up to 1024 of them
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
@@ -272,7 +273,8 @@ export interface NetworkOperations {
 
   /**
    * Queue a send without copying: the network card reads `buf` itself. Completes with the bytes sent, and with
-   * `hasMore()`; a second completion, a notification, says that `buf` is free. A failed send may be followed by one too.
+   * `hasMore()`; a second completion, a notification, says that `buf` is free. A failed send may be followed by one
+   * too.
    *
    * `buf` is lent to the kernel until the last completion is reaped. Worth it from some KiB on; the loopback copies.
    *
@@ -340,9 +342,9 @@ export interface NetworkOperations {
   prepRecvmsg(fd: number, msg: Msghdr, userData: UserData, flags?: number, options?: SocketTransferOptions): boolean;
 
   /**
-   * Queue a receive that completes once for every message, each in a buffer of group `bgid`, with a header, the sender's
-   * address and control messages before it: `msg.parse(bytes)` takes them apart. Ends as {@link prepRecvMultishot} does,
-   * and with an empty datagram.
+   * Queue a receive that completes once for every message, each in a buffer of group `bgid`, with a header, the
+   * sender's address and control messages before it: `msg.parse(bytes)` takes them apart. Ends as {@link
+   * prepRecvMultishot} does, and with an empty datagram.
    *
    * Kernel 6.0. Counterpart of io_uring_prep_recvmsg_multishot(3).
    * @param msg how much room address and control messages get; it has no buffers of its own
@@ -696,7 +698,7 @@ function transferOn(
   );
 }
 
-/** What accepts hand out unless they are told otherwise: descriptors as Node makes them. */
+/** The flags of accepted descriptors unless others are given: descriptors are as Node makes them. */
 const ACCEPT_FLAGS = SOCK_NONBLOCK | SOCK_CLOEXEC;
 
 /** An accept that is told the peer's address: the descriptor must not be lost, nor the memory. */

@@ -18,7 +18,7 @@ import { checkFd, checkFlags, fileIndex, type Slot } from '../arguments/entry-fi
 import { pathBytes, type PathLike } from '../arguments/path.ts';
 import { highWord, lowWord, type UserData } from '../arguments/user-data.ts';
 import type { Lendable } from '../memory/lent-memory.ts';
-import { checkInteger, checkUint32, outOfRange, wrongType } from '../arguments/argument-errors.ts';
+import { checkInteger, checkObject, checkUint32, outOfRange, wrongType } from '../arguments/argument-errors.ts';
 import { DESCRIPTOR } from '../pins.ts';
 import { coreOf, type RingCore } from '../ring-core.ts';
 import { memoryOfStatx, type Statx } from '../structs/statx.ts';
@@ -28,7 +28,7 @@ import { YOUNG_FIELDS } from './young-fields.ts';
 export interface OpenHow {
   /** O_*; up to 2^53-1 */
   flags?: number;
-  /** Of a file that is made: 0 … 0o7777 */
+  /** The mode of a file that is made: 0 … 0o7777 */
   mode?: number;
   /** RESOLVE_*: what the path may lead through */
   resolve?: number;
@@ -45,9 +45,10 @@ export interface PathOperations {
    * Queue the opening of a file. Completes with the descriptor, which is the caller's to close; with `direct` it goes
    * to a slot of the registered files instead: 0, or the slot if the kernel picked it.
    *
-   * Kernel 5.6; `direct` 5.15. Counterpart of io_uring_prep_openat(3) and io_uring_prep_openat_direct(3); like openat(2).
-   * @param flags O_RDONLY and so on, taken as they are. Programs that are started inherit the descriptor, unless O_CLOEXEC is among them;
-   *   with `direct` it must not be
+   * Kernel 5.6; `direct` 5.15. Counterpart of io_uring_prep_openat(3) and io_uring_prep_openat_direct(3); like
+   * openat(2).
+   * @param flags O_RDONLY and so on, taken as they are. Programs that are started inherit the descriptor, unless
+   *   O_CLOEXEC is among them; with `direct` it must not be
    * @param options.mode of a file that is made, 0 … 0o7777; default 0o666; the umask is taken off
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
@@ -62,18 +63,22 @@ export interface PathOperations {
   ): boolean;
 
   /**
-   * {@link prepOpenat} at the working directory: the flags are taken as they are, without O_CLOEXEC unless it is among them.
+   * {@link prepOpenat} at the working directory: the flags are taken as they are, without O_CLOEXEC unless it is among
+   * them.
    *
    * Kernel 5.6. Counterpart of io_uring_prep_open(3) and io_uring_prep_open_direct(3); like open(2).
    */
   prepOpen(path: PathLike, flags: number, userData: UserData, options?: { mode?: number; direct?: Slot }): boolean;
 
   /**
-   * Queue the opening of a file, with control over how its path is resolved. Completes as {@link prepOpenat} does, and takes
-   * the flags as they are, as that does: programs that are started inherit the descriptor, unless O_CLOEXEC is among them.
+   * Queue the opening of a file, with control over how its path is resolved. Completes as {@link prepOpenat} does, and
+   * takes the flags as they are, as that does: programs that are started inherit the descriptor, unless O_CLOEXEC is
+   * among them.
    *
-   * Kernel 5.6; `direct` 5.15. Counterpart of io_uring_prep_openat2(3) and io_uring_prep_openat2_direct(3); like openat2(2).
-   * @param how copied. Programs that are started inherit the descriptor, unless O_CLOEXEC is among its flags; not with `direct`.
+   * Kernel 5.6; `direct` 5.15. Counterpart of io_uring_prep_openat2(3) and io_uring_prep_openat2_direct(3); like
+   * openat2(2).
+   * @param how copied. Programs that are started inherit the descriptor, unless O_CLOEXEC is among its flags; not with
+   *   `direct`.
    * Unlike openat(2), the kernel refuses flags that it does not know, and a mode without O_CREAT
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
@@ -112,7 +117,9 @@ export interface PathOperations {
     options?: { flags?: number },
   ): boolean;
 
-  /** {@link prepRenameat} at the working directory. Kernel 5.11. Counterpart of io_uring_prep_rename(3); like rename(2). */
+  /**
+   * {@link prepRenameat} at the working directory. Kernel 5.11. Counterpart of io_uring_prep_rename(3); like rename(2).
+   */
   prepRename(oldpath: PathLike, newpath: PathLike, userData: UserData): boolean;
 
   /**
@@ -125,7 +132,9 @@ export interface PathOperations {
    */
   prepUnlinkat(dirfd: number, path: PathLike, flags: number, userData: UserData): boolean;
 
-  /** {@link prepUnlinkat} at the working directory. Kernel 5.11. Counterpart of io_uring_prep_unlink(3); like unlink(2). */
+  /**
+   * {@link prepUnlinkat} at the working directory. Kernel 5.11. Counterpart of io_uring_prep_unlink(3); like unlink(2).
+   */
   prepUnlink(path: PathLike, userData: UserData): boolean;
 
   /**
@@ -138,7 +147,9 @@ export interface PathOperations {
    */
   prepMkdirat(dirfd: number, path: PathLike, mode: number, userData: UserData): boolean;
 
-  /** {@link prepMkdirat} at the working directory. Kernel 5.15. Counterpart of io_uring_prep_mkdir(3); like mkdir(2). */
+  /**
+   * {@link prepMkdirat} at the working directory. Kernel 5.15. Counterpart of io_uring_prep_mkdir(3); like mkdir(2).
+   */
   prepMkdir(path: PathLike, mode: number, userData: UserData): boolean;
 
   /**
@@ -150,7 +161,10 @@ export interface PathOperations {
    */
   prepSymlinkat(target: PathLike, newdirfd: number, linkpath: PathLike, userData: UserData): boolean;
 
-  /** {@link prepSymlinkat} at the working directory. Kernel 5.15. Counterpart of io_uring_prep_symlink(3); like symlink(2). */
+  /**
+   * {@link prepSymlinkat} at the working directory. Kernel 5.15. Counterpart of io_uring_prep_symlink(3); like
+   * symlink(2).
+   */
   prepSymlink(target: PathLike, linkpath: PathLike, userData: UserData): boolean;
 
   /**
@@ -245,7 +259,7 @@ export const pathOperations: PathOperations = {
   prepOpenat2(dirfd, path, how, userData, options) {
     const core = coreOf(this);
     const directory = checkFd('dirfd', dirfd);
-    if (typeof how !== 'object' || how === null) throw wrongType('how', 'an object', how);
+    checkObject('how', how);
     const { flags = 0, mode = 0, resolve = 0 } = how;
     checkInteger('how.flags', flags, 0, Number.MAX_SAFE_INTEGER);
     checkInteger('how.mode', mode, 0, MODE_MAX);

@@ -29,11 +29,11 @@ export interface TransferOptions {
   pi?: ProtectionInformation;
 }
 
-/** What `struct io_uring_attr_pi` says: the tags of the blocks transferred. */
+/** The contents of a `struct io_uring_attr_pi`: the tags of the blocks transferred. */
 export interface ProtectionInformation {
   /** The tags themselves, lent until the completion is reaped. */
   buffer: Lendable;
-  /** What to check: IO_INTEGRITY_CHK_* */
+  /** The things to check: IO_INTEGRITY_CHK_* */
   flags?: number;
   appTag?: number;
   seed?: number | bigint;
@@ -48,11 +48,12 @@ export interface ReadWriteOperations {
    * `buf` is lent to the kernel until the completion is reaped: the ring refers to it that long, its contents
    * are undefined meanwhile, and its ArrayBuffer can not be transferred any more, then or later.
    *
-   * Kernel 5.6; `fixed` 5.1. Counterpart of io_uring_prep_read(3) and io_uring_prep_read_fixed(3); like pread(2), or read(2)
-   * without an `offset`.
+   * Kernel 5.6; `fixed` 5.1. Counterpart of io_uring_prep_read(3) and io_uring_prep_read_fixed(3); like pread(2), or
+   * read(2) without an `offset`.
    * @param buf null only where {@link sqeSetBufGroup} has the kernel pick one
    * @param len 0 … the buffer's byte length
-   * @param offset see {@link FileOffset}; ignored for pipes and sockets. Of short transfers without one: {@link prepWrite}
+   * @param offset see {@link FileOffset}; ignored for pipes and sockets. Of short transfers without one: {@link
+   *   prepWrite}
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError} `fd` is no integer; `buf` is no buffer, or a resizable, growable or detached one
    * @throws {RangeError} `len`, `offset`, `userData` or an option is out of range
@@ -73,11 +74,12 @@ export interface ReadWriteOperations {
    * `buf` is lent to the kernel until the completion is reaped: the ring refers to it that long, and what is
    * changed in it meanwhile may or may not be written.
    *
-   * Without an `offset`, a short write of a regular file or a block device (full disk, RLIMIT_FSIZE, a sector that fails) leaves the
-   * file standing where it stood, on kernels 6.1 to 7.3 at least: the kernel tries the rest by itself, and forgets to move the file when
-   * that fails. To go on, give the offset, or move the file first: a write without one would overwrite what was written. The same
-   * befalls a short read that ends in front of an error, and the vectored ones. Files that are opened with O_APPEND lose nothing. Unlike
-   * read(2) and write(2), the kernel takes no lock for a file's own position: two transfers at once may begin at the same place.
+   * Without an `offset`, a short write of a regular file or a block device (full disk, RLIMIT_FSIZE, a sector that
+   * fails) leaves the file standing where it stood, on kernels 6.1 to 7.3 at least: the kernel tries the rest by
+   * itself, and forgets to move the file when that fails. To go on, give the offset, or move the file first: a write
+   * without one would overwrite what was written. The same befalls a short read that ends in front of an error, and the
+   * vectored ones. Files that are opened with O_APPEND lose nothing. Unlike read(2) and write(2), the kernel takes no
+   * lock for a file's own position: two transfers at once may begin at the same place.
    *
    * Kernel 5.6; `fixed` 5.1. Counterpart of io_uring_prep_write(3) and io_uring_prep_write_fixed(3); like pwrite(2), or
    * write(2) without an `offset`, but for that. Parameters, result and errors as of {@link prepRead}.
@@ -96,8 +98,8 @@ export interface ReadWriteOperations {
    *
    * The buffers are lent to the kernel until the completion is reaped; the array itself is not.
    *
-   * Kernel 5.1; `fixed` 6.15: all buffers must lie in that one registered buffer. Counterpart of io_uring_prep_readv(3),
-   * io_uring_prep_readv2(3) and io_uring_prep_readv_fixed(3); like preadv2(2).
+   * Kernel 5.1; `fixed` 6.15: all buffers must lie in that one registered buffer. Counterpart of
+   * io_uring_prep_readv(3), io_uring_prep_readv2(3) and io_uring_prep_readv_fixed(3); like preadv2(2).
    * @param buffers up to 1024 of them
    * @param offset see {@link FileOffset}
    * @returns false when the submission queue is full; nothing was queued then
@@ -115,7 +117,8 @@ export interface ReadWriteOperations {
    * Queue a write from several buffers, one after the other. Completes with the bytes written.
    *
    * Kernel 5.1; `fixed` 6.15. Counterpart of io_uring_prep_writev(3), io_uring_prep_writev2(3) and
-   * io_uring_prep_writev_fixed(3); like pwritev2(2). As {@link prepReadv} otherwise; of short ones without an `offset`: {@link prepWrite}.
+   * io_uring_prep_writev_fixed(3); like pwritev2(2). As {@link prepReadv} otherwise; of short ones without an `offset`:
+   * {@link prepWrite}.
    */
   prepWritev(
     fd: number,
@@ -126,12 +129,13 @@ export interface ReadWriteOperations {
   ): boolean;
 
   /**
-   * Queue a read that completes with the bytes read whenever there are some, each time into a buffer of group `bgid` that
-   * the kernel picks, until a completion without `hasMore()`. For pipes, sockets, terminals and the like: a regular file
-   * is refused (`-EBADFD`).
+   * Queue a read that completes with the bytes read whenever there are some, each time into a buffer of group `bgid`
+   * that the kernel picks, until a completion without `hasMore()`. For pipes, sockets, terminals and the like: a
+   * regular file is refused (`-EBADFD`).
    *
    * Kernel 6.7. Counterpart of io_uring_prep_read_multishot(3).
-   * @param options.len at most so many bytes at once; 0 is a whole buffer, and all that kernels up to 6.18 at least take
+   * @param options.len at most so many bytes at once; 0 is a whole buffer, and all that kernels up to 6.18 at least
+   *   take
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {Error} `ERR_INVALID_STATE` no such group; TypeError, RangeError
    */

@@ -5,8 +5,8 @@ import { kernelError } from '../kernel/kernel-error.ts';
 import type { RingCore } from '../ring-core.ts';
 
 /**
- * Have the kernel hand over completions that it keeps back: those that did not fit into the queue, and, when nothing was
- * reaped, those of work that it has put off.
+ * Have the kernel hand over completions that it keeps back: those that did not fit into the queue, and, when nothing
+ * was reaped, those of work that it has put off.
  * @param ioPolled completions are looked for on the device, and only by a call that waits for them
  * @returns are there completions now?
  */

@@ -191,8 +191,8 @@ export class Reaper {
   }
 
   /**
-   * Have the cursor show of the completion at `word` what not every one has. How many places it takes: 0 is a filler, and
-   * no completion.
+   * Have the cursor show of the completion at `word` what not every one has. How many places it takes: 0 is a filler,
+   * and no completion.
    */
   #inspect(word: number, flags: number): number {
     const extra = this.#extra;

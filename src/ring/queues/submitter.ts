@@ -26,14 +26,20 @@ import type { SubmissionQueue } from './submission-queue.ts';
 
 /** How long {@link IoUring.submitAndWait} waits. */
 export interface WaitOptions {
-  /** Wait no longer than so many milliseconds: 0 … 2^53-1, or Infinity. Before kernel 5.11 the ring looks every millisecond. */
+  /**
+   * Wait no longer than so many milliseconds: 0 … 2^53-1, or Infinity. Before kernel 5.11 the ring looks every
+   * millisecond.
+   */
   timeoutMs?: number;
   /**
    * Wait until this point of time at most: nanoseconds on the ring's clock (see registerClock), which is the one of
    * `process.hrtime.bigint()` unless another was chosen. Kernel 6.12.
    */
   deadline?: bigint;
-  /** After so many milliseconds fewer completions will do, if there are any: a batch, but no long wait for it. Kernel 6.12. */
+  /**
+   * After so many milliseconds fewer completions will do, if there are any: a batch, but no long wait for it. Kernel
+   * 6.12.
+   */
   minWaitMs?: number;
   /** IORING_ENTER_NO_IOWAIT (6.15): do not count the wait as waiting for I/O, which it seldom is on sockets. */
   noIowait?: boolean;
@@ -72,7 +78,7 @@ export class Submitter {
     this.sq = core.sq;
     this.cq = core.cq;
     this.#polled = (resources.setupFlags & IORING_SETUP_SQPOLL) !== 0;
-    this.#sliced = !resources.native.endsWithProcess;
+    this.#sliced = !resources.native.isMainThread;
     this.#indirect = this.#sliced || core.cq.mixed;
   }
 
@@ -145,7 +151,7 @@ export class Submitter {
     }
   }
 
-  /** What a wait is asked to do. The length of time it may take; undefined where that is all, and none is given. */
+  /** Read how to wait. The length of time it may take; undefined where no option is given. */
   #readWait(options: WaitOptions): number | undefined {
     const { timeoutMs, deadline, minWaitMs, noIowait } = options;
     if (timeoutMs !== undefined && timeoutMs !== Infinity) checkMilliseconds('options.timeoutMs', timeoutMs);

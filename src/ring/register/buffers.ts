@@ -39,7 +39,7 @@ const HINTS: Hints = ownOptions({
   [EINVAL]: 'outside the table, or this kernel has no such table (tags need Linux 5.13, sparse tables 5.19)',
 });
 
-/** What a table of buffers is made with. */
+/** The marks that a table of buffers, or of files, is made with. */
 export interface TagOptions {
   /**
    * A mark for each: when the last operation that uses it is done, after it was replaced or unregistered, a completion
@@ -93,7 +93,8 @@ export interface BufferRegistrations {
   /**
    * Share the registered buffers of another ring of this thread: both refer to the same memory, pinned once.
    *
-   * Kernel 6.12; ranges and `replace` 6.13. Counterpart of io_uring_clone_buffers(3) and io_uring_clone_buffers_offset(3).
+   * Kernel 6.12; ranges and `replace` 6.13. Counterpart of io_uring_clone_buffers(3) and
+   * io_uring_clone_buffers_offset(3).
    * @param options.count how many, from `srcOffset` of the other's table to `dstOffset` of this one's; default all
    * @param options.replace IORING_REGISTER_DST_REPLACE: take the place of buffers registered here
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`

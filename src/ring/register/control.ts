@@ -47,7 +47,14 @@ import { ownOptions } from '../arguments/own-options.ts';
 import { checkUserData, highWord, lowWord, type UserData } from '../arguments/user-data.ts';
 import { kernelError } from '../kernel/kernel-error.ts';
 import type { Lendable } from '../memory/lent-memory.ts';
-import { checkInteger, checkUint32, wrongType, wrongValue } from '../arguments/argument-errors.ts';
+import {
+  checkInteger,
+  checkObject,
+  checkUint32,
+  isObject,
+  wrongType,
+  wrongValue,
+} from '../arguments/argument-errors.ts';
 import { cancelFlags, type CancelMatch } from '../prepare/control.ts';
 import { type RingCore, coreOf } from '../ring-core.ts';
 import { checkMilliseconds, writeTimespec } from '../structs/timespec.ts';
@@ -81,8 +88,9 @@ const CPUS_MAX = 1024;
 /** Registrations that rule how the ring works: notification, credentials, restrictions, worker threads, clocks. */
 export interface ControlRegistrations {
   /**
-   * Have an eventfd signalled whenever completions are posted; one for a ring. Take `coopTaskrun: true` for a ring that is waited
-   * for so: with DEFER_TASKRUN, the default, some kernels (6.12.115 to 6.12.118) signal it once and never again.
+   * Have an eventfd signalled whenever completions are posted; one for a ring. Take `coopTaskrun: true` for a ring that
+   * is waited for so: with DEFER_TASKRUN, the default, some kernels (6.12.115 to 6.12.118) signal it once and never
+   * again.
    *
    * Kernel 5.2. Counterpart of io_uring_register_eventfd(3).
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`
@@ -162,7 +170,9 @@ export interface ControlRegistrations {
    */
   registerIowqAff(cpus: readonly number[]): void;
 
-  /** Let the kernel's worker threads run anywhere again. Kernel 5.14. Counterpart of io_uring_unregister_iowq_aff(3). */
+  /**
+   * Let the kernel's worker threads run anywhere again. Kernel 5.14. Counterpart of io_uring_unregister_iowq_aff(3).
+   */
   unregisterIowqAff(): void;
 
   /**
@@ -350,7 +360,7 @@ export const controlRegistrations: ControlRegistrations = {
 
   registerSyncCancel(target, options) {
     const core = coreOf(this);
-    const isMatch = typeof target === 'object' && target !== null;
+    const isMatch = isObject(target);
     if (!isMatch) checkUserData('target', target);
     const match: CancelMatch = ownOptions(isMatch ? { ...target } : { userData: target });
     const { userData, fd, opcode, any, fixed } = match;
@@ -389,7 +399,7 @@ export const controlRegistrations: ControlRegistrations = {
   },
 
   registerNapi(settings) {
-    if (typeof settings !== 'object' || settings === null) throw wrongType('settings', 'an object', settings);
+    checkObject('settings', settings);
     const { busyPollTimeoutUs, preferBusyPoll = false } = settings;
     checkUint32('settings.busyPollTimeoutUs', busyPollTimeoutUs);
     return napi(coreOf(this), IORING_REGISTER_NAPI, busyPollTimeoutUs, preferBusyPoll);
@@ -414,12 +424,12 @@ export const controlRegistrations: ControlRegistrations = {
 
   registerBpfFilter(filter) {
     const core = coreOf(this);
-    if (typeof filter !== 'object' || filter === null) throw wrongType('filter', 'an object', filter);
+    checkObject('filter', filter);
     const { opcode, program, denyRest = false, pduSize } = filter;
     checkInteger('filter.opcode', opcode, 0, 0xff);
     if (!Array.isArray(program)) throw wrongType('filter.program', 'an Array of instructions', program);
     const list = [...(program as readonly BpfInstruction[])].map((instruction, i) => {
-      if (typeof instruction !== 'object' || instruction === null) {
+      if (!isObject(instruction)) {
         throw wrongType(`filter.program[${i}]`, 'an object', instruction);
       }
       const { code, jt = 0, jf = 0, k = 0 } = instruction;
@@ -505,7 +515,7 @@ function restrictionOf(restriction: Restriction, i: number): [kind: number, valu
     sqeFlagsRequired: IORING_RESTRICTION_SQE_FLAGS_REQUIRED,
   };
   const name = `restrictions[${i}]`;
-  if (typeof restriction !== 'object' || restriction === null) throw wrongType(name, 'an object', restriction);
+  checkObject(name, restriction);
   const entries = Object.entries(restriction);
   if (entries.length !== 1 || !Object.hasOwn(kinds, entries[0][0])) {
     throw wrongValue(name, `it must have one of ${Object.keys(kinds).join(', ')}`);
@@ -514,7 +524,7 @@ function restrictionOf(restriction: Restriction, i: number): [kind: number, valu
   return [kinds[kind], checkInteger(`${name}.${kind}`, value, 0, 0xff)];
 }
 
-/** What several cancellations come to. */
+/** The one result of several cancellations. */
 function answer(core: RingCore, results: readonly number[], all: boolean): number {
   const cancelled = results.filter((result) => result > 0).reduce((sum, result) => sum + result, 0);
   const worst = results.find((result) => result < 0 && result !== -ENOENT);

@@ -46,7 +46,8 @@ export interface FileRegistrations {
   registerFiles(fds: readonly number[], options?: TagOptions): void;
 
   /**
-   * Register a table of `count` empty slots, to be filled by {@link registerFilesUpdate} or by operations with `direct`.
+   * Register a table of `count` empty slots, to be filled by {@link registerFilesUpdate} or by operations with
+   * `direct`.
    *
    * Kernel 5.19. Counterpart of io_uring_register_files_sparse(3), without its raising of the limit on open files.
    * @param count 1 … 1048576

@@ -30,12 +30,12 @@ import {
 import { ownOptions, NONE } from '../arguments/own-options.ts';
 import { BufferGroup, ProvidedBufRing, type BufRingOptions } from '../buffer-ring.ts';
 import { kernelError } from '../kernel/kernel-error.ts';
-import { checkInteger, checkUint32, wrongState, wrongType } from '../arguments/argument-errors.ts';
+import { checkInteger, checkObject, checkUint32, wrongState } from '../arguments/argument-errors.ts';
 import { probe, type OperationSupport } from '../probe.ts';
 import { coreOf, type RingCore } from '../ring-core.ts';
 import { checkDuration, checkMilliseconds, writeTimespec, type Duration } from '../structs/timespec.ts';
 
-/** What one of the registered waits is to wait for. */
+/** The limits of one of the registered waits. */
 export interface RegisteredWait {
   /** Milliseconds as a number, nanoseconds as a bigint; nothing: without a limit. */
   timeoutMs?: Duration;
@@ -108,8 +108,8 @@ export interface RingRegistrations {
 
   /**
    * Register the arguments of `count` waits once and for all, in memory that the kernel reads without checking it
-   * anew: {@link setWait} fills them, {@link IoUring.submitAndWaitReg} uses them. The ring must be `disabled` still, and
-   * it can be done once.
+   * anew: {@link setWait} fills them, {@link IoUring.submitAndWaitReg} uses them. The ring must be `disabled` still,
+   * and it can be done once.
    *
    * Kernel 6.13. Counterpart of io_uring_register_region(3) with IORING_MEM_REGION_REG_WAIT_ARG.
    * @param count 1 … 4096
@@ -142,7 +142,7 @@ export const ringRegistrations: RingRegistrations = {
     if (resources.isAwaited(bgid)) {
       throw inUse('still has receives in flight from the buffers before: cancel them and reap');
     }
-    if (options.kernelMemory && !native.endsWithProcess) {
+    if (options.kernelMemory && !native.isMainThread) {
       // The mapping would keep the ring alive when the worker is terminated, with everything its operations hold.
       const message = "Cannot map the kernel's buffer ring in a worker: leave kernelMemory away";
       throw wrongState('ERR_IOURING_UNSUPPORTED', message);
@@ -171,7 +171,7 @@ export const ringRegistrations: RingRegistrations = {
     const core = coreOf(this);
     core.checkOpen();
     const { resources } = core;
-    const possible = resources.native.endsWithProcess;
+    const possible = resources.native.isMainThread;
     if (possible && (resources.registeredIndex !== undefined || resources.registerRingFd())) {
       return resources.registeredIndex as number;
     }
@@ -209,7 +209,7 @@ export const ringRegistrations: RingRegistrations = {
     core.checkOpen();
     const { resources, sq, cq } = core;
     const deferred = (resources.setupFlags & IORING_SETUP_DEFER_TASKRUN) !== 0;
-    if (!resources.native.endsWithProcess || !deferred || resources.fd < 0) {
+    if (!resources.native.isMainThread || !deferred || resources.fd < 0) {
       const message =
         'Cannot resize ring: only with deferTaskrun (Linux 6.1), on the main thread, and while it has its descriptor';
       throw wrongState('ERR_IOURING_UNSUPPORTED', message);
@@ -263,7 +263,7 @@ export const ringRegistrations: RingRegistrations = {
 
   setWait(index, wait) {
     const core = coreOf(this);
-    if (typeof wait !== 'object' || wait === null) throw wrongType('wait', 'an object', wait);
+    checkObject('wait', wait);
     // Read first: a getter could close the ring, and the memory would be gone.
     const { timeoutMs, minWaitMs = 0 } = wait;
     core.checkOpen();
@@ -297,7 +297,10 @@ function bufRingHead(core: RingCore, bgid: number): number {
   return view.getUint32(IO_URING_BUF_STATUS.head, true) & 0xffff;
 }
 
-/** How long one of the registered waits lasts at most, and how many completions end it; after the shortest wait one will do. */
+/**
+ * How long one of the registered waits lasts at most, and how many completions end it; after the shortest wait one will
+ * do.
+ */
 export function registeredWait(core: RingCore, index: number, wanted: number): { timeoutMs: number; enough: number } {
   const { view } = registeredWaits(core);
   const at = index * IO_URING_REG_WAIT_SIZE;

@@ -18,7 +18,7 @@ import {
 import { IORING_REGISTER_ZCRX_CTRL, IORING_REGISTER_ZCRX_IFQ } from '../../abi/registrations.ts';
 import { alignedForLending, PAGE_SIZE_MAX } from '../memory/aligned-memory.ts';
 import type { Completion } from '../completion.ts';
-import { checkInteger, checkUint32, wrongType, wrongValue } from '../arguments/argument-errors.ts';
+import { checkInteger, checkObject, checkUint32, wrongType, wrongValue } from '../arguments/argument-errors.ts';
 import { coreOf } from '../ring-core.ts';
 
 /** A receive queue of a network card, and the memory that its packets land in. */
@@ -36,9 +36,9 @@ export interface IfqOptions {
 /** The mask of the bits of a place that name the area. */
 const AREA_SHIFT = 48n;
 
-/** What packets land in: {@link bytes} shows those of a completion, {@link recycle} gives them back to the card. */
+/** The memory that packets land in: {@link bytes} shows those of a completion, {@link recycle} gives them back to the card. */
 export class ZcrxQueue {
-  /** What prepRecvZc takes. */
+  /** The id that prepRecvZc takes. */
   readonly id: number;
   readonly #area: Uint8Array<ArrayBuffer>;
   readonly #token: bigint;
@@ -117,7 +117,7 @@ export interface ZcrxRegistrations {
 export const zcrxRegistrations: ZcrxRegistrations = {
   registerIfq(options) {
     const core = coreOf(this);
-    if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options);
+    checkObject('options', options);
     const { interfaceIndex, rxQueue, areaBytes, rqEntries } = options;
     checkUint32('options.interfaceIndex', interfaceIndex);
     checkUint32('options.rxQueue', rxQueue);
