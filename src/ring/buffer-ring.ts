@@ -390,10 +390,10 @@ export class ProvidedBufRing implements Disposable {
    */
   bytes(bid: number, n: number): Uint8Array;
   /**
-   * The bytes that a completion with a buffer of this group covers, in order: one view, or several when a bundle filled several
-   * buffers; those that adjoin make one view together. Of an incremental buffer it is the part that this completion
-   * filled. None when `res` is 0 or an error. No more than was received: with MSG_TRUNC `res` may be the length of a
-   * datagram of which only the beginning came.
+   * The bytes that a completion with a buffer of this group covers, in order: one view, or several when a bundle filled
+   * several buffers; those that adjoin make one view together. Of an incremental buffer it is the part that this
+   * completion filled. None when `res` is 0 or an error. No more than was received: with MSG_TRUNC `res` may be the
+   * length of a datagram of which only the beginning came.
    * @throws {TypeError} `ERR_INVALID_ARG_VALUE` the completion has no buffer; Error `ERR_IOURING_CLOSED`
    */
   bytes(c: Completion): Uint8Array[];

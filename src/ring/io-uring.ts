@@ -227,8 +227,9 @@ export class IoUring implements Disposable {
   }
 
   /**
-   * The completion that a call of {@link forEachCompletion} would be given first, without reaping it; undefined if nothing is there.
-   * Never enters the kernel. Where the data begins in an incremental buffer is known only when it is reaped.
+   * The completion that a call of {@link forEachCompletion} would be given first, without reaping it; undefined if
+   * nothing is there. Never enters the kernel. Where the data begins in an incremental buffer is known only when it is
+   * reaped.
    *
    * Counterpart of io_uring_peek_cqe(3).
    * @throws {Error} `ERR_IOURING_CLOSED`

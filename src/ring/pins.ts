@@ -182,7 +182,8 @@ export class Pins {
   #grow(): void {
     const used = this.#free.length;
     if (used > SLOT_MASK) {
-      const message = `Cannot queue: ${used} operations that lend memory are in flight, and there can be no more: reap first`;
+      const message =
+        `Cannot queue: ${used} operations that lend memory are in flight, and there can be no more: reap first`;
       throw wrongState('ERR_INVALID_STATE', message);
     }
     const capacity = Math.min(used * 2, SLOT_MASK + 1);

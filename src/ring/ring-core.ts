@@ -287,15 +287,19 @@ export class RingCore {
   sourceOf(group: BufferGroup | ClassicGroup, how: number, len: number, flags: number, lent?: unknown): BufferSource {
     const opcode = how & 0xff;
     const receives = opcode === IORING_OP_RECV || opcode === IORING_OP_RECVMSG;
-    const bundles = (opcode === IORING_OP_RECV || opcode === IORING_OP_SEND) && ((how >>> 16) & IORING_RECVSEND_BUNDLE) !== 0;
+    const canBundle = opcode === IORING_OP_RECV || opcode === IORING_OP_SEND;
+    const bundles = canBundle && ((how >>> 16) & IORING_RECVSEND_BUNDLE) !== 0;
     if (bundles && receives && flags & MSG_TRUNC) {
-      throw wrongValue('flags', 'with MSG_TRUNC nobody could tell which buffers a bundle has filled: leave one of the two away');
+      const reason = 'with MSG_TRUNC nobody could tell which buffers a bundle has filled: leave one of the two away';
+      throw wrongValue('flags', reason);
     }
     // In an incremental group the kernel hands the rest of the buffer to others while one waits for all of its data,
     // and goes on writing where they do; and what it cuts off a datagram it counts as filled, beyond the last buffer
     // that it has.
     if (receives && flags & (MSG_WAITALL | MSG_TRUNC) && group instanceof BufferGroup && group.incremental) {
-      throw wrongValue('flags', 'MSG_WAITALL and MSG_TRUNC do not go with an incremental group: nobody could tell where the data is');
+      const reason =
+        'MSG_WAITALL and MSG_TRUNC do not go with an incremental group: nobody could tell where the data is';
+      throw wrongValue('flags', reason);
     }
     if (bundles && group instanceof BufferGroup) return this.lease(new SpanLease(group));
     if (!receives || (flags & MSG_TRUNC) === 0) return group;

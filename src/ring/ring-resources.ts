@@ -99,7 +99,10 @@ interface Recall {
   isHopeless: boolean;
 }
 
-/** The memory that operations which outlived that wait still use. Never let go: a leak is harmless, a stray write is not. */
+/**
+ * The memory that operations which outlived that wait still use. Never let go: a leak is harmless, a stray write is
+ * not.
+ */
 const abandoned = new Set<unknown>();
 
 /** The open rings of a worker; undefined until it has one. */
@@ -278,7 +281,8 @@ export class RingResources {
     if (opcode < IORING_REGISTER_ENABLE_RINGS) return true;
     const { kernel } = this;
     // A ring that was set up disabled proves 5.10 by that.
-    return kernel.isFrom(ANSWERS_UNKNOWN) || (opcode < REGISTRATIONS.length && kernel.isFrom(version(REGISTRATIONS[opcode].since)));
+    if (kernel.isFrom(ANSWERS_UNKNOWN)) return true;
+    return opcode < REGISTRATIONS.length && kernel.isFrom(version(REGISTRATIONS[opcode].since));
   }
 
   /**
@@ -504,7 +508,8 @@ export class RingResources {
   #askAgain(recall: Recall): void {
     const { pins } = this;
     const left = pins.held();
-    const isMute = (slot: number): boolean => pins.lent(slot) instanceof ChainMember && (recall.absent.get(slot) ?? 0) > 1;
+    const isMute = (slot: number): boolean =>
+      pins.lent(slot) instanceof ChainMember && (recall.absent.get(slot) ?? 0) > 1;
     if (left.every(isMute)) recall.isHopeless = true;
     else if (left.some((slot) => pins.lent(slot) instanceof ChainMember)) recall.slots = left;
   }

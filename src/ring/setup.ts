@@ -169,13 +169,14 @@ export function setUp(native: Native, entries: number, options: IoUringOptions):
     setup = attempt(undefined);
   }
   // It is generous where nobody has said how large it is to be.
-  for (let least = cqEntries >> 1; setup === ENOMEM && options.cqEntries === undefined && least >= sqEntries; least >>= 1) {
+  const isDefault = options.cqEntries === undefined;
+  for (let least = cqEntries >> 1; setup === ENOMEM && isDefault && least >= sqEntries; least >>= 1) {
     setup = attempt(undefined, least);
   }
   if (typeof setup !== 'number') return checkFeatures(native, setup);
   const flags = demands.flags | switches(options).reduce(insisted, 0);
-  const asked = SETUP_FLAGS.filter(({ value }) => flags & value).map(({ name, since }) => `${name} (Linux ${since})`).join(' | ');
-  const { cause, remedy } = explainRefusal(setup, asked);
+  const asked = SETUP_FLAGS.filter(({ value }) => flags & value).map(({ name, since }) => `${name} (Linux ${since})`);
+  const { cause, remedy } = explainRefusal(setup, asked.join(' | '));
   throw kernelError(setup, 'io_uring_setup', `${cause}; ${remedy}`);
 }
 
@@ -327,7 +328,9 @@ function checkOptions(options: IoUringOptions): void {
     if (options.sqPoll && options[name]) throw wrongValue(`options.${name}`, 'it excludes sqPoll');
   }
   for (const [one, other] of [['sqe128', 'sqeMixed'], ['cqe32', 'cqeMixed']] as const) {
-    if (options[one] && options[other]) throw wrongValue(`options.${other}`, `${one} makes all of them large: choose one`);
+    if (options[one] && options[other]) {
+      throw wrongValue(`options.${other}`, `${one} makes all of them large: choose one`);
+    }
   }
   if (options.hybridIoPoll && !options.ioPoll) throw wrongValue('options.hybridIoPoll', 'it needs ioPoll');
 }

@@ -77,7 +77,9 @@ export class LentMemory {
     const memory = isView ? viewed(buffer) : buffer;
     refuseIfItCanGoAway(name, memory);
     if (!Located.is(memory) && isWebAssemblyMemory(memory)) {
-      throw wrongValue(name, 'memory of WebAssembly can move when it grows, while the kernel uses it: copy it, and lend the copy');
+      const reason =
+        'memory of WebAssembly can move when it grows, while the kernel uses it: copy it, and lend the copy';
+      throw wrongValue(name, reason);
     }
     const byteLength = isView ? viewLength(buffer) : memoryLength(memory);
     if (typeof length !== 'number') throw wrongType('len', 'of type number', length);

@@ -20,7 +20,8 @@ const WITH_SMALL_PAGES = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 5, 4, 1, 8, 
 // As they were when this was loaded.
 const clone = structuredClone;
 const { isMarkedAsUntransferable: isMarked } = threads as { isMarkedAsUntransferable?: (memory: object) => boolean };
-const lengthOf = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength')!.get as (this: ArrayBuffer) => number;
+const { get } = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength')!;
+const lengthOf = get as (this: ArrayBuffer) => number;
 
 /** The findings about memory that might have been such. */
 const known = new WeakMap<ArrayBufferLike, boolean>();

@@ -43,10 +43,7 @@ const MODIFIED_BY_IOPRIO = new Set([
   IORING_OP_SEND_ZC,
 ]);
 
-/**
- * The base of every prep method: changes of the entry just prepared.
- * The methods themselves stand in the `prepare-….ts` files; the ring is the last of that line.
- */
+/** Changes of the entry just prepared. */
 export interface EntryModifiers {
   /**
    * Add modifiers to the entry just prepared: IOSQE_FIXED_FILE (its `fd` is a slot of the registered files),
@@ -137,7 +134,8 @@ export const modifiers: EntryModifiers = {
     const { sq } = checkPrepared(this);
     // One of them has the kernel take the memory for a list of addresses.
     if (MODIFIED_BY_IOPRIO.has(sq.word(0) & 0xff)) {
-      throw wrongState('ERR_INVALID_STATE', 'Cannot set a priority: operations on sockets have none, and modifiers in its place');
+      const message = 'Cannot set a priority: operations on sockets have none, and modifiers in its place';
+      throw wrongState('ERR_INVALID_STATE', message);
     }
     sq.setWord(0, (sq.word(0) & 0xffff) | (ioprio << 16));
   },
@@ -149,7 +147,9 @@ function checkPrepared(ring: object): RingCore {
   const { sq } = core;
   core.checkOpen();
   if (sq.isOpen && core.refusedAt !== sq.tail) return core;
-  const reason = sq.isOpen ? 'the last operation was not queued, for the queue was full' : 'it is submitted, or none was prepared';
+  const reason = sq.isOpen
+    ? 'the last operation was not queued, for the queue was full'
+    : 'it is submitted, or none was prepared';
   throw wrongState('ERR_INVALID_STATE', `Cannot modify the entry just prepared: ${reason}`);
 }
 

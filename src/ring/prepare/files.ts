@@ -252,7 +252,8 @@ export const fileOperations: FileOperations = {
     const { addressLow, addressHigh } = memory;
     const { pageSize } = core.resources.native;
     if (addressLow & (pageSize - 1) || length % pageSize !== 0) {
-      throw wrongValue('buf', `it must begin at a page, and length be whole pages of ${pageSize} bytes: see allocateAligned`);
+      const reason = `it must begin at a page, and length be whole pages of ${pageSize} bytes: see allocateAligned`;
+      throw wrongValue('buf', reason);
     }
     return core.queue(
       IORING_OP_MADVISE, 0, 0, -1, 0, 0, addressLow, addressHigh, length, advice, 0, userData, buf,

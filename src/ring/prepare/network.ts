@@ -506,7 +506,8 @@ export const networkOperations: NetworkOperations = {
   prepSendZc(fd, buf, len, userData, flags = 0, options) {
     if (buf === null) throw wrongType('buf', 'an ArrayBufferView or an ArrayBuffer', buf);
     const how = zeroCopyFlags(options);
-    return sendTo(coreOf(this), IORING_OP_SEND_ZC, how, fd, buf, len, userData, flags, options?.fixed ?? 0, options?.to);
+    const fixed = options?.fixed ?? 0;
+    return sendTo(coreOf(this), IORING_OP_SEND_ZC, how, fd, buf, len, userData, flags, fixed, options?.to);
   },
 
   prepSendmsg(fd, msg, userData, flags = 0, options) {
@@ -518,7 +519,8 @@ export const networkOperations: NetworkOperations = {
   prepSendmsgZc(fd, msg, userData, flags = 0, options) {
     const how = zeroCopyFlags(options);
     const message = messageOf(msg);
-    return queueMessage(coreOf(this), IORING_OP_SENDMSG_ZC, how, fd, message, userData, flags, options?.fixed ?? 0, false);
+    const fixed = options?.fixed ?? 0;
+    return queueMessage(coreOf(this), IORING_OP_SENDMSG_ZC, how, fd, message, userData, flags, fixed, false);
   },
 
   prepRecvmsg(fd, msg, userData, flags = 0, options) {

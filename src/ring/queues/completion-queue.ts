@@ -126,7 +126,8 @@ export class CompletionQueue {
 
   /** Let go of the shared memory, which is about to be unmapped. From now on the queue is empty. */
   detach(): void {
-    this.words = new Int32Array(1 + Math.max(this.#kernelHead, this.#kernelTail, this.#kernelOverflow, this.#kernelFlags));
+    const last = Math.max(this.#kernelHead, this.#kernelTail, this.#kernelOverflow, this.#kernelFlags);
+    this.words = new Int32Array(1 + last);
     this.head = 0;
     this.#published = 0;
   }

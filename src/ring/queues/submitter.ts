@@ -159,7 +159,9 @@ export class Submitter {
     if (deadline !== undefined) {
       if (typeof deadline !== 'bigint') throw wrongType('options.deadline', 'of type bigint', deadline);
       checkDuration('options.deadline', deadline);
-      if (timeoutMs !== undefined) throw wrongValue('options.deadline', 'timeoutMs limits the wait already: choose one');
+      if (timeoutMs !== undefined) {
+        throw wrongValue('options.deadline', 'timeoutMs limits the wait already: choose one');
+      }
       if ((this.resources.features & IORING_FEAT_MIN_TIMEOUT) === 0) throw tooOld('until a deadline', '6.12');
     }
     if (minWaitMs !== undefined) {

@@ -135,8 +135,8 @@ export const bufferRegistrations: BufferRegistrations = {
     const list = checkBuffers(buffers, 1);
     const tags = tagsOf(core, options, list.length);
     core.checkOpen();
-    const iovecs = writeIovecs(core, list);
-    const count = updateResource(core, IORING_REGISTER_BUFFERS_UPDATE, offset, list.length, iovecs.address, tags, HINTS);
+    const { address } = writeIovecs(core, list);
+    const count = updateResource(core, IORING_REGISTER_BUFFERS_UPDATE, offset, list.length, address, tags, HINTS);
     const table = core.resources.registeredBuffers;
     for (let i = 0; i < count; i++) table[offset + i] = list[i] ?? undefined;
     return count;
@@ -205,7 +205,11 @@ function writeIovecs(core: RingCore, list: readonly (Lendable | undefined)[]): {
 }
 
 /** The tags as the kernel takes them; undefined if there are none. */
-export function tagsOf(core: RingCore, options: TagOptions | undefined, count: number): { address: number } | undefined {
+export function tagsOf(
+  core: RingCore,
+  options: TagOptions | undefined,
+  count: number,
+): { address: number } | undefined {
   const tags = options?.tags;
   if (tags === undefined) return undefined;
   if (!Array.isArray(tags)) throw wrongType('options.tags', 'an Array of numbers or bigints', tags);

@@ -183,7 +183,8 @@ export const ringRegistrations: RingRegistrations = {
     const core = coreOf(this);
     core.checkOpen();
     if (core.resources.fd < 0) {
-      throw wrongState('ERR_INVALID_STATE', 'Cannot unregister the ring descriptor: it is closed, and the index all there is');
+      const message = 'Cannot unregister the ring descriptor: it is closed, and the index all there is';
+      throw wrongState('ERR_INVALID_STATE', message);
     }
     core.resources.unregisterRingFd();
   },
@@ -215,7 +216,8 @@ export const ringRegistrations: RingRegistrations = {
       throw wrongState('ERR_IOURING_UNSUPPORTED', message);
     }
     if (core.reaping) {
-      throw wrongState('ERR_IOURING_REENTRANT', 'Cannot resize inside the callback of forEachCompletion: return from it first');
+      const message = 'Cannot resize inside the callback of forEachCompletion: return from it first';
+      throw wrongState('ERR_IOURING_REENTRANT', message);
     }
     // The kernel moves what it knows of.
     sq.publish();
@@ -308,7 +310,8 @@ export function registeredWait(core: RingCore, index: number, wanted: number): {
   const seconds = Number(view.getBigInt64(at + IO_URING_REG_WAIT.ts, true));
   const nanoseconds = Number(view.getBigInt64(at + IO_URING_REG_WAIT.ts + 8, true));
   const short = view.getUint32(at + IO_URING_REG_WAIT.min_wait_usec, true) > 0;
-  return { timeoutMs: limited ? seconds * 1000 + nanoseconds / 1e6 : Infinity, enough: short ? Math.min(1, wanted) : wanted };
+  const timeoutMs = limited ? seconds * 1000 + nanoseconds / 1e6 : Infinity;
+  return { timeoutMs, enough: short ? Math.min(1, wanted) : wanted };
 }
 
 /** @throws {Error} `ERR_INVALID_STATE` */

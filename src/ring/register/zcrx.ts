@@ -36,7 +36,10 @@ export interface IfqOptions {
 /** The mask of the bits of a place that name the area. */
 const AREA_SHIFT = 48n;
 
-/** The memory that packets land in: {@link bytes} shows those of a completion, {@link recycle} gives them back to the card. */
+/**
+ * The memory that packets land in: {@link bytes} shows those of a completion, {@link recycle} gives them back to the
+ * card.
+ */
 export class ZcrxQueue {
   /** The id that prepRecvZc takes. */
   readonly id: number;

@@ -164,12 +164,17 @@ export class Statx {
     return this.#uint64(STATX_STRUCT.stx_mnt_id);
   }
 
-  /** The alignment that O_DIRECT demands of the address, in bytes; 0 if it cannot be used; STATX_DIOALIGN. Kernel 6.1. */
+  /**
+   * The alignment that O_DIRECT demands of the address, in bytes; 0 if it cannot be used; STATX_DIOALIGN. Kernel 6.1.
+   */
   get dioMemAlign(): number {
     return this.#uint32(STATX_STRUCT.stx_dio_mem_align);
   }
 
-  /** The alignment that O_DIRECT demands of offset and length, in bytes; 0 if it cannot be used; STATX_DIOALIGN. Kernel 6.1. */
+  /**
+   * The alignment that O_DIRECT demands of offset and length, in bytes; 0 if it cannot be used; STATX_DIOALIGN. Kernel
+   * 6.1.
+   */
   get dioOffsetAlign(): number {
     return this.#uint32(STATX_STRUCT.stx_dio_offset_align);
   }
@@ -233,9 +238,9 @@ export class Statx {
   }
 
   /**
-   * The numbers that `fs.Stats` is made of, in its order: dev, mode, nlink, uid, gid, rdev, blksize, ino, size, blocks, and the
-   * times of access, contents, status and birth, each in seconds since 1970 and nanoseconds beyond. All as doubles, as
-   * Node has them: above 2^53 ino and size are not exact.
+   * The numbers that `fs.Stats` is made of, in its order: dev, mode, nlink, uid, gid, rdev, blksize, ino, size, blocks,
+   * and the times of access, contents, status and birth, each in seconds since 1970 and nanoseconds beyond. All as
+   * doubles, as Node has them: above 2^53 ino and size are not exact.
    * @param numbers where to put them: 18 places
    */
   toNumbers(numbers: Float64Array): void {
