@@ -28,8 +28,25 @@ import { setUp, type IoUringOptions } from './setup.ts';
 /** Gives back what a ring held that was collected without having been closed. */
 const dropped = new FinalizationRegistry<RingResources>((resources) => resources.close());
 
-/** The methods of a ring by theme; each stands with its documentation in the file of its theme. */
-// oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- `THEMES` at the end have all that it promises
+/** The methods of a ring by theme; they become its own below. */
+const THEMES = [
+  readWriteOperations,
+  fileOperations,
+  pathOperations,
+  networkOperations,
+  futexAndProcessOperations,
+  controlOperations,
+  commandOperations,
+  modifiers,
+  bufferRegistrations,
+  fileRegistrations,
+  ringRegistrations,
+  controlRegistrations,
+  zcrxRegistrations,
+];
+
+// The same as types; each method stands with its documentation in the file of its theme.
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- `THEMES` have all that it promises
 export interface IoUring
   extends
     // prepare/: each queues one entry, and returns false when the queue is full
@@ -285,30 +302,13 @@ export class IoUring implements Disposable {
   }
 
   static {
+    // As the methods of a class are: not enumerable.
+    for (const theme of THEMES) {
+      for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(theme))) {
+        Object.defineProperty(IoUring.prototype, name, ownOptions({ ...descriptor, enumerable: false }));
+      }
+    }
     openCoresBy({ isRing: (value) => #core in value, open: (ring) => (ring as IoUring).#core });
-  }
-}
-
-const THEMES = [
-  readWriteOperations,
-  fileOperations,
-  pathOperations,
-  networkOperations,
-  futexAndProcessOperations,
-  controlOperations,
-  commandOperations,
-  modifiers,
-  bufferRegistrations,
-  fileRegistrations,
-  ringRegistrations,
-  controlRegistrations,
-  zcrxRegistrations,
-];
-
-// As the methods of a class are: not enumerable, or a copy of a ring's parts would have them.
-for (const theme of THEMES) {
-  for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(theme))) {
-    Object.defineProperty(IoUring.prototype, name, ownOptions({ ...descriptor, enumerable: false }));
   }
 }
 

@@ -1,7 +1,12 @@
 // A loop over what the kernel says ends, whatever it says.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { IORING_CQE_BUFFER_SHIFT, IORING_CQE_F_BUFFER, IORING_CQE_F_BUF_MORE, IORING_CQE_F_MORE } from '../../src/abi/flags.ts';
+import {
+  IORING_CQE_BUFFER_SHIFT,
+  IORING_CQE_F_BUFFER,
+  IORING_CQE_F_BUF_MORE,
+  IORING_CQE_F_MORE,
+} from '../../src/abi/flags.ts';
 import { IoUring } from '../../src/ring/io-uring.ts';
 import { FakeKernel } from './fake-kernel.ts';
 

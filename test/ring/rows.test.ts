@@ -77,9 +77,15 @@ const all: Prepared[] = [
   ...OTHERS.map(([name, values], i) => prepare(name, `${name}, ${i}`, values())),
 ];
 
-const u32 = (bytes: Uint8Array, offset: number): number => new DataView(bytes.buffer, bytes.byteOffset).getUint32(offset, true);
-const u64 = (bytes: Uint8Array, offset: number): bigint => new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(offset, true);
-const isText = (bytes: Uint8Array): boolean => bytes.indexOf(0) > 0 && /^[\x20-\x7e]+$/.test(Buffer.from(bytes.subarray(0, bytes.indexOf(0))).toString());
+const viewOf = ({ buffer, byteOffset }: Uint8Array): DataView => new DataView(buffer, byteOffset);
+const u32 = (bytes: Uint8Array, offset: number): number => viewOf(bytes).getUint32(offset, true);
+const u64 = (bytes: Uint8Array, offset: number): bigint => viewOf(bytes).getBigUint64(offset, true);
+
+/** Is there text that ends with a NUL? */
+const isText = (bytes: Uint8Array): boolean => {
+  const text = Buffer.from(bytes.subarray(0, Math.max(0, bytes.indexOf(0))));
+  return /^[\x20-\x7e]+$/.test(text.toString());
+};
 
 /** Signs by which the contents of memory are known. */
 const SIGNS: Record<Lent, (bytes: Uint8Array, entry: Prepared) => boolean> = {
@@ -107,7 +113,8 @@ const SIGNS: Record<Lent, (bytes: Uint8Array, entry: Prepared) => boolean> = {
 };
 
 const offsetOf = ({ field }: Lend): number => IO_URING_SQE[field];
-const isKept = ({ until, through }: Lend): boolean => until !== 'submit' || (through !== undefined && through.until !== 'submit');
+const isKept = ({ until, through }: Lend): boolean =>
+  until !== 'submit' || (through !== undefined && through.until !== 'submit');
 
 const isMemory = (held: unknown): boolean => ArrayBuffer.isView(held) || held instanceof ArrayBuffer;
 
@@ -138,7 +145,8 @@ describe('a row of the table of operations', () => {
       for (const entry of entriesOf(row)) {
         for (const [offset, bytes] of entry.memory) {
           const names = row.lends.filter((lend) => offsetOf(lend) === offset).map(({ what }) => what);
-          assert.ok(names.some((name) => SIGNS[name](bytes, entry)), `${row.name}, ${entry.what}: no ${names.join(' or ')}`);
+          const isOne = names.some((name) => SIGNS[name](bytes, entry));
+          assert.ok(isOne, `${row.name}, ${entry.what}: no ${names.join(' or ')}`);
         }
       }
     }

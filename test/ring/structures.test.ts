@@ -29,7 +29,12 @@ import {
   STATX_STRUCT,
   STATX_STRUCT_SIZE,
 } from '../../src/abi/index.ts';
-import { EPOLL_EVENT_SIZE, EpollEvents, memoryOfEpollEvents, writeEpollEvent } from '../../src/ring/structs/epoll-events.ts';
+import {
+  EPOLL_EVENT_SIZE,
+  EpollEvents,
+  memoryOfEpollEvents,
+  writeEpollEvent,
+} from '../../src/ring/structs/epoll-events.ts';
 import type { Lendable } from '../../src/ring/memory/lent-memory.ts';
 import {
   Msghdr,
