@@ -262,8 +262,9 @@ export class IoUring implements Disposable {
    * Counterpart of io_uring_for_each_cqe(3) with io_uring_cqe_seen(3).
    * @throws {Error} `ERR_IOURING_CLOSED`
    */
-  completions(): Generator<Completion, void, undefined> {
-    return this.#reaper.completions();
+  *completions(): Generator<Completion, void, undefined> {
+    // A generator of the ring's own: it keeps the ring from being collected while it is used.
+    yield* this.#reaper.completions();
   }
 
   /**

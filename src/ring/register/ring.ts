@@ -154,10 +154,10 @@ export const ringRegistrations: RingRegistrations = {
     if (result < 0) throw core.registerError(IORING_REGISTER_PBUF_RING, -result, bufRingHint(-result, options));
     if (group.kernelMemory) mapBufRing(core, group);
     groups.set(bgid, group);
-    // The closures hold the ring: a ProvidedBufRing in use keeps its ring from being collected.
+    // The closures hold the ring, and not only its core: a ProvidedBufRing in use keeps its ring from being collected.
     return new ProvidedBufRing(group, {
-      unregister: () => void (resources.closed || core.resources.unregisterGroup(group)),
-      askHead: () => bufRingHead(core, bgid),
+      unregister: () => void (resources.closed || coreOf(this).resources.unregisterGroup(group)),
+      askHead: () => bufRingHead(coreOf(this), bgid),
     });
   },
 
