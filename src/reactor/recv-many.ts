@@ -1,13 +1,13 @@
 import { ENOBUFS } from '../abi/errno.ts';
 import { IORING_OP_RECV, IORING_OP_RECVMSG } from '../abi/operations.ts';
 import { MSG_CMSG_CLOEXEC } from '../abi/socket-flags.ts';
+import { checkFd } from '../ring/arguments/entry-fields.ts';
 import type { Completion } from '../ring/completion.ts';
 import { checkInteger } from '../ring/arguments/argument-errors.ts';
 import type { Form } from '../ring/kernel/needed-linux.ts';
 import { Msghdr, type ControlMessage, type RecvmsgOut } from '../ring/structs/msghdr.ts';
 import type { IoUring } from '../ring/io-uring.ts';
 import { SOCKADDR_MAX, type SocketAddress } from '../ring/structs/socket-address.ts';
-import { checkFd } from '../ring/prepare/entry.ts';
 import { wrongState } from '../ring/arguments/argument-errors.ts';
 import type { BufferPool, BufferPools, PooledGroup, Starved } from './buffer-pool.ts';
 import type { Engine } from './engine.ts';

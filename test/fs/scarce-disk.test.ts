@@ -184,7 +184,7 @@ describe('room for 16 KiB: the same outcome, the same bytes, the same place afte
   });
 
   // Node's own threads overtake each other.
-  it('writes that do not wait for each other, of which one comes short', { skip: byNode || noSizeLimit }, async () => {
+  it('given writes that do not wait for each other, and one that is short', { skip: byNode || noSizeLimit }, async () => {
     using folder = new Temporary();
     const path = join(folder.path, 'file');
     const handle = await ours.open(path, 'w');
@@ -199,7 +199,7 @@ describe('room for 16 KiB: the same outcome, the same bytes, the same place afte
 });
 
 describe('sectors that cannot be read', () => {
-  it('what comes before them is read once, and then the error is told', { skip: noSpoiltDisk }, async () => {
+  it('given data before them, that is read once, and then the error is told', { skip: noSpoiltDisk }, async () => {
     using disk = new SpoiltDisk();
     const reads: Record<string, (fs: Fs, handle: Handle) => Promise<unknown>> = {
       read: async (_fs, handle) => {
@@ -231,7 +231,7 @@ describe('sectors that cannot be read', () => {
 });
 
 describe('a descriptor that a child process has, too', () => {
-  it('neither overwrites what the other writes', async () => {
+  it('given writes of both, neither overwrites the other’s', async () => {
     using folder = new Temporary();
     const path = join(folder.path, 'file');
     await using handle = await ours.open(path, 'w');

@@ -1105,6 +1105,18 @@ describe('a ring that is dropped without close', () => {
     assert.equal(buffers.bytes(0, 16).length, 16, 'the ring is open');
   });
 
+  it('stays while its completions are iterated over', async () => {
+    const completions = (() => {
+      const ring = new IoUring(8);
+      for (let i = 1; i <= 2; i++) ring.prepNop(i);
+      ring.submit();
+      return ring.completions();
+    })();
+    assert.equal(completions.next().value?.userData, 1);
+    await finalized();
+    assert.equal(completions.next().value?.userData, 2);
+  });
+
   it('hundreds of rings, opened and closed: no descriptor, no mapping, no registered index is used up', () => {
     const before = openDescriptors();
     for (let i = 0; i < 300; i++) {

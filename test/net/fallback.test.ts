@@ -58,7 +58,7 @@ describe('without io_uring', () => {
   });
 
   it('the tests of this folder pass', { timeout: 120_000 }, async () => {
-    const tests = ['socket', 'server', 'names', 'protocols'].map((name) => fileURLToPath(new URL(`./${name}.test.js`, import.meta.url)));
+    const tests = ['dropin/socket', 'dropin/server', 'exported-names', 'dropin/protocols'].map((name) => fileURLToPath(new URL(`./${name}.test.js`, import.meta.url)));
     const env: NodeJS.ProcessEnv = { ...process.env, IOURING_DISABLED: '1' };
     // This is a test itself, which a runner within would take itself for a part of.
     delete env['NODE_TEST_CONTEXT'];

@@ -208,7 +208,7 @@ describe('a peer that closes', () => {
     await assert.rejects(io.sendmsg(ours, { iov: [Buffer.from('x')] }), { code: 'EPIPE', syscall: 'sendmsg' });
   });
 
-  it('a connection that is reset: whoever waits is told, once', async () => {
+  it('given a connection that is reset, each waiting operation is told once', async () => {
     await using io = new Reactor();
     await using peer = new Peer(io);
     for (const wait of [
@@ -228,7 +228,7 @@ describe('a peer that closes', () => {
     assert.deepEqual([io.stats.inFlight, io.stats.buffersOut], [0, 0]);
   });
 
-  it('a connection that is refused says where to', async () => {
+  it('given a connection that is refused, the error has the address', async () => {
     await using io = new Reactor();
     using files = new Descriptors();
     const { fd: listener, port } = files.listener();
@@ -441,7 +441,7 @@ describe('no descriptors left', () => {
     assert.equal(io.stats.inFlight, 0);
   });
 
-  it('a reactor that cannot be made leaves nothing behind', () => {
+  it('given a reactor that cannot be made, nothing is left', () => {
     const before = descriptors();
     for (let room = 0; room < 2; room++) {
       using _ = limited(room);
@@ -725,7 +725,7 @@ describe('close with everything in flight', () => {
     }
   });
 
-  it('a descriptor that came too late is closed, though the reactor is closed at once', async () => {
+  it('given a descriptor that came too late, it is closed, though the reactor is closed at once', async () => {
     await turns();
     const before = descriptors();
     for (let i = 0; i < 20; i++) {
@@ -739,7 +739,7 @@ describe('close with everything in flight', () => {
     assert.equal(descriptors() - before, 0, 'descriptors are left');
   });
 
-  it('connections that nobody took are closed, though the reactor is closed first', async () => {
+  it('given connections that nobody took, they are closed, though the reactor is closed first', async () => {
     using files = new Descriptors();
     const { fd: listener, port } = files.listener();
     const io = new Reactor();
@@ -758,7 +758,7 @@ describe('close with everything in flight', () => {
     }
   });
 
-  it('iterations that wait for buffers that others hold are told, too', async () => {
+  it('given iterations that wait for buffers, they are told, too', async () => {
     using files = new Descriptors();
     const io = new Reactor();
     // Every datagram takes one of the large buffers, of which there are not so many.

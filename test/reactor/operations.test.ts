@@ -251,7 +251,7 @@ describe('sockets', () => {
     await io.close(udp);
   });
 
-  it('errors say where to, as those of node:net', async () => {
+  it('given an address that cannot be reached, the error has it, as node:net’s', async () => {
     await using io = reactor();
     using files = new Descriptors();
     const { fd, port } = files.listener();
@@ -375,7 +375,7 @@ describe('chains', () => {
     assert.deepEqual(await io.link([]), []);
   });
 
-  it('stop at a step that fails, or is short, and tell which', async () => {
+  it('given a step that fails, or is short, stop there and tell which', async () => {
     using temporary = new Temporary();
     await using io = new Reactor();
     const fd = openSync(temporary.file('file', 'short'), 'r+');
@@ -402,7 +402,7 @@ describe('chains', () => {
     closeSync(fd);
   });
 
-  it('of which one step is wrong are not begun at all', async () => {
+  it('given one step with wrong arguments, are not begun at all', async () => {
     using temporary = new Temporary();
     await using io = new Reactor();
     const path = temporary.file('file', 'untouched');
@@ -476,7 +476,7 @@ describe('cancellation', () => {
     assert.deepEqual([io.stats.inFlight, io.stats.queued], [0, 0]);
   });
 
-  it('of a descriptor that came too late: it is closed', async () => {
+  it('given a descriptor that came too late, closes it', async () => {
     await using io = new Reactor();
     const abort = new AbortController();
     const opening = io.open('/dev/null', O_RDONLY, { signal: abort.signal });
@@ -504,7 +504,7 @@ describe('cancellation', () => {
     assert.deepEqual([io.stats.inFlight, io.stats.queued], [0, 0]);
   });
 
-  it('one signal for many, and many for nothing: no listener is left', async () => {
+  it('given one signal for many operations, no listener is left on it', async () => {
     await using io = new Reactor();
     const abort = new AbortController();
     let listeners = 0;
@@ -541,7 +541,7 @@ describe('memory', () => {
     closeSync(direct);
   });
 
-  it('that cannot be protected is refused; what is lent cannot be taken away', async () => {
+  it('given memory that cannot be protected, refuses it; lent memory cannot be transferred', async () => {
     using files = new Descriptors();
     await using io = new Reactor();
     const [reader, writer] = files.pipe();

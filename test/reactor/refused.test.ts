@@ -81,7 +81,7 @@ const DROP_INS = `
   const { default: net } = await import(${url('net/index.js')});
 `;
 const DOCTOR = `
-  const { doctor } = await import(${url('cli/doctor.js')});
+  const { doctor } = await import(${url('cli/doctor/doctor.js')});
   const status = doctor({ json: true }, (text) => console.log(JSON.parse(text).dropIns));
   console.log(status);
 `;

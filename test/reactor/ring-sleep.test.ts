@@ -101,7 +101,7 @@ describe('while the thread sleeps in its ring', () => {
     assert.deepEqual(order, ['timer 1', 'timer 4', 'timer 9', 'timer 16', 'operation']);
   });
 
-  it('nobody waits while immediates do', async () => {
+  it('given immediates that wait, does not sleep', async () => {
     for (let i = 0; i < 5; i++) {
       await waits.asleep();
       await immediate();
@@ -129,7 +129,7 @@ describe('while the thread sleeps in its ring', () => {
     }
   });
 
-  it('what Node begins to watch just before a wait is watched, or the wait is short', async () => {
+  it('given that Node begins to watch something just before a wait, it is watched, or the wait is short', async () => {
     const server = createServer((socket) => void socket.end('x')).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;

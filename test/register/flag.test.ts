@@ -50,7 +50,7 @@ describe('the table', () => {
     assert.deepEqual(JSON.parse(stdout), REPLACEMENTS.map(({ part, name }) => `${part}: ${name}`));
   });
 
-  it('a Node that looks otherwise is left alone, and the report says so', async () => {
+  it('given a Node that looks otherwise, leaves it alone, and the report says so', async () => {
     const text = `
       import net from 'node:net';
       const listen = (net.Server.prototype._listen2 = function () {});
@@ -102,14 +102,14 @@ describe('how it gets into a program', () => {
     });
   }
 
-  it('what a Node finds that cannot require ES modules says which can', async () => {
+  it('given a Node that cannot require ES modules, the error says which can', async () => {
     const { status, stderr } = await run(process.execPath, [resolve('dist/register/require.cjs')]);
     assert.equal(status, 1);
     assert.match(stderr, /ERR_IOURING_UNSUPPORTED/);
     assert.match(stderr, /iouring\/register is an ES module.*--import.*20\.19, 22\.12/);
   });
 
-  it('a worker thread has it as well', async () => {
+  it('given a worker thread, it has it as well', async () => {
     const reports = await reportOf(['--import', 'iouring/register', files.worker], BOTH, folder.path);
     assert.deepEqual(reports.map(({ thread }) => thread).sort(), [0, 1]);
     wentThroughRing(reports.find(({ thread }) => thread === 1)!);
@@ -179,7 +179,7 @@ describe('unregister()', () => {
     assert.equal(stdout, '1111 false false\ntrue 0000 true true false\n', stderr);
   });
 
-  it('what somebody has put over it calls Node’s afterwards', async () => {
+  it('given a function that a program has put over it, that calls Node’s afterwards', async () => {
     const text = `
       import http from 'node:http';
       import net from 'node:net';
@@ -232,7 +232,7 @@ describe('where there is no io_uring', () => {
 });
 
 describe('what is left alone', () => {
-  it('classes, and how instances look', async () => {
+  it('given classes and their instances, they look as Node’s', async () => {
     const text = `
       import { once } from 'node:events';
       import http from 'node:http';

@@ -95,7 +95,7 @@ describe('what goes through the ring', () => {
     await once(server, 'close');
   });
 
-  it('what comes after an upgrade has the length that was sent', async () => {
+  it('given data after an upgrade, it has the length that was sent', async () => {
     await using served = await serve(() => {});
     const sizes: number[] = [];
     served.server.on('upgrade', (_, socket) => {
@@ -118,7 +118,7 @@ describe('what goes through the ring', () => {
     socket.destroy();
   });
 
-  it('a port that is in use is told as Node tells it', async () => {
+  it('given a port that is in use, the error is Node’s', async () => {
     await using served = await serve(() => {});
     const failure = async ({ createServer }: Pick<typeof http, 'createServer'>): Promise<unknown[]> => {
       type ListenError = NodeJS.ErrnoException & { address?: string; port?: number };

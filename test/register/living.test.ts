@@ -109,7 +109,7 @@ describe('a cluster', () => {
       }`);
   }
 
-  alike('whose primary hands connections to workers itself, as sticky sessions do', `
+  alike('given a primary that hands connections to workers, as sticky sessions do, each is answered', `
     if (cluster.isPrimary) {
       const workers = [cluster.fork(), cluster.fork()];
       await Promise.all(workers.map((worker) => once(worker, 'message')));
@@ -186,7 +186,7 @@ describe('what is handed to another process', () => {
     }`, { isIdle: true });
 });
 
-describe('those who observe', () => {
+describe('observers', () => {
   alike('diagnostics channels of net, http and undici', `
     import { subscribe } from 'node:diagnostics_channel';
     const log = [];
@@ -282,7 +282,7 @@ describe('those who observe', () => {
     agent.destroy();`);
 });
 
-describe('an end', () => {
+describe('the end of a process', () => {
   alike('on SIGTERM under load loses no request that was begun', `
     import { fork } from 'node:child_process';
     if (process.argv[2] !== 'child') {
@@ -364,7 +364,7 @@ describe('an end', () => {
   alike('node --test', `
     import { it } from 'node:test';
     const server = http.createServer((request, response) => response.end('x'));
-    it('asks', async () => {
+    it('given requests, answers', async () => {
       const port = await listening(server);
       for (let i = 0; i < 10; i++) if ((await get(port)) !== 'x') throw new Error('wrong');
       server.close();
