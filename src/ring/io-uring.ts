@@ -21,7 +21,7 @@ import { controlRegistrations, type ControlRegistrations } from './register/cont
 import { fileRegistrations, type FileRegistrations } from './register/files.ts';
 import { ringRegistrations, type RingRegistrations } from './register/ring.ts';
 import { zcrxRegistrations, type ZcrxRegistrations } from './register/zcrx.ts';
-import { openCoresBy, RingCore } from './ring-core.ts';
+import { coreOf, handOver, Ring, RingCore } from './ring-core.ts';
 import { RingResources } from './ring-resources.ts';
 import { setUp, type IoUringOptions } from './setup.ts';
 
@@ -79,15 +79,15 @@ export interface IoUring
  * ring.submitAndWait(1);
  * ring.forEachCompletion((c) => console.log(c.userData, c.res));
  */
-export class IoUring implements Disposable {
+export class IoUring extends Ring implements Disposable {
   /** IORING_SETUP_* bits that the kernel accepted. */
   readonly setupFlags: number;
   /** IORING_FEAT_* bits of the kernel. */
   readonly features: number;
-  readonly #core: RingCore;
-  readonly #resources: RingResources;
-  readonly #submitter: Submitter;
-  readonly #reaper: Reaper;
+  readonly #core = coreOf(this);
+  readonly #resources = this.#core.resources;
+  readonly #submitter = new Submitter(this.#core);
+  readonly #reaper = new Reaper(this.#core);
 
   /**
    * Set up a ring with at least `entries` submission entries (the kernel rounds up to a power of two), with the
@@ -107,12 +107,10 @@ export class IoUring implements Disposable {
     // Read once: a getter that answers differently the second time, or throws, must not catch a ring half made.
     const options: IoUringOptions = ownOptions({ ...asked });
     const setup = setUp(native, entries, options);
+    handOver(new RingCore(new RingResources(native, setup), new LentMemory(native)));
+    super();
     this.setupFlags = setup.setupFlags;
     this.features = setup.features;
-    this.#resources = new RingResources(native, setup);
-    this.#core = new RingCore(this.#resources, new LentMemory(native));
-    this.#submitter = new Submitter(this.#core);
-    this.#reaper = new Reaper(this.#core);
     // An index in the thread's table keeps the ring open past the close that ends it with its thread.
     const wanted = native.isMainThread && options.registerRingFd !== false;
     const registered = wanted && this.#resources.registerRingFd();
@@ -309,7 +307,6 @@ export class IoUring implements Disposable {
         Object.defineProperty(IoUring.prototype, name, ownOptions({ ...descriptor, enumerable: false }));
       }
     }
-    openCoresBy({ isRing: (value) => #core in value, open: (ring) => (ring as IoUring).#core });
   }
 }
 
