@@ -7,10 +7,10 @@ import { reactorSoFar } from '../reactor/default-reactor.ts';
 
 export { createSocket } from '../dgram/index.ts';
 export { promises } from '../fs/promises.ts';
-export { isBuiltAsNode } from '../net/node-net.ts';
-export { listenThroughRing } from '../net/server.ts';
-export { adopt, wayOf } from '../net/socket.ts';
-export { UdpSocket } from '../net/udp-socket.ts';
+export { isBuiltAsNode } from '../net/dropin/node-net.ts';
+export { listenThroughRing } from '../net/dropin/server.ts';
+export { adopt, wayOf } from '../net/dropin/socket.ts';
+export { UdpSocket } from '../net/udp/udp-socket.ts';
 
 /** What the ring has done in this thread, and whether it serves sockets; undefined if there is none. */
 export function ringSoFar(): { enters: number; submitted: number; hasSockets: boolean } | undefined {
