@@ -59,7 +59,7 @@ class SocketMethods extends Base {
     const connection = this[CONNECTION];
     if (connection === undefined || connection === null) {
       const handle = asNode(this, '_handle') as NativeHandle | null;
-      if (handle !== null && this.connecting && this !== beginning && !isAskedByNode()) keepHandle(handle);
+      if (handle !== null && this.connecting && this !== beginning && this !== inNode && !isAskedByNode()) keepHandle(handle);
       return handle;
     }
     if (this[IS_LENT]) return connection.seen ?? connection.handle;
@@ -89,15 +89,16 @@ class SocketMethods extends Base {
     if (this.destroyed) this[CONNECTION] = undefined;
     this[SCOPE] = new AsyncResource('TCPWRAP');
     if (isOpen(connection)) return lend(this, () => super.connect(...args));
-    return throughRing(this, () => super.connect(...args));
+    return throughRing(this, hasLookup(args), () => super.connect(...args));
   }
 
   // ---------------------------------------------------------------- the stream
 
   override _read(size: number): void {
     const connection = this[CONNECTION] ?? connectionOf(this);
-    if (connection === undefined) super._read(size);
-    else connection.read();
+    if (connection !== undefined) connection.read();
+    else if (this.connecting) withinNode(this, () => super._read(size));
+    else super._read(size);
   }
 
   override _write(data: Uint8Array | string, encoding: BufferEncoding, done: Done): void {
@@ -264,14 +265,45 @@ function lend<T>(socket: Pick<State, typeof IS_LENT | typeof CONNECTION>, call: 
 
 /** The socket that Node makes a handle for, to connect it. */
 let beginning: SocketMethods | undefined;
+/** The socket that Node is at work on and nobody else: whoever asks for its handle is Node. To find that out otherwise takes much longer. */
+let inNode: SocketMethods | undefined;
 
-/** Have the handle that Node makes in the call connect through the ring. */
-function throughRing<T>(socket: SocketMethods, call: () => T): T {
-  beginning = socket;
+/** Does the call that connects a socket call a function of the user's, which may ask for the handle? */
+function hasLookup([first]: readonly unknown[]): boolean {
+  // As net.connect hands them on.
+  const options: unknown = Array.isArray(first) ? first[0] : first;
+  return typeof options === 'object' && options !== null && (options as { lookup?: unknown }).lookup !== undefined;
+}
+
+function enterNode(socket: SocketMethods): void {
+  // Those who hear of an attempt may ask for the handle.
+  if (socket.listenerCount('connectionAttempt') === 0) inNode = socket;
+}
+
+function leaveNode(): void {
+  inNode = undefined;
+}
+
+function withinNode<T>(socket: SocketMethods, call: () => T): T {
+  const before = inNode;
+  enterNode(socket);
   try {
     return call();
   } finally {
+    inNode = before;
+  }
+}
+
+/** Have the handle that Node makes in the call connect through the ring. */
+function throughRing<T>(socket: SocketMethods, callsOthers: boolean, call: () => T): T {
+  beginning = socket;
+  // An address that needs no lookup is connected to in a tick that is asked for in the call.
+  if (!callsOthers) nextTick(enterNode, socket);
+  try {
+    return callsOthers ? call() : withinNode(socket, call);
+  } finally {
     beginning = undefined;
+    if (!callsOthers) nextTick(leaveNode);
   }
 }
 
