@@ -287,7 +287,7 @@ export abstract class FileMethods extends OperationMethods {
     return run(this, CLOSE, fd, options, undefined);
   }
 
-  /** The older name of {@link closeFd}. */
+  /** @deprecated {@link closeFd} closes a descriptor. */
   close(fd: number, options?: OperationOptions): Promise<void> {
     return FileMethods.prototype.closeFd.call(this, fd, options);
   }

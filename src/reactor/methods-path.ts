@@ -1,4 +1,4 @@
-import { AT_EMPTY_PATH, AT_FDCWD, STATX_BASIC_STATS } from '../abi/file-flags.ts';
+import { AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, STATX_BTIME } from '../abi/file-flags.ts';
 import {
   IORING_OP_FGETXATTR,
   IORING_OP_FSETXATTR,
@@ -15,7 +15,7 @@ import {
 } from '../abi/operations.ts';
 import type { Lendable } from '../ring/memory/lent-memory.ts';
 import type { OpenHow } from '../ring/prepare/paths.ts';
-import type { PathLike } from '../ring/prepare/entry.ts';
+import { checkFd, type PathLike } from '../ring/prepare/entry.ts';
 import { Statx } from '../ring/structs/statx.ts';
 import { run, withCloexec, type DescriptorOptions } from './methods.ts';
 import { FileMethods } from './methods-file.ts';
@@ -49,14 +49,24 @@ const OPENAT2 = kind(
     ring.prepOpenat2(dirfd, path, closedOnExec(how, options), slot),
   ofSecond,
 );
-const STATX = kind(
-  'statx',
-  IORING_OP_STATX,
-  FILLED as Outcome<Statx>,
-  (ring, { slot, a: statx, b: dirfd, c: path, d: flags, e: mask }: Asked<[Statx, number, PathLike, number, number]>) =>
-    ring.prepStatx(dirfd, path, flags, mask, statx, slot),
-  ({ c: path, d: flags }) => (((flags as number) & AT_EMPTY_PATH) !== 0 && path === '' ? undefined : { path: path as PathLike }),
+type Status = [statx: Statx, dirfd: number, path: PathLike, flags: number, mask: number];
+const statOf = (name: string): Kind<Statx, Status> =>
+  kind(
+    name,
+    IORING_OP_STATX,
+    FILLED as Outcome<Statx>,
+    (ring, { slot, a: statx, b: dirfd, c: path, d: flags, e: mask }) => ring.prepStatx(dirfd, path, flags, mask, statx, slot),
+    ({ c: path, d: flags }) => (((flags as number) & AT_EMPTY_PATH) !== 0 && path === '' ? undefined : { path: path as PathLike }),
+  );
+const STATX = statOf('statx');
+const STAT = statOf('stat');
+const LSTAT = statOf('lstat');
+const FSTAT = kind('fstat', IORING_OP_STATX, FILLED as Outcome<Statx>, (ring, { slot, a: statx, b: fd }: Asked<[Statx, number]>) =>
+  // Not AT_FDCWD, which is a directory's descriptor and not a file's.
+  ring.prepStatx(Math.max(-1, checkFd('fd', fd)), '', AT_EMPTY_PATH, STAT_MASK, statx, slot),
 );
+/** What `fs.Stats` has. */
+const STAT_MASK = STATX_BASIC_STATS | STATX_BTIME;
 
 type Renamed = [oldpath: PathLike, newpath: PathLike, olddirfd: number, newdirfd: number, flags: number];
 const RENAMEAT = kind(
@@ -220,6 +230,27 @@ export abstract class PathMethods extends FileMethods {
     return run(this, STATX, -1, options, undefined, statx, dirfd, path, flags, mask);
   }
 
+  /**
+   * The status of a file, with the names of Node's `fs.Stats`: `size`, `mtime`, `isFile()`, …; links are followed. For many
+   * files at once; the whole of `node:fs/promises`, `readFile` and `writeFile` too, is in `iouring/fs`.
+   *
+   * Kernel 5.6. See {@link IoUring.prepStatx}; like stat(2).
+   * @throws {Error} the kernel's refusal: `ENOENT`, `EACCES`, …; TypeError, RangeError
+   */
+  stat(path: PathLike, options?: OperationOptions): Promise<Statx> {
+    return run(this, STAT, -1, options, undefined, new Statx(), AT_FDCWD, path, 0, STAT_MASK);
+  }
+
+  /** {@link stat} of a symbolic link itself; like lstat(2). Kernel 5.6. */
+  lstat(path: PathLike, options?: OperationOptions): Promise<Statx> {
+    return run(this, LSTAT, -1, options, undefined, new Statx(), AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STAT_MASK);
+  }
+
+  /** {@link stat} of an open file; like fstat(2). Kernel 5.6. */
+  fstat(fd: number, options?: OperationOptions): Promise<Statx> {
+    return run(this, FSTAT, -1, options, undefined, new Statx(), fd);
+  }
+
   /** Kernel 5.11. See {@link IoUring.prepRenameat}; like renameat2(2). */
   renameat(
     olddirfd: number,
@@ -279,8 +310,8 @@ export abstract class PathMethods extends FileMethods {
   }
 
   /** Give a file another name; like link(2). Kernel 5.15. */
-  link(oldpath: PathLike, newpath: PathLike, options?: OperationOptions): Promise<void> {
-    return run(this, LINK, -1, options, undefined, oldpath, newpath);
+  link(existing: PathLike, path: PathLike, options?: OperationOptions): Promise<void> {
+    return run(this, LINK, -1, options, undefined, existing, path);
   }
 
   /**

@@ -12,6 +12,7 @@ import { AbortError, checkSignal, unwatch, watch } from './abort.ts';
 import { Connections } from './accept-many.ts';
 import { BufferPools } from './buffer-pool.ts';
 import { Chain, LinkError } from './chain.ts';
+import { warnOfCloseWithFd, warnOfLinkedSteps } from './deprecated.ts';
 import type { Engine } from './engine.ts';
 import { WaitMethods } from './methods-wait.ts';
 import { Iteration } from './iteration.ts';
@@ -76,7 +77,7 @@ export interface ReactorStats {
   readonly buffersOut: number;
 }
 
-/** A method that {@link Reactor.link} can call. */
+/** A method that {@link Reactor.chain} can call. */
 export type LinkableMethod = {
   [K in keyof WaitMethods]: WaitMethods[K] extends (...args: never[]) => Promise<unknown> ? K : never;
 }[keyof WaitMethods];
@@ -244,18 +245,27 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
 
   // ---------------------------------------------------------------- chains, and their end
 
-  /** Give a file another name; like link(2). Kernel 5.15. See {@link IoUring.prepLink}. */
-  override link(oldpath: PathLike, newpath: PathLike, options?: OperationOptions): Promise<void>;
   /**
-   * Have the kernel run operations one after the other, each only if the one before succeeded: a durable append is
-   * `link([['write', fd, record], ['fsync', fd, { datasync: true }]])`. All are submitted with one system call.
+   * Have the kernel run operations one after the other, each only if the one before succeeded: a durable append is a write and
+   * then an fsync. All are submitted with one system call.
    *
    * Kernel 5.3. See IOSQE_IO_LINK.
    * @param steps methods and their arguments; as many entries as the ring has, at most
    * @param options.signal aborts all of them
    * @returns what each step answered
    * @throws {LinkError} a step failed, or transferred less than it was asked to: which, and what became of each
+   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`: nothing is begun
    */
+  chain<const S extends readonly LinkStep[]>(
+    steps: S,
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<LinkResults<S>> {
+    return this.#chain(steps, options) as Promise<LinkResults<S>>;
+  }
+
+  /** Give a file another name; like link(2). Kernel 5.15. See {@link IoUring.prepLink}. */
+  override link(existing: PathLike, path: PathLike, options?: OperationOptions): Promise<void>;
+  /** @deprecated {@link chain} has the operations run one after the other. */
   override link<const S extends readonly LinkStep[]>(
     steps: S,
     options?: { signal?: AbortSignal | undefined },
@@ -266,10 +276,11 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     options?: OperationOptions,
   ): Promise<unknown> {
     if (!Array.isArray(first)) return super.link(first as PathLike, second as PathLike, options);
-    return this.#link(first as readonly LinkStep[], second as { signal?: AbortSignal | undefined } | undefined);
+    warnOfLinkedSteps();
+    return this.#chain(first as readonly LinkStep[], second as { signal?: AbortSignal | undefined } | undefined);
   }
 
-  async #link(steps: readonly LinkStep[], options: { signal?: AbortSignal | undefined } | undefined): Promise<unknown[]> {
+  async #chain(steps: readonly LinkStep[], options: { signal?: AbortSignal | undefined } | undefined): Promise<unknown[]> {
     const signal = options?.signal;
     checkSignal(signal);
     if (signal?.aborted) throw new AbortError(signal);
@@ -506,11 +517,14 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    *   these options and no others. The reactor stays open then.
    */
   override close(options?: { drain?: boolean | undefined }): Promise<void>;
-  /** The older name of {@link closeFd}. */
+  /** @deprecated {@link closeFd} closes a descriptor. */
   override close(fd: number, options?: OperationOptions): Promise<void>;
   override close(...args: [target?: number | { drain?: boolean | undefined }, options?: OperationOptions]): Promise<void> {
     const [target, options] = args;
-    if (typeof target === 'number') return this.closeFd(target, options);
+    if (typeof target === 'number') {
+      warnOfCloseWithFd();
+      return this.closeFd(target, options);
+    }
     let drain = false;
     try {
       // A descriptor that is undefined by mistake does not close the reactor.

@@ -198,7 +198,7 @@ describe('peers', () => {
 
   it('those that vanish are heard of by timeout', async () => {
     const server = new Recorder({
-      open: (socket) => socket.timeout(0.05),
+      open: (socket) => socket.setTimeout(50),
       timeout: (socket) => socket.terminate(),
     });
     const listener = listen({ hostname: HOST, socket: server.handlers });

@@ -150,7 +150,7 @@ class Sequence {
     if (isClosed) return;
     twin.isClosed = true;
     twin.fd = NO_FD;
-    await this.#both('close', () => handle!.close(), () => this.#io.close(fd));
+    await this.#both('close', () => handle!.close(), () => this.#io.closeFd(fd));
   }
 
   /** One that is open; or, sometimes, one that was. */
@@ -295,7 +295,7 @@ class Sequence {
     } finally {
       for (const { handle, fd } of this.#open.filter(({ isClosed }) => !isClosed)) {
         await handle!.close();
-        await this.#io.close(fd).catch(() => {});
+        await this.#io.closeFd(fd).catch(() => {});
       }
     }
   }

@@ -171,7 +171,7 @@ describe('a time limit', () => {
     await using io = new Reactor();
     const [ours, theirs] = files.socketPair();
     const steps = [['nop'], ['send', ours, DATA, { timeoutMs: LIMIT_MS }], ['nop']] as const;
-    const error = (await failureOf(io.link(steps))) as Error;
+    const error = (await failureOf(io.chain(steps))) as Error;
     assert.ok(error instanceof LinkError);
     assert.equal(error.step, 1);
     const cause = error.cause as TimeoutError;

@@ -1,5 +1,5 @@
 import { bytesIn, lengthOf } from '../transport/intrinsic.ts';
-import { bytesOf, checkDelay, checkSeconds } from './lean-arguments.ts';
+import { bytesOf, checkDelay, checkSeconds, checkTimeoutMs, warnOfSeconds } from './lean-arguments.ts';
 import type { LeanSocket, Listener, Writable } from './types.ts';
 import type { EndPoint } from '../transport/connection.ts';
 import type { LeanConnection } from './lean-connection.ts';
@@ -65,7 +65,12 @@ export class LeanRingSocket<T> implements LeanSocket<T> {
     this.#connection.unref();
   }
 
+  setTimeout(timeoutMs: number): void {
+    this.#connection.timeout(checkTimeoutMs(timeoutMs));
+  }
+
   timeout(seconds: number): void {
+    warnOfSeconds();
     this.#connection.timeout(checkSeconds(seconds));
   }
 

@@ -133,6 +133,31 @@ export class Statx {
     return this.#date(STATX_STRUCT.stx_mtime);
   }
 
+  /** The last access, in milliseconds since 1970, with a fraction. */
+  get atimeMs(): number {
+    return this.#milliseconds(STATX_STRUCT.stx_atime);
+  }
+
+  /** The last change of the contents, in milliseconds since 1970, with a fraction. */
+  get mtimeMs(): number {
+    return this.#milliseconds(STATX_STRUCT.stx_mtime);
+  }
+
+  /** The last change of the status, in milliseconds since 1970, with a fraction. */
+  get ctimeMs(): number {
+    return this.#milliseconds(STATX_STRUCT.stx_ctime);
+  }
+
+  /** The birth, in milliseconds since 1970, with a fraction. */
+  get birthtimeMs(): number {
+    return this.#milliseconds(STATX_STRUCT.stx_btime);
+  }
+
+  /** {@link Statx.btime}, as `fs.Stats` calls it. */
+  get birthtime(): Date {
+    return this.btime;
+  }
+
   /** The device that the file is on: both its numbers in one, as `fs.Stats` has it. */
   get dev(): number {
     return device(this.devMajor, this.devMinor);
@@ -319,6 +344,11 @@ export class Statx {
   #nanoseconds(offset: number): bigint {
     const seconds = this.#view.getBigInt64(offset + STATX_TIMESTAMP.tv_sec, true);
     return seconds * NS_PER_S + BigInt(this.#uint32(offset + STATX_TIMESTAMP.tv_nsec));
+  }
+
+  #milliseconds(offset: number): number {
+    const seconds = this.#uint32(offset) + this.#view.getInt32(offset + 4, true) * 2 ** 32;
+    return seconds * 1000 + this.#uint32(offset + STATX_TIMESTAMP.tv_nsec) / 1e6;
   }
 
   /** Rounded to a millisecond as in `fs.Stats`. */
