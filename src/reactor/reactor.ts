@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import type { RecordableHistogram } from 'node:perf_hooks';
 import { ECANCELED, ENOENT, ENXIO, ERANGE } from '../abi/errno.ts';
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from '../abi/file-flags.ts';
@@ -30,6 +31,7 @@ import { Datagrams, ReceivedChunks, type Chunk, type Datagram, type DatagramOpti
 import { RegisteredFiles } from './registered-files.ts';
 import { RegisteredMemory } from './registered-memory.ts';
 import { Sequence } from './sequence.ts';
+import { shown } from '../ring/shown.ts';
 
 /** How a reactor is made. */
 export interface ReactorOptions {
@@ -544,6 +546,11 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   /** {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('Reactor', () => ({ closed: this.closed, ...this.stats }), depth, options, show);
   }
 }
 

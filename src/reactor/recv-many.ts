@@ -1,3 +1,4 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import { ENOBUFS } from '../abi/errno.ts';
 import { IORING_OP_RECV, IORING_OP_RECVMSG } from '../abi/operations.ts';
 import { MSG_CMSG_CLOEXEC } from '../abi/socket-flags.ts';
@@ -14,12 +15,15 @@ import type { Engine } from './engine.ts';
 import { withCloexec } from './methods.ts';
 import { Multishot, type ManyOptions } from './multishot.ts';
 import { ownOptions } from './own-options.ts';
+import { shown } from '../ring/shown.ts';
 
 const RECV = ownOptions({ opcode: IORING_OP_RECV, variant: 'multishot' });
 const RECVMSG = ownOptions({ opcode: IORING_OP_RECVMSG, variant: 'multishot' });
 
 /** After so many buffers in a row that were full, or next to empty, those of the other size serve better. */
 const STREAK = 8;
+
+let isDisposed: (chunk: Chunk) => boolean;
 
 /**
  * What arrived: a view of a buffer that the kernel filled. It is the consumer's until it is disposed of, or the iteration
@@ -55,6 +59,15 @@ export class Chunk implements Disposable {
     this.#bytes = undefined;
     this.#group.give(this.#bid);
   }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('Chunk', () => (this.#bytes === undefined ? { disposed: true } : { bytes: this.#bytes }), depth, options, show);
+  }
+
+  static {
+    isDisposed = (chunk) => chunk.#bytes === undefined;
+  }
 }
 
 /** A datagram, or another message with its sender. */
@@ -87,6 +100,15 @@ export class Datagram extends Chunk {
   /** Was it longer than there was room for? */
   get truncated(): boolean {
     return this.#message.truncated;
+  }
+
+  /** For console.log. */
+  override [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    const fields = (): object => {
+      if (isDisposed(this)) return { disposed: true };
+      return { address: this.address, bytes: this.bytes, flags: this.flags, truncated: this.truncated };
+    };
+    return shown('Datagram', fields, depth, options, show);
   }
 }
 

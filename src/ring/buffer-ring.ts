@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import { IORING_CQE_F_BUF_MORE, IOU_PBUF_RING_INC, IOU_PBUF_RING_MMAP } from '../abi/flags.ts';
 import {
   IO_URING_BUF,
@@ -12,6 +13,7 @@ import { alignedForLending } from './memory/aligned-memory.ts';
 import { Completion } from './completion.ts';
 import { checkInteger, outOfRange, wrongState, wrongType } from './arguments/argument-errors.ts';
 import { Lease, type BufferSource, type Placement } from './pins.ts';
+import { shown } from './shown.ts';
 
 /** The kernel's limit on the entries of one buffer ring. */
 const ENTRIES_MAX = 32768;
@@ -456,5 +458,16 @@ export class ProvidedBufRing implements Disposable {
     if (length === undefined || bid === undefined) throw wrongType('c', 'a Completion with a buffer', c);
     checkInteger('bid', bid, 0, this.#group.entries - 1);
     return { bid, offset: Completion.prototype.bufferOffset.call(c), length };
+  }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('ProvidedBufRing', () => ({
+      group: this.group,
+      entries: this.entries,
+      bufSize: this.bufSize,
+      incremental: this.#group.incremental,
+      closed: this.#group.ended !== undefined,
+    }), depth, options, show);
   }
 }

@@ -1,4 +1,6 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import {
+  CQE_FLAGS,
   IORING_CQE_BUFFER_SHIFT,
   IORING_CQE_F_BUFFER,
   IORING_CQE_F_BUF_MORE,
@@ -6,6 +8,7 @@ import {
   IORING_CQE_F_NOTIF,
   IORING_CQE_F_SOCK_NONEMPTY,
 } from '../abi/flags.ts';
+import { shown, bitNames, resultFields } from './shown.ts';
 
 /**
  * A reaped completion (`struct io_uring_cqe`).
@@ -136,6 +139,16 @@ export class Completion {
     const exact = this.userData64;
     const userData = exact <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(exact) : `${exact}`;
     return { userData, res: this.res, flags: this.flags };
+  }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('Completion', () => ({
+      userData: this.userData64 <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(this.userData64) : this.userData64,
+      ...resultFields(this.res),
+      flags: bitNames(this.flags & 0xffff, CQE_FLAGS),
+      ...(this.bufferId() === undefined ? {} : { bufferId: this.bufferId() }),
+    }), depth, options, show);
   }
 }
 

@@ -1,8 +1,11 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import { uptime } from 'node:os';
 import { EAGAIN, EBADR, EBUSY, EEXIST, EINTR, ETIME } from '../abi/errno.ts';
 import { CLOCK_BOOTTIME } from '../abi/event-flags.ts';
 import {
+  FEATURES,
+  SETUP_FLAGS,
   IORING_CQE_BUFFER_SHIFT,
   IORING_CQE_F_32,
   IORING_CQE_F_BUFFER,
@@ -38,6 +41,7 @@ import { registeredWait, registeredWaits, RingRegistration } from './register/ri
 import { coreOf, handOver, RingCore } from './ring-core.ts';
 import { setUp, type IoUringOptions } from './setup.ts';
 import { checkDuration, checkMilliseconds } from './structs/timespec.ts';
+import { shown, bitNames } from './shown.ts';
 
 /** How long {@link IoUring.submitAndWait} waits. */
 export interface WaitOptions {
@@ -715,6 +719,20 @@ export class IoUring extends RingRegistration implements Disposable {
         see((userHigh >>> 0) * 2 ** 32 + (userLow >>> 0), words[word + 2], words[word + 3]);
       }
     };
+  }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('IoUring', () => ({
+      fd: this.fd,
+      closed: this.closed,
+      sqEntries: this.sqEntries,
+      cqEntries: this.cqEntries,
+      sqReady: this.sqReady,
+      cqReady: this.cqReady,
+      setupFlags: bitNames(this.setupFlags, SETUP_FLAGS),
+      features: bitNames(this.features, FEATURES),
+    }), depth, options, show);
   }
 }
 

@@ -1,3 +1,4 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import {
   EPOLL_EVENT,
   EPOLL_EVENT_ARM64,
@@ -5,6 +6,7 @@ import {
   EPOLL_EVENT_SIZE as EPOLL_EVENT_X64_SIZE,
 } from '../../abi/layouts.ts';
 import { checkInteger, wrongType } from '../arguments/argument-errors.ts';
+import { shown } from '../shown.ts';
 
 /** The struct is packed on x86-64, and nowhere else. */
 const PACKED = process.arch === 'x64';
@@ -82,6 +84,11 @@ export class EpollEvents {
       }
       return events.#memory;
     };
+  }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('EpollEvents', () => ({ max: this.max }), depth, options, show);
   }
 }
 

@@ -1,3 +1,4 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import { types } from 'node:util';
 import {
   CMSGHDR,
@@ -21,6 +22,7 @@ import {
   type SocketAddress,
   type SocketAddressLike,
 } from './socket-address.ts';
+import { shown } from '../shown.ts';
 
 /** The kernel's limit on the pieces of one message (UIO_MAXIOV). */
 const IOVECS_MAX = 1024;
@@ -188,6 +190,16 @@ export class Msghdr {
     };
     roomOf = (msg) => (msg.#iov.length === 0 ? 0 : byteLengthOf(msg.#iov[0]));
   }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('Msghdr', () => ({
+      name: this.name,
+      iov: this.iov.map(({ byteLength }) => byteLength),
+      controlLength: this.controlLength,
+      flags: this.flags,
+    }), depth, options, show);
+  }
 }
 
 /**
@@ -256,6 +268,17 @@ export class RecvmsgOut {
   /** Were control messages cut off, for want of room? */
   get controlTruncated(): boolean {
     return (this.flags & MSG_CTRUNC) !== 0;
+  }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('RecvmsgOut', () => ({
+      name: this.name,
+      payloadLength: this.payloadLength,
+      flags: this.flags,
+      truncated: this.truncated,
+      controlTruncated: this.controlTruncated,
+    }), depth, options, show);
   }
 }
 

@@ -1,5 +1,7 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import { SIGINFO, SIGINFO_SIZE } from '../../abi/layouts.ts';
 import { wrongType } from '../arguments/argument-errors.ts';
+import { shown } from '../shown.ts';
 
 let memoryOf: (info: Siginfo) => Uint8Array;
 
@@ -49,6 +51,11 @@ export class Siginfo {
       }
       return info.#memory;
     };
+  }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('Siginfo', () => (this.toJSON()), depth, options, show);
   }
 }
 

@@ -1,3 +1,4 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import { isUtf8 } from 'node:buffer';
 import { isIPv4, isIPv6 } from 'node:net';
 import { types } from 'node:util';
@@ -15,6 +16,7 @@ import { AF_INET, AF_INET6, AF_UNIX } from '../../abi/socket-flags.ts';
 import { ownOptions } from '../arguments/own-options.ts';
 import { byteLengthOf } from '../memory/lent-memory.ts';
 import { checkInteger, checkUint32, outOfRange, wrongType, wrongValue } from '../arguments/argument-errors.ts';
+import { shown } from '../shown.ts';
 
 /**
  * The address of a socket, as the kernel gave it. It can be given back as it is.
@@ -342,6 +344,11 @@ export class SocketAddressBuffer {
       address.#view.setUint32(LENGTH_OFFSET, SOCKADDR_MAX, true);
       return memory;
     };
+  }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('SocketAddressBuffer', () => ({ address: this.address, truncated: this.truncated }), depth, options, show);
   }
 }
 

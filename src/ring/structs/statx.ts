@@ -1,5 +1,7 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import { STATX_STRUCT, STATX_STRUCT_SIZE, STATX_TIMESTAMP } from '../../abi/layouts.ts';
 import { wrongType } from '../arguments/argument-errors.ts';
+import { shown } from '../shown.ts';
 
 const S_IFMT = 0o170000;
 const S_IFIFO = 0o010000;
@@ -365,6 +367,11 @@ export class Statx {
       }
       return statx.#memory;
     };
+  }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('Statx', () => (this.toJSON()), depth, options, show);
   }
 }
 
