@@ -159,7 +159,8 @@ export class JsStream {
 
   constructor(connection: SocketConnection) {
     this.connection = connection;
-    this.handle = new (streamClassFor(connection.handle))();
+    // With `new`, V8 compiles whatever inlines this in vain, again and again: it depends on a map of Node's class that does not stay as it is.
+    this.handle = Reflect.construct(streamClassFor(connection.handle), []) as Handle;
     (this.handle as { [OWNER]: JsStream })[OWNER] = this;
     // Node's class keeps it inside, and calls what it has there.
     this.handle.onread = leftOver;
