@@ -293,7 +293,7 @@ export function errnoName(errno: number): string {
   return find(errno)?.name ?? unknown(errno);
 }
 
-/** What an error means, in Node's words: 'bad file descriptor'. Unknown ones as in {@link errnoName}. */
+/** The meaning of an error, in Node's words: 'bad file descriptor'. Unknown ones as in {@link errnoName}. */
 export function errnoMessage(errno: number): string {
   return find(errno)?.message ?? unknown(errno);
 }

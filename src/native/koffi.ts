@@ -72,8 +72,9 @@ function loadKoffi(): typeof Koffi {
 }
 
 /**
- * The files from which koffi may be found, the best first: this one; where `import.meta.url` is undefined (CommonJS made by
- * esbuild) or says where a bundle was made (webpack), the bundle's; the program's; an executable that contains the program.
+ * The files from which koffi may be found, the best first: this one; where `import.meta.url` is undefined (CommonJS
+ * made by esbuild) or says where a bundle was made (webpack), the bundle's; the program's; an executable that contains
+ * the program.
  */
 function ownFiles(): string[] {
   const files: (string | undefined)[] = [import.meta.url];
@@ -322,7 +323,7 @@ function bind(koffi: typeof Koffi): Native {
       return koffi.node.poll(fd, () => onReadable());
     },
     pageSize,
-    endsWithProcess: threads.isMainThread,
+    isMainThread: threads.isMainThread,
     closeAtThreadExit: closeAtThreadExit(koffi, libc),
   };
 }

@@ -13,9 +13,10 @@ import {
   IORING_OP_SYMLINKAT,
   IORING_OP_UNLINKAT,
 } from '../abi/operations.ts';
+import type { PathLike } from '../ring/arguments/path.ts';
 import type { Lendable } from '../ring/memory/lent-memory.ts';
 import type { OpenHow } from '../ring/prepare/paths.ts';
-import { checkFd, type PathLike } from '../ring/prepare/entry.ts';
+import { checkFd } from '../ring/arguments/entry-fields.ts';
 import { Statx } from '../ring/structs/statx.ts';
 import { run, withCloexec, type DescriptorOptions } from './methods.ts';
 import { FileMethods } from './methods-file.ts';

@@ -11,7 +11,7 @@ import {
 import type { Native } from '../native/native.ts';
 import { alignedForLending } from './memory/aligned-memory.ts';
 import { Completion } from './completion.ts';
-import { checkInteger, outOfRange, wrongState, wrongType } from './arguments/argument-errors.ts';
+import { checkInteger, isObject, outOfRange, wrongState, wrongType } from './arguments/argument-errors.ts';
 import { Lease, type BufferSource, type Placement } from './pins.ts';
 import { shown } from './shown.ts';
 
@@ -21,23 +21,30 @@ const ENTRIES_MAX = 32768;
 /** The kernel finds no group above this when the memory of its ring is mapped. */
 const MAPPED_BGID_MAX = 2047;
 
-/** What a group of provided buffers can be beyond the plain one. */
+/** The ways in which a group of provided buffers can differ from the plain one. */
 export interface BufRingOptions {
   /**
    * IOU_PBUF_RING_INC (6.12): the kernel fills a buffer bit by bit, completion by completion, and is done with it when
-   * it is full: large buffers serve small messages without waste. Not for receives with MSG_WAITALL (while one waits for the
-   * rest, the kernel gives the place behind what it has to others) or MSG_TRUNC (it counts what it cut off as filled).
+   * it is full: large buffers serve small messages without waste. Not for receives with MSG_WAITALL (while one waits
+   * for the rest, the kernel gives the place behind what it has to others) or MSG_TRUNC (it counts what it cut off as
+   * filled).
    */
   incremental?: boolean;
   /** IOU_PBUF_RING_MMAP (6.4): the ring of descriptions is the kernel's memory. Groups 0 … 2047. */
   kernelMemory?: boolean;
-  /** false: the group begins without buffers; all are the caller's, who fills and {@link ProvidedBufRing.add}s them, to be sent. */
+  /**
+   * false: the group begins without buffers; all are the caller's, who fills and {@link ProvidedBufRing.add}s them, to
+   * be sent.
+   */
   filled?: boolean;
-  /** With `incremental`: a buffer with fewer bytes left than that is done with. Kernel 7.1, and where it was brought back. */
+  /**
+   * With `incremental`: a buffer with fewer bytes left than that is done with. Kernel 7.1, and where it was brought
+   * back.
+   */
   minLeft?: number;
 }
 
-/** What tells a group from others. */
+/** The numbers that tell a group from others. */
 interface Shape extends BufRingOptions {
   id: number;
   entries: number;
@@ -172,8 +179,8 @@ export class BufferGroup implements BufferSource {
   }
 
   /**
-   * Is it one of ours? When the group was disposed of, a receive that was armed on it may have taken a buffer of a classic
-   * group that has the id since; nobody can use the buffers of this one any more.
+   * Is it one of ours? When the group was disposed of, a receive that was armed on it may have taken a buffer of a
+   * classic group that has the id since; nobody can use the buffers of this one any more.
    */
   #knows(bid: number): boolean {
     return this.ended === undefined && bid < this.entries;
@@ -196,7 +203,7 @@ export class BufferGroup implements BufferSource {
     }
   }
 
-  /** What `res` bytes from byte `start` of `bid` on lie in. Buffers that adjoin make one view together. */
+  /** The views that `res` bytes from byte `start` of `bid` on lie in. Buffers that adjoin make one view together. */
   views(bid: number, start: number, res: number): Uint8Array[] {
     const found: Uint8Array[] = [];
     const { bufSize } = this;
@@ -326,7 +333,9 @@ export class SpanLease extends Lease {
   }
 }
 
-/** The lease of an operation that may be told of more bytes than it got, because of MSG_TRUNC. It got `room` at most. */
+/**
+ * The lease of an operation that may be told of more bytes than it got, because of MSG_TRUNC. It got `room` at most.
+ */
 export class TruncatedLease extends Lease {
   readonly #room: number;
 
@@ -383,16 +392,17 @@ export class ProvidedBufRing implements Disposable {
    */
   bytes(bid: number, n: number): Uint8Array;
   /**
-   * What a completion with a buffer of this group covers, in order: one view, or several when a bundle filled several
-   * buffers; those that adjoin make one view together. Of an incremental buffer it is the part that this completion filled. None when `res` is 0 or an error.
-   * No more than was received: with MSG_TRUNC `res` may be the length of a datagram of which only the beginning came.
+   * The bytes that a completion with a buffer of this group covers, in order: one view, or several when a bundle filled several
+   * buffers; those that adjoin make one view together. Of an incremental buffer it is the part that this completion
+   * filled. None when `res` is 0 or an error. No more than was received: with MSG_TRUNC `res` may be the length of a
+   * datagram of which only the beginning came.
    * @throws {TypeError} `ERR_INVALID_ARG_VALUE` the completion has no buffer; Error `ERR_IOURING_CLOSED`
    */
   bytes(c: Completion): Uint8Array[];
   bytes(from: number | Completion, n?: number): Uint8Array | Uint8Array[] {
     const group = this.#group;
     group.checkOpen();
-    if (typeof from === 'object' && from !== null) {
+    if (isObject(from)) {
       const { bid, offset, length } = this.#dataOf(from);
       return group.views(bid, offset, length);
     }
@@ -403,13 +413,13 @@ export class ProvidedBufRing implements Disposable {
 
   /**
    * Give buffer `bid`, or all the buffers that this completion has finished with, back to the kernel. Of an incremental
-   * group, give back every completion, those with `c.bufferMore()` too: a buffer goes back when the kernel has filled it
-   * and nobody reads a part of it any more.
+   * group, give back every completion, those with `c.bufferMore()` too: a buffer goes back when the kernel has filled
+   * it and nobody reads a part of it any more.
    * @throws {RangeError} `ERR_OUT_OF_RANGE` no such buffer; Error `ERR_INVALID_STATE` it is not handed out,
    *   or was given back already; `ERR_IOURING_CLOSED`
    */
   recycle(which: number | Completion): void {
-    if (typeof which !== 'object' || which === null) {
+    if (!isObject(which)) {
       this.#group.give(which, this.#group.bufSize);
       return;
     }

@@ -101,7 +101,8 @@ export class Completion {
 
   /**
    * Is this the notification of a zero-copy send, that its buffer is the program's again? Then `res` tells how it went
-   * if the operation asked for it: 0, or IORING_NOTIF_USAGE_ZC_COPIED (as a signed number: -2147483648), copied after all.
+   * if the operation asked for it: 0, or IORING_NOTIF_USAGE_ZC_COPIED (as a signed number: -2147483648), copied after
+   * all.
    */
   isNotification(): boolean {
     return (this.#flags & IORING_CQE_F_NOTIF) !== 0;

@@ -17,7 +17,10 @@ export interface Diagnosis {
   platform: string;
   arch: string;
   runtime: string;
-  /** The kind of container or sandbox that this is likely in, of those that are known to forbid io_uring: `'Docker'`, `'gVisor'`, … */
+  /**
+   * The kind of container or sandbox that this is likely in, of those that are known to forbid io_uring: `'Docker'`,
+   * `'gVisor'`, …
+   */
   container?: string;
   /** Why a ring could not be made, or could not be made to work. */
   problem?: Refusal & { code: string; message: string };

@@ -7,7 +7,7 @@ import { ownOptions } from './arguments/own-options.ts';
 import type { RingResources } from './ring-resources.ts';
 import { kernelError } from './kernel/kernel-error.ts';
 
-/** What the kernel says of one operation. */
+/** The kernel's word on one operation. */
 export interface OperationSupport {
   /** IORING_OP_* */
   opcode: number;

@@ -47,7 +47,7 @@ describe('a completion with a provided buffer', () => {
     }
   }
 
-  it('of buffers that were never given to the kernel', () => {
+  it('given ids of buffers that the kernel never had, is reaped and takes none', () => {
     const { kernel, ring } = open();
     const buffers = ring.registerBufRing(4, 16, 1, { filled: false });
     ring.prepSendBundle(3, 1, 77);
@@ -57,7 +57,7 @@ describe('a completion with a provided buffer', () => {
   });
 });
 
-describe('cursors that cannot be', () => {
+describe('a cursor of the kernel that cannot be right', () => {
   it('a completion queue that is said to have more than it has places: as many are reaped as there are places', () => {
     for (const ahead of [257, 2 ** 20, INT_MAX, -1, -5]) {
       const { kernel, ring } = open();

@@ -27,7 +27,9 @@ import type { SocketAddress } from '../../src/ring/structs/socket-address.ts';
 import { FEATURES_5_10, FEATURES_5_15, LINUX_5_10, LINUX_5_15, LINUX_5_19, type Age } from './ages.ts';
 import { FakeKernel } from './fake-kernel.ts';
 
-/** A kernel that is old: it does not look at fields that it does not know, and waits before it refuses a registration. */
+/**
+ * A kernel that is old: it does not look at fields that it does not know, and waits before it refuses a registration.
+ */
 class OldKernel extends FakeKernel {
   readonly #age: Age;
 
@@ -203,7 +205,7 @@ describe('fields that old kernels ignore', () => {
     ring.close();
   });
 
-  it('5.15 takes slots; 5.19 is left to answer for what it looks at', () => {
+  it('slots are taken from 5.15 on, an address to send to from 5.19 on, and refused before', () => {
     const at15 = open(LINUX_5_15).ring;
     assert.ok(at15.prepCloseDirect(0, 1));
     assert.ok(at15.prepOpenat(AT_FDCWD, '/x', 0, 1, { direct: 0 }));
@@ -240,7 +242,7 @@ describe('waits where the kernel does not limit them', () => {
   it('a worker waits without end in slices that its end can come between', () => {
     const kernel = new OldKernel(LINUX_5_10);
     kernel.result = () => undefined;
-    Object.assign(kernel, { endsWithProcess: false });
+    Object.assign(kernel, { isMainThread: false });
     const ring = new IoUring(8, {}, kernel);
     ring.prepPollAdd(3, POLLIN, 1);
     let looks = 0;

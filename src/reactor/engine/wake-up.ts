@@ -28,6 +28,6 @@ export type OpenWakeUp = (ring: IoUring, native: Native, onWake: () => void) => 
  * The one place that chooses. The loop's own poll is the cheaper way, and Node's: in a worker it would call into JavaScript
  * once more when the thread ends, which is fatal; Deno does not go on after the call; Bun ends the process. See runtime.ts.
  */
-export function chooseWakeUp({ endsWithProcess }: Native): OpenWakeUp {
-  return hasUvLoop() && endsWithProcess ? openPollWakeUp : openPipeWakeUp;
+export function chooseWakeUp({ isMainThread }: Native): OpenWakeUp {
+  return hasUvLoop() && isMainThread ? openPollWakeUp : openPipeWakeUp;
 }

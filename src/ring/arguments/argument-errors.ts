@@ -24,6 +24,16 @@ export function wrongState(code: IoUringErrorCode, message: string): Error {
   return Object.assign(new Error(message), { code });
 }
 
+/** Is this an object, and not null? A function is none. */
+export function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+/** @throws {TypeError} unless `value` is an object. */
+export function checkObject(name: string, value: unknown, expected = 'an object'): void {
+  if (!isObject(value)) throw wrongType(name, expected, value);
+}
+
 /** @throws {TypeError|RangeError} unless `value` is a whole number from `min` to `max`. */
 export function checkInteger(name: string, value: unknown, min: number, max: number): number {
   if (typeof value !== 'number') throw wrongType(name, 'of type number', value);

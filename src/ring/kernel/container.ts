@@ -3,15 +3,15 @@ import { existsSync, readFileSync } from 'node:fs';
 /** A kind of container or sandbox that is known to stand in the way of io_uring. */
 export interface Container {
   readonly name: string;
-  /** What forbids io_uring there, as it is set up by default. */
+  /** The thing that forbids io_uring there, as it is set up by default. */
   readonly cause: string;
-  /** What to change, in one sentence. */
+  /** The change to make, in one sentence. */
   readonly remedy: string;
   /** It has a seccomp filter, and says no by that alone. */
   readonly isFilter: boolean;
 }
 
-/** What tells one kind from the others. */
+/** The signs that tell one kind from the others. */
 export interface Signs {
   readonly env: Readonly<Record<string, string | undefined>>;
   exists(path: string): boolean;

@@ -5,7 +5,7 @@ import {
   EPOLL_EVENT_ARM64_SIZE,
   EPOLL_EVENT_SIZE as EPOLL_EVENT_X64_SIZE,
 } from '../../abi/layouts.ts';
-import { checkInteger, wrongType } from '../arguments/argument-errors.ts';
+import { checkInteger, isObject, wrongType } from '../arguments/argument-errors.ts';
 import { shown } from '../shown.ts';
 
 /** The struct is packed on x86-64, and nowhere else. */
@@ -54,7 +54,7 @@ export class EpollEvents {
     return this.#view.getUint32(this.#at(i) + LAYOUT.events, true);
   }
 
-  /** What was given as `data` with event `i`'s descriptor. @throws {TypeError|RangeError} as {@link events} does */
+  /** The `data` that was given with event `i`'s descriptor. @throws {TypeError|RangeError} as {@link events} does */
   data(i: number): bigint {
     return this.#view.getBigUint64(this.#at(i) + LAYOUT.data, true);
   }
@@ -79,7 +79,7 @@ export class EpollEvents {
   /** Not a method: whoever has one could call it. */
   static {
     memoryOf = (events) => {
-      if (typeof events !== 'object' || events === null || !(#memory in events)) {
+      if (!isObject(events) || !(#memory in events)) {
         throw wrongType('events', 'an EpollEvents', events);
       }
       return events.#memory;

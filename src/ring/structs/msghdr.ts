@@ -13,7 +13,14 @@ import {
 import { MSG_CTRUNC, MSG_TRUNC, SCM_RIGHTS, SOL_SOCKET } from '../../abi/socket-flags.ts';
 import { NONE } from '../arguments/own-options.ts';
 import { byteLengthOf, viewOf, type Lendable } from '../memory/lent-memory.ts';
-import { checkInteger, outOfRange, wrongType, wrongValue } from '../arguments/argument-errors.ts';
+import {
+  checkInteger,
+  checkObject,
+  isObject,
+  outOfRange,
+  wrongType,
+  wrongValue,
+} from '../arguments/argument-errors.ts';
 import {
   copyOfBytes,
   readSocketAddress,
@@ -44,7 +51,7 @@ export interface ControlMessage {
   data: Uint8Array;
 }
 
-/** What a {@link Msghdr} is made of. */
+/** The parts of a {@link Msghdr}. */
 export interface MsghdrInit {
   /**
    * The pieces of the message, up to 1024, each as a whole: a view chooses a part of a buffer. None for a multishot
@@ -89,7 +96,7 @@ export class Msghdr {
 
   /** @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE` */
   constructor(init: MsghdrInit = NONE) {
-    if (typeof init !== 'object' || init === null) throw wrongType('init', 'an object', init);
+    checkObject('init', init);
     const { iov, name, control } = init;
     this.#iov = buffersOf(iov);
     const address = nameOf(name);
@@ -147,9 +154,9 @@ export class Msghdr {
   }
 
   /**
-   * Take apart what a multishot receive with this msghdr left in a provided buffer: `bytes(c)[0]` of its group, or `bytes(bid, res)`.
-   * In each buffer a header of 16 bytes and the room for address and control messages come first; one that is too
-   * small for them ends the receive with `-EFAULT`.
+   * Take apart what a multishot receive with this msghdr left in a provided buffer: `bytes(c)[0]` of its group, or
+   * `bytes(bid, res)`. In each buffer a header of 16 bytes and the room for address and control messages come first;
+   * one that is too small for them ends the receive with `-EFAULT`.
    *
    * Counterpart of io_uring_recvmsg_validate(3) and the functions on its page.
    * @returns undefined if the bytes are fewer than that
@@ -161,7 +168,7 @@ export class Msghdr {
     return new RecvmsgOut(bytes, this.#nameRoom, this.#controlRoom);
   }
 
-  /** What a receive writes over. */
+  /** The fields that a receive writes over. */
   #reset(): void {
     const view = this.#view;
     view.setUint32(MSGHDR.msg_namelen, this.#nameRoom, true);
@@ -172,7 +179,7 @@ export class Msghdr {
   /** Not a method: it tells addresses, and whoever has a message could call it. */
   static {
     prepare = (msg, locate, locateOwn) => {
-      if (typeof msg !== 'object' || msg === null || !(#memory in msg)) throw wrongType('msg', 'a Msghdr', msg);
+      if (!isObject(msg) || !(#memory in msg)) throw wrongType('msg', 'a Msghdr', msg);
       const view = msg.#view;
       const iov = msg.#iov;
       const own = locateOwn(msg.#memory);
@@ -300,7 +307,7 @@ export function rights(fds: readonly number[]): ControlMessage {
 
 /**
  * The descriptors in a control message received (SCM_RIGHTS); undefined if it is of another kind. They are the
- * caller's to close, whether he looks at them or not. MSG_CMSG_CLOEXEC with the receive keeps them from other
+ * caller's to close, looked at or not. MSG_CMSG_CLOEXEC with the receive keeps them from other
  * programs.
  */
 export function rightsOf(message: ControlMessage): number[] | undefined {
@@ -386,7 +393,7 @@ function controlOf(control: readonly ControlMessage[] | Uint8Array | number | un
 function encoded(name: string, control: readonly ControlMessage[]): Uint8Array {
   let size = 0;
   const messages = Array.from(control, (message, i) => {
-    if (typeof message !== 'object' || message === null) throw wrongType(`${name}[${i}]`, 'an object', message);
+    checkObject(`${name}[${i}]`, message);
     const { level, type, data } = message;
     checkInteger(`${name}[${i}].level`, level, 0, INT_MAX);
     checkInteger(`${name}[${i}].type`, type, 0, INT_MAX);

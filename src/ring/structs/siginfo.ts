@@ -1,6 +1,6 @@
 import { inspect, type InspectOptionsStylized } from 'node:util';
 import { SIGINFO, SIGINFO_SIZE } from '../../abi/layouts.ts';
-import { wrongType } from '../arguments/argument-errors.ts';
+import { isObject, wrongType } from '../arguments/argument-errors.ts';
 import { shown } from '../shown.ts';
 
 let memoryOf: (info: Siginfo) => Uint8Array;
@@ -18,7 +18,7 @@ export class Siginfo {
     return this.#view.getInt32(SIGINFO.si_signo, true);
   }
 
-  /** What happened: CLD_EXITED, CLD_KILLED, CLD_DUMPED, CLD_TRAPPED, CLD_STOPPED or CLD_CONTINUED. */
+  /** The event: CLD_EXITED, CLD_KILLED, CLD_DUMPED, CLD_TRAPPED, CLD_STOPPED or CLD_CONTINUED. */
   get code(): number {
     return this.#view.getInt32(SIGINFO.si_code, true);
   }
@@ -46,7 +46,7 @@ export class Siginfo {
   /** Not a method: whoever has one could call it. */
   static {
     memoryOf = (info) => {
-      if (typeof info !== 'object' || info === null || !(#memory in info)) {
+      if (!isObject(info) || !(#memory in info)) {
         throw wrongType('info', 'a Siginfo', info);
       }
       return info.#memory;

@@ -15,7 +15,15 @@ import {
 import { AF_INET, AF_INET6, AF_UNIX } from '../../abi/socket-flags.ts';
 import { ownOptions } from '../arguments/own-options.ts';
 import { byteLengthOf } from '../memory/lent-memory.ts';
-import { checkInteger, checkUint32, outOfRange, wrongType, wrongValue } from '../arguments/argument-errors.ts';
+import {
+  checkInteger,
+  checkObject,
+  checkUint32,
+  isObject,
+  outOfRange,
+  wrongType,
+  wrongValue,
+} from '../arguments/argument-errors.ts';
 import { shown } from '../shown.ts';
 
 /**
@@ -72,7 +80,7 @@ export function writeSocketAddress(
   name = 'address',
 ): number {
   if (types.isUint8Array(address)) return writeRaw(target, offset, address, name);
-  if (typeof address !== 'object' || address === null) throw wrongType(name, EXPECTED, address);
+  checkObject(name, address, EXPECTED);
   // Each once: a getter may answer differently the next time.
   const { family, address: text, port, flowlabel = 0, scopeid = 0, path, bytes } = address as Record<string, unknown>;
   if (family === 'unknown') return writeRaw(target, offset, bytes, `${name}.bytes`);
@@ -335,7 +343,7 @@ export class SocketAddressBuffer {
   /** Not a method: whoever has one could call it. */
   static {
     prepare = (address) => {
-      if (typeof address !== 'object' || address === null || !(#memory in address)) {
+      if (!isObject(address) || !(#memory in address)) {
         throw wrongType('address', 'a SocketAddressBuffer', address);
       }
       const memory = address.#memory;

@@ -1,6 +1,6 @@
 import { inspect, type InspectOptionsStylized } from 'node:util';
 import { STATX_STRUCT, STATX_STRUCT_SIZE, STATX_TIMESTAMP } from '../../abi/layouts.ts';
-import { wrongType } from '../arguments/argument-errors.ts';
+import { isObject, wrongType } from '../arguments/argument-errors.ts';
 import { shown } from '../shown.ts';
 
 const S_IFMT = 0o170000;
@@ -191,17 +191,17 @@ export class Statx {
     return this.#uint64(STATX_STRUCT.stx_mnt_id);
   }
 
-  /** What O_DIRECT demands of the address, in bytes; 0 if it cannot be used; STATX_DIOALIGN. Kernel 6.1. */
+  /** The alignment that O_DIRECT demands of the address, in bytes; 0 if it cannot be used; STATX_DIOALIGN. Kernel 6.1. */
   get dioMemAlign(): number {
     return this.#uint32(STATX_STRUCT.stx_dio_mem_align);
   }
 
-  /** What O_DIRECT demands of offset and length, in bytes; 0 if it cannot be used; STATX_DIOALIGN. Kernel 6.1. */
+  /** The alignment that O_DIRECT demands of offset and length, in bytes; 0 if it cannot be used; STATX_DIOALIGN. Kernel 6.1. */
   get dioOffsetAlign(): number {
     return this.#uint32(STATX_STRUCT.stx_dio_offset_align);
   }
 
-  /** What O_DIRECT demands of offset and length of a read, where that is less; else 0. Kernel 6.14. */
+  /** The alignment that O_DIRECT demands of offset and length of a read, where that is less; else 0. Kernel 6.14. */
   get dioReadOffsetAlign(): number {
     return this.#uint32(STATX_STRUCT.stx_dio_read_offset_align);
   }
@@ -260,9 +260,9 @@ export class Statx {
   }
 
   /**
-   * What `fs.Stats` is made of, in its order: dev, mode, nlink, uid, gid, rdev, blksize, ino, size, blocks, and the times
-   * of access, contents, status and birth, each in seconds since 1970 and nanoseconds beyond. All as doubles, as Node has
-   * them: above 2^53 ino and size are not exact.
+   * The numbers that `fs.Stats` is made of, in its order: dev, mode, nlink, uid, gid, rdev, blksize, ino, size, blocks, and the
+   * times of access, contents, status and birth, each in seconds since 1970 and nanoseconds beyond. All as doubles, as
+   * Node has them: above 2^53 ino and size are not exact.
    * @param numbers where to put them: 18 places
    */
   toNumbers(numbers: Float64Array): void {
@@ -282,7 +282,7 @@ export class Statx {
     this.#time(numbers, 16, STATX_STRUCT.stx_btime);
   }
 
-  /** What stat(2) tells, and the birth; 64-bit numbers above 2^53-1 as strings. */
+  /** The numbers of stat(2), and the birth; 64-bit numbers above 2^53-1 as strings. */
   toJSON(): {
     mask: number;
     attributes: number;
@@ -362,7 +362,7 @@ export class Statx {
   /** Not a method: whoever has one could call it. */
   static {
     memoryOf = (statx) => {
-      if (typeof statx !== 'object' || statx === null || !(#memory in statx)) {
+      if (!isObject(statx) || !(#memory in statx)) {
         throw wrongType('statx', 'a Statx', statx);
       }
       return statx.#memory;
