@@ -28,6 +28,11 @@ let isDisposed: (chunk: Chunk) => boolean;
 /**
  * What arrived: a view of a buffer that the kernel filled. It is the consumer's until it is disposed of, or the iteration
  * moves on; then the kernel fills it again.
+ * @example
+ * for await (const chunk of io.recvMany(socket)) {
+ *   console.log(chunk.bytes.length);
+ *   chunk[Symbol.dispose]();
+ * }
  */
 export class Chunk implements Disposable {
   readonly #group: PooledGroup;
@@ -70,7 +75,11 @@ export class Chunk implements Disposable {
   }
 }
 
-/** A datagram, or another message with its sender. */
+/**
+ * A datagram, or another message with its sender.
+ * @example
+ * for await (const datagram of io.recvmsgMany(socket)) console.log(datagram.address, datagram.bytes.length);
+ */
 export class Datagram extends Chunk {
   readonly #message: RecvmsgOut;
 

@@ -7,14 +7,19 @@ import {
   IORING_CQE_F_MORE,
   IORING_CQE_F_NOTIF,
   IORING_CQE_F_SOCK_NONEMPTY,
+  flagNames,
 } from '../abi/flags.ts';
-import { shown, bitNames, resultFields } from './shown.ts';
+import { resultFields, shown } from './shown.ts';
 
 /**
  * A reaped completion (`struct io_uring_cqe`).
  *
  * The one that `forEachCompletion` hands out is a cursor: the same object for every completion, valid only
  * until the callback returns. {@link Completion.copy} makes one to keep.
+ * @example
+ * ring.forEachCompletion((c) => {
+ *   if (c.res < 0) console.log(`operation ${c.userData} failed: ${c.res}`);
+ * });
  */
 export class Completion {
   /** The result: what the operation's page says (bytes, a descriptor, 0), or `-errno`. */
@@ -147,7 +152,7 @@ export class Completion {
     return shown('Completion', () => ({
       userData: this.userData64 <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(this.userData64) : this.userData64,
       ...resultFields(this.res),
-      flags: bitNames(this.flags & 0xffff, CQE_FLAGS),
+      flags: flagNames(CQE_FLAGS, this.flags & 0xffff),
       ...(this.bufferId() === undefined ? {} : { bufferId: this.bufferId() }),
     }), depth, options, show);
   }

@@ -1,6 +1,5 @@
 /** How objects of this package look in console.log: their names, and what can be read of them without asking the kernel. */
 import { errnoName } from '../abi/errno.ts';
-import type { Flag } from '../abi/flags.ts';
 import type { InspectOptionsStylized, inspect } from 'node:util';
 
 /** The fields of an object under its name, for a method `[inspect.custom]`, whose arguments are the last three. */
@@ -14,13 +13,6 @@ export function shown(
   if (depth < 0) return `[${name}]`;
   const left = options.depth === null || options.depth === undefined ? options.depth : options.depth - 1;
   return `${name} ${show(fields(), { ...options, depth: left as number })}`;
-}
-
-/** The names of the bits that are set, and the rest as a number if the table does not have it. */
-export function bitNames(bits: number, table: readonly Flag[]): (string | number)[] {
-  const set = table.filter(({ value }) => (bits & value) !== 0);
-  const rest = set.reduce((left, { value }) => left & ~value, bits) >>> 0;
-  return [...set.map(({ name }) => name), ...(rest === 0 ? [] : [rest])];
 }
 
 /** A result, and the name of the error if it is one. */

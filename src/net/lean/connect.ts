@@ -10,6 +10,11 @@ import { ringForSockets } from '../transport/ring-or-node.ts';
  * Kernel 6.0 (multishot receive). Like connect(2).
  * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_MISSING_ARGS`
  * @returns rejects as Node's sockets fail (`ECONNREFUSED`, …), with an AbortError, or a TimeoutError; no handler is called then
+ * @example
+ * import { connect } from 'iouring/socket';
+ *
+ * const socket = await connect({ port: 8080, socket: { data: (_, data) => console.log(data.length) } });
+ * socket.write('hello');
  */
 export function connectLean<T = unknown>(options: ConnectOptions<T>): Promise<LeanSocket<T>> {
   const settings = checkConnect(options);

@@ -29,6 +29,12 @@ let memoryOf: (events: EpollEvents) => Uint8Array;
 /**
  * Room for events of an epoll set, which prepEpollWait has the kernel fill in. It is lent to the kernel meanwhile,
  * and may be used again afterwards.
+ * @example
+ * import { EpollEvents } from 'iouring';
+ *
+ * const events = new EpollEvents(16);
+ * const count = await io.epollWait(epoll, events);
+ * for (const { data, events: bits } of events.entries(count)) console.log(data, bits);
  */
 export class EpollEvents {
   readonly #memory: Uint8Array;

@@ -8,6 +8,14 @@ let memoryOf: (info: Siginfo) => Uint8Array;
 /**
  * Room for what became of a child process (`siginfo_t`), which prepWaitid has the kernel fill in. It is lent to the
  * kernel meanwhile, and may be used again afterwards.
+ * @example
+ * import { Siginfo } from 'iouring';
+ * import { P_PID, WEXITED } from 'iouring/abi';
+ *
+ * const info = new Siginfo();
+ * ring.prepWaitid(P_PID, 4711, WEXITED, info, 1);
+ * ring.submitAndWait(1);
+ * console.log(info.status);
  */
 export class Siginfo {
   readonly #memory = new Uint8Array(new ArrayBuffer(SIGINFO_SIZE));

@@ -316,6 +316,13 @@ let prepare: (address: SocketAddressBuffer) => Uint8Array;
 /**
  * Room for an address that the kernel tells: of the peer that prepAccept accepts, or of the socket that
  * prepCmdGetsockname asks about. It is lent to the kernel meanwhile, and may be used again afterwards.
+ * @example
+ * import { SocketAddressBuffer } from 'iouring';
+ *
+ * const name = new SocketAddressBuffer();
+ * ring.prepCmdGetsockname(socket, name, 1);
+ * ring.submitAndWait(1);
+ * console.log(name.address);
  */
 export class SocketAddressBuffer {
   readonly #memory = new Uint8Array(new ArrayBuffer(SOCKADDR_MAX + 8));

@@ -22,6 +22,9 @@ let memoryOf: (statx: Statx) => Uint8Array;
  *
  * Names and units are those of Node's `fs.Stats` where it has the same. What the kernel did not give, see
  * {@link Statx.mask}, is 0.
+ * @example
+ * const status = await io.stat('/etc/hostname');
+ * console.log(status.isFile(), status.size, status.mtime);
  */
 export class Statx {
   readonly #memory = new Uint8Array(new ArrayBuffer(STATX_STRUCT_SIZE));
