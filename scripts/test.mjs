@@ -2,7 +2,7 @@
  * Runs the tests in build/: `node scripts/test.mjs [--fast] [--coverage] [FILE…]`, all of them where no file is named.
  *
  * A test file says of itself what is to be known to run it: `….alone.test.ts` is run while no other test is; and one that has a line
- * `// slow: why` takes its time, and is not run with `--fast`. In the end one list has all that was skipped, with the reasons; a
+ * `// slow: why`, or stands in a folder of tests that start whole programs, takes its time, and is not run with `--fast`. In the end one list has all that was skipped, with the reasons; a
  * test that was skipped without a reason is a failure. Files that took long without saying so are listed, too.
  */
 import { spawn } from 'node:child_process';
@@ -25,7 +25,11 @@ if (values.coverage && Number(process.versions.node.split('.')[0]) < 22) {
   throw new Error(`Coverage needs Node 22 or later: the test runner of ${process.version} cannot report it`);
 }
 const sourceOf = (file) => relative(root, file).replace(/^build\//, '').replace(/\.js$/, '.ts');
-const reasonToBeSlow = (file) => /^\/\/ slow: (.+)$/m.exec(readFileSync(sourceOf(file), 'utf8'))?.[1];
+const SLOW_FOLDERS = ['cli', 'examples', 'net/clients', 'package', 'register'];
+const reasonToBeSlow = (file) => {
+  const isOfPrograms = SLOW_FOLDERS.some((folder) => sourceOf(file).startsWith(`test/${folder}/`));
+  return isOfPrograms ? 'starts whole programs' : /^\/\/ slow: (.+)$/m.exec(readFileSync(sourceOf(file), 'utf8'))?.[1];
+};
 
 const files = (positionals.length > 0 ? positionals : readdirSync('build/test', { recursive: true }))
   .map((file) => (positionals.length > 0 ? file : join('build/test', file)))

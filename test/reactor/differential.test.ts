@@ -1,5 +1,6 @@
 // The same random file operations by the reactor and by node:fs/promises, on twin folders: the same answers, the same
 // errors, and the same two trees in the end. What node:fs refuses itself, the reactor refuses with the same code.
+// slow: thousands of random operations, beside node:fs
 import assert from 'node:assert/strict';
 import { constants, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import * as fs from 'node:fs/promises';

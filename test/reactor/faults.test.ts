@@ -1,5 +1,6 @@
 // What goes wrong outside: full disks, peers that reset or vanish, descriptors that run out or are used again, limits
 // of time. Each operation is told of it in its own promise, nothing hangs, and the reactor goes on.
+// slow: starts programs, fills queues and disks
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,5 @@
 // Limits of time, signals and cancellations that stop a transfer in the middle: how much was done is told, to the byte.
+// slow: goes to the limits of descriptors and memory
 import assert from 'node:assert/strict';
 import { writeSync } from 'node:fs';
 import { describe, it } from 'node:test';

@@ -150,7 +150,8 @@ export interface CommandOperations {
    * (`-EINVAL` when it is not aligned to the device's blocks).
    *
    * Kernel 6.12. Counterpart of io_uring_prep_cmd_discard(3); like ioctl(2) with BLKDISCARD.
-   * @param offset,nbytes bytes, 0 … 2^53-1
+   * @param offset where the range begins, in bytes, 0 … 2^53-1
+   * @param nbytes of the range in bytes, likewise
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @example

@@ -237,7 +237,8 @@ export interface ControlOperations {
    * Kernel 5.13. Counterpart of io_uring_prep_poll_update(3).
    * @param change.events the new mask
    * @param change.newUserData what the poll's completions carry from then on
-   * @param change.multishot,change.level as of {@link prepPollAdd}; on kernels up to 6.18 at least the poll stays what
+   * @param change.level as of {@link prepPollAdd}
+   * @param change.multishot likewise; on kernels up to 6.18 at least the poll stays what
    *   it was
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` nothing to

@@ -29,7 +29,8 @@ export interface FileOperations {
    *
    * Kernel 5.1. Counterpart of io_uring_prep_fsync(3); like fsync(2).
    * @param options.datasync flush the data and what is needed to read it back, like fdatasync(2)
-   * @param options.offset,options.length only this range, in bytes; length 1 … 2^32-1, both or none
+   * @param options.offset only a range, from here on, in bytes; with `length`, or neither
+   * @param options.length of the range in bytes, 1 … 2^32-1
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
    * @example
@@ -63,7 +64,8 @@ export interface FileOperations {
    *
    * Kernel 5.6. Counterpart of io_uring_prep_fallocate(3); like fallocate(2).
    * @param mode 0, or FALLOC_FL_*
-   * @param offset,length bytes, 0 … 2^53-1, or bigints up to 2^63-1
+   * @param offset where the range begins, in bytes, 0 … 2^53-1, or a bigint up to 2^63-1
+   * @param length of the range, likewise
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
    * @example
@@ -135,7 +137,8 @@ export interface FileOperations {
    * copying. Completes with the bytes moved; 0 at the end.
    *
    * Kernel 5.7. Counterpart of io_uring_prep_splice(3); like splice(2).
-   * @param offIn,offOut see {@link FileOffset}; null (the file's own position) for a pipe
+   * @param offIn see {@link FileOffset}; null (the file's own position) for a pipe
+   * @param offOut likewise
    * @param nbytes 0 … 2^32-1
    * @param options.flags SPLICE_F_*
    * @param options.fixedIn `fdIn` is a slot of the registered files; of `fdOut`, {@link sqeSetFlags} says so
