@@ -13,4 +13,13 @@ const nextTick = process.nextTick.bind(process);
  */
 const monotonicNow = performance.now.bind(performance);
 
+/** Throw what nobody is there to catch, as a call by the event loop would. */
+export function throwUncaught(error: unknown): void {
+  nextTick(rethrow, error);
+}
+
+function rethrow(error: unknown): never {
+  throw error;
+}
+
 export { setTimeout, clearTimeout, setImmediate, clearImmediate, nextTick, monotonicNow };

@@ -20,7 +20,7 @@ import type { Duration } from '../ring/structs/timespec.ts';
 import { chainOf, run } from './methods.ts';
 import { NetMethods } from './methods-net.ts';
 import { AWAITED, AWAITED_FILLED, DONE, kind, NOTHING, NUMBER, type Asked, type OperationOptions, type Outcome } from './operation.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 
 const SLEPT: Outcome<void> = ownOptions({ ...DONE, success: -ETIME });
 

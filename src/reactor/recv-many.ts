@@ -14,7 +14,7 @@ import type { BufferPool, BufferPools, PooledGroup, Starved } from './buffer-poo
 import type { Engine } from './engine.ts';
 import { withCloexec } from './methods.ts';
 import { Multishot, type ManyOptions } from './multishot.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { shown } from '../ring/shown.ts';
 
 const RECV = ownOptions({ opcode: IORING_OP_RECV, variant: 'multishot' });
@@ -26,8 +26,8 @@ const STREAK = 8;
 let isDisposed: (chunk: Chunk) => boolean;
 
 /**
- * What arrived: a view of a buffer that the kernel filled. It is the consumer's until it is disposed of, or the iteration
- * moves on; then the kernel fills it again.
+ * A piece of data that arrived: a view of a buffer that the kernel filled. It is the consumer's until it is disposed
+ * of, or the iteration moves on; then the kernel fills it again.
  * @example
  * for await (const chunk of io.recvMany(socket)) {
  *   console.log(chunk.bytes.length);
@@ -89,7 +89,7 @@ export class Datagram extends Chunk {
     this.#message = message;
   }
 
-  /** Who sent it; undefined of a socket that is connected to one. */
+  /** The address of its sender; undefined on a socket that is connected to one. */
   get address(): SocketAddress | undefined {
     void this.bytes;
     return this.#message.name;
@@ -240,8 +240,8 @@ export interface DatagramOptions extends ManyOptions {
   /** Bytes of room for ancillary data, 0 … 2^16; default 0. */
   controllen?: number;
   /**
-   * Are descriptors that come as ancillary data closed in programs that this process starts? Default true (MSG_CMSG_CLOEXEC is
-   * set then, if there is room for any); with false `flags` alone say it.
+   * Are descriptors that come as ancillary data closed in programs that this process starts? Default true
+   * (MSG_CMSG_CLOEXEC is set then, if there is room for any); with false `flags` alone say it.
    */
   cloexec?: boolean | undefined;
 }

@@ -1,4 +1,7 @@
-/** `iouring/register` for versions of Node that cannot load an ES module when it is needed, and for bundlers, which have to see what is. */
+/**
+ * `iouring/register` for versions of Node that cannot load an ES module when it is needed, and for bundlers, which have
+ * to see what is.
+ */
 import * as side from './ring-side.ts';
 import { register } from './start.ts';
 

@@ -5,7 +5,10 @@ export type Part = (typeof PARTS)[number];
 /** The variable that chooses: `off`, or a list of {@link PARTS} with commas between them. */
 const VARIABLE = 'IOURING';
 
-/** What the environment chooses; undefined where it says nothing, and what was measured never to be slower is on. */
+/**
+ * The parts that the environment chooses; undefined where it says nothing, and those are on that were measured never to
+ * be slower.
+ */
 export function chosenParts(env: NodeJS.ProcessEnv = process.env): ReadonlySet<Part> | undefined {
   const text = env[VARIABLE]?.trim() ?? '';
   if (text === '') return undefined;

@@ -14,7 +14,7 @@ const NOT_DEFAULT = 'not on as long as IOURING is not set';
 const debug = debuglog('iouring');
 const fallbacks = channel('iouring:fallback');
 
-/** What became of a row of the table. */
+/** The outcome of a row of the table. */
 export interface Outcome {
   readonly part: Part;
   readonly name: string;
@@ -87,14 +87,15 @@ export class Registration {
     this.#replaced.push(replaced);
   }
 
-  /** What is behind the replacements, if it can be loaded here and now. */
+  /** The side behind the replacements, if it can be loaded here and now. */
   #ringSide(): RingSide | undefined {
     if (this.#side !== undefined) return this.#side;
     let side: RingSide;
     try {
       side = this.#beginning.runInAsyncScope(this.#load);
     } catch (error) {
-      // The same modules are being imported at this moment, or there are no descriptors left: Node does it, and the next call tries again.
+      // The same modules are being imported at this moment, or there are no descriptors left: Node does it, and the
+      // next call tries again.
       debug('not loaded: %s', (error as Error).message);
       return undefined;
     }
@@ -110,7 +111,7 @@ export class Registration {
     return this.#side;
   }
 
-  /** What is found out only by the first that wants a ring: where there can be none, Node has its functions back. */
+  /** Only the first that wants a ring finds out whether there can be one: if not, Node has its functions back. */
   #heedFallbacks(): void {
     this.#notice = (message) => {
       const { module, error } = message as FallbackMessage;
@@ -145,13 +146,16 @@ export class Registration {
     this.#giveBack(() => true, 'unregister() was called');
   }
 
-  /** Of every row of the table, in its order. */
+  /** The outcome of every row of the table, in its order. */
   get outcomes(): Outcome[] {
     return REPLACEMENTS.map((row) => ({ part: row.part, name: row.name, left: this.#left.get(row) }));
   }
 }
 
-/** Under the permission model Node asks in its native code whether a program may use the network; the ring has no such question. */
+/**
+ * Under the permission model Node asks in its native code whether a program may use the network; the ring has no such
+ * question.
+ */
 function forbidden({ part }: Replacement): string | undefined {
   const { permission } = process as { permission?: { has(scope: string): boolean } };
   if (permission === undefined) return undefined;

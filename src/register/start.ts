@@ -1,7 +1,8 @@
-/** What both entries of `iouring/register` do. */
+/** The work of both entries of `iouring/register`. */
 import { debuglog } from 'node:util';
 import { Registration } from './registration.ts';
-import { Reporter, reportAtEnd, type Report } from './report.ts';
+import type { Report } from './report.ts';
+import { Reporter, reportAtEnd } from './reporter.ts';
 import type { RingSide } from './ring-side.ts';
 
 /** One for a thread, whichever copy of the package it is of. */
@@ -49,11 +50,11 @@ export function unregister(): boolean {
 }
 
 /**
- * What went through the ring so far in this thread; undefined unless the environment variable `IOURING_REPORT` asks for it.
+ * A report of this thread so far; undefined unless the environment variable `IOURING_REPORT` asks for it.
  * @example
  * import { report } from 'iouring/register';
  *
- * console.log(report()); // with IOURING_REPORT=1
+ * console.log(report()?.net);
  */
 export function report(): Report | undefined {
   return reporter?.report;

@@ -3,8 +3,8 @@ import { AvailableReactor } from '../../reactor/available-reactor.ts';
 import type { Reactor } from '../../reactor/reactor.ts';
 
 /**
- * Where there is no reactor it says so once, whoever asks first. Sockets need one that receives many times. The kernel does not tell of
- * that: it came with another operation, of which it does.
+ * Where there is no reactor it says so once, whoever asks first. Sockets need one that receives many times. The kernel
+ * does not tell of that: it came with another operation, of which it does.
  */
 export const available = new AvailableReactor('iouring/net', [IORING_OP_SEND_ZC]);
 
