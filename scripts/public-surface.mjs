@@ -2,7 +2,7 @@
  * The public surface: every name and signature of each entry, as API Extractor finds them in dist/. The reports in api/ are checked in, so
  * that a change of the surface shows in a review. `npm run surface` writes them, `npm run surface:check` fails where one is out of date.
  */
-import { Extractor, CompilerState, ExtractorConfig } from '@microsoft/api-extractor';
+import { CompilerState, Extractor, ExtractorConfig, ExtractorLogLevel } from '@microsoft/api-extractor';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -50,7 +50,7 @@ const changed = configs.filter((config, i) => {
     compilerState,
     localBuild: writes,
     messageCallback: (message) => {
-      if (message.logLevel === 'error') console.error(`${entries[i].name}: ${message.text}`);
+      if (message.logLevel === ExtractorLogLevel.Error) console.error(`${entries[i].name}: ${message.text}`);
       message.handled = true;
     },
   });

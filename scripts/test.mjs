@@ -44,8 +44,11 @@ const begin = performance.now();
 let status = 0;
 const records = [];
 try {
-  const turns = [[1, wanted.filter(isAlone)], [2, wanted.filter((file) => !isAlone(file))]];
-  for (const [concurrency, turn] of turns.filter(([, turn]) => turn.length > 0)) {
+  const turns = [
+    { concurrency: '1', turn: wanted.filter(isAlone) },
+    { concurrency: '2', turn: wanted.filter((file) => !isAlone(file)) },
+  ];
+  for (const { concurrency, turn } of turns.filter((one) => one.turn.length > 0)) {
     const path = join(folder, `${concurrency}.jsonl`);
     const reporters = { spec: 'stdout', [resolve('scripts/test-record.mjs')]: path };
     const args = [

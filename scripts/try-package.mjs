@@ -2,7 +2,7 @@
  * A package tried as a stranger gets it: installed in an empty project, and there every entry of package.json imported and required,
  * and used; and the command line, each command of it.
  */
-import { execFile, execFileSync, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -249,7 +249,7 @@ describe('sockets', () => {
     await Promise.all([client, server].map((one) => io.closeFd(one)));
     const udp = await io.socket(AF_INET, 2 | SOCK_CLOEXEC);
     assert.equal(await io.sendto(udp, 'to nobody', { address: '127.0.0.1', port: 9 }), 9);
-    await io.close(udp);
+    await io.closeFd(udp);
   });
 
   it('errors say where to, as those of node:net', async () => {
@@ -267,7 +267,7 @@ describe('sockets', () => {
       port,
     });
     await assert.rejects(io.connect(client, { address: 'localhost', port }), { code: 'ERR_INVALID_ARG_VALUE' });
-    await io.close(client);
+    await io.closeFd(client);
   });
 });
 

@@ -219,7 +219,7 @@ describe('while the thread sleeps in its ring', () => {
         assert.deepEqual(order, ['read', '0', 'immediate']);
       }
     } finally {
-      await io.close(pageCache);
+      await io.closeFd(pageCache);
     }
   });
 });

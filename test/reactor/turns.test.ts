@@ -146,7 +146,7 @@ describe('more than the ring holds', () => {
 
   it('whole chains too', async () => {
     await using io = new Reactor({ entries: 4, cqEntries: 8 });
-    const results = await Promise.all(Array.from({ length: 100 }, () => io.link([['nop'], ['nop'], ['nop']])));
+    const results = await Promise.all(Array.from({ length: 100 }, () => io.chain([['nop'], ['nop'], ['nop']])));
     assert.equal(results.length, 100);
     assert.deepEqual(results[99], [0, 0, 0]);
   });

@@ -77,7 +77,7 @@ describe('a reactor in console.log', () => {
     await using io = new Reactor();
     const fd = await io.socket(AF_INET, SOCK_DGRAM);
     await io.bind(fd, { family: 'ipv4', address: '127.0.0.1', port: 0 });
-    const { port } = (await io.getsockname(fd)) as { port: number };
+    const { port } = io.getsockname(fd) as { port: number };
     const sender = createSocket('udp4').bind(0, '127.0.0.1');
     await once(sender, 'listening');
     sender.send('hello', port, '127.0.0.1');
@@ -95,7 +95,7 @@ describe('a reactor in console.log', () => {
     await using io = new Reactor();
     const [reader, writer] = [await io.socket(AF_INET, SOCK_DGRAM), await io.socket(AF_INET, SOCK_DGRAM)];
     await io.bind(reader, { family: 'ipv4', address: '127.0.0.1', port: 0 });
-    await io.connect(writer, await io.getsockname(reader));
+    await io.connect(writer, io.getsockname(reader));
     await io.send(writer, 'hi');
     for await (const chunk of io.recvMany(reader)) {
       assert.match(inspect(chunk), /^Chunk \{ bytes: Uint8Array\(2\) \[ 104, 105 \] \}$/);
