@@ -5,7 +5,7 @@
  * @example
  * import { createServer } from 'iouring/http'; // was: 'node:http'
  *
- * createServer((request, response) => response.end('hello')).listen(8080);
+ * createServer((_, response) => response.end('hello')).listen(8080);
  */
 import { module as http } from './module.ts';
 

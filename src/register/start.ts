@@ -54,7 +54,7 @@ export function unregister(): boolean {
  * @example
  * import { report } from 'iouring/register';
  *
- * console.log(report()?.net);
+ * console.log(report()); // with IOURING_REPORT=1
  */
 export function report(): Report | undefined {
   return reporter?.report;

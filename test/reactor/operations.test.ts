@@ -79,6 +79,8 @@ describe('files', () => {
     assert.equal((await io.statx(AT_FDCWD, path)).mode & 0o777, 0o640);
     for (const status of [await io.stat(path), await io.lstat(path), await io.fstat(fd)]) assert.equal(status.size, 100);
     assert.equal(await io.closeFd(fd), undefined);
+    // The older name.
+    assert.equal(await io.close(openSync('/dev/null', 'r')), undefined);
     await assert.rejects(io.read(fd, head), { code: 'EBADF', errno: -9, syscall: 'read' });
   });
 
