@@ -25,7 +25,7 @@ const list = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude
 const changed = list.trim().split('\n').filter((filePath) => {
   if (!existsSync(filePath)) return false;
   const fileText = readFileSync(filePath, 'utf8');
-  const formatted = formatter.formatText({ filePath, fileText });
+  const formatted = stable(filePath, fileText);
   if (formatted !== fileText && !isCheck) writeFileSync(filePath, formatted);
   return formatted !== fileText;
 });
@@ -33,4 +33,10 @@ for (const file of changed) console.log(file);
 if (isCheck && changed.length > 0) {
   console.error(`${changed.length} files are not formatted: npm run format`);
   process.exitCode = 1;
+}
+
+/** Where a comment is moved, once is not enough. */
+function stable(filePath, fileText, turns = 5) {
+  const formatted = formatter.formatText({ filePath, fileText });
+  return formatted === fileText || turns === 1 ? formatted : stable(filePath, formatted, turns - 1);
 }
