@@ -24,7 +24,7 @@ import { coreOf, type RingCore } from '../ring-core.ts';
 import { memoryOfStatx, type Statx } from '../structs/statx.ts';
 import { YOUNG_FIELDS } from './young-fields.ts';
 
-/** How {@link PathPreparation.prepOpenat2} opens. */
+/** How {@link IoUring.prepOpenat2} opens. */
 export interface OpenHow {
   /** O_*; up to 2^53-1 */
   flags?: number;
