@@ -26,6 +26,7 @@ export type { TagOptions } from './ring/register/buffers.ts';
 export type { BufRingOptions } from './ring/buffer-ring.ts';
 export type { Diagnosis } from './ring/diagnose.ts';
 export type { IoUringOptions } from './ring/setup.ts';
+export type { IoUringErrorCode } from './ring/arguments/error-codes.ts';
 export type { KernelError } from './ring/kernel/kernel-error.ts';
 export type { Lendable } from './ring/memory/lent-memory.ts';
 export type { ControlMessage, MsghdrInit } from './ring/structs/msghdr.ts';

@@ -5,6 +5,12 @@
  *
  * The environment variable `IOURING` chooses: `off`, or a list of `net`, `http`, `dgram` and `fs`. `IOURING_REPORT=1`
  * (or `json`) prints at the end, on stderr, what went through the ring and what did not.
+ * @example
+ * import http from 'node:http';
+ * import { unregister } from 'iouring/register'; // IOURING=http has to be set
+ *
+ * http.createServer((_, response) => response.end('through the ring')).listen(8080);
+ * process.once('SIGUSR2', () => unregister());
  */
 import modules from 'node:module';
 import type { RingSide } from './ring-side.ts';

@@ -36,6 +36,10 @@ export function register(place: string | undefined, load: () => RingSide): void 
 /**
  * Give Node's modules back what was replaced in this thread. Sockets that are open stay on the ring.
  * @returns false if there was nothing to give back: another copy of the package has registered, or it was done before
+ * @example
+ * import { unregister } from 'iouring/register';
+ *
+ * unregister();
  */
 export function unregister(): boolean {
   if (registration === undefined) return false;
@@ -45,7 +49,13 @@ export function unregister(): boolean {
   return true;
 }
 
-/** A report of this thread so far; undefined unless the environment variable `IOURING_REPORT` asks for it. */
+/**
+ * A report of this thread so far; undefined unless the environment variable `IOURING_REPORT` asks for it.
+ * @example
+ * import { report } from 'iouring/register';
+ *
+ * console.log(report()); // with IOURING_REPORT=1
+ */
 export function report(): Report | undefined {
   return reporter?.report;
 }

@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import { IORING_CQE_F_BUF_MORE, IOU_PBUF_RING_INC, IOU_PBUF_RING_MMAP } from '../abi/flags.ts';
 import {
   IO_URING_BUF,
@@ -12,6 +13,7 @@ import { alignedForLending } from './memory/aligned-memory.ts';
 import { Completion } from './completion.ts';
 import { checkInteger, isObject, outOfRange, wrongState, wrongType } from './arguments/argument-errors.ts';
 import { Lease, type BufferSource, type Placement } from './pins.ts';
+import { shown } from './shown.ts';
 
 /** The kernel's limit on the entries of one buffer ring. */
 const ENTRIES_MAX = 32768;
@@ -354,6 +356,14 @@ export class TruncatedLease extends Lease {
  * fills a buffer and adds it, the kernel sends it and hands it back with the completion.
  *
  * Counterpart of io_uring_setup_buf_ring(3), io_uring_buf_ring_add(3) and io_uring_free_buf_ring(3).
+ * @example
+ * using group = ring.registerBufRing(8, 4096, 7);
+ * ring.prepRecvMultishot(socket, group.group, 1);
+ * ring.submitAndWait(1);
+ * ring.forEachCompletion((c) => {
+ *   for (const bytes of group.bytes(c)) console.log(bytes.length);
+ *   group.recycle(c);
+ * });
  */
 export class ProvidedBufRing implements Disposable {
   readonly #group: BufferGroup;
@@ -387,6 +397,11 @@ export class ProvidedBufRing implements Disposable {
    * afterwards the view shows what the kernel writes there next. The memory behind it stays valid for as long
    * as the view exists, whatever is closed or disposed of meanwhile.
    * @throws {RangeError} `ERR_OUT_OF_RANGE`; Error `ERR_IOURING_CLOSED`
+   * @example
+   * const group = ring.registerBufRing(8, 4096, 7);
+   * ring.forEachCompletion((c) => {
+   *   for (const part of group.bytes(c)) console.log(part.length);
+   * });
    */
   bytes(bid: number, n: number): Uint8Array;
   /**
@@ -415,6 +430,9 @@ export class ProvidedBufRing implements Disposable {
    * it and nobody reads a part of it any more.
    * @throws {RangeError} `ERR_OUT_OF_RANGE` no such buffer; Error `ERR_INVALID_STATE` it is not handed out,
    *   or was given back already; `ERR_IOURING_CLOSED`
+   * @example
+   * const group = ring.registerBufRing(8, 4096, 7);
+   * ring.forEachCompletion((c) => group.recycle(c));
    */
   recycle(which: number | Completion): void {
     if (!isObject(which)) {
@@ -432,6 +450,10 @@ export class ProvidedBufRing implements Disposable {
    * Counterpart of io_uring_buf_ring_add(3) with io_uring_buf_ring_advance(3).
    * @param length 1 … bufSize
    * @throws {RangeError} `ERR_OUT_OF_RANGE`; Error `ERR_INVALID_STATE` the kernel has it; `ERR_IOURING_CLOSED`
+   * @example
+   * const group = ring.registerBufRing(8, 4096, 7, { filled: false });
+   * group.bytes(0, 5).set(Buffer.from('hello'));
+   * group.add(0, 5);
    */
   add(bid: number, length: number): void {
     checkInteger('length', length, 1, this.#group.bufSize);
@@ -443,13 +465,21 @@ export class ProvidedBufRing implements Disposable {
    *
    * Kernel 6.8. Counterpart of io_uring_buf_ring_head(3).
    * @throws {Error} `ERR_IOURING_CLOSED`, or the kernel's refusal
+   * @example
+   * const group = ring.registerBufRing(8, 4096, 7);
+   * console.log(group.head());
    */
   head(): number {
     this.#group.checkOpen();
     return this.#askHead();
   }
 
-  /** How many buffers the kernel has left. Kernel 6.8. Counterpart of io_uring_buf_ring_available(3). */
+  /**
+   * How many buffers the kernel has left. Kernel 6.8. Counterpart of io_uring_buf_ring_available(3).
+   * @example
+   * const group = ring.registerBufRing(8, 4096, 7);
+   * console.log(group.available());
+   */
   available(): number {
     return (this.#group.tail - this.head()) & 0xffff;
   }
@@ -466,5 +496,16 @@ export class ProvidedBufRing implements Disposable {
     if (length === undefined || bid === undefined) throw wrongType('c', 'a Completion with a buffer', c);
     checkInteger('bid', bid, 0, this.#group.entries - 1);
     return { bid, offset: Completion.prototype.bufferOffset.call(c), length };
+  }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('ProvidedBufRing', () => ({
+      group: this.group,
+      entries: this.entries,
+      bufSize: this.bufSize,
+      incremental: this.#group.incremental,
+      closed: this.#group.ended !== undefined,
+    }), depth, options, show);
   }
 }

@@ -42,6 +42,11 @@ export interface Diagnosis {
 /**
  * Find out by doing: set a ring up, send an operation through it, register a buffer ring, close it.
  * Never throws for what the machine lacks.
+ * @example
+ * import { diagnose } from 'iouring';
+ *
+ * const { usable, problem } = diagnose();
+ * if (!usable) console.log(problem?.code, problem?.remedy);
  */
 export function diagnose(): Diagnosis {
   const { platform, arch } = process;

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { IORING_SQ_CQ_OVERFLOW, IORING_SQ_TASKRUN } from '../abi/flags.ts';
+import { inspect, type InspectOptionsStylized } from 'node:util';
+import { FEATURES, flagNames, IORING_SQ_CQ_OVERFLOW, IORING_SQ_TASKRUN, SETUP_FLAGS } from '../abi/flags.ts';
 import { koffiNative } from '../native/koffi.ts';
 import type { Native } from '../native/native.ts';
 import { checkObject, wrongState } from './arguments/argument-errors.ts';
@@ -24,6 +25,7 @@ import { zcrxRegistrations, type ZcrxRegistrations } from './register/zcrx.ts';
 import { coreOf, handOver, Ring, RingCore } from './ring-core.ts';
 import { RingResources } from './ring-resources.ts';
 import { setUp, type IoUringOptions } from './setup.ts';
+import { shown } from './shown.ts';
 
 /** Gives back what a ring held that was collected without having been closed. */
 const dropped = new FinalizationRegistry<RingResources>((resources) => resources.close());
@@ -74,6 +76,8 @@ export interface IoUring
  * operation are kept alive until its last completion is reaped.
  *
  * @example
+ * import { IoUring } from 'iouring';
+ *
  * using ring = new IoUring(8);
  * ring.prepRead(fd, buffer, buffer.byteLength, 1, 0);
  * ring.submitAndWait(1);
@@ -192,6 +196,9 @@ export class IoUring extends Ring implements Disposable {
    * Counterpart of io_uring_submit(3).
    * @returns the entries consumed by the kernel (with SQPOLL: shown to it)
    * @throws {Error} `ERR_IOURING_CLOSED`, or the kernel's refusal
+   * @example
+   * ring.prepNop(1);
+   * const consumed = ring.submit();
    */
   submit(): number {
     return this.#submitter.submit();
@@ -207,6 +214,9 @@ export class IoUring extends Ring implements Disposable {
    * @returns the entries consumed by the kernel, also when the time is up: how many completions there are shows
    *   when they are reaped
    * @throws {Error} `ERR_IOURING_CLOSED`, `ERR_IOURING_UNSUPPORTED`, or the kernel's refusal; RangeError or TypeError
+   * @example
+   * ring.prepNop(1);
+   * ring.submitAndWait(1, { timeoutMs: 1000 });
    */
   submitAndWait(waitNr: number, options?: WaitOptions): number {
     return this.#submitter.submitAndWait(waitNr, options);
@@ -218,6 +228,10 @@ export class IoUring extends Ring implements Disposable {
    * Kernel 6.13. Counterpart of io_uring_submit_and_wait_reg(3); see {@link registerWaitRegion} and {@link setWait}.
    * Main thread only: a wait in the kernel cannot be cut short when a worker is to end.
    * @throws {Error} `ERR_INVALID_STATE` no waits are registered; else as submitAndWait
+   * @example
+   * ring.registerWaitRegion(1);
+   * ring.setWait(0, { timeoutMs: 10 });
+   * ring.submitAndWaitReg(1, 0);
    */
   submitAndWaitReg(waitNr: number, index: number): number {
     return this.#submitter.submitAndWaitReg(waitNr, index);
@@ -236,6 +250,8 @@ export class IoUring extends Ring implements Disposable {
    * @returns how many were reaped
    * @throws {Error} `ERR_IOURING_CLOSED`; `ERR_IOURING_REENTRANT` when called from inside its own callback;
    *   what `callback` throws; TypeError, RangeError
+   * @example
+   * const count = ring.forEachCompletion((c) => console.log(c.userData, c.res));
    */
   forEachCompletion(callback: (c: Completion) => void, max = ALL): number {
     return this.#reaper.forEach(callback, max);
@@ -248,6 +264,9 @@ export class IoUring extends Ring implements Disposable {
    *
    * Counterpart of io_uring_peek_cqe(3).
    * @throws {Error} `ERR_IOURING_CLOSED`
+   * @example
+   * const next = ring.peek();
+   * if (next !== undefined) console.log(next.res);
    */
   peek(): Completion | undefined {
     return this.#reaper.peek();
@@ -259,6 +278,8 @@ export class IoUring extends Ring implements Disposable {
    *
    * Counterpart of io_uring_for_each_cqe(3) with io_uring_cqe_seen(3).
    * @throws {Error} `ERR_IOURING_CLOSED`
+   * @example
+   * for (const c of ring.completions()) console.log(c.userData, c.res);
    */
   *completions(): Generator<Completion, void, undefined> {
     // A generator of the ring's own: it keeps the ring from being collected while it is used.
@@ -271,6 +292,8 @@ export class IoUring extends Ring implements Disposable {
    * Counterpart of io_uring_peek_batch_cqe(3) with io_uring_cq_advance(3).
    * @param max 1 … 2^30-1; default: all that are available
    * @throws {Error} `ERR_IOURING_CLOSED`, `ERR_IOURING_REENTRANT`; RangeError, TypeError
+   * @example
+   * const kept = ring.copyCompletions();
    */
   copyCompletions(max = ALL): Completion[] {
     return this.#reaper.copy(max);
@@ -282,6 +305,8 @@ export class IoUring extends Ring implements Disposable {
    * you care about. Harmless when repeated.
    *
    * Counterpart of io_uring_queue_exit(3).
+   * @example
+   * ring.close();
    */
   close(): void {
     if (this.#resources.closed) return;
@@ -294,10 +319,28 @@ export class IoUring extends Ring implements Disposable {
     this.close();
   }
 
-  /** The numbers that JSON.stringify and loggers show. */
+  /**
+   * The numbers that JSON.stringify and loggers show.
+   * @example
+   * console.log(JSON.stringify(ring));
+   */
   toJSON(): { fd: number; sqEntries: number; cqEntries: number; setupFlags: number; features: number } {
     const { fd, sqEntries, cqEntries, setupFlags, features } = this;
     return { fd, sqEntries, cqEntries, setupFlags, features };
+  }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('IoUring', () => ({
+      fd: this.fd,
+      closed: this.closed,
+      sqEntries: this.sqEntries,
+      cqEntries: this.cqEntries,
+      sqReady: this.sqReady,
+      cqReady: this.cqReady,
+      setupFlags: flagNames(SETUP_FLAGS, this.setupFlags),
+      features: flagNames(FEATURES, this.features),
+    }), depth, options, show);
   }
 
   static {

@@ -45,6 +45,10 @@ export interface KernelCapabilities {
  *
  * Kernel 6.18. Counterpart of io_uring_register_query(3).
  * @throws {Error} `ERR_IOURING_UNSUPPORTED` an older kernel, or no io_uring; otherwise the kernel's refusal
+ * @example
+ * import { queryKernel } from 'iouring';
+ *
+ * console.log(queryKernel());
  */
 export function queryKernel(): KernelCapabilities;
 /** @internal `native` is the kernel; tests hand in another. */
@@ -100,6 +104,10 @@ const tooOld = (): Error => wrongState('ERR_IOURING_UNSUPPORTED', 'Cannot query 
  * @param options.cqeFlags IORING_CQE_F_* bits to arrive with it
  * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
  * @throws {Error} `EBADFD` it is no ring, or a disabled one, `EOVERFLOW` its queue is full, and others of the kernel
+ * @example
+ * import { registerSyncMsg } from 'iouring';
+ *
+ * registerSyncMsg(otherRing.fd, 42, 7);
  */
 export function registerSyncMsg(
   ringFd: number,

@@ -1,4 +1,5 @@
 // Files that are not what most files are, and handles in all situations: as with node:fs/promises.
+// slow: terminals, devices and mounts, in programs of their own
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once, type EventEmitter } from 'node:events';

@@ -1,5 +1,6 @@
 // Nothing a caller does in JavaScript may make the kernel write into memory that is not his any more, or crash
 // the process. The collector is called at the worst moments.
+// slow: has garbage collected over and over
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { describe, it } from 'node:test';

@@ -1,4 +1,5 @@
 // Where there is no io_uring everything goes through Node, and one event says so.
+// slow: the same tests in processes without a ring
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';

@@ -1,5 +1,6 @@
 // What goes wrong outside: full disks, peers that reset or vanish, descriptors that run out or are used again, limits
 // of time. Each operation is told of it in its own promise, nothing hangs, and the reactor goes on.
+// slow: starts programs, fills queues and disks
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -133,7 +134,7 @@ describe('a full disk', { skip: noDisk() }, () => {
     assert.ok(data.subarray(0, written).equals(back));
     await io.ftruncate(fd, 0);
     assert.equal(await io.write(fd, 'again', { offset: 0 }), 5);
-    await io.close(fd);
+    await io.closeFd(fd);
   });
 
   it('a chain: the step that was short or failed is named, what is behind it did not run', async () => {
@@ -141,16 +142,16 @@ describe('a full disk', { skip: noDisk() }, () => {
     await using io = new Reactor();
     const fd = await io.open(`${disk.path}/file`, O_RDWR | O_CREAT);
     const data = Buffer.alloc(100_000, 'x');
-    const short = io.link([['write', fd, data, { offset: 0 }], ['ftruncate', fd, 7], ['nop']]);
+    const short = io.chain([['write', fd, data, { offset: 0 }], ['ftruncate', fd, 7], ['nop']]);
     await assert.rejects(short, { name: 'LinkError', code: 'ERR_IOURING_SHORT', step: 0 });
     assert.ok(statSync(`${disk.path}/file`).size > 7);
     const behind = { offset: statSync(`${disk.path}/file`).size };
-    const failing = io.link([['nop'], ['write', fd, data, behind], ['fsync', fd]]);
+    const failing = io.chain([['nop'], ['write', fd, data, behind], ['fsync', fd]]);
     const error = (await reasonOf(failing)) as Error & { step: number; results: PromiseSettledResult<unknown>[] };
     assert.deepEqual([error.name, (error as NodeJS.ErrnoException).code, error.step], ['LinkError', 'ENOSPC', 1]);
     assert.deepEqual(error.results.map(({ status }) => status), ['fulfilled', 'rejected', 'rejected']);
     assert.equal(codeOf(error.results[2] as PromiseRejectedResult), 'ECANCELED');
-    await io.close(fd);
+    await io.closeFd(fd);
   });
 });
 
@@ -167,7 +168,7 @@ describe('directories and wrong descriptors', () => {
     await assert.rejects(io.recvMany(fd).next(), { code: 'ENOTSOCK' });
     await assert.rejects(io.readMany(fd).next(), { code: /^(EBADFD|EISDIR)$/ });
     closeSync(fd);
-    const calls = [io.read(fd, new Uint8Array(8)), io.fsync(fd), io.close(fd), io.poll(fd, 1)];
+    const calls = [io.read(fd, new Uint8Array(8)), io.fsync(fd), io.closeFd(fd), io.poll(fd, 1)];
     for (const result of await Promise.allSettled(calls)) {
       assert.ok(result.status === 'rejected' && codeOf(result) === 'EBADF');
     }
@@ -223,7 +224,7 @@ describe('a peer that closes', () => {
       theirs.resetAndDestroy();
       const { code } = await within(waiting, String(wait));
       assert.ok(code === 'ECONNRESET' || code === 'EPIPE', code);
-      await io.close(ours);
+      await io.closeFd(ours);
     }
     assert.deepEqual([io.stats.inFlight, io.stats.buffersOut], [0, 0]);
   });
@@ -328,7 +329,7 @@ describe('descriptors that are closed and used again while operations are in fli
       if (round % 2 === 0) {
         files.close(reader);
       } else {
-        await io.close(reader);
+        await io.closeFd(reader);
         files.forget(reader);
       }
       const [again, its] = files.pipe();
@@ -352,7 +353,7 @@ describe('descriptors that are closed and used again while operations are in fli
       writeSync(theirs, 'here');
       const [first, closing, last] = await Promise.allSettled([
         io.recv(ours, new Uint8Array(8)),
-        io.close(ours),
+        io.closeFd(ours),
         io.recv(ours, new Uint8Array(8)),
       ]);
       files.forget(ours);
@@ -376,7 +377,7 @@ describe('descriptors that are closed and used again while operations are in fli
       writeSync(theirs, 'mine');
       await io.nop();
     }
-    await io.close(ours);
+    await io.closeFd(ours);
     files.forget(ours);
     const [again, others] = files.socketPair();
     assert.equal(again, ours);
@@ -627,7 +628,7 @@ describe('close with everything in flight', () => {
       io.sleep(1e6, { timeoutMs: 5e5, signal }),
       io.recv(ours, new Uint8Array(1), { timeoutMs: 1e6 }),
       io.send(full, Buffer.alloc(8 << 20)),
-      io.link([['sleep', 1e6], ['nop'], ['recv', ours, new Uint8Array(3), { timeoutMs: 1e6 }]]),
+      io.chain([['sleep', 1e6], ['nop'], ['recv', ours, new Uint8Array(3), { timeoutMs: 1e6 }]]),
       io.acceptMany(listener).next(),
       io.recvMany(ours).next(),
       io.recvMany(ours, { signal }).next(),
@@ -683,7 +684,7 @@ describe('close with everything in flight', () => {
     const limited = Array.from({ length: 30 }, () => io.sleep(1e6, { timeoutMs: 20 }));
     const done = Array.from({ length: 30 }, () => io.sleep(10));
     const reads = Array.from({ length: 30 }, () => io.read(reader, new Uint8Array(1)));
-    const chain = io.link([['nop'], ['sleep', 5]]);
+    const chain = io.chain([['nop'], ['sleep', 5]]);
     const all = Promise.allSettled([...aborted, ...limited, ...done, ...reads, chain]);
     const iterations = [io.readMany(reader).next(), io.pollMany(writer, POLLIN).next()];
     const ended = Promise.allSettled(iterations);
@@ -830,7 +831,7 @@ describe('after close', () => {
       io.unlink('/none'),
       io.mkdir('/none/none'),
       io.link('/none', '/none'),
-      io.link([['nop'], ['nop']]),
+      io.chain([['nop'], ['nop']]),
       io.socket(AF_INET, SOCK_STREAM),
       io.accept(0),
       io.connect(0, { address: '127.0.0.1', port: 1 }),

@@ -242,7 +242,7 @@ describe('recvmsgMany', () => {
     }
     await iterator.return!();
     sender.close();
-    await io.close(fd);
+    await io.closeFd(fd);
     assert.deepEqual([io.stats.buffersOut, io.stats.inFlight], [0, 0]);
   });
 });

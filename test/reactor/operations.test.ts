@@ -77,7 +77,10 @@ describe('files', () => {
     assert.equal(await io.fallocate(fd, 0, 0, 100), undefined);
     assert.equal((await io.statx(fd, '', AT_EMPTY_PATH)).size, 100);
     assert.equal((await io.statx(AT_FDCWD, path)).mode & 0o777, 0o640);
-    assert.equal(await io.close(fd), undefined);
+    for (const status of [await io.stat(path), await io.lstat(path), await io.fstat(fd)]) assert.equal(status.size, 100);
+    assert.equal(await io.closeFd(fd), undefined);
+    // The older name.
+    assert.equal(await io.close(openSync('/dev/null', 'r')), undefined);
     await assert.rejects(io.read(fd, head), { code: 'EBADF', errno: -9, syscall: 'read' });
   });
 
@@ -105,7 +108,7 @@ describe('files', () => {
     const fds = [await io.openat(dir, 'file', O_RDONLY), await io.openat2(dir, 'file', { flags: O_RDONLY })];
     for (const fd of fds) {
       assert.equal(readFileSync(fd, 'utf8'), 'here');
-      await io.close(fd);
+      await io.closeFd(fd);
     }
     const path = new URL(`file://${temporary.path}/none%20such`);
     for (const [promise, syscall, name] of [
@@ -198,7 +201,7 @@ describe('pipes', () => {
     const buffer = new Uint8Array(100);
     assert.equal(await io.read(to[0], buffer), 10);
     assert.equal(text(buffer.subarray(0, 10)), 'twicetwice');
-    for (const fd of [...from, ...to]) await io.close(fd);
+    for (const fd of [...from, ...to]) await io.closeFd(fd);
   });
 });
 
@@ -222,7 +225,7 @@ describe('sockets', () => {
     assert.equal(text(buffer.subarray(0, 6)), 'pieces');
     await io.shutdown(client, 1);
     assert.equal(await io.recv(server, buffer), 0);
-    await Promise.all([client, server, listener].map((fd) => io.close(fd)));
+    await Promise.all([client, server, listener].map((fd) => io.closeFd(fd)));
   });
 
   it('send and receive without copies, to addresses, with options', async () => {
@@ -248,7 +251,7 @@ describe('sockets', () => {
     await Promise.all([client, server].map((one) => io.closeFd(one)));
     const udp = await io.socket(AF_INET, 2 | SOCK_CLOEXEC);
     assert.equal(await io.sendto(udp, 'to nobody', { address: '127.0.0.1', port: 9 }), 9);
-    await io.close(udp);
+    await io.closeFd(udp);
   });
 
   it('given an address that cannot be reached, the error has it, as node:net’s', async () => {
@@ -266,7 +269,7 @@ describe('sockets', () => {
       port,
     });
     await assert.rejects(io.connect(client, { address: 'localhost', port }), { code: 'ERR_INVALID_ARG_VALUE' });
-    await io.close(client);
+    await io.closeFd(client);
   });
 });
 
@@ -363,7 +366,7 @@ describe('chains', () => {
     await using io = new Reactor();
     const path = temporary.file('log', 'first\n');
     const fd = openSync(path, O_WRONLY | constants.O_APPEND);
-    const results = await io.link([
+    const results = await io.chain([
       ['write', fd, 'second\n'],
       ['fsync', fd, { datasync: true }],
     ]);
@@ -372,14 +375,14 @@ describe('chains', () => {
     assert.equal(io.stats.enters, 1);
     assert.equal(readFileSync(path, 'utf8'), 'first\nsecond\n');
     closeSync(fd);
-    assert.deepEqual(await io.link([]), []);
+    assert.deepEqual(await io.chain([]), []);
   });
 
   it('given a step that fails, or is short, stop there and tell which', async () => {
     using temporary = new Temporary();
     await using io = new Reactor();
     const fd = openSync(temporary.file('file', 'short'), 'r+');
-    await assert.rejects(io.link([['nop'], ['read', -1, new Uint8Array(1)], ['nop']]), (error) => {
+    await assert.rejects(io.chain([['nop'], ['read', -1, new Uint8Array(1)], ['nop']]), (error) => {
       const { name, code, step, results, message, cause } = error as Error & Record<string, unknown>;
       assert.deepEqual({ name, code, step }, { name: 'LinkError', code: 'EBADF', step: 1 });
       assert.equal(message, 'Step 1 (read) failed: EBADF: bad file descriptor, read');
@@ -392,7 +395,7 @@ describe('chains', () => {
       return true;
     });
     const big = new Uint8Array(100);
-    await assert.rejects(io.link([['read', fd, big, { offset: 0 }], ['ftruncate', fd, 0]]), {
+    await assert.rejects(io.chain([['read', fd, big, { offset: 0 }], ['ftruncate', fd, 0]]), {
       name: 'LinkError',
       code: 'ERR_IOURING_SHORT',
       step: 0,
@@ -415,7 +418,7 @@ describe('chains', () => {
       [[['write', fd, 'x'], ['constructor']], undefined],
       [[['write', fd, 'x'], ...Array.from({ length: 2000 }, () => ['nop'])], undefined],
     ] as const;
-    for (const [steps] of wrong) await assert.rejects(io.link(steps as never));
+    for (const [steps] of wrong) await assert.rejects(io.chain(steps as never));
     await io.nop();
     assert.equal(readFileSync(path, 'utf8'), 'untouched');
     assert.deepEqual([io.stats.submitted, io.stats.inFlight], [1, 0]);
@@ -426,18 +429,18 @@ describe('chains', () => {
     using files = new Descriptors();
     await using io = new Reactor();
     const [reader, writer] = files.pipe();
-    await assert.rejects(io.link([['poll', reader, POLLIN, { timeoutMs: 5 }], ['write', writer, 'x']]), {
+    await assert.rejects(io.chain([['poll', reader, POLLIN, { timeoutMs: 5 }], ['write', writer, 'x']]), {
       name: 'LinkError',
       code: 'ETIMEDOUT',
       step: 0,
     });
     const abort = new AbortController();
     setImmediate(() => abort.abort());
-    await assert.rejects(io.link([['nop'], ['poll', reader, POLLIN], ['write', writer, 'x']], { signal: abort.signal }), {
+    await assert.rejects(io.chain([['nop'], ['poll', reader, POLLIN], ['write', writer, 'x']], { signal: abort.signal }), {
       name: 'AbortError',
     });
-    await assert.rejects(io.link([['nop']], { signal: AbortSignal.abort() }), { name: 'AbortError' });
-    await assert.rejects(io.link([['nop'], ['poll', reader, POLLIN, { signal: AbortSignal.abort() }]]), { code: 'ABORT_ERR' });
+    await assert.rejects(io.chain([['nop']], { signal: AbortSignal.abort() }), { name: 'AbortError' });
+    await assert.rejects(io.chain([['nop'], ['poll', reader, POLLIN, { signal: AbortSignal.abort() }]]), { code: 'ABORT_ERR' });
     assert.equal(io.stats.inFlight, 0);
   });
 });

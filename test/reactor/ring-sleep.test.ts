@@ -1,5 +1,6 @@
 // The thread sleeps in its ring, and everything of Node's comes as it would: timers, immediates, what closes, signals,
 // children, workers, the inspector, and what other threads do.
+// slow: waits for timers
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { lookup } from 'node:dns/promises';
@@ -218,7 +219,7 @@ describe('while the thread sleeps in its ring', () => {
         assert.deepEqual(order, ['read', '0', 'immediate']);
       }
     } finally {
-      await io.close(pageCache);
+      await io.closeFd(pageCache);
     }
   });
 });

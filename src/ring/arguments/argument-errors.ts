@@ -1,3 +1,5 @@
+import type { IoUringErrorCode } from './error-codes.ts';
+
 /** A wrong kind of value, in Node's shape: a TypeError with `code` `ERR_INVALID_ARG_TYPE`. */
 export function wrongType(name: string, expected: string, received: unknown): TypeError {
   const message = `The "${name}" argument must be ${expected}. Received ${describe(received)}`;
@@ -18,7 +20,7 @@ export function wrongValue(name: string, reason: string): TypeError {
 }
 
 /** A call that the object cannot serve in the state it is in. */
-export function wrongState(code: `ERR_${string}`, message: string): Error {
+export function wrongState(code: IoUringErrorCode, message: string): Error {
   return Object.assign(new Error(message), { code });
 }
 

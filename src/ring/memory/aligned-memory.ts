@@ -18,6 +18,11 @@ export const PAGE_SIZE_MAX = 65536;
  * @param bytes 1 … 2^31
  * @param alignment a power of two up to 65536; default 4096, which suits every common disk
  * @throws {RangeError} `ERR_OUT_OF_RANGE`, or from the engine when there is no such memory
+ * @example
+ * import { allocateAligned } from 'iouring';
+ *
+ * const block = allocateAligned(4096, 4096); // fit for O_DIRECT
+ * await io.read(fd, block, { offset: 0 });
  */
 export function allocateAligned(bytes: number, alignment = 4096): Uint8Array<ArrayBuffer> {
   return alignedForLending(koffiNative(), bytes, alignment).bytes;

@@ -81,6 +81,8 @@ export interface CommandOperations {
    * @param cmdOp the driver's number for it
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+   * @example
+   * ring.prepUringCmd(fd, 1, 1, { cmd: new Uint8Array(16) });
    */
   prepUringCmd(fd: number, cmdOp: number, userData: UserData, options?: CommandOptions): boolean;
 
@@ -89,6 +91,8 @@ export interface CommandOperations {
    *
    * Kernel 6.19. Counterpart of io_uring_prep_uring_cmd128(3); like ioctl(2). As {@link prepUringCmd} otherwise.
    * @throws {Error} `ERR_INVALID_STATE` the ring has no such entries
+   * @example
+   * ring.prepUringCmd128(fd, 1, 1, { cmd: new Uint8Array(80) });
    */
   prepUringCmd128(fd: number, cmdOp: number, userData: UserData, options?: CommandOptions): boolean;
 
@@ -105,6 +109,10 @@ export interface CommandOperations {
    * @param optval the option's value, all of it; null for none
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+   * @example
+   * import { SOCKET_URING_OP_SIOCINQ } from 'iouring/abi';
+   *
+   * ring.prepCmdSock(SOCKET_URING_OP_SIOCINQ, socket, 0, 0, null, 1);
    */
   prepCmdSock(
     cmdOp: number,
@@ -124,6 +132,11 @@ export interface CommandOperations {
    * @param options.peer the other side's address
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
+   * @example
+   * import { SocketAddressBuffer } from 'iouring';
+   *
+   * const name = new SocketAddressBuffer();
+   * ring.prepCmdGetsockname(socket, name, 1);
    */
   prepCmdGetsockname(
     fd: number,
@@ -137,9 +150,12 @@ export interface CommandOperations {
    * (`-EINVAL` when it is not aligned to the device's blocks).
    *
    * Kernel 6.12. Counterpart of io_uring_prep_cmd_discard(3); like ioctl(2) with BLKDISCARD.
-   * @param offset,nbytes bytes, 0 … 2^53-1
+   * @param offset where the range begins, in bytes, 0 … 2^53-1
+   * @param nbytes of the range in bytes, likewise
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
+   * @example
+   * ring.prepCmdDiscard(fd, 0, 1 << 20, 1);
    */
   prepCmdDiscard(fd: number, offset: number, nbytes: number, userData: UserData): boolean;
 
@@ -149,6 +165,8 @@ export interface CommandOperations {
    * Kernel 7.0. Counterpart of io_uring_prep_cmd_zone_reset_all(3); like ioctl(2) with BLKRESETZONE.
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
+   * @example
+   * ring.prepCmdZoneResetAll(fd, 1);
    */
   prepCmdZoneResetAll(fd: number, userData: UserData): boolean;
 
@@ -163,6 +181,10 @@ export interface CommandOperations {
    * Counterpart of filling a `struct io_uring_sqe` by hand, as io_uring_prep_rw does.
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+   * @example
+   * import { IORING_OP_NOP } from 'iouring/abi';
+   *
+   * ring.prepSqe({ opcode: IORING_OP_NOP }, 1);
    */
   prepSqe(sqe: RawSqe, userData: UserData, options?: { lend?: readonly Lendable[] }): boolean;
 }

@@ -110,6 +110,8 @@ export interface ControlOperations {
    * Kernel 5.1. Counterpart of io_uring_prep_nop(3).
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `userData` is no integer from 0 to 2^53-1 and no bigint from 0 to 2^64-1
+   * @example
+   * ring.prepNop(1);
    */
   prepNop(userData: UserData, options?: NopOptions): boolean;
 
@@ -118,6 +120,8 @@ export interface ControlOperations {
    *
    * Kernel 6.19. Counterpart of io_uring_prep_nop128(3). Needs `sqe128` or `sqeMixed`. As {@link prepNop} otherwise.
    * @throws {Error} `ERR_INVALID_STATE` the ring has no such entries
+   * @example
+   * ring.prepNop128(1);
    */
   prepNop128(userData: UserData): boolean;
 
@@ -132,6 +136,8 @@ export interface ControlOperations {
    * @param options.etimeSuccess IORING_TIMEOUT_ETIME_SUCCESS (5.16): a chain that this is in does not break
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+   * @example
+   * ring.prepTimeout(100, 1);
    */
   prepTimeout(
     time: Duration,
@@ -146,6 +152,9 @@ export interface ControlOperations {
    * Kernel 5.5. Counterpart of io_uring_prep_timeout_remove(3).
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `target` or `userData` is no integer from 0 to 2^53-1 and no such bigint
+   * @example
+   * ring.prepTimeout(100, 1);
+   * ring.prepTimeoutRemove(1, 2);
    */
   prepTimeoutRemove(target: UserData, userData: UserData): boolean;
 
@@ -158,6 +167,9 @@ export interface ControlOperations {
    * @param options.link the timer is one of {@link prepLinkTimeout} (5.15)
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+   * @example
+   * ring.prepTimeout(100, 1);
+   * ring.prepTimeoutUpdate(1, 500, 2);
    */
   prepTimeoutUpdate(
     target: UserData,
@@ -175,6 +187,12 @@ export interface ControlOperations {
    * @param time as of {@link prepTimeout}
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+   * @example
+   * import { IOSQE_IO_LINK } from 'iouring/abi';
+   *
+   * ring.prepRead(pipe, buffer, buffer.length, 1);
+   * ring.sqeSetFlags(IOSQE_IO_LINK);
+   * ring.prepLinkTimeout(100, 2);
    */
   prepLinkTimeout(time: Duration, userData: UserData, options?: TimerOptions & { etimeSuccess?: boolean }): boolean;
 
@@ -188,6 +206,10 @@ export interface ControlOperations {
    *   kernels up to 6.18 at least answer `-EINVAL`
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
+   * @example
+   * import { POLLIN } from 'iouring/abi';
+   *
+   * ring.prepPollAdd(socket, POLLIN, 1);
    */
   prepPollAdd(
     fd: number,
@@ -203,6 +225,8 @@ export interface ControlOperations {
    * Kernel 5.1. Counterpart of io_uring_prep_poll_remove(3).
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `target` or `userData` is no integer from 0 to 2^53-1 and no such bigint
+   * @example
+   * ring.prepPollRemove(1, 2);
    */
   prepPollRemove(target: UserData, userData: UserData): boolean;
 
@@ -213,11 +237,16 @@ export interface ControlOperations {
    * Kernel 5.13. Counterpart of io_uring_prep_poll_update(3).
    * @param change.events the new mask
    * @param change.newUserData what the poll's completions carry from then on
-   * @param change.multishot,change.level as of {@link prepPollAdd}; on kernels up to 6.18 at least the poll stays what
+   * @param change.level as of {@link prepPollAdd}
+   * @param change.multishot likewise; on kernels up to 6.18 at least the poll stays what
    *   it was
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` nothing to
    *   change
+   * @example
+   * import { POLLOUT } from 'iouring/abi';
+   *
+   * ring.prepPollUpdate(1, 2, { events: POLLOUT });
    */
   prepPollUpdate(
     target: UserData,
@@ -237,6 +266,8 @@ export interface ControlOperations {
    *   By userData it takes as many entries of the queue as there are operations that lend memory under it, and one more
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`; `ERR_INVALID_ARG_VALUE` nothing to match
+   * @example
+   * ring.prepCancel(1, 2);
    */
   prepCancel(target: UserData | CancelMatch, userData: UserData, options?: { all?: boolean }): boolean;
 
@@ -245,6 +276,8 @@ export interface ControlOperations {
    *
    * Kernel 5.19. Counterpart of io_uring_prep_cancel_fd(3).
    * @param options.fixed `fd` is a slot of the registered files (6.0)
+   * @example
+   * ring.prepCancelFd(socket, 2, { all: true });
    */
   prepCancelFd(fd: number, userData: UserData, options?: { all?: boolean; fixed?: boolean }): boolean;
 
@@ -259,6 +292,8 @@ export interface ControlOperations {
    * @param options.skipCqe IORING_MSG_RING_CQE_SKIP: to date `-EINVAL`; it is for {@link prepMsgRingFd}
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
+   * @example
+   * ring.prepMsgRing(otherRing.fd, 42, 7, 1);
    */
   prepMsgRing(
     ringFd: number,
@@ -276,6 +311,8 @@ export interface ControlOperations {
    * @param options.skipCqe IORING_MSG_RING_CQE_SKIP: no completion there
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
+   * @example
+   * ring.prepMsgRingFd(otherRing.fd, 0, 'alloc', 7, 1);
    */
   prepMsgRingFd(
     ringFd: number,
@@ -296,6 +333,8 @@ export interface ControlOperations {
    * Kernel 5.6. Counterpart of io_uring_prep_files_update(3).
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
+   * @example
+   * ring.prepFilesUpdate(new Int32Array([fd]), 0, 1);
    */
   prepFilesUpdate(fds: Int32Array, offset: Slot, userData: UserData): boolean;
 
@@ -307,6 +346,8 @@ export interface ControlOperations {
    * @param options.noCloexec IORING_FIXED_FD_NO_CLOEXEC: programs that are started inherit it
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
+   * @example
+   * ring.prepFixedFdInstall(0, 1);
    */
   prepFixedFdInstall(slot: number, userData: UserData, options?: { noCloexec?: boolean }): boolean;
 
@@ -320,6 +361,8 @@ export interface ControlOperations {
    * Kernel 5.7. Counterpart of io_uring_prep_provide_buffers(3).
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+   * @example
+   * ring.prepProvideBuffers(Buffer.alloc(8 * 4096), 4096, 8, 7, 0, 1);
    */
   prepProvideBuffers(
     buf: Lendable,
@@ -337,6 +380,8 @@ export interface ControlOperations {
    * Kernel 5.7. Counterpart of io_uring_prep_remove_buffers(3).
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
+   * @example
+   * ring.prepRemoveBuffers(8, 7, 1);
    */
   prepRemoveBuffers(nr: number, bgid: number, userData: UserData): boolean;
 }

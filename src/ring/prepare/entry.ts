@@ -58,6 +58,12 @@ export interface EntryModifiers {
    * @throws {Error} `ERR_INVALID_STATE` there is no entry just prepared: it was submitted, or the last prep method
    *   returned false; or the entry would keep silent and its memory would never come back
    * @throws {RangeError|TypeError} unknown flags; IOSQE_BUFFER_SELECT is set by {@link sqeSetBufGroup}
+   * @example
+   * import { IOSQE_IO_LINK } from 'iouring/abi';
+   *
+   * ring.prepWrite(fd, buffer, buffer.length, 1, 0);
+   * ring.sqeSetFlags(IOSQE_IO_LINK);
+   * ring.prepFsync(fd, 2);
    */
   sqeSetFlags(flags: number): void;
 
@@ -68,6 +74,12 @@ export interface EntryModifiers {
    * Kernel 5.7. Counterpart of IOSQE_BUFFER_SELECT with io_uring_sqe_set_buf_group(3).
    * @param bgid a group of {@link IoUring.registerBufRing} or prepProvideBuffers
    * @throws {Error} `ERR_INVALID_STATE` no such group, or no entry just prepared; RangeError, TypeError
+   * @example
+   * import { IOSQE_BUFFER_SELECT } from 'iouring/abi';
+   *
+   * ring.prepRead(pipe, null, 4096, 1);
+   * ring.sqeSetFlags(IOSQE_BUFFER_SELECT);
+   * ring.sqeSetBufGroup(7);
    */
   sqeSetBufGroup(bgid: number): void;
 
@@ -76,6 +88,10 @@ export interface EntryModifiers {
    *
    * Kernel 5.6. Counterpart of `sqe->personality`; see registerPersonality.
    * @throws {Error} `ERR_INVALID_STATE` no entry just prepared; RangeError, TypeError
+   * @example
+   * const id = ring.registerPersonality();
+   * ring.prepNop(1);
+   * ring.sqeSetPersonality(id);
    */
   sqeSetPersonality(id: number): void;
 
@@ -85,6 +101,9 @@ export interface EntryModifiers {
    *
    * Kernel 5.1. Counterpart of `sqe->ioprio`.
    * @throws {Error} `ERR_INVALID_STATE` no entry just prepared, or one on a socket; RangeError, TypeError
+   * @example
+   * ring.prepRead(fd, buffer, buffer.length, 1, 0);
+   * ring.sqeSetIoprio((2 << 13) | 4);
    */
   sqeSetIoprio(ioprio: number): void;
 }

@@ -29,9 +29,12 @@ export interface FileOperations {
    *
    * Kernel 5.1. Counterpart of io_uring_prep_fsync(3); like fsync(2).
    * @param options.datasync flush the data and what is needed to read it back, like fdatasync(2)
-   * @param options.offset,options.length only this range, in bytes; length 1 … 2^32-1, both or none
+   * @param options.offset only a range, from here on, in bytes; with `length`, or neither
+   * @param options.length of the range in bytes, 1 … 2^32-1
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * ring.prepFsync(fd, 1, { datasync: true });
    */
   prepFsync(
     fd: number,
@@ -48,6 +51,10 @@ export interface FileOperations {
    * @param flags SYNC_FILE_RANGE_*
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * import { SYNC_FILE_RANGE_WRITE } from 'iouring/abi';
+   *
+   * ring.prepSyncFileRange(fd, 0, 4096, SYNC_FILE_RANGE_WRITE, 1);
    */
   prepSyncFileRange(fd: number, offset: number | bigint, length: number, flags: number, userData: UserData): boolean;
 
@@ -57,9 +64,12 @@ export interface FileOperations {
    *
    * Kernel 5.6. Counterpart of io_uring_prep_fallocate(3); like fallocate(2).
    * @param mode 0, or FALLOC_FL_*
-   * @param offset,length bytes, 0 … 2^53-1, or bigints up to 2^63-1
+   * @param offset where the range begins, in bytes, 0 … 2^53-1, or a bigint up to 2^63-1
+   * @param length of the range, likewise
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * ring.prepFallocate(fd, 0, 0, 1 << 20, 1);
    */
   prepFallocate(
     fd: number,
@@ -76,6 +86,8 @@ export interface FileOperations {
    * @param length bytes, 0 … 2^53-1, or a bigint up to 2^63-1
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * ring.prepFtruncate(fd, 100, 1);
    */
   prepFtruncate(fd: number, length: number | bigint, userData: UserData): boolean;
 
@@ -88,6 +100,10 @@ export interface FileOperations {
    * @param advice POSIX_FADV_*
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * import { POSIX_FADV_SEQUENTIAL } from 'iouring/abi';
+   *
+   * ring.prepFadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL, 1);
    */
   prepFadvise(
     fd: number,
@@ -108,6 +124,11 @@ export interface FileOperations {
    * @param advice MADV_*; not MADV_HWPOISON or MADV_GUARD_INSTALL, after which touching the memory ends the process
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * import { allocateAligned } from 'iouring';
+   * import { MADV_WILLNEED } from 'iouring/abi';
+   *
+   * ring.prepMadvise(allocateAligned(65_536, 4096), 65_536, MADV_WILLNEED, 1);
    */
   prepMadvise(buf: Lendable, length: number, advice: number, userData: UserData): boolean;
 
@@ -116,12 +137,15 @@ export interface FileOperations {
    * copying. Completes with the bytes moved; 0 at the end.
    *
    * Kernel 5.7. Counterpart of io_uring_prep_splice(3); like splice(2).
-   * @param offIn,offOut see {@link FileOffset}; null (the file's own position) for a pipe
+   * @param offIn see {@link FileOffset}; null (the file's own position) for a pipe
+   * @param offOut likewise
    * @param nbytes 0 … 2^32-1
    * @param options.flags SPLICE_F_*
    * @param options.fixedIn `fdIn` is a slot of the registered files; of `fdOut`, {@link sqeSetFlags} says so
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * ring.prepSplice(fd, 0, pipe, -1, 65_536, 1);
    */
   prepSplice(
     fdIn: number,
@@ -138,6 +162,8 @@ export interface FileOperations {
    * bytes copied.
    *
    * Kernel 5.8. Counterpart of io_uring_prep_tee(3); like tee(2). Parameters and errors as of {@link prepSplice}.
+   * @example
+   * ring.prepTee(pipe, otherPipe, 65_536, 1);
    */
   prepTee(
     fdIn: number,
@@ -153,6 +179,8 @@ export interface FileOperations {
    * Kernel 5.6. Counterpart of io_uring_prep_close(3); like close(2).
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * ring.prepClose(fd, 1);
    */
   prepClose(fd: number, userData: UserData): boolean;
 
@@ -164,6 +192,9 @@ export interface FileOperations {
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
    * @throws {Error} `ERR_IOURING_UNSUPPORTED` on an older kernel, which would close descriptor 0 instead
+   * @example
+   * ring.registerFilesSparse(4);
+   * ring.prepCloseDirect(0, 1);
    */
   prepCloseDirect(slot: number, userData: UserData): boolean;
 
@@ -180,6 +211,9 @@ export interface FileOperations {
    * @param options.direct a slot, which with the one after it takes the two ends; or `'alloc'`
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * const ends = new Int32Array(2);
+   * ring.prepPipe(ends, 1);
    */
   prepPipe(fds: Int32Array, userData: UserData, options?: { flags?: number; direct?: Slot }): boolean;
 }

@@ -50,6 +50,10 @@ export interface FutexAndProcessOperations {
    *   null for EPOLL_CTL_DEL
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
+   * @example
+   * import { EPOLL_CTL_ADD, POLLIN } from 'iouring/abi';
+   *
+   * ring.prepEpollCtl(epoll, EPOLL_CTL_ADD, socket, { events: POLLIN, data: 1n }, 1);
    */
   prepEpollCtl(
     epfd: number,
@@ -67,6 +71,10 @@ export interface FutexAndProcessOperations {
    * Kernel 6.15. Counterpart of io_uring_prep_epoll_wait(3); like epoll_wait(2).
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
+   * @example
+   * import { EpollEvents } from 'iouring';
+   *
+   * ring.prepEpollWait(epoll, new EpollEvents(16), 1);
    */
   prepEpollWait(epfd: number, events: EpollEvents, userData: UserData): boolean;
 
@@ -81,6 +89,8 @@ export interface FutexAndProcessOperations {
    * @param value 0 … 2^32-1, or the same as a signed number
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
+   * @example
+   * ring.prepFutexWait(new Int32Array(new SharedArrayBuffer(4)), 0, 1);
    */
   prepFutexWait(futex: Futex, value: number, userData: UserData, options?: FutexOptions): boolean;
 
@@ -91,6 +101,8 @@ export interface FutexAndProcessOperations {
    * @param nr 0 … 2^31-1
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
+   * @example
+   * ring.prepFutexWake(new Int32Array(new SharedArrayBuffer(4)), 1, 1);
    */
   prepFutexWake(futex: Futex, nr: number, userData: UserData, options?: FutexOptions): boolean;
 
@@ -104,6 +116,8 @@ export interface FutexAndProcessOperations {
    * @param waiters 1 … 128
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
+   * @example
+   * ring.prepFutexWaitv([{ futex: new Int32Array(new SharedArrayBuffer(4)), value: 0 }], 1);
    */
   prepFutexWaitv(waiters: readonly FutexWaiter[], userData: UserData): boolean;
 
@@ -119,6 +133,11 @@ export interface FutexAndProcessOperations {
    * @param options WEXITED, WSTOPPED, WCONTINUED, WNOHANG, WNOWAIT
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
+   * @example
+   * import { Siginfo } from 'iouring';
+   * import { P_PID, WEXITED } from 'iouring/abi';
+   *
+   * ring.prepWaitid(P_PID, 4711, WEXITED, new Siginfo(), 1);
    */
   prepWaitid(idtype: number, id: number, options: number, info: Siginfo | null, userData: UserData): boolean;
 }

@@ -78,6 +78,10 @@ export interface NetworkOperations {
    *   as it is, and programs that are started inherit the descriptor without SOCK_CLOEXEC
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * import { AF_INET, SOCK_STREAM } from 'iouring/abi';
+   *
+   * ring.prepSocket(AF_INET, SOCK_STREAM, 0, 1);
    */
   prepSocket(domain: number, type: number, protocol: number, userData: UserData, options?: { direct?: Slot }): boolean;
 
@@ -88,6 +92,8 @@ export interface NetworkOperations {
    * @param address copied
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * ring.prepBind(socket, { address: '127.0.0.1', port: 8080 }, 1);
    */
   prepBind(fd: number, address: SocketAddressLike, userData: UserData): boolean;
 
@@ -95,6 +101,8 @@ export interface NetworkOperations {
    * Queue the connecting of a socket. Completes with 0 or `-errno`.
    *
    * Kernel 5.5. Counterpart of io_uring_prep_connect(3); like connect(2). As {@link prepBind} otherwise.
+   * @example
+   * ring.prepConnect(socket, { address: '127.0.0.1', port: 8080 }, 1);
    */
   prepConnect(fd: number, address: SocketAddressLike, userData: UserData): boolean;
 
@@ -105,6 +113,8 @@ export interface NetworkOperations {
    * @param backlog 0 … 2^31-1; the kernel cuts it to net.core.somaxconn
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * ring.prepListen(socket, 511, 1);
    */
   prepListen(fd: number, backlog: number, userData: UserData): boolean;
 
@@ -119,6 +129,8 @@ export interface NetworkOperations {
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
    * @throws {Error} `ERR_IOURING_UNSUPPORTED` `direct` on an older kernel, which would ignore it
+   * @example
+   * ring.prepAccept(listener, 1);
    */
   prepAccept(
     listenFd: number,
@@ -133,6 +145,8 @@ export interface NetworkOperations {
    * Kernel 5.19. Counterpart of io_uring_prep_multishot_accept(3) and io_uring_prep_multishot_accept_direct(3). As
    * {@link prepAccept} otherwise.
    * @param options.direct only `'alloc'`
+   * @example
+   * ring.prepAcceptMultishot(listener, 1);
    */
   prepAcceptMultishot(listenFd: number, userData: UserData, options?: AcceptOptions & { direct?: 'alloc' }): boolean;
 
@@ -143,6 +157,10 @@ export interface NetworkOperations {
    * @param how SHUT_RD, SHUT_WR, SHUT_RDWR
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * import { SHUT_WR } from 'iouring/abi';
+   *
+   * ring.prepShutdown(socket, SHUT_WR, 1);
    */
   prepShutdown(fd: number, how: number, userData: UserData): boolean;
 
@@ -160,6 +178,8 @@ export interface NetworkOperations {
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
    * @throws {Error} `ERR_IOURING_UNSUPPORTED` `bundle` on an older kernel, which would ignore it
+   * @example
+   * ring.prepRecv(socket, buffer, buffer.length, 1);
    */
   prepRecv(
     fd: number,
@@ -189,6 +209,9 @@ export interface NetworkOperations {
    * @throws {Error} `ERR_INVALID_STATE` no buffer ring is registered for the group; `ERR_IOURING_UNSUPPORTED` on an
    *   older kernel, which would do something else
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * ring.registerBufRing(8, 4096, 7);
+   * ring.prepRecvMultishot(socket, 7, 1);
    */
   prepRecvMultishot(
     fd: number,
@@ -207,6 +230,9 @@ export interface NetworkOperations {
    * @param flags MSG_* bits; MSG_WAITALL goes on until all is sent, MSG_NOSIGNAL is implied
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * const data = Buffer.from('hello');
+   * ring.prepSend(socket, data, data.length, 1);
    */
   prepSend(
     fd: number,
@@ -223,6 +249,9 @@ export interface NetworkOperations {
    * Kernel 6.1. Counterpart of io_uring_prep_sendto(3); like sendto(2).
    * @param address copied
    * @throws {Error} `ERR_IOURING_UNSUPPORTED` on a kernel before 5.19, which would ignore it
+   * @example
+   * const data = Buffer.from('hello');
+   * ring.prepSendto(socket, data, data.length, { address: '127.0.0.1', port: 9000 }, 1);
    */
   prepSendto(
     fd: number,
@@ -245,6 +274,11 @@ export interface NetworkOperations {
    * @param options.len at most so many bytes; 0 is all
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {Error} `ERR_INVALID_STATE` no such group; TypeError, RangeError
+   * @example
+   * const group = ring.registerBufRing(8, 4096, 7, { filled: false });
+   * group.bytes(0, 5).set(Buffer.from('hello'));
+   * group.add(0, 5);
+   * ring.prepSendBundle(socket, 7, 1);
    */
   prepSendBundle(
     fd: number,
@@ -262,6 +296,8 @@ export interface NetworkOperations {
    * @param buffers up to 1024 of them
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * ring.prepSendv(socket, [Buffer.from('head'), Buffer.from('body')], 1);
    */
   prepSendv(
     fd: number,
@@ -284,6 +320,8 @@ export interface NetworkOperations {
    * @param flags MSG_* bits
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * ring.prepSendZc(socket, buffer, buffer.length, 1);
    */
   prepSendZc(
     fd: number,
@@ -303,6 +341,8 @@ export interface NetworkOperations {
    * @param flags MSG_* bits
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * ring.prepSendmsg(socket, { iov: [Buffer.from('head'), Buffer.from('body')] }, 1);
    */
   prepSendmsg(
     fd: number,
@@ -319,6 +359,8 @@ export interface NetworkOperations {
    *
    * Kernel 6.1; `fixed` 6.15. Counterpart of io_uring_prep_sendmsg_zc(3) and io_uring_prep_sendmsg_zc_fixed(3). As
    * {@link prepSendmsg} otherwise.
+   * @example
+   * ring.prepSendmsgZc(socket, { iov: [Buffer.from('head'), buffer] }, 1);
    */
   prepSendmsgZc(
     fd: number,
@@ -338,6 +380,11 @@ export interface NetworkOperations {
    * @param flags MSG_* bits
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * import { Msghdr } from 'iouring';
+   *
+   * const message = new Msghdr({ iov: [buffer], name: 128 });
+   * ring.prepRecvmsg(socket, message, 1);
    */
   prepRecvmsg(fd: number, msg: Msghdr, userData: UserData, flags?: number, options?: SocketTransferOptions): boolean;
 
@@ -351,6 +398,11 @@ export interface NetworkOperations {
    * @param flags MSG_* bits
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {Error} `ERR_INVALID_STATE` no such group; TypeError, RangeError
+   * @example
+   * import { Msghdr } from 'iouring';
+   *
+   * ring.registerBufRing(8, 4096, 7);
+   * ring.prepRecvmsgMultishot(socket, 7, new Msghdr({ name: 128 }), 1);
    */
   prepRecvmsgMultishot(fd: number, bgid: number, msg: Msghdr, userData: UserData, flags?: number): boolean;
 
@@ -363,6 +415,8 @@ export interface NetworkOperations {
    * @param options.len end after so many bytes; 0 is none
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * ring.prepRecvZc(socket, 0, 1);
    */
   prepRecvZc(fd: number, zcrxId: number, userData: UserData, options?: { len?: number }): boolean;
 }

@@ -24,7 +24,7 @@ import { coreOf, type RingCore } from '../ring-core.ts';
 import { memoryOfStatx, type Statx } from '../structs/statx.ts';
 import { YOUNG_FIELDS } from './young-fields.ts';
 
-/** How {@link PathPreparation.prepOpenat2} opens. */
+/** How {@link IoUring.prepOpenat2} opens. */
 export interface OpenHow {
   /** O_*; up to 2^53-1 */
   flags?: number;
@@ -53,6 +53,10 @@ export interface PathOperations {
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
    * @throws {Error} `ERR_IOURING_UNSUPPORTED` `direct` on an older kernel, which would ignore it
+   * @example
+   * import { constants } from 'node:fs';
+   *
+   * ring.prepOpenat(folder, 'hostname', constants.O_RDONLY, 1);
    */
   prepOpenat(
     dirfd: number,
@@ -67,6 +71,10 @@ export interface PathOperations {
    * them.
    *
    * Kernel 5.6. Counterpart of io_uring_prep_open(3) and io_uring_prep_open_direct(3); like open(2).
+   * @example
+   * import { constants } from 'node:fs';
+   *
+   * ring.prepOpen('/etc/hostname', constants.O_RDONLY, 1);
    */
   prepOpen(path: PathLike, flags: number, userData: UserData, options?: { mode?: number; direct?: Slot }): boolean;
 
@@ -83,6 +91,10 @@ export interface PathOperations {
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
    * @throws {Error} `ERR_IOURING_UNSUPPORTED` `direct` on an older kernel, which would ignore it
+   * @example
+   * import { RESOLVE_BENEATH } from 'iouring/abi';
+   *
+   * ring.prepOpenat2(folder, 'hostname', { resolve: RESOLVE_BENEATH }, 1);
    */
   prepOpenat2(dirfd: number, path: PathLike, how: OpenHow, userData: UserData, options?: { direct?: Slot }): boolean;
 
@@ -97,6 +109,12 @@ export interface PathOperations {
    * @param mask STATX_*: what is asked for
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * import { Statx } from 'iouring';
+   * import { AT_FDCWD, STATX_BASIC_STATS } from 'iouring/abi';
+   *
+   * const statx = new Statx();
+   * ring.prepStatx(AT_FDCWD, '/etc/hostname', 0, STATX_BASIC_STATS, statx, 1);
    */
   prepStatx(dirfd: number, path: PathLike, flags: number, mask: number, statx: Statx, userData: UserData): boolean;
 
@@ -107,6 +125,8 @@ export interface PathOperations {
    * @param options.flags RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * ring.prepRenameat(folder, 'old', folder, 'new', 1);
    */
   prepRenameat(
     olddirfd: number,
@@ -119,6 +139,8 @@ export interface PathOperations {
 
   /**
    * {@link prepRenameat} at the working directory. Kernel 5.11. Counterpart of io_uring_prep_rename(3); like rename(2).
+   * @example
+   * ring.prepRename('/tmp/old', '/tmp/new', 1);
    */
   prepRename(oldpath: PathLike, newpath: PathLike, userData: UserData): boolean;
 
@@ -129,11 +151,15 @@ export interface PathOperations {
    * @param flags 0 or AT_REMOVEDIR
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * ring.prepUnlinkat(folder, 'old', 0, 1);
    */
   prepUnlinkat(dirfd: number, path: PathLike, flags: number, userData: UserData): boolean;
 
   /**
    * {@link prepUnlinkat} at the working directory. Kernel 5.11. Counterpart of io_uring_prep_unlink(3); like unlink(2).
+   * @example
+   * ring.prepUnlink('/tmp/old', 1);
    */
   prepUnlink(path: PathLike, userData: UserData): boolean;
 
@@ -144,11 +170,15 @@ export interface PathOperations {
    * @param mode 0 … 0o7777; the umask is taken off
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * ring.prepMkdirat(folder, 'new-folder', 0o755, 1);
    */
   prepMkdirat(dirfd: number, path: PathLike, mode: number, userData: UserData): boolean;
 
   /**
    * {@link prepMkdirat} at the working directory. Kernel 5.15. Counterpart of io_uring_prep_mkdir(3); like mkdir(2).
+   * @example
+   * ring.prepMkdir('/tmp/new-folder', 0o755, 1);
    */
   prepMkdir(path: PathLike, mode: number, userData: UserData): boolean;
 
@@ -158,12 +188,16 @@ export interface PathOperations {
    * Kernel 5.15. Counterpart of io_uring_prep_symlinkat(3); like symlinkat(2).
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * ring.prepSymlinkat('target', folder, 'link', 1);
    */
   prepSymlinkat(target: PathLike, newdirfd: number, linkpath: PathLike, userData: UserData): boolean;
 
   /**
    * {@link prepSymlinkat} at the working directory. Kernel 5.15. Counterpart of io_uring_prep_symlink(3); like
    * symlink(2).
+   * @example
+   * ring.prepSymlink('target', '/tmp/link', 1);
    */
   prepSymlink(target: PathLike, linkpath: PathLike, userData: UserData): boolean;
 
@@ -174,6 +208,8 @@ export interface PathOperations {
    * @param flags 0, AT_SYMLINK_FOLLOW, AT_EMPTY_PATH
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * ring.prepLinkat(folder, 'existing', folder, 'another-name', 0, 1);
    */
   prepLinkat(
     olddirfd: number,
@@ -184,7 +220,11 @@ export interface PathOperations {
     userData: UserData,
   ): boolean;
 
-  /** {@link prepLinkat} at the working directory. Kernel 5.15. Counterpart of io_uring_prep_link(3); like link(2). */
+  /**
+   * {@link prepLinkat} at the working directory. Kernel 5.15. Counterpart of io_uring_prep_link(3); like link(2).
+   * @example
+   * ring.prepLink('/tmp/existing', '/tmp/another-name', 1);
+   */
   prepLink(oldpath: PathLike, newpath: PathLike, userData: UserData): boolean;
 
   /**
@@ -197,6 +237,8 @@ export interface PathOperations {
    * @param name `'user.mime_type'` and so on; copied
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * ring.prepGetxattr('/tmp/file', 'user.comment', buffer, 1);
    */
   prepGetxattr(path: PathLike, name: string, value: Lendable, userData: UserData): boolean;
 
@@ -209,6 +251,8 @@ export interface PathOperations {
    * @param options.flags XATTR_CREATE, XATTR_REPLACE
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * ring.prepSetxattr('/tmp/file', 'user.comment', Buffer.from('mine'), 1);
    */
   prepSetxattr(
     path: PathLike,
@@ -222,6 +266,8 @@ export interface PathOperations {
    * {@link prepGetxattr} of an open file.
    *
    * Kernel 5.19. Counterpart of io_uring_prep_fgetxattr(3); like fgetxattr(2).
+   * @example
+   * ring.prepFgetxattr(fd, 'user.comment', buffer, 1);
    */
   prepFgetxattr(fd: number, name: string, value: Lendable, userData: UserData): boolean;
 
@@ -229,6 +275,8 @@ export interface PathOperations {
    * {@link prepSetxattr} of an open file.
    *
    * Kernel 5.19. Counterpart of io_uring_prep_fsetxattr(3); like fsetxattr(2).
+   * @example
+   * ring.prepFsetxattr(fd, 'user.comment', Buffer.from('mine'), 1);
    */
   prepFsetxattr(fd: number, name: string, value: Lendable, userData: UserData, options?: { flags?: number }): boolean;
 }

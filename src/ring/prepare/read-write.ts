@@ -57,6 +57,8 @@ export interface ReadWriteOperations {
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError} `fd` is no integer; `buf` is no buffer, or a resizable, growable or detached one
    * @throws {RangeError} `len`, `offset`, `userData` or an option is out of range
+   * @example
+   * ring.prepRead(fd, buffer, buffer.length, 1, 0);
    */
   prepRead(
     fd: number,
@@ -83,6 +85,9 @@ export interface ReadWriteOperations {
    *
    * Kernel 5.6; `fixed` 5.1. Counterpart of io_uring_prep_write(3) and io_uring_prep_write_fixed(3); like pwrite(2), or
    * write(2) without an `offset`, but for that. Parameters, result and errors as of {@link prepRead}.
+   * @example
+   * const line = Buffer.from('a line\n');
+   * ring.prepWrite(fd, line, line.length, 1, 0);
    */
   prepWrite(
     fd: number,
@@ -104,6 +109,8 @@ export interface ReadWriteOperations {
    * @param offset see {@link FileOffset}
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   * @example
+   * ring.prepReadv(fd, [Buffer.alloc(16), buffer], 1, 0);
    */
   prepReadv(
     fd: number,
@@ -119,6 +126,8 @@ export interface ReadWriteOperations {
    * Kernel 5.1; `fixed` 6.15. Counterpart of io_uring_prep_writev(3), io_uring_prep_writev2(3) and
    * io_uring_prep_writev_fixed(3); like pwritev2(2). As {@link prepReadv} otherwise; of short ones without an `offset`:
    * {@link prepWrite}.
+   * @example
+   * ring.prepWritev(fd, [Buffer.from('head'), Buffer.from('body')], 1, 0);
    */
   prepWritev(
     fd: number,
@@ -138,6 +147,9 @@ export interface ReadWriteOperations {
    *   take
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {Error} `ERR_INVALID_STATE` no such group; TypeError, RangeError
+   * @example
+   * ring.registerBufRing(8, 4096, 7);
+   * ring.prepReadMultishot(pipe, 7, 1);
    */
   prepReadMultishot(
     fd: number,

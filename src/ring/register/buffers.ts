@@ -58,6 +58,10 @@ export interface BufferRegistrations {
    * @param buffers 1 … 16384, each of at most 1 GiB; all of each
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
    * @throws {Error} `EBUSY`, `ENOMEM` and others of the kernel; `ERR_IOURING_CLOSED`
+   * @example
+   * const block = Buffer.alloc(65_536);
+   * ring.registerBuffers([block]);
+   * ring.prepRead(fd, block, block.length, 1, 0, { fixed: 0 });
    */
   registerBuffers(buffers: readonly Lendable[], options?: TagOptions): void;
 
@@ -68,6 +72,9 @@ export interface BufferRegistrations {
    * @param count 1 … 16384
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} `EBUSY` and others of the kernel; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerBuffersSparse(16);
+   * ring.registerBuffersUpdate(0, [buffer]);
    */
   registerBuffersSparse(count: number): void;
 
@@ -79,6 +86,9 @@ export interface BufferRegistrations {
    * @returns how many places were changed
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
    * @throws {Error} the kernel's refusal; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerBuffersSparse(16);
+   * ring.registerBuffersUpdate(0, [buffer]);
    */
   registerBuffersUpdate(offset: number, buffers: readonly (Lendable | null)[], options?: TagOptions): number;
 
@@ -87,6 +97,9 @@ export interface BufferRegistrations {
    *
    * Kernel 5.1. Counterpart of io_uring_unregister_buffers(3).
    * @throws {Error} `ENXIO` there are none; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerBuffers([buffer]);
+   * ring.unregisterBuffers();
    */
   unregisterBuffers(): void;
 
@@ -99,6 +112,8 @@ export interface BufferRegistrations {
    * @param options.replace IORING_REGISTER_DST_REPLACE: take the place of buffers registered here
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} `EBUSY` there are buffers here already, `ENXIO` there are none there; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.cloneBuffers(otherRing);
    */
   cloneBuffers(
     source: BufferRegistrations,

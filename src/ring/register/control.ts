@@ -95,6 +95,8 @@ export interface ControlRegistrations {
    * Kernel 5.2. Counterpart of io_uring_register_eventfd(3).
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`
    * @throws {Error} `EBUSY` there is one; `EBADF`, `EINVAL` it is no eventfd; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerEventfd(fd);
    */
   registerEventfd(fd: number): void;
 
@@ -102,6 +104,8 @@ export interface ControlRegistrations {
    * The same, but only for completions that were not posted inside the submitting call.
    *
    * Kernel 5.6. Counterpart of io_uring_register_eventfd_async(3).
+   * @example
+   * ring.registerEventfdAsync(fd);
    */
   registerEventfdAsync(fd: number): void;
 
@@ -110,6 +114,9 @@ export interface ControlRegistrations {
    *
    * Kernel 5.2. Counterpart of io_uring_unregister_eventfd(3).
    * @throws {Error} `ENXIO` there is none; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerEventfd(fd);
+   * ring.unregisterEventfd();
    */
   unregisterEventfd(): void;
 
@@ -121,6 +128,8 @@ export interface ControlRegistrations {
    *
    * Kernel 5.8. Counterpart of io_uring_cq_eventfd_toggle(3).
    * @throws {Error} `ERR_IOURING_CLOSED`
+   * @example
+   * ring.cqEventfdToggle(false);
    */
   cqEventfdToggle(enabled: boolean): void;
 
@@ -130,6 +139,8 @@ export interface ControlRegistrations {
    * Kernel 5.6. Counterpart of io_uring_register_personality(3).
    * @returns the id, 1 … 65535
    * @throws {Error} the kernel's refusal; `ERR_IOURING_CLOSED`
+   * @example
+   * const id = ring.registerPersonality();
    */
   registerPersonality(): number;
 
@@ -139,6 +150,9 @@ export interface ControlRegistrations {
    * Kernel 5.6. Counterpart of io_uring_unregister_personality(3).
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} `EINVAL` no such id; `ERR_IOURING_CLOSED`
+   * @example
+   * const id = ring.registerPersonality();
+   * ring.unregisterPersonality(id);
    */
   unregisterPersonality(id: number): void;
 
@@ -149,6 +163,13 @@ export interface ControlRegistrations {
    * Kernel 5.10. Counterpart of io_uring_register_restrictions(3).
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
    * @throws {Error} `EBADFD` the ring is enabled, `EBUSY` it is restricted already; `ERR_IOURING_CLOSED`
+   * @example
+   * import { IoUring } from 'iouring';
+   * import { IORING_OP_READ } from 'iouring/abi';
+   *
+   * using restricted = new IoUring(8, { disabled: true });
+   * restricted.registerRestrictions([{ sqeOp: IORING_OP_READ }]);
+   * restricted.enableRings();
    */
   registerRestrictions(restrictions: readonly Restriction[]): void;
 
@@ -157,6 +178,11 @@ export interface ControlRegistrations {
    *
    * Kernel 5.10. Counterpart of io_uring_enable_rings(3).
    * @throws {Error} `EBADFD` it is enabled; `ERR_IOURING_CLOSED`
+   * @example
+   * import { IoUring } from 'iouring';
+   *
+   * using late = new IoUring(8, { disabled: true });
+   * late.enableRings();
    */
   enableRings(): void;
 
@@ -167,11 +193,15 @@ export interface ControlRegistrations {
    * @param cpus numbers of processors, 0 … 1023
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} the kernel's refusal; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerIowqAff([0, 1]);
    */
   registerIowqAff(cpus: readonly number[]): void;
 
   /**
    * Let the kernel's worker threads run anywhere again. Kernel 5.14. Counterpart of io_uring_unregister_iowq_aff(3).
+   * @example
+   * ring.unregisterIowqAff();
    */
   unregisterIowqAff(): void;
 
@@ -183,6 +213,8 @@ export interface ControlRegistrations {
    * @returns the limits before
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} the kernel's refusal; `ERR_IOURING_CLOSED`
+   * @example
+   * const before = ring.registerIowqMaxWorkers(4, 4);
    */
   registerIowqMaxWorkers(bounded?: number, unbounded?: number): { bounded: number; unbounded: number };
 
@@ -197,6 +229,8 @@ export interface ControlRegistrations {
    * @returns how many were cancelled with `all`; 0 otherwise
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
    * @throws {Error} `ENOENT` none such, `EALREADY`, `ETIME`; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerSyncCancel({ fd: socket }, { timeoutMs: 100 });
    */
   registerSyncCancel(target: UserData | CancelMatch, options?: { all?: boolean; timeoutMs?: number }): number;
 
@@ -207,6 +241,8 @@ export interface ControlRegistrations {
    * @returns the settings before
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} the kernel's refusal; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerNapi({ busyPollTimeoutUs: 50 });
    */
   registerNapi(settings: NapiSettings): Required<NapiSettings>;
 
@@ -215,6 +251,8 @@ export interface ControlRegistrations {
    *
    * Kernel 6.9. Counterpart of io_uring_unregister_napi(3).
    * @returns the settings before
+   * @example
+   * ring.unregisterNapi();
    */
   unregisterNapi(): Required<NapiSettings>;
 
@@ -225,6 +263,10 @@ export interface ControlRegistrations {
    * @param clock CLOCK_MONOTONIC, which stands still while the machine sleeps, or CLOCK_BOOTTIME, which does not
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
    * @throws {Error} the kernel's refusal; `ERR_IOURING_CLOSED`
+   * @example
+   * import { CLOCK_BOOTTIME } from 'iouring/abi';
+   *
+   * ring.registerClock(CLOCK_BOOTTIME);
    */
   registerClock(clock: number): void;
 
@@ -238,6 +280,11 @@ export interface ControlRegistrations {
    * @param filter.pduSize IO_URING_BPF_FILTER_SZ_STRICT (7.1): the kernel's payload must be so many bytes
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} the kernel's refusal; `ERR_IOURING_CLOSED`
+   * @example
+   * import { IORING_OP_OPENAT } from 'iouring/abi';
+   *
+   * // BPF_RET | BPF_K of 0: nothing is opened.
+   * ring.registerBpfFilter({ opcode: IORING_OP_OPENAT, program: [{ code: 0x06, k: 0 }] });
    */
   registerBpfFilter(
     filter: {
@@ -257,6 +304,10 @@ export interface ControlRegistrations {
    * @returns what the kernel answers
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
    * @throws {Error} the kernel's refusal; `ERR_IOURING_CLOSED`
+   * @example
+   * import { IORING_REGISTER_EVENTFD } from 'iouring/abi';
+   *
+   * ring.registerRaw(IORING_REGISTER_EVENTFD, new Int32Array([fd]), 1);
    */
   registerRaw(opcode: number, argument: Lendable | null, count: number): number;
 }

@@ -42,6 +42,8 @@ export interface FileRegistrations {
    * @param fds 1 … 1048576 of them; -1 leaves a slot empty
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} `EBADF`, `EBUSY`, `EMFILE` and others of the kernel; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerFiles([fd]);
    */
   registerFiles(fds: readonly number[], options?: TagOptions): void;
 
@@ -53,6 +55,8 @@ export interface FileRegistrations {
    * @param count 1 … 1048576
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} `EBUSY`, `EMFILE` and others of the kernel; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerFilesSparse(16);
    */
   registerFilesSparse(count: number): void;
 
@@ -65,6 +69,9 @@ export interface FileRegistrations {
    * @returns how many slots were looked at; fewer than asked for when one could not be changed
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} the kernel's refusal; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerFilesSparse(16);
+   * ring.registerFilesUpdate(0, [fd]);
    */
   registerFilesUpdate(offset: number, fds: readonly number[], options?: TagOptions): number;
 
@@ -73,6 +80,9 @@ export interface FileRegistrations {
    *
    * Kernel 5.1. Counterpart of io_uring_unregister_files(3).
    * @throws {Error} `ENXIO` there is none; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerFiles([fd]);
+   * ring.unregisterFiles();
    */
   unregisterFiles(): void;
 
@@ -82,6 +92,9 @@ export interface FileRegistrations {
    * Kernel 6.0. Counterpart of io_uring_register_file_alloc_range(3).
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} the kernel's refusal; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerFilesSparse(16);
+   * ring.registerFileAllocRange(8, 8);
    */
   registerFileAllocRange(offset: number, length: number): void;
 }

@@ -55,6 +55,16 @@ export interface RingRegistrations {
    * @param bgid the group's id, 0 … 65535, of your choice
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} `EEXIST` the group exists, or the kernel's refusal; `ERR_IOURING_CLOSED`
+   * @example
+   * const group = ring.registerBufRing(8, 4096, 7);
+   * ring.prepRecvMultishot(socket, 7, 1);
+   * ring.submitAndWait(1);
+   * ring.forEachCompletion((c) => {
+   *   const bid = c.bufferId();
+   *   if (bid === undefined) return;
+   *   console.log(group.bytes(bid, c.res));
+   *   group.recycle(bid);
+   * });
    */
   registerBufRing(entries: number, bufSize: number, bgid: number, asked?: BufRingOptions): ProvidedBufRing;
 
@@ -63,6 +73,8 @@ export interface RingRegistrations {
    *
    * Kernel 5.6. Counterpart of io_uring_get_probe_ring(3).
    * @throws {Error} `ERR_IOURING_CLOSED`, or the kernel's refusal
+   * @example
+   * for (const { name, supported } of ring.probe()) console.log(name, supported);
    */
   probe(): OperationSupport[];
 
@@ -73,6 +85,8 @@ export interface RingRegistrations {
    * Kernel 5.18. Counterpart of io_uring_register_ring_fd(3).
    * @returns the index, 0 … 15
    * @throws {Error} `ERR_IOURING_UNSUPPORTED` in a worker, or when the 16 places are taken; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerRingFd();
    */
   registerRingFd(): number;
 
@@ -81,6 +95,9 @@ export interface RingRegistrations {
    *
    * Kernel 5.18. Counterpart of io_uring_unregister_ring_fd(3).
    * @throws {Error} `ERR_INVALID_STATE` the descriptor is closed, nothing but the index is left; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerRingFd();
+   * ring.unregisterRingFd();
    */
   unregisterRingFd(): void;
 
@@ -90,6 +107,9 @@ export interface RingRegistrations {
    *
    * Kernel 6.3. Counterpart of io_uring_close_ring_fd(3).
    * @throws {Error} `ERR_IOURING_UNSUPPORTED` the kernel is older, or the ring is not registered; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerRingFd();
+   * ring.closeRingFd();
    */
   closeRingFd(): void;
 
@@ -103,6 +123,8 @@ export interface RingRegistrations {
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} `EOVERFLOW`, `EINVAL` and others of the kernel; `ERR_IOURING_UNSUPPORTED`, `ERR_IOURING_CLOSED`;
    *   `ERR_IOURING_REENTRANT` inside a callback of forEachCompletion
+   * @example
+   * ring.resizeRings(64, { cqEntries: 256 });
    */
   resizeRings(entries: number, options?: { cqEntries?: number }): void;
 
@@ -115,6 +137,8 @@ export interface RingRegistrations {
    * @param count 1 … 4096
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} the kernel's refusal, `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerWaitRegion(1);
    */
   registerWaitRegion(count: number): void;
 
@@ -122,6 +146,9 @@ export interface RingRegistrations {
    * Fill one of the registered waits.
    * @param index 0 … count-1
    * @throws {Error} `ERR_INVALID_STATE` none are registered; RangeError, TypeError; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerWaitRegion(1);
+   * ring.setWait(0, { timeoutMs: 10 });
    */
   setWait(index: number, wait: RegisteredWait): void;
 }

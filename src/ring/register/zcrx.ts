@@ -102,6 +102,8 @@ export interface ZcrxRegistrations {
    * Kernel 6.15. Counterpart of io_uring_register_ifq(3).
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
    * @throws {Error} the kernel's refusal; `ERR_IOURING_CLOSED`
+   * @example
+   * const queue = ring.registerIfq({ interfaceIndex: 2, rxQueue: 1, rqEntries: 1024, areaBytes: 1 << 22 });
    */
   registerIfq(options: IfqOptions): ZcrxQueue;
 
@@ -113,6 +115,8 @@ export interface ZcrxRegistrations {
    * @returns with `'export'` the descriptor, which is the caller's to close; otherwise 0
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
    * @throws {Error} the kernel's refusal; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerZcrxCtrl(0, 'flush');
    */
   registerZcrxCtrl(zcrxId: number, operation: 'flush' | 'export'): number;
 }

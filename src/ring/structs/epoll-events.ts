@@ -1,3 +1,4 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import {
   EPOLL_EVENT,
   EPOLL_EVENT_ARM64,
@@ -5,6 +6,7 @@ import {
   EPOLL_EVENT_SIZE as EPOLL_EVENT_X64_SIZE,
 } from '../../abi/layouts.ts';
 import { checkInteger, isObject, wrongType } from '../arguments/argument-errors.ts';
+import { shown } from '../shown.ts';
 
 /** The struct is packed on x86-64, and nowhere else. */
 const PACKED = process.arch === 'x64';
@@ -27,6 +29,12 @@ let memoryOf: (events: EpollEvents) => Uint8Array;
 /**
  * Room for events of an epoll set, which prepEpollWait has the kernel fill in. It is lent to the kernel meanwhile,
  * and may be used again afterwards.
+ * @example
+ * import { EpollEvents } from 'iouring';
+ *
+ * const events = new EpollEvents(16);
+ * const count = await io.epollWait(epoll, events);
+ * for (const { data, events: bits } of events.entries(count)) console.log(data, bits);
  */
 export class EpollEvents {
   readonly #memory: Uint8Array;
@@ -82,6 +90,11 @@ export class EpollEvents {
       }
       return events.#memory;
     };
+  }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('EpollEvents', () => ({ max: this.max }), depth, options, show);
   }
 }
 

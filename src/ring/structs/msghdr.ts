@@ -1,3 +1,4 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import { types } from 'node:util';
 import {
   CMSGHDR,
@@ -28,6 +29,7 @@ import {
   type SocketAddress,
   type SocketAddressLike,
 } from './socket-address.ts';
+import { shown } from '../shown.ts';
 
 /** The kernel's limit on the pieces of one message (UIO_MAXIOV). */
 const IOVECS_MAX = 1024;
@@ -79,6 +81,12 @@ let roomOf: (msg: Msghdr) => number;
  *
  * After a receive that succeeded it tells what came with the data. A multishot receive tells that in the buffer of
  * each completion instead: see {@link Msghdr.parse}.
+ * @example
+ * import { Msghdr } from 'iouring';
+ *
+ * const message = new Msghdr({ iov: [buffer], name: 128 });
+ * await io.recvmsg(socket, message);
+ * console.log(message.name);
  */
 export class Msghdr {
   readonly #memory: Uint8Array<ArrayBuffer>;
@@ -195,6 +203,16 @@ export class Msghdr {
     };
     roomOf = (msg) => (msg.#iov.length === 0 ? 0 : byteLengthOf(msg.#iov[0]));
   }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('Msghdr', () => ({
+      name: this.name,
+      iov: this.iov.map(({ byteLength }) => byteLength),
+      controlLength: this.controlLength,
+      flags: this.flags,
+    }), depth, options, show);
+  }
 }
 
 /**
@@ -212,6 +230,16 @@ export const firstLengthOf = roomOf!;
 /**
  * One message of a multishot receive, as it lies in a provided buffer. It refers to the buffer: read what you need of
  * it before the buffer is recycled.
+ * @example
+ * import { Msghdr } from 'iouring';
+ *
+ * const message = new Msghdr({ name: 128 });
+ * const group = ring.registerBufRing(8, 4096, 7);
+ * ring.prepRecvmsgMultishot(socket, 7, message, 1);
+ * ring.submitAndWait(1);
+ * ring.forEachCompletion((c) => {
+ *   for (const bytes of group.bytes(c)) console.log(message.parse(bytes)?.payload);
+ * });
  */
 export class RecvmsgOut {
   /** The data: a view of the buffer. */
@@ -264,6 +292,17 @@ export class RecvmsgOut {
   get controlTruncated(): boolean {
     return (this.flags & MSG_CTRUNC) !== 0;
   }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('RecvmsgOut', () => ({
+      name: this.name,
+      payloadLength: this.payloadLength,
+      flags: this.flags,
+      truncated: this.truncated,
+      controlTruncated: this.controlTruncated,
+    }), depth, options, show);
+  }
 }
 
 /**
@@ -271,6 +310,10 @@ export class RecvmsgOut {
  * gets new ones for the same open files. Keep yours open until the message is sent.
  * @param fds 1 … 253 of them
  * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
+ * @example
+ * import { rights } from 'iouring';
+ *
+ * await io.sendmsg(socket, { iov: [Buffer.from('a file')], control: [rights([fd])] });
  */
 export function rights(fds: readonly number[]): ControlMessage {
   if (!Array.isArray(fds)) throw wrongType('fds', 'an Array of numbers', fds);
@@ -286,6 +329,12 @@ export function rights(fds: readonly number[]): ControlMessage {
  * The descriptors in a control message received (SCM_RIGHTS); undefined if it is of another kind. They are the
  * caller's to close, looked at or not. MSG_CMSG_CLOEXEC with the receive keeps them from other
  * programs.
+ * @example
+ * import { Msghdr, rightsOf } from 'iouring';
+ *
+ * const message = new Msghdr({ iov: [buffer], control: 64 });
+ * await io.recvmsg(socket, message);
+ * const descriptors = message.control.flatMap((part) => rightsOf(part) ?? []);
  */
 export function rightsOf(message: ControlMessage): number[] | undefined {
   const { level, type, data } = message;

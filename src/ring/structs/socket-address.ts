@@ -1,3 +1,4 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import { isUtf8 } from 'node:buffer';
 import { isIPv4, isIPv6 } from 'node:net';
 import { types } from 'node:util';
@@ -23,6 +24,7 @@ import {
   wrongType,
   wrongValue,
 } from '../arguments/argument-errors.ts';
+import { shown } from '../shown.ts';
 
 /**
  * The address of a socket, as the kernel gave it. It can be given back as it is.
@@ -314,6 +316,13 @@ let prepare: (address: SocketAddressBuffer) => Uint8Array;
 /**
  * Room for an address that the kernel tells: of the peer that prepAccept accepts, or of the socket that
  * prepCmdGetsockname asks about. It is lent to the kernel meanwhile, and may be used again afterwards.
+ * @example
+ * import { SocketAddressBuffer } from 'iouring';
+ *
+ * const name = new SocketAddressBuffer();
+ * ring.prepCmdGetsockname(socket, name, 1);
+ * ring.submitAndWait(1);
+ * console.log(name.address);
  */
 export class SocketAddressBuffer {
   readonly #memory = new Uint8Array(new ArrayBuffer(SOCKADDR_MAX + 8));
@@ -350,6 +359,11 @@ export class SocketAddressBuffer {
       address.#view.setUint32(LENGTH_OFFSET, SOCKADDR_MAX, true);
       return memory;
     };
+  }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('SocketAddressBuffer', () => ({ address: this.address, truncated: this.truncated }), depth, options, show);
   }
 }
 

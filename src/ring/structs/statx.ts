@@ -1,5 +1,7 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import { STATX_STRUCT, STATX_STRUCT_SIZE, STATX_TIMESTAMP } from '../../abi/layouts.ts';
 import { isObject, wrongType } from '../arguments/argument-errors.ts';
+import { shown } from '../shown.ts';
 
 const S_IFMT = 0o170000;
 const S_IFIFO = 0o010000;
@@ -20,6 +22,9 @@ let memoryOf: (statx: Statx) => Uint8Array;
  *
  * Names and units are those of Node's `fs.Stats` where it has the same. What the kernel did not give, see
  * {@link Statx.mask}, is 0.
+ * @example
+ * const status = await io.stat('/etc/hostname');
+ * console.log(status.isFile(), status.size, status.mtime);
  */
 export class Statx {
   readonly #memory = new Uint8Array(new ArrayBuffer(STATX_STRUCT_SIZE));
@@ -131,6 +136,31 @@ export class Statx {
   /** The last change of the contents. */
   get mtime(): Date {
     return this.#date(STATX_STRUCT.stx_mtime);
+  }
+
+  /** The last access, in milliseconds since 1970, with a fraction. */
+  get atimeMs(): number {
+    return this.#milliseconds(STATX_STRUCT.stx_atime);
+  }
+
+  /** The last change of the contents, in milliseconds since 1970, with a fraction. */
+  get mtimeMs(): number {
+    return this.#milliseconds(STATX_STRUCT.stx_mtime);
+  }
+
+  /** The last change of the status, in milliseconds since 1970, with a fraction. */
+  get ctimeMs(): number {
+    return this.#milliseconds(STATX_STRUCT.stx_ctime);
+  }
+
+  /** The birth, in milliseconds since 1970, with a fraction. */
+  get birthtimeMs(): number {
+    return this.#milliseconds(STATX_STRUCT.stx_btime);
+  }
+
+  /** {@link Statx.btime}, as `fs.Stats` calls it. */
+  get birthtime(): Date {
+    return this.btime;
   }
 
   /** The device that the file is on: both its numbers in one, as `fs.Stats` has it. */
@@ -326,6 +356,11 @@ export class Statx {
     return seconds * NS_PER_S + BigInt(this.#uint32(offset + STATX_TIMESTAMP.tv_nsec));
   }
 
+  #milliseconds(offset: number): number {
+    const seconds = this.#uint32(offset) + this.#view.getInt32(offset + 4, true) * 2 ** 32;
+    return seconds * 1000 + this.#uint32(offset + STATX_TIMESTAMP.tv_nsec) / 1e6;
+  }
+
   /** Rounded to a millisecond as in `fs.Stats`. */
   #date(offset: number): Date {
     const seconds = Number(this.#view.getBigInt64(offset + STATX_TIMESTAMP.tv_sec, true));
@@ -340,6 +375,11 @@ export class Statx {
       }
       return statx.#memory;
     };
+  }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('Statx', () => (this.toJSON()), depth, options, show);
   }
 }
 

@@ -1,4 +1,5 @@
 // A peer that is gone: which error is told, and by what, beside node:net.
+// slow: connections that break in each way
 import { once } from 'node:events';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { describe } from 'node:test';

@@ -1,5 +1,6 @@
 // When the end of a connection is told: as late as by node:net, though the ring brings it together with the data before
 // it.
+// slow: connections that end in each way
 import { once } from 'node:events';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { describe } from 'node:test';

@@ -202,7 +202,7 @@ describe('peers', () => {
 
   it('given peers that vanish, timeout tells of them', async () => {
     const server = new Recorder({
-      open: (socket) => socket.timeout(0.05),
+      open: (socket) => socket.setTimeout(50),
       timeout: (socket) => socket.terminate(),
     });
     const listener = listen({ hostname: HOST, socket: server.handlers });

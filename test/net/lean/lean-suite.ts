@@ -620,7 +620,7 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
       const drained = await connected(t, { writableHighWaterMark: 10, socket: { drain: raise } });
       drained.socket.write(pattern(20));
       const timed = await connected(t, { socket: { timeout: raise } });
-      timed.socket.timeout(0.02);
+      timed.socket.setTimeout(20);
       for (const { client } of [drained, timed]) {
         await client.called('close');
         assert.deepEqual(client.errors, [thrown]);
@@ -655,7 +655,7 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
   describe(`${name}: settings of a socket`, () => {
     it('timeout: once for each idle period, and the connection stays open; 0 is never', async (t) => {
       const { server, peer, socket } = await served(t);
-      socket.timeout(0.05);
+      socket.setTimeout(50);
       await server.called('timeout');
       const start = performance.now();
       while (performance.now() - start < 150) await turn();
@@ -663,21 +663,31 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
       assert.equal(socket.readyState, 'open');
       peer.write('x');
       await server.called('timeout', 2);
-      socket.timeout(0);
+      socket.setTimeout(0);
       peer.write('x');
       await server.has(2);
       const again = performance.now();
       while (performance.now() - again < 120) await turn();
       assert.equal(server.count('timeout'), 2);
       for (const wrong of [-1, NaN, Infinity, 2 ** 31]) {
+        assert.throws(() => socket.setTimeout(wrong), { name: 'RangeError', code: 'ERR_OUT_OF_RANGE' });
         assert.throws(() => socket.timeout(wrong), { name: 'RangeError', code: 'ERR_OUT_OF_RANGE' });
       }
+      assert.throws(() => socket.setTimeout('1' as never), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' });
       assert.throws(() => socket.timeout('1' as never), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' });
+    });
+
+    it('given a timeout in seconds, which is the older form, it is that of so many thousand milliseconds', async (t) => {
+      const { server, socket } = await served(t);
+      const start = performance.now();
+      socket.timeout(0.1);
+      await server.called('timeout');
+      assert.ok(performance.now() - start >= 95);
     });
 
     it('activity puts the timeout off, in both directions', async (t) => {
       const { server, peer, socket } = await served(t);
-      socket.timeout(0.2);
+      socket.setTimeout(200);
       const start = performance.now();
       peer.resume();
       for (let i = 0; performance.now() - start < 450; i++) {

@@ -1,5 +1,6 @@
 // What the ring does for a UDP socket: how often the kernel is called, whose memory is what, and what happens when
 // things end.
+// slow: starts programs, workers and a cluster
 import assert from 'node:assert/strict';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
