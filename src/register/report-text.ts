@@ -9,7 +9,7 @@ export function renderReport(report: Report): string {
   const rows: [label: string, text: string][] = [
     ['process', `${pid}${thread === 0 ? '' : `, thread ${thread}`}: node ${node} ${program}`],
     ['kernel', `${kernel}; of io_uring: ${ring}`],
-    ['replaced', replaced.map((name) => name.replace(/^fs: fs\.promises\./, 'fs: ')).join(', ') || 'nothing'],
+    ['replaced', replaced.map((name) => name.replace(/^(fs\.\w+): .*/, '$1')).join(', ') || 'nothing'],
     ['system calls', isUsed ? `${systemCalls} for ${operations} operations (${(operations / systemCalls).toFixed(1)} each)` : 'none'],
     ...sockets.map(({ way, reason, sockets: n, bytesRead, bytesWritten }): [string, string] => [
       `sockets, ${way}`,
