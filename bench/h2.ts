@@ -2,13 +2,11 @@
 import { onBun, onNet, onNode } from './contenders.ts';
 import { findInPath, type Server } from './launcher.ts';
 import { ProcessCpu } from './process-cpu.ts';
-import type { Case, Competitor, Context, Sample, Scenario } from './scenario.ts';
+import { type Case, type Competitor, type Context, type Sample, type Scenario, WARMUP_SECONDS } from './scenario.ts';
 import { CPU, notesOnCores, RATE } from './wrk.ts';
 
 const CONNECTIONS = 16;
 const STREAMS = 10;
-/** Long enough for JIT compilers to be done. */
-const WARMUP_SECONDS = 2;
 const h2load = findInPath('h2load');
 const NO_H2LOAD = 'no h2load to make the load: apt-get install nghttp2-client';
 

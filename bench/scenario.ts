@@ -89,7 +89,8 @@ export interface LoopResult {
   readonly cpuSeconds: number;
 }
 
-export const WARMUP_SECONDS = 0.3;
+/** Long enough for JIT compilers to be done. */
+export const WARMUP_SECONDS = 2;
 
 /** Runs one competitor that measures its own loop. */
 export async function measureLoop<C extends Case>(

@@ -3,11 +3,9 @@ import { findInPath } from './launcher.ts';
 import type { Server } from './launcher.ts';
 import { ProcessCpu } from './process-cpu.ts';
 import { inProject } from './project.ts';
-import type { Case, Competitor, Context, Metric, Sample } from './scenario.ts';
+import { type Case, type Competitor, type Context, type Metric, type Sample, WARMUP_SECONDS } from './scenario.ts';
 
 const NO_WRK = 'no wrk to make the load: apt-get install wrk';
-/** Long enough for JIT compilers to be done. */
-const WARMUP_SECONDS = 2;
 const wrk = findInPath('wrk');
 const POST = inProject('bench', 'competitors', 'post.lua');
 

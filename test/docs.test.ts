@@ -1,18 +1,22 @@
 // The table of operations, the methods and their documentation say the same.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { OPERATIONS, REGISTRATIONS } from '../src/abi/index.ts';
 import { IoUring } from '../src/index.ts';
 import { run } from './run.ts';
 
-/** Every method of the sources that begins so, with the comment before it and its signature. */
-function methods(prefix: RegExp): Map<string, { comment: string; signature: string }> {
+const sources = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts')).map((file) => join(folder, file));
+
+/** Every method of the sources in a folder, with the comment before it and its signature. */
+function methods(folder: string): Map<string, { comment: string; signature: string }> {
   const found = new Map<string, { comment: string; signature: string }>();
-  const files = readdirSync('src/ring').filter((file) => prefix.test(file));
+  const files = sources(folder);
   assert.ok(files.length > 2);
   for (const file of files) {
-    const source = readFileSync(`src/ring/${file}`, 'utf8');
+    const source = readFileSync(file, 'utf8');
     // A comment, and a method of a class or a function behind it.
     const pattern = /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s+(?:export function )?(?:  )?(?:get |async )?(\w+)\(([\s\S]*?)\)(?::[^\n]*)? \{\n/g;
     for (const [, comment, name, signature] of source.matchAll(pattern)) {
@@ -22,7 +26,7 @@ function methods(prefix: RegExp): Map<string, { comment: string; signature: stri
   return found;
 }
 
-const preparations = methods(/^prepare-/);
+const preparations = methods('src/ring/prepare');
 const named = (entry: string): string => entry.split('(')[0];
 
 describe('the table of operations', () => {
@@ -49,7 +53,7 @@ describe('the table of operations', () => {
 
   it('names options that the methods have', () => {
     for (const { name, methods: all, options = [] } of OPERATIONS) {
-      const files = readdirSync('src/ring').map((file) => readFileSync(`src/ring/${file}`, 'utf8')).join('\n');
+      const files = sources('src/ring').map((file) => readFileSync(file, 'utf8')).join('\n');
       const signatures = all.map((entry) => preparations.get(named(entry))!.signature).join(' ');
       // In the signature itself, or in the interface that the signature names.
       const types = [...signatures.matchAll(/\b[A-Z]\w+\b/g)].map(([type]) => interfaceOf(files, type)).join(' ');

@@ -3,7 +3,7 @@
  * there is no io_uring, all of it is Node's.
  */
 import node from 'node:dgram';
-import { createSocket as createUdpSocket, UdpSocket } from '../net/udp-socket.ts';
+import { createSocket as createUdpSocket, UdpSocket } from '../net/udp/udp-socket.ts';
 
 type Dgram = typeof node;
 /** A name that not every version of Node has, or that its types do not have. */
@@ -23,5 +23,5 @@ export default dgram;
 export { UdpSocket as Socket };
 /** Node's own, as far as it has it. */
 export const _createSocketHandle: unknown = ofNode('_createSocketHandle');
-export type { UdpSocketOptions } from '../net/udp-socket.ts';
+export type { UdpSocketOptions } from '../net/udp/udp-socket.ts';
 export type { BindOptions, RemoteInfo, SocketOptions, SocketType } from 'node:dgram';

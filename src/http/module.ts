@@ -1,9 +1,9 @@
 import http, { type Agent as NodeAgent, type ClientRequest, type RequestOptions, type Server as NodeServer } from 'node:http';
 import type { Socket } from 'node:net';
-import { constructorFunction } from '../net/constructor-function.ts';
+import { constructorFunction } from '../net/dropin/constructor-function.ts';
 import { createConnection } from '../net/module.ts';
-import { isBuiltAsNode, type ListenPlace, type ServerClass } from '../net/node-net.ts';
-import { listenThroughRing } from '../net/server.ts';
+import { isBuiltAsNode, type ListenPlace, type ServerClass } from '../net/dropin/node-net.ts';
+import { listenThroughRing } from '../net/dropin/server.ts';
 
 /** Node's own module as it is when this one is loaded. */
 const { Agent: BaseAgent, Server: BaseServer, request: requestOfNode } = http;

@@ -21,6 +21,8 @@ import { readPipeInBun } from './pipe-reader-bun.ts';
 import { isBun } from './runtime.ts';
 
 /** The version that package.json asks for; a bundle finds the one that was installed by hand. */
+/** Bytes of a piece that malloc(3) of glibc maps, rather than taking it from its heap, whatever it has freed so far: up to 32 MiB, all in all. */
+const LARGEST_MAPPED = 32 * 1024 * 1024 - 64 * 1024;
 const KOFFI_MAJOR = 3;
 const INSTALL_KOFFI = `npm install koffi@${KOFFI_MAJOR}`;
 
@@ -137,6 +139,8 @@ function bind(koffi: typeof Koffi): Native {
   const mmap = libc.func('mmap', 'intptr_t', mapping) as Syscall;
   const munmap = libc.func('munmap', 'int', ['uintptr_t', 'size_t']) as Syscall;
   const madvise = libc.func('madvise', 'int', ['uintptr_t', 'size_t', 'int']) as Syscall;
+  const malloc = libc.func('malloc', 'uintptr_t', ['size_t']) as (bytes: number) => number;
+  const free = libc.func('free', 'void', ['uintptr_t']) as (address: number) => void;
   const close = libc.func('close', 'int', ['int']) as Syscall;
   const name = ['int', 'void *', 'void *'];
   const getsockname = libc.func('getsockname', 'int', name) as Syscall;
@@ -212,6 +216,10 @@ function bind(koffi: typeof Koffi): Native {
       const end = Math.floor((address + memory.byteLength) / pageSize) * pageSize;
       if (end <= begin) return 0;
       return madvise(begin, end - begin, MADV_DONTNEED) < 0 ? -errno() : 0;
+    },
+    keepFreedMemory() {
+      // The memory is never touched, and so costs nothing. free(3) of nothing does nothing.
+      free(malloc(LARGEST_MAPPED));
     },
     socketName(fd, peer, address) {
       const length = new Uint32Array([address.byteLength]);

@@ -44,6 +44,13 @@ export interface Native {
    */
   discard?(memory: Uint8Array): number;
 
+  /**
+   * Have malloc(3) keep up to 64 MiB of freed memory at the end of its heap, as it does by itself once it has freed a mapped piece of half
+   * that size (mallopt(3), M_TRIM_THRESHOLD): what is allocated and freed at a great rate is faulted in page by page again and
+   * again otherwise. For good, and for the whole process. Left out by a kernel that is made up.
+   */
+  keepFreedMemory?(): void;
+
   /** The memory at `address` as an ArrayBuffer. It is a window: it neither owns nor frees the memory. */
   view(address: number, length: number): ArrayBuffer;
 

@@ -1,8 +1,8 @@
 /** A name that stood here in version 0.1 and has an entry point of its own now: it goes on for one version, and says so once. */
 import { deprecate } from 'node:util';
-import { connectLean as connect } from './connect.ts';
-import { listen as listenNow } from './listen.ts';
-import { createSocket as createUdpSocket } from './udp-socket.ts';
+import { connectLean as connect } from './lean/connect.ts';
+import { listen as listenNow } from './lean/listen.ts';
+import { createSocket as createUdpSocket } from './udp/udp-socket.ts';
 
 const moved = (what: string, to: string): string => `${what} of iouring/net is deprecated: import it from ${to}`;
 

@@ -58,7 +58,7 @@ export type {
 
 // Beyond Node, for one version: see `iouring/socket` and `iouring/dgram`.
 export { createSocket, listen } from './deprecated.ts';
-export { UdpSocket, type UdpSocketOptions } from './udp-socket.ts';
+export { UdpSocket, type UdpSocketOptions } from './udp/udp-socket.ts';
 export type {
   ConnectOptions,
   LeanSocket,
@@ -66,4 +66,4 @@ export type {
   ListenOptions as LeanListenOptions,
   SocketHandlers,
   Writable,
-} from './lean.ts';
+} from './lean/types.ts';

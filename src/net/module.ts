@@ -1,11 +1,11 @@
 import { channel, type ChannelListener } from 'node:diagnostics_channel';
 import type { NetConnectOpts, Server as NodeServer, Socket as NodeSocket } from 'node:net';
 import { connectLean } from './deprecated.ts';
-import type { ConnectOptions, LeanSocket } from './lean.ts';
-import { isBuiltAsNode, node } from './node-net.ts';
-import { tellFallback } from './ring-or-node.ts';
-import { Server as RingServer } from './server.ts';
-import { Socket as RingSocket } from './socket.ts';
+import type { ConnectOptions, LeanSocket } from './lean/types.ts';
+import { isBuiltAsNode, node } from './dropin/node-net.ts';
+import { tellFallback } from './transport/ring-or-node.ts';
+import { Server as RingServer } from './dropin/server.ts';
+import { Socket as RingSocket } from './dropin/socket.ts';
 
 /** Bun and Deno have these names, and something else behind them. */
 const isOurs = isBuiltAsNode();

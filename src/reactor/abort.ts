@@ -1,5 +1,5 @@
-import { wrongState, wrongType } from '../ring/misuse.ts';
-import { checkMilliseconds } from '../ring/timespec.ts';
+import { wrongState, wrongType } from '../ring/arguments/argument-errors.ts';
+import { checkMilliseconds } from '../ring/structs/timespec.ts';
 import { ownOptions } from './own-options.ts';
 
 /** An operation was aborted by its signal. As Node's own: `code` is `'ABORT_ERR'`, `cause` the signal's reason. */

@@ -1,2 +1,2 @@
 /** For the layers on top, which look no further down. */
-export { allocateAligned } from '../ring/aligned-memory.ts';
+export { allocateAligned } from '../ring/memory/aligned-memory.ts';

@@ -1,6 +1,6 @@
 import { koffiNative } from '../native/koffi.ts';
 import type { ProvidedBufRing } from '../ring/buffer-ring.ts';
-import type { IoUring } from '../ring/ring.ts';
+import type { IoUring } from '../ring/io-uring.ts';
 
 /** No class of buffers takes more memory than this. */
 const BYTES_MAX = 64 * 2 ** 20;

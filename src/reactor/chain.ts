@@ -1,5 +1,5 @@
 import { ECANCELED } from '../abi/errno.ts';
-import type { IoUring } from '../ring/ring.ts';
+import type { IoUring } from '../ring/io-uring.ts';
 import type { Operation } from './operation.ts';
 import { operationError } from './operation-error.ts';
 import { Submission } from './submission.ts';

@@ -1,6 +1,6 @@
 import type { Completion } from '../ring/completion.ts';
-import { checkInteger, wrongState } from '../ring/misuse.ts';
-import type { IoUring } from '../ring/ring.ts';
+import { checkInteger, wrongState } from '../ring/arguments/argument-errors.ts';
+import type { IoUring } from '../ring/io-uring.ts';
 import { AbortError, checkSignal, unwatch, watch, type Abortable } from './abort.ts';
 import { MESSAGE, type Engine } from './engine.ts';
 import type { ManyOptions } from './multishot.ts';

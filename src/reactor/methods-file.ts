@@ -15,9 +15,9 @@ import {
   IORING_OP_WRITEV,
 } from '../abi/operations.ts';
 import { IOSQE_FIXED_FILE } from '../abi/flags.ts';
-import type { Lendable } from '../ring/lent-memory.ts';
-import type { FileOffset, TransferOptions } from '../ring/prepare-file.ts';
-import type { IoUring } from '../ring/ring.ts';
+import type { Lendable } from '../ring/memory/lent-memory.ts';
+import type { FileOffset, TransferOptions } from '../ring/prepare/files.ts';
+import type { IoUring } from '../ring/io-uring.ts';
 import { moveBehindRead, moveBehindWrite, positionOf } from './file-position.ts';
 import {
   bytesOf,

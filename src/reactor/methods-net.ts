@@ -14,10 +14,10 @@ import {
   IORING_OP_URING_CMD,
 } from '../abi/operations.ts';
 import { MSG_CMSG_CLOEXEC, MSG_NOSIGNAL, MSG_WAITALL } from '../abi/socket-flags.ts';
-import type { Lendable } from '../ring/lent-memory.ts';
-import type { Msghdr, MsghdrInit } from '../ring/msghdr.ts';
-import type { AcceptOptions } from '../ring/prepare-net.ts';
-import type { SocketAddressLike } from '../ring/socket-address.ts';
+import type { Lendable } from '../ring/memory/lent-memory.ts';
+import type { Msghdr, MsghdrInit } from '../ring/structs/msghdr.ts';
+import type { AcceptOptions } from '../ring/prepare/network.ts';
+import type { SocketAddressLike } from '../ring/structs/socket-address.ts';
 import { bytesOf, chainOf, lengthOf, memoryOf, run, withCloexec, type Data, type DescriptorOptions } from './methods.ts';
 import { PathMethods } from './methods-path.ts';
 import type { Subject } from './operation-error.ts';

@@ -13,10 +13,10 @@ import {
   IORING_OP_SYMLINKAT,
   IORING_OP_UNLINKAT,
 } from '../abi/operations.ts';
-import type { Lendable } from '../ring/lent-memory.ts';
-import type { OpenHow } from '../ring/prepare-path.ts';
-import type { PathLike } from '../ring/sqe.ts';
-import { Statx } from '../ring/statx.ts';
+import type { Lendable } from '../ring/memory/lent-memory.ts';
+import type { OpenHow } from '../ring/prepare/paths.ts';
+import type { PathLike } from '../ring/prepare/entry.ts';
+import { Statx } from '../ring/structs/statx.ts';
 import { run, withCloexec, type DescriptorOptions } from './methods.ts';
 import { FileMethods } from './methods-file.ts';
 import type { Subject } from './operation-error.ts';

@@ -10,13 +10,13 @@ import {
   IORING_OP_TIMEOUT,
   IORING_OP_WAITID,
 } from '../abi/operations.ts';
-import type { EpollEvents } from '../ring/epoll-events.ts';
-import type { Lendable } from '../ring/lent-memory.ts';
-import type { RawSqe } from '../ring/prepare-command.ts';
-import type { NopOptions, TimerOptions } from '../ring/prepare-control.ts';
-import type { Futex, FutexOptions, FutexWaiter } from '../ring/prepare-wait.ts';
-import { Siginfo } from '../ring/siginfo.ts';
-import type { Duration } from '../ring/timespec.ts';
+import type { EpollEvents } from '../ring/structs/epoll-events.ts';
+import type { Lendable } from '../ring/memory/lent-memory.ts';
+import type { RawSqe } from '../ring/prepare/commands.ts';
+import type { NopOptions, TimerOptions } from '../ring/prepare/control.ts';
+import type { Futex, FutexOptions, FutexWaiter } from '../ring/prepare/futex-and-process.ts';
+import { Siginfo } from '../ring/structs/siginfo.ts';
+import type { Duration } from '../ring/structs/timespec.ts';
 import { chainOf, run } from './methods.ts';
 import { NetMethods } from './methods-net.ts';
 import { AWAITED, AWAITED_FILLED, DONE, kind, NOTHING, NUMBER, type Asked, type OperationOptions, type Outcome } from './operation.ts';

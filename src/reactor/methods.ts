@@ -1,6 +1,6 @@
 import { O_CLOEXEC } from '../abi/file-flags.ts';
-import type { Lendable } from '../ring/lent-memory.ts';
-import { wrongType } from '../ring/misuse.ts';
+import type { Lendable } from '../ring/memory/lent-memory.ts';
+import { wrongType } from '../ring/arguments/argument-errors.ts';
 import { checkSignal, checkTimeout } from './abort.ts';
 import type { Engine } from './engine.ts';
 import { Operation, OUTCOME, type Arguments, type Kind, type OperationOptions, type Outcome } from './operation.ts';

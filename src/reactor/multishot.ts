@@ -1,6 +1,6 @@
 import { ECANCELED } from '../abi/errno.ts';
 import type { Completion } from '../ring/completion.ts';
-import { neededLinux, type Form } from '../ring/needed-linux.ts';
+import { neededLinux, type Form } from '../ring/kernel/needed-linux.ts';
 import { AbortError, checkSignal, unwatch, watch, type Abortable } from './abort.ts';
 import type { Engine } from './engine.ts';
 import { ArmedMultishot } from './engine/armed-multishot.ts';

@@ -1,6 +1,6 @@
 import { errnoMessage, errnoName } from '../abi/errno.ts';
-import type { SocketAddressLike } from '../ring/socket-address.ts';
-import type { PathLike } from '../ring/sqe.ts';
+import type { SocketAddressLike } from '../ring/structs/socket-address.ts';
+import type { PathLike } from '../ring/prepare/entry.ts';
 import { ownOptions } from './own-options.ts';
 
 /** What an operation was about, for the error it may fail with. */

@@ -1,2 +1,2 @@
 /** For the layers on top, which do not look further down. */
-export { ownOptions } from '../ring/own-options.ts';
+export { ownOptions } from '../ring/arguments/own-options.ts';

@@ -1,7 +1,7 @@
 import { ENOMEM } from '../abi/errno.ts';
-import { kernelError } from '../ring/kernel-error.ts';
-import { wrongState } from '../ring/misuse.ts';
-import type { IoUring } from '../ring/ring.ts';
+import { kernelError } from '../ring/kernel/kernel-error.ts';
+import { wrongState } from '../ring/arguments/argument-errors.ts';
+import type { IoUring } from '../ring/io-uring.ts';
 import { ownOptions } from './own-options.ts';
 
 /** Longer than an operation that does nothing takes on any machine. */

@@ -3,7 +3,7 @@ import { POLLHUP } from '../abi/event-flags.ts';
 import { RWF_NOWAIT } from '../abi/file-flags.ts';
 import { IORING_OP_READ_MULTISHOT } from '../abi/operations.ts';
 import type { Completion } from '../ring/completion.ts';
-import type { IoUring } from '../ring/ring.ts';
+import type { IoUring } from '../ring/io-uring.ts';
 import type { BufferPools, PooledGroup } from './buffer-pool.ts';
 import type { Engine } from './engine.ts';
 import type { ManyOptions } from './multishot.ts';

@@ -1,5 +1,5 @@
 import { setImmediate } from '../native/timers.ts';
-import type { IoUring } from '../ring/ring.ts';
+import type { IoUring } from '../ring/io-uring.ts';
 
 /** How many files can be registered at once. */
 const PLACES = 1024;

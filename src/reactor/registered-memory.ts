@@ -1,6 +1,6 @@
 import { setImmediate } from '../native/timers.ts';
-import { allocateAligned } from '../ring/aligned-memory.ts';
-import type { IoUring } from '../ring/ring.ts';
+import { allocateAligned } from '../ring/memory/aligned-memory.ts';
+import type { IoUring } from '../ring/io-uring.ts';
 
 /** How many pieces of memory can be registered at once. */
 const PLACES = 1024;

@@ -1,4 +1,4 @@
-import type { IoUring } from '../ring/ring.ts';
+import type { IoUring } from '../ring/io-uring.ts';
 import type { Engine } from './engine.ts';
 import { AGAIN, type Outcome } from './operation.ts';
 import type { Subject } from './operation-error.ts';

@@ -1,5 +1,5 @@
 import type { Completion } from '../ring/completion.ts';
-import type { IoUring } from '../ring/ring.ts';
+import type { IoUring } from '../ring/io-uring.ts';
 
 export type { Completion, IoUring };
 

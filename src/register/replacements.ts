@@ -7,7 +7,7 @@
 import type * as http from 'node:http';
 import modules from 'node:module';
 import type net from 'node:net';
-import type { ListenPlace, ServerClass } from '../net/node-net.ts';
+import type { ListenPlace, ServerClass } from '../net/dropin/node-net.ts';
 import { Choice, type Part } from './parts.ts';
 import type { SideName, Sides } from './sides.ts';
 

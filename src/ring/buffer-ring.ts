@@ -8,9 +8,9 @@ import {
   IO_URING_BUF_SIZE,
 } from '../abi/layouts.ts';
 import type { Native } from '../native/native.ts';
-import { alignedForLending } from './aligned-memory.ts';
+import { alignedForLending } from './memory/aligned-memory.ts';
 import { Completion } from './completion.ts';
-import { checkInteger, outOfRange, wrongState, wrongType } from './misuse.ts';
+import { checkInteger, outOfRange, wrongState, wrongType } from './arguments/argument-errors.ts';
 import { Lease, type BufferSource, type Placement } from './pins.ts';
 
 /** The kernel's limit on the entries of one buffer ring. */

@@ -1,4 +1,4 @@
-import { memoryOf, type Lendable } from './lent-memory.ts';
+import { memoryOf, type Lendable } from './memory/lent-memory.ts';
 import { Lease, type BufferSource } from './pins.ts';
 
 /**

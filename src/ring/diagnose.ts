@@ -2,12 +2,12 @@ import { release } from 'node:os';
 import { errnoMessage } from '../abi/errno.ts';
 import { FEATURES, SETUP_FLAGS, flagNames } from '../abi/flags.ts';
 import { runtimeName } from '../native/runtime.ts';
-import { ownOptions } from './own-options.ts';
-import type { KernelError } from './kernel-error.ts';
+import { ownOptions } from './arguments/own-options.ts';
+import type { KernelError } from './kernel/kernel-error.ts';
 import type { OperationSupport } from './probe.ts';
-import { likelyContainer, type Container } from './container.ts';
-import { explainRefusal, type Refusal } from './refusal.ts';
-import { IoUring } from './ring.ts';
+import { likelyContainer, type Container } from './kernel/container.ts';
+import { explainRefusal, type Refusal } from './kernel/refusal.ts';
+import { IoUring } from './io-uring.ts';
 
 /** Is io_uring usable here, and if not, why. */
 export interface Diagnosis {

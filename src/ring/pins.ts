@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto';
-import { outOfRange, wrongState, wrongType } from './misuse.ts';
+import { outOfRange, wrongState, wrongType } from './arguments/argument-errors.ts';
 
 /** How many bits of a key are the slot: more than four million operations can lend something at a time. */
 const SLOT_BITS = 22;

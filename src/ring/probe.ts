@@ -2,10 +2,10 @@ import { IO_URING_OP_SUPPORTED } from '../abi/flags.ts';
 import { IO_URING_PROBE_OP, IO_URING_PROBE_OP_SIZE, IO_URING_PROBE_SIZE } from '../abi/layouts.ts';
 import { OPERATIONS } from '../abi/operations.ts';
 import { IORING_REGISTER_PROBE } from '../abi/registrations.ts';
-import { aligned } from './aligned-memory.ts';
-import { ownOptions } from './own-options.ts';
-import type { Holdings } from './holdings.ts';
-import { kernelError } from './kernel-error.ts';
+import { aligned } from './memory/aligned-memory.ts';
+import { ownOptions } from './arguments/own-options.ts';
+import type { RingResources } from './ring-resources.ts';
+import { kernelError } from './kernel/kernel-error.ts';
 
 /** What the kernel says of one operation. */
 export interface OperationSupport {
@@ -19,21 +19,21 @@ export interface OperationSupport {
 const OPCODES_MAX = 256;
 
 /** The kernel's answer, and `struct io_uring_probe` as it has filled it. */
-function ask(holdings: Holdings): { result: number; bytes: Uint8Array } {
+function ask(resources: RingResources): { result: number; bytes: Uint8Array } {
   // The kernel demands that all of it be zero on entry.
-  const { bytes, address } = aligned(holdings.native, IO_URING_PROBE_SIZE + OPCODES_MAX * IO_URING_PROBE_OP_SIZE, 8);
-  return { result: holdings.register(IORING_REGISTER_PROBE, address, OPCODES_MAX), bytes };
+  const { bytes, address } = aligned(resources.native, IO_URING_PROBE_SIZE + OPCODES_MAX * IO_URING_PROBE_OP_SIZE, 8);
+  return { result: resources.register(IORING_REGISTER_PROBE, address, OPCODES_MAX), bytes };
 }
 
 /** The code of the last operation that the kernel knows; -1 if it does not tell. */
-export function lastOperation(holdings: Holdings): number {
-  const { result, bytes } = ask(holdings);
+export function lastOperation(resources: RingResources): number {
+  const { result, bytes } = ask(resources);
   return result < 0 ? -1 : bytes[0];
 }
 
 /** Ask the kernel which operations it has. */
-export function probe(holdings: Holdings): OperationSupport[] {
-  const { result, bytes } = ask(holdings);
+export function probe(resources: RingResources): OperationSupport[] {
+  const { result, bytes } = ask(resources);
   if (result < 0) throw kernelError(-result, 'io_uring_register', 'asking for the operations needs Linux 5.6');
   const last = bytes[0];
   const count = Math.max(OPERATIONS.length, last + 1);

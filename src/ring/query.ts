@@ -17,11 +17,11 @@ import { IORING_OP_MSG_RING } from '../abi/operations.ts';
 import { IORING_REGISTER_QUERY, IORING_REGISTER_SEND_MSG_RING } from '../abi/registrations.ts';
 import { koffiNative } from '../native/koffi.ts';
 import type { Native } from '../native/native.ts';
-import { aligned } from './aligned-memory.ts';
-import { ownOptions } from './own-options.ts';
-import { kernelError } from './kernel-error.ts';
-import { checkInteger, checkUint32, wrongState } from './misuse.ts';
-import { checkFd, checkUserData, type UserData } from './sqe.ts';
+import { aligned } from './memory/aligned-memory.ts';
+import { ownOptions } from './arguments/own-options.ts';
+import { kernelError } from './kernel/kernel-error.ts';
+import { checkInteger, checkUint32, wrongState } from './arguments/argument-errors.ts';
+import { checkFd, checkUserData, type UserData } from './prepare/entry.ts';
 
 /** What the kernel has, without a ring being made. */
 export interface KernelCapabilities {

@@ -14,16 +14,16 @@ import { IOVEC_SIZE, KERNEL_TIMESPEC_SIZE } from '../abi/layouts.ts';
 import { IORING_OP_RECV, IORING_OP_RECVMSG, IORING_OP_SEND } from '../abi/operations.ts';
 import { REGISTRATIONS } from '../abi/registrations.ts';
 import { MSG_TRUNC, MSG_WAITALL } from '../abi/socket-flags.ts';
-import { aligned } from './aligned-memory.ts';
+import { aligned } from './memory/aligned-memory.ts';
 import { BufferGroup, SpanLease, TruncatedLease } from './buffer-ring.ts';
-import { ChainMember, type SilentChain } from './chains.ts';
+import { ChainMember, type SilentChain } from './prepare/chains.ts';
 import type { ClassicGroup } from './classic-buffers.ts';
-import type { CompletionQueue } from './completion-queue.ts';
-import type { Holdings } from './holdings.ts';
-import { kernelError } from './kernel-error.ts';
-import type { LentMemory, Lendable } from './lent-memory.ts';
-import { checkInteger, wrongState, wrongValue } from './misuse.ts';
-import { firstLengthOf, Msghdr, writeIovec } from './msghdr.ts';
+import type { CompletionQueue } from './queues/completion-queue.ts';
+import type { RingResources } from './ring-resources.ts';
+import { kernelError } from './kernel/kernel-error.ts';
+import type { LentMemory, Lendable } from './memory/lent-memory.ts';
+import { checkInteger, wrongState, wrongValue } from './arguments/argument-errors.ts';
+import { firstLengthOf, Msghdr, writeIovec } from './structs/msghdr.ts';
 import {
   checkUserData,
   highWord,
@@ -34,11 +34,11 @@ import {
   type Pins,
   type UserData,
 } from './pins.ts';
-import { version } from './proven-kernel.ts';
-import { LENGTH_OFFSET, prepareSocketAddressBuffer, type SocketAddressBuffer } from './socket-address.ts';
-import type { SubmissionQueue } from './submission-queue.ts';
-import { writeTimespec, type Duration } from './timespec.ts';
-import type { YoungField } from './young-fields.ts';
+import { version } from './kernel/proven-kernel.ts';
+import { LENGTH_OFFSET, prepareSocketAddressBuffer, type SocketAddressBuffer } from './structs/socket-address.ts';
+import type { SubmissionQueue } from './queues/submission-queue.ts';
+import { writeTimespec, type Duration } from './structs/timespec.ts';
+import type { YoungField } from './prepare/young-fields.ts';
 
 export const LINKS = IOSQE_IO_LINK | IOSQE_IO_HARDLINK;
 
@@ -57,7 +57,7 @@ export interface Argument {
  */
 export class RingCore {
   // Declared only, so that the constructor is the first to write them, and the last: see Ring.
-  declare readonly holdings: Holdings;
+  declare readonly resources: RingResources;
   declare readonly sq: SubmissionQueue;
   declare readonly cq: CompletionQueue;
   declare readonly pins: Pins;
@@ -73,11 +73,11 @@ export class RingCore {
   /** The arrays of the registration that is being made: they must live as long. */
   #arrays: Uint8Array[] = [];
 
-  constructor(holdings: Holdings, memory: LentMemory) {
-    this.holdings = holdings;
-    this.sq = holdings.sq;
-    this.cq = holdings.cq;
-    this.pins = holdings.pins;
+  constructor(resources: RingResources, memory: LentMemory) {
+    this.resources = resources;
+    this.sq = resources.sq;
+    this.cq = resources.cq;
+    this.pins = resources.pins;
     this.memory = memory;
   }
 
@@ -139,7 +139,7 @@ export class RingCore {
   isRefused(entries = 1): boolean {
     const { sq } = this;
     if (entries === 1 ? !sq.isFull() : sq.space >= entries) {
-      this.holdings.arena.begin();
+      this.resources.arena.begin();
       return false;
     }
     return !this.#refuse();
@@ -148,7 +148,7 @@ export class RingCore {
   /** As isRefused(), for an entry of 128 bytes. @throws {Error} `ERR_INVALID_STATE` */
   isRefusedBig(): boolean {
     this.checkOpen();
-    const { setupFlags } = this.holdings;
+    const { setupFlags } = this.resources;
     if (setupFlags & IORING_SETUP_SQE128) return this.isRefused();
     if ((setupFlags & IORING_SETUP_SQE_MIXED) === 0) {
       const message = 'Cannot prepare an entry of 128 bytes: set the ring up with sqe128 or sqeMixed';
@@ -159,16 +159,16 @@ export class RingCore {
 
   /** Nothing can go wrong any more: make the next entry begin where two places follow each other. */
   alignBig(): void {
-    if (this.holdings.setupFlags & IORING_SETUP_SQE_MIXED) this.sq.alignForTwo();
+    if (this.resources.setupFlags & IORING_SETUP_SQE_MIXED) this.sq.alignForTwo();
   }
 
   /** Have the entry just written take two places, where the ring has entries of both sizes. */
   grown(): boolean {
-    if (this.holdings.setupFlags & IORING_SETUP_SQE_MIXED) this.sq.takeTwo();
+    if (this.resources.setupFlags & IORING_SETUP_SQE_MIXED) this.sq.takeTwo();
     return true;
   }
 
-  /** Pass an operation's special holdings to {@link queue}. */
+  /** Pass an operation's special resources to {@link queue}. */
   lease(lease: Lease): Lease {
     this.pins.leased = true;
     return lease;
@@ -176,7 +176,7 @@ export class RingCore {
 
   /** @throws {Error} `ERR_IOURING_CLOSED` */
   checkOpen(): void {
-    if (this.holdings.closed) {
+    if (this.resources.closed) {
       throw wrongState('ERR_IOURING_CLOSED', 'Cannot use ring: it is closed');
     }
   }
@@ -278,7 +278,7 @@ export class RingCore {
 
   /** A group of provided buffers that can serve. @throws {Error} `ERR_INVALID_STATE`; RangeError */
   bufferGroup(bgid: number): BufferGroup | ClassicGroup {
-    const group = this.holdings.groups.get(bgid);
+    const group = this.resources.groups.get(bgid);
     if (group !== undefined && group.ended === undefined) return group;
     checkInteger('bgid', bgid, 0, 0xffff);
     this.checkOpen();
@@ -311,14 +311,14 @@ export class RingCore {
 
   /** Copy a path to the arena. Its address. Reading it may run a caller's code: that is done before. */
   placePath(bytes: Uint8Array): number {
-    const { arena } = this.holdings;
+    const { arena } = this.resources;
     arena.place(bytes, true);
     return arena.address;
   }
 
   /** Copy a time to the arena. Its address. */
   timespec(time: Duration): number {
-    const { arena } = this.holdings;
+    const { arena } = this.resources;
     arena.allocate(KERNEL_TIMESPEC_SIZE);
     writeTimespec(arena.view, arena.offset, time);
     return arena.address;
@@ -326,14 +326,14 @@ export class RingCore {
 
   /** Copy a socket address to the arena. Its address there. */
   placeAddress(bytes: Uint8Array): number {
-    const { arena } = this.holdings;
+    const { arena } = this.resources;
     arena.place(bytes);
     return arena.address;
   }
 
   /** Write an array of iovecs for `buffers`, each as long as it is, to the arena. Its address. */
   iovecs(buffers: readonly Lendable[]): number {
-    const { arena } = this.holdings;
+    const { arena } = this.resources;
     const { memory } = this;
     arena.allocate(Math.max(1, buffers.length) * IOVEC_SIZE);
     const { view, offset } = arena;
@@ -350,7 +350,7 @@ export class RingCore {
    * @throws {Error} the kernel's refusal
    */
   register(opcode: number, address: number, count: number, hints?: Hints): number {
-    const result = this.holdings.register(opcode, address, count);
+    const result = this.resources.register(opcode, address, count);
     this.#arrays = [];
     const hint = hints !== undefined && Object.hasOwn(hints, -result) ? hints[-result] : undefined;
     if (result < 0) throw this.registerError(opcode, -result, hint);
@@ -360,7 +360,7 @@ export class RingCore {
   /** A refusal of io_uring_register(2), in words: a bare EINVAL may mean that the kernel is too old for it. */
   registerError(opcode: number, errno: number, hint?: string): Error {
     const row = REGISTRATIONS[opcode];
-    const isTooOld = errno === EINVAL && row !== undefined && !this.holdings.kernel.isFrom(version(row.since));
+    const isTooOld = errno === EINVAL && row !== undefined && !this.resources.kernel.isFrom(version(row.since));
     const tooOld = isTooOld ? `${row.name} needs Linux ${row.since}, this is ${release()}` : undefined;
     return kernelError(errno, 'io_uring_register', tooOld ?? hint);
   }
@@ -370,21 +370,21 @@ export class RingCore {
    * @throws {Error} `ERR_IOURING_UNSUPPORTED`
    */
   demand(field: YoungField): void {
-    if (this.holdings.kernel.isFrom(field.refusedSince)) return;
+    if (this.resources.kernel.isFrom(field.refusedSince)) return;
     const message = `Cannot ${field.what}: needs Linux ${field.since}, this is ${release()}`;
     throw wrongState('ERR_IOURING_UNSUPPORTED', message);
   }
 
   /** A struct of up to 256 bytes, all zero. */
   scratch(length: number): Argument {
-    const { view, address } = this.holdings.registerArgument;
+    const { view, address } = this.resources.registerArgument;
     new Uint8Array(view.buffer, view.byteOffset, length).fill(0);
     return { view, address };
   }
 
   /** An array of `length` bytes, all zero, until the next call is made. */
   array(length: number): Argument {
-    const { bytes, address } = aligned(this.holdings.native, Math.max(8, length), 8);
+    const { bytes, address } = aligned(this.resources.native, Math.max(8, length), 8);
     this.#arrays.push(bytes);
     return { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), address };
   }

@@ -34,10 +34,10 @@ import {
   IO_URING_SQE_SIZE,
 } from '../abi/layouts.ts';
 import type { Native } from '../native/native.ts';
-import { PAGE_SIZE_MAX } from './aligned-memory.ts';
-import { kernelError } from './kernel-error.ts';
-import { checkInteger, outOfRange, wrongState, wrongType, wrongValue } from './misuse.ts';
-import { explainRefusal } from './refusal.ts';
+import { PAGE_SIZE_MAX } from './memory/aligned-memory.ts';
+import { kernelError } from './kernel/kernel-error.ts';
+import { checkInteger, outOfRange, wrongState, wrongType, wrongValue } from './arguments/argument-errors.ts';
+import { explainRefusal } from './kernel/refusal.ts';
 
 /** The kernel's own limits (IORING_MAX_ENTRIES, IORING_MAX_CQ_ENTRIES). */
 const ENTRIES_MAX = 32768;

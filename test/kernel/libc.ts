@@ -2,7 +2,7 @@
 // not accept from behind our back.
 import koffi from 'koffi';
 import { closeSync } from 'node:fs';
-import { readSocketAddress, type SocketAddress } from '../../src/ring/socket-address.ts';
+import { readSocketAddress, type SocketAddress } from '../../src/ring/structs/socket-address.ts';
 
 const libc = koffi.load(null);
 const pipe2 = libc.func('int pipe2(_Out_ int *fds, int flags)') as (fds: number[], flags: number) => number;

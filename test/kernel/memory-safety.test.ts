@@ -30,7 +30,7 @@ import {
   type ProvidedBufRing,
 } from '../../src/index.ts';
 import { coreOf } from '../../src/ring/ring-core.ts';
-import { readSocketAddress } from '../../src/ring/socket-address.ts';
+import { readSocketAddress } from '../../src/ring/structs/socket-address.ts';
 import { collect, finalized } from './collect.ts';
 import { call, callsOf, METHODS, openForAll, publicMethods } from './every-method.ts';
 import { Descriptors } from './libc.ts';

@@ -1,7 +1,7 @@
 // Waiting for other interfaces of the kernel; commands to drivers; entries as they are.
-import { EpollEvents } from '../../src/ring/epoll-events.ts';
-import { Siginfo } from '../../src/ring/siginfo.ts';
-import { SocketAddressBuffer } from '../../src/ring/socket-address.ts';
+import { EpollEvents } from '../../src/ring/structs/epoll-events.ts';
+import { Siginfo } from '../../src/ring/structs/siginfo.ts';
+import { SocketAddressBuffer } from '../../src/ring/structs/socket-address.ts';
 import { row, type Memory, type Row } from './row.ts';
 
 const EPOLL_CTL_DEL = 2;

@@ -1,5 +1,5 @@
 // The ring itself: nothing, time, poll, cancel, messages, registered files, provided buffers, modifiers.
-import type { CancelMatch, Clock } from '../../src/ring/prepare-control.ts';
+import type { CancelMatch, Clock } from '../../src/ring/prepare/control.ts';
 import { fileIndex, row, type Row } from './row.ts';
 
 const IORING_POLL_ADD_MULTI = 1;

@@ -1,6 +1,6 @@
 // Sockets.
-import { Msghdr } from '../../src/ring/msghdr.ts';
-import { SocketAddressBuffer, type SocketAddressLike } from '../../src/ring/socket-address.ts';
+import { Msghdr } from '../../src/ring/structs/msghdr.ts';
+import { SocketAddressBuffer, type SocketAddressLike } from '../../src/ring/structs/socket-address.ts';
 import type { Piece, Random } from './random.ts';
 import { fileIndex, row, type Memory, type Pointer, type Row } from './row.ts';
 

@@ -1,5 +1,5 @@
 // Paths and extended attributes.
-import { Statx } from '../../src/ring/statx.ts';
+import { Statx } from '../../src/ring/structs/statx.ts';
 import { fileIndex, pathLike, row, type Memory, type Pointer, type Row } from './row.ts';
 
 const AT_FDCWD = -100;

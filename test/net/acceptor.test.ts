@@ -4,9 +4,9 @@ import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { AF_INET, SOCK_STREAM } from '../../src/abi/index.ts';
-import type { Accepting } from '../../src/net/accepting.ts';
-import { Acceptor } from '../../src/net/acceptor.ts';
-import { addressOf, bindTo, closeNow, listenOn, openSocket } from '../../src/net/socket-calls.ts';
+import type { Accepting } from '../../src/net/transport/accepting.ts';
+import { Acceptor } from '../../src/net/lean/acceptor.ts';
+import { addressOf, bindTo, closeNow, listenOn, openSocket } from '../../src/net/transport/socket-calls.ts';
 import { partsOf, Reactor } from '../../src/reactor/reactor.ts';
 
 describe('an acceptor', () => {

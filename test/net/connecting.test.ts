@@ -4,7 +4,7 @@ import type { AddressInfo, NetConnectOpts, Server, Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe } from 'node:test';
 import { AF_INET, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from '../../src/abi/socket-flags.ts';
-import { addressOf, bindTo, closeNow, connectTo, getsockopt, listenOn, openSocket } from '../../src/net/socket-calls.ts';
+import { addressOf, bindTo, closeNow, connectTo, getsockopt, listenOn, openSocket } from '../../src/net/transport/socket-calls.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { closed, sideBySide, type Net, type Story } from './side-by-side.ts';
 

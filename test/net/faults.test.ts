@@ -8,13 +8,13 @@ import { describe, it } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { Reactor } from '../../src/index.ts';
 import { koffiNative } from '../../src/native/koffi.ts';
-import { checkConnect, checkListen } from '../../src/net/lean-arguments.ts';
+import { checkConnect, checkListen } from '../../src/net/lean/lean-arguments.ts';
 import ours from '../../src/net/index.ts';
 import { listen, type LeanSocket } from '../../src/socket/index.ts';
-import type { ListenOptions } from '../../src/net/lean.ts';
-import { connectThroughRing } from '../../src/net/ring-connect.ts';
-import { RingListener } from '../../src/net/ring-listener.ts';
-import { transportOf } from '../../src/net/transport.ts';
+import type { ListenOptions } from '../../src/net/lean/types.ts';
+import { connectThroughRing } from '../../src/net/lean/ring-connect.ts';
+import { LeanListener } from '../../src/net/lean/lean-listener.ts';
+import { transportOf } from '../../src/net/transport/transport.ts';
 import { run } from '../run.ts';
 import { Recorder } from './lean-recorder.ts';
 
@@ -40,8 +40,8 @@ async function client(port: number): Promise<Socket> {
 const closing = (socket: Socket): Promise<void> => new Promise((resolve) => void socket.once('close', () => resolve()));
 
 /** A listener on a reactor of its own. */
-function listenOn<T>(io: Reactor, options: ListenOptions<T>): RingListener<T> {
-  return new RingListener(transportOf(io), checkListen({ hostname: HOST, ...options }));
+function listenOn<T>(io: Reactor, options: ListenOptions<T>): LeanListener<T> {
+  return new LeanListener(transportOf(io), checkListen({ hostname: HOST, ...options }));
 }
 
 async function program(text: string, limits = ''): Promise<string> {

@@ -9,7 +9,7 @@ import { describe, it } from 'node:test';
 import tls from 'node:tls';
 import { IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_KEEPIDLE, TCP_NODELAY } from '../../src/abi/socket-flags.ts';
 import ours from '../../src/net/index.ts';
-import { getsockopt } from '../../src/net/socket-calls.ts';
+import { getsockopt } from '../../src/net/transport/socket-calls.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { CERTIFICATE, KEY } from './clients/certificate.ts';
 import { closed, connection, listen, sideBySide, type Net, type Story } from './side-by-side.ts';

@@ -1,4 +1,4 @@
-import type { LeanSocket, SocketHandlers } from '../../src/net/lean.ts';
+import type { LeanSocket, SocketHandlers } from '../../src/net/lean/types.ts';
 
 type Name = keyof SocketHandlers;
 

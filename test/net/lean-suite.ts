@@ -5,7 +5,7 @@ import { connect as nodeConnect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { ConnectOptions, LeanSocket, Listener, ListenOptions, SocketHandlers } from '../../src/net/lean.ts';
+import type { ConnectOptions, LeanSocket, Listener, ListenOptions, SocketHandlers } from '../../src/net/lean/types.ts';
 import { Descriptors } from '../kernel/libc.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { Recorder } from './lean-recorder.ts';

@@ -3,7 +3,7 @@ import koffi from 'koffi';
 import { closeSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import { koffiNative } from '../../src/native/koffi.ts';
-import { SOCKADDR_MAX, writeSocketAddress, type SocketAddressLike } from '../../src/ring/socket-address.ts';
+import { SOCKADDR_MAX, writeSocketAddress, type SocketAddressLike } from '../../src/ring/structs/socket-address.ts';
 
 type Call = (...args: unknown[]) => number;
 

@@ -30,7 +30,7 @@ const attempt = (story: Story, who: string, call: () => unknown): void => {
 describe('listen', () => {
   sideBySide('every form of it', async (net, story, name) => {
     using folder = new Temporary();
-    const { duplicate } = await import('../../src/net/socket-calls.ts');
+    const { duplicate } = await import('../../src/net/transport/socket-calls.ts');
     const path = join(folder.path, 'socket');
     story.call(folder.path, 'folder');
     const free = net.createServer();
@@ -250,7 +250,7 @@ describe('connections', () => {
   sideBySide('the options of its sockets', async (net, story) => {
     const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 7000, allowHalfOpen: true, pauseOnConnect: true };
     const server = net.createServer({ ...options, highWaterMark: 1234 } as object);
-    const { getsockopt } = await import('../../src/net/socket-calls.ts');
+    const { getsockopt } = await import('../../src/net/transport/socket-calls.ts');
     const port = await listen(story, server);
     const client = net.connect(port, '127.0.0.1');
     const peer = await connection(server);

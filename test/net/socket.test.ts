@@ -278,7 +278,7 @@ describe('the options of a socket', () => {
     const [peer] = await Promise.all([connection(server), once(native, 'connect')]);
     story.socket('peer', peer);
     const { fd } = (native as unknown as { _handle: { fd: number } })._handle;
-    const { duplicate } = await import('../../src/net/socket-calls.ts');
+    const { duplicate } = await import('../../src/net/transport/socket-calls.ts');
     const second = story.socket('second', new net.Socket({ fd: duplicate(fd) }));
     native.destroy();
     await closed(native);

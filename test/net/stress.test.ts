@@ -4,11 +4,11 @@ import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { Reactor } from '../../src/index.ts';
-import { checkConnect, checkListen } from '../../src/net/lean-arguments.ts';
-import type { ConnectOptions, LeanSocket, Listener, ListenOptions } from '../../src/net/lean.ts';
-import { connectThroughRing } from '../../src/net/ring-connect.ts';
-import { RingListener } from '../../src/net/ring-listener.ts';
-import { transportOf } from '../../src/net/transport.ts';
+import { checkConnect, checkListen } from '../../src/net/lean/lean-arguments.ts';
+import type { ConnectOptions, LeanSocket, Listener, ListenOptions } from '../../src/net/lean/types.ts';
+import { connectThroughRing } from '../../src/net/lean/ring-connect.ts';
+import { LeanListener } from '../../src/net/lean/lean-listener.ts';
+import { transportOf } from '../../src/net/transport/transport.ts';
 import { randomOf, SEED } from '../reactor/random.ts';
 
 
@@ -21,7 +21,7 @@ async function until(holds: () => boolean): Promise<void> {
 }
 
 const listenOn = <T>(io: Reactor, options: ListenOptions<T>): Listener<T> =>
-  new RingListener(transportOf(io), checkListen(options));
+  new LeanListener(transportOf(io), checkListen(options));
 const connectOn = <T>(io: Reactor, options: ConnectOptions<T>): Promise<LeanSocket<T>> =>
   connectThroughRing(io, checkConnect(options));
 

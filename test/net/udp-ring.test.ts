@@ -4,12 +4,12 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
-import { createSocket, type UdpSocket, type UdpSocketOptions } from '../../src/net/udp-socket.ts';
+import { createSocket, type UdpSocket, type UdpSocketOptions } from '../../src/net/udp/udp-socket.ts';
 import { defaultReactor } from '../../src/reactor/default-reactor.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { run } from '../run.ts';
 
-const UDP = new URL('../../src/net/udp-socket.js', import.meta.url).href;
+const UDP = new URL('../../src/net/udp/udp-socket.js', import.meta.url).href;
 const REACTOR = new URL('../../src/reactor/default-reactor.js', import.meta.url).href;
 
 /** Room for what the tests send at once. */

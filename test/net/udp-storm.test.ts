@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { it } from 'node:test';
-import { createSocket, type UdpSocket } from '../../src/net/udp-socket.ts';
+import { createSocket, type UdpSocket } from '../../src/net/udp/udp-socket.ts';
 import { defaultReactor } from '../../src/reactor/default-reactor.ts';
 import { randomOf, SEED } from '../reactor/random.ts';
 

@@ -4,11 +4,11 @@ import dgram from 'node:dgram';
 import { once } from 'node:events';
 import * as node from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
-import { connectLean } from '../../src/net/connect.ts';
+import { connectLean } from '../../src/net/lean/connect.ts';
 import ours from '../../src/net/index.ts';
-import type { LeanSocket } from '../../src/net/lean.ts';
-import { connectThroughNode } from '../../src/net/node-lean.ts';
-import { createSocket } from '../../src/net/udp-socket.ts';
+import type { LeanSocket } from '../../src/net/lean/types.ts';
+import { connectThroughNode } from '../../src/net/lean/node-lean.ts';
+import { createSocket } from '../../src/net/udp/udp-socket.ts';
 
 const HOST = '127.0.0.1';
 /** Behind what was written as a lie. */

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { describe, it, mock, type TestContext } from 'node:test';
 import { Reactor } from '../../src/index.ts';
 import { BufferPool, type Starved } from '../../src/reactor/buffer-pool.ts';
-import type { IoUring } from '../../src/ring/ring.ts';
+import type { IoUring } from '../../src/ring/io-uring.ts';
 import { Descriptors } from '../kernel/libc.ts';
 
 const MIB = 2 ** 20;

@@ -14,7 +14,7 @@ import {
   SOCK_STREAM,
 } from '../../src/abi/index.ts';
 import { Reactor } from '../../src/index.ts';
-import { addressOf, bindTo, listenOn, openSocket } from '../../src/net/socket-calls.ts';
+import { addressOf, bindTo, listenOn, openSocket } from '../../src/net/transport/socket-calls.ts';
 import { age, refused } from '../kernel/aged-kernel.ts';
 import { LINUX_5_10 } from '../ring/ages.ts';
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { IORING_CQE_BUFFER_SHIFT, IORING_CQE_F_BUFFER, IORING_CQE_F_BUF_MORE, IORING_CQE_F_MORE } from '../../src/abi/flags.ts';
-import { IoUring } from '../../src/ring/ring.ts';
+import { IoUring } from '../../src/ring/io-uring.ts';
 import { FakeKernel } from './fake-kernel.ts';
 
 const INT_MAX = 2 ** 31 - 1;

@@ -13,7 +13,7 @@ import {
   IOSQE_IO_HARDLINK,
   IOSQE_IO_LINK,
 } from '../../src/abi/index.ts';
-import { IoUring } from '../../src/ring/ring.ts';
+import { IoUring } from '../../src/ring/io-uring.ts';
 import { coreOf } from '../../src/ring/ring-core.ts';
 import { FakeKernel, type Entry } from './fake-kernel.ts';
 
@@ -698,7 +698,7 @@ describe('chains at random', () => {
     ring.close();
   }
 
-  // `keeps`: some of what cannot be told apart is held until the ring is closed (src/ring/chains.ts).
+  // `keeps`: some of what cannot be told apart is held until the ring is closed (src/ring/prepare/chains.ts).
   const worlds: Record<string, { fates: Fate[]; links: number[]; keeps?: true }> = {
     'all succeed': { fates: ['succeeds'], links: [LINK, HARD] },
     'soft links, some fail': { fates: ['succeeds', 'succeeds', 'succeeds', 'fails'], links: [LINK], keeps: true },

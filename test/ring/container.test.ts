@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { ENOSYS, EPERM } from '../../src/abi/errno.ts';
-import { likelyContainer, type Signs } from '../../src/ring/container.ts';
-import { explainRefusal } from '../../src/ring/refusal.ts';
+import { likelyContainer, type Signs } from '../../src/ring/kernel/container.ts';
+import { explainRefusal } from '../../src/ring/kernel/refusal.ts';
 
 interface Place {
   env?: Record<string, string>;

@@ -21,9 +21,9 @@ import {
   IORING_SETUP_SUBMIT_ALL,
   POLLIN,
 } from '../../src/abi/index.ts';
-import { IoUring } from '../../src/ring/ring.ts';
-import { ProvenKernel, version } from '../../src/ring/proven-kernel.ts';
-import type { SocketAddress } from '../../src/ring/socket-address.ts';
+import { IoUring } from '../../src/ring/io-uring.ts';
+import { ProvenKernel, version } from '../../src/ring/kernel/proven-kernel.ts';
+import type { SocketAddress } from '../../src/ring/structs/socket-address.ts';
 import { FEATURES_5_10, FEATURES_5_15, LINUX_5_10, LINUX_5_15, LINUX_5_19, type Age } from './ages.ts';
 import { FakeKernel } from './fake-kernel.ts';
 

@@ -29,7 +29,7 @@ import {
   type Until,
 } from '../../src/abi/index.ts';
 import { NOTHING, Pins } from '../../src/ring/pins.ts';
-import { IoUring } from '../../src/ring/ring.ts';
+import { IoUring } from '../../src/ring/io-uring.ts';
 import { coreOf } from '../../src/ring/ring-core.ts';
 import { finalized } from '../kernel/collect.ts';
 import { call, callsOf, CLASSIC_GROUP, GROUP, METHODS } from '../kernel/every-method.ts';

@@ -37,7 +37,7 @@ describe('a ring', () => {
   it('gives neither its queues nor its pins, nor a way to queue an address', () => {
     const ring = new IoUring(8, {}, new FakeKernel());
     const names = namesOf(ring);
-    for (const name of ['pins', 'holdings', 'sq', 'cq', 'memory', 'silent', 'chained', 'queue', 'register', 'scratch', 'unprepare']) {
+    for (const name of ['pins', 'resources', 'sq', 'cq', 'memory', 'silent', 'chained', 'queue', 'register', 'scratch', 'unprepare']) {
       assert.ok(!names.includes(name), `${name} can be reached`);
     }
   });

@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { AF_INET6 } from '../../src/abi/socket-flags.ts';
-import { canBeLent } from '../../src/ring/lent-memory.ts';
-import { Msghdr, rightsOf } from '../../src/ring/msghdr.ts';
-import { IoUring } from '../../src/ring/ring.ts';
-import { writeSocketAddress } from '../../src/ring/socket-address.ts';
+import { canBeLent } from '../../src/ring/memory/lent-memory.ts';
+import { Msghdr, rightsOf } from '../../src/ring/structs/msghdr.ts';
+import { IoUring } from '../../src/ring/io-uring.ts';
+import { writeSocketAddress } from '../../src/ring/structs/socket-address.ts';
 import { FakeKernel } from './fake-kernel.ts';
 
 /** Names of options and of parts of descriptors. */

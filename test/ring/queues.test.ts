@@ -16,7 +16,7 @@ import {
   IO_URING_REG_WAIT,
   IO_URING_REG_WAIT_SIZE,
 } from '../../src/abi/index.ts';
-import { IoUring, type WaitOptions } from '../../src/ring/ring.ts';
+import { IoUring, type WaitOptions } from '../../src/ring/io-uring.ts';
 import type { IoUringOptions } from '../../src/ring/setup.ts';
 import { coreOf } from '../../src/ring/ring-core.ts';
 import { FakeKernel, targetOf, type EnterCall } from './fake-kernel.ts';
@@ -439,7 +439,7 @@ describe('registered waits', () => {
     kernel.registerAnswer = () => 0;
     const ring = open(kernel, 4, { disabled: true });
     ring.registerWaitRegion(4);
-    const waits = coreOf(ring).holdings.waits!;
+    const waits = coreOf(ring).resources.waits!;
     return { kernel, ring, region: waits.view };
   }
 

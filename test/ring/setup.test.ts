@@ -13,7 +13,7 @@ import {
   IORING_SETUP_TASKRUN_FLAG as FLAG,
   IO_URING_PARAMS,
 } from '../../src/abi/index.ts';
-import { IoUring } from '../../src/ring/ring.ts';
+import { IoUring } from '../../src/ring/io-uring.ts';
 import type { IoUringOptions } from '../../src/ring/setup.ts';
 import { FakeKernel } from './fake-kernel.ts';
 

@@ -16,7 +16,7 @@ import {
   IOSQE_IO_HARDLINK,
   IOSQE_IO_LINK,
 } from '../../src/abi/index.ts';
-import { IoUring } from '../../src/ring/ring.ts';
+import { IoUring } from '../../src/ring/io-uring.ts';
 import type { IoUringOptions } from '../../src/ring/setup.ts';
 import { coreOf } from '../../src/ring/ring-core.ts';
 import { ambushes } from '../kernel/ambush.ts';

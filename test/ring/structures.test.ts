@@ -29,8 +29,8 @@ import {
   STATX_STRUCT,
   STATX_STRUCT_SIZE,
 } from '../../src/abi/index.ts';
-import { EPOLL_EVENT_SIZE, EpollEvents, memoryOfEpollEvents, writeEpollEvent } from '../../src/ring/epoll-events.ts';
-import type { Lendable } from '../../src/ring/lent-memory.ts';
+import { EPOLL_EVENT_SIZE, EpollEvents, memoryOfEpollEvents, writeEpollEvent } from '../../src/ring/structs/epoll-events.ts';
+import type { Lendable } from '../../src/ring/memory/lent-memory.ts';
 import {
   Msghdr,
   prepareMsghdr,
@@ -39,8 +39,8 @@ import {
   writeIovec,
   type ControlMessage,
   type MsghdrInit,
-} from '../../src/ring/msghdr.ts';
-import { memoryOfSiginfo, Siginfo } from '../../src/ring/siginfo.ts';
+} from '../../src/ring/structs/msghdr.ts';
+import { memoryOfSiginfo, Siginfo } from '../../src/ring/structs/siginfo.ts';
 import {
   LENGTH_OFFSET,
   prepareSocketAddressBuffer,
@@ -50,8 +50,8 @@ import {
   writeSocketAddress,
   type SocketAddress,
   type SocketAddressLike,
-} from '../../src/ring/socket-address.ts';
-import { memoryOfStatx, Statx } from '../../src/ring/statx.ts';
+} from '../../src/ring/structs/socket-address.ts';
+import { memoryOfStatx, Statx } from '../../src/ring/structs/statx.ts';
 
 const any = <T>(value: unknown): T => value as T;
 const below = (n: number): number => Math.floor(Math.random() * n);
@@ -997,8 +997,8 @@ describe('EpollEvents', () => {
       const real = Object.getOwnPropertyDescriptor(process, 'arch')!;
       Object.defineProperty(process, 'arch', { ...real, value: arch });
       try {
-        const file = new URL(`../../src/ring/epoll-events${extname(import.meta.url)}?${arch}`, import.meta.url);
-        const module = (await import(file.href)) as typeof import('../../src/ring/epoll-events.ts');
+        const file = new URL(`../../src/ring/structs/epoll-events${extname(import.meta.url)}?${arch}`, import.meta.url);
+        const module = (await import(file.href)) as typeof import('../../src/ring/structs/epoll-events.ts');
         return { size: module.EPOLL_EVENT_SIZE, bytes: bytes(module.writeEpollEvent) };
       } finally {
         Object.defineProperty(process, 'arch', real);

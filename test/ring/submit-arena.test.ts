@@ -12,7 +12,7 @@ import {
   OPERATIONS,
   type Lend,
 } from '../../src/abi/index.ts';
-import { IoUring } from '../../src/ring/ring.ts';
+import { IoUring } from '../../src/ring/io-uring.ts';
 import { coreOf } from '../../src/ring/ring-core.ts';
 import { ambushes, type Ambush } from '../kernel/ambush.ts';
 import { collect } from '../kernel/collect.ts';

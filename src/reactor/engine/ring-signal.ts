@@ -1,6 +1,6 @@
 import type { Native } from '../../native/native.ts';
-import { kernelError } from '../../ring/kernel-error.ts';
-import type { IoUring } from '../../ring/ring.ts';
+import { kernelError } from '../../ring/kernel/kernel-error.ts';
+import type { IoUring } from '../../ring/io-uring.ts';
 
 /**
  * An eventfd that the kernel writes to when the ring has something to reap. Not for a ring with DEFER_TASKRUN: some kernels do

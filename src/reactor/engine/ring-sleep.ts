@@ -1,7 +1,7 @@
 import { POLLIN } from '../../abi/event-flags.ts';
 import type { EventLoop } from '../../native/event-loop.ts';
 import { clearImmediate, monotonicNow, setImmediate } from '../../native/timers.ts';
-import type { IoUring } from '../../ring/ring.ts';
+import type { IoUring } from '../../ring/io-uring.ts';
 
 /** The userData of the poll that watches the event loop's own descriptor. */
 export const LOOP_READY = 2 ** 51;

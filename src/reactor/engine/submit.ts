@@ -1,6 +1,6 @@
 import { clearTimeout, setTimeout } from '../../native/timers.ts';
 import { coreOf } from '../../ring/ring-core.ts';
-import type { IoUring } from '../../ring/ring.ts';
+import type { IoUring } from '../../ring/io-uring.ts';
 import type { Observer } from '../observer.ts';
 import type { Submission } from '../submission.ts';
 import { CANCEL, type Slots } from './slots.ts';

@@ -1,8 +1,8 @@
 import { POLLIN } from '../../abi/event-flags.ts';
 import { IOSQE_IO_LINK } from '../../abi/flags.ts';
 import type { Native } from '../../native/native.ts';
-import { kernelError } from '../../ring/kernel-error.ts';
-import { IoUring } from '../../ring/ring.ts';
+import { kernelError } from '../../ring/kernel/kernel-error.ts';
+import { IoUring } from '../../ring/io-uring.ts';
 import { ownOptions } from '../own-options.ts';
 import { RingSignal } from './ring-signal.ts';
 import type { OpenWakeUp } from './wake-up.ts';

@@ -1,6 +1,6 @@
 import { hasUvLoop } from '../../native/runtime.ts';
 import type { Native } from '../../native/native.ts';
-import type { IoUring } from '../../ring/ring.ts';
+import type { IoUring } from '../../ring/io-uring.ts';
 import { openPipeWakeUp } from './wake-up-pipe.ts';
 import { openPollWakeUp } from './wake-up-poll.ts';
 

@@ -1,0 +1,409 @@
+import { AsyncResource } from 'node:async_hooks';
+import { ECANCELED } from '../../abi/errno.ts';
+import { nextTick, setImmediate } from '../../reactor/timers.ts';
+import { duplicate } from '../transport/socket-calls.ts';
+import { isCancelledWriteTold } from './cancelled-write.ts';
+import { Connection, type Doing } from '../transport/connection.ts';
+import { lengthOf } from '../transport/intrinsic.ts';
+import { JsStream } from './js-stream.ts';
+import { nativeHandle } from './native-handle.ts';
+import type { Done, NativeHandle, Piece, SocketClass } from './node-net.ts';
+import { LARGE_MIN, TAKEN } from '../transport/sender.ts';
+import { giveToParser, prepareParser } from './server-parser.ts';
+import { socketError } from '../transport/socket-error.ts';
+import { SocketHandle, TcpSocketHandle } from './socket-handle.ts';
+import type { Transport } from '../transport/transport.ts';
+import type { UserBuffer } from './user-buffer.ts';
+
+/** What text is copied in one go in: its length in bytes is known beforehand. */
+const PLAIN = new Set(['utf8', 'utf-8', 'latin1', 'binary', 'ascii', 'ucs2', 'ucs-2', 'utf16le', 'utf-16le']);
+
+/** Node's name of the guard that its http agent puts on the handle of an idle socket: bytes that come then are nobody's answer. */
+const IDLE_GUARD = 'freeSocketOnReadGuard';
+
+/** So often node:http's server asks for the handle of a socket that it takes over: whether it is a stream, whether it is free, and to take it. */
+const ASKED_BY_HTTP = 4;
+
+const SETTLED = Promise.resolve();
+
+/** What a connection needs to know of who owns it. */
+export interface Owned {
+  readonly isTcp: boolean;
+  /** `onread` of the socket. */
+  readonly userBuffer?: UserBuffer | undefined;
+  /** Whose context it is told things in; that of nobody if it is missing. */
+  readonly scope?: AsyncResource | undefined;
+  /** Another process may have the socket, too. */
+  readonly isShared?: boolean;
+  /** Called when its descriptor is closed. */
+  readonly closed?: (() => void) | undefined;
+}
+
+/** The connection under a socket: what comes is pushed to the stream, what is written is taken from it. */
+export class SocketConnection extends Connection {
+  readonly socket: SocketClass;
+  readonly isTcp: boolean;
+  readonly handle: SocketHandle;
+  readonly #userBuffer: UserBuffer | undefined;
+  readonly #scope: AsyncResource | undefined;
+  readonly #closed: (() => void) | undefined;
+  /** Bytes that were given to it to be sent. */
+  dispatched = 0;
+  isReading = false;
+  /** The peer is to be told of the end, and the socket has not been told that it was. */
+  isEnding = false;
+  #stream: JsStream | undefined;
+  #native: NativeHandle | undefined;
+  /** Writes that wait for the kernel: they are told if it breaks. */
+  #waiting = 0;
+  #broken: Error | undefined;
+  /** The error that a write was told at once, of which the socket dies in the next tick. */
+  #refused: Error | undefined;
+  /** Those who wait for the socket have not seen it yet. */
+  #isNew = false;
+  /** Nor has the server told of it: nothing is received, for whoever is told may give the socket to somebody else, see {@link giveAway}. */
+  #isHeld = false;
+  /** The parser that node:http reads with, if it does. */
+  #parser: unknown;
+  /** So many times more it asks for the handle while it takes the socket over. */
+  #asking = 0;
+
+  constructor(transport: Transport, fd: number, socket: SocketClass, owned: Owned) {
+    super(transport, fd);
+    this.socket = socket;
+    this.isTcp = owned.isTcp;
+    this.handle = owned.isTcp ? new TcpSocketHandle(this) : new SocketHandle(this);
+    this.#userBuffer = owned.userBuffer;
+    this.#scope = owned.scope;
+    this.#closed = owned.closed;
+    // It was made by somebody else.
+    if (owned.closed !== undefined) this.distrustRoom();
+    if (owned.isShared === true) this.sendAtOnce();
+  }
+
+  /**
+   * It was accepted in this turn. Whoever waits for it with a promise, to listen then, must not miss the end: that a turn may
+   * bring both is nothing that Node's sockets do.
+   */
+  isNew(): void {
+    this.#isNew = this.#isHeld = true;
+    void SETTLED.then(() => (this.#isNew = false));
+  }
+
+  /** The server has told of it. */
+  announced(): void {
+    this.#isHeld = false;
+    if (this.isReading && this.isOpen) this.startReading();
+  }
+
+  /**
+   * Is node:http's server just taking the socket over for its parser? It asks for the handle several times in one call, and nobody else does
+   * until its parser reads from it.
+   */
+  isTakenBy(parser: unknown): boolean {
+    if (this.#parser === parser) {
+      if (this.#asking === 0) return false;
+      this.#asking--;
+      return true;
+    }
+    this.#parser = parser;
+    prepareParser(parser);
+    this.#asking = ASKED_BY_HTTP - 1;
+    void SETTLED.then(() => (this.#asking = 0));
+    return true;
+  }
+
+  /** Has {@link isTakenBy} seen it? */
+  hasParser(parser: unknown): boolean {
+    return this.#parser === parser;
+  }
+
+  get isOpen(): boolean {
+    return this.fd >= 0;
+  }
+
+  /** The socket has no handle any more. Before, it may have one that is closed. */
+  isLetGo = false;
+
+  /** It was to be reset while it was being ended, and is the socket's no more: it is closed when the peer has ended, too. */
+  get #isOrphan(): boolean {
+    return this.isLetGo && this.socket.destroyed;
+  }
+
+  /** The handle that others have seen, if there is one, whatever they have done to it. */
+  get seen(): NativeHandle | undefined {
+    return this.#stream?.handle as unknown as NativeHandle | undefined;
+  }
+
+  /** Is it read into the user's memory? */
+  get isReadByUser(): boolean {
+    return this.#userBuffer !== undefined;
+  }
+
+  /** Bytes that came and were handed over. */
+  get delivered(): number {
+    return this.bytesRead - (this.#userBuffer?.length ?? 0);
+  }
+
+  /** A native stream of Node's for those who work on nothing else: node:tls and node:http2. From then on it is they who read. */
+  get stream(): JsStream {
+    this.#stream ??= new JsStream(this);
+    this.#stream.asked();
+    return this.#stream;
+  }
+
+  /** A handle of libuv's on the same socket, for another process. It is ours until it is handed over. */
+  get native(): NativeHandle {
+    if (this.#native === undefined) {
+      this.#native = nativeHandle(duplicate(this.fd));
+      this.sendAtOnce();
+    }
+    return this.#native;
+  }
+
+  /** Another process has the socket now: nothing is told of it here any more. */
+  handedOver(): void {
+    if (this.#native === undefined) return;
+    this.#native = undefined;
+    this.close();
+  }
+
+  // ---------------------------------------------------------------- reading
+
+  /** The socket wants data. */
+  read(): void {
+    if (this.isReading || this.#stream?.isConsumed === true || !this.isOpen) return;
+    this.isReading = true;
+    if (this.#isHeld) return;
+    if (this.#userBuffer === undefined || this.#userBuffer.length === 0) this.startReading();
+    else nextTick(() => this.#resume());
+  }
+
+  /** Whoever reads from it by its handle wants data: the socket, or who has its stream. */
+  readByHandle(): void {
+    if (this.#stream?.isConsumed === true && this.isOpen) this.#stream.start();
+    else this.read();
+  }
+
+  /** It does not. */
+  pause(): void {
+    this.isReading = false;
+    this.stopReading();
+  }
+
+  #resume(): void {
+    if (!this.isReading || !this.isOpen) return;
+    this.tell(() => {
+      if (this.#userBuffer!.resume(this) && this.isReading) this.startReading();
+    });
+  }
+
+  override get hasUnread(): boolean {
+    return this.#userBuffer !== undefined && this.#userBuffer.length > 0;
+  }
+
+  override get keepsMemory(): boolean {
+    return this.#userBuffer === undefined && this.#stream === undefined;
+  }
+
+  override get hearsOfGonePeer(): boolean {
+    return !this.isTcp;
+  }
+
+  override get isNodeLike(): boolean {
+    return true;
+  }
+
+  override bytesReceived(bytes: Buffer, isOwn: boolean): void {
+    if (this.#scope === undefined) this.#take(bytes, isOwn);
+    else this.#scope.runInAsyncScope(this.#take, this, bytes, isOwn);
+  }
+
+  #take(bytes: Buffer, isOwn: boolean): void {
+    const { socket } = this;
+    socket._unrefTimer();
+    if (this.#stream?.isConsumed === true) return this.#isParsed ? giveToParser(this.#parser, this.#toStream, bytes) : this.#stream.received(bytes);
+    if (this.#isGuarded) return void socket.destroy();
+    if (this.#userBuffer !== undefined) return this.#userBuffer.received(this, bytes);
+    // A decoder makes text of it at once.
+    const chunk = isOwn || socket.readableEncoding !== null ? bytes : Buffer.from(bytes);
+    this.arrived(chunk);
+  }
+
+  /** For the stream: bytes that are its to keep, or the end. */
+  arrived(chunk: Buffer | null): void {
+    const { socket } = this;
+    const wantsMore = this.#isParsed ? giveToParser(this.#parser, this.#toSocket, chunk) : socket.push(chunk);
+    if (chunk === null) socket.read(0);
+    else if (!wantsMore) this.pause();
+  }
+
+  /** Does the parser of node:http's server get what comes? */
+  get #isParsed(): boolean {
+    const { parser } = this.socket;
+    return parser !== undefined && parser !== null && parser === this.#parser;
+  }
+
+  readonly #toStream = (bytes: Buffer): void => this.#stream!.received(bytes);
+  readonly #toSocket = (chunk: Buffer | null): boolean => this.socket.push(chunk);
+
+  get #isGuarded(): boolean {
+    const onread = this.handle.onread ?? this.#stream?.handle.onread;
+    return typeof onread === 'function' && onread.name === IDLE_GUARD;
+  }
+
+  override threw(error: unknown): void {
+    // As of a call by the event loop: nobody is there to catch it.
+    nextTick(rethrow, error);
+  }
+
+  override ended(): void {
+    if (!this.isOpen) return;
+    if (this.#isOrphan) return this.close();
+    if (this.#isNew) return void setImmediate(() => this.ended());
+    this.tell(() => {
+      this.socket._unrefTimer();
+      if (this.#stream?.isConsumed === true) return this.#stream.ended();
+      this.arrived(null);
+    });
+  }
+
+  /** Nothing more can be read. */
+  broke(errno: number): void {
+    this.failed(socketError(errno, 'read'), 'read');
+  }
+
+  override failed(error: Error, doing: Doing): void {
+    if (!this.isOpen || this.#refused !== undefined) return;
+    if (this.#isOrphan) return this.close();
+    this.#broken = error;
+    if (this.#isNew) return void setImmediate(() => this.failed(error, doing));
+    // Those who wait for what they wrote are told, and the stream by them.
+    if (doing === 'write' && this.#waiting > 0) return;
+    this.tell(() => this.socket.destroy(error));
+  }
+
+  override progressed(): void {
+    this.socket._unrefTimer();
+  }
+
+  /** Call back in the socket's context; what is thrown there is nobody's. */
+  tell(call: () => void): void {
+    try {
+      if (this.#scope === undefined) call();
+      else this.#scope.runInAsyncScope(call);
+    } catch (error) {
+      this.threw(error);
+    }
+  }
+
+  // ---------------------------------------------------------------- writing
+
+  send(data: Uint8Array | string, encoding: string, done: Done): void {
+    this.socket._unrefTimer();
+    this.#settle(this.#transmit(data, encoding, false), done);
+  }
+
+  sendAll(pieces: readonly Piece[], done: Done): void {
+    this.socket._unrefTimer();
+    let outcome = TAKEN;
+    const last = pieces.length - 1;
+    for (let i = 0; i <= last && outcome >= 0; i++) {
+      const { chunk, encoding } = pieces[i];
+      outcome = Math.min(outcome, this.#transmit(chunk, encoding, i < last && hasBytes(pieces[i + 1])));
+    }
+    this.#settle(outcome, done);
+  }
+
+  #transmit(data: Uint8Array | string, encoding: string, isMore: boolean): number {
+    if (typeof data === 'string') {
+      if (PLAIN.has(encoding)) {
+        const length = Buffer.byteLength(data, encoding as BufferEncoding);
+        if (length < LARGE_MIN) {
+          this.dispatched += length;
+          return this.transmitText(data, encoding as BufferEncoding, length);
+        }
+      }
+      // Up to version 22 Node's streams let it pass, and its handles refuse it.
+      if (encoding === 'buffer') throw notBuffer();
+      return this.#transmit(Buffer.from(data, encoding as BufferEncoding), 'buffer', isMore);
+    }
+    this.dispatched += lengthOf(data);
+    return this.transmit(data, isMore);
+  }
+
+  #settle(outcome: number, done: Done): void {
+    if (outcome === TAKEN) return done();
+    if (outcome < 0) {
+      this.#refused = socketError(-outcome, 'write');
+      return done(this.#refused);
+    }
+    this.#waiting++;
+    const scope = new AsyncResource('WRITEWRAP');
+    this.whenSent((error) => {
+      this.#waiting--;
+      const isDestroyed = error !== undefined && this.socket.destroyed;
+      const destroyedReason = isDestroyed && isCancelledWriteTold() ? socketError(ECANCELED, 'write') : null;
+      const reason = error === undefined || isDestroyed ? destroyedReason : this.#reason();
+      const tell = (): void => {
+        try {
+          scope.runInAsyncScope(done, undefined, reason);
+        } catch (thrown) {
+          this.threw(thrown);
+        }
+      };
+      // A socket that was destroyed has said why, or will in the next tick: its callbacks are called after that. Others behind those of
+      // earlier writes, which were written in the call and are told in a tick.
+      if (isDestroyed) void SETTLED.then(() => nextTick(tell));
+      else nextTick(tell);
+    });
+  }
+
+  /** Why what was written is not sent. */
+  #reason(): Error {
+    return this.#broken ?? socketError(ECANCELED, 'write');
+  }
+
+  /** That the peer is told of the end cannot go wrong in a way that Node would show. */
+  finish(done: Done): void {
+    const scope = new AsyncResource('SHUTDOWNWRAP');
+    this.isEnding = true;
+    this.shutdown(() => {
+      this.isEnding = false;
+      try {
+        scope.runInAsyncScope(done);
+      } catch (thrown) {
+        this.threw(thrown);
+      }
+    });
+  }
+
+  /** Not if somebody has the stream that stands in for the handle, or memory of the user's is read into. */
+  override giveAway(): number {
+    return this.#stream !== undefined || this.#userBuffer !== undefined ? -1 : super.giveAway();
+  }
+
+  override close(done?: () => void): void {
+    this.isReading = false;
+    this.#stream?.cancelled();
+    this.#native?.close();
+    super.close(() => {
+      this.#closed?.();
+      done?.();
+    });
+  }
+}
+
+/** Has it bytes for certain? The kernel keeps back a part of what comes before. */
+function hasBytes({ chunk, encoding }: Piece): boolean {
+  return typeof chunk === 'string' ? chunk.length > 0 && PLAIN.has(encoding) : lengthOf(chunk) > 0;
+}
+
+/** In Node's words. */
+function notBuffer(): TypeError {
+  return Object.assign(new TypeError('Second argument must be a buffer'), { code: 'ERR_INVALID_ARG_TYPE' });
+}
+
+function rethrow(error: unknown): never {
+  throw error;
+}

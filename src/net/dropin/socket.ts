@@ -1,0 +1,457 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
+import { EBADF } from '../../abi/errno.ts';
+import { addressOf, duplicate } from '../transport/socket-calls.ts';
+import { nextTick } from '../../reactor/timers.ts';
+import { connectThroughRing, isKept, isTaken, keepHandle } from './connecting.ts';
+import { constructorFunction } from './constructor-function.ts';
+import { isOfHttp2 } from './js-stream.ts';
+import { adoptHandle, isAskedByNode, whoAsks } from './native-handle.ts';
+import { node, type Done, type NativeHandle, type NameOf, type Piece, type SocketClass } from './node-net.ts';
+import { ownOptions } from '../../reactor/own-options.ts';
+import { ringForSockets } from '../transport/ring-or-node.ts';
+import { SocketConnection } from './socket-connection.ts';
+import { socketError } from '../transport/socket-error.ts';
+import { transportOf, type Transport } from '../transport/transport.ts';
+import { isOnRead, UserBuffer, type OnRead } from './user-buffer.ts';
+
+/** SocketMethods under it; null if it stays Node's; undefined as long as that is not decided: see {@link connectionOf}. */
+const CONNECTION = Symbol('connection');
+/** One of Node's methods is at work on it, and is to find a handle. */
+const IS_LENT = Symbol('handle is lent');
+/** What is known of it before it has a connection. */
+const USER_BUFFER = Symbol('user buffer');
+const SCOPE = Symbol('scope');
+const KEEPS_DESCRIPTOR = Symbol('keeps descriptor');
+const IS_SHARED = Symbol('is shared');
+
+interface State {
+  [CONNECTION]: SocketConnection | null | undefined;
+  [IS_LENT]: boolean;
+  [USER_BUFFER]: UserBuffer | undefined;
+  [SCOPE]: AsyncResource | undefined;
+  [KEEPS_DESCRIPTOR]: boolean;
+  [IS_SHARED]: boolean;
+}
+
+/** Node's class, with what ours have beside it. */
+const Base = node.Socket as unknown as new () => SocketClass & State;
+
+const prototypeOfNode = node.Socket.prototype as unknown as object;
+
+/** What Node's getter says of a socket. */
+function asNode(socket: object, name: string): unknown {
+  return Reflect.get(prototypeOfNode, name, socket) as unknown;
+}
+
+/**
+ * The methods of `net.Socket` that touch a handle. Node makes the handle and connects it; as soon as something is to be read or
+ * written, a connection of ours takes over its descriptor. What is not here is Node's.
+ */
+class SocketMethods extends Base {
+  /**
+   * Node's while it is connecting, or if it stays Node's. The agent of node:http gets the connection's own. node:tls and node:http2 get a handle
+   * of libuv's on the socket, which is Node's from then on, if nothing has come yet that it would not see. All others get a native stream
+   * that stands on the connection, which the parser of node:http's server reads from as well; and a handle of libuv's on the same socket for
+   * another process.
+   */
+  override get _handle(): NativeHandle | null {
+    const connection = this[CONNECTION];
+    if (connection === undefined || connection === null) {
+      const handle = asNode(this, '_handle') as NativeHandle | null;
+      if (handle !== null && this.connecting && this !== beginning && !isAskedByNode()) keepHandle(handle);
+      return handle;
+    }
+    if (this[IS_LENT]) return connection.seen ?? connection.handle;
+    if (!connection.isOpen) return (!connection.isLetGo && connection.seen) || null;
+    if (this.listenerCount('agentRemove') > 0) return connection.handle;
+    const isTaken = this.parser !== undefined && this.parser !== null && this.server !== null && connection.isTakenBy(this.parser);
+    const who = isTaken ? undefined : whoAsks();
+    if (who === 'child process') return connection.native;
+    if (who === 'protocol' && goesToNode(this, connection)) return asNode(this, '_handle') as NativeHandle | null;
+    return connection.stream.handle as unknown as NativeHandle;
+  }
+
+  override set _handle(handle: NativeHandle | null) {
+    const connection = this[CONNECTION];
+    if (this === beginning && handle !== null) hook(this, handle);
+    if (connection === undefined || connection === null) Reflect.set(prototypeOfNode, '_handle', handle, this);
+    else if (handle === null) {
+      connection.isLetGo = true;
+      // Another process has it. Else nobody decides of ours.
+      if (!this[IS_LENT]) connection.handedOver();
+    }
+  }
+
+  override connect(...args: unknown[]): this {
+    const connection = this[CONNECTION];
+    // Another life begins.
+    if (this.destroyed) this[CONNECTION] = undefined;
+    this[SCOPE] = new AsyncResource('TCPWRAP');
+    if (isOpen(connection)) return lend(this, () => super.connect(...args));
+    return throughRing(this, () => super.connect(...args));
+  }
+
+  // ---------------------------------------------------------------- the stream
+
+  override _read(size: number): void {
+    const connection = this[CONNECTION] ?? connectionOf(this);
+    if (connection === undefined) super._read(size);
+    else connection.read();
+  }
+
+  override _write(data: Uint8Array | string, encoding: BufferEncoding, done: Done): void {
+    const connection = this[CONNECTION];
+    if (isOpen(connection) && !this.connecting) connection.send(data, encoding, done);
+    else this._writeGeneric(false, data, encoding, done);
+  }
+
+  override _writev(pieces: Piece[], done: Done): void {
+    const connection = this[CONNECTION];
+    if (isOpen(connection) && !this.connecting) connection.sendAll(pieces, done);
+    else this._writeGeneric(true, pieces, '', done);
+  }
+
+  /** Also what Node calls, when it is connected, with what was written before. */
+  override _writeGeneric(isMany: boolean, data: unknown, encoding: string, done: Done): void {
+    const connection = this.connecting ? undefined : connectionOf(this);
+    if (!isOpen(connection)) {
+      return isClosedOnly(connection) ? done(socketError(EBADF, 'write')) : super._writeGeneric(isMany, data, encoding, done);
+    }
+    this._pendingData = null;
+    this._pendingEncoding = '';
+    if (isMany) connection.sendAll(data as Piece[], done);
+    else connection.send(data as Uint8Array | string, encoding, done);
+  }
+
+  override _final(done: Done): void {
+    const connection = this.connecting ? undefined : connectionOf(this);
+    if (connection === undefined) super._final(done);
+    else if (connection.isOpen) connection.finish(done);
+    else done();
+  }
+
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    if (isOpen(this[CONNECTION])) lend(this, () => super._destroy(error, done));
+    else super._destroy(error, done);
+  }
+
+  override resetAndDestroy(): this {
+    const connection = this[CONNECTION];
+    if (!isOpen(connection)) return super.resetAndDestroy();
+    if (connection.isTcp) this._reset();
+    // Node says that this is no handle for it.
+    else lend(this, () => super.resetAndDestroy());
+    return this;
+  }
+
+  override pause(): this {
+    return this[CONNECTION]?.isReadByUser === true ? lend(this, () => super.pause()) : super.pause();
+  }
+
+  override resume(): this {
+    return this[CONNECTION]?.isReadByUser === true ? lend(this, () => super.resume()) : super.resume();
+  }
+
+  override read(size?: number): ReturnType<SocketClass['read']> {
+    return this[CONNECTION]?.isReadByUser === true ? lend(this, () => super.read(size)) : super.read(size);
+  }
+
+  // ---------------------------------------------------------------- who listens
+
+  /**
+   * While node:http's server takes the socket over it adds two listeners that start and stop the handle, at each request with a body. They
+   * get the connection's own handle: to find out that it is not node:child_process that asks costs more than the rest of the request.
+   */
+  override on(event: string | symbol, listener: Listener): this {
+    const isOfHttp = (event === 'resume' || event === 'pause') && isTakenOver(this);
+    return super.on(event, isOfHttp ? lentTo(listener) : listener);
+  }
+
+  // ---------------------------------------------------------------- what is asked of the handle
+
+  override setNoDelay(on?: boolean): this {
+    return lend(this, () => super.setNoDelay(on));
+  }
+
+  override setKeepAlive(...args: unknown[]): this {
+    return lend(this, () => super.setKeepAlive(...args));
+  }
+
+  override ref(): this {
+    return lend(this, () => super.ref());
+  }
+
+  override unref(): this {
+    return lend(this, () => super.unref());
+  }
+
+  override _getsockname(): NameOf {
+    return lend(this, () => super._getsockname());
+  }
+
+  override _getpeername(): NameOf {
+    return lend(this, () => super._getpeername());
+  }
+
+  override get pending(): boolean {
+    return isOpen(this[CONNECTION]) ? this.connecting : (asNode(this, 'pending') as boolean);
+  }
+
+  override get bufferSize(): number | undefined {
+    return isOpen(this[CONNECTION]) ? this.writableLength : (asNode(this, 'bufferSize') as number | undefined);
+  }
+
+  override get bytesRead(): number {
+    return this[CONNECTION]?.delivered ?? (asNode(this, 'bytesRead') as number);
+  }
+
+  override get _bytesDispatched(): number {
+    return this[CONNECTION]?.dispatched ?? (asNode(this, '_bytesDispatched') as number);
+  }
+}
+
+// Of newer versions.
+for (const name of ['setTypeOfService', 'getTypeOfService'] as const) {
+  const method = Reflect.get(prototypeOfNode, name) as ((this: unknown, value?: number) => unknown) | undefined;
+  if (method === undefined) continue;
+  const ours = function (this: SocketMethods, value?: number): unknown {
+    return lend(this, () => method.call(this, value));
+  };
+  Object.defineProperty(ours, 'name', { value: method.name });
+  Object.defineProperty(SocketMethods.prototype, name, { value: ours, writable: true, configurable: true });
+}
+
+/** As the types of Node's events have it: what it is called with, and on, depends on the event. */
+// oxlint-disable-next-line typescript/no-explicit-any
+type Listener = (...args: any[]) => void;
+
+/** Is it ours, and not closed? */
+function isOpen(connection: SocketConnection | null | undefined): connection is SocketConnection {
+  return connection !== undefined && connection !== null && connection.isOpen;
+}
+
+/** Has somebody closed the handle, and the socket still has it? */
+function isClosedOnly(connection: SocketConnection | null | undefined): boolean {
+  return connection !== undefined && connection !== null && !connection.isOpen && !connection.isLetGo;
+}
+
+/** Has node:http's server given it a parser, and not yet looked for a stream to read from? */
+function isTakenOver(socket: SocketMethods): boolean {
+  const connection = socket[CONNECTION];
+  const { parser } = socket;
+  return parser !== undefined && parser !== null && socket.server !== null && isOpen(connection) && !connection.hasParser(parser);
+}
+
+/** A listener of Node's that finds the connection's handle. */
+function lentTo(listener: Listener): Listener {
+  return function (this: SocketMethods): void {
+    lend(this, () => listener.call(this));
+  };
+}
+
+/** Have Node's method find a handle if ours is open. */
+function lend<T>(socket: Pick<State, typeof IS_LENT | typeof CONNECTION>, call: () => T): T {
+  const before = socket[IS_LENT];
+  if (before || !isOpen(socket[CONNECTION])) return call();
+  socket[IS_LENT] = true;
+  try {
+    return call();
+  } finally {
+    socket[IS_LENT] = before;
+  }
+}
+
+/** The socket that Node makes a handle for, to connect it. */
+let beginning: SocketMethods | undefined;
+
+/** Have the handle that Node makes in the call connect through the ring. */
+function throughRing<T>(socket: SocketMethods, call: () => T): T {
+  beginning = socket;
+  try {
+    return call();
+  } finally {
+    beginning = undefined;
+  }
+}
+
+function hook(socket: SocketMethods, handle: NativeHandle): void {
+  beginning = undefined;
+  const io = ringForSockets();
+  if (io === undefined || socket[CONNECTION] === null) return;
+  const transport = transportOf(io);
+  const { [SCOPE]: scope } = socket;
+  connectThroughRing(handle, {
+    transport,
+    isTaken: () => isOfHttp2(socket),
+    tell(call) {
+      try {
+        scope!.runInAsyncScope(call);
+      } catch (error) {
+        nextTick(rethrow, error);
+      }
+    },
+    connected({ isTcp, fd, isRef }, tell) {
+      if (isKept(handle) || isOfHttp2(socket)) {
+        // Somebody works on the handle, or has seen it, and may do so: it gets the descriptor.
+        handle.open!(fd);
+        socket[CONNECTION] = null;
+        return tell();
+      }
+      socket._handle = null;
+      // It would be named among the active ones until the event loop has closed it.
+      handle.unref?.();
+      handle.close();
+      const connection = attach(socket, transport, fd, isTcp);
+      if (!isRef) connection.unref();
+      // Node sets the options of the socket, and emits then.
+      socket[IS_LENT] = true;
+      socket.prependOnceListener('connect', unlend);
+      tell();
+      socket[IS_LENT] = false;
+      socket.off('connect', unlend);
+    },
+  });
+}
+
+/** Nobody but Node has seen the handle so far. */
+function unlend(this: SocketMethods): void {
+  this[IS_LENT] = false;
+}
+
+function rethrow(error: unknown): never {
+  throw error;
+}
+
+/** The connection of a socket. If it is connected, and nothing speaks against it, the descriptor becomes ours now. */
+function connectionOf(socket: SocketMethods): SocketConnection | undefined {
+  const known = socket[CONNECTION];
+  if (known !== undefined) return known ?? undefined;
+  if (socket.connecting) return undefined;
+  const handle = socket._handle;
+  if (handle === null) return undefined;
+  const io = ringForSockets();
+  const fd = io === undefined || !isFree(socket, handle) ? -1 : duplicate(handle.fd!);
+  if (io === undefined || fd < 0) {
+    socket[CONNECTION] = null;
+    return undefined;
+  }
+  const isRef = handle.hasRef?.() !== false;
+  // A descriptor that was given to it by number stays what it is as long as the socket lives.
+  const keeps = socket[KEEPS_DESCRIPTOR];
+  socket._handle = null;
+  if (!keeps) handle.close();
+  const connection = attach(socket, transportOf(io), fd, handle.getpeername !== undefined, keeps ? () => handle.close() : undefined);
+  if (!isRef) connection.unref();
+  return connection;
+}
+
+/**
+ * A protocol whose native code reads from handles takes the socket: it is Node's from then on. On a stream that stands in for a handle that
+ * code would be called, and call back, in other turns, and at a higher cost. False if something has come already.
+ */
+function goesToNode(socket: SocketMethods, connection: SocketConnection): boolean {
+  const { isReading, isRef } = connection;
+  const fd = connection.giveAway();
+  if (fd < 0) return false;
+  socket[CONNECTION] = null;
+  const handle = adoptHandle(socket, fd);
+  socket._handle = handle;
+  if (!isRef) handle.unref?.();
+  if (isReading) {
+    handle.reading = true;
+    handle.readStart!();
+  }
+  return true;
+}
+
+function attach(socket: SocketMethods, transport: Transport, fd: number, isTcp: boolean, closed?: () => void): SocketConnection {
+  const { [USER_BUFFER]: userBuffer, [SCOPE]: scope, [IS_SHARED]: isShared } = socket;
+  return (socket[CONNECTION] = new SocketConnection(transport, fd, socket, { isTcp, userBuffer, scope, isShared, closed }));
+}
+
+/** Is it a handle of Node's on a connected socket, that nobody reads from or writes to? */
+function isFree(socket: SocketMethods, handle: NativeHandle): boolean {
+  const { name } = handle.constructor;
+  if ((name !== 'TCP' && name !== 'Pipe') || handle.fd === undefined || handle.fd < 0) return false;
+  if (isTaken(handle) || isOfHttp2(socket)) return false;
+  // Node may be about to connect it. A pipe or a FIFO is no socket, and has no peer either.
+  return handle.writeQueueSize === 0 && addressOf(handle.fd, true) !== undefined;
+}
+
+/**
+ * `net.Socket` on the ring. An instance of Node's class as well; arguments, events and errors are Node's. Where there is no ring, or
+ * where somebody has taken the native handle of a socket before it was used, it stays Node's altogether.
+ */
+export const Socket: typeof node.Socket = constructorFunction(
+  node.Socket,
+  SocketMethods as unknown as typeof node.Socket,
+  function init(this: SocketMethods, options?: SocketConstructorOpts | number): void {
+    begin(this);
+    const onread: unknown = typeof options === 'object' ? (options as { onread?: OnRead }).onread : undefined;
+    const userBuffer = isOnRead(onread) ? new UserBuffer(onread) : undefined;
+    this[USER_BUFFER] = userBuffer;
+    this[KEEPS_DESCRIPTOR] = typeof options === 'number' || options?.fd !== undefined;
+    // So node:child_process makes one of what it was sent, and process.stdout is one of what this process was started with.
+    this[IS_SHARED] = this[KEEPS_DESCRIPTOR] || (options as { handle?: unknown } | undefined)?.handle !== undefined;
+    const given = userBuffer === undefined ? options : ownOptions({ ...(options as SocketConstructorOpts), onread: userBuffer.option });
+    Reflect.apply(node.Socket, this, [given]);
+  },
+);
+
+/** The state of a socket that has no connection yet. */
+function begin(socket: SocketMethods): void {
+  socket[CONNECTION] = undefined;
+  socket[IS_LENT] = false;
+  socket[SCOPE] = undefined;
+  socket[USER_BUFFER] = undefined;
+  socket[KEEPS_DESCRIPTOR] = false;
+  socket[IS_SHARED] = false;
+}
+
+/**
+ * Have a socket that Node's class has made, and that has neither a connection nor memory of the user's to read into, go through the ring
+ * from now on. It is an instance of the same class as before, and its `constructor` is the same.
+ */
+export function adopt(socket: NodeSocket): void {
+  begin(Object.setPrototypeOf(socket, adoptedPrototype) as SocketMethods);
+}
+
+const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(SocketMethods.prototype);
+const adoptedPrototype = Object.create(prototypeOfNode, methods) as object;
+
+/** How the data of a socket goes: undefined of one that has not come so far. */
+export function wayOf(socket: object): 'ring' | 'node' | undefined {
+  if (!(CONNECTION in socket)) return 'node';
+  const connection = (socket as Partial<State>)[CONNECTION];
+  return connection === undefined ? undefined : connection === null ? 'node' : 'ring';
+}
+
+type AcceptOptions = SocketConstructorOpts & { pauseOnCreate: boolean };
+
+/** A socket on a connected descriptor, which it owns. `pauseOnCreate`: nothing is read before it is resumed. See {@link announced}. */
+export function accept(transport: Transport, fd: number, isTcp: boolean, options: AcceptOptions): NodeSocket {
+  const socket = new Socket(options) as unknown as SocketMethods;
+  attach(socket, transport, fd, isTcp).isNew();
+  return begun(socket, options);
+}
+
+/** The same on a handle of Node's, which stays under it if there is no ring. */
+export function acceptHandle(handle: NativeHandle, options: AcceptOptions): NodeSocket {
+  const given = { ...options, handle, manualStart: true, pauseOnCreate: false };
+  const socket = new Socket(ownOptions(given as SocketConstructorOpts)) as unknown as SocketMethods;
+  socket[IS_SHARED] = false;
+  connectionOf(socket)?.isNew();
+  return begun(socket, options);
+}
+
+function begun(socket: SocketMethods, { pauseOnCreate }: AcceptOptions): NodeSocket {
+  if (pauseOnCreate) (socket as { readableFlowing: boolean | null }).readableFlowing = false;
+  else socket.read(0);
+  return socket as unknown as NodeSocket;
+}
+
+/** The server has told of a socket that it has accepted: from now on it receives. */
+export function announced(socket: NodeSocket): void {
+  (socket as unknown as State)[CONNECTION]?.announced();
+}

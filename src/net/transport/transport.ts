@@ -1,0 +1,111 @@
+import type { BufferPool } from '../../reactor/buffer-pool.ts';
+import type { Engine } from '../../reactor/engine.ts';
+import { closedError } from '../../reactor/abort.ts';
+import { koffiNative } from '../../reactor/native.ts';
+import { partsOf, type Reactor } from '../../reactor/reactor.ts';
+import { nameActive } from './active-resources.ts';
+import type { Connection } from './connection.ts';
+import { lengthOf } from './intrinsic.ts';
+import { Segment } from './segment.ts';
+
+/** Bytes of the memory that outgoing data is copied to: for messages, and for what is larger. */
+const SMALL = 4096;
+const LARGE = 64 * 1024;
+/** Pieces of each that are kept for the next one. */
+const SMALL_KEPT = 1024;
+const LARGE_KEPT = 64;
+
+/**
+ * Bytes that are received at a time where much arrives: as libuv does, or for those who need not be told of each piece as Node's sockets are.
+ * One piece of memory serves all connections, so that it stays in the processor's cache.
+ */
+const BULK_OF_NODE = 64 * 1024;
+const BULK = 256 * 1024;
+
+/** What the connections of a reactor share: memory to receive into and to send from. */
+export class Transport {
+  readonly engine: Engine;
+  /** For messages: the kernel takes a buffer of these when something arrives, and not before. */
+  readonly buffers: BufferPool;
+  readonly connections = new Set<Connection>();
+  readonly #small: Segment[] = [];
+  readonly #large: Segment[] = [];
+  readonly #bulk = new Map<number, Buffer>();
+
+  constructor(reactor: Reactor) {
+    const { engine, pools } = partsOf(reactor);
+    this.engine = engine;
+    this.buffers = pools.turn;
+    // What was written in the last tick of a process has been written, as with Node: before a worker's ring is closed, and again
+    // after those who write when it ends.
+    const flush = (): void => engine.flush();
+    process.prependListener('exit', flush);
+    process.on('exit', flush);
+    const unname = nameActive(() => this.connections);
+    engine.atEnd(() => {
+      unname();
+      process.off('exit', flush);
+      process.off('exit', flush);
+      for (const connection of this.connections) connection.abandon(engine.ended ?? closedError('go on'));
+    });
+  }
+
+  /** Room for `bytes` of outgoing data, or for as much as there is in one piece. */
+  takeSegment(bytes: number): Segment {
+    if (bytes <= SMALL) return this.#small.pop() ?? Segment.empty(SMALL);
+    return this.#large.pop() ?? Segment.empty(LARGE);
+  }
+
+  giveSegment(segment: Segment): void {
+    segment.clear();
+    if (segment.memory.length === SMALL) {
+      if (this.#small.length < SMALL_KEPT) this.#small.push(segment);
+    } else if (this.#large.length < LARGE_KEPT) {
+      this.#large.push(segment);
+    }
+  }
+
+  /** Memory to receive into in bulk: what is in it is gone when the next one does. */
+  bulkMemory(isNodeLike: boolean): Buffer {
+    const bytes = isNodeLike ? BULK_OF_NODE : BULK;
+    let memory = this.#bulk.get(bytes);
+    // Somebody may have transferred it.
+    if (memory === undefined || lengthOf(memory) === 0) this.#bulk.set(bytes, (memory = Buffer.allocUnsafeSlow(bytes)));
+    return memory;
+  }
+
+  /** The same, that a receiver may give away; then it takes it out of here. */
+  givenMemory(): Buffer {
+    keepFreedMemory();
+    return (this.#given ??= Buffer.allocUnsafeSlow(BULK_OF_NODE));
+  }
+
+  /** It was. */
+  gaveMemory(): void {
+    this.#given = undefined;
+  }
+
+  #given: Buffer | undefined;
+}
+
+let keepsFreedMemory = false;
+
+/**
+ * V8 frees pieces that were given away many at a time, and malloc returns them to the kernel if they happen to lie at the end of its
+ * heap: then every page of the next ones is faulted in. Whether they do differed from one start of a program to the next, and with that
+ * the CPU of a stream, by a factor of 2.
+ */
+function keepFreedMemory(): void {
+  if (keepsFreedMemory) return;
+  keepsFreedMemory = true;
+  koffiNative().keepFreedMemory?.();
+}
+
+const transports = new WeakMap<Reactor, Transport>();
+
+/** The one of a reactor. */
+export function transportOf(reactor: Reactor): Transport {
+  let transport = transports.get(reactor);
+  if (transport === undefined) transports.set(reactor, (transport = new Transport(reactor)));
+  return transport;
+}

@@ -1,0 +1,385 @@
+import { AsyncResource } from 'node:async_hooks';
+import { ECANCELED } from '../../abi/errno.ts';
+import { IORING_OP_SENDMSG_ZC } from '../../abi/operations.ts';
+import { DatagramReceiver, type DatagramReceiving } from './datagram-receiver.ts';
+import { wrongState } from '../../reactor/misuse.ts';
+import { partsOf, type Reactor } from '../../reactor/reactor.ts';
+import type { SocketAddress } from '../transport/socket-calls.ts';
+import { nextTick } from '../../reactor/timers.ts';
+import { giveMemory, takeMemory } from './datagram-memory.ts';
+import {
+  beginHeld,
+  DatagramSend,
+  expireSends,
+  holdSends,
+  releaseSends,
+  sendDone,
+  type DatagramSending,
+  type SendDone,
+} from './datagram-send.ts';
+import { bytesInView, lengthOf } from '../transport/intrinsic.ts';
+import { available } from '../transport/ring-or-node.ts';
+import { transportOf, type Transport } from '../transport/transport.ts';
+import { Destinations, senderOf, type Destination, type Sender } from './udp-address.ts';
+
+/** A request of Node's to send something (`SendWrap`). */
+export interface SendRequest {
+  oncomplete?(status: number, bytes?: number): void;
+}
+
+/** What a handle must have to be stood in for. */
+export const HANDLE_METHODS = [
+  'recvStart',
+  'recvStop',
+  'send',
+  'close',
+  'ref',
+  'unref',
+  'getSendQueueSize',
+  'getSendQueueCount',
+] as const;
+
+/** The methods of Node's own handle of a UDP socket that are stood in for. */
+type HandleMethods = Pick<UdpHandle, (typeof HANDLE_METHODS)[number]>;
+
+/** Node's own handle of a UDP socket (`UDPWrap`), as far as it is used here. Calls answer 0 or -errno. */
+export interface UdpHandle {
+  readonly fd: number;
+  recvStart(): number;
+  recvStop(): number;
+  /**
+   * `args` are port, address, and whether there is a callback; of a connected socket only the last. It answers 1 more than the bytes
+   * sent if it is done already.
+   */
+  send(request: SendRequest, list: readonly ArrayBufferView[], count: number, ...args: unknown[]): number;
+  close(callback?: () => void): void;
+  ref(): void;
+  unref(): void;
+  /** To an address of the socket's own family; UV_UDP_* bits. */
+  bind(address: string, port: number, flags: number): number;
+  /** Take a descriptor that is a UDP socket's. */
+  open(fd: number): number;
+  getSendQueueSize(): number;
+  getSendQueueCount(): number;
+  /** Set by `node:dgram` when it begins to receive: emits 'message', or 'error'. */
+  onmessage?(bytes: number, handle: UdpHandle, data?: Buffer, sender?: Sender & { size: number }): void;
+}
+
+/** From a microtask on, the next tick comes when all microtasks have run. */
+const SETTLED = Promise.resolve();
+
+/** At the end of the process, what was sent in the last tick is sent. */
+let isExitHeeded = false;
+
+/** What is called when a send is over, one after the other; shared by all sockets. */
+let settled: { done: SendDone; res: number }[] = [];
+
+const tellAll = (): void => {
+  const all = settled;
+  settled = [];
+  let i = 0;
+  try {
+    while (i < all.length) {
+      const { done, res } = all[i++];
+      done.context.runInAsyncScope(done.call, undefined, res);
+    }
+  } finally {
+    // One threw: the others are told all the same.
+    if (i < all.length) {
+      if (settled.length === 0) nextTick(tellAll);
+      settled = [...all.slice(i), ...settled];
+    }
+  }
+};
+
+/**
+ * The data path of a UDP socket through the ring. It stands in for the methods of Node's own handle that receive and send; what is
+ * called seldom stays the handle's, and so does the descriptor. Where there is no ring, or none any more, all is.
+ */
+export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
+  readonly handle: UdpHandle;
+  /** The handle's own methods, of the same names. */
+  readonly #native: HandleMethods;
+  readonly #destinations: Destinations;
+  readonly #context = new AsyncResource('UDPWRAP');
+  #reactor: Reactor | undefined;
+  #transport: Transport | undefined;
+  #receiver: DatagramReceiver<Sender> | undefined;
+  #isReceiving = false;
+  #isRef = true;
+  #isClosed = false;
+  fd = -1;
+  readonly #sends: DatagramSend[] = [];
+  #sendBytes = 0;
+  /** Arrived, and not given to the listener yet; an error as its -errno. */
+  #arrivals: { data: Buffer | number; sender: Sender | undefined }[] = [];
+  #given = 0;
+  #isGiving = false;
+  #closeLater: (() => void) | undefined;
+
+  constructor(handle: UdpHandle, isIPv6: boolean) {
+    this.handle = handle;
+    const { recvStart, recvStop, send, close, ref, unref, getSendQueueSize, getSendQueueCount } = handle;
+    this.#native = { recvStart, recvStop, send, close, ref, unref, getSendQueueSize, getSendQueueCount };
+    this.#destinations = new Destinations(isIPv6);
+    this.#install();
+  }
+
+  #install(): void {
+    const handle = this.handle;
+    const native = this.#native;
+    const sendRequest = this.#sendRequest;
+    const methods: HandleMethods = {
+      recvStart: () => (this.#start() ? 0 : native.recvStart.call(handle)),
+      recvStop: () => {
+        this.#isReceiving = false;
+        this.#receiver?.stop();
+        return native.recvStop.call(handle);
+      },
+      // In a worker of a cluster it is put on another handle, which the primary has sent: that one is left alone.
+      send(this: UdpHandle, request, list, count, ...args) {
+        if (this !== handle) return native.send.call(this, request, list, count, ...args);
+        return sendRequest(request, list, count, ...args);
+      },
+      close: (callback) => this.#close(() => native.close.call(handle, callback)),
+      ref: () => {
+        native.ref.call(handle);
+        this.#settleRef(true);
+      },
+      unref: () => {
+        native.unref.call(handle);
+        this.#settleRef(false);
+      },
+      getSendQueueSize: () => native.getSendQueueSize.call(handle) + this.#sendBytes,
+      getSendQueueCount: () => native.getSendQueueCount.call(handle) + this.#sends.length,
+    };
+    Object.assign(handle, methods);
+  }
+
+  // ---------------------------------------------------------------- receiving
+
+  /** False: the handle has to do it itself. */
+  #start(): boolean {
+    const transport = (this.#transport ??= this.#open());
+    if (transport === undefined) return false;
+    this.#isReceiving = true;
+    this.#receiver!.start();
+    return true;
+  }
+
+  #open(): Transport | undefined {
+    const { fd } = this.handle;
+    if (!Number.isInteger(fd) || fd < 0) {
+      available.tell(unsupported('the runtime does not tell the descriptor of a UDP socket'));
+      return undefined;
+    }
+    const reactor = available.get();
+    if (reactor === undefined) return undefined;
+    // With kernel 6.1 came sends to an address; multishot receives came with 6.0.
+    if (!reactor.supports(IORING_OP_SENDMSG_ZC)) {
+      available.tell(unsupported('datagrams need a kernel from 6.1 on'));
+      return undefined;
+    }
+    this.fd = fd;
+    if (!isExitHeeded) {
+      isExitHeeded = true;
+      // Before what is with the ring is handed over.
+      process.prependListener('exit', beginHeld);
+    }
+    this.#reactor = reactor;
+    const { engine, pools } = partsOf(reactor);
+    this.#receiver = new DatagramReceiver(engine, pools.datagrams, this, fd);
+    engine.keepAlive(this.#receiver, this.#isRef);
+    return transportOf(reactor);
+  }
+
+  sender(address: SocketAddress): Sender {
+    return senderOf(address);
+  }
+
+  received(memory: Buffer, start: number, end: number, sender: Sender): void {
+    // A copy, for the listener to keep.
+    const data = Buffer.allocUnsafe(end - start);
+    memory.copy(data, 0, start, end);
+    this.#arrived(data, sender);
+  }
+
+  receiveFailed(errno: number): void {
+    this.#arrived(-errno, undefined);
+  }
+
+  #arrived(data: Buffer | number, sender: Sender | undefined): void {
+    this.#arrivals.push({ data, sender });
+    if (this.#isGiving) return;
+    this.#isGiving = true;
+    holdSends();
+    // Not in the tick of what completed before it: whoever is told of that goes on first.
+    void SETTLED.then(this.#giveNext);
+  }
+
+  /** One at a time, each followed by the microtasks that it sets off: who awaits one can ask for the next before it is there. */
+  readonly #give = (): void => {
+    // It was closed, or the last one was given.
+    if (!this.#isReceiving || this.#given === this.#arrivals.length) {
+      this.#arrivals.length = this.#given = 0;
+      this.#isGiving = false;
+      return releaseSends();
+    }
+    const { data, sender } = this.#arrivals[this.#given++];
+    void SETTLED.then(this.#giveNext);
+    expireSends();
+    const handle = this.handle;
+    if (typeof data === 'number') return handle.onmessage?.(data, handle);
+    const { address, family, port } = sender!;
+    handle.onmessage?.(data.length, handle, data, { address, family, port, size: data.length });
+  };
+
+  readonly #giveNext = (): void => this.#context.runInAsyncScope(nextTick, undefined, this.#give);
+
+  receiverLost(): void {
+    this.#leave();
+  }
+
+  receiverStopped(): void {
+    this.#closeIfOver();
+  }
+
+  /** The handle does the work from now on. */
+  #leave(): void {
+    if (this.#transport === undefined || this.#isClosed) return;
+    this.#transport = undefined;
+    this.#receiver = undefined;
+    if (this.#isReceiving) this.#native.recvStart.call(this.handle);
+  }
+
+  // ---------------------------------------------------------------- sending
+
+  /** Where it is that is to be sent to; undefined unless it is an address of the socket's own family. */
+  destination(address: string, port: number): Destination | undefined {
+    return this.#destinations.find(address, port);
+  }
+
+  /** Is the ring there to send? If it was closed, the handle is on its own from now on. */
+  get canSend(): boolean {
+    if (this.#transport === undefined || this.#isClosed) return false;
+    if (!this.#reactor!.closed) return true;
+    this.#leave();
+    return false;
+  }
+
+  /** Send a copy of the bytes. `to` is undefined where the socket is connected. */
+  send(data: Uint8Array | string, to: Destination | undefined, done: SendDone | undefined): void {
+    const length = typeof data === 'string' ? Buffer.byteLength(data) : lengthOf(data);
+    const memory = takeMemory(length);
+    if (typeof data === 'string') memory.write(data, 0, length, 'utf8');
+    else memory.set(data);
+    this.#submit(memory, length, to, done);
+  }
+
+  /** Send several pieces as one datagram. */
+  #sendList(list: readonly ArrayBufferView[], to: Destination | undefined, done: SendDone | undefined): void {
+    const pieces = list.map((view) => bytesInView(view));
+    let length = 0;
+    for (const piece of pieces) length += piece.length;
+    const memory = takeMemory(length);
+    let end = 0;
+    for (const piece of pieces) {
+      memory.set(piece, end);
+      end += piece.length;
+    }
+    this.#submit(memory, length, to, done);
+  }
+
+  #submit(memory: Buffer, length: number, to: Destination | undefined, done: SendDone | undefined): void {
+    const send = new DatagramSend(this, memory, length, to, done);
+    send.place = this.#sends.push(send) - 1;
+    this.#sendBytes += length;
+    send.begin();
+  }
+
+  begin(send: DatagramSend): void {
+    const engine = this.#transport?.engine;
+    if (engine === undefined) this.sent(send, -ECANCELED);
+    else engine.submit(send);
+  }
+
+  sent(send: DatagramSend, res: number): void {
+    const { memory, length, done, place } = send;
+    const last = this.#sends.pop()!;
+    if (last !== send) {
+      this.#sends[place] = last;
+      last.place = place;
+    }
+    this.#sendBytes -= length;
+    giveMemory(memory);
+    if (done !== undefined && settled.push({ done, res }) === 1) nextTick(tellAll);
+    if (this.#isClosed) this.#closeIfOver();
+  }
+
+  /** As the handle's own: of what `node:dgram` has made of the arguments of its `send()`. */
+  readonly #sendRequest = (request: SendRequest, list: readonly ArrayBufferView[], count: number, ...args: unknown[]): number => {
+    const [port, address] = args as [number, string];
+    const to = args.length > 1 ? this.destination(address, port) : undefined;
+    // An address that is none is for Node to refuse, and one with a zone for it to look up.
+    if (this.canSend && (to !== undefined || args.length <= 1)) {
+      this.#sendList(list, to, args[args.length - 1] === true ? doneOf(request) : undefined);
+      return 0;
+    }
+    // It is not to overtake what was asked for before.
+    if (this.#transport !== undefined && !this.#isClosed) {
+      beginHeld();
+      this.#transport.engine.flush();
+    }
+    return this.#native.send.call(this.handle, request, list, count, ...args);
+  };
+
+  // ---------------------------------------------------------------- life and death
+
+  #settleRef(isRef: boolean): void {
+    this.#isRef = isRef;
+    if (this.#receiver !== undefined) this.#transport?.engine.keepAlive(this.#receiver, isRef);
+  }
+
+  /**
+   * What was to be sent is handed to the kernel, and what then still waits is cancelled, before `close` closes the descriptor: the
+   * port is free when it returns, and no entry of ours can meet the next owner of the descriptor's number.
+   */
+  #close(close: () => void): void {
+    if (this.#transport !== undefined) beginHeld();
+    this.#isClosed = true;
+    this.#isReceiving = false;
+    const transport = this.#transport;
+    if (transport === undefined || transport.engine.closed) return close();
+    const { engine } = transport;
+    this.#receiver!.stop();
+    const sends = this.#sends.slice();
+    for (const send of sends) if (!engine.cancel(send)) this.sent(send, -ECANCELED);
+    try {
+      engine.flush();
+      // The cancelled let go of the socket when this has run.
+      engine.ring.submitAndWait(0);
+    } catch {
+      // The kernel is short of memory. The next turn tries again, or ends the ring.
+    }
+    if (engine.ring.closed || engine.ring.sqReady === 0) return close();
+    this.#closeLater = close;
+  }
+
+  /** Only where the entries could not be handed over when it was closed. */
+  #closeIfOver(): void {
+    if (this.#closeLater === undefined || this.#sends.length > 0 || this.#receiver!.isUnderWay) return;
+    const close = this.#closeLater;
+    this.#closeLater = undefined;
+    close();
+  }
+}
+
+/** What a request of Node's is told: 0 and the bytes, or -errno. */
+function doneOf(request: SendRequest): SendDone {
+  const call = (res: number): void => request.oncomplete!(Math.min(res, 0), Math.max(res, 0));
+  return sendDone(call);
+}
+
+function unsupported(reason: string): Error {
+  return wrongState('ERR_IOURING_UNSUPPORTED', `Cannot use io_uring for UDP: ${reason}`);
+}

@@ -1,0 +1,130 @@
+import { types } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import threads from 'node:worker_threads';
+import { ownOptions } from '../arguments/own-options.ts';
+
+/** Their types come with the browser's, which this project has not. */
+declare const WebAssembly: {
+  Memory: new (descriptor: object) => { readonly buffer: ArrayBuffer };
+  validate(bytes: Uint8Array): boolean;
+};
+type Transfer = (this: ArrayBuffer, length: number) => ArrayBuffer;
+
+/** More bytes than there can be: a transfer to as many fails before anything is moved. */
+const TOO_LONG = Number.MAX_SAFE_INTEGER;
+
+/** `(module (memory 1 (pagesize 1)))`: does the engine know of memories whose pages are not of 64 KiB? */
+const WITH_SMALL_PAGES = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 5, 4, 1, 8, 1, 0);
+
+// As they were when this was loaded.
+const clone = structuredClone;
+const { isMarkedAsUntransferable: isMarked } = threads as { isMarkedAsUntransferable?: (memory: object) => boolean };
+const lengthOf = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength')!.get as (this: ArrayBuffer) => number;
+
+/** The findings about memory that might have been such. */
+const known = new WeakMap<ArrayBufferLike, boolean>();
+
+/**
+ * Is this the memory of a WebAssembly instance? When that grows, its bytes may move, and the ArrayBuffer is detached in
+ * spite of every mark; some engines end the process if there is one.
+ *
+ * No property tells, but that nothing else can detach it: an engine that is asked to transfer it to a length that cannot be
+ * names that as the reason, where of other memory it names the length. Neither is touched. Shared memory is none: it never
+ * moves, and is not detached.
+ *
+ * Costs some microseconds for memory of whole pages of 64 KiB, once, and next to nothing for all other.
+ */
+export function isWebAssemblyMemory(memory: ArrayBufferLike): boolean {
+  if (types.isSharedArrayBuffer(memory)) return false;
+  pageSize ??= typeof WebAssembly === 'object' && WebAssembly.validate(WITH_SMALL_PAGES) ? 1 : 65536;
+  if (lengthOf.call(memory) % pageSize !== 0) return false;
+  let answer = known.get(memory);
+  if (answer === undefined) known.set(memory, (answer = isIt(memory)));
+  return answer;
+}
+
+/** This is memory of an instance that can never grow: it is as good as any other. */
+export function vouchFor(memory: ArrayBuffer): void {
+  known.set(memory, false);
+}
+
+// The behaviour of an engine is found out by trying, when it is needed.
+let pageSize: number | undefined;
+let ordinary: { tells: ((memory: ArrayBuffer) => boolean) | undefined } | undefined;
+let transfers: { transfer: Transfer | undefined; isMarkHeeded: boolean } | undefined;
+
+function isIt(memory: ArrayBuffer): boolean {
+  // Asked first: where nothing else is wrong, some engines collect all garbage before they say that a length is too great.
+  ordinary ??= { tells: whatTellsOrdinary() };
+  if (ordinary.tells?.(memory) === true) return false;
+  transfers ??= howItTransfers();
+  const { transfer, isMarkHeeded } = transfers;
+  if (transfer !== undefined && !isUndetachable(memory, transfer)) return false;
+  // Where a transfer heeds the mark nothing else can detach such memory, nor can it grow.
+  return !isMarkHeeded || isMarked?.(memory) !== true;
+}
+
+/** A way to tell ordinary memory from WebAssembly's by a structured clone; undefined if there is none. */
+function whatTellsOrdinary(): ((memory: ArrayBuffer) => boolean) | undefined {
+  if (typeof WebAssembly !== 'object') return undefined;
+  const { buffer } = new WebAssembly.Memory(ownOptions({ initial: 0, maximum: 0 }));
+  const plain = new ArrayBuffer(0);
+  return [isReadOnCloning, isRefusedTwice].find((says) => says(plain) && !says(buffer));
+}
+
+function howItTransfers(): { transfer: Transfer | undefined; isMarkHeeded: boolean } {
+  const transfer = transferOf();
+  const marked = new ArrayBuffer(8);
+  threads.markAsUntransferable(marked);
+  return { transfer, isMarkHeeded: transfer === undefined || isUndetachable(marked, transfer) };
+}
+
+/**
+ * `ArrayBuffer.prototype.transfer`. Before Node 21 it is there, but only in a context that was made while a switch is set;
+ * such a context is used for nothing else.
+ */
+function transferOf(): Transfer | undefined {
+  const { transfer } = ArrayBuffer.prototype as unknown as { transfer?: Transfer };
+  if (transfer !== undefined) return transfer;
+  try {
+    setFlagsFromString('--harmony-rab-gsab-transfer');
+    const found: unknown = runInNewContext('ArrayBuffer.prototype.transfer');
+    return typeof found === 'function' ? (found as Transfer) : undefined;
+  } finally {
+    setFlagsFromString('--no-harmony-rab-gsab-transfer');
+  }
+}
+
+function isUndetachable(memory: ArrayBuffer, transfer: Transfer): boolean {
+  try {
+    Reflect.apply(transfer, memory, [TOO_LONG]);
+  } catch (error) {
+    // Not by its class, which may be another context's.
+    return (error as Error).name === 'TypeError';
+  }
+  return false;
+}
+
+/** Since Node 21: a structured clone that was to transfer other memory is refused before it reads what is cloned. */
+const isReadOnCloning = (memory: ArrayBuffer): boolean => isRead(memory);
+
+/** Before: it makes a copy of other memory, and refuses to transfer the same memory twice. */
+const isRefusedTwice = (memory: ArrayBuffer): boolean => !isRead(memory, memory);
+
+/** Does a structured clone that was to transfer these come so far as to read what is cloned? That stops it. */
+function isRead(...transfer: ArrayBuffer[]): boolean {
+  let read = false;
+  const value = {
+    get stop(): never {
+      read = true;
+      throw new Error('Stop');
+    },
+  };
+  try {
+    clone(value, ownOptions({ transfer }));
+  } catch {
+    // That, or the refusal.
+  }
+  return read;
+}

@@ -1,0 +1,398 @@
+import { AT_FDCWD } from '../../abi/file-flags.ts';
+import { OPEN_HOW, OPEN_HOW_SIZE } from '../../abi/layouts.ts';
+import {
+  IORING_OP_FGETXATTR,
+  IORING_OP_FSETXATTR,
+  IORING_OP_GETXATTR,
+  IORING_OP_LINKAT,
+  IORING_OP_MKDIRAT,
+  IORING_OP_OPENAT,
+  IORING_OP_OPENAT2,
+  IORING_OP_RENAMEAT,
+  IORING_OP_SETXATTR,
+  IORING_OP_STATX,
+  IORING_OP_SYMLINKAT,
+  IORING_OP_UNLINKAT,
+} from '../../abi/operations.ts';
+import type { Lendable } from '../memory/lent-memory.ts';
+import { checkInteger, checkUint32, outOfRange, wrongType } from '../arguments/argument-errors.ts';
+import { DESCRIPTOR } from '../pins.ts';
+import { FilePreparation } from './files.ts';
+import { coreOf } from '../ring-core.ts';
+import {
+  checkFd,
+  checkFlags,
+  fileIndex,
+  highWord,
+  lowWord,
+  pathBytes,
+  type PathLike,
+  type Slot,
+  type UserData,
+} from './entry.ts';
+import { memoryOfStatx, type Statx } from '../structs/statx.ts';
+import { YOUNG_FIELDS } from './young-fields.ts';
+
+/** How {@link PathPreparation.prepOpenat2} opens. */
+export interface OpenHow {
+  /** O_*; up to 2^53-1 */
+  flags?: number;
+  /** Of a file that is made: 0 … 0o7777 */
+  mode?: number;
+  /** RESOLVE_*: what the path may lead through */
+  resolve?: number;
+}
+
+const MODE_MAX = 0o177_777;
+
+/**
+ * The operations on paths. A relative path begins at `dirfd`, a directory's descriptor, or at the working directory
+ * with AT_FDCWD. Paths are copied; those of strings as UTF-8.
+ */
+export abstract class PathPreparation extends FilePreparation {
+  /**
+   * Queue the opening of a file. Completes with the descriptor, which is the caller's to close; with `direct` it goes
+   * to a slot of the registered files instead: 0, or the slot if the kernel picked it.
+   *
+   * Kernel 5.6; `direct` 5.15. Counterpart of io_uring_prep_openat(3) and io_uring_prep_openat_direct(3); like openat(2).
+   * @param flags O_RDONLY and so on, taken as they are. Programs that are started inherit the descriptor, unless O_CLOEXEC is among them;
+   *   with `direct` it must not be
+   * @param options.mode of a file that is made, 0 … 0o7777; default 0o666; the umask is taken off
+   * @returns false when the submission queue is full; nothing was queued then
+   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   * @throws {Error} `ERR_IOURING_UNSUPPORTED` `direct` on an older kernel, which would ignore it
+   */
+  prepOpenat(
+    dirfd: number,
+    path: PathLike,
+    flags: number,
+    userData: UserData,
+    options?: { mode?: number; direct?: Slot },
+  ): boolean {
+    const directory = checkFd('dirfd', dirfd);
+    checkUint32('flags', flags);
+    const mode = checkInteger('options.mode', options?.mode ?? 0o666, 0, MODE_MAX);
+    const index = fileIndex('options.direct', options?.direct);
+    if (index !== 0) coreOf(this).demand(YOUNG_FIELDS.direct);
+    const bytes = pathBytes('path', path);
+    if (coreOf(this).isRefused()) return false;
+    const address = coreOf(this).placePath(bytes);
+    const queued = coreOf(this).queue(
+      IORING_OP_OPENAT, 0, 0, directory, 0, 0, lowWord(address), highWord(address), mode, flags, 0, userData,
+      index === 0 ? DESCRIPTOR : undefined,
+    );
+    if (queued && index !== 0) coreOf(this).sq.extend(index, 0, 0);
+    return queued;
+  }
+
+  /**
+   * {@link prepOpenat} at the working directory: the flags are taken as they are, without O_CLOEXEC unless it is among them.
+   *
+   * Kernel 5.6. Counterpart of io_uring_prep_open(3) and io_uring_prep_open_direct(3); like open(2).
+   */
+  prepOpen(path: PathLike, flags: number, userData: UserData, options?: { mode?: number; direct?: Slot }): boolean {
+    return this.prepOpenat(AT_FDCWD, path, flags, userData, options);
+  }
+
+  /**
+   * Queue the opening of a file, with control over how its path is resolved. Completes as {@link prepOpenat} does, and takes
+   * the flags as they are, as that does: programs that are started inherit the descriptor, unless O_CLOEXEC is among them.
+   *
+   * Kernel 5.6; `direct` 5.15. Counterpart of io_uring_prep_openat2(3) and io_uring_prep_openat2_direct(3); like openat2(2).
+   * @param how copied. Programs that are started inherit the descriptor, unless O_CLOEXEC is among its flags; not with `direct`.
+   * Unlike openat(2), the kernel refuses flags that it does not know, and a mode without O_CREAT
+   * @returns false when the submission queue is full; nothing was queued then
+   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   * @throws {Error} `ERR_IOURING_UNSUPPORTED` `direct` on an older kernel, which would ignore it
+   */
+  prepOpenat2(
+    dirfd: number,
+    path: PathLike,
+    how: OpenHow,
+    userData: UserData,
+    options?: { direct?: Slot },
+  ): boolean {
+    const directory = checkFd('dirfd', dirfd);
+    if (typeof how !== 'object' || how === null) throw wrongType('how', 'an object', how);
+    const { flags = 0, mode = 0, resolve = 0 } = how;
+    checkInteger('how.flags', flags, 0, Number.MAX_SAFE_INTEGER);
+    checkInteger('how.mode', mode, 0, MODE_MAX);
+    checkInteger('how.resolve', resolve, 0, Number.MAX_SAFE_INTEGER);
+    const index = fileIndex('options.direct', options?.direct);
+    if (index !== 0) coreOf(this).demand(YOUNG_FIELDS.direct);
+    const bytes = pathBytes('path', path);
+    if (coreOf(this).isRefused()) return false;
+    const address = coreOf(this).placePath(bytes);
+    const { arena } = coreOf(this).resources;
+    arena.allocate(OPEN_HOW_SIZE);
+    const { view, offset } = arena;
+    view.setBigUint64(offset + OPEN_HOW.flags, BigInt(flags), true);
+    view.setBigUint64(offset + OPEN_HOW.mode, BigInt(mode), true);
+    view.setBigUint64(offset + OPEN_HOW.resolve, BigInt(resolve), true);
+    const queued = coreOf(this).queue(
+      IORING_OP_OPENAT2, 0, 0, directory, lowWord(arena.address), highWord(arena.address), lowWord(address),
+      highWord(address), OPEN_HOW_SIZE, 0, 0, userData, index === 0 ? DESCRIPTOR : undefined,
+    );
+    if (queued && index !== 0) coreOf(this).sq.extend(index, 0, 0);
+    return queued;
+  }
+
+  /**
+   * Queue the question for a file's status. Completes with 0 and fills `statx`.
+   *
+   * `statx` is lent to the kernel until the completion is reaped.
+   *
+   * Kernel 5.6. Counterpart of io_uring_prep_statx(3); like statx(2).
+   * @param path empty, with AT_EMPTY_PATH among the flags: `dirfd` itself
+   * @param flags AT_*
+   * @param mask STATX_*: what is asked for
+   * @returns false when the submission queue is full; nothing was queued then
+   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   */
+  prepStatx(
+    dirfd: number,
+    path: PathLike,
+    flags: number,
+    mask: number,
+    statx: Statx,
+    userData: UserData,
+  ): boolean {
+    const directory = checkFd('dirfd', dirfd);
+    checkUint32('flags', flags);
+    checkUint32('mask', mask);
+    const { memory } = coreOf(this);
+    memory.findWhole(memoryOfStatx(statx));
+    const { addressLow, addressHigh } = memory;
+    const bytes = pathBytes('path', path);
+    if (coreOf(this).isRefused()) return false;
+    const address = coreOf(this).placePath(bytes);
+    return coreOf(this).queue(
+      IORING_OP_STATX, 0, 0, directory, addressLow, addressHigh, lowWord(address), highWord(address), mask, flags, 0,
+      userData, statx,
+    );
+  }
+
+  /**
+   * Queue the renaming of a file. What has the new name already is replaced. Completes with 0 or `-errno`.
+   *
+   * Kernel 5.11. Counterpart of io_uring_prep_renameat(3); like renameat2(2).
+   * @param options.flags RENAME_NOREPLACE, RENAME_EXCHANGE, RENAME_WHITEOUT
+   * @returns false when the submission queue is full; nothing was queued then
+   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   */
+  prepRenameat(
+    olddirfd: number,
+    oldpath: PathLike,
+    newdirfd: number,
+    newpath: PathLike,
+    userData: UserData,
+    options?: { flags?: number },
+  ): boolean {
+    const flags = checkFlags('options.flags', options?.flags);
+    return this.#twoPaths(IORING_OP_RENAMEAT, olddirfd, oldpath, newdirfd, newpath, flags, userData);
+  }
+
+  /** {@link prepRenameat} at the working directory. Kernel 5.11. Counterpart of io_uring_prep_rename(3); like rename(2). */
+  prepRename(oldpath: PathLike, newpath: PathLike, userData: UserData): boolean {
+    return this.prepRenameat(AT_FDCWD, oldpath, AT_FDCWD, newpath, userData);
+  }
+
+  /**
+   * Queue the removal of a file, or with AT_REMOVEDIR of an empty directory. Completes with 0 or `-errno`.
+   *
+   * Kernel 5.11. Counterpart of io_uring_prep_unlinkat(3); like unlinkat(2).
+   * @param flags 0 or AT_REMOVEDIR
+   * @returns false when the submission queue is full; nothing was queued then
+   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   */
+  prepUnlinkat(dirfd: number, path: PathLike, flags: number, userData: UserData): boolean {
+    const directory = checkFd('dirfd', dirfd);
+    checkUint32('flags', flags);
+    return this.#onePath(IORING_OP_UNLINKAT, directory, path, 0, flags, userData);
+  }
+
+  /** {@link prepUnlinkat} at the working directory. Kernel 5.11. Counterpart of io_uring_prep_unlink(3); like unlink(2). */
+  prepUnlink(path: PathLike, userData: UserData): boolean {
+    return this.prepUnlinkat(AT_FDCWD, path, 0, userData);
+  }
+
+  /**
+   * Queue the making of a directory. Completes with 0 or `-errno`.
+   *
+   * Kernel 5.15. Counterpart of io_uring_prep_mkdirat(3); like mkdirat(2).
+   * @param mode 0 … 0o7777; the umask is taken off
+   * @returns false when the submission queue is full; nothing was queued then
+   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   */
+  prepMkdirat(dirfd: number, path: PathLike, mode: number, userData: UserData): boolean {
+    const directory = checkFd('dirfd', dirfd);
+    checkInteger('mode', mode, 0, MODE_MAX);
+    return this.#onePath(IORING_OP_MKDIRAT, directory, path, mode, 0, userData);
+  }
+
+  /** {@link prepMkdirat} at the working directory. Kernel 5.15. Counterpart of io_uring_prep_mkdir(3); like mkdir(2). */
+  prepMkdir(path: PathLike, mode: number, userData: UserData): boolean {
+    return this.prepMkdirat(AT_FDCWD, path, mode, userData);
+  }
+
+  /**
+   * Queue the making of a symbolic link at `linkpath` that says `target`. Completes with 0 or `-errno`.
+   *
+   * Kernel 5.15. Counterpart of io_uring_prep_symlinkat(3); like symlinkat(2).
+   * @returns false when the submission queue is full; nothing was queued then
+   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   */
+  prepSymlinkat(target: PathLike, newdirfd: number, linkpath: PathLike, userData: UserData): boolean {
+    const directory = checkFd('newdirfd', newdirfd);
+    const paths = [pathBytes('target', target), pathBytes('linkpath', linkpath)];
+    if (coreOf(this).isRefused()) return false;
+    const [first, second] = paths.map((bytes) => coreOf(this).placePath(bytes));
+    return coreOf(this).queue(
+      IORING_OP_SYMLINKAT, 0, 0, directory, lowWord(second), highWord(second), lowWord(first), highWord(first), 0, 0, 0,
+      userData, undefined,
+    );
+  }
+
+  /** {@link prepSymlinkat} at the working directory. Kernel 5.15. Counterpart of io_uring_prep_symlink(3); like symlink(2). */
+  prepSymlink(target: PathLike, linkpath: PathLike, userData: UserData): boolean {
+    return this.prepSymlinkat(target, AT_FDCWD, linkpath, userData);
+  }
+
+  /**
+   * Queue the making of a hard link: another name for a file. Completes with 0 or `-errno`.
+   *
+   * Kernel 5.15. Counterpart of io_uring_prep_linkat(3); like linkat(2).
+   * @param flags 0, AT_SYMLINK_FOLLOW, AT_EMPTY_PATH
+   * @returns false when the submission queue is full; nothing was queued then
+   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   */
+  prepLinkat(
+    olddirfd: number,
+    oldpath: PathLike,
+    newdirfd: number,
+    newpath: PathLike,
+    flags: number,
+    userData: UserData,
+  ): boolean {
+    checkUint32('flags', flags);
+    return this.#twoPaths(IORING_OP_LINKAT, olddirfd, oldpath, newdirfd, newpath, flags, userData);
+  }
+
+  /** {@link prepLinkat} at the working directory. Kernel 5.15. Counterpart of io_uring_prep_link(3); like link(2). */
+  prepLink(oldpath: PathLike, newpath: PathLike, userData: UserData): boolean {
+    return this.prepLinkat(AT_FDCWD, oldpath, AT_FDCWD, newpath, 0, userData);
+  }
+
+  /**
+   * Queue the reading of an extended attribute of a path into `value`. Completes with the bytes of its value, `-ERANGE`
+   * when `value` is too small, `-ENODATA` when there is none. An empty `value` only asks for the size.
+   *
+   * `value` is lent to the kernel until the completion is reaped.
+   *
+   * Kernel 5.19. Counterpart of io_uring_prep_getxattr(3); like getxattr(2).
+   * @param name `'user.mime_type'` and so on; copied
+   * @returns false when the submission queue is full; nothing was queued then
+   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   */
+  prepGetxattr(path: PathLike, name: string, value: Lendable, userData: UserData): boolean {
+    return this.#attribute(IORING_OP_GETXATTR, 0, path, name, value, 0, userData);
+  }
+
+  /**
+   * Queue the setting of an extended attribute of a path to all of `value`. Completes with 0 or `-errno`.
+   *
+   * `value` is lent to the kernel until the completion is reaped.
+   *
+   * Kernel 5.19. Counterpart of io_uring_prep_setxattr(3); like setxattr(2).
+   * @param options.flags XATTR_CREATE, XATTR_REPLACE
+   * @returns false when the submission queue is full; nothing was queued then
+   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
+   */
+  prepSetxattr(
+    path: PathLike,
+    name: string,
+    value: Lendable,
+    userData: UserData,
+    options?: { flags?: number },
+  ): boolean {
+    const flags = checkFlags('options.flags', options?.flags);
+    return this.#attribute(IORING_OP_SETXATTR, 0, path, name, value, flags, userData);
+  }
+
+  /**
+   * {@link prepGetxattr} of an open file.
+   *
+   * Kernel 5.19. Counterpart of io_uring_prep_fgetxattr(3); like fgetxattr(2).
+   */
+  prepFgetxattr(fd: number, name: string, value: Lendable, userData: UserData): boolean {
+    return this.#attribute(IORING_OP_FGETXATTR, checkFd('fd', fd), undefined, name, value, 0, userData);
+  }
+
+  /**
+   * {@link prepSetxattr} of an open file.
+   *
+   * Kernel 5.19. Counterpart of io_uring_prep_fsetxattr(3); like fsetxattr(2).
+   */
+  prepFsetxattr(fd: number, name: string, value: Lendable, userData: UserData, options?: { flags?: number }): boolean {
+    const flags = checkFlags('options.flags', options?.flags);
+    return this.#attribute(IORING_OP_FSETXATTR, checkFd('fd', fd), undefined, name, value, flags, userData);
+  }
+
+  #attribute(
+    opcode: number,
+    fd: number,
+    path: PathLike | undefined,
+    name: string,
+    value: Lendable,
+    flags: number,
+    userData: UserData,
+  ): boolean {
+    const { memory } = coreOf(this);
+    const length = memory.findWhole(value, 'value');
+    if (length > XATTR_SIZE_MAX) throw outOfRange('value.byteLength', `<= ${XATTR_SIZE_MAX}`, length);
+    const low = memory.addressLow;
+    const high = memory.addressHigh;
+    if (typeof name !== 'string') throw wrongType('name', 'of type string', name);
+    const names = [pathBytes('name', name)];
+    if (opcode === IORING_OP_GETXATTR || opcode === IORING_OP_SETXATTR) names.push(pathBytes('path', path as PathLike));
+    if (coreOf(this).isRefused()) return false;
+    const [nameAddress, pathAddress = 0] = names.map((bytes) => coreOf(this).placePath(bytes));
+    const queued = coreOf(this).queue(
+      opcode, 0, 0, fd, low, high, lowWord(nameAddress), highWord(nameAddress), length, flags, 0, userData, value,
+    );
+    if (queued && pathAddress !== 0) coreOf(this).sq.extend(0, lowWord(pathAddress), highWord(pathAddress));
+    return queued;
+  }
+
+  #onePath(opcode: number, dirfd: number, path: PathLike, len: number, flags: number, userData: UserData): boolean {
+    const bytes = pathBytes('path', path);
+    if (coreOf(this).isRefused()) return false;
+    const address = coreOf(this).placePath(bytes);
+    return coreOf(this).queue(
+      opcode, 0, 0, dirfd, 0, 0, lowWord(address), highWord(address), len, flags, 0, userData, undefined,
+    );
+  }
+
+  #twoPaths(
+    opcode: number,
+    olddirfd: number,
+    oldpath: PathLike,
+    newdirfd: number,
+    newpath: PathLike,
+    flags: number,
+    userData: UserData,
+  ): boolean {
+    const from = checkFd('olddirfd', olddirfd);
+    const to = checkFd('newdirfd', newdirfd);
+    const paths = [pathBytes('oldpath', oldpath), pathBytes('newpath', newpath)];
+    if (coreOf(this).isRefused()) return false;
+    const [first, second] = paths.map((bytes) => coreOf(this).placePath(bytes));
+    return coreOf(this).queue(
+      opcode, 0, 0, from, lowWord(second), highWord(second), lowWord(first), highWord(first), to, flags, 0, userData,
+      undefined,
+    );
+  }
+}
+
+/** The kernel's limit on an attribute's value. */
+const XATTR_SIZE_MAX = 65536;

@@ -1,0 +1,42 @@
+import { version, type Version } from '../kernel/proven-kernel.ts';
+
+/** A field of an entry, or a bit of it, that kernels came to know after the operation, and ignored until then. */
+export interface YoungField {
+  /** The thing that a caller asks for with it, to be read after "Cannot". */
+  readonly what: string;
+  /** The first kernel that does it. */
+  readonly since: string;
+  /** From this version on every kernel either does it or answers EINVAL: before that, it is not to be asked. */
+  readonly refusedSince: Version;
+}
+
+const young = (what: string, since: string, refusedSince = since): YoungField => ({
+  what,
+  since,
+  refusedSince: version(refusedSince),
+});
+
+/**
+ * Things that an older kernel would do otherwise than asked, without a word: it does not look at the field. Fields that every kernel with
+ * the operation looks at, or answers EINVAL to, are not here; nor is IORING_RECVSEND_POLL_FIRST, which changes no result.
+ */
+export const YOUNG_FIELDS = {
+  /** `file_index` of OPENAT, OPENAT2 and ACCEPT: an ordinary descriptor would be made, which nobody learns of. */
+  direct: young('put a descriptor into a slot', '5.15'),
+  /** `file_index` of CLOSE: the process's descriptor 0 would be closed. */
+  closeDirect: young('empty a slot by closing it', '5.15'),
+  /** `addr2` of SEND: it would go to the peer that the socket is connected to, if it is. */
+  to: young('send to an address', '6.1', '5.19'),
+  /** IORING_SEND_VECTORIZED: the array of addresses would be sent in place of the data. */
+  vectorized: young('send several buffers without a msghdr', '6.17', '5.19'),
+  /** IORING_RECV_MULTISHOT: it would receive nothing once, and that looks like the end of the stream. */
+  receiveMultishot: young('receive again and again by one entry', '6.0', '5.19'),
+  /** IORING_RECVSEND_BUNDLE: likewise. */
+  bundle: young('fill several buffers at once', '6.10', '5.19'),
+  /** The flags of NOP: it would complete with 0 whatever was asked for. */
+  nop: young('have a NOP do something', '6.10'),
+  /** The upper half of a poll's events: EPOLLEXCLUSIVE, EPOLLONESHOT, EPOLLET. */
+  poll32: young('poll with events above the lower 16 bits', '5.9'),
+  /** `attr_ptr` of reads and writes: they would go without protection information. */
+  attributes: young('transfer protection information', '6.14'),
+} as const;
