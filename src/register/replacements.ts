@@ -121,9 +121,7 @@ function clients({ isOurs, ...row }: Pick<Replacement, 'part' | 'reason' | 'need
       const connect = original as unknown as (this: net.Socket, ...args: unknown[]) => unknown;
       return function (this: net.Socket, ...args: unknown[]): unknown {
         const side = isPlainSocket(this) && isOurs(args[0]) ? ring() : undefined;
-        if (side === undefined) return connect.apply(this, args);
-        side.adopt(this);
-        return this.connect(...(args as Parameters<net.Socket['connect']>));
+        return side === undefined ? connect.apply(this, args) : side.connectAdopted(this, () => connect.apply(this, args));
       };
     },
   };

@@ -84,12 +84,7 @@ class SocketMethods extends Base {
   }
 
   override connect(...args: unknown[]): this {
-    const connection = this[CONNECTION];
-    // Another life begins.
-    if (this.destroyed) this[CONNECTION] = undefined;
-    this[SCOPE] = new AsyncResource('TCPWRAP');
-    if (isOpen(connection)) return lend(this, () => super.connect(...args));
-    return throughRing(this, () => super.connect(...args));
+    return connectBy(this, () => super.connect(...args));
   }
 
   // ---------------------------------------------------------------- the stream
@@ -262,6 +257,14 @@ function lend<T>(socket: Pick<State, typeof IS_LENT | typeof CONNECTION>, call: 
   }
 }
 
+function connectBy<T>(socket: SocketMethods, connect: () => T): T {
+  const connection = socket[CONNECTION];
+  // Another life begins.
+  if (socket.destroyed) socket[CONNECTION] = undefined;
+  socket[SCOPE] = new AsyncResource('TCPWRAP');
+  return isOpen(connection) ? lend(socket, connect) : throughRing(socket, connect);
+}
+
 /** The socket that Node makes a handle for, to connect it. */
 let beginning: SocketMethods | undefined;
 
@@ -410,11 +413,14 @@ function begin(socket: SocketMethods): void {
 }
 
 /**
- * Have a socket that Node's class has made, and that has neither a connection nor memory of the user's to read into, go through the ring
- * from now on. It is an instance of the same class as before, and its `constructor` is the same.
+ * Have a socket that Node's class has made, and that has neither a connection nor memory of the user's to read into, connect and go through
+ * the ring from now on. It is an instance of the same class as before, and its `constructor` is the same.
+ * @param connect Node's own: the method of the prototype may be somebody's who has called this one
  */
-export function adopt(socket: NodeSocket): void {
-  begin(Object.setPrototypeOf(socket, adoptedPrototype) as SocketMethods);
+export function connectAdopted<T>(socket: NodeSocket, connect: () => T): T {
+  const adopted = Object.setPrototypeOf(socket, adoptedPrototype) as SocketMethods;
+  begin(adopted);
+  return connectBy(adopted, connect);
 }
 
 const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(SocketMethods.prototype);
