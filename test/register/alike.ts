@@ -12,21 +12,23 @@ interface Options {
   /** The program registers by itself, when it has loaded something else. */
   isLate?: boolean;
   flags?: string[];
+  /** What the program is told by its environment. */
+  env?: () => Record<string, string>;
   /** Why it cannot be tested here. */
   skip?: string | false;
 }
 
 /** Run a program with everything through the ring that can be, or nothing. */
-async function outcome(file: string, isFlagged: boolean, { flags = [], isLate = false }: Options): Promise<{ status: number; stdout: string; stderr: string }> {
+async function outcome(file: string, isFlagged: boolean, { flags = [], isLate = false, env: own }: Options): Promise<{ status: number; stdout: string; stderr: string }> {
   // Workers and children have it by the environment as well.
   const way = isLate ? { REGISTER } : { NODE_OPTIONS: `--import=${REGISTER}` };
-  const env = environment(isFlagged ? { IOURING: 'http,net', IOURING_REPORT: 'json', ...way } : {});
+  const env = environment({ ...own?.(), ...(isFlagged && { IOURING: 'http,net', IOURING_REPORT: 'json', ...way }) });
   return run(process.execPath, [...flags, file], { env });
 }
 
 /** It prints the same with and without the flag; with it, the main process has used the ring unless `isIdle`. */
 export function alike(title: string, text: string, options: Options = {}): void {
-  it(title, { timeout: 60_000, skip: options.skip ?? false }, async () => {
+  it(title, { timeout: 120_000, skip: options.skip ?? false }, async () => {
     // In this folder it finds the packages that are installed here.
     using folder = new Temporary(new URL('.', import.meta.url).pathname);
     const file = folder.file('program.mjs', PRELUDE + text);
