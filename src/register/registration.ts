@@ -40,6 +40,8 @@ export class Registration {
   readonly #beginning = new AsyncResource('IOURING');
   /** What was needed so far of what is behind the replacements. */
   readonly sides: { [S in SideName]?: Sides[S] } = {};
+  /** Why the rest of what was needed could not be loaded. */
+  readonly unloadable: { [S in SideName]?: string } = {};
   #notice: ChannelListener | undefined;
 
   /** @param loaders of what is behind the replacements: each is called when the first of its rows is */
@@ -98,7 +100,8 @@ export class Registration {
       side = this.#beginning.runInAsyncScope(this.#loaders[name]);
     } catch (error) {
       // The same modules are being imported at this moment, or there are no descriptors left: Node does it, and the next call tries again.
-      debug('not loaded: %s', (error as Error).message);
+      this.unloadable[name] = (error as Error).message.split('\n')[0];
+      debug('not loaded: %s', this.unloadable[name]);
       return undefined;
     }
     if ('isBuiltAsNode' in side && !side.isBuiltAsNode()) {

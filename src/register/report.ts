@@ -100,6 +100,8 @@ export class Reporter {
     if (this.#wayOf(socket) === undefined) return `${kind}: closed before anything was read or written`;
     const outcome = this.#registration.outcomes.find(({ part }) => part === KINDS[kind]);
     if (outcome?.left !== undefined) return `${kind}: ${outcome.left}`;
+    const { sides, unloadable } = this.#registration;
+    if (sides.sockets === undefined && unloadable.sockets !== undefined) return `${kind}: not loaded: ${unloadable.sockets}`;
     return `${kind}: stays Node’s, as TLS, HTTP/2, classes that extend net.Socket, and handles that others have taken do`;
   }
 

@@ -11,6 +11,9 @@ import { Temporary } from '../kernel/temporary.ts';
 import { run } from '../run.ts';
 import { EAGER, environment, major, program, REGISTER, requiresEsm } from './flagged.ts';
 
+/** The entry for those who do not know of the other. */
+const REQUIRED = resolve('dist/register/require.cjs');
+
 const BOTH = { IOURING: 'net,http' };
 
 /** A server that answers one request of its own process, and what both sockets are; for ES modules and CommonJS. */
@@ -103,10 +106,16 @@ describe('how it gets into a program', () => {
   }
 
   it('what a Node finds that cannot require ES modules says which can', async () => {
-    const { status, stderr } = await run(process.execPath, [resolve('dist/register/require.cjs')]);
+    const flags = requiresEsm ? ['--no-experimental-require-module'] : [];
+    const { status, stderr } = await run(process.execPath, [...flags, REQUIRED]);
     assert.equal(status, 1);
     assert.match(stderr, /ERR_IOURING_UNSUPPORTED/);
     assert.match(stderr, /iouring\/register is an ES module.*--import.*20\.19, 22\.12/);
+  });
+
+  it('the same entry registers where they can be required, for resolvers that do not know module-sync', async (t) => {
+    if (!requiresEsm) return t.skip('needs a Node that can require ES modules: 20.19 or 22.12');
+    return single('cjs', ['--no-warnings', '--require', REQUIRED]);
   });
 
   it('a worker thread has it as well', async () => {
