@@ -8,7 +8,7 @@
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
-import { RequestReader, type Incoming } from '../src/cli/http-request.ts';
+import { RequestReader, type Incoming } from '../src/cli/serve/http-request.ts';
 import { get, MALFORMED, MALFORMED_BODIES, WELL_FORMED } from '../test/cli/malformed-requests.ts';
 import { inProject } from './project.ts';
 

@@ -1,6 +1,6 @@
 /**
- * Writes the table of docs/register.md from the one in src/register/replacements.ts; with --check it only says whether it would
- * change anything.
+ * Writes the table of docs/register.md from the one in src/register/replacements.ts; with --check it only says whether
+ * it would change anything.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { isDefault, REPLACEMENTS } from '../src/register/replacements.ts';
@@ -22,7 +22,10 @@ function table(): string {
     parts.push(part);
     all.add(name);
   }
-  const lines = [...names].map(([key, [parts, all]]) => [parts.join(', '), all.size > 1 ? 'functions of `fs.promises` with these names' : [...all][0], ...(JSON.parse(key) as string[])]);
+  const lines = [...names].map(([key, [parts, all]]) => {
+    const functions = all.size > 1 ? 'functions of `fs.promises` with these names' : [...all][0];
+    return [parts.join(', '), functions, ...(JSON.parse(key) as string[])];
+  });
   const head = ['`IOURING`', 'replaced', 'on by default', 'why', 'needs'];
   return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |\n`).join('');
 }

@@ -1,6 +1,6 @@
 /**
- * `iouring/dgram`: `node:dgram` through the ring. Change one import; names, arguments, results, events and errors stay the same. Where
- * there is no io_uring, all of it is Node's.
+ * `iouring/dgram`: `node:dgram` through the ring. Change one import; names, arguments, results, events and errors stay
+ * the same. Where there is no io_uring, all of it is Node's.
  */
 import node from 'node:dgram';
 import { createSocket as createUdpSocket, UdpSocket } from '../net/udp/udp-socket.ts';

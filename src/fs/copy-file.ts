@@ -6,11 +6,11 @@ import type { Reactor } from '../reactor/reactor.ts';
 import { admission } from './admission.ts';
 import { node } from './node-promises.ts';
 import { CLOSE, openFile } from './open-file.ts';
-import { ownOptions } from '../reactor/own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { plainPath, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { stagingOf } from './staging.ts';
-import { writeAll } from './write-open.ts';
+import { writeAll } from './write-descriptor.ts';
 
 const { COPYFILE_EXCL, O_WRONLY, O_CREAT, O_EXCL } = constants;
 
@@ -29,7 +29,7 @@ export function copyFile(src: PathLike, dest: PathLike, mode = 0): Promise<void>
   const to = io && plainPath(dest);
   const byNode = (): Promise<void> => node.copyFile(src, dest, mode);
   if (io === undefined || from === undefined || to === undefined || (mode !== 0 && mode !== COPYFILE_EXCL)) return byNode();
-  return admission.admit(async () => {
+  return admission.run(async () => {
     const isDone = await copySmall(io, from, to);
     if (!isDone) await byNode();
   });

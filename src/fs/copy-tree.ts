@@ -1,22 +1,19 @@
 import type { CopyOptions, Dirent, PathLike, Stats } from 'node:fs';
 import { dirname, isAbsolute, join, resolve, sep } from 'node:path';
-import { Admission } from './admission.ts';
 import { copyFile } from './copy-file.ts';
-import { mkdir, symlink } from './names.ts';
+import { Directories } from './directories.ts';
+import { mkdir, symlink } from './path-operations.ts';
 import { node } from './node-promises.ts';
-import { ownOptions } from '../reactor/own-options.ts';
 import { plainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { lstat } from './stat.ts';
-
-/** So many directories are listed at the same time. */
-const LISTED_MAX = 16;
 
 /** With other options the order in which things are done can be seen, or what is done depends on the version. */
 const PLAIN_OPTIONS = new Set(['recursive', 'force', 'errorOnExist', 'verbatimSymlinks']);
 
 /**
- * `cp`. A directory that is copied to where nothing is goes through the ring, with many operations in flight. The rest is Node's.
+ * `cp`. A directory that is copied to where nothing is goes through the ring, with many operations in flight. The rest
+ * is Node's.
  */
 export const cp = async function cp(src: PathLike, dest: PathLike, options?: CopyOptions): Promise<void> {
   const isServed = ringForPaths() !== undefined && arePlain(options);
@@ -57,7 +54,7 @@ async function treeOf(from: string, to: string): Promise<Stats | undefined> {
 
 class TreeCopy {
   readonly #options: CopyOptions;
-  readonly #lists = new Admission(LISTED_MAX);
+  readonly #directories = new Directories();
   /** Something has gone wrong: nothing more is begun. */
   #isOver = false;
 
@@ -67,20 +64,15 @@ class TreeCopy {
 
   async directory(from: string, to: string, mode: number): Promise<void> {
     await mkdir(to);
-    const entries = await this.#lists.admit(() => node.readdir(from, ownOptions({ withFileTypes: true } as const)));
-    const outcomes = await Promise.allSettled(
-      entries.map(async (entry) => {
-        if (this.#isOver) return;
-        try {
-          await this.#entry(entry, join(from, entry.name), join(to, entry.name));
-        } catch (error) {
-          this.#isOver = true;
-          throw error;
-        }
-      }),
-    );
-    const failed = outcomes.find(({ status }) => status === 'rejected');
-    if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
+    await this.#directories.forEach(from, async (entry) => {
+      if (this.#isOver) return;
+      try {
+        await this.#entry(entry, join(from, entry.name), join(to, entry.name));
+      } catch (error) {
+        this.#isOver = true;
+        throw error;
+      }
+    });
     await node.chmod(to, mode);
   }
 

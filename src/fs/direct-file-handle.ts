@@ -1,18 +1,18 @@
-import { wrongValue } from '../reactor/misuse.ts';
+import { wrongValue } from '../ring/arguments/argument-errors.ts';
 import type { Reactor } from '../reactor/reactor.ts';
-import { areViews, isObject } from './file-handle.ts';
+import { areViews } from './file-handle.ts';
 import type { HandleBase } from './handle-base.ts';
 import { rangeOf, type HotFileHandleClass } from './hot-file-handle.ts';
-import { isOwnPosition, isPosition, NOTHING, plainEncoding, plainFileOptions } from './plain-arguments.ts';
+import { isObject, isOwnPosition, isPosition, NOTHING, plainEncoding, plainFileOptions } from './plain-arguments.ts';
 import { registeredAt, STAGED_MAX, stagingOf, type Staged } from './staging.ts';
 import { put, putAll, readLent, userOf, writeLent, type User } from './transfer.ts';
 import { byteLengthOf, bytesOf } from './view.ts';
-import { isIterable, plainData, refuseIfAborted, writeEach } from './write-open.ts';
+import { isIterable, plainData, refuseIfAborted, writeEach } from './write-descriptor.ts';
 
 /**
- * The class of the handles that go past the page cache, over that of hot ones. The kernel wants positions, lengths and memory that
- * are multiples of the alignment: of what is read, more is read around it; what is written has to be such. What is wrong in other
- * ways goes to Node's method.
+ * The class of the handles that go past the page cache, over that of hot ones. The kernel wants positions, lengths and
+ * memory that are multiples of the alignment: of what is read, more is read around it; what is written has to be such.
+ * What is wrong in other ways goes to Node's method.
  */
 export function directFileHandleClass(Base: HotFileHandleClass, base: HandleBase): HotFileHandleClass {
   return class FileHandle extends Base {
@@ -20,7 +20,7 @@ export function directFileHandleClass(Base: HotFileHandleClass, base: HandleBase
     readonly #user: User;
     /** Where it stands: the kernel's own position would have to be aligned. */
     #position = 0;
-    /** What begins where it stands, one after the other. */
+    /** Transfers that begin where the file stands, one after the other. */
     #last: Promise<unknown> = Promise.resolve();
 
     constructor(io: Reactor, place: number | undefined, alignment: number, ...args: readonly unknown[]) {
@@ -153,7 +153,10 @@ export function directFileHandleClass(Base: HotFileHandleClass, base: HandleBase
       return this.#from(position, (at) => this.#writeAt(source, at));
     }
 
-    /** What begins where the file stands begins when the one before it is done. It is not closed before this is. */
+    /**
+     * A transfer that begins where the file stands begins when the one before it is done. The file is not closed before
+     * this is.
+     */
     async #from(position: unknown, work: (at: number) => Promise<number>): Promise<number> {
       const user = this.#user;
       // Its place is not given up either, which may be another file's then.

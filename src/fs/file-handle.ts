@@ -1,11 +1,11 @@
 import type { BigIntStats, Stats } from 'node:fs';
 import { IORING_OP_FTRUNCATE } from '../abi/operations.ts';
-import { outOfRange, wrongType } from '../reactor/misuse.ts';
+import { outOfRange, wrongType } from '../ring/arguments/argument-errors.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import type { HandleBase } from './handle-base.ts';
-import { ownOptions } from '../reactor/own-options.ts';
-import { abortedBy, isOwnPosition, isPosition, NOTHING, plainEncoding, plainFileOptions } from './plain-arguments.ts';
-import { readOpen } from './read-open.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
+import { isObject, abortedBy, isOwnPosition, isPosition, NOTHING, plainEncoding, plainFileOptions } from './plain-arguments.ts';
+import { readDescriptor } from './read-descriptor.ts';
 import { hasPermissionModel, ringForFiles } from './ring-or-node.ts';
 import { IS_SHOWN, shownHandleClass } from './shown-handle.ts';
 import { STAGED_MAX, STAGED_WRITE_MAX } from './staging.ts';
@@ -13,15 +13,15 @@ import { isPlain, isSeekable, learnBigInts, plainStatOptions, statOpen } from '.
 import { PIECES_MAX, readInto, readIntoAll, userOf, writeFrom, writeFromAll, type Position, type User } from './transfer.ts';
 import { byteLengthOf, bytesAt, bytesOf, honest, isBytes, isHonest } from './view.ts';
 import { arrayBuffers, streamsNatively, type WebStream } from './web-stream.ts';
-import { isIterable, plainData, writeAll, writeEach } from './write-open.ts';
+import { isIterable, plainData, writeAll, writeEach } from './write-descriptor.ts';
 
-/** What one kind of transfer that goes on where the file stands is at. */
+/** The state of one kind of transfer that goes on where the file stands. */
 interface Lane {
   last: Promise<unknown>;
   waiting: number;
 }
 
-/** What a transfer is asked to do, if that is plain. */
+/** The request of a transfer, if it is plain. */
 interface Plan {
   offset: number;
   length: number;
@@ -31,10 +31,11 @@ interface Plan {
 const DONE = Promise.resolve();
 
 /**
- * The class of the handles that {@link open} gives: the runtime's own, with the operations that the ring has done by it. What
- * is not plain goes to Node's method, and so do reads of more than {@link STAGED_MAX} bytes and writes of more than
- * {@link STAGED_WRITE_MAX}: those gain nothing here. So does what is read and written where the file stands, if the descriptor may be
- * shared; see {@link shownHandleClass}. A method that is called on something else is Node's, which refuses that.
+ * The class of the handles that {@link open} gives: the runtime's own, with the operations that the ring has done by
+ * it. What is not plain goes to Node's method, and so do reads of more than {@link STAGED_MAX} bytes and writes of more
+ * than {@link STAGED_WRITE_MAX}: those gain nothing here. So does what is read and written where the file stands, if
+ * the descriptor may be shared; see {@link shownHandleClass}. A method that is called on something else is Node's,
+ * which refuses that.
  */
 export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
   const Base = shownHandleClass(base);
@@ -163,7 +164,7 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
       const work =
         io === undefined || options === undefined || this.#isNodes(undefined)
           ? (): Promise<unknown> => super.readFile(...(args as []))
-          : (): Promise<unknown> => readOpen(io, fd, options);
+          : (): Promise<unknown> => readDescriptor(io, fd, options);
       return this.#inUse('read', work) as Promise<never>;
     }
 
@@ -269,8 +270,9 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
     }
 
     /**
-     * What begins where the file stands begins when the one before it is done: two at the same time would find it standing at
-     * the same place. Reads do not wait for writes where each has its own end, as in a pipe or a terminal.
+     * A transfer that begins where the file stands begins when the one before it is done: two at the same time would
+     * find it standing at the same place. Reads do not wait for writes where each has its own end, as in a pipe or a
+     * terminal.
      */
     #inOrder<T>(way: 'read' | 'write', position: unknown, work: () => Promise<T>): Promise<T> {
       if (!isOwnPosition(position)) return work();
@@ -295,10 +297,6 @@ const FDATASYNC = ownOptions({ syscall: 'fdatasync', datasync: true });
 
 function newLane(): Lane {
   return { last: DONE, waiting: 0 };
-}
-
-export function isObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null;
 }
 
 export function areViews(buffers: unknown): buffers is readonly ArrayBufferView[] {

@@ -4,8 +4,9 @@ import { CLOSE } from './open-file.ts';
 import { ringForFiles } from './ring-or-node.ts';
 
 /**
- * The runtime's own FileHandle, which ours extends: its events, its streams, its warning when it is collected, and being
- * taken for one by everything else in the runtime come with it. It is not exported, so it is learned from the first that is opened.
+ * The runtime's own FileHandle, which ours extends: its events, its streams, its warning when it is collected, and
+ * being taken for one by everything else in the runtime come with it. It is not exported, so it is learned from the
+ * first that is opened.
  */
 export interface HandleBase {
   readonly FileHandle: new (...args: readonly unknown[]) => FileHandle;
@@ -14,9 +15,12 @@ export interface HandleBase {
   readonly unref: symbol;
   /** The number of the descriptor, without anybody taking notice; undefined where it is no getter of the class. */
   readonly fdOf: ((handle: object) => number) | undefined;
-  /** What its constructor takes for a descriptor. */
+  /** The argument that its constructor takes for a descriptor. */
   adopt(fd: number, flags: number, path: unknown): readonly unknown[];
-  /** What its constructor takes to have the file of `handle`, which is not used any more then; undefined: cannot be. */
+  /**
+   * The argument with which its constructor takes over the file of `handle`, which is not used any more then;
+   * undefined: it cannot.
+   */
   takeOver(handle: FileHandle): readonly unknown[] | undefined;
 }
 

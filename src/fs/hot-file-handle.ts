@@ -1,10 +1,10 @@
 import { constants, type PathLike } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { AT_EMPTY_PATH, STATX_DIOALIGN } from '../abi/file-flags.ts';
-import { checkInteger } from '../reactor/misuse.ts';
+import { checkInteger } from '../ring/arguments/argument-errors.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import type { HandleBase } from './handle-base.ts';
-import { ownOptions } from '../reactor/own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { isPosition } from './plain-arguments.ts';
 import { registeredAt, STAGED_MAX, STAGED_WRITE_MAX } from './staging.ts';
 import { readInto, readLent, userOf, writeFrom, writeLent, type User } from './transfer.ts';
@@ -22,19 +22,19 @@ export interface OpenOptions {
 }
 
 /**
- * A file that is opened with {@link OpenOptions}. Reads and writes at a position are made for speed: those from and to memory of
- * {@link allocate} are not copied on the way, and the kernel has both the file and the memory at hand. Such memory cannot be
- * transferred to another thread. Where io_uring is not used, and under the permission model, it is a file as Node opens it: through
- * the page cache, with an {@link alignment} of 1.
+ * A file that is opened with {@link OpenOptions}. Reads and writes at a position are made for speed: those from and to
+ * memory of {@link allocate} are not copied on the way, and the kernel has both the file and the memory at hand. Such
+ * memory cannot be transferred to another thread. Where io_uring is not used, and under the permission model, it is a
+ * file as Node opens it: through the page cache, with an {@link alignment} of 1.
  */
 export interface HotFileHandle extends FileHandle {
-  /** What direct transfers have to be a multiple of, in bytes: position and length; 1 without `direct`. */
+  /** Position and length of direct transfers have to be a multiple of this, in bytes; 1 without `direct`. */
   readonly alignment: number;
   /** Memory that is pinned and registered, and begins at a multiple of what direct transfers need. */
   allocate(bytes: number): Uint8Array<ArrayBuffer>;
 }
 
-/** What direct transfers are aligned to where the kernel does not say (before 6.1). */
+/** The alignment of direct transfers where the kernel does not say it (before 6.1), in bytes. */
 const ALIGNMENT = 4096;
 /** As of a reactor's memory. */
 const ALLOCATED_MAX = 2 ** 30;
@@ -57,7 +57,7 @@ export function withoutRing(handle: FileHandle): HotFileHandle {
   }) as HotFileHandle;
 }
 
-/** What direct transfers from and to a file have to be a multiple of. */
+/** The alignment of direct transfers from and to a file, in bytes. */
 export async function alignmentOf(io: Reactor, fd: number, { direct = false }: OpenOptions): Promise<number> {
   if (!direct) return 1;
   const { dioOffsetAlign } = await io.statx(fd, '', AT_EMPTY_PATH, STATX_DIOALIGN, FSTAT);
@@ -73,10 +73,13 @@ export type HotFileHandleClass = new (
   ...args: readonly unknown[]
 ) => HotFileHandle;
 
-/** Of a handle that is collected Node closes the descriptor; registered, its file would stay open all the same. */
+/** Node closes the descriptor of a handle that is collected; registered, its file would stay open all the same. */
 const collected = new FinalizationRegistry<{ io: Reactor; place: number }>(({ io, place }) => io.unregisterFile(place));
 
-/** The class of such handles, over that of the others. What is not plain, or too large to gain anything, is done by that. */
+/**
+ * The class of such handles, over that of the others. What is not plain, or too large to gain anything, is done by
+ * that.
+ */
 export function hotFileHandleClass(Base: HandleBase['FileHandle'], base: HandleBase): HotFileHandleClass {
   return class FileHandle extends Base implements HotFileHandle {
     readonly alignment: number;

@@ -1,6 +1,7 @@
 /**
- * `iouring/fs`: `node:fs/promises` through the ring. Change one import; names, arguments, results and errors stay the same. What
- * io_uring has no operation for is Node's: see `passed-through.ts`. Where there is no io_uring, everything is.
+ * `iouring/fs`: `node:fs/promises` through the ring. Change one import; names, arguments, results and errors stay the
+ * same. What io_uring has no operation for is Node's: see `passed-through.ts`. Where there is no io_uring, everything
+ * is.
  */
 import type { FileHandle } from 'node:fs/promises';
 import { promises } from './promises.ts';

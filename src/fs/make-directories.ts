@@ -3,8 +3,8 @@ import type { Reactor } from '../reactor/reactor.ts';
 import type { PlainPath } from './plain-arguments.ts';
 
 /**
- * Make a directory and those above it that are missing: like `mkdir -p`. Where something is in the way, and where the path has
- * parts that make its words differ from what they name, the answer is Node's: to ask again changes nothing.
+ * Make a directory and those above it that are missing: like `mkdir -p`. Where something is in the way, and where the
+ * path has parts that make its words differ from what they name, the answer is Node's: to ask again changes nothing.
  * @returns the first that was made; undefined if all were there
  */
 export async function makeDirectories(

@@ -1,20 +1,23 @@
 import type { PathLike, Stats } from 'node:fs';
 import { AbortError } from '../reactor/abort.ts';
-import { checkInteger, wrongType } from '../reactor/misuse.ts';
-import { ownOptions } from '../reactor/own-options.ts';
+import { checkInteger, wrongType } from '../ring/arguments/argument-errors.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { NOTHING } from './plain-arguments.ts';
 import { readFile } from './read-file.ts';
 import { stat } from './stat.ts';
 
 /** How many files are worked on. */
 export interface ManyFilesOptions {
-  /** So many are being worked on at the same time, 1 … 65536; default 64. Results wait for their consumer beyond that, not more. */
+  /**
+   * So many are being worked on at the same time, 1 … 65536; default 64. Results wait for their consumer beyond that,
+   * not more.
+   */
   concurrency?: number | undefined;
   /** Aborts the operations in the kernel; the iteration throws an AbortError. */
   signal?: AbortSignal | undefined;
 }
 
-/** What came of one path: a value, or why there is none. */
+/** The outcome of one path: a value, or why there is none. */
 export type PathResult<K extends string, T> =
   | ({ readonly path: PathLike; readonly error?: undefined } & { readonly [name in K]: T })
   | ({ readonly path: PathLike; readonly error: NodeJS.ErrnoException } & { readonly [name in K]?: undefined });
@@ -23,8 +26,8 @@ const CONCURRENCY = 64;
 const CONCURRENCY_MAX = 65_536;
 
 /**
- * Read many files with so many in flight at a time, in the order of their paths. One that cannot be read does not end the
- * iteration: its result has an `error` instead of `data`.
+ * Read many files with so many in flight at a time, in the order of their paths. One that cannot be read does not end
+ * the iteration: its result has an `error` instead of `data`.
  *
  * @param paths may be endless, and asynchronous: as many are taken as are worked on
  * @param options.encoding of text; default: Buffers

@@ -1,7 +1,7 @@
 import promises from 'node:fs/promises';
 
 /**
- * Node's own module as it is when this one is loaded: a program may put this one in its place afterwards, and would then
- * be called by it in a circle.
+ * Node's own module as it is when this one is loaded: a program may put this one in its place afterwards, and would
+ * then be called by it in a circle.
  */
 export const node: typeof promises = { ...promises };

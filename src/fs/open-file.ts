@@ -1,16 +1,14 @@
 import { constants } from 'node:fs';
+import { O_CLOEXEC } from '../abi/file-flags.ts';
 import type { Reactor } from '../reactor/reactor.ts';
-import { ownOptions } from '../reactor/own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { type PlainPath } from './plain-arguments.ts';
-
-/** As Node opens every file: child processes do not inherit it. */
-export const O_CLOEXEC = 0o2000000;
 
 /** Node's names for the operations, which errors are reported under. */
 export const CLOSE = ownOptions({ syscall: 'close' });
 const OPEN = ownOptions({ syscall: 'open', mode: 0o666 });
 
-/** Open a file. Its descriptor. */
+/** Opens a file as Node does: programs that are started do not inherit its descriptor, which is returned. */
 export function openFile(
   io: Reactor,
   path: PlainPath,

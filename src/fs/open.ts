@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { wrongValue } from '../reactor/misuse.ts';
+import { wrongValue } from '../ring/arguments/argument-errors.ts';
 import { directFileHandleClass } from './direct-file-handle.ts';
 import { fileHandleClass } from './file-handle.ts';
 import { baseOf, learnBase, type HandleBase } from './handle-base.ts';

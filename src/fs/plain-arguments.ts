@@ -1,15 +1,19 @@
 /**
- * What an argument means, if it is plainly right: then the ring is asked. Whatever is not (wrong, or so unusual that
- * versions of Node differ on it) is undefined here, and given to Node as it came: its answer, and the words of its error,
- * are those of the version that runs.
+ * The meaning of an argument, if it is plainly right: then the ring is asked. Whatever is not (wrong, or so unusual
+ * that versions of Node differ on it) is undefined here, and given to Node as it came: its answer, and the words of its
+ * error, are those of the version that runs.
  */
 import { constants } from 'node:fs';
 import { types } from 'node:util';
 import { fileURLToPath } from 'node:url';
-import { outOfRange } from '../reactor/misuse.ts';
-import { ownOptions } from '../reactor/own-options.ts';
+import { outOfRange } from '../ring/arguments/argument-errors.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 
 const { O_RDONLY, O_WRONLY, O_RDWR, O_CREAT, O_EXCL, O_TRUNC, O_APPEND, O_SYNC } = constants;
+
+export function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
+}
 
 /** A path as the kernel takes it. */
 export type PlainPath = string | Uint8Array;
@@ -91,7 +95,7 @@ export function abortedBy(signal: AbortSignal | null): { signal: AbortSignal } |
   return signal === null ? undefined : ownOptions({ signal });
 }
 
-/** What a call may be given besides a path. */
+/** Options that a call may be given besides a path. */
 export interface FileOptions {
   readonly encoding: BufferEncoding | null;
   readonly flags: number;

@@ -1,7 +1,7 @@
 import { copyFile } from './copy-file.ts';
 import { cp } from './copy-tree.ts';
 import type { Open } from './hot-file-handle.ts';
-import { link, mkdir, rename, rmdir, symlink, unlink } from './names.ts';
+import { link, mkdir, rename, rmdir, symlink, unlink } from './path-operations.ts';
 import { node } from './node-promises.ts';
 import { open } from './open.ts';
 import { readFile } from './read-file.ts';

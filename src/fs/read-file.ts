@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { AT_FDCWD } from '../abi/file-flags.ts';
+import { AT_FDCWD, O_CLOEXEC } from '../abi/file-flags.ts';
 import type { Engine } from '../reactor/engine.ts';
 import { AGAIN } from '../reactor/operation.ts';
 import type { Reactor } from '../reactor/reactor.ts';
@@ -7,10 +7,10 @@ import { Sequence } from '../reactor/sequence.ts';
 import { admission } from './admission.ts';
 import { node } from './node-promises.ts';
 import { isOpenHandle } from './open.ts';
-import { closing, O_CLOEXEC } from './open-file.ts';
-import { ownOptions } from '../reactor/own-options.ts';
+import { closing } from './open-file.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { abortedBy, plainFileOptions, plainPath, type FileOptions, type PlainPath } from './plain-arguments.ts';
-import { FIRST_READ, readRest, type Contents } from './read-open.ts';
+import { FIRST_READ, readRest, type Contents } from './read-descriptor.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { stagingOf, type Staged, type Staging } from './staging.ts';
 
@@ -26,7 +26,7 @@ export const readFile = function readFile(path: unknown, options: unknown): Prom
   if (io === undefined || name === undefined || plain === undefined) {
     return node.readFile(path as string, options as BufferEncoding);
   }
-  if (!admission.enter()) return admission.admit(() => readPath(io, name, plain));
+  if (!admission.enter()) return admission.run(() => readPath(io, name, plain));
   // A promise less.
   return readPath(io, name, plain, leave);
 } as typeof node.readFile;
@@ -57,7 +57,7 @@ class WholeRead extends Sequence<Contents> {
   #probe: Staged | undefined;
   name: 'open' | 'read' | 'close' = 'open';
   #fd = -1;
-  /** What was read; -1 before. */
+  /** The bytes that were read; -1 before. */
   #length = -1;
   #contents: Contents | undefined;
 

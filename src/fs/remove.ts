@@ -4,18 +4,14 @@ import { ENOTEMPTY } from '../abi/errno.ts';
 import { AT_FDCWD, AT_REMOVEDIR, AT_SYMLINK_NOFOLLOW, STATX_TYPE } from '../abi/file-flags.ts';
 import { IORING_OP_UNLINKAT } from '../abi/operations.ts';
 import type { Reactor } from '../reactor/reactor.ts';
-import { Admission } from './admission.ts';
+import { Directories } from './directories.ts';
 import { node } from './node-promises.ts';
-import { ownOptions } from '../reactor/own-options.ts';
 import { plainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 
-/** So many directories are listed at the same time. */
-const LISTED_MAX = 16;
-
 /**
- * `rm`. Trees are removed with many operations in flight. Whatever is in the way is left to Node, which begins with what is left:
- * its retries, and its errors.
+ * `rm`. Trees are removed with many operations in flight. Whatever is in the way is left to Node, which begins with
+ * what is left: its retries, and its errors.
  */
 export function rm(path: PathLike, options?: RmOptions): Promise<void> {
   const io = ringForPaths(IORING_OP_UNLINKAT);
@@ -57,22 +53,18 @@ async function remove(io: Reactor, path: string, recursive: boolean, byNode: () 
 /** The removal of a tree: the contents of a directory at once, and then itself. */
 class Removal {
   readonly #io: Reactor;
-  readonly #lists = new Admission(LISTED_MAX);
+  readonly #directories = new Directories();
 
   constructor(io: Reactor) {
     this.#io = io;
   }
 
   async tree(path: string): Promise<void> {
-    const entries = await this.#lists.admit(() => node.readdir(path, ownOptions({ withFileTypes: true } as const)));
     const prefix = path.endsWith('/') ? path : `${path}/`;
-    const gone = entries.map((entry) => {
+    await this.#directories.forEach(path, (entry) => {
       const name = prefix + entry.name;
       return entry.isDirectory() ? this.tree(name) : this.#io.unlink(name);
     });
-    const outcomes = await Promise.allSettled(gone);
-    const failed = outcomes.find(({ status }) => status === 'rejected');
-    if (failed !== undefined) throw (failed as PromiseRejectedResult).reason;
     await this.#io.unlinkat(AT_FDCWD, path, AT_REMOVEDIR);
   }
 }

@@ -11,7 +11,10 @@ import {
 import { AvailableReactor } from '../reactor/available-reactor.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 
-/** Every call here needs these operations. A call that needs one of younger kernels asks for that itself: {@link ringForPaths}. */
+/**
+ * Every call here needs these operations. A call that needs one of younger kernels asks for that itself: {@link
+ * ringForPaths}.
+ */
 const NEEDED = [
   IORING_OP_READV,
   IORING_OP_WRITEV,

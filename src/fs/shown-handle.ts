@@ -16,9 +16,10 @@ export interface ShownHandle extends FileHandle {
 const OF_ITS_OWN = new Set(['pull', 'pullSync', 'writer']);
 
 /**
- * The runtime's own class, which takes notice when somebody asks for the number of the descriptor: a child process may share the file
- * then, or a function that takes the number. The kernel takes no lock for the place where a file stands when the ring reads or writes
- * there, as it does in read(2) and write(2): what two write at the same time would overwrite each other.
+ * The runtime's own class, which takes notice when somebody asks for the number of the descriptor: a child process may
+ * share the file then, or a function that takes the number. The kernel takes no lock for the place where a file stands
+ * when the ring reads or writes there, as it does in read(2) and write(2): what two write at the same time would
+ * overwrite each other.
  */
 export function shownHandleClass({ FileHandle: Base, fdOf }: HandleBase): new (...args: readonly unknown[]) => ShownHandle {
   class FileHandle extends Base {

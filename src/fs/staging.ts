@@ -1,15 +1,15 @@
-import { allocateAligned } from '../reactor/aligned-memory.ts';
+import { allocateAligned } from '../ring/memory/aligned-memory.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 
 /** The sizes that memory is handed out in. */
 const SIZES = [4096, 16_384, 65_536, 524_288] as const;
 
-/** What is transferred at once through staged memory, at most. */
+/** The most that is transferred at once through staged memory, in bytes. */
 export const STAGED_MAX = SIZES[SIZES.length - 1];
 
 /**
- * What is written at once through staged memory, at most. The kernel hands buffered writes to threads of its own on most file
- * systems, as Node does: for larger ones the copying outweighs what the ring saves.
+ * The most that is written at once through staged memory, in bytes. The kernel hands buffered writes to threads of its
+ * own on most file systems, as Node does: for larger ones the copying outweighs what the ring saves.
  */
 export const STAGED_WRITE_MAX = 32_768;
 
@@ -17,7 +17,9 @@ export const STAGED_WRITE_MAX = 32_768;
 const ARENA = 262_144;
 const REGISTERED_MAX = 16 * 2 ** 20;
 
-/** How the ring is told where memory is registered. All that it may be told is there, so that none of it is inherited. */
+/**
+ * How the ring is told where memory is registered. All that it may be told is there, so that none of it is inherited.
+ */
 export function registeredAt(place: number): Staged['transfer'] {
   return { fixed: place, rwFlags: undefined, pi: undefined } as { fixed: number };
 }
@@ -27,14 +29,14 @@ export interface Staged {
   readonly bytes: Buffer;
   /** How the ring is told that it is registered. */
   readonly transfer: { readonly fixed: number } | undefined;
-  /** What is registered: it is as long as this is alive. */
+  /** The registered memory: it is registered as long as this is alive. */
   readonly arena: Uint8Array;
 }
 
 /**
- * Memory between the caller's and the kernel's. Lending a caller's buffer to the kernel would forbid for good that it is
- * ever transferred to another thread, which nobody who changes one import expects; to copy it costs less than to find out
- * where a buffer is that was never lent before. It is page-aligned, and registered as far as that is allowed.
+ * Memory between the caller's and the kernel's. Lending a caller's buffer to the kernel would forbid for good that it
+ * is ever transferred to another thread, which nobody who changes one import expects; to copy it costs less than to
+ * find out where a buffer is that was never lent before. It is page-aligned, and registered as far as that is allowed.
  */
 export class Staging {
   readonly #io: Reactor;

@@ -4,11 +4,11 @@ import { OUTCOME, type Outcome } from '../reactor/operation.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import { Statx } from '../reactor/methods-path.ts';
 import { node } from './node-promises.ts';
-import { ownOptions } from '../reactor/own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { plainPath, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 
-/** What Node asks for. */
+/** The fields that Node asks for. */
 const MASK = STATX_BASIC_STATS | STATX_BTIME;
 
 /** Room for so many answers is kept. */
@@ -92,7 +92,7 @@ function statOf(
 
 /** Both the options of the operation and who takes its answer. */
 class Status implements Outcome<Stats | BigIntStats> {
-  readonly waits = false;
+  readonly isUnbounded = false;
   readonly syscall: string;
   readonly into: Statx;
   readonly #isBigint: boolean;
@@ -128,7 +128,9 @@ type BigIntStatsClass = new (...numbers: bigint[]) => BigIntStats;
 /** The class itself: what is exported warns that it should not be called. */
 const StatsOfNode = Stats.prototype.constructor as StatsClass;
 
-/** Times are given in milliseconds up to Node 24, and in seconds and nanoseconds since; undefined: in some other way. */
+/**
+ * Times are given in milliseconds up to Node 24, and in seconds and nanoseconds since; undefined: in some other way.
+ */
 const takesMilliseconds = ((): boolean | undefined => {
   const [seconds, nanoseconds] = [2, 3_000_000];
   const head = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10];

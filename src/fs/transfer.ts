@@ -1,4 +1,4 @@
-import { IOSQE_FIXED_FILE } from '../abi/flags.ts';
+import { markRegisteredFile } from '../reactor/registered-files.ts';
 import { moveBehindRead, moveBehindWrite, positionOf } from '../reactor/file-position.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import { Sequence } from '../reactor/sequence.ts';
@@ -12,7 +12,7 @@ type Ring = Parameters<Sequence<unknown>['prepare']>[0];
 /** Where a transfer begins if it does not begin where the file stands. */
 export type Position = number | undefined;
 
-/** What is not to be closed before a transfer is over. */
+/** A handle that is not to be closed before a transfer is over. */
 export interface User {
   readonly fd: number;
   /** Where the file is registered, if it is: the kernel need not look it up then. */
@@ -35,8 +35,8 @@ export function userOf(handle: object, { ref, unref, fdOf }: HandleBase, place?:
 }
 
 /**
- * A transfer through staged memory: it writes its own entry, and takes the answer. An object more for each read would be felt, and
- * so would looking up which memory is registered.
+ * A transfer through staged memory: it writes its own entry, and takes the answer. An object more for each read would
+ * be felt, and so would looking up which memory is registered.
  */
 abstract class StagedTransfer<T> extends Sequence<T> {
   readonly fd: number;
@@ -67,13 +67,7 @@ abstract class StagedTransfer<T> extends Sequence<T> {
   }
 }
 
-/** Of the entry that was just written: it names a registered file. */
-function byPlace(ring: Ring): true {
-  ring.sqeSetFlags(IOSQE_FIXED_FILE);
-  return true;
-}
-
-/** What Node answers a read and a write with: objects without a prototype. */
+/** Node's answers to a read and to a write: objects without a prototype. */
 interface ReadResult {
   readonly bytesRead: number;
   readonly buffer: unknown;
@@ -97,7 +91,7 @@ class Read extends StagedTransfer<ReadResult> {
     const { bytes, transfer } = this.memory;
     const place = this.user?.place;
     if (place === undefined) return ring.prepRead(this.fd, bytes, this.length, slot, this.offset, transfer);
-    return ring.prepRead(place, bytes, this.length, slot, this.offset, transfer) && byPlace(ring);
+    return ring.prepRead(place, bytes, this.length, slot, this.offset, transfer) && markRegisteredFile(ring);
   }
 
   value(bytes: number): ReadResult {
@@ -111,7 +105,9 @@ class Read extends StagedTransfer<ReadResult> {
   }
 }
 
-/** Read into a caller's memory: `length` bytes, 1 … {@link STAGED_MAX}, of which it has at least so many behind `at`. */
+/**
+ * Read into a caller's memory: `length` bytes, 1 … {@link STAGED_MAX}, of which it has at least so many behind `at`.
+ */
 export function readInto(
   io: Reactor,
   user: User,
@@ -153,7 +149,7 @@ class Write extends StagedTransfer<WriteResult> {
     const place = this.user?.place;
     if (this.offset === null) this.#before = positionOf(this.fd);
     if (place === undefined) return ring.prepWrite(this.fd, bytes, this.length, slot, this.offset, transfer);
-    return ring.prepWrite(place, bytes, this.length, slot, this.offset, transfer) && byPlace(ring);
+    return ring.prepWrite(place, bytes, this.length, slot, this.offset, transfer) && markRegisteredFile(ring);
   }
 
   value(bytes: number): WriteResult {
@@ -227,7 +223,7 @@ class LentTransfer<T> extends Sequence<T> {
       this.name === 'read'
         ? ring.prepRead(file, memory, this.#length, slot, this.#offset, this.#transfer)
         : ring.prepWrite(file, memory, this.#length, slot, this.#offset, this.#transfer);
-    return isQueued && (place === undefined || byPlace(ring));
+    return isQueued && (place === undefined || markRegisteredFile(ring));
   }
 
   value(bytes: number): T {

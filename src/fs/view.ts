@@ -1,6 +1,6 @@
 /**
- * The memory of a view, whatever its properties say: those can be shadowed, by `Object.defineProperty` or in a subclass, and code that
- * believes them reads or writes memory that is somebody else's.
+ * The memory of a view, whatever its properties say: those can be shadowed, by `Object.defineProperty` or in a
+ * subclass, and code that believes them reads or writes memory that is somebody else's.
  */
 type Getter<T> = (this: ArrayBufferView) => T;
 

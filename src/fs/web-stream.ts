@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { HandleBase } from './handle-base.ts';
-import { ownOptions } from '../reactor/own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 
 /** So much is read at once, as Node does. */
 const CHUNK = 65_536;
@@ -9,10 +9,10 @@ const CHUNK = 65_536;
 export type WebStream = ReturnType<FileHandle['readableWebStream']>;
 
 /**
- * Does this runtime read web streams in its native code, unless they are of type `'bytes'`? Node does before 22.15, and nothing
- * that is under way there keeps the handle: when JavaScript's memory is collected meanwhile, and nobody but who waits for the
- * stream refers to the handle, its memory is freed under the thread that reads, which ends the process, or worse. To cancel such
- * a stream, or to close its handle while it reads, ends the process, too.
+ * Does this runtime read web streams in its native code, unless they are of type `'bytes'`? Node does before 22.15, and
+ * nothing that is under way there keeps the handle: when JavaScript's memory is collected meanwhile, and nobody but who
+ * waits for the stream refers to the handle, its memory is freed under the thread that reads, which ends the process,
+ * or worse. To cancel such a stream, or to close its handle while it reads, ends the process, too.
  */
 export function streamsNatively({ FileHandle: { prototype } }: HandleBase): boolean {
   try {
@@ -25,9 +25,9 @@ export function streamsNatively({ FileHandle: { prototype } }: HandleBase): bool
 }
 
 /**
- * What such a stream gives, ArrayBuffers, by the handle's own `read`.
- * @param hold a stream of the handle that nobody reads: until it is cancelled the handle is not closed, and when the handle is going to
- *   be closed it ends
+ * The chunks of such a stream, ArrayBuffers, by the handle's own `read`.
+ * @param hold a stream of the handle that nobody reads: until it is cancelled the handle is not closed, and when the
+ *   handle is going to be closed it ends
  */
 export function arrayBuffers(handle: FileHandle, hold: WebStream): WebStream {
   const held = hold.getReader();

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { AT_FDCWD } from '../abi/file-flags.ts';
+import { AT_FDCWD, O_CLOEXEC } from '../abi/file-flags.ts';
 import type { Engine } from '../reactor/engine.ts';
 import { AGAIN } from '../reactor/operation.ts';
 import type { Reactor } from '../reactor/reactor.ts';
@@ -7,13 +7,13 @@ import { Sequence } from '../reactor/sequence.ts';
 import { admission } from './admission.ts';
 import { node } from './node-promises.ts';
 import { isOpenHandle } from './open.ts';
-import { closing, O_CLOEXEC, openFile } from './open-file.ts';
-import { ownOptions } from '../reactor/own-options.ts';
+import { closing, openFile } from './open-file.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { abortedBy, modeMisuse, plainFileOptions, plainPath, type FileOptions, type PlainPath } from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { STAGED_MAX, stagingOf, type Staged, type Staging } from './staging.ts';
 import { honest } from './view.ts';
-import { isIterable, plainData, writeAll, writeEach, type Pieces } from './write-open.ts';
+import { isIterable, plainData, writeAll, writeEach, type Pieces } from './write-descriptor.ts';
 
 const FSYNC = ownOptions({ syscall: 'fsync' });
 
@@ -41,13 +41,13 @@ function write(
   if (io !== undefined && name !== undefined && plain !== undefined) {
     const bytes = plainData(data, plain.encoding);
     if (bytes !== undefined && bytes.length > 0 && bytes.length <= STAGED_MAX) {
-      if (!admission.enter()) return admission.admit(() => writePath(io, name, bytes, plain));
+      if (!admission.enter()) return admission.run(() => writePath(io, name, bytes, plain));
       return writePath(io, name, bytes, plain, leave);
     }
     // Larger ones gain nothing here, except that they can be stopped: a pipe may never be read.
-    if (bytes !== undefined && plain.signal !== null) return admission.admit(() => writePieces(io, name, [bytes], plain));
-    if (bytes?.length === 0) return admission.admit(() => writePieces(io, name, [], plain));
-    if (bytes === undefined && isIterable(data)) return admission.admit(() => writePieces(io, name, data, plain));
+    if (bytes !== undefined && plain.signal !== null) return admission.run(() => writePieces(io, name, [bytes], plain));
+    if (bytes?.length === 0) return admission.run(() => writePieces(io, name, [], plain));
+    if (bytes === undefined && isIterable(data)) return admission.run(() => writePieces(io, name, data, plain));
   }
   const misuse = modeMisuse((options as { mode?: unknown } | undefined | null)?.mode);
   if (misuse !== undefined) return Promise.reject(misuse);

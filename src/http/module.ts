@@ -15,7 +15,10 @@ class ServerMethods extends (BaseServer as unknown as new () => ServerClass) {
   }
 }
 
-/** `http.Server` on the ring. An instance of Node's class as well. Where there is no ring when it begins to listen, it is Node's altogether. */
+/**
+ * `http.Server` on the ring. An instance of Node's class as well. Where there is no ring when it begins to listen, it
+ * is Node's altogether.
+ */
 const RingServer = constructorFunction(
   BaseServer,
   ServerMethods as unknown as typeof BaseServer,
@@ -87,7 +90,10 @@ const throughRing = {
   request,
 };
 
-/** Every name that `node:http` has in this version of Node; those that stand here go through the ring. Node makes some when they are asked for. */
+/**
+ * Every name that `node:http` has in this version of Node; those that stand here go through the ring. Node makes some
+ * when they are asked for.
+ */
 export const module: typeof http = Object.defineProperties({} as typeof http, {
   ...Object.getOwnPropertyDescriptors(http),
   ...Object.getOwnPropertyDescriptors(throughRing),

@@ -3,13 +3,16 @@ import { hasUvLoop } from './runtime.ts';
 
 /** This thread's event loop, for code that sleeps in its place. */
 export interface EventLoop {
-  /** The epoll descriptor that the loop sleeps on: readable when the loop has an event to handle. Timers do not show there. */
+  /**
+   * The epoll descriptor that the loop sleeps on: readable when the loop has an event to handle. Timers do not show
+   * there.
+   */
   readonly backendFd: number;
 
   /**
-   * Milliseconds that the loop would sleep if it went to sleep now: up to the next timer, or Infinity if there is none; 0 where something
-   * else waits for its turn, immediates for one. An immediate that is running counts as one that waits, until another one is cleared.
-   * Like uv_backend_timeout(3).
+   * Milliseconds that the loop would sleep if it went to sleep now: up to the next timer, or Infinity if there is none;
+   * 0 where something else waits for its turn, immediates for one. An immediate that is running counts as one that
+   * waits, until another one is cleared. Like uv_backend_timeout(3).
    */
   timeout(): number;
 
@@ -41,13 +44,14 @@ const UV_VERSION_END = 0x02_00_00;
 const MARK = 2n ** 40n;
 
 /**
- * The loop of this thread, or undefined where it is not libuv's, does not tell what has to be known, or does not count time as idle that
- * was slept elsewhere.
+ * The loop of this thread, or undefined where it is not libuv's, does not tell what has to be known, or does not count
+ * time as idle that was slept elsewhere.
  *
- * That last thing leans on how libuv lays out its own memory, for it has no call for it: `performance.eventLoopUtilization()`, by which
- * servers shed load, reads uv_metrics_idle_time(3), and would take a thread that sleeps in io_uring_enter(2) for a busy one. So the place
- * is proved before it is used: the counters next to it must be those that uv_metrics_info(3) tells, and a mark that is written there
- * must be what uv_metrics_idle_time(3) answers. Elsewhere nothing is written. Watched by test/reactor/idle-time.test.ts.
+ * That last thing leans on how libuv lays out its own memory, for it has no call for it:
+ * `performance.eventLoopUtilization()`, by which servers shed load, reads uv_metrics_idle_time(3), and would take a
+ * thread that sleeps in io_uring_enter(2) for a busy one. So the place is proved before it is used: the counters next
+ * to it must be those that uv_metrics_info(3) tells, and a mark that is written there must be what
+ * uv_metrics_idle_time(3) answers. Elsewhere nothing is written. Watched by test/reactor/idle-time.test.ts.
  */
 export function uvEventLoop(koffi: typeof Koffi, libc: Koffi.LibraryHandle): EventLoop | undefined {
   if (!hasUvLoop()) return undefined;
@@ -87,7 +91,8 @@ function open(koffi: typeof Koffi, libc: Koffi.LibraryHandle): EventLoop | undef
     },
     addIdleTime(ms) {
       const low = words[2 * FIELDS_IDLE_TIME] + Math.round(ms * 1e6);
-      // Other threads may read it (`worker.performance`), and must not see one half that was written and one that was not.
+      // Other threads may read it (`worker.performance`), and must not see one half that was written and one that was
+      // not.
       if (low < 2 ** 32) words[2 * FIELDS_IDLE_TIME] = low;
       else fields[FIELDS_IDLE_TIME] += BigInt(Math.round(ms * 1e6));
     },

@@ -21,7 +21,10 @@ import { readPipeInBun } from './pipe-reader-bun.ts';
 import { isBun } from './runtime.ts';
 
 /** The version that package.json asks for; a bundle finds the one that was installed by hand. */
-/** Bytes of a piece that malloc(3) of glibc maps, rather than taking it from its heap, whatever it has freed so far: up to 32 MiB, all in all. */
+/**
+ * Bytes of a piece that malloc(3) of glibc maps, rather than taking it from its heap, whatever it has freed so far: up
+ * to 32 MiB, all in all.
+ */
 const LARGEST_MAPPED = 32 * 1024 * 1024 - 64 * 1024;
 const KOFFI_MAJOR = 3;
 const INSTALL_KOFFI = `npm install koffi@${KOFFI_MAJOR}`;
@@ -72,8 +75,9 @@ function loadKoffi(): typeof Koffi {
 }
 
 /**
- * The files from which koffi may be found, the best first: this one; where `import.meta.url` is undefined (CommonJS made by
- * esbuild) or says where a bundle was made (webpack), the bundle's; the program's; an executable that contains the program.
+ * The files from which koffi may be found, the best first: this one; where `import.meta.url` is undefined (CommonJS
+ * made by esbuild) or says where a bundle was made (webpack), the bundle's; the program's; an executable that contains
+ * the program.
  */
 function ownFiles(): string[] {
   const files: (string | undefined)[] = [import.meta.url];
@@ -322,7 +326,7 @@ function bind(koffi: typeof Koffi): Native {
       return koffi.node.poll(fd, () => onReadable());
     },
     pageSize,
-    endsWithProcess: threads.isMainThread,
+    isMainThread: threads.isMainThread,
     closeAtThreadExit: closeAtThreadExit(koffi, libc),
   };
 }

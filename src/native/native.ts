@@ -39,15 +39,16 @@ export interface Native {
   unmap(address: number, length: number): number;
 
   /**
-   * madvise(2) with MADV_DONTNEED of the whole pages in it: private memory that is zeroed then and costs nothing until it is
-   * touched again. Its addresses stay valid. Left out by a kernel that is made up.
+   * madvise(2) with MADV_DONTNEED of the whole pages in it: private memory that is zeroed then and costs nothing until
+   * it is touched again. Its addresses stay valid. Left out by a kernel that is made up.
    */
   discard?(memory: Uint8Array): number;
 
   /**
-   * Have malloc(3) keep up to 64 MiB of freed memory at the end of its heap, as it does by itself once it has freed a mapped piece of half
-   * that size (mallopt(3), M_TRIM_THRESHOLD): what is allocated and freed at a great rate is faulted in page by page again and
-   * again otherwise. For good, and for the whole process. Left out by a kernel that is made up.
+   * Have malloc(3) keep up to 64 MiB of freed memory at the end of its heap, as it does by itself once it has freed a
+   * mapped piece of half that size (mallopt(3), M_TRIM_THRESHOLD): what is allocated and freed at a great rate is
+   * faulted in page by page again and again otherwise. For good, and for the whole process. Left out by a kernel that
+   * is made up.
    */
   keepFreedMemory?(): void;
 
@@ -102,7 +103,10 @@ export interface Native {
    */
   setTimes(fd: number, path: Uint8Array | null, times: BigInt64Array, flags: number): number;
 
-  /** flistxattr(2), or llistxattr(2) of a path that ends with a NUL: bytes of the names, each with a NUL. 0 bytes: how many. */
+  /**
+   * flistxattr(2), or llistxattr(2) of a path that ends with a NUL: bytes of the names, each with a NUL. 0 bytes: how
+   * many.
+   */
   listAttributes(file: number | Uint8Array, names: Uint8Array): number;
 
   /** lseek(2). Where the file stands then. */
@@ -124,8 +128,8 @@ export interface Native {
   pipe(fds: Int32Array): number;
 
   /**
-   * Have the event loop call `onData` when something was written into the pipe that `fd` is the end of, in a turn of its
-   * own. The handle owns `fd`.
+   * Have the event loop call `onData` when something was written into the pipe that `fd` is the end of, in a turn of
+   * its own. The handle owns `fd`.
    */
   readPipe(fd: number, onData: () => void): Handle;
 
@@ -143,8 +147,8 @@ export interface Native {
 
   /**
    * Have the event loop call `onReadable` in every turn in which `fd` can be read. It keeps the process alive as a
-   * handle of Node does. The callback is not a turn of its own: promises resolved in it do not continue before the next.
-   * Only where the loop is libuv's or acts like it; see runtime.ts.
+   * handle of Node does. The callback is not a turn of its own: promises resolved in it do not continue before the
+   * next. Only where the loop is libuv's or acts like it; see runtime.ts.
    */
   poll(fd: number, onReadable: () => void): Handle;
 
@@ -152,7 +156,7 @@ export interface Native {
    * Does this thread end with the process? If not, its memory is freed when it ends, and whatever of the kernel's
    * could still write there must end before: see {@link closeAtThreadExit}.
    */
-  readonly endsWithProcess: boolean;
+  readonly isMainThread: boolean;
 
   /**
    * Have `fd` closed when this thread ends without closing it, as a terminated worker does: its memory is

@@ -15,8 +15,8 @@ interface ReadableStream<T> {
 const LINGER_MS = 10;
 
 /**
- * {@link readPipe} in Bun, whose sockets take no pipes. A stream that is open keeps the process alive, and cannot be told not
- * to: so it is given up when nobody waits, and made anew.
+ * {@link readPipe} in Bun, whose sockets take no pipes. A stream that is open keeps the process alive, and cannot be
+ * told not to: so it is given up when nobody waits, and made anew.
  */
 export function readPipeInBun(fd: number, onData: () => void): Handle {
   let reader: ReturnType<ReadableStream<Uint8Array>['getReader']> | undefined;

@@ -1,7 +1,9 @@
 import net, { type OnReadOpts, type SocketConstructorOpts } from 'node:net';
 import type { Handle } from './native.ts';
 
-/** Node's as it was when this module was loaded: one that is put in its place may stand on a ring, and the ring on this. */
+/**
+ * Node's as it was when this module was loaded: one that is put in its place may stand on a ring, and the ring on this.
+ */
 const { Socket } = net;
 
 /** Have the event loop call `onData` when something was written into a pipe, as it reads any other. It owns `fd`. */

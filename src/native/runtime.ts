@@ -9,8 +9,8 @@ export function runtimeName(): string {
 }
 
 /**
- * Is the event loop libuv's own? Deno's answers to the same calls, but what they call back does not go on before something
- * else happens; Bun's ends the process at the first of them.
+ * Is the event loop libuv's own? Deno's answers to the same calls, but what they call back does not go on before
+ * something else happens; Bun's ends the process at the first of them.
  */
 export function hasUvLoop(): boolean {
   return process.versions.deno === undefined && !isBun();
@@ -21,8 +21,8 @@ export function isBun(): boolean {
 }
 
 /**
- * Does libuv take what it reads when a connection is over in both directions (POLLHUP) for the last, and tell of the end at once? Since 1.52 it
- * reads on in the next turn. There is no trying it without a connection.
+ * Does libuv take what it reads when a connection is over in both directions (POLLHUP) for the last, and tell of the
+ * end at once? Since 1.52 it reads on in the next turn. There is no trying it without a connection.
  */
 export function endsAtHangUp(): boolean {
   const [major, minor] = (process.versions['uv'] ?? '').split('.').map(Number);

@@ -2,13 +2,24 @@ import { performance } from 'node:perf_hooks';
 import { clearImmediate, clearTimeout, setImmediate, setTimeout } from 'node:timers';
 
 /*
- * These are Node's timers as they were when this package was loaded. A test that puts fake ones in their place (sinon, jest) means those of the program
- * under test: an engine that went by them would stand still, and node:net does not. They come from modules: jest with jsdom takes
- * setImmediate off the global object.
+ * These are Node's timers as they were when this package was loaded. A test that puts fake ones in their place (sinon,
+ * jest) means those of the program under test: an engine that went by them would stand still, and node:net does not.
+ * They come from modules: jest with jsdom takes setImmediate off the global object.
  */
 const nextTick = process.nextTick.bind(process);
 
-/** Milliseconds on the clock of `performance`, which such a test stops as well: a limit on a wait would never be over. */
+/**
+ * Milliseconds on the clock of `performance`, which such a test stops as well: a limit on a wait would never be over.
+ */
 const monotonicNow = performance.now.bind(performance);
+
+/** Throw what nobody is there to catch, as a call by the event loop would. */
+export function throwUncaught(error: unknown): void {
+  nextTick(rethrow, error);
+}
+
+function rethrow(error: unknown): never {
+  throw error;
+}
 
 export { setTimeout, clearTimeout, setImmediate, clearImmediate, nextTick, monotonicNow };

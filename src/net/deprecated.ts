@@ -1,4 +1,7 @@
-/** A name that stood here in version 0.1 and has an entry point of its own now: it goes on for one version, and says so once. */
+/**
+ * A name that stood here in version 0.1 and has an entry point of its own now: it goes on for one version, and says so
+ * once.
+ */
 import { deprecate } from 'node:util';
 import { connectLean as connect } from './lean/connect.ts';
 import { listen as listenNow } from './lean/listen.ts';

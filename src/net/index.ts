@@ -1,6 +1,7 @@
 /**
- * `iouring/net`: `node:net` through the ring. Change one import; names, arguments, results, events and errors stay the same. What has
- * nothing to do with the ring is Node's: see `passed-through.ts`. Where there is no io_uring, everything is.
+ * `iouring/net`: `node:net` through the ring. Change one import; names, arguments, results, events and errors stay the
+ * same. What has nothing to do with the ring is Node's: see `passed-through.ts`. Where there is no io_uring, everything
+ * is.
  */
 import { net } from './module.ts';
 

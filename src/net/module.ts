@@ -34,8 +34,8 @@ export const createConnection = function connect(...args: unknown[]): NodeSocket
 } as typeof node.connect;
 
 /**
- * As `node:net`'s. Options that it refuses, for there is neither `port` nor `path` in them, and that have handlers in `socket`, are the lean
- * face's, for one version.
+ * As `node:net`'s. Options that it refuses, for there is neither `port` nor `path` in them, and that have handlers in
+ * `socket`, are the lean face's, for one version.
  */
 export const connect = function connect(...args: unknown[]): unknown {
   const [options] = args;

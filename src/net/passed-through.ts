@@ -1,6 +1,6 @@
 /**
- * What is Node's as it is, and why. Everything else of the module goes through the ring; what Node adds to it in versions to come is
- * passed through as well until it stands elsewhere.
+ * All that is Node's as it is, and why. Everything else of the module goes through the ring; what Node adds to it in
+ * versions to come is passed through as well until it stands elsewhere.
  */
 export const PASSED_THROUGH: Readonly<Record<string, string>> = {
   BlockList: 'a list, no socket',

@@ -1,14 +1,14 @@
 import { wrongState, wrongType } from '../ring/arguments/argument-errors.ts';
 import { checkMilliseconds } from '../ring/structs/timespec.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 
 /** An operation was aborted by its signal. As Node's own: `code` is `'ABORT_ERR'`, `cause` the signal's reason. */
 export class AbortError extends Error {
   readonly code = 'ABORT_ERR';
   override readonly name = 'AbortError';
   /**
-   * What the kernel had done before it could be stopped, as the operation would have answered; undefined if it did
-   * nothing. A descriptor that came too late was closed.
+   * The result of what the kernel had done before it could be stopped, as the operation would have given it; undefined
+   * if it did nothing. A descriptor that came too late was closed.
    */
   declare readonly result?: number;
 
@@ -24,13 +24,13 @@ export class TimeoutError extends Error {
   override readonly name = 'TimeoutError';
   readonly syscall: string;
   /**
-   * The amount that the kernel had done before it was stopped, as the operation would have answered: of a send the bytes that have gone
-   * out, of a receive those that are in the buffer. Undefined if it did nothing.
+   * The amount that the kernel had done before it was stopped, as the operation would have answered: of a send the
+   * bytes that have gone out, of a receive those that are in the buffer. Undefined if it did nothing.
    */
   declare readonly result?: number;
   /**
-   * Only of a send with `zeroCopy` whose peer has not taken everything yet: the kernel still reads the memory, which is kept
-   * alive for it. Resolves when it has let go. What is changed in the memory before, the peer may get.
+   * Only of a send with `zeroCopy` whose peer has not taken everything yet: the kernel still reads the memory, which is
+   * kept alive for it. Resolves when it has let go. What is changed in the memory before, the peer may get.
    */
   declare readonly released?: Promise<void>;
 
@@ -60,14 +60,16 @@ export function checkTimeout(timeoutMs: number | undefined): void {
   if (timeoutMs !== undefined) checkMilliseconds('options.timeoutMs', timeoutMs);
 }
 
-/** What is told when a signal aborts. */
+/** An operation that is told when a signal aborts. */
 export interface Abortable {
   aborted(signal: AbortSignal): void;
 }
 
 const ONCE = ownOptions({ once: true });
 
-/** Who waits for each signal: one listener serves them all, for adding one costs more than an operation. */
+/**
+ * The operations that wait for each signal: one listener serves them all, for adding one costs more than an operation.
+ */
 const watched = new WeakMap<AbortSignal, Set<Abortable>>();
 
 /** Have `target` told when `signal` aborts. */

@@ -6,7 +6,7 @@ import type { IoUring } from '../ring/io-uring.ts';
 import { checkFd } from '../ring/prepare/entry.ts';
 import type { Engine } from './engine.ts';
 import { Multishot, type ManyOptions } from './multishot.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 
 const FORM = ownOptions({ opcode: IORING_OP_ACCEPT, variant: 'multishot' });
 const NONE: ManyOptions & AcceptOptions = ownOptions({});
@@ -40,7 +40,7 @@ export class Connections extends Multishot<number> {
     };
   }
 
-  override rouse(): void {
+  override rearm(): void {
     this.restart();
   }
 

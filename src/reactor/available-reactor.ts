@@ -3,15 +3,15 @@ import { release } from 'node:os';
 import { OPERATIONS } from '../abi/operations.ts';
 import { monotonicNow } from '../native/timers.ts';
 import { defaultReactor } from './default-reactor.ts';
-import { wrongState } from './misuse.ts';
+import { wrongState } from '../ring/arguments/argument-errors.ts';
 import type { Reactor } from './reactor.ts';
 
 /** Told once of each module that goes through Node because there is no io_uring: {@link FallbackMessage}. */
 const fallbacks = channel('iouring:fallback');
 
-/** What subscribers of the channel `iouring:fallback` are given. */
+/** The message that subscribers of the channel `iouring:fallback` are given. */
 export interface FallbackMessage {
-  /** What was imported: `'iouring/fs'`, … */
+  /** The module that was imported: `'iouring/fs'`, … */
   module: string;
   /** Why there is no ring; `iouring doctor` says it at length. */
   error: Error;
@@ -21,16 +21,16 @@ export interface FallbackMessage {
 export const DISABLING_VARIABLE = 'IOURING_DISABLED';
 
 /**
- * A shortage passes: another ring is tried for after so many milliseconds. What else is in the way is asked for some times only; it
- * may have been a shortage as well, of descriptors while native code was loaded.
+ * A shortage passes: another ring is tried for after so many milliseconds. What else is in the way is asked for some
+ * times only; it may have been a shortage as well, of descriptors while native code was loaded.
  */
 const RETRY_MS = 1000;
 const ATTEMPTS_MAX = 3;
 const SHORTAGES = new Set(['EAGAIN', 'EMFILE', 'ENFILE', 'ENOMEM']);
 
 /**
- * Gives a drop-in the reactor of this thread, or nothing where there can be none, or none whose kernel has what the drop-in does,
- * and says so once.
+ * Gives a drop-in the reactor of this thread, or nothing where there can be none, or none whose kernel has what the
+ * drop-in does, and says so once.
  */
 export class AvailableReactor {
   readonly #module: string;

@@ -10,7 +10,7 @@ const ENTRIES_MAX = 32768;
 /** So many shortages that were over in a moment are put up with. */
 const SHORTAGES_MAX = 64;
 
-/** What waits for buffers to come back. */
+/** An operation that waits for buffers to come back. */
 export interface Starved {
   /** There are some again. */
   fed(): void;
@@ -24,14 +24,17 @@ const CALM = 3;
 const CALM_MAX = 60;
 /** How many looks are soon. */
 const SOON = 10;
-/** A group that does not come back in so many looks is left to the collector of garbage: somebody has dropped its buffers. */
+/**
+ * A group that does not come back in so many looks is left to the collector of garbage: somebody has dropped its
+ * buffers.
+ */
 const LOOKS_MAX = 60;
 /** As many ids there are. */
 const IDS = 2 ** 16;
 
 /**
- * Buffers of one size for everything that receives: the kernel takes one when data is there, and not before. There are more when
- * they were short, and fewer when they were not used for some seconds.
+ * Buffers of one size for everything that receives: the kernel takes one when data is there, and not before. There are
+ * more when they were short, and fewer when they were not used for some seconds.
  */
 export class BufferPool {
   /** Bytes of each. */
@@ -62,7 +65,10 @@ export class BufferPool {
   #sinceRetired = Infinity;
   #calmWanted = CALM;
 
-  /** @param hasArrivals are there completions that were reaped, and of which nobody was told so far? They may have buffers. */
+  /**
+   * @param hasArrivals are there completions that were reaped, and of which nobody was told so far? They may have
+   *   buffers.
+   */
   constructor(ring: IoUring, bufSize: number, entries: number, nextGroup: () => number, hasArrivals = (): boolean => false) {
     this.bufSize = bufSize;
     this.#hasArrivals = hasArrivals;
@@ -171,8 +177,8 @@ export class BufferPool {
   }
 
   /**
-   * Take from the kernel what is more than twice what was used. How many it fills at the same time cannot be seen from here: as
-   * long as it fills any, half of them go at a time.
+   * Take from the kernel what is more than twice what was used. How many it fills at the same time cannot be seen from
+   * here: as long as it fills any, half of them go at a time.
    */
   #retire(): void {
     const needed = this.#peak * 2;
@@ -260,8 +266,9 @@ export class PooledGroup {
   }
 
   /**
-   * Give the memory of a retired group back to the system, if nothing is in it. The caller has seen all completions: the kernel has
-   * filled no buffer that is not known of. The addresses stay valid: whoever has kept a view of it sees zeros.
+   * Give the memory of a retired group back to the system, if nothing is in it. The caller has seen all completions:
+   * the kernel has filled no buffer that is not known of. The addresses stay valid: whoever has kept a view of it sees
+   * zeros.
    */
   discard(): boolean {
     if (this.left < this.entries || this.reads > 0) return false;
@@ -278,8 +285,8 @@ export class BufferPools {
   readonly large: BufferPool;
 
   /** For connections whose data is done with in the turn in which it comes: made when it is first asked for. */
-  get turn(): BufferPool {
-    return (this.#turn ??= this.#make(16 * 1024, 256));
+  get transient(): BufferPool {
+    return (this.#transient ??= this.#make(16 * 1024, 256));
   }
 
   /** For datagrams that are done with likewise: any of them fits. */
@@ -287,7 +294,7 @@ export class BufferPools {
     return (this.#datagrams ??= this.#make(65 * 1024, 64));
   }
 
-  #turn: BufferPool | undefined;
+  #transient: BufferPool | undefined;
   #datagrams: BufferPool | undefined;
   readonly #make: (bufSize: number, entries: number) => BufferPool;
 

@@ -8,13 +8,13 @@ import { Submission } from './submission.ts';
 export class Chain extends Submission {
   readonly #members: readonly Operation[];
   readonly #entries: number;
-  readonly #waits: boolean;
+  readonly #isUnbounded: boolean;
 
   constructor(members: readonly Operation[]) {
     super();
     this.#members = members;
     this.#entries = members.reduce((sum, { entries }) => sum + entries, 0);
-    this.#waits = members.some(({ waits }) => waits);
+    this.#isUnbounded = members.some(({ isUnbounded }) => isUnbounded);
     for (const member of members.slice(0, -1)) member.link();
     for (const member of members.slice(1)) member.follow();
   }
@@ -27,8 +27,8 @@ export class Chain extends Submission {
     return this.#entries;
   }
 
-  override get waits(): boolean {
-    return this.#waits;
+  override get isUnbounded(): boolean {
+    return this.#isUnbounded;
   }
 
   override prepare(ring: IoUring): boolean {
@@ -53,11 +53,11 @@ export class Chain extends Submission {
 /** A chain of operations in which one failed, or transferred less than it was asked to: those behind it did not run. */
 export class LinkError extends Error {
   override readonly name = 'LinkError';
-  /** Of the step that failed; `'ERR_IOURING_SHORT'` of one that was short. */
+  /** The code of the step that failed; `'ERR_IOURING_SHORT'` if it was short. */
   readonly code: string;
   /** The first step that failed or was short, from 0. */
   readonly step: number;
-  /** What became of each. */
+  /** The outcome of each step. */
   readonly results: readonly PromiseSettledResult<unknown>[];
 
   constructor(names: readonly string[], results: readonly PromiseSettledResult<unknown>[]) {

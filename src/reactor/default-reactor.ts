@@ -7,8 +7,8 @@ const WAIT_VARIABLE = 'IOURING_WAIT';
 let reactor: Reactor | undefined;
 
 /**
- * The reactor of this thread, made when it is first asked for, and anew if it was closed. `iouring/fs` and `iouring/net` use it. The
- * environment variable `IOURING_WAIT=ring` or `loop` chooses how it waits.
+ * The reactor of this thread, made when it is first asked for, and anew if it was closed. `iouring/fs` and
+ * `iouring/net` use it. The environment variable `IOURING_WAIT=ring` or `loop` chooses how it waits.
  * @throws {Error} as {@link Reactor}: no io_uring here, or it is forbidden
  */
 export function defaultReactor(): Reactor {
@@ -25,7 +25,10 @@ export function reactorSoFar(): Reactor | undefined {
 const wanted = process.env[WAIT_VARIABLE];
 let isToldOf = false;
 
-/** The wait that the environment chooses, if it does. A word that means nothing is told of once, for nobody could catch an error here. */
+/**
+ * The wait that the environment chooses, if it does. A word that means nothing is told of once, for nobody could catch
+ * an error here.
+ */
 function chosenWait(): Wait | undefined {
   if (wanted === undefined || wanted === '') return undefined;
   if (wanted === 'ring' || wanted === 'loop') return wanted;

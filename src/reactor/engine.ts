@@ -15,10 +15,11 @@ import { Slots } from './engine/slots.ts';
 import { SubmitQueue } from './engine/submit.ts';
 import { keepTickObject } from './engine/tick-object.ts';
 import { isPassing, type Counters, type Turns } from './engine/turns.ts';
-import { chooseWakeUp, type WakeUp } from './engine/wake-up.ts';
+import { chooseWakeUp } from './engine/choose-wake-up.ts';
+import type { WakeUp } from './engine/wake-up.ts';
 import type { Observer } from './observer.ts';
 import { operationError } from './operation-error.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import type { Submission } from './submission.ts';
 
 export { MESSAGE } from './engine/reap.ts';
@@ -31,7 +32,10 @@ const SUBMISSIONS_A_TURN = 128;
 /** How long an operation that was cancelled may take before the ring is closed on it. */
 const CLOSE_WAIT_MS = 2000;
 
-/** Whose context a turn runs in: not that of who happened to ask for it, nor of who made the ring. */
+/**
+ * The context that a turn runs in: not the one in which it happened to be asked for, nor that in which the ring was
+ * made.
+ */
 const SCOPE = new AsyncResource('IOURING');
 
 /** To have something run as a microtask; queueMicrotask would make an AsyncResource each time. */
@@ -50,9 +54,9 @@ const dropped = new FinalizationRegistry<{ ring: IoUring; wakeUp: WakeUp }>(({ r
  * The ring on the event loop: what is asked for in one tick goes to the kernel with one system call when the microtasks
  * have run, what completes inline is settled at once, and for the rest the loop is woken.
  *
- * In a turn it submits, reaps, and settles what was reaped, until nothing is left or enough was done; then it sleeps. Each of these has its
- * room in engine/: {@link SubmitQueue}, {@link Reaper}, {@link Settler} and {@link Sleeper}. Here is when they have their turn, and how
- * all of it ends.
+ * In a turn it submits, reaps, and settles what was reaped, until nothing is left or enough was done; then it sleeps.
+ * Each of these has its room in engine/: {@link SubmitQueue}, {@link Reaper}, {@link Settler} and {@link Sleeper}. Here
+ * is when they have their turn, and how all of it ends.
  */
 export class Engine implements Turns {
   readonly ring: IoUring;
@@ -88,7 +92,7 @@ export class Engine implements Turns {
   #ended: Error | undefined;
   /** It is going to be closed: what is under way ends, and nothing is taken any more. */
   #closing: Error | undefined;
-  /** What is under way may come to its end by itself. */
+  /** Operations that are under way may come to their end by themselves. */
   #isDraining = false;
   readonly #whenIdle: (() => void)[] = [];
   readonly #atEnd: (() => void)[] = [];
@@ -97,8 +101,8 @@ export class Engine implements Turns {
     this.#observer = observer;
     this.#native = native;
     this.#memory = new LentMemory(native);
-    // The loop sleeps until the ring's eventfd is signalled. With DEFER_TASKRUN some kernels signal it once and never again
-    // (Debian's 6.12.115 to 6.12.118), or late (7.1.13, 7.2.6, 7.3.4); with COOP_TASKRUN all do.
+    // The loop sleeps until the ring's eventfd is signalled. With DEFER_TASKRUN some kernels signal it once and never
+    // again (Debian's 6.12.115 to 6.12.118), or late (7.1.13, 7.2.6, 7.3.4); with COOP_TASKRUN all do.
     const ring = new IoUring(entries, ownOptions({ ...options, deferTaskrun: false }), native);
     this.ring = ring;
     const self = new WeakRef(this);
@@ -119,7 +123,7 @@ export class Engine implements Turns {
     keepTickObject();
   }
 
-  /** Who wants to know of every operation, if anybody does. */
+  /** The observer of every operation, if there is one. */
   get observer(): Observer | undefined {
     return this.#observer.isAttentive ? this.#observer : undefined;
   }
@@ -167,8 +171,8 @@ export class Engine implements Turns {
   }
 
   /**
-   * Submit when the tick, or the turn, is over, and not before: what is to be sent may grow until then. Its owner does not
-   * submit it twice.
+   * Submit when the tick, or the turn, is over, and not before: what is to be sent may grow until then. Its owner does
+   * not submit it twice.
    */
   submitLate(submission: Submission): void {
     const reason = this.#ended ?? this.#closing;
@@ -184,8 +188,8 @@ export class Engine implements Turns {
   }
 
   /**
-   * Hand over what is there at once, and have the kernel finish what it has put off: the process is about to end, or something must
-   * have been cancelled when a call returns. What is completed is told in the next turn.
+   * Hand over what is there at once, and have the kernel finish what it has put off: the process is about to end, or
+   * something must have been cancelled when a call returns. What is completed is told in the next turn.
    */
   flush(): void {
     // A thread that ends closes its rings without asking.
@@ -226,12 +230,12 @@ export class Engine implements Turns {
   }
 
   /**
-   * One that waited on a descriptor was cancelled. If the kernel had woken it, and only it, the others would sleep on with
-   * what they wait for before them.
+   * One that waited on a descriptor was cancelled. If the kernel had woken it, and only it, the others would sleep on
+   * with what they wait for before them.
    */
-  rouse(fd: number): void {
+  rearmExclusiveWaiters(fd: number): void {
     if (this.#closing !== undefined) return;
-    for (const submission of this.#slots) if (submission.fd === fd) submission.rouse();
+    for (const submission of this.#slots) if (submission.fd === fd) submission.rearm();
   }
 
   // ---------------------------------------------------------------- when a turn comes
@@ -292,7 +296,9 @@ export class Engine implements Turns {
     if (engine !== undefined) engine.#woken();
   }
 
-  /** The loop found completions. Promises that are resolved here would not continue: not every way of waking is a turn. */
+  /**
+   * The loop found completions. Promises that are resolved here would not continue: not every way of waking is a turn.
+   */
   #woken(): void {
     if (this.closed) return;
     this.#sleeper.woken();
@@ -352,7 +358,8 @@ export class Engine implements Turns {
     const reaper = this.#reaper;
     const start = monotonicNow();
     let before = 0;
-    // An event is told at once, and what it leads to goes along, if nobody has been told of anything. Others have their own immediates.
+    // An event is told at once, and what it leads to goes along, if nobody has been told of anything. Others have their
+    // own immediates.
     let isFirst = !isInline && this.#settler.planned === 0;
     do {
       before = reaper.completions;
@@ -462,8 +469,8 @@ export class Engine implements Turns {
   // ---------------------------------------------------------------- memory and descriptors
 
   /**
-   * Can this memory be lent, now or later in this tick? Then it is kept in place from now on. If not (it can be resized, or was
-   * transferred), it has to be copied.
+   * Can this memory be lent, now or later in this tick? Then it is kept in place from now on. If not (it can be
+   * resized, or was transferred), it has to be copied.
    */
   canLend(memory: Uint8Array): boolean {
     try {

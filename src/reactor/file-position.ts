@@ -1,10 +1,11 @@
 /**
  * Where an open file stands, and what has to be done for it after a short transfer there.
  *
- * A transfer of a regular file or a block device that comes short is tried again by the kernel (6.0 to 7.3 at least). If that fails
- * (the disk is full, the file would be larger than is allowed, a sector cannot be read), the answer is what was transferred before, and
- * the file stands where it stood before the transfer: what is written there next overwrites it, and what is read there next is the
- * same again. read(2) and write(2), and kernels before, move the file on.
+ * A transfer of a regular file or a block device that comes short is tried again by the kernel (6.0 to 7.3 at least).
+ * If that fails (the disk is full, the file would be larger than is allowed, a sector cannot be read), the answer is
+ * what was transferred before, and the file stands where it stood before the transfer: what is written there next
+ * overwrites it, and what is read there next is the same again. read(2) and write(2), and kernels before, move the file
+ * on.
  */
 import { constants, fstatSync, readFileSync, readSync, type Stats } from 'node:fs';
 import { koffiNative } from '../native/koffi.ts';
@@ -19,8 +20,8 @@ export function positionOf(fd: number): number {
 }
 
 /**
- * Have a file stand behind a write of `done` bytes, fewer than it was asked for, that began where the file stood then, at `before`.
- * Nothing is done where the kernel has moved the file itself.
+ * Have a file stand behind a write of `done` bytes, fewer than it was asked for, that began where the file stood then,
+ * at `before`. Nothing is done where the kernel has moved the file itself.
  */
 export function moveBehindWrite(fd: number, before: number, done: number): void {
   if (before < 0 || done <= 0 || positionOf(fd) !== before || retriedKind(fd) === undefined) return;
@@ -29,8 +30,9 @@ export function moveBehindWrite(fd: number, before: number, done: number): void 
 }
 
 /**
- * The same behind a read of `done` bytes, fewer than it was asked for. Where it began need not be known, which would have to be asked
- * before every read: a file that was moved stands at its end, or has grown since and can be read further on.
+ * The same behind a read of `done` bytes, fewer than it was asked for. Where it began need not be known, which would
+ * have to be asked before every read: a file that was moved stands at its end, or has grown since and can be read
+ * further on.
  */
 export function moveBehindRead(fd: number, done: number): void {
   if (done <= 0) return;

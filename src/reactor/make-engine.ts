@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { koffiNative } from '../native/koffi.ts';
 import { Engine, type Wait } from './engine.ts';
 import type { Observer } from './observer.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { prove } from './proof.ts';
 
 /** A smaller ring is of no use. */

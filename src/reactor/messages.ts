@@ -6,7 +6,7 @@ import { MESSAGE, type Engine } from './engine.ts';
 import type { ManyOptions } from './multishot.ts';
 import { Submission } from './submission.ts';
 
-/** What another reactor has sent: 64 bits, whose meaning is the program's. */
+/** A message that another reactor has sent: 64 bits, whose meaning is the program's. */
 export interface RingMessage {
   /** -2^31 … 2^31-1 */
   readonly value: number;
@@ -25,9 +25,9 @@ export function messageData(tag: number): number {
 }
 
 /**
- * messages: what other rings send to this one, as an async iterator. It has a place in the engine, which keeps the process alive
- * and is told of the end, but no entry in the ring: the kernel needs none to post a message. So what ends it is the cancellation
- * alone, which finds nothing.
+ * messages: what other rings send to this one, as an async iterator. It has a place in the engine, which keeps the
+ * process alive and is told of the end, but no entry in the ring: the kernel needs none to post a message. So what ends
+ * it is the cancellation alone, which finds nothing.
  */
 export class Messages extends Submission implements AsyncIterableIterator<RingMessage, undefined>, AsyncDisposable, Abortable {
   readonly #engine: Engine;
@@ -86,7 +86,7 @@ export class Messages extends Submission implements AsyncIterableIterator<RingMe
     await this.return();
   }
 
-  /** What the end answers: the error, once, and that there is no more. */
+  /** The answer at the end: the error, once, and that there is no more. */
   #last(): Promise<IteratorReturnResult<undefined>> {
     const error = this.#error;
     this.#error = undefined;
@@ -115,7 +115,7 @@ export class Messages extends Submission implements AsyncIterableIterator<RingMe
 
   // ---------------------------------------------------------------- the engine's side
 
-  override get waits(): boolean {
+  override get isUnbounded(): boolean {
     return true;
   }
 

@@ -14,7 +14,6 @@ import {
   IORING_OP_WRITE,
   IORING_OP_WRITEV,
 } from '../abi/operations.ts';
-import { IOSQE_FIXED_FILE } from '../abi/flags.ts';
 import type { Lendable } from '../ring/memory/lent-memory.ts';
 import type { FileOffset, TransferOptions } from '../ring/prepare/files.ts';
 import type { IoUring } from '../ring/io-uring.ts';
@@ -32,15 +31,17 @@ import {
   type DescriptorOptions,
 } from './methods.ts';
 import { kind, NOTHING, NUMBER, type Asked, type Operation, type OperationOptions, type Outcome } from './operation.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
+import { markRegisteredFile } from './registered-files.ts';
 import type { RegisteredMemory } from './registered-memory.ts';
 
 /** How a file is read or written. */
 export interface ReadWriteOptions extends OperationOptions {
   /**
-   * Where in the FILE, in bytes; left out or null: where the file stands, which moves on by what was transferred. The kernel takes no
-   * lock for that, as read(2) and write(2) do: of two transfers at the same time, of which the other may be another process's that
-   * shares the descriptor, one may begin where the other does, and overwrite it. Several at a time are given offsets, or `O_APPEND`.
+   * Where in the FILE, in bytes; left out or null: where the file stands, which moves on by what was transferred. The
+   * kernel takes no lock for that, as read(2) and write(2) do: of two transfers at the same time, of which the other
+   * may be another process's that shares the descriptor, one may begin where the other does, and overwrite it. Several
+   * at a time are given offsets, or `O_APPEND`.
    */
   offset?: FileOffset;
   /** How many bytes of the buffer, from its beginning; default all of it. */
@@ -48,8 +49,8 @@ export interface ReadWriteOptions extends OperationOptions {
   /** RWF_* bits. */
   rwFlags?: number | undefined;
   /**
-   * Where {@link Reactor.registerFile} has put the file: it is used instead of `fd`. To be given with an `offset`: without one, a write
-   * on a full disk may leave the file standing where it stood, see {@link IoUring.prepWrite}.
+   * Where {@link Reactor.registerFile} has put the file: it is used instead of `fd`. To be given with an `offset`:
+   * without one, a write on a full disk may leave the file standing where it stood, see {@link IoUring.prepWrite}.
    */
   registeredFile?: number | undefined;
 }
@@ -65,7 +66,7 @@ export interface FsyncOptions extends OperationOptions {
 /** The two descriptors that the kernel has written. */
 const PIPE_ENDS: Outcome<[reader: number, writer: number]> = ownOptions({
   value: (_res, asked) => endsOf(asked),
-  waits: false,
+  isUnbounded: false,
   discard: (engine, _res, asked) => endsOf(asked).forEach((fd) => engine.discard(fd)),
 });
 
@@ -85,7 +86,7 @@ const SPECIAL_READ = kind(
   NUMBER,
   (ring, { fd, slot, a: memory, b: length, c: offset, d: special }: Asked<[...Transfer, Special]>) =>
     ring.prepRead(special.registeredFile ?? fd, memory, lengthOf(memory, length), slot, offset, specialTransfer(memory, special)) &&
-    byPlace(ring, special),
+    markIfRegistered(ring, special),
 );
 const WRITE = kind(
   'write',
@@ -97,7 +98,7 @@ const WRITE = kind(
       special === undefined
         ? ring.prepWrite(fd, memory, bytes, slot, offset)
         : ring.prepWrite(special.registeredFile ?? fd, memory, bytes, slot, offset, specialTransfer(memory, special)) &&
-          byPlace(ring, special);
+          markIfRegistered(ring, special);
     return isPrepared && begun(outcome);
   },
 );
@@ -174,7 +175,7 @@ export abstract class FileMethods extends OperationMethods {
    */
   read(fd: number, buf: Lendable, options?: ReadWriteOptions): Promise<number> {
     const { offset, length, rwFlags, registeredFile } = options ?? NONE;
-    const own = isOwn(offset, registeredFile) ? new AtPosition(fd, lengthOf(buf, length), false, chainOf(this)) : undefined;
+    const own = startsAtFilePosition(offset, registeredFile) ? new AtPosition(fd, lengthOf(buf, length), false, chainOf(this)) : undefined;
     const special = specialOf(registeredOf(this), buf, rwFlags, registeredFile);
     if (special === undefined) return run(this, READ, fd, options, own, memoryOf(buf), length, offset);
     return run(this, SPECIAL_READ, fd, options, own, memoryOf(buf), length, offset, special);
@@ -184,12 +185,13 @@ export abstract class FileMethods extends OperationMethods {
    * Write to a file.
    *
    * Kernel 5.6. See {@link IoUring.prepWrite}; like pwrite(2), or write(2) without an `offset`.
-   * @returns the bytes written: on a full disk, or interrupted by a signal, fewer than asked for. The file stands behind them then.
+   * @returns the bytes written: on a full disk, or interrupted by a signal, fewer than asked for. The file stands
+   *   behind them then.
    */
   write(fd: number, data: Data, options?: ReadWriteOptions): Promise<number> {
     const { offset, length, rwFlags, registeredFile } = options ?? NONE;
     const memory = bytesOf(data);
-    const own = isOwn(offset, registeredFile) ? new AtPosition(fd, lengthOf(memory, length), true, chainOf(this)) : undefined;
+    const own = startsAtFilePosition(offset, registeredFile) ? new AtPosition(fd, lengthOf(memory, length), true, chainOf(this)) : undefined;
     const special = specialOf(registeredOf(this), data, rwFlags, registeredFile);
     return run(this, WRITE, fd, options, own, memory, length, offset, special);
   }
@@ -198,7 +200,7 @@ export abstract class FileMethods extends OperationMethods {
   readv(fd: number, buffers: readonly Lendable[], options?: Omit<ReadWriteOptions, 'length'>): Promise<number> {
     const { offset, rwFlags } = options ?? NONE;
     const transfer = transferOf(rwFlags);
-    const own = isOwn(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), false, chainOf(this)) : undefined;
+    const own = startsAtFilePosition(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), false, chainOf(this)) : undefined;
     return run(this, READV, fd, options, own, buffers, offset, transfer);
   }
 
@@ -206,7 +208,7 @@ export abstract class FileMethods extends OperationMethods {
   writev(fd: number, buffers: readonly Lendable[], options?: Omit<ReadWriteOptions, 'length'>): Promise<number> {
     const { offset, rwFlags } = options ?? NONE;
     const transfer = transferOf(rwFlags);
-    const own = isOwn(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), true, chainOf(this)) : undefined;
+    const own = startsAtFilePosition(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), true, chainOf(this)) : undefined;
     return run(this, WRITEV, fd, options, own, buffers, offset, transfer);
   }
 
@@ -262,8 +264,8 @@ export abstract class FileMethods extends OperationMethods {
   }
 
   /**
-   * Move bytes between a pipe and a file or socket without copying them through this process. Offsets: null for pipes, and
-   * for where the file stands. Kernel 5.7. See {@link IoUring.prepSplice}; like splice(2).
+   * Move bytes between a pipe and a file or socket without copying them through this process. Offsets: null for pipes,
+   * and for where the file stands. Kernel 5.7. See {@link IoUring.prepSplice}; like splice(2).
    * @returns the bytes moved; 0 at the end of the input
    */
   splice(
@@ -277,7 +279,9 @@ export abstract class FileMethods extends OperationMethods {
     return run(this, SPLICE, fdIn, options, undefined, offIn, fdOut, offOut, nbytes, options?.flags ?? 0);
   }
 
-  /** Copy bytes from one pipe to another without taking them out. Kernel 5.8. See {@link IoUring.prepTee}; like tee(2). */
+  /**
+   * Copy bytes from one pipe to another without taking them out. Kernel 5.8. See {@link IoUring.prepTee}; like tee(2).
+   */
   tee(fdIn: number, fdOut: number, nbytes: number, options?: OperationOptions & { flags?: number }): Promise<number> {
     return run(this, TEE, fdIn, options, undefined, fdOut, nbytes, options?.flags ?? 0);
   }
@@ -303,7 +307,7 @@ export abstract class FileMethods extends OperationMethods {
   }
 }
 
-/** What few transfers have. */
+/** Options that few transfers have. */
 interface Special {
   readonly rwFlags: number | undefined;
   readonly registeredFile: number | undefined;
@@ -333,14 +337,12 @@ function specialTransfer(memory: Lendable, { rwFlags, registered }: Special): Tr
   return transferOf(rwFlags, registered?.placeOf(memory));
 }
 
-/** Of the entry that was just written: it names a registered file. */
-function byPlace(ring: IoUring, { registeredFile }: Special): true {
-  if (registeredFile !== undefined) ring.sqeSetFlags(IOSQE_FIXED_FILE);
-  return true;
+function markIfRegistered(ring: IoUring, { registeredFile }: Special): true {
+  return registeredFile === undefined || markRegisteredFile(ring);
 }
 
 /** Does a transfer begin where the file stands? */
-function isOwn(offset: FileOffset | undefined, registeredFile: number | undefined): boolean {
+function startsAtFilePosition(offset: FileOffset | undefined, registeredFile: number | undefined): boolean {
   const isGiven = offset !== undefined && offset !== null && offset !== -1 && offset !== -1n;
   return !isGiven && registeredFile === undefined;
 }
@@ -349,9 +351,11 @@ function lengthOfAll(buffers: readonly Lendable[]): number {
   return Array.isArray(buffers) ? buffers.reduce((sum, buffer) => sum + lengthOf(buffer as Lendable, undefined), 0) : 0;
 }
 
-/** Takes the answer of a transfer that begins where the file stands: it stands behind that then, however much it was. */
+/**
+ * Takes the answer of a transfer that begins where the file stands: it stands behind that then, however much it was.
+ */
 class AtPosition implements Outcome<number> {
-  readonly waits = false;
+  readonly isUnbounded = false;
   readonly #fd: number;
   readonly #wanted: number;
   readonly #isWrite: boolean;

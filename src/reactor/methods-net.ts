@@ -35,7 +35,7 @@ import {
   type OperationOptions,
   type Outcome,
 } from './operation.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 
 /** How data is sent. */
 export interface SendDataOptions extends OperationOptions {
@@ -46,8 +46,8 @@ export interface SendDataOptions extends OperationOptions {
   /** Where to, on a socket that is not connected. */
   to?: SocketAddressLike | undefined;
   /**
-   * The network card reads the memory itself (6.0). The promise waits until it has; with `timeoutMs` no longer than that: see
-   * {@link TimeoutError.released}.
+   * The network card reads the memory itself (6.0). The promise waits until it has; with `timeoutMs` no longer than
+   * that: see {@link TimeoutError.released}.
    */
   zeroCopy?: boolean | undefined;
 }
@@ -152,7 +152,8 @@ const CMD_SOCK = kind(
 /** Operations on sockets. */
 export abstract class NetMethods extends PathMethods {
   /**
-   * Make a socket. SOCK_CLOEXEC is set unless `options.cloexec` is false: programs that are started do not inherit the descriptor.
+   * Make a socket. SOCK_CLOEXEC is set unless `options.cloexec` is false: programs that are started do not inherit the
+   * descriptor.
    *
    * Kernel 5.19. See {@link IoUring.prepSocket}; like socket(2).
    * @param domain AF_*
@@ -192,7 +193,8 @@ export abstract class NetMethods extends PathMethods {
   }
 
   /**
-   * Await it before the descriptor is closed: a thread of the kernel's does it, which looks the descriptor up when its turn comes.
+   * Await it before the descriptor is closed: a thread of the kernel's does it, which looks the descriptor up when its
+   * turn comes.
    *
    * Kernel 5.11. See {@link IoUring.prepShutdown}; like shutdown(2).
    */
@@ -201,8 +203,8 @@ export abstract class NetMethods extends PathMethods {
   }
 
   /**
-   * Send data; unless `flags` says otherwise, all of it. Sends on one connection that run at the same time may mix: await
-   * one before the next.
+   * Send data; unless `flags` says otherwise, all of it. Sends on one connection that run at the same time may mix:
+   * await one before the next.
    *
    * Kernel 5.6. See {@link IoUring.prepSend}, {@link IoUring.prepSendZc}; like send(2).
    * @returns the bytes sent
@@ -227,7 +229,10 @@ export abstract class NetMethods extends PathMethods {
     return this.#send(fd, data, options, address);
   }
 
-  /** Send a message of several buffers, to an address, or with ancillary data. Kernel 5.3. See {@link IoUring.prepSendmsg}. */
+  /**
+   * Send a message of several buffers, to an address, or with ancillary data. Kernel 5.3. See {@link
+   * IoUring.prepSendmsg}.
+   */
   sendmsg(
     fd: number,
     msg: Msghdr | MsghdrInit,
@@ -258,7 +263,8 @@ export abstract class NetMethods extends PathMethods {
   }
 
   /**
-   * Commands of sockets: SOCKET_URING_OP_GETSOCKOPT, …SETSOCKOPT and others. Kernel 6.7. See {@link IoUring.prepCmdSock}.
+   * Commands of sockets: SOCKET_URING_OP_GETSOCKOPT, …SETSOCKOPT and others. Kernel 6.7. See {@link
+   * IoUring.prepCmdSock}.
    * @returns as the command answers: of GETSOCKOPT the bytes of the value
    */
   cmdSock(
@@ -275,7 +281,7 @@ export abstract class NetMethods extends PathMethods {
 
 /** A transfer of all of it (MSG_WAITALL): one that was stopped before that says how far it came. */
 class WholeTransfer implements Outcome<number> {
-  readonly waits = true;
+  readonly isUnbounded = true;
   whole = 0;
   before = 0;
   readonly #goesOn: boolean;
@@ -318,7 +324,10 @@ function beginMessage(outcome: Outcome<unknown>, msg: Msghdr | MsghdrInit): void
   begin(outcome, bytes);
 }
 
-/** Messages that have room for ancillary data: after a receive they tell how much came, and not how much would have fitted. */
+/**
+ * Messages that have room for ancillary data: after a receive they tell how much came, and not how much would have
+ * fitted.
+ */
 const roomy = new WeakSet<Msghdr>();
 
 function hasControlRoom(msg: Msghdr): boolean {

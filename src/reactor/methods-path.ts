@@ -159,10 +159,14 @@ const FSETXATTR = kind(
     ring.prepFsetxattr(fd, name, value, slot, { flags }),
 );
 
-/** Operations on paths. A relative one begins at the descriptor of a directory, or with AT_FDCWD at the working directory. */
+/**
+ * Operations on paths. A relative one begins at the descriptor of a directory, or with AT_FDCWD at the working
+ * directory.
+ */
 export abstract class PathMethods extends FileMethods {
   /**
-   * Open a file. O_CLOEXEC is set unless `options.cloexec` is false: programs that are started do not inherit the descriptor.
+   * Open a file. O_CLOEXEC is set unless `options.cloexec` is false: programs that are started do not inherit the
+   * descriptor.
    *
    * Kernel 5.6. See {@link IoUring.prepOpenat}; like openat(2).
    * @param flags O_* bits, such as `fs.constants.O_RDONLY`

@@ -20,7 +20,7 @@ import type { Duration } from '../ring/structs/timespec.ts';
 import { chainOf, run } from './methods.ts';
 import { NetMethods } from './methods-net.ts';
 import { AWAITED, AWAITED_FILLED, DONE, kind, NOTHING, NUMBER, type Asked, type OperationOptions, type Outcome } from './operation.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 
 const SLEPT: Outcome<void> = ownOptions({ ...DONE, success: -ETIME });
 
@@ -95,7 +95,9 @@ export abstract class WaitMethods extends NetMethods {
     return run(this, SLEEP, -1, options, undefined, time, timer);
   }
 
-  /** Wait until something of `mask` (POLLIN, …) is the case. Kernel 5.1. See {@link IoUring.prepPollAdd}; like poll(2). */
+  /**
+   * Wait until something of `mask` (POLLIN, …) is the case. Kernel 5.1. See {@link IoUring.prepPollAdd}; like poll(2).
+   */
   poll(fd: number, mask: number, options?: OperationOptions): Promise<number> {
     return run(this, POLL, fd, options, undefined, mask);
   }
@@ -131,7 +133,9 @@ export abstract class WaitMethods extends NetMethods {
     return run(this, FUTEX_WAITV, -1, options, undefined, waiters);
   }
 
-  /** Wait for a child process to change. Kernel 6.7. See {@link IoUring.prepWaitid}; like waitid(2). What became of it. */
+  /**
+   * Wait for a child process to change. Kernel 6.7. See {@link IoUring.prepWaitid}; like waitid(2). What became of it.
+   */
   waitid(idtype: number, id: number, flags: number, options?: OperationOptions): Promise<Siginfo> {
     return run(this, WAITID, -1, options, undefined, new Siginfo(), idtype, id, flags);
   }

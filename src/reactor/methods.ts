@@ -12,8 +12,8 @@ export type Data = Lendable | string;
 /** The options of every operation that makes descriptors. */
 export interface DescriptorOptions extends OperationOptions {
   /**
-   * Are the descriptors closed in programs that this process starts? Default true, whatever the flags are; with false the
-   * flags alone say it (O_CLOEXEC, SOCK_CLOEXEC, MSG_CMSG_CLOEXEC).
+   * Are the descriptors closed in programs that this process starts? Default true, whatever the flags are; with false
+   * the flags alone say it (O_CLOEXEC, SOCK_CLOEXEC, MSG_CMSG_CLOEXEC).
    */
   cloexec?: boolean | undefined;
 }
@@ -36,7 +36,10 @@ let registeredIn: (methods: OperationMethods) => RegisteredMemory;
 let chainIn: (methods: OperationMethods) => Operation[] | undefined;
 let chainUp: (methods: OperationMethods, chain: Operation[] | undefined) => void;
 
-/** The base of every operation's method: they stand in the `methods-….ts` files, and the reactor is the last of that line. */
+/**
+ * The base of every operation's method: they stand in the `methods-….ts` files, and the reactor is the last of that
+ * line.
+ */
 export abstract class OperationMethods {
   readonly #engine: Engine;
   readonly #registered: RegisteredMemory;

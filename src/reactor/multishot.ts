@@ -12,7 +12,7 @@ const ITEMS_MAX = 16;
 /** And so many may be left when it is asked to go on. */
 const ITEMS_LOW = 4;
 
-/** What every iterator can be given. */
+/** Options that every iterator can be given. */
 export interface ManyOptions {
   /** Ends the iteration with an {@link AbortError}, once the kernel has let go. */
   signal?: AbortSignal | undefined;
@@ -23,7 +23,10 @@ interface Waiter<T> {
   reject(error: Error): void;
 }
 
-/** What an iteration has of its engine's. It does not refer to the iteration, which may be dropped in the middle. */
+/**
+ * The part of an iteration that the engine holds. It does not refer to the iteration, which may be dropped in the
+ * middle.
+ */
 interface Held<T> {
   readonly engine: Engine;
   readonly fd: number;
@@ -40,8 +43,9 @@ const dropped = new FinalizationRegistry<Held<never>>(({ engine, fd, reference, 
 });
 
 /**
- * A multishot operation as an async iterator: one entry, a completion for each arrival. It is armed at the first `next()`;
- * as long as its consumer is slow it is not armed; when the kernel ends it for reasons of its own it is armed anew.
+ * A multishot operation as an async iterator: one entry, a completion for each arrival. It is armed at the first
+ * `next()`; as long as its consumer is slow it is not armed; when the kernel ends it for reasons of its own it is armed
+ * anew.
  */
 export abstract class Multishot<T> extends ArmedMultishot implements AsyncIterableIterator<T, undefined>, Abortable {
   readonly #name: string;
@@ -49,7 +53,7 @@ export abstract class Multishot<T> extends ArmedMultishot implements AsyncIterab
   readonly #signal: AbortSignal | undefined;
   readonly #items: T[] = [];
   #waiters: Waiter<T>[] = [];
-  /** What the consumer has. */
+  /** The part of an iteration that the consumer holds. */
   #current: T | undefined;
   #hasBegun = false;
   /** There will be no more items than there are. */
@@ -133,7 +137,7 @@ export abstract class Multishot<T> extends ArmedMultishot implements AsyncIterab
     this.releaser()(item, false);
   }
 
-  /** What the end answers: the error, once, and that there is no more. */
+  /** The answer at the end: the error, once, and that there is no more. */
   #last(): Promise<IteratorReturnResult<undefined>> {
     const error = this.#error;
     if (error === undefined) return Promise.resolve({ value: undefined, done: true });
@@ -143,12 +147,14 @@ export abstract class Multishot<T> extends ArmedMultishot implements AsyncIterab
 
   // ---------------------------------------------------------------- of those that know what the items are
 
-  /** A completion of the kernel's: {@link push} what it brings, {@link finish} at the end, or say that it is nothing. */
+  /**
+   * A completion of the kernel's: {@link push} what it brings, {@link finish} at the end, or say that it is nothing.
+   */
   protected abstract take(c: Completion): void;
 
   /**
-   * What becomes of an item that the consumer is done with, or will never get (`isUnseen`). The function must not refer to
-   * the iteration: it outlives it.
+   * The function that disposes of an item that the consumer is done with, or will never get (`isUnseen`). The function
+   * must not refer to the iteration: it outlives it.
    */
   protected abstract releaser(): (item: T, isUnseen: boolean) => void;
 
@@ -196,7 +202,7 @@ export abstract class Multishot<T> extends ArmedMultishot implements AsyncIterab
     this.orphaned();
   }
 
-  /** Its descriptor or its reactor is closed. What has come is still the consumer's, if he is there. */
+  /** Its descriptor or its reactor is closed. What has come is still the consumer's, if there is one. */
   protected orphaned(): void {}
 
   /** Nobody is to get what has come. */
@@ -261,7 +267,7 @@ export abstract class Multishot<T> extends ArmedMultishot implements AsyncIterab
     return new Promise((resolve) => void this.#whenOver.push(resolve));
   }
 
-  /** The consumer, or his signal, wants no more: not even what is there. */
+  /** The consumer, or its signal, wants no more: not even what is there. */
   #end(error: Error | undefined): void {
     if (!this.#isEnded) this.finish(error);
     this.#dropItems();

@@ -7,19 +7,19 @@ const operations = channel('iouring:operation');
 /** Told of each system call that submitted something: {@link SubmitMessage}. */
 const submissions = channel('iouring:submit');
 
-/** What subscribers of the channel `iouring:operation` are given. */
+/** The message that subscribers of the channel `iouring:operation` are given. */
 export interface OperationMessage {
   /** The method that was called. */
   name: string;
   /** The descriptor it worked on; -1 if there is none. */
   fd: number;
-  /** What the kernel answered: as the operation's page says, or `-errno`. */
+  /** The kernel's answer: as the operation's page says, or `-errno`. */
   res: number;
   /** From the call to the completion. */
   durationMs: number;
 }
 
-/** What subscribers of the channel `iouring:submit` are given. */
+/** The message that subscribers of the channel `iouring:submit` are given. */
 export interface SubmitMessage {
   /** Entries that the kernel took. */
   entries: number;
@@ -27,7 +27,7 @@ export interface SubmitMessage {
   inFlight: number;
 }
 
-/** Who looks at what a reactor does: subscribers of channels, and histograms if they were asked for. */
+/** Tells of what a reactor does: subscribers of channels, and histograms if they were asked for. */
 export class Observer {
   readonly histograms: Map<string, RecordableHistogram> | undefined;
 

@@ -1,16 +1,16 @@
 import { errnoMessage, errnoName } from '../abi/errno.ts';
 import type { SocketAddressLike } from '../ring/structs/socket-address.ts';
 import type { PathLike } from '../ring/prepare/entry.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 
-/** What an operation was about, for the error it may fail with. */
+/** The subject of an operation, for the error it may fail with. */
 export interface Subject {
   path?: PathLike;
   dest?: PathLike;
   address?: SocketAddressLike;
 }
 
-/** What the kernel answered an operation that failed, in the shape of Node's own system errors. */
+/** The kernel's answer to an operation that failed, in the shape of Node's own system errors. */
 export interface OperationError extends Error {
   /** `'ENOENT'`, `'ECONNREFUSED'`, … */
   code: string;
@@ -20,7 +20,7 @@ export interface OperationError extends Error {
   syscall: string;
   path?: string;
   dest?: string;
-  /** Of a socket address. */
+  /** Parts of a socket address. */
   address?: string;
   port?: number;
 }

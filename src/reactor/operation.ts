@@ -9,16 +9,16 @@ import { AbortError, TimeoutError, unwatch, watch, type Abortable } from './abor
 import type { Engine } from './engine.ts';
 import { TIMER } from './engine/slots.ts';
 import { operationError, type Subject } from './operation-error.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { Submission } from './submission.ts';
 
 /**
- * The taker of an operation's answer, where a layer on top has something else to give than the method. It is handed the engine: so it
- * is a key that no program has.
+ * The taker of an operation's answer, where a layer on top has something else to give than the method. It is handed the
+ * engine: so it is a key that no program has.
  */
 export const OUTCOME = Symbol('outcome');
 
-/** What every operation can be given. */
+/** Options that every operation can be given. */
 export interface OperationOptions {
   /**
    * Aborts the operation in the kernel. The promise rejects with an {@link AbortError} once the kernel has let go of
@@ -26,17 +26,17 @@ export interface OperationOptions {
    */
   signal?: AbortSignal | undefined;
   /**
-   * The kernel stops the operation after so many milliseconds, and the promise rejects with a {@link TimeoutError}, which
-   * tells how much was done. 0: only what can be done at once.
+   * The kernel stops the operation after so many milliseconds, and the promise rejects with a {@link TimeoutError},
+   * which tells how much was done. 0: only what can be done at once.
    */
   timeoutMs?: number | undefined;
-  /** What errors and observers call it, where that is not the method's name: a layer on top has names of its own. */
+  /** Its name for errors and observers, where that is not the method's: a layer on top has names of its own. */
   syscall?: string | undefined;
   /** @internal */
   [OUTCOME]?: Outcome<unknown> | undefined;
 }
 
-/** What an operation was asked with, besides its descriptor: so many arguments at most. */
+/** The arguments of an operation, besides its descriptor: so many at most. */
 export type Arguments = readonly [a?: unknown, b?: unknown, c?: unknown, d?: unknown, e?: unknown];
 
 /** An operation as its method sees it: what it was asked with. `slot` is its userData. */
@@ -52,19 +52,22 @@ export interface Asked<Args extends Arguments = Arguments> {
 }
 
 /**
- * What is the same for all operations of one method. What differs stands in the fields of the one {@link Operation}: a call makes no
- * closure, and no other object that keeps its arguments.
+ * All that is the same for the operations of one method. The rest stands in the fields of the one {@link Operation}: a
+ * call makes no closure, and no other object that keeps its arguments.
  */
 export interface Kind<T, Args extends Arguments = Arguments> {
-  /** What errors and observers call it, unless they are told another name. */
+  /** Its name for errors and observers, unless they are told another one. */
   readonly name: string;
-  /** The kernel's name for it, to tell whether the kernel is too old for it; undefined where that changes from call to call. */
+  /**
+   * The kernel's name for it, to tell whether the kernel is too old for it; undefined where that changes from call to
+   * call.
+   */
   readonly form: Form | undefined;
   /** The taker of its answers where a call brings none of its own. */
   readonly outcome: Outcome<T>;
   /** Write the entry. False when there is no room. @throws misuse; nothing was queued then */
   readonly prepare: (ring: IoUring, asked: Asked<Args>) => boolean;
-  /** What it is about, for the error that it may fail with. */
+  /** Its subject, for the error that it may fail with. */
   readonly subject?: ((asked: Asked) => Subject | undefined) | undefined;
 }
 
@@ -82,63 +85,68 @@ export function kind<T, Args extends Arguments>(
 /** Instead of a value: there is another operation to do first, which is prepared next. */
 export const AGAIN = Symbol('again');
 
-/** What becomes of the kernel's answer. */
+/** Makes the result of an operation from the kernel's answer. */
 export interface Outcome<T> {
   /**
-   * The value to resolve with, from a `res` that is no error; or the promise of one. What it throws the promise is rejected with:
-   * {@link failed} is not called any more then.
+   * The value to resolve with, from a `res` that is no error; or the promise of one. What it throws the promise is
+   * rejected with: {@link failed} is not called any more then.
    * @param asked the operation
    */
   value(res: number, asked: Asked): T | Promise<T> | typeof AGAIN;
   /**
-   * The bytes of a transfer that is over when it is whole (MSG_WAITALL). Fewer are no answer to one that was stopped, by its
-   * time limit or because its descriptor is cancelled.
+   * The bytes of a transfer that is over when it is whole (MSG_WAITALL). Fewer are no answer to one that was stopped,
+   * by its time limit or because its descriptor is cancelled.
    */
   readonly whole?: number;
   /** Bytes of it that went before the present operation, which is for the rest. */
   readonly before?: number;
   /** An error that is none: -ETIME of a timer. */
   success?: number;
-  /** It may wait for ever: see {@link Submission.waits}. */
-  waits: boolean;
-  /** Of several that wait for the same, the kernel wakes one. */
+  /** It may wait for ever: see {@link Submission.isUnbounded}. */
+  isUnbounded: boolean;
+  /** The kernel wakes one of several that wait for the same. */
   isExclusive?: boolean;
-  /** Before Linux 5.19 it does not wait on a descriptor that is non-blocking: these events are waited for then, and it is begun anew. */
+  /**
+   * Before Linux 5.19 it does not wait on a descriptor that is non-blocking: these events are waited for then, and it
+   * is begun anew.
+   */
   readiness?: number;
   /** The value is a descriptor, or brings some: close it when nobody will get it. */
   discard?(engine: Engine, res: number, asked: Asked): void;
-  /** What it is called, where that changes from one operation to the next. */
+  /** Its name, where that changes from one operation to the next. */
   readonly name?: string;
-  /** What the present one is about, if that changes. */
+  /** The subject of the present one, if that changes. */
   readonly subject?: Subject | undefined;
   /**
-   * There is no value, and nothing of the operation is with the kernel any more. The promise is rejected with `error`, or
-   * becomes what is returned here.
+   * There is no value, and nothing of the operation is with the kernel any more. The promise is rejected with `error`,
+   * or becomes what is returned here.
    */
   failed?(engine: Engine, error: Error): void | Promise<T>;
 }
 
-export const NUMBER: Outcome<number> = ownOptions({ value: (res) => res, waits: false });
-export const NOTHING: Outcome<void> = ownOptions({ value: () => undefined, waits: false });
+export const NUMBER: Outcome<number> = ownOptions({ value: (res) => res, isUnbounded: false });
+export const NOTHING: Outcome<void> = ownOptions({ value: () => undefined, isUnbounded: false });
 export const DESCRIPTOR: Outcome<number> = ownOptions({ ...NUMBER, discard: (engine, res) => engine.discard(res) });
-/** Of those that may wait for ever. */
-export const AWAITED: Outcome<number> = ownOptions({ ...NUMBER, waits: true });
-export const DONE: Outcome<void> = ownOptions({ ...NOTHING, waits: true });
-/** Of an accept that is not to wait. */
-export const ACCEPTED_AT_ONCE: Outcome<number> = ownOptions({ ...DESCRIPTOR, waits: true, isExclusive: true });
+/** The outcome of those that may wait for ever. */
+export const AWAITED: Outcome<number> = ownOptions({ ...NUMBER, isUnbounded: true });
+export const DONE: Outcome<void> = ownOptions({ ...NOTHING, isUnbounded: true });
+/** The outcome of an accept that is not to wait. */
+export const ACCEPTED_AT_ONCE: Outcome<number> = ownOptions({ ...DESCRIPTOR, isUnbounded: true, isExclusive: true });
 export const ACCEPTED: Outcome<number> = ownOptions({ ...ACCEPTED_AT_ONCE, readiness: POLLIN });
 
 /** The value is what the operation was asked with first: the kernel fills it in. */
-export const FILLED: Outcome<unknown> = ownOptions({ value: (_res, { a }) => a, waits: false });
+export const FILLED: Outcome<unknown> = ownOptions({ value: (_res, { a }) => a, isUnbounded: false });
 /** The same of one that may wait for ever. */
-export const AWAITED_FILLED: Outcome<unknown> = ownOptions({ ...FILLED, waits: true });
+export const AWAITED_FILLED: Outcome<unknown> = ownOptions({ ...FILLED, isUnbounded: true });
 
-/** The operation whose promise is being made: its constructor takes the two functions from here, and makes none itself. */
+/**
+ * The operation whose promise is being made: its constructor takes the two functions from here, and makes none itself.
+ */
 let settled: Operation | undefined;
 let give: (operation: Operation, resolve: (value: unknown) => void, reject: (error: Error) => void) => void;
 const take = (resolve: (value: unknown) => void, reject: (error: Error) => void): void => give(settled!, resolve, reject);
 
-/** What few operations have, so that the others do without the room for it. */
+/** Fields that few operations have, so that the others do without the room for them. */
 class Extras {
   readonly signal: AbortSignal | undefined;
   readonly timeoutMs: number | undefined;
@@ -152,11 +160,11 @@ class Extras {
   misses = 0;
   /** It was cancelled to be begun anew. */
   isRoused = false;
-  /** What is with the kernel is a poll: see {@link Outcome.readiness}. */
+  /** The entry that is with the kernel is a poll: see {@link Outcome.readiness}. */
   isPolling = false;
   /** Why somebody wanted it cancelled. */
   reason: Error | undefined;
-  /** Whose wish it was. */
+  /** The signal that has aborted it. */
   abortedBy: AbortSignal | undefined;
   timeIsUp = false;
   /** It is one of several that are linked. */
@@ -188,14 +196,15 @@ const MISSES_MAX = 10;
 /** The longest time that a timer of the loop can count, in milliseconds. */
 const DELAY_MAX = 2 ** 31 - 1;
 
-/** What the kernel answered one that it has not answered. No operation answers this. */
+/** Stands for the answer that the kernel has not given. No operation answers this. */
 const UNANSWERED = -0x8000_0000;
 
 /** One operation, as a promise. */
 export class Operation<T = unknown> extends Submission implements Abortable, Asked {
-  // As with those of Submission. Nor are they private to the engine (#), which would take a function that gives each its first value.
+  // As with those of Submission. Nor are they private to the engine (#), which would take a function that gives each
+  // its first value.
   declare readonly outcome: Outcome<T>;
-  /** What it was asked with, besides the descriptor. */
+  /** Its arguments, besides the descriptor. */
   declare readonly a: unknown;
   declare readonly b: unknown;
   declare readonly c: unknown;
@@ -203,7 +212,7 @@ export class Operation<T = unknown> extends Submission implements Abortable, Ask
   declare readonly e: unknown;
   declare private readonly engine: Engine;
   declare private readonly kind: Kind<T>;
-  /** What a layer on top calls it. */
+  /** The name that a layer on top has for it. */
   declare private readonly syscall: string | undefined;
   declare private extras: Extras | undefined;
   declare private res: number;
@@ -264,8 +273,8 @@ export class Operation<T = unknown> extends Submission implements Abortable, Ask
     return this.extras?.timeoutMs === undefined ? 1 : 2;
   }
 
-  override get waits(): boolean {
-    return this.outcome.waits;
+  override get isUnbounded(): boolean {
+    return this.outcome.isUnbounded;
   }
 
   /** The next one that is prepared runs only if this one succeeds. */
@@ -358,8 +367,8 @@ export class Operation<T = unknown> extends Submission implements Abortable, Ask
   }
 
   /**
-   * The peer may take its time, and the kernel reads the memory as long: the kernel's own timer ended with the work, so this
-   * one is the loop's.
+   * The peer may take its time, and the kernel reads the memory as long: the kernel's own timer ended with the work, so
+   * this one is the loop's.
    */
   private awaitRelease(extras: Extras): void {
     const { timeLeft } = this;
@@ -422,7 +431,7 @@ export class Operation<T = unknown> extends Submission implements Abortable, Ask
     }
     if (res === -ECANCELED && this.outcome.isExclusive) {
       if (extras.isRoused && this.beginAnew(extras)) return;
-      this.engine.rouse(this.fd);
+      this.engine.rearmExclusiveWaiters(this.fd);
     }
     const isDone = (res >= 0 && !this.isCutShort(extras, res)) || res === this.outcome.success;
     if (start !== 0) this.engine.observer?.completed(this.name, this.fd, res, start);
@@ -461,7 +470,7 @@ export class Operation<T = unknown> extends Submission implements Abortable, Ask
     return true;
   }
 
-  override rouse(): void {
+  override rearm(): void {
     if (!this.outcome.isExclusive || this.extra.isRoused) return;
     this.extra.isRoused = true;
     this.engine.cancel(this);

@@ -5,7 +5,7 @@ import type { IoUring } from '../ring/io-uring.ts';
 import { checkFd } from '../ring/prepare/entry.ts';
 import type { Engine } from './engine.ts';
 import { Multishot, type ManyOptions } from './multishot.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 
 const FORM = ownOptions({ opcode: IORING_OP_POLL_ADD, variant: 'multishot' });
 

@@ -2,7 +2,7 @@ import { ENOMEM } from '../abi/errno.ts';
 import { kernelError } from '../ring/kernel/kernel-error.ts';
 import { wrongState } from '../ring/arguments/argument-errors.ts';
 import type { IoUring } from '../ring/io-uring.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 
 /** Longer than an operation that does nothing takes on any machine. */
 const PATIENCE_MS = 1000;
@@ -14,7 +14,8 @@ const BUFFERS = 1024;
 const GROUP = 0xffff;
 
 /**
- * Find out by doing that a ring can be used: a filter may allow io_uring_setup(2), and forbid one of the other two calls.
+ * Find out by doing that a ring can be used: a filter may allow io_uring_setup(2), and forbid one of the other two
+ * calls.
  * @throws {Error} the kernel's refusal: `EPERM` and so on; `ENOMEM`, the ring has left no memory that may be locked
  */
 export function prove(ring: IoUring): void {

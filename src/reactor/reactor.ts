@@ -22,7 +22,7 @@ import type { ManyOptions } from './multishot.ts';
 import { Observer } from './observer.ts';
 import { operationError } from './operation-error.ts';
 import { kind, NOTHING, NUMBER, type Asked, type Kind, type Operation, type OperationOptions, type Outcome } from './operation.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { PollEvents } from './poll-many.ts';
 import { ReadChunks } from './read-many.ts';
 import { Datagrams, ReceivedChunks, type Chunk, type Datagram, type DatagramOptions } from './recv-many.ts';
@@ -33,30 +33,33 @@ import { Sequence } from './sequence.ts';
 /** How a reactor is made. */
 export interface ReactorOptions {
   /**
-   * Operations that one system call submits at most, 1 … 32768; default 1024. Where so large a ring exceeds the memory that may be
-   * locked (ulimit -l), a smaller one is made; what finds no room in it waits in front of it.
+   * Operations that one system call submits at most, 1 … 32768; default 1024. Where so large a ring exceeds the memory
+   * that may be locked (ulimit -l), a smaller one is made; what finds no room in it waits in front of it.
    */
   entries?: number | undefined;
-  /** Completions that the kernel has room for; default eight times `entries`, up to 65536. Fewer, too, with a smaller ring. */
+  /**
+   * Completions that the kernel has room for; default eight times `entries`, up to 65536. Fewer, too, with a smaller
+   * ring.
+   */
   cqEntries?: number | undefined;
   /**
-   * How this thread sleeps while it waits for operations. `'ring'`, the default: in io_uring_enter(2) as long as completions keep coming,
-   * which costs less than being woken by the event loop, and else in the loop; timers, immediates and all of Node's own come as
-   * they would, and `performance.eventLoopUtilization()` counts that sleep as idle time. `'loop'`: always in the event loop. So it is where
-   * the loop is not libuv's (Bun, Deno) in any case.
+   * How this thread sleeps while it waits for operations. `'ring'`, the default: in io_uring_enter(2) as long as
+   * completions keep coming, which costs less than being woken by the event loop, and else in the loop; timers,
+   * immediates and all of Node's own come as they would, and `performance.eventLoopUtilization()` counts that sleep as
+   * idle time. `'loop'`: always in the event loop. So it is where the loop is not libuv's (Bun, Deno) in any case.
    */
   wait?: 'ring' | 'loop' | undefined;
   /** Keep a histogram of how long operations take, by name: {@link Reactor.histograms}. */
   histograms?: boolean | undefined;
 }
 
-/** What a reactor has done, and what it is at. */
+/** The numbers of a reactor: all it has done, and all it is at. */
 export interface ReactorStats {
   /** Operations handed to the ring. */
   readonly submitted: number;
-  /** Of those, the ones that are over. */
+  /** Submitted operations that are over. */
   readonly completed: number;
-  /** Of those, the ones that are not. */
+  /** Submitted operations that are not over. */
   readonly inFlight: number;
   /** Operations that wait for room in the ring. */
   readonly queued: number;
@@ -86,7 +89,7 @@ export type LinkStep = {
   [K in LinkableMethod]: readonly [method: K, ...args: Parameters<WaitMethods[K]>];
 }[LinkableMethod];
 
-/** What the steps of a chain answer. */
+/** The answers of the steps of a chain. */
 export type LinkResults<S extends readonly LinkStep[]> = {
   -readonly [I in keyof S]: S[I] extends readonly [infer K extends LinkableMethod, ...unknown[]]
     ? Awaited<ReturnType<WaitMethods[K]>>
@@ -117,9 +120,9 @@ const SEQUENCE = kind('sequence', undefined, NOTHING as Outcome<unknown>, (ring,
 /**
  * io_uring on the event loop: every operation as a promise, or an async iterator.
  *
- * What is asked for in one tick is submitted with one system call when the microtasks have run. Misuse rejects with a
- * TypeError or RangeError; what the kernel refuses with an error in Node's shape. Memory that is lent to an operation is
- * kept in place and alive until the kernel has let go of it, whatever becomes of the promise.
+ * Everything that is asked for in one tick is submitted with one system call when the microtasks have run. Misuse
+ * rejects with a TypeError or RangeError; what the kernel refuses with an error in Node's shape. Memory that is lent to
+ * an operation is kept in place and alive until the kernel has let go of it, whatever becomes of the promise.
  *
  * @example
  * await using io = new Reactor();
@@ -156,8 +159,8 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   // ---------------------------------------------------------------- many of a kind
 
   /**
-   * Every connection that comes, as its descriptor, which is yours to close. Those that came and were not taken when the
-   * iteration ends are closed.
+   * Every connection that comes, as its descriptor, which is yours to close. Those that came and were not taken when
+   * the iteration ends are closed.
    *
    * Kernel 5.19. See {@link IoUring.prepAcceptMultishot}.
    */
@@ -169,8 +172,8 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   }
 
   /**
-   * What arrives on a connection, until its end, in buffers that the kernel takes only when there is data. A chunk is
-   * yours until it is disposed of or the next is asked for.
+   * The data that arrives on a connection, until its end, in buffers that the kernel takes only when there is data. A
+   * chunk is yours until it is disposed of or the next is asked for.
    *
    * Kernel 6.0. See {@link IoUring.prepRecvMultishot}.
    */
@@ -189,7 +192,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     return new Iteration(new Datagrams(this.#engine, fd, options, this.#pools));
   }
 
-  /** What happens on a descriptor: POLLIN and so on. Kernel 5.13. See {@link IoUring.prepPollAdd}. */
+  /** Events of a descriptor: POLLIN and so on. Kernel 5.13. See {@link IoUring.prepPollAdd}. */
   pollMany(
     fd: number,
     mask: number,
@@ -199,7 +202,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   }
 
   /**
-   * What can be read from a pipe, a terminal or another file that can be polled, until its end.
+   * The data that can be read from a pipe, a terminal or another file that can be polled, until its end.
    *
    * Kernel 6.7. See {@link IoUring.prepReadMultishot}. Of other files `EBADFD`.
    */
@@ -210,32 +213,34 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   // ---------------------------------------------------------------- from ring to ring
 
   /**
-   * The ring's descriptor: where {@link message} of the process's other reactors, which are other threads' mostly, sends to. It is
-   * the ring's: not to be closed, and gone when this reactor is closed.
+   * The ring's descriptor: where {@link message} of the process's other reactors, which are other threads' mostly,
+   * sends to. It is the ring's: not to be closed, and gone when this reactor is closed.
    */
   get ringFd(): number {
     return this.#engine.ring.fd;
   }
 
   /**
-   * Send a message to another reactor of this process, which need not be of this thread. The kernel puts it into the other ring and
-   * wakes the other thread's event loop if it sleeps; who iterates {@link messages} there gets it. Messages to one reactor arrive in
-   * the order in which they were sent here, and are not lost once the promise is resolved; if nobody iterates, they are dropped.
+   * Send a message to another reactor of this process, which need not be of this thread. The kernel puts it into the
+   * other ring and wakes the other thread's event loop if it sleeps; who iterates {@link messages} there gets it.
+   * Messages to one reactor arrive in the order in which they were sent here, and are not lost once the promise is
+   * resolved; if nobody iterates, they are dropped.
    *
    * Kernel 5.18. See {@link IoUring.prepMsgRing}; like io_uring_prep_msg_ring(3).
    * @param ringFd the other's {@link ringFd}
    * @param value an integer, -2^31 … 2^31-1
    * @param tag another one, 0 … 2^32-1; default 0
-   * @throws {Error} `EOVERFLOW` the other is too far behind and got nothing: try again; `EBADF`, `EBADFD`, `EOWNERDEAD` it is gone;
-   *   TypeError, RangeError
+   * @throws {Error} `EOVERFLOW` the other is too far behind and got nothing: try again; `EBADF`, `EBADFD`, `EOWNERDEAD`
+   *   it is gone; TypeError, RangeError
    */
   message(ringFd: number, value: number, tag = 0, options?: OperationOptions): Promise<void> {
     return run(this, MESSAGE, ringFd, options, undefined, value, tag);
   }
 
   /**
-   * What other reactors send by {@link message}, from this call on. One iteration at a time; it keeps the process alive, as
-   * everything does that is in flight. What its consumer has not taken is kept, however much that is: have a sender wait for answers.
+   * Messages that other reactors send by {@link message}, from this call on. One iteration at a time; it keeps the
+   * process alive, as everything does that is in flight. What its consumer has not taken is kept, however much that is:
+   * have a sender wait for answers.
    * @throws {Error} `ERR_INVALID_STATE` there is one already; TypeError
    */
   messages(options?: ManyOptions): AsyncIterableIterator<RingMessage, undefined> & AsyncDisposable {
@@ -312,8 +317,8 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   }
 
   /**
-   * Cancel everything that is in flight on a descriptor: operations reject with `ECANCELED`, iterations too. What cannot
-   * be stopped any more goes on.
+   * Cancel everything that is in flight on a descriptor: operations reject with `ECANCELED`, iterations too. What
+   * cannot be stopped any more goes on.
    *
    * Kernel 5.19. See {@link IoUring.prepCancelFd}; like io_uring_prep_cancel_fd(3).
    * @returns how many operations were found
@@ -326,15 +331,18 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   }
 
   /**
-   * The address that a socket is bound to: which port it got when it was bound to port 0. At once, for the kernel need not
-   * wait for anything; like getsockname(2).
+   * The address that a socket is bound to: which port it got when it was bound to port 0. At once, for the kernel need
+   * not wait for anything; like getsockname(2).
    * @throws {Error} the kernel's refusal: `EBADF`, `ENOTSOCK`; TypeError
    */
   getsockname(fd: number): SocketAddress {
     return socketName('getsockname', fd);
   }
 
-  /** The address that a socket is connected to; like getpeername(2). `ENOTCONN` if there is none. See {@link getsockname}. */
+  /**
+   * The address that a socket is connected to; like getpeername(2). `ENOTCONN` if there is none. See {@link
+   * getsockname}.
+   */
   getpeername(fd: number): SocketAddress {
     return socketName('getpeername', fd);
   }
@@ -357,8 +365,8 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   }
 
   /**
-   * The names of the extended attributes of an open file, or of a path that is not followed if it is a symbolic link. At once,
-   * for io_uring has no operation for it; like flistxattr(2) and llistxattr(2).
+   * The names of the extended attributes of an open file, or of a path that is not followed if it is a symbolic link.
+   * At once, for io_uring has no operation for it; like flistxattr(2) and llistxattr(2).
    * @throws {Error} the kernel's refusal: `ENOTSUP` where the file system has none; TypeError
    */
   listxattr(file: number | PathLike): string[] {
@@ -372,8 +380,8 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   }
 
   /**
-   * Where the next data or the next hole of an open file begins; like lseek(2) with SEEK_DATA and SEEK_HOLE. At once, for io_uring
-   * has no operation for it. The file stands there then.
+   * Where the next data or the next hole of an open file begins; like lseek(2) with SEEK_DATA and SEEK_HOLE. At once,
+   * for io_uring has no operation for it. The file stands there then.
    * @returns undefined: there is nothing more
    * @throws {Error} the kernel's refusal; TypeError, RangeError
    */
@@ -386,10 +394,11 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   }
 
   /**
-   * Have the kernel copy bytes from one file to another, or share them where the file system can. The thread waits for it, for
-   * io_uring has no operation for it: ask for some milliseconds' worth at a time. Like copy_file_range(2).
+   * Have the kernel copy bytes from one file to another, or share them where the file system can. The thread waits for
+   * it, for io_uring has no operation for it: ask for some milliseconds' worth at a time. Like copy_file_range(2).
    * @returns the bytes copied: perhaps fewer than asked for; 0 at the end of `fdIn`
-   * @throws {Error} the kernel's refusal: `EXDEV`, `EINVAL` and `EOPNOTSUPP` where it has to be done otherwise; TypeError, RangeError
+   * @throws {Error} the kernel's refusal: `EXDEV`, `EINVAL` and `EOPNOTSUPP` where it has to be done otherwise;
+   *   TypeError, RangeError
    */
   copyFileRange(fdIn: number, offIn: number, fdOut: number, offOut: number, length: number): number {
     checkInteger('offIn', offIn, 0, Number.MAX_SAFE_INTEGER);
@@ -434,8 +443,9 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
 
   /**
    * Memory that is pinned and registered with the ring, zeroed, and begins at a multiple of `alignment`, as O_DIRECT
-   * demands. {@link read} and {@link write} use it, or any view of it, as a registered buffer. It is unregistered when it is
-   * collected. Where no more memory may be pinned (ulimit -l), or the kernel is older than 5.19, it is ordinary memory.
+   * demands. {@link read} and {@link write} use it, or any view of it, as a registered buffer. It is unregistered when
+   * it is collected. Where no more memory may be pinned (ulimit -l), or the kernel is older than 5.19, it is ordinary
+   * memory.
    *
    * @param bytes 1 … 2^30
    * @param options.alignment a power of two up to 65536; default 4096
@@ -447,7 +457,8 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   }
 
   /**
-   * Register an open file, so that the kernel need not look it up at every operation: {@link ReadWriteOptions.registeredFile}.
+   * Register an open file, so that the kernel need not look it up at every operation: {@link
+   * ReadWriteOptions.registeredFile}.
    * @returns its place; undefined where there is no room, or the kernel is older than 5.13
    * @throws {Error} the kernel's refusal: `EBADF`; TypeError, RangeError
    */
@@ -462,7 +473,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
 
   // ---------------------------------------------------------------- what is going on
 
-  /** What happened so far, in numbers. */
+  /** The numbers of all that happened so far. */
   get stats(): ReactorStats {
     const { counters, inFlight, queued } = this.#engine;
     return { ...counters, inFlight, queued, buffersOut: this.#pools.out };
@@ -500,10 +511,10 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   }
 
   /**
-   * Close the reactor: nothing more is taken. What is in flight is cancelled, and rejects with `ERR_IOURING_CLOSED` once the
-   * kernel has let go; with `drain` it is waited for, however long that takes. Iterations end in both cases.
-   * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`: the argument is neither left out nor an object with
-   *   these options and no others. The reactor stays open then.
+   * Close the reactor: nothing more is taken. What is in flight is cancelled, and rejects with `ERR_IOURING_CLOSED`
+   * once the kernel has let go; with `drain` it is waited for, however long that takes. Iterations end in both cases.
+   * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`: the argument is neither left out nor an object
+   *   with these options and no others. The reactor stays open then.
    */
   override close(options?: { drain?: boolean | undefined }): Promise<void>;
   /** The older name of {@link closeFd}. */
@@ -548,7 +559,8 @@ function checkCloseOptions(options: unknown): boolean {
   const expected = 'left out, an object of options, or a descriptor of type number';
   if (typeof options !== 'object' || options === null) throw wrongType('options', expected, options);
   const prototype = Object.getPrototypeOf(options) as object | null;
-  // Options are made by nothing but a pair of braces, in whichever realm; what a class has made is a file, a list, a date.
+  // Options are made by nothing but a pair of braces, in whichever realm; what a class has made is a file, a list, a
+  // date.
   const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null;
   if (!isPlain) throw wrongType('options', expected, options);
   for (const name of Reflect.ownKeys(options)) {

@@ -7,7 +7,7 @@ import type { IoUring } from '../ring/io-uring.ts';
 import type { BufferPools, PooledGroup } from './buffer-pool.ts';
 import type { Engine } from './engine.ts';
 import type { ManyOptions } from './multishot.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 import { StreamChunks, type Chunk } from './recv-many.ts';
 import { Submission } from './submission.ts';
 
@@ -19,7 +19,9 @@ export class ReadChunks extends StreamChunks {
   /** The other end is gone: what is left is read, until nothing is. */
   #isHungUp = false;
   #isOver = false;
-  /** The group of a single read in flight: it may wait in a thread of the kernel's, with the buffer that it will fill. */
+  /**
+   * The group of a single read in flight: it may wait in a thread of the kernel's, with the buffer that it will fill.
+   */
   #reading: PooledGroup | undefined;
 
   constructor(engine: Engine, fd: number, options: ManyOptions | undefined, pools: BufferPools) {
@@ -77,9 +79,10 @@ export class ReadChunks extends StreamChunks {
 }
 
 /**
- * Tells that the other end of a file is closed, where the kernel does not. Of a file that it cannot read without waiting (a named
- * pipe that was opened without O_NONBLOCK, a terminal) it does not even try as long as there is no data, and so does not come upon
- * the end: a multishot read waits for ever then. Whether a file is such a one, a read of no bytes shows that must not wait.
+ * Tells that the other end of a file is closed, where the kernel does not. Of a file that it cannot read without
+ * waiting (a named pipe that was opened without O_NONBLOCK, a terminal) it does not even try as long as there is no
+ * data, and so does not come upon the end: a multishot read waits for ever then. Whether a file is such a one, a read
+ * of no bytes shows that must not wait.
  */
 class HangupWatch extends Submission {
   readonly #engine: Engine;
@@ -98,7 +101,7 @@ class HangupWatch extends Submission {
     this.keepsAlive = false;
   }
 
-  override get waits(): boolean {
+  override get isUnbounded(): boolean {
     return true;
   }
 

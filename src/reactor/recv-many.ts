@@ -13,7 +13,7 @@ import type { BufferPool, BufferPools, PooledGroup, Starved } from './buffer-poo
 import type { Engine } from './engine.ts';
 import { withCloexec } from './methods.ts';
 import { Multishot, type ManyOptions } from './multishot.ts';
-import { ownOptions } from './own-options.ts';
+import { ownOptions } from '../ring/arguments/own-options.ts';
 
 const RECV = ownOptions({ opcode: IORING_OP_RECV, variant: 'multishot' });
 const RECVMSG = ownOptions({ opcode: IORING_OP_RECVMSG, variant: 'multishot' });
@@ -22,8 +22,8 @@ const RECVMSG = ownOptions({ opcode: IORING_OP_RECVMSG, variant: 'multishot' });
 const STREAK = 8;
 
 /**
- * What arrived: a view of a buffer that the kernel filled. It is the consumer's until it is disposed of, or the iteration
- * moves on; then the kernel fills it again.
+ * A piece of data that arrived: a view of a buffer that the kernel filled. It is the consumer's until it is disposed
+ * of, or the iteration moves on; then the kernel fills it again.
  */
 export class Chunk implements Disposable {
   readonly #group: PooledGroup;
@@ -67,7 +67,7 @@ export class Datagram extends Chunk {
     this.#message = message;
   }
 
-  /** Who sent it; undefined of a socket that is connected to one. */
+  /** The address of its sender; undefined on a socket that is connected to one. */
   get address(): SocketAddress | undefined {
     void this.bytes;
     return this.#message.name;
@@ -209,8 +209,8 @@ export interface DatagramOptions extends ManyOptions {
   /** Bytes of room for ancillary data, 0 … 2^16; default 0. */
   controllen?: number;
   /**
-   * Are descriptors that come as ancillary data closed in programs that this process starts? Default true (MSG_CMSG_CLOEXEC is
-   * set then, if there is room for any); with false `flags` alone say it.
+   * Are descriptors that come as ancillary data closed in programs that this process starts? Default true
+   * (MSG_CMSG_CLOEXEC is set then, if there is room for any); with false `flags` alone say it.
    */
   cloexec?: boolean | undefined;
 }

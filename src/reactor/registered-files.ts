@@ -1,4 +1,5 @@
 import { setImmediate } from '../native/timers.ts';
+import { IOSQE_FIXED_FILE } from '../abi/flags.ts';
 import type { IoUring } from '../ring/io-uring.ts';
 
 /** How many files can be registered at once. */
@@ -43,4 +44,10 @@ export class RegisteredFiles {
     }
     return Array.from({ length: PLACES }, (_, i) => PLACES - 1 - i);
   }
+}
+
+/** The descriptor of the entry that was just written is a registered file's place. */
+export function markRegisteredFile(ring: IoUring): true {
+  ring.sqeSetFlags(IOSQE_FIXED_FILE);
+  return true;
 }

@@ -6,8 +6,8 @@ import type { IoUring } from '../ring/io-uring.ts';
 const PLACES = 1024;
 
 /**
- * Memory that the kernel has pinned once, so that it need not look it up at every transfer. It stays registered as long as
- * the array that was given out is alive.
+ * Memory that the kernel has pinned once, so that it need not look it up at every transfer. It stays registered as long
+ * as the array that was given out is alive.
  */
 export class RegisteredMemory {
   readonly #ring: IoUring;

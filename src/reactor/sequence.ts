@@ -4,18 +4,18 @@ import { AGAIN, type Outcome } from './operation.ts';
 import type { Subject } from './operation-error.ts';
 
 /**
- * One operation, or several one after the other, behind one promise: each is prepared by {@link prepare}, and its answer taken by
- * {@link value}, which says {@link AGAIN} as long as there is another one. Cheaper than a promise for each, and quicker: the next
- * is with the kernel before any other JavaScript has run.
+ * One operation, or several one after the other, behind one promise: each is prepared by {@link prepare}, and its
+ * answer taken by {@link value}, which says {@link AGAIN} as long as there is another one. Cheaper than a promise for
+ * each, and quicker: the next is with the kernel before any other JavaScript has run.
  */
 export abstract class Sequence<T> implements Outcome<T> {
-  /** What the present operation is called in errors. */
+  /** The name of the present operation in errors. */
   abstract readonly name: string;
-  /** What it is about. */
+  /** Its subject, in errors. */
   abstract readonly subject: Subject | undefined;
   /** The descriptor that all of it works on; -1 if it opens its own. */
   abstract readonly fd: number;
-  readonly waits = false;
+  readonly isUnbounded = false;
 
   /** Write the present operation's entry. False when there is no room: it is asked again. */
   abstract prepare(ring: IoUring, userData: number): boolean;

@@ -4,21 +4,21 @@ import type { IoUring } from '../ring/io-uring.ts';
 export type { Completion, IoUring };
 
 /**
- * What an engine hands to the kernel: an operation, an armed multishot, a chain of operations.
+ * An engine hands these to the kernel: an operation, an armed multishot, a chain of operations.
  *
  *     free ──launch──▶ submitted ──last CQE──▶ free
  *                          │  ▲ CQE with F_MORE (multishot, or zero-copy send before its notification)
  *                          └──abort, or nobody listens──▶ cancelled ──last CQE──▶ free     only here its buffer is released
  *
- * "Last" counts everything that was submitted under its slot: the operation itself, its time limit, a cancellation. Until
- * all of them have completed the slot is not used again, so that none can hit, or settle, a later operation.
+ * "Last" counts everything that was submitted under its slot: the operation itself, its time limit, a cancellation.
+ * Until all of them have completed the slot is not used again, so that none can hit, or settle, a later operation.
  */
 export abstract class Submission {
   // Declared only, and written by the constructor: so it is short enough to be compiled into who makes an operation.
   /** The descriptor it works on; -1 if there is none. */
   declare fd: number;
   /** The next one in the queue in front of the ring. */
-  declare behind: Submission | undefined;
+  declare nextQueued: Submission | undefined;
   /** Its place in the engine's table, and its userData; -1 when nothing of it is with the kernel. */
   declare slot: number;
   /** Completions that will come as the last of something. */
@@ -34,7 +34,7 @@ export abstract class Submission {
 
   constructor(fd = -1) {
     this.fd = fd;
-    this.behind = undefined;
+    this.nextQueued = undefined;
     this.slot = -1;
     this.owed = 0;
     this.queued = false;
@@ -49,13 +49,13 @@ export abstract class Submission {
   }
 
   /** May it wait for a peer, a timer or a process for ever? Those do not count when the ring is said to be full. */
-  get waits(): boolean {
+  get isUnbounded(): boolean {
     return false;
   }
 
   /**
-   * Do its completions tell a program of events of Node's own kind? Each of those is told in an immediate of its own: before the next
-   * comes, all ticks and microtasks that it has led to have run, as after each event of Node's.
+   * Do its completions tell a program of events of Node's own kind? Each of those is told in an immediate of its own:
+   * before the next comes, all ticks and microtasks that it has led to have run, as after each event of Node's.
    */
   get isEvent(): boolean {
     return false;
@@ -82,13 +82,15 @@ export abstract class Submission {
     return undefined;
   }
 
-  /** Does it begin when another one is done, so that a cancellation may miss it? Asked again and again, not for ever. */
+  /**
+   * Does it begin when another one is done, so that a cancellation may miss it? Asked again and again, not for ever.
+   */
   startsLate(): boolean {
     return false;
   }
 
   /** Another one that waited for the same was cancelled, and may have had the only wake-up: begin anew. */
-  rouse(): void {}
+  rearm(): void {}
 
   /** Its time was over before it was with the kernel. */
   late(): void {}

@@ -1,4 +1,4 @@
-/** What stands behind node:dgram when the first UDP socket is made. */
+/** The side that stands behind node:dgram when the first UDP socket is made. */
 export { createSocket } from '../dgram/index.ts';
 export { isBuiltAsNode } from '../net/dropin/node-net.ts';
 export { UdpSocket } from '../net/udp/udp-socket.ts';

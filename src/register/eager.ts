@@ -1,4 +1,7 @@
-/** `iouring/register` for versions of Node that cannot load an ES module when it is needed, and for bundlers, which have to see what is. */
+/**
+ * `iouring/register` for versions of Node that cannot load an ES module when it is needed, and for bundlers, which have
+ * to see what is.
+ */
 import * as datagrams from './datagram-side.ts';
 import * as files from './file-side.ts';
 import * as sockets from './socket-side.ts';

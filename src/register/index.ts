@@ -1,9 +1,10 @@
 /**
- * `iouring/register`: puts the ring behind Node's own modules, for a program that is not changed: `node --import iouring/register app.js`.
- * Importing it is what does it; {@link unregister} takes it back. What is replaced, and why, stands in `replacements.ts`.
+ * `iouring/register`: puts the ring behind Node's own modules, for a program that is not changed: `node --import
+ * iouring/register app.js`. Importing it is what does it; {@link unregister} takes it back. What is replaced, and why,
+ * stands in `replacements.ts`.
  *
- * The environment variable `IOURING` chooses: `off`, or a list of `net`, `http`, `dgram`, `fs` and of parts of them. `IOURING_REPORT=1` (or `json`) prints at the
- * end, on stderr, what went through the ring and what did not.
+ * The environment variable `IOURING` chooses: `off`, or a list of `net`, `http`, `dgram`, `fs` and of parts of them.
+ * `IOURING_REPORT=1` (or `json`) prints at the end, on stderr, what went through the ring and what did not.
  */
 import modules from 'node:module';
 import type { DatagramSide, FileSide, SocketSide } from './sides.ts';

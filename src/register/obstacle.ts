@@ -5,8 +5,8 @@ const DISABLING_VARIABLE = 'IOURING_DISABLED';
 const SYSCTL = '/proc/sys/kernel/io_uring_disabled';
 
 /**
- * Why there can be no ring here, as far as that is known without native code, which takes longer to load than most programs want to wait:
- * the first socket or file that wants a ring finds out the rest.
+ * Why there can be no ring here, as far as that is known without native code, which takes longer to load than most
+ * programs want to wait: the first socket or file that wants a ring finds out the rest.
  */
 export function obstacle(): Error | undefined {
   if (process.env[DISABLING_VARIABLE] === '1') return refusal(`the environment variable ${DISABLING_VARIABLE} is set to 1`, 'ERR_IOURING_DISABLED');

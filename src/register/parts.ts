@@ -1,4 +1,7 @@
-/** The modules of Node that are put on the ring, whole or in parts: `net` is `net.server` and `net.client`, as the table in `replacements.ts` has them. */
+/**
+ * The modules of Node that are put on the ring, whole or in parts: `net` is `net.server` and `net.client`, as the table
+ * in `replacements.ts` has them.
+ */
 export const MODULES = ['net', 'http', 'dgram', 'fs'] as const;
 type Module = (typeof MODULES)[number];
 
@@ -12,7 +15,7 @@ export function moduleOf(part: Part): Module {
   return part.split('.')[0] as Module;
 }
 
-/** What a list names. */
+/** The parts that a list names. */
 export class Choice {
   readonly #words: ReadonlySet<string>;
 
@@ -32,7 +35,7 @@ export class Choice {
   }
 }
 
-/** What the environment chooses out of these parts; undefined where it says nothing. */
+/** The choice that the environment makes out of these parts; undefined where it says nothing. */
 export function chosenParts(parts: readonly Part[], env: NodeJS.ProcessEnv = process.env): Choice | undefined {
   const text = env[VARIABLE]?.trim() ?? '';
   if (text === '') return undefined;

@@ -14,7 +14,7 @@ const NOT_DEFAULT = 'not on as long as IOURING is not set';
 const debug = debuglog('iouring');
 const fallbacks = channel('iouring:fallback');
 
-/** What became of a row of the table. */
+/** The outcome of a row of the table. */
 export interface Outcome {
   readonly part: Part;
   readonly name: string;
@@ -38,7 +38,7 @@ export class Registration {
   readonly #loaders: Loaders;
   /** Modules are loaded in the context that the program began in, and not in that of whoever is the first to listen. */
   readonly #beginning = new AsyncResource('IOURING');
-  /** What was needed so far of what is behind the replacements. */
+  /** The sides behind the replacements that were needed so far. */
   readonly sides: { [S in SideName]?: Sides[S] } = {};
   /** Why the rest of what was needed could not be loaded. */
   readonly unloadable: { [S in SideName]?: string } = {};
@@ -91,7 +91,7 @@ export class Registration {
     this.#replaced.push(replaced);
   }
 
-  /** What is behind a replacement, if it can be loaded here and now. */
+  /** The side behind a replacement, if it can be loaded here and now. */
   #side<S extends SideName>(name: S): Sides[S] | undefined {
     const known = this.sides[name] as Sides[S] | undefined;
     if (known !== undefined) return known;
@@ -99,7 +99,8 @@ export class Registration {
     try {
       side = this.#beginning.runInAsyncScope(this.#loaders[name]);
     } catch (error) {
-      // The same modules are being imported at this moment, or there are no descriptors left: Node does it, and the next call tries again.
+      // The same modules are being imported at this moment, or there are no descriptors left: Node does it, and the
+      // next call tries again.
       this.unloadable[name] = (error as Error).message.split('\n')[0];
       debug('not loaded: %s', this.unloadable[name]);
       return undefined;
@@ -112,7 +113,7 @@ export class Registration {
     return side;
   }
 
-  /** What is found out only by the first that wants a ring: where there can be none, Node has its functions back. */
+  /** Only the first that wants a ring finds out whether there can be one: if not, Node has its functions back. */
   #heedFallbacks(): void {
     this.#notice = (message) => {
       const { module, error } = message as FallbackMessage;
@@ -147,13 +148,16 @@ export class Registration {
     this.#giveBack(() => true, 'unregister() was called');
   }
 
-  /** Of every row of the table, in its order. */
+  /** The outcome of every row of the table, in its order. */
   get outcomes(): Outcome[] {
     return REPLACEMENTS.map((row) => ({ part: row.part, name: row.name, left: this.#left.get(row) }));
   }
 }
 
-/** Under the permission model Node asks in its native code whether a program may use the network; the ring has no such question. */
+/**
+ * Under the permission model Node asks in its native code whether a program may use the network; the ring has no such
+ * question.
+ */
 function forbidden({ side }: Replacement): string | undefined {
   const { permission } = process as { permission?: { has(scope: string): boolean } };
   if (permission === undefined) return undefined;

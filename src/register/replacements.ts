@@ -1,8 +1,10 @@
 /**
- * What `iouring/register` replaces in Node's own modules: all of it stands in this table, and no other file replaces anything.
+ * Everything that `iouring/register` replaces in Node's own modules: all of it stands in this table, and no other file
+ * replaces anything.
  *
- * Classes are never replaced, for node:http, node:tls and node:net itself hold the originals; methods of their prototypes are. Those
- * reach TLS, HTTP/2 and child processes as well, so each looks at the class that it is called on, and leaves alone what is not its own.
+ * Classes are never replaced, for node:http, node:tls and node:net itself hold the originals; methods of their
+ * prototypes are. Those reach TLS, HTTP/2 and child processes as well, so each looks at the class that it is called on,
+ * and leaves alone what is not its own.
  */
 import type * as http from 'node:http';
 import modules from 'node:module';
@@ -15,8 +17,8 @@ import type { SideName, Sides } from './sides.ts';
 export type Call = (...args: never[]) => unknown;
 
 /**
- * What is on when IOURING is not set, as IOURING itself would say it: `'http.server, net.server'`. Only what was measured never to be slower
- * than Node alone is.
+ * The parts that are on when IOURING is not set, as IOURING itself would say it: `'http.server, net.server'`. Only what
+ * was measured never to be slower than Node alone is.
  */
 const BY_DEFAULT = new Choice('');
 
@@ -24,15 +26,15 @@ const BY_DEFAULT = new Choice('');
 interface Row<S extends SideName> {
   /** The word of IOURING that turns it on; so does the name of its module. */
   readonly part: Part;
-  /** What is behind it. */
+  /** The side of us that is behind it. */
   readonly side: S;
   /** The function, as one writes it in a program. */
   readonly name: string;
   /** Why it is this one that is replaced. */
   readonly reason: string;
-  /** What it relies on in Node. */
+  /** The part of Node that it relies on, in words. */
   readonly needs: string;
-  /** Whose property it is; Node's module is loaded by this. */
+  /** The object whose property it is; Node's module is loaded by this. */
   owner(): object;
   readonly key: string;
   /** In which way this Node looks otherwise than it is expected to; undefined if it does not. */
@@ -49,7 +51,10 @@ export function isDefault({ part }: Replacement): boolean {
   return BY_DEFAULT.has(part);
 }
 
-/** A module of Node's, which is loaded when a row is chosen that needs it. Built-in modules are the same from everywhere. */
+/**
+ * A module of Node's, which is loaded when a row is chosen that needs it. Built-in modules are the same from
+ * everywhere.
+ */
 const builtin = modules.createRequire(process.execPath);
 const nodeNet = (): typeof net => builtin('node:net') as typeof net;
 
@@ -99,8 +104,8 @@ function isPlainServer(server: ServerClass): boolean {
 }
 
 /**
- * The primary process of a cluster makes a server by `net.createServer(assert.fail)`, and takes its handle: a socket that was made of one of
- * its connections would be the end of the process.
+ * The primary process of a cluster makes a server by `net.createServer(assert.fail)`, and takes its handle: a socket
+ * that was made of one of its connections would be the end of the process.
  */
 function isOfCluster({ name }: { name: string }): boolean {
   return name === 'fail';
@@ -121,7 +126,7 @@ function clients({ isOurs, ...row }: Pick<Replacement, 'part' | 'reason' | 'need
       const connect = original as unknown as (this: net.Socket, ...args: unknown[]) => unknown;
       return function (this: net.Socket, ...args: unknown[]): unknown {
         const side = isPlainSocket(this) && isOurs(args[0]) ? ring() : undefined;
-        return side === undefined ? connect.apply(this, args) : side.connectAdopted(this, () => connect.apply(this, args));
+        return side === undefined ? connect.apply(this, args) : side.connectAdopted(this, args, () => connect.apply(this, args));
       };
     },
   };
@@ -133,7 +138,10 @@ function isOfAgent(target: unknown): boolean {
   return typeof options === 'object' && options !== null && '_agentKey' in options;
 }
 
-/** Is it a socket of the very class, not of TLS or another that extends it, with nothing under it and no memory of the user's? */
+/**
+ * Is it a socket of the very class, not of TLS or another that extends it, with nothing under it and no memory of the
+ * user's?
+ */
 function isPlainSocket(socket: net.Socket): boolean {
   return Object.getPrototypeOf(socket) === nodeNet().Socket.prototype && hasNoHandle(socket) && userBuffer(socket) === null;
 }
@@ -144,7 +152,7 @@ function hasNoHandle(socket: net.Socket): boolean {
 
 let kBuffer: symbol | undefined;
 
-/** What node:net keeps of a socket's `onread`: null if there is none. */
+/** The buffer of a socket's `onread`, as node:net keeps it: null if there is none. */
 function userBuffer(socket: net.Socket): unknown {
   kBuffer ??= Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'kBuffer');
   return kBuffer === undefined ? undefined : (socket as unknown as Record<symbol, unknown>)[kBuffer];
@@ -165,7 +173,7 @@ const DATAGRAMS: Row<'datagrams'> = {
       ((ring()?.createSocket as Call | undefined) ?? original)(...args),
 };
 
-/** What `iouring/fs` does through the ring. The callbacks and streams of node:fs are to follow. */
+/** The functions that `iouring/fs` does through the ring. The callbacks and streams of node:fs are to follow. */
 const FILES = [
   'appendFile',
   'copyFile',

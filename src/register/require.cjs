@@ -1,5 +1,5 @@
-// What require('iouring/register') finds in a version of Node that cannot require ES modules, and where resolvers and bundlers do not know
-// the condition `module-sync`, as Yarn's Plug'n'Play and esbuild.
+// What require('iouring/register') finds in a version of Node that cannot require ES modules, and where resolvers and
+// bundlers do not know the condition `module-sync`, as Yarn's Plug'n'Play and esbuild.
 if (!process.features.require_module) {
   throw Object.assign(
     new Error(

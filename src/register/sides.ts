@@ -1,4 +1,7 @@
-/** What stands behind Node's modules, in three pieces: each is loaded when somebody wants it, for that takes longer than many programs run. */
+/**
+ * The sides that stand behind Node's modules, in three pieces: each is loaded when somebody wants it, for that takes
+ * longer than many programs run.
+ */
 import type * as datagrams from './datagram-side.ts';
 import type * as files from './file-side.ts';
 import type * as sockets from './socket-side.ts';

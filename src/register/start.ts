@@ -1,7 +1,8 @@
-/** What both entries of `iouring/register` do. */
+/** The work of both entries of `iouring/register`. */
 import { debuglog } from 'node:util';
 import { Registration } from './registration.ts';
-import { Reporter, reportAtEnd, type Report } from './report.ts';
+import type { Report } from './report.ts';
+import { Reporter, reportAtEnd } from './reporter.ts';
 import type { Loaders } from './sides.ts';
 
 /** One for a thread, whichever copy of the package it is of. */
@@ -44,7 +45,7 @@ export function unregister(): boolean {
   return true;
 }
 
-/** What went through the ring so far in this thread; undefined unless the environment variable `IOURING_REPORT` asks for it. */
+/** A report of this thread so far; undefined unless the environment variable `IOURING_REPORT` asks for it. */
 export function report(): Report | undefined {
   return reporter?.report;
 }

@@ -152,10 +152,10 @@ export class IoUring extends RingRegistration implements Disposable {
     const big = IORING_SETUP_CQE32 | IORING_SETUP_CQE_MIXED;
     this.#extra = setup.setupFlags & big ? new Int32Array(4) : undefined;
     this.#unusual = this.#extra !== undefined;
-    this.#sliced = !native.endsWithProcess;
+    this.#sliced = !native.isMainThread;
     this.#indirect = this.#sliced || resources.cq.mixed;
     // An index in the thread's table keeps the ring open past the close that ends it with its thread.
-    const wanted = native.endsWithProcess && options.registerRingFd !== false;
+    const wanted = native.isMainThread && options.registerRingFd !== false;
     const registered = wanted && resources.registerRingFd();
     if (options.registerRingFd && !registered) {
       resources.close();

@@ -4,7 +4,7 @@ import { OPERATIONS } from '../abi/operations.ts';
 import { IORING_REGISTER_PROBE } from '../abi/registrations.ts';
 import { aligned } from './memory/aligned-memory.ts';
 import { ownOptions } from './arguments/own-options.ts';
-import type { RingResources } from './ring-resources.ts';
+import type { Native } from '../native/native.ts';
 import { kernelError } from './kernel/kernel-error.ts';
 
 /** What the kernel says of one operation. */
@@ -18,21 +18,27 @@ export interface OperationSupport {
 
 const OPCODES_MAX = 256;
 
+/** A ring as io_uring_register(2) knows it. */
+interface Registrar {
+  readonly native: Native;
+  register(opcode: number, address: number, count: number): number;
+}
+
 /** The kernel's answer, and `struct io_uring_probe` as it has filled it. */
-function ask(resources: RingResources): { result: number; bytes: Uint8Array } {
+function ask(resources: Registrar): { result: number; bytes: Uint8Array } {
   // The kernel demands that all of it be zero on entry.
   const { bytes, address } = aligned(resources.native, IO_URING_PROBE_SIZE + OPCODES_MAX * IO_URING_PROBE_OP_SIZE, 8);
   return { result: resources.register(IORING_REGISTER_PROBE, address, OPCODES_MAX), bytes };
 }
 
 /** The code of the last operation that the kernel knows; -1 if it does not tell. */
-export function lastOperation(resources: RingResources): number {
+export function lastOperation(resources: Registrar): number {
   const { result, bytes } = ask(resources);
   return result < 0 ? -1 : bytes[0];
 }
 
 /** Ask the kernel which operations it has. */
-export function probe(resources: RingResources): OperationSupport[] {
+export function probe(resources: Registrar): OperationSupport[] {
   const { result, bytes } = ask(resources);
   if (result < 0) throw kernelError(-result, 'io_uring_register', 'asking for the operations needs Linux 5.6');
   const last = bytes[0];

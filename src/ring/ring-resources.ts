@@ -65,7 +65,10 @@ import { SubmissionQueue } from './queues/submission-queue.ts';
 import { SubmitArena } from './memory/submit-arena.ts';
 import { writeTimespec, type Duration } from './structs/timespec.ts';
 
-/** For so many operations that lend something there is room from the start, which costs time and memory; more room is made when it is needed. */
+/**
+ * For so many operations that lend something there is room from the start, which costs time and memory; more room is
+ * made when it is needed.
+ */
 const PINS_AT_FIRST = 1024;
 
 /** How long a close waits for operations that the kernel does not give up at once. */
@@ -196,7 +199,7 @@ export class RingResources {
     }
     this.#forgetThreadExit = native.closeAtThreadExit(this.fd);
     if (!this.kernel.isFrom(HAS_SLOTS)) this.#tryWorkers();
-    if (!native.endsWithProcess) closeAtExit(this);
+    if (!native.isMainThread) closeAtExit(this);
   }
 
   /**
@@ -264,8 +267,8 @@ export class RingResources {
   }
 
   /**
-   * io_uring_register(2) on this ring. The kernel's answer, or `-errno`. Kernels before 5.18 wait until nothing is in flight before
-   * they look at what they are asked for: what they do not know is not asked of them, and is EINVAL.
+   * io_uring_register(2) on this ring. The kernel's answer, or `-errno`. Kernels before 5.18 wait until nothing is in
+   * flight before they look at what they are asked for: what they do not know is not asked of them, and is EINVAL.
    */
   register(opcode: number, argument: number, count: number): number {
     if (!this.knows(opcode)) return UNKNOWN;
@@ -285,8 +288,8 @@ export class RingResources {
   }
 
   /**
-   * Debian's 5.10 has the io_uring of 5.15 without its operations. Now, while nothing is in flight, a registration can be tried:
-   * two limits of 0 change nothing.
+   * Debian's 5.10 has the io_uring of 5.15 without its operations. Now, while nothing is in flight, a registration can
+   * be tried: two limits of 0 change nothing.
    */
   #tryWorkers(): void {
     const { native, kernel, registerArgument } = this;
@@ -310,7 +313,9 @@ export class RingResources {
     this.waits = { view: new DataView(this.native.view(address, length)), count };
   }
 
-  /** io_uring_enter(2) that waits as the registered wait at byte `offset` says. SQEs consumed, or `-errno`. Kernel 6.13. */
+  /**
+   * io_uring_enter(2) that waits as the registered wait at byte `offset` says. SQEs consumed, or `-errno`. Kernel 6.13.
+   */
   enterRegistered(toSubmit: number, minComplete: number, flags: number, offset: number): number {
     const all = flags | this.#enterFlags | IORING_ENTER_EXT_ARG | IORING_ENTER_EXT_ARG_REG;
     return this.native.enterWith(this.#enterFd, toSubmit, minComplete, all, offset, IO_URING_REG_WAIT_SIZE);
@@ -323,8 +328,8 @@ export class RingResources {
 
   /**
    * io_uring_enter(2) that waits no longer than `time`; with IORING_ENTER_ABS_TIMER until then. After `minWaitUs`
-   * (6.12) fewer completions than `minComplete` will do. SQEs consumed, or `-errno`: ETIME. Before kernel 5.11 it looks every
-   * millisecond.
+   * (6.12) fewer completions than `minComplete` will do. SQEs consumed, or `-errno`: ETIME. Before kernel 5.11 it looks
+   * every millisecond.
    */
   enterFor(toSubmit: number, minComplete: number, flags: number, time: Duration, minWaitUs = 0): number {
     if (!this.#canTimeOut && typeof time === 'number') return this.#enterNapping(toSubmit, minComplete, flags, time);
@@ -395,8 +400,8 @@ export class RingResources {
   }
 
   /**
-   * Is a receive in flight that was armed on this group id, whatever has that id now? The kernel looks the id up when data
-   * comes, and takes a buffer of what it finds.
+   * Is a receive in flight that was armed on this group id, whatever has that id now? The kernel looks the id up when
+   * data comes, and takes a buffer of what it finds.
    */
   isAwaited(id: number): boolean {
     const armedOn = (group: BufferGroup | ClassicGroup | undefined): boolean =>

@@ -141,13 +141,13 @@ export function setUp(native: Native, entries: number, options: IoUringOptions):
     }
   }
   const poll = pollOptions(options.sqPoll);
-  if (poll.flags !== 0 && !native.endsWithProcess) {
+  if (poll.flags !== 0 && !native.isMainThread) {
     const message = 'Cannot poll the submission queue of a worker: the kernel would outlive its memory';
     throw wrongState('ERR_IOURING_UNSUPPORTED', message);
   }
   const demands = { ...poll, flags: poll.flags | shapes(options), wqFd: checkWorkers(options) };
   if (demands.wqFd >= 0) demands.flags |= IORING_SETUP_ATTACH_WQ;
-  const memory = native.endsWithProcess ? undefined : allocateRings(native, sqEntries, cqEntries, demands.flags);
+  const memory = native.isMainThread ? undefined : allocateRings(native, sqEntries, cqEntries, demands.flags);
   const attempt = (place: RingMemory | undefined, completions = cqEntries): Setup | number =>
     tryTiers(native, entries, completions, demands, tiers(options), place);
   let setup = attempt(memory);

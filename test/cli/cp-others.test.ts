@@ -1,4 +1,5 @@
-// `iouring cp` where others are: what a copy may not give away, to whom it may not give it, and where others must not lead it.
+// `iouring cp` where others are: what a copy may not give away, to whom it may not give it, and where others must not
+// lead it.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
@@ -6,9 +7,9 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
-import type { CopyCalls } from '../../src/cli/copy-calls.ts';
-import { TreeCopy } from '../../src/cli/copy-tree.ts';
-import { NodeCalls } from '../../src/cli/node-calls.ts';
+import type { CopyCalls } from '../../src/cli/cp/copy-calls.ts';
+import { TreeCopy } from '../../src/cli/cp/copy-tree.ts';
+import { NodeCalls } from '../../src/cli/cp/node-calls.ts';
 import { Reactor } from '../../src/index.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { run } from '../run.ts';
@@ -271,7 +272,10 @@ describe('iouring cp, while somebody turns directories into symbolic links', { s
     check(when: string): void;
   }
 
-  /** Copy with something done before one of the calls: before the first, the second, and so on until there is none any more. */
+  /**
+   * Copy with something done before one of the calls: before the first, the second, and so on until there is none any
+   * more.
+   */
   async function atEachCall(make: () => CopyCalls, prepare: () => Attempt): Promise<number> {
     for (let when = 0; ; when++) {
       const { folder, copy, meddle, check } = prepare();

@@ -297,7 +297,8 @@ describe('iouring cp', () => {
       mkdirSync(source);
       for (let i = 0; i < FILES; i++) folder.file(`source/${i}`, Buffer.alloc(4_000_000, i));
       const named = (): string[] => readdirSync(copy).filter((name) => !name.startsWith('.'));
-      // The directory is there already: each file gets its name by itself. When the first has one there are others half done.
+      // The directory is there already: each file gets its name by itself. When the first has one there are others half
+      // done.
       const status = await interrupted(signal, [`${source}/.`, copy], copy, () => named().length, () => mkdirSync(copy));
       assert.equal(status, { SIGINT: 130, SIGTERM: 143, SIGKILL: 'SIGKILL' }[signal]);
       assert.ok(named().length > 0 && named().length < FILES, `${named().length} of ${FILES}`);
@@ -317,12 +318,14 @@ function entriesOf(directory: string): number {
 }
 
 const FILES = 40;
-/** So many of them may be begun when a copy is interrupted: it may go on with some more before it hears of the signal. */
+/**
+ * So many of them may be begun when a copy is interrupted: it may go on with some more before it hears of the signal.
+ */
 const BEGUN_MAX = 25;
 
 /**
- * Copy, and end it by a signal after something was begun, and before much was: it is stopped to see how far it is, and where it
- * was too quick for that it is done again.
+ * Copy, and end it by a signal after something was begun, and before much was: it is stopped to see how far it is, and
+ * where it was too quick for that it is done again.
  */
 async function interrupted(
   signal: NodeJS.Signals,

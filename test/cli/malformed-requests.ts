@@ -1,4 +1,5 @@
-// Requests that a strict parser refuses, and those that it must take: for the tests of `iouring serve`, and to compare parsers.
+// Requests that a strict parser refuses, and those that it must take: for the tests of `iouring serve`, and to compare
+// parsers.
 
 const HOST = 'Host: x\r\n';
 

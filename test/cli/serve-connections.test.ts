@@ -1,4 +1,5 @@
-// `iouring serve`: what a connection may do, in what order and how long; how it ends; and what is written down about it.
+// `iouring serve`: what a connection may do, in what order and how long; how it ends; and what is written down about
+// it.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,5 @@
-// `iouring serve`: what is in the folder, all of it and nothing else; whole, in parts, or not at all if the client has it.
+// `iouring serve`: what is in the folder, all of it and nothing else; whole, in parts, or not at all if the client has
+// it.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';

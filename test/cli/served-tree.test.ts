@@ -1,11 +1,12 @@
-// Three ways to open what is below a folder, and nothing else: by the ring, by descriptors, and by real paths where there is no /proc.
+// Three ways to open what is below a folder, and nothing else: by the ring, by descriptors, and by real paths where
+// there is no /proc.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readlinkSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
-import { NodeTree, RealPathTree } from '../../src/cli/served-tree-node.ts';
-import { RingTree, type ServedTree } from '../../src/cli/served-tree.ts';
+import { NodeTree, RealPathTree } from '../../src/cli/serve/served-tree-node.ts';
+import { RingTree, type ServedTree } from '../../src/cli/serve/served-tree.ts';
 import { stat } from '../../src/fs/index.ts';
 import { Reactor } from '../../src/index.ts';
 import { Temporary } from '../kernel/temporary.ts';

@@ -1,5 +1,5 @@
-// An abort in the next tick comes in time, whatever was awaited before: nothing is handed to the kernel until then. What is with the
-// kernel is stopped there.
+// An abort in the next tick comes in time, whatever was awaited before: nothing is handed to the kernel until then.
+// What is with the kernel is stopped there.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
-// Random calls, right and wrong, of node:fs/promises and of ours on twin folders: the same results, the same errors to the
-// letter, open files that stand at the same places, and the same trees in the end. On disks with more room than is asked for, on disks
-// that are full, and where files must not become large.
+// Random calls, right and wrong, of node:fs/promises and of ours on twin folders: the same results, the same errors to
+// the letter, open files that stand at the same places, and the same trees in the end. On disks with more room than is
+// asked for, on disks that are full, and where files must not become large.
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import * as promises from 'node:fs/promises';
@@ -147,8 +147,8 @@ function rmOptionsOf(random: Random): unknown {
 }
 
 /**
- * Is a directory to be copied into itself by the name of a link to it? Node does not always see that, and then copies until names
- * are too long, so that nothing can remove the tree.
+ * Is a directory to be copied into itself by the name of a link to it? Node does not always see that, and then copies
+ * until names are too long, so that nothing can remove the tree.
  */
 function isMissedByNode(from: unknown, to: string): boolean {
   try {

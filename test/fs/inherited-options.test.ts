@@ -1,4 +1,5 @@
-// Calls without options do what they do, whatever a program has put into `Object.prototype`: options that are made here inherit nothing.
+// Calls without options do what they do, whatever a program has put into `Object.prototype`: options that are made here
+// inherit nothing.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { run } from '../run.ts';

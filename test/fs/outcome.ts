@@ -1,5 +1,5 @@
-// What a call came to, as text in which two calls on twin folders can be compared: what has to differ (the folder, inode
-// numbers, times) is left out.
+// What a call came to, as text in which two calls on twin folders can be compared: what has to differ (the folder,
+// inode numbers, times) is left out.
 import { createHash } from 'node:crypto';
 import { Dirent, Stats } from 'node:fs';
 import { dirname } from 'node:path';

@@ -1,4 +1,5 @@
-// A method of a handle that is called on something else does what Node's does: it rejects, or throws, with Node's error.
+// A method of a handle that is called on something else does what Node's does: it rejects, or throws, with Node's
+// error.
 import assert from 'node:assert/strict';
 import * as node from 'node:fs/promises';
 import { it } from 'node:test';

@@ -1,5 +1,6 @@
-// A write that fails says so, and bytes that are said to be written are in the file: on a full disk, and where files must not grow, each
-// call comes to the same as of node:fs/promises, with the same bytes in the file, which stands at the same place afterwards.
+// A write that fails says so, and bytes that are said to be written are in the file: on a full disk, and where files
+// must not grow, each call comes to the same as of node:fs/promises, with the same bytes in the file, which stands at
+// the same place afterwards.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -63,8 +63,8 @@ function workOf(name: string, args: unknown[]): Promise<unknown> | undefined {
 function resultsOf(name: string, value: unknown): unknown[] {
   if (name === 'open') {
     const handle = value as FileHandle;
-    // It gives the number to functions that are ours as well, so that it is shared with nobody: it is to be read and written through the
-    // ring where it stands.
+    // It gives the number to functions that are ours as well, so that it is shared with nobody: it is to be read and
+    // written through the ring where it stands.
     const fd = descriptorOf(handle);
     handles.set(fd, handle);
     return [fd];

@@ -1,5 +1,5 @@
-// A view whose properties say something else than it is: what is written is what is in it, and nothing of somebody else's memory; what
-// is read goes into it, and nowhere else. Node believes such properties, and ends the process.
+// A view whose properties say something else than it is: what is written is what is in it, and nothing of somebody
+// else's memory; what is read goes into it, and nowhere else. Node believes such properties, and ends the process.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';

@@ -1,4 +1,5 @@
-// Web streams of handles: what Node's give, without what ends the process in the streams that Node 20 reads in its native code.
+// Web streams of handles: what Node's give, without what ends the process in the streams that Node 20 reads in its
+// native code.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, writeSync } from 'node:fs';

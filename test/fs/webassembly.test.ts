@@ -1,4 +1,5 @@
-// WebAssembly memory is copied, and never marked as one that must not be transferred: to grow it would end the process then.
+// WebAssembly memory is copied, and never marked as one that must not be transferred: to grow it would end the process
+// then.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

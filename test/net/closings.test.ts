@@ -1,4 +1,5 @@
-// Connections closed in every way, many at a time: their peers count as many ends and resets as with node:net, and as many bytes.
+// Connections closed in every way, many at a time: their peers count as many ends and resets as with node:net, and as
+// many bytes.
 import assert from 'node:assert/strict';
 import * as node from 'node:net';
 import { describe, it } from 'node:test';

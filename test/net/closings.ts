@@ -286,8 +286,9 @@ async function closedBy(way: string, { socket, peer }: Pair): Promise<string> {
 }
 
 /**
- * Ways that differ over unix sockets. The kernel resets such a socket only if bytes are left in its own queue, and puts none back that a receive
- * has taken; and small writes that go out as one take less of its room than each by itself: more of them arrive.
+ * Ways that differ over unix sockets. The kernel resets such a socket only if bytes are left in its own queue, and puts
+ * none back that a receive has taken; and small writes that go out as one take less of its room than each by itself:
+ * more of them arrive.
  */
 const OTHER_FOR_UNIX = new Set([
   'write 100 of 1 KiB, destroy',

@@ -1,4 +1,5 @@
-// How a connection is made, and how not, beside node:net: the events in their order, what is known meanwhile, and who ends it.
+// How a connection is made, and how not, beside node:net: the events in their order, what is known meanwhile, and who
+// ends it.
 import { once } from 'node:events';
 import type { AddressInfo, NetConnectOpts, Server, Socket } from 'node:net';
 import { join } from 'node:path';

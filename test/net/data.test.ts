@@ -1,5 +1,5 @@
-// What goes in comes out: bytes in pieces of every size, slow readers and slow writers, over TCP and unix sockets, between sockets of
-// ours and of Node's.
+// What goes in comes out: bytes in pieces of every size, slow readers and slow writers, over TCP and unix sockets,
+// between sockets of ours and of Node's.
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';

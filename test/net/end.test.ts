@@ -1,4 +1,5 @@
-// When the end of a connection is told: as late as by node:net, though the ring brings it together with the data before it.
+// When the end of a connection is told: as late as by node:net, though the ring brings it together with the data before
+// it.
 import { once } from 'node:events';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { describe } from 'node:test';
@@ -18,7 +19,10 @@ async function listening(net: Net, kind: (typeof KINDS)[number], name: string, o
   return [server, kind === 'unix' ? { path: `\0${name}` } : { port: (server.address() as AddressInfo).port, host: '127.0.0.1' }];
 }
 
-/** What was told of a socket, and what ran in between, if not much comes; immediates are left out where the ring may be a turn later. */
+/**
+ * What was told of a socket, and what ran in between, if not much comes; immediates are left out where the ring may be
+ * a turn later.
+ */
 function watch(story: Story, socket: Socket, immediates: boolean): void {
   const who = 'socket';
   const tell = (what: string): void => story.tell(who, what);

@@ -1,5 +1,5 @@
-// What happens to servers on the ring that nobody asked for: no descriptors left, no buffers left, peers that reset or vanish, readers
-// that do not read, a reactor that is closed, a thread and a process that end.
+// What happens to servers on the ring that nobody asked for: no descriptors left, no buffers left, peers that reset or
+// vanish, readers that do not read, a reactor that is closed, a thread and a process that end.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';

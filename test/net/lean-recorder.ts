@@ -2,7 +2,10 @@ import type { LeanSocket, SocketHandlers } from '../../src/net/lean/types.ts';
 
 type Name = keyof SocketHandlers;
 
-/** Handlers that write down what they are called with, and let a test wait for it. Other handlers can stand in for some of them. */
+/**
+ * Handlers that write down what they are called with, and let a test wait for it. Other handlers can stand in for some
+ * of them.
+ */
 export class Recorder<T = unknown> {
   /** The handlers in the order they were called; several `data` in a row are one. */
   readonly calls: Name[] = [];

@@ -1,5 +1,5 @@
-// A peer in a thread of its own: it does what it is told while this thread does nothing else, so that all of it has happened when
-// the event loop turns again.
+// A peer in a thread of its own: it does what it is told while this thread does nothing else, so that all of it has
+// happened when the event loop turns again.
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 

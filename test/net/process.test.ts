@@ -1,5 +1,5 @@
-// What concerns the process: what keeps it alive, what is written before it ends, errors that nobody catches, async contexts,
-// workers and clusters. The same program runs with node:net and with iouring/net, and prints the same.
+// What concerns the process: what keeps it alive, what is written before it ends, errors that nobody catches, async
+// contexts, workers and clusters. The same program runs with node:net and with iouring/net, and prints the same.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { run } from '../run.ts';

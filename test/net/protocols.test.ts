@@ -1,5 +1,5 @@
-// node:http, node:https, node:tls and node:http2 over sockets of ours, by emit('connection') and by createConnection; over Node's
-// own as well, whose answers are the measure.
+// node:http, node:https, node:tls and node:http2 over sockets of ours, by emit('connection') and by createConnection;
+// over Node's own as well, whose answers are the measure.
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,5 @@
-// How sockets send and close, beside node:net: what the peer gets and when, seen by system calls; and what the program is told.
+// How sockets send and close, beside node:net: what the peer gets and when, seen by system calls; and what the program
+// is told.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import * as node from 'node:net';
@@ -297,7 +298,8 @@ describe('destroy', () => {
 });
 
 describe('one connection serves another', () => {
-  // What is small is with the kernel, and its completion is behind the data that asks for more: it has not been told yet.
+  // What is small is with the kernel, and its completion is behind the data that asks for more: it has not been told
+  // yet.
   for (const [what, bytes] of [['small', 100], ['large', 64 * KIBI]] as const) {
     for (const how of ['nothing', 'destroy', 'resetAndDestroy'] as const) {
       it(`something ${what} behind something small in the same turn, then ${how}: all of it arrives, as with node:net`, async () => {

@@ -1,5 +1,5 @@
-// The same scenario over node:net and over iouring/net: what each socket and each server tells, in its order, is the same. (What
-// different ones tell at the same time comes in any order.)
+// The same scenario over node:net and over iouring/net: what each socket and each server tells, in its order, is the
+// same. (What different ones tell at the same time comes in any order.)
 import assert from 'node:assert/strict';
 import { once, type EventEmitter } from 'node:events';
 import * as node from 'node:net';

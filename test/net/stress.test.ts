@@ -1,5 +1,6 @@
-// Connections on the ring under everything that can happen to them, on a ring of ordinary size and on one that is full all the time:
-// what arrives is what was sent, byte by byte, and in the end nothing is left over: no descriptor, no slot, no buffer.
+// Connections on the ring under everything that can happen to them, on a ring of ordinary size and on one that is full
+// all the time: what arrives is what was sent, byte by byte, and in the end nothing is left over: no descriptor, no
+// slot, no buffer.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { describe, it } from 'node:test';

@@ -1,4 +1,5 @@
-// What the ring does for a UDP socket: how often the kernel is called, whose memory is what, and what happens when things end.
+// What the ring does for a UDP socket: how often the kernel is called, whose memory is what, and what happens when
+// things end.
 import assert from 'node:assert/strict';
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

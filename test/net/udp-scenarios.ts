@@ -1,4 +1,7 @@
-/** What is done with UDP sockets, of node:dgram and of ours: each scenario tells what it saw, in words in which ports have names. */
+/**
+ * What is done with UDP sockets, of node:dgram and of ours: each scenario tells what it saw, in words in which ports
+ * have names.
+ */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { BindOptions, RemoteInfo, Socket, SocketOptions, SocketType } from 'node:dgram';
 import { once } from 'node:events';

@@ -1,4 +1,5 @@
-// Sockets that are opened, used and closed at random, all at the same time: nothing is mixed up, and nothing is left over.
+// Sockets that are opened, used and closed at random, all at the same time: nothing is mixed up, and nothing is left
+// over.
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { it } from 'node:test';

@@ -1,5 +1,5 @@
-// A program that uses the package, made into a bundle by esbuild: it finds koffi, or says what to do; and it has no more in it
-// than it uses.
+// A program that uses the package, made into a bundle by esbuild: it finds koffi, or says what to do; and it has no
+// more in it than it uses.
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
@@ -105,7 +105,10 @@ describe('what is not used', () => {
   });
 });
 
-/** A program whose servers go through the ring, though it uses no name of the package, and what its process says in the end. */
+/**
+ * A program whose servers go through the ring, though it uses no name of the package, and what its process says in the
+ * end.
+ */
 const REGISTERED = `
   import 'iouring/register';
   import http from 'node:http';

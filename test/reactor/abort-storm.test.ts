@@ -1,5 +1,5 @@
-// A hundred thousand operations aborted at random moments. Every promise settles; once it has, the kernel writes nothing
-// into its buffer any more.
+// A hundred thousand operations aborted at random moments. Every promise settles; once it has, the kernel writes
+// nothing into its buffer any more.
 import assert from 'node:assert/strict';
 import { openSync, readdirSync, writeSync } from 'node:fs';
 import { it } from 'node:test';

@@ -1,4 +1,5 @@
-// The states of an armed multishot: every transition of the table, with a kernel that completes what the test says, when it says so.
+// The states of an armed multishot: every transition of the table, with a kernel that completes what the test says,
+// when it says so.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { EBADF, ECANCELED, ENOBUFS } from '../../src/abi/errno.ts';

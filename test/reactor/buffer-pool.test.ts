@@ -1,4 +1,5 @@
-// The buffers that all receives of a reactor share: they grow with the need, and what is not used any more is given back.
+// The buffers that all receives of a reactor share: they grow with the need, and what is not used any more is given
+// back.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it, mock, type TestContext } from 'node:test';
@@ -58,7 +59,8 @@ describe('the buffers of a reactor', () => {
     const before = resident();
     const sending = pairs.map(([, theirs]) => io.send(theirs, data).catch(() => {}));
     const received = new Map<unknown, number>();
-    // Each is read from until its data comes in the large buffers; then as much as waits for a consumer is left waiting.
+    // Each is read from until its data comes in the large buffers; then as much as waits for a consumer is left
+    // waiting.
     const holding = iterations.map(async (iteration) => {
       for (;;) {
         const chunk = (await iteration.next()).value!;

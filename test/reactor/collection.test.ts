@@ -1,5 +1,5 @@
-// Garbage collection against operations in flight: what nobody refers to any more is kept as long as the kernel uses it,
-// and no longer.
+// Garbage collection against operations in flight: what nobody refers to any more is kept as long as the kernel uses
+// it, and no longer.
 import assert from 'node:assert/strict';
 import { readdirSync, writeSync } from 'node:fs';
 import { describe, it } from 'node:test';

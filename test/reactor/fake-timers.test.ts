@@ -1,5 +1,5 @@
-// A program under test that puts fake timers in the place of Node's after this package was loaded: the reactor, the files and the sockets go
-// on as node:fs and node:net do.
+// A program under test that puts fake timers in the place of Node's after this package was loaded: the reactor, the
+// files and the sockets go on as node:fs and node:net do.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { run } from '../run.ts';

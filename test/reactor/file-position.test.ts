@@ -1,5 +1,5 @@
-// A transfer that begins where a file stands, and comes short: the file stands behind it then, so that the next transfer does not
-// overwrite it, or read it again.
+// A transfer that begins where a file stands, and comes short: the file stands behind it then, so that the next
+// transfer does not overwrite it, or read it again.
 import assert from 'node:assert/strict';
 import { closeSync, constants, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import koffi from 'koffi';
-import { koffiNative } from '../../src/reactor/native.ts';
+import { koffiNative } from '../../src/native/koffi.ts';
 
 const PIECE = 64 * 1024;
 const PIECES = 400;

@@ -222,7 +222,10 @@ describe('a send of much', () => {
   });
 });
 
-/** The methods over an engine that answers by script, as kernels before 5.19 do, which send once: -ECANCELED is the time limit. */
+/**
+ * The methods over an engine that answers by script, as kernels before 5.19 do, which send once: -ECANCELED is the time
+ * limit.
+ */
 class Scripted extends WaitMethods {
   constructor(answers: number[], sent: string[]) {
     const ring = {

@@ -13,9 +13,9 @@ const EVENTFD = 2000;
 const BACKEND_FD = 2001;
 
 /**
- * The fake kernel with an event loop beside it: an eventfd that can be registered, and a loop that calls whoever polls it. As on
- * Linux 6.12.115 to 6.12.118, the eventfd is never signalled for work that a ring with DEFER_TASKRUN has put off: such completions
- * come when the ring is entered for them.
+ * The fake kernel with an event loop beside it: an eventfd that can be registered, and a loop that calls whoever polls
+ * it. As on Linux 6.12.115 to 6.12.118, the eventfd is never signalled for work that a ring with DEFER_TASKRUN has put
+ * off: such completions come when the ring is entered for them.
  */
 export class LoopingKernel extends FakeKernel {
   readonly #deferred: { userData: bigint; res: number; flags: number }[] = [];

@@ -1,4 +1,5 @@
-// A thread of messages.test.ts: answers each message with its value's opposite, under its ring's number, until it is told to stop.
+// A thread of messages.test.ts: answers each message with its value's opposite, under its ring's number, until it is
+// told to stop.
 import { parentPort, workerData } from 'node:worker_threads';
 import { Reactor } from '../../src/index.ts';
 

@@ -1,5 +1,6 @@
-// What becomes of the drop-ins, of reactors and of the doctor where the kernel refuses a part of what a ring needs: a filter that
-// forbids one of the three system calls, a limit on memory that is too low. Each in a child process of its own.
+// What becomes of the drop-ins, of reactors and of the doctor where the kernel refuses a part of what a ring needs: a
+// filter that forbids one of the three system calls, a limit on memory that is too low. Each in a child process of its
+// own.
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';

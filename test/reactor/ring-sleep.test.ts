@@ -1,5 +1,5 @@
-// The thread sleeps in its ring, and everything of Node's comes as it would: timers, immediates, what closes, signals, children, workers,
-// the inspector, and what other threads do.
+// The thread sleeps in its ring, and everything of Node's comes as it would: timers, immediates, what closes, signals,
+// children, workers, the inspector, and what other threads do.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { lookup } from 'node:dns/promises';

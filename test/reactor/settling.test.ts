@@ -1,4 +1,5 @@
-// How completions are told: in which order, with which turns between them, whose they are, and what comes of errors on the way.
+// How completions are told: in which order, with which turns between them, whose they are, and what comes of errors on
+// the way.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { POLLIN } from '../../src/abi/event-flags.ts';
@@ -282,7 +283,8 @@ describe('events of Node’s kind', () => {
   const expected = (name: string): string[] =>
     ['data', 'tick', 'micro', 'micro in tick', 'tick of micro', 'tick in micro', 'last'].map((what) => `${what}${name}`);
   const sorted = (order: string[], names: string[]): void => {
-    // Ticks before microtasks or the other way round: it is Node's order within one event. Between events nothing is mixed.
+    // Ticks before microtasks or the other way round: it is Node's order within one event. Between events nothing is
+    // mixed.
     assert.deepEqual(order.map((entry) => entry.at(-1)), names.flatMap((name) => expected(name).map(() => name)));
     for (const name of names) {
       const own = order.filter((entry) => entry.endsWith(name));

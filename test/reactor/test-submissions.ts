@@ -16,7 +16,7 @@ export class TestOperation extends Submission {
     this.whenOver = new Promise((resolve) => void (this.#over = resolve));
   }
 
-  override get waits(): boolean {
+  override get isUnbounded(): boolean {
     return true;
   }
 

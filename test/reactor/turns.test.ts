@@ -1,5 +1,5 @@
-// The reactor on the event loop: what is submitted when, what runs in which order, what keeps the process alive, and how
-// more than the ring holds gets through.
+// The reactor on the event loop: what is submitted when, what runs in which order, what keeps the process alive, and
+// how more than the ring holds gets through.
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';

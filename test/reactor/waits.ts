@@ -47,7 +47,10 @@ export class Waits {
     return this.calls.length;
   }
 
-  /** Have something complete every so many milliseconds, from now on. Resolves when the thread sleeps in the ring for it. */
+  /**
+   * Have something complete every so many milliseconds, from now on. Resolves when the thread sleeps in the ring for
+   * it.
+   */
   async tick(ms: number): Promise<void> {
     this.#isTicking = true;
     this.#ticking = this.#tickOn(ms);
@@ -64,8 +67,8 @@ export class Waits {
   }
 
   /**
-   * Do something in the pass of the loop in which the next wait is to take place, before that: it is asked for while a completion is
-   * told, and the wait after that.
+   * Do something in the pass of the loop in which the next wait is to take place, before that: it is asked for while a
+   * completion is told, and the wait after that.
    */
   justBefore<T>(action: () => T): Promise<T> {
     return new Promise((resolve) => {
@@ -83,8 +86,8 @@ export class Waits {
   }
 
   /**
-   * Do something that the event loop is told of, again and again until it has come while the thread slept in the ring. Each time it must
-   * come to its end.
+   * Do something that the event loop is told of, again and again until it has come while the thread slept in the ring.
+   * Each time it must come to its end.
    */
   async isWokenBy(cause: () => Promise<unknown>): Promise<boolean> {
     const { loopReady } = this;

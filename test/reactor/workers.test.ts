@@ -1,4 +1,5 @@
-// Workers with a reactor each, under load, terminated at any moment: the process stays well, and nothing of theirs is left.
+// Workers with a reactor each, under load, terminated at any moment: the process stays well, and nothing of theirs is
+// left.
 import assert from 'node:assert/strict';
 import { openSync, readdirSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { it } from 'node:test';

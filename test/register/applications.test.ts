@@ -1,5 +1,5 @@
-// Small applications of the frameworks that most people run, unchanged, with and without the flag: clients see the same bytes, and the
-// applications the same events; and the ring was used.
+// Small applications of the frameworks that most people run, unchanged, with and without the flag: clients see the same
+// bytes, and the applications the same events; and the ring was used.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -40,7 +40,10 @@ const post = (body: string, headers = CLOSE): string => `POST / HTTP/1.1\r\nHost
 const BODY = 'x'.repeat(4096);
 const CHUNK = `4000\r\n${'y'.repeat(0x4000)}\r\n`;
 
-/** Whether the application is told of a reset or of an end depends on what the kernel has told it first, with Node's sockets as well. */
+/**
+ * Whether the application is told of a reset or of an end depends on what the kernel has told it first, with Node's
+ * sockets as well.
+ */
 const RESET = 'a client that resets in the middle of a body';
 
 const CLIENTS: Record<string, Client> = {

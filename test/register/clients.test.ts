@@ -1,4 +1,5 @@
-// Clients that most people use, unchanged: what they are answered, told and refused is the same with the flag as without.
+// Clients that most people use, unchanged: what they are answered, told and refused is the same with the flag as
+// without.
 import { after, before, describe } from 'node:test';
 import { programPath } from '../net/clients/peer.ts';
 import { PostgresServer } from '../net/clients/postgres.ts';

@@ -1,5 +1,5 @@
-// What a program with the flag has to live with: clusters, sockets that are handed to other processes, those who observe, a graceful end.
-// The same program runs with and without the flag, and prints the same.
+// What a program with the flag has to live with: clusters, sockets that are handed to other processes, those who
+// observe, a graceful end. The same program runs with and without the flag, and prints the same.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -146,7 +146,8 @@ describe('an end', () => {
       const agent = new http.Agent({ keepAlive: true, maxSockets: 32 });
       let answered = 0;
       const lost = new Set();
-      // A request that the server has not seen when it closes an idle connection is nobody's fault; what it has seen it counts.
+      // A request that the server has not seen when it closes an idle connection is nobody's fault; what it has seen it
+      // counts.
       const ended = ({ code }) => code !== 'ECONNRESET' && code !== 'EPIPE' && code !== 'ECONNREFUSED' && lost.add(code);
       const work = async () => {
         while (answered < 500) {

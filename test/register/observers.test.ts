@@ -1,4 +1,5 @@
-// Those who observe a program with the flag see what they see without: channels, contexts, instrumentations, entries of perf_hooks, stacks.
+// Those who observe a program with the flag see what they see without: channels, contexts, instrumentations, entries of
+// perf_hooks, stacks.
 import { describe } from 'node:test';
 import { alike } from './alike.ts';
 

@@ -1,4 +1,5 @@
-// Node's permission model: what Node refuses is refused to those who import iouring by name, and to a program with the flag.
+// Node's permission model: what Node refuses is refused to those who import iouring by name, and to a program with the
+// flag.
 import assert from 'node:assert/strict';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { once } from 'node:events';

@@ -257,7 +257,7 @@ export class FakeKernel implements Native {
     return new DataView(new Uint8Array(memory, place.offset, length).slice().buffer);
   }
 
-  readonly endsWithProcess = true;
+  readonly isMainThread = true;
   readonly pageSize = 4096;
 
   keepInPlace(): void {}

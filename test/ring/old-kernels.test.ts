@@ -240,7 +240,7 @@ describe('waits where the kernel does not limit them', () => {
   it('a worker waits without end in slices that its end can come between', () => {
     const kernel = new OldKernel(LINUX_5_10);
     kernel.result = () => undefined;
-    Object.assign(kernel, { endsWithProcess: false });
+    Object.assign(kernel, { isMainThread: false });
     const ring = new IoUring(8, {}, kernel);
     ring.prepPollAdd(3, POLLIN, 1);
     let looks = 0;

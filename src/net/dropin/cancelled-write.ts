@@ -10,8 +10,8 @@ interface WriteRequest {
 let isTold: boolean | undefined;
 
 /**
- * Are those who wait for a write told of an error when the socket is destroyed? Node 20 says nothing, 22 and later do. Node is asked: with
- * a socket that has nothing under it.
+ * Are those who wait for a write told of an error when the socket is destroyed? Node 20 says nothing, 22 and later do.
+ * Node is asked: with a socket that has nothing under it.
  */
 export function isCancelledWriteTold(): boolean {
   return (isTold ??= ask());

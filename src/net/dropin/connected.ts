@@ -2,7 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
 import { closeNow } from '../transport/socket-calls.ts';
 import { node, type NameOf, type NativeHandle, type ServerClass } from './node-net.ts';
-import { ownOptions } from '../../reactor/own-options.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
 import { ringForSockets } from '../transport/ring-or-node.ts';
 import { nameOf } from './socket-handle.ts';
 import { accept, acceptHandle, announced } from './socket.ts';
@@ -68,7 +68,8 @@ class ArrivedHandle implements Arrival {
 
   socket(options: Options, { noDelay, keepAlive, keepAliveInitialDelay }: ServerClass): NodeSocket {
     const handle = this.#handle;
-    // A connection of ours takes the descriptor over as soon as the socket reads: before it does, the handle is asked, as by Node.
+    // A connection of ours takes the descriptor over as soon as the socket reads: before it does, the handle is asked,
+    // as by Node.
     if (ringForSockets() !== undefined) {
       if (noDelay) handle.setNoDelay?.(true);
       if (keepAlive) handle.setKeepAlive?.(true, keepAliveInitialDelay);
@@ -81,7 +82,10 @@ class ArrivedHandle implements Arrival {
   }
 }
 
-/** Have the sockets of a server be ours, though it is Node that accepts: without a ring, or in the primary process of a cluster. */
+/**
+ * Have the sockets of a server be ours, though it is Node that accepts: without a ring, or in the primary process of a
+ * cluster.
+ */
 export function acceptThroughNode(server: ServerClass): void {
   const handle = server._handle;
   const onconnection = handle?.onconnection;
@@ -92,7 +96,7 @@ export function acceptThroughNode(server: ServerClass): void {
   };
 }
 
-/** What Node does with a connection. */
+/** Does with a connection as Node does. */
 export function connected(server: ServerClass, arrival: Arrival): void {
   if (isFull(server)) return drop(server, arrival);
   if (server.blockList !== undefined && arrival.isTcp && isBlocked(server.blockList, arrival)) return arrival.close();
@@ -144,7 +148,9 @@ function isFull({ maxConnections, _connections }: ServerClass): boolean {
 
 let zeroIsNone: boolean | undefined;
 
-/** Does a maximum of 0 mean none, or any number as it once did? Node is asked: with a server that has nothing under it. */
+/**
+ * Does a maximum of 0 mean none, or any number as it once did? Node is asked: with a server that has nothing under it.
+ */
 function isZeroNone(): boolean {
   if (zeroIsNone !== undefined) return zeroIsNone;
   const nothing = { reading: false, listen: () => 0, readStart: () => 0, close() {} };

@@ -14,8 +14,9 @@ import {
 } from '../../abi/socket-flags.ts';
 import { closeNow, connectTo, getsockopt, openSocket, setsockopt } from '../transport/socket-calls.ts';
 import { Submission, type Completion, type IoUring } from '../../reactor/submission.ts';
-import { clearImmediate, setImmediate } from '../../reactor/timers.ts';
+import { clearImmediate, setImmediate } from '../../native/timers.ts';
 import { keepAliveAsNode } from './keep-alive.ts';
+import { isOnlyAttempt, isTaken } from './node-internals.ts';
 import type { NameOf, NativeHandle } from './node-net.ts';
 import { nameOf } from './socket-handle.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -47,8 +48,6 @@ export interface ConnectOwner {
 
 /** `sun_path` has 108 bytes, one of them for the end of the text. */
 const UNIX_PATH_MAX = 107;
-/** Node's name of what a request calls that is the only one: of several addresses it tries one after the other by itself. */
-const ONLY_ONE = 'afterConnect';
 
 /** libuv does not keep the time that is asked for before there is a descriptor. */
 const KEEP_ALIVE_SECONDS = 60;
@@ -57,7 +56,10 @@ const STATE = Symbol('connecting');
 
 type Hooked = NativeHandle & { [STATE]: Connecting };
 
-/** Have a handle of Node's that has no descriptor yet connect through the ring, if Node asks it to connect to one address. */
+/**
+ * Have a handle of Node's that has no descriptor yet connect through the ring, if Node asks it to connect to one
+ * address.
+ */
 export function connectThroughRing(handle: NativeHandle, owner: ConnectOwner): void {
   (handle as Hooked)[STATE] = new Connecting(handle as Hooked, owner);
   Object.setPrototypeOf(handle, hooked(Object.getPrototypeOf(handle) as NativeHandle));
@@ -71,7 +73,7 @@ class Connecting extends Submission {
   readonly isTcp: boolean;
   /** Others than Node have seen the handle. */
   isSeen = false;
-  /** What was asked for before there was a descriptor. */
+  /** Options that were asked for before there was a descriptor. */
   noDelay = false;
   keepAlive = false;
   #unguard: (() => void) | undefined;
@@ -94,7 +96,7 @@ class Connecting extends Submission {
     return true;
   }
 
-  override get waits(): boolean {
+  override get isUnbounded(): boolean {
     return true;
   }
 
@@ -203,7 +205,10 @@ class Connecting extends Submission {
   }
 }
 
-/** Is it an address that is connected to here? Those of a zone are not, nor abstract names: how long they are depends on libuv's version. */
+/**
+ * Is it an address that is connected to here? Those of a zone are not, nor abstract names: how long they are depends on
+ * libuv's version.
+ */
 function isPlain(isTcp: boolean, address: string): boolean {
   if (isTcp) return !address.includes('%');
   return address !== '' && !address.includes('\0') && Buffer.byteLength(address) <= UNIX_PATH_MAX;
@@ -213,7 +218,7 @@ function connect(handle: Hooked, request: ConnectRequest, address: string, port:
   const { [STATE]: state } = handle;
   const { native, isTcp } = state;
   const hasDescriptor = (Reflect.get(native, 'fd', handle) as number) >= 0;
-  const isOurs = request.oncomplete?.name === ONLY_ONE && !isTaken(handle) && !state.owner.isTaken();
+  const isOurs = isOnlyAttempt(request) && !isTaken(handle) && !state.owner.isTaken();
   if (!hasDescriptor && isOurs && isPlain(isTcp, address)) {
     return state.begin(request, address, port, isV6);
   }
@@ -222,13 +227,9 @@ function connect(handle: Hooked, request: ConnectRequest, address: string, port:
   return methods[isV6 ? 'connect6' : 'connect'].call(handle, ...(isTcp ? [request, address, port] : [request, address]));
 }
 
-/** Does somebody read from it without the socket? node:tls puts an accessor there, node:http a mark. */
-export function isTaken(handle: NativeHandle): boolean {
-  const reading = Object.getOwnPropertyDescriptor(handle, 'reading');
-  return reading?.get !== undefined || reading?.value === true || handle._consumed === true;
-}
-
-/** Somebody has seen the handle of a socket that is being connected, and may keep it: it is to be the socket's for good. */
+/**
+ * Somebody has seen the handle of a socket that is being connected, and may keep it: it is to be the socket's for good.
+ */
 export function keepHandle(handle: NativeHandle): void {
   const state = (handle as Partial<Hooked>)[STATE];
   if (state !== undefined) state.isSeen = true;

@@ -1,6 +1,6 @@
 /**
- * A class that is called as Node's older ones are: with `new`, without, and on an object that another function makes to be one, as
- * `util.inherits` has it done. `init` does the work in all cases.
+ * A class that is called as Node's older ones are: with `new`, without, and on an object that another function makes to
+ * be one, as `util.inherits` has it done. `init` does the work in all cases.
  * @param node is what it extends, and looks like
  * @param methods of its prototype; `super` in them is Node's
  */

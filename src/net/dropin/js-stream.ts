@@ -1,12 +1,9 @@
-import modules from 'node:module';
-import { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
-import type * as tls from 'node:tls';
+import type { Duplex } from 'node:stream';
 import { ECANCELED, ENOTCONN } from '../../abi/errno.ts';
-import { nextTick, setImmediate } from '../../reactor/timers.ts';
-import { ownOptions } from '../../reactor/own-options.ts';
+import { nextTick, setImmediate } from '../../native/timers.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
 import { TAKEN } from '../transport/sender.ts';
-import type { SocketConnection } from './socket-connection.ts';
+import { isOfHttp2, nativeStreamClass } from './node-internals.ts';
 
 /** A request of Node's native code. */
 type Request = object;
@@ -26,19 +23,25 @@ interface NativeStream {
   onread?: unknown;
 }
 
-/** Node does not export the class; a TLSSocket over a stream that is not a socket stands on one. */
-function nativeStreamClass(): new () => NativeStream {
-  // A built-in module is the same from everywhere; a bundle may have no import.meta.url.
-  const { TLSSocket, createSecureContext } = modules.createRequire(process.execPath)('node:tls') as typeof tls;
-  const none = new Duplex(ownOptions({ read() {}, write() {} }));
-  // With no certificates: Node's own list takes milliseconds to read.
-  const probe = new TLSSocket(none, ownOptions({ secureContext: createSecureContext(ownOptions({ ca: [] })) }));
-  const { _handle: wrap } = probe as unknown as TLSSocket & { _handle: { _parent: NativeStream } };
-  const found = wrap._parent.constructor as new () => NativeStream;
-  probe.on('error', () => {});
-  probe.destroy();
-  none.destroy();
-  return found;
+/** The connection that a stream stands on. */
+export interface StreamedConnection {
+  readonly socket: Duplex & { _unrefTimer(): void };
+  /** The connection's own handle. */
+  readonly handle: object;
+  readonly fd: number;
+  readonly isOpen: boolean;
+  isReading: boolean;
+  readonly writableLength: number;
+  /** Bytes that were handed over, and that were given to it to be sent. */
+  readonly delivered: number;
+  dispatched: number;
+  startReading(): void;
+  pause(): void;
+  /** Bytes, or the end, for the socket. */
+  arrived(chunk: Buffer | null): void;
+  transmit(bytes: Uint8Array, isMore: boolean): number;
+  whenSent(done: (error: Error | undefined) => void): void;
+  shutdown(done: () => void): void;
 }
 
 /** The handle of a stream in JavaScript, with all that Node's code calls and reads there. */
@@ -130,7 +133,7 @@ const NAME = 'JSStream';
 /** So many bytes the parser of node:http takes at a time. */
 const PIECE_MAX = 64 * 1024;
 
-/** Whoever read from it does no more: the socket has what comes again. */
+/** The reader reads no more: the socket gets again what comes. */
 function leftOver(this: Handle, bytes: ArrayBuffer | undefined): void {
   this[OWNER].leftOver(bytes === undefined);
 }
@@ -142,14 +145,14 @@ function define(prototype: object, name: string, descriptor: PropertyDescriptor)
 }
 
 /**
- * The stand-in for the native handle of a socket that has none, for those who work on native streams only: the parser of node:http's server,
- * node:tls and node:http2. Node would wrap such a socket by itself, but node:tls would then wait for a `'connect'` that has been, and know no
- * addresses.
+ * The stand-in for the native handle of a socket that has none, for those who work on native streams only: the parser
+ * of node:http's server, node:tls and node:http2. Node would wrap such a socket by itself, but node:tls would then wait
+ * for a `'connect'` that has been, and know no addresses.
  */
 export class JsStream {
   readonly handle: Handle;
   /** @internal */
-  readonly connection: SocketConnection;
+  readonly connection: StreamedConnection;
   /** Somebody reads from it. */
   isConsumed = false;
   /** The bytes that the reader is being given. */
@@ -157,17 +160,19 @@ export class JsStream {
   #writing: Set<Request> | undefined;
   #ending: Set<Request> | undefined;
 
-  constructor(connection: SocketConnection) {
+  constructor(connection: StreamedConnection) {
     this.connection = connection;
-    this.handle = new (streamClassFor(connection.handle))();
+    // With `new`, V8 compiles whatever inlines this in vain, again and again: it depends on a map of Node's class that
+    // does not stay as it is.
+    this.handle = Reflect.construct(streamClassFor(connection.handle), []);
     (this.handle as { [OWNER]: JsStream })[OWNER] = this;
     // Node's class keeps it inside, and calls what it has there.
     this.handle.onread = leftOver;
   }
 
   /**
-   * Somebody asks for the handle. node:http2 listens to a stream that is being read already, and takes what has come before in the
-   * next tick.
+   * Somebody asks for the handle. node:http2 listens to a stream that is being read already, and takes what has come
+   * before in the next tick.
    */
   asked(): void {
     if (this.isConsumed || !isOfHttp2(this.connection.socket)) return;
@@ -193,8 +198,8 @@ export class JsStream {
   /** Bytes came, or the end, that nobody reads from here any more. @internal */
   leftOver(isEnd: boolean): void {
     this.isConsumed = false;
-    // Not those of the memory that Node has copied them to: from version 24 on that is larger than they are, and the rest of it is
-    // anybody's.
+    // Not those of the memory that Node has copied them to: from version 24 on that is larger than they are, and the
+    // rest of it is anybody's.
     if (isEnd) this.connection.arrived(null);
     else if (this.#given !== undefined) this.connection.arrived(Buffer.from(this.#given));
   }
@@ -256,17 +261,6 @@ export class JsStream {
       for (const request of ending) this.handle.finishShutdown(request, -ECANCELED);
     });
   }
-}
-
-/**
- * Has node:http2 made a session of it? It says so on the socket before it asks for the handle, by a symbol; which versions 20 to 26
- * import from a module that does not export it, so that the name is `undefined`.
- */
-export function isOfHttp2(socket: object): boolean {
-  const properties = socket as Record<string | symbol, unknown>;
-  if (properties['undefined'] !== undefined) return true;
-  const mark = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'kBoundSession');
-  return mark !== undefined && properties[mark] !== undefined;
 }
 
 const FORWARDED = [

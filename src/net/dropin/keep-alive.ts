@@ -9,7 +9,7 @@ import {
 import { getsockopt, setsockopt } from '../transport/socket-calls.ts';
 import { node } from './node-net.ts';
 
-/** What an option is set to, and where. */
+/** An option of a socket and its value. */
 type Setting = readonly [level: number, name: number, value: number];
 
 const OPTIONS = [
@@ -24,8 +24,8 @@ const learned = new Map<string, readonly Setting[]>();
 const LEARNED_MAX = 64;
 
 /**
- * Set SO_KEEPALIVE and what belongs to it as Node's `setKeepAlive` of a handle would. Which options that changes, and to what,
- * depends on the version: it is learned from a handle that is made for it and closed again.
+ * Set SO_KEEPALIVE and what belongs to it as Node's `setKeepAlive` of a handle would. Which options that changes, and
+ * to what, depends on the version: it is learned from a handle that is made for it and closed again.
  * @param values as the handle is given them: the seconds before the first probe, …
  * @returns 0 or -errno
  */

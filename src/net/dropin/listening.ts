@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { listenOn } from '../transport/socket-calls.ts';
-import { nextTick } from '../../reactor/timers.ts';
+import { nextTick, throwUncaught } from '../../native/timers.ts';
 import type { Accepting } from '../transport/accepting.ts';
 import { ArrivedDescriptor, connected } from './connected.ts';
 import { nativeHandle } from './native-handle.ts';
@@ -8,13 +8,9 @@ import type { NativeHandle, ServerClass } from './node-net.ts';
 import { PolledAcceptor } from './polled-acceptor.ts';
 import type { Transport } from '../transport/transport.ts';
 
-/** Is it a handle of Node's with a descriptor, and not one that only looks like it? */
-export function isNative(handle: NativeHandle): boolean {
-  const { name } = handle.constructor;
-  return (name === 'TCP' || name === 'Pipe') && handle.fd !== undefined && handle.fd >= 0;
-}
-
-/** A server that listens: Node's handle, which is asked for addresses and closed, and what accepts on its descriptor. */
+/**
+ * A server that listens: Node's handle, which is asked for addresses and closed, and what accepts on its descriptor.
+ */
 export class Listening implements Accepting {
   readonly #server: ServerClass;
   readonly #transport: Transport;
@@ -84,7 +80,7 @@ export class Listening implements Accepting {
       const arrival = new ArrivedDescriptor(this.#transport, fd, this.#handle.getsockname !== undefined);
       this.#scope.runInAsyncScope(connected, undefined, this.#server, arrival);
     } catch (error) {
-      nextTick(rethrow, error);
+      throwUncaught(error);
     }
   }
 
@@ -93,8 +89,4 @@ export class Listening implements Accepting {
     if (this.#transport.engine.closed) return this.#goOnNatively!();
     this.#scope.runInAsyncScope(() => nextTick(() => this.#server.emit('error', error)));
   }
-}
-
-function rethrow(error: unknown): never {
-  throw error;
 }

@@ -2,12 +2,12 @@ import net from 'node:net';
 import type { EventEmitter } from 'node:events';
 import type { Server } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { hasUvLoop } from '../../reactor/native.ts';
+import { hasUvLoop } from '../../native/runtime.ts';
 
 /** Called with an error or nothing when something is over. */
 export type Done = (error?: Error | null) => void;
 
-/** What Node's native handles have; which of it is there depends on the kind and on the version. */
+/** Members of Node's native handles; which of them are there depends on the kind and on the version. */
 export interface NativeHandle {
   readonly fd?: number;
   reading?: boolean;
@@ -46,7 +46,7 @@ export declare class SocketClass extends Duplex {
   set _handle(handle: NativeHandle | null);
   _server: Server | null;
   server: Server | null;
-  /** What is waiting for the connection. */
+  /** Data that waits for the connection. */
   _pendingData: unknown;
   _pendingEncoding: string;
   /** node:http has its parser on it. */
@@ -86,7 +86,7 @@ export declare class ServerClass extends EventEmitter {
   _emitCloseIfDrained(): void;
 }
 
-/** What Node's `listen` has found out: where to listen. */
+/** The place to listen at, as Node's `listen` has found it out. */
 export type ListenPlace = [
   address: string | null,
   port: number | null,
@@ -108,16 +108,16 @@ interface ModuleInternals {
 }
 
 /**
- * Node's own module as it is when this one is loaded: a program may put this one in its place afterwards, and would then
- * be called by it in a circle.
+ * Node's own module as it is when this one is loaded: a program may put this one in its place afterwards, and would
+ * then be called by it in a circle.
  */
 export const node: typeof net & ModuleInternals = { ...net } as typeof net & ModuleInternals;
 
 const OF_SOCKETS = ['_writeGeneric', '_getsockname', '_getpeername', '_reset', '_unrefTimer', '_final', '_destroy'];
 
 /**
- * Is it built as Node builds it? Then its sockets and servers can be had to work on what is not a handle of its own. Other runtimes
- * have the same names, some even the same JavaScript, and no descriptors behind them.
+ * Is it built as Node builds it? Then its sockets and servers can be had to work on what is not a handle of its own.
+ * Other runtimes have the same names, some even the same JavaScript, and no descriptors behind them.
  */
 export function isBuiltAsNode(): boolean {
   const isFunction = (owner: object, name: string): boolean => typeof (owner as Record<string, unknown>)[name] === 'function';

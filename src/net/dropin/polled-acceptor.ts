@@ -1,7 +1,7 @@
 import { EAGAIN, ECANCELED, ECONNABORTED } from '../../abi/errno.ts';
 import { POLLIN } from '../../abi/event-flags.ts';
 import type { Completion, IoUring } from '../../reactor/submission.ts';
-import { nextTick, setImmediate } from '../../reactor/timers.ts';
+import { nextTick, setImmediate } from '../../native/timers.ts';
 import { AnyAcceptor } from '../transport/accepting.ts';
 import { acceptOn } from '../transport/socket-calls.ts';
 import { socketError } from '../transport/socket-error.ts';
@@ -12,8 +12,9 @@ const A_TURN = 16;
 const SETTLED = Promise.resolve();
 
 /**
- * Every connection that comes to a listening descriptor. Unlike {@link Acceptor} it accepts a connection when it hands it over, and not
- * before: what its owner does not want any more stays with the kernel, which resets it when the descriptor is closed.
+ * Every connection that comes to a listening descriptor. Unlike {@link Acceptor} it accepts a connection when it hands
+ * it over, and not before: what its owner does not want any more stays with the kernel, which resets it when the
+ * descriptor is closed.
  */
 export class PolledAcceptor extends AnyAcceptor {
   override get isEvent(): boolean {
@@ -21,8 +22,8 @@ export class PolledAcceptor extends AnyAcceptor {
   }
 
   /**
-   * Submitted in the call: a poll of a descriptor that is readable already takes longer than that of one who connects in this tick, and
-   * would hear of his connection.
+   * Submitted in the call: a poll of a descriptor that is readable already takes longer than that of one who connects
+   * in this tick, and would hear of its connection.
    */
   override start(): void {
     super.start();
@@ -41,8 +42,8 @@ export class PolledAcceptor extends AnyAcceptor {
   }
 
   /**
-   * Accept the next one. Each is handed over in a tick of its own, as with Node: a tick that a microtask asks for comes when what
-   * the one before has set off is done.
+   * Accept the next one. Each is handed over in a tick of its own, as with Node: a tick that a microtask asks for comes
+   * when what the one before has set off is done.
    */
   #accept(left: number): void {
     if (this.isStopped) return;

@@ -1,4 +1,4 @@
-import { nextTick } from '../../reactor/timers.ts';
+import { nextTick } from '../../native/timers.ts';
 
 /** node:http's parser of requests, and where its callbacks stand. */
 interface Parser {
@@ -19,8 +19,9 @@ let current: Parser | undefined;
 let hasBody = false;
 
 /**
- * Have a parser tell of bodies as when it reads from a handle of libuv's: what a body sets off in ticks and microtasks comes before the
- * message is complete. When it is called by JavaScript, as for a socket that has no such handle, nothing comes in between.
+ * Have a parser tell of bodies as when it reads from a handle of libuv's: what a body sets off in ticks and microtasks
+ * comes before the message is complete. When it is called by JavaScript, as for a socket that has no such handle,
+ * nothing comes in between.
  */
 export function prepareParser(candidate: unknown): void {
   const parser = candidate as Parser;

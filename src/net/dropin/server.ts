@@ -1,7 +1,8 @@
 import type { Server as NodeServer, ServerOpts } from 'node:net';
 import { constructorFunction } from './constructor-function.ts';
 import { acceptThroughNode } from './connected.ts';
-import { isNative, Listening } from './listening.ts';
+import { Listening } from './listening.ts';
+import { isNative } from './node-internals.ts';
 import { node, type ListenPlace, type ServerClass } from './node-net.ts';
 import { ringForSockets } from '../transport/ring-or-node.ts';
 import { transportOf } from '../transport/transport.ts';
@@ -9,8 +10,8 @@ import { transportOf } from '../transport/transport.ts';
 const Base = node.Server as unknown as new () => ServerClass;
 
 /**
- * Where Node would have the native handle of a server listen, connections are accepted by the ring. What `listen` is given, what is
- * looked up, shared in a cluster or refused, is Node's doing.
+ * Where Node would have the native handle of a server listen, connections are accepted by the ring. What `listen` is
+ * given, what is looked up, shared in a cluster or refused, is Node's to do.
  * @param listen Node's own `_listen2`
  */
 export function listenThroughRing(server: ServerClass, place: ListenPlace, listen: (...place: ListenPlace) => void): void {
@@ -50,8 +51,8 @@ function bind([address, port, addressType, , fd, flags]: ListenPlace): [
 }
 
 /**
- * `net.Server` on the ring. An instance of Node's class as well; arguments, events and errors are Node's. Where there is no ring when
- * it begins to listen, it is Node's altogether.
+ * `net.Server` on the ring. An instance of Node's class as well; arguments, events and errors are Node's. Where there
+ * is no ring when it begins to listen, it is Node's altogether.
  */
 export const Server: typeof node.Server = constructorFunction(
   node.Server,

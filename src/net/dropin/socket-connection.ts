@@ -1,12 +1,13 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../../abi/errno.ts';
-import { nextTick, setImmediate } from '../../reactor/timers.ts';
+import { nextTick, setImmediate, throwUncaught } from '../../native/timers.ts';
 import { duplicate } from '../transport/socket-calls.ts';
 import { isCancelledWriteTold } from './cancelled-write.ts';
-import { Connection, type Doing } from '../transport/connection.ts';
+import { Connection, type FailedOperation } from '../transport/connection.ts';
 import { lengthOf } from '../transport/intrinsic.ts';
 import { JsStream } from './js-stream.ts';
 import { nativeHandle } from './native-handle.ts';
+import { ASKED_BY_HTTP, isIdleGuard } from './node-internals.ts';
 import type { Done, NativeHandle, Piece, SocketClass } from './node-net.ts';
 import { LARGE_MIN, TAKEN } from '../transport/sender.ts';
 import { giveToParser, prepareParser } from './server-parser.ts';
@@ -15,23 +16,17 @@ import { SocketHandle, TcpSocketHandle } from './socket-handle.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { UserBuffer } from './user-buffer.ts';
 
-/** What text is copied in one go in: its length in bytes is known beforehand. */
+/** Encodings in which text is copied in one go: its length in bytes is known beforehand. */
 const PLAIN = new Set(['utf8', 'utf-8', 'latin1', 'binary', 'ascii', 'ucs2', 'ucs-2', 'utf16le', 'utf-16le']);
-
-/** Node's name of the guard that its http agent puts on the handle of an idle socket: bytes that come then are nobody's answer. */
-const IDLE_GUARD = 'freeSocketOnReadGuard';
-
-/** So often node:http's server asks for the handle of a socket that it takes over: whether it is a stream, whether it is free, and to take it. */
-const ASKED_BY_HTTP = 4;
 
 const SETTLED = Promise.resolve();
 
-/** What a connection needs to know of who owns it. */
+/** Facts about its owner that a connection needs to know. */
 export interface Owned {
   readonly isTcp: boolean;
   /** `onread` of the socket. */
   readonly userBuffer?: UserBuffer | undefined;
-  /** Whose context it is told things in; that of nobody if it is missing. */
+  /** The context in which its socket is told things; missing: that of nobody. */
   readonly scope?: AsyncResource | undefined;
   /** Another process may have the socket, too. */
   readonly isShared?: boolean;
@@ -61,7 +56,10 @@ export class SocketConnection extends Connection {
   #refused: Error | undefined;
   /** Those who wait for the socket have not seen it yet. */
   #isNew = false;
-  /** Nor has the server told of it: nothing is received, for whoever is told may give the socket to somebody else, see {@link giveAway}. */
+  /**
+   * Nor has the server told of it: nothing is received, for whoever is told may give the socket to somebody else, see
+   * {@link giveAway}.
+   */
   #isHeld = false;
   /** The parser that node:http reads with, if it does. */
   #parser: unknown;
@@ -82,8 +80,8 @@ export class SocketConnection extends Connection {
   }
 
   /**
-   * It was accepted in this turn. Whoever waits for it with a promise, to listen then, must not miss the end: that a turn may
-   * bring both is nothing that Node's sockets do.
+   * It was accepted in this turn. Whoever waits for it with a promise, to listen then, must not miss the end: that a
+   * turn may bring both is nothing that Node's sockets do.
    */
   isNew(): void {
     this.#isNew = this.#isHeld = true;
@@ -97,8 +95,8 @@ export class SocketConnection extends Connection {
   }
 
   /**
-   * Is node:http's server just taking the socket over for its parser? It asks for the handle several times in one call, and nobody else does
-   * until its parser reads from it.
+   * Is node:http's server just taking the socket over for its parser? It asks for the handle several times in one call,
+   * and nobody else does until its parser reads from it.
    */
   isTakenBy(parser: unknown): boolean {
     if (this.#parser === parser) {
@@ -125,7 +123,10 @@ export class SocketConnection extends Connection {
   /** The socket has no handle any more. Before, it may have one that is closed. */
   isLetGo = false;
 
-  /** It was to be reset while it was being ended, and is the socket's no more: it is closed when the peer has ended, too. */
+  /**
+   * It was to be reset while it was being ended, and is the socket's no more: it is closed when the peer has ended,
+   * too.
+   */
   get #isOrphan(): boolean {
     return this.isLetGo && this.socket.destroyed;
   }
@@ -145,7 +146,10 @@ export class SocketConnection extends Connection {
     return this.bytesRead - (this.#userBuffer?.length ?? 0);
   }
 
-  /** A native stream of Node's for those who work on nothing else: node:tls and node:http2. From then on it is they who read. */
+  /**
+   * A native stream of Node's for those who work on nothing else: node:tls and node:http2. From then on it is they who
+   * read.
+   */
   get stream(): JsStream {
     this.#stream ??= new JsStream(this);
     this.#stream.asked();
@@ -179,7 +183,7 @@ export class SocketConnection extends Connection {
     else nextTick(() => this.#resume());
   }
 
-  /** Whoever reads from it by its handle wants data: the socket, or who has its stream. */
+  /** Data is wanted by way of the handle: by the socket, or by the one that has its stream. */
   readByHandle(): void {
     if (this.#stream?.isConsumed === true && this.isOpen) this.#stream.start();
     else this.read();
@@ -214,19 +218,19 @@ export class SocketConnection extends Connection {
     return true;
   }
 
-  override bytesReceived(bytes: Buffer, isOwn: boolean): void {
-    if (this.#scope === undefined) this.#take(bytes, isOwn);
-    else this.#scope.runInAsyncScope(this.#take, this, bytes, isOwn);
+  override bytesReceived(bytes: Buffer, receiverOwnsMemory: boolean): void {
+    if (this.#scope === undefined) this.#take(bytes, receiverOwnsMemory);
+    else this.#scope.runInAsyncScope(this.#take, this, bytes, receiverOwnsMemory);
   }
 
-  #take(bytes: Buffer, isOwn: boolean): void {
+  #take(bytes: Buffer, receiverOwnsMemory: boolean): void {
     const { socket } = this;
     socket._unrefTimer();
     if (this.#stream?.isConsumed === true) return this.#isParsed ? giveToParser(this.#parser, this.#toStream, bytes) : this.#stream.received(bytes);
     if (this.#isGuarded) return void socket.destroy();
     if (this.#userBuffer !== undefined) return this.#userBuffer.received(this, bytes);
     // A decoder makes text of it at once.
-    const chunk = isOwn || socket.readableEncoding !== null ? bytes : Buffer.from(bytes);
+    const chunk = receiverOwnsMemory || socket.readableEncoding !== null ? bytes : Buffer.from(bytes);
     this.arrived(chunk);
   }
 
@@ -249,12 +253,11 @@ export class SocketConnection extends Connection {
 
   get #isGuarded(): boolean {
     const onread = this.handle.onread ?? this.#stream?.handle.onread;
-    return typeof onread === 'function' && onread.name === IDLE_GUARD;
+    return isIdleGuard(onread);
   }
 
   override threw(error: unknown): void {
-    // As of a call by the event loop: nobody is there to catch it.
-    nextTick(rethrow, error);
+    throwUncaught(error);
   }
 
   override ended(): void {
@@ -273,13 +276,13 @@ export class SocketConnection extends Connection {
     this.failed(socketError(errno, 'read'), 'read');
   }
 
-  override failed(error: Error, doing: Doing): void {
+  override failed(error: Error, operation: FailedOperation): void {
     if (!this.isOpen || this.#refused !== undefined) return;
     if (this.#isOrphan) return this.close();
     this.#broken = error;
-    if (this.#isNew) return void setImmediate(() => this.failed(error, doing));
+    if (this.#isNew) return void setImmediate(() => this.failed(error, operation));
     // Those who wait for what they wrote are told, and the stream by them.
-    if (doing === 'write' && this.#waiting > 0) return;
+    if (operation === 'write' && this.#waiting > 0) return;
     this.tell(() => this.socket.destroy(error));
   }
 
@@ -352,8 +355,8 @@ export class SocketConnection extends Connection {
           this.threw(thrown);
         }
       };
-      // A socket that was destroyed has said why, or will in the next tick: its callbacks are called after that. Others behind those of
-      // earlier writes, which were written in the call and are told in a tick.
+      // A socket that was destroyed has said why, or will in the next tick: its callbacks are called after that. Others
+      // behind those of earlier writes, which were written in the call and are told in a tick.
       if (isDestroyed) void SETTLED.then(() => nextTick(tell));
       else nextTick(tell);
     });
@@ -402,8 +405,4 @@ function hasBytes({ chunk, encoding }: Piece): boolean {
 /** In Node's words. */
 function notBuffer(): TypeError {
   return Object.assign(new TypeError('Second argument must be a buffer'), { code: 'ERR_INVALID_ARG_TYPE' });
-}
-
-function rethrow(error: unknown): never {
-  throw error;
 }

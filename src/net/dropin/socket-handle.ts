@@ -1,27 +1,50 @@
 import { AsyncResource } from 'node:async_hooks';
-import { networkInterfaces } from 'node:os';
 import { EINVAL, EISCONN, ENOTCONN } from '../../abi/errno.ts';
 import { IP_TOS, IPPROTO_IP, IPPROTO_IPV6, IPV6_TCLASS } from '../../abi/socket-flags.ts';
+import { withZone } from '../transport/address-zone.ts';
 import { addressOf, getsockopt, setsockopt } from '../transport/socket-calls.ts';
-import { setImmediate } from '../../reactor/timers.ts';
+import { setImmediate } from '../../native/timers.ts';
 import { keepAliveAsNode } from './keep-alive.ts';
 import type { NameOf, NativeHandle } from './node-net.ts';
-import type { SocketConnection } from './socket-connection.ts';
 
-/** The context of nobody: that of whoever closes a socket that was accepted is not the one that its 'close' is told in. */
+/** The connection that a handle stands for. */
+export interface HandledConnection {
+  readonly fd: number;
+  readonly isOpen: boolean;
+  readonly isReading: boolean;
+  readonly isEnding: boolean;
+  readonly isRef: boolean;
+  /** Bytes that were handed over, that were given to it to be sent, and of those that wait for the kernel. */
+  readonly delivered: number;
+  readonly dispatched: number;
+  readonly waitingLength: number;
+  readByHandle(): void;
+  pause(): void;
+  close(done?: () => void): void;
+  reset(done?: () => void): void;
+  tell(call: () => void): void;
+  ref(): void;
+  unref(): void;
+  setNoDelay(on: boolean): number;
+}
+
+/**
+ * The context of nobody: that of whoever closes a socket that was accepted is not the one that its 'close' is told in.
+ */
 const NOBODY = new AsyncResource('IOURING');
 
 /**
- * What Node's own methods of a socket find in place of a native handle, while they are being called: they do the rest, whatever the
- * version. Answers are 0 or -errno. What a unix socket's handle does not have is missing here as well.
+ * The stand-in that Node's own methods of a socket find in place of a native handle, while they are being called: they
+ * do the rest, whatever the version. Answers are 0 or -errno. What a unix socket's handle does not have is missing here
+ * as well.
  */
 export class SocketHandle implements NativeHandle {
-  protected readonly connection: SocketConnection;
-  /** Node sets it, and we do not call it but for what {@link SocketConnection} says. */
+  protected readonly connection: HandledConnection;
+  /** Node sets it, and we do not call it but for what the connection says. */
   onread: unknown;
   #resource: AsyncResource | undefined;
 
-  constructor(connection: SocketConnection) {
+  constructor(connection: HandledConnection) {
     this.connection = connection;
   }
 
@@ -131,7 +154,7 @@ export class SocketHandle implements NativeHandle {
   }
 }
 
-/** Of TCP. */
+/** The handle of a TCP socket. */
 export class TcpSocketHandle extends SocketHandle {
   getsockname(out: NameOf): number {
     return nameOf(this.connection.fd, false, out);
@@ -176,17 +199,8 @@ export class TcpSocketHandle extends SocketHandle {
 export function nameOf(fd: number, peer: boolean, out: NameOf): number {
   const name = addressOf(fd, peer);
   if (name?.family !== 'IPv4' && name?.family !== 'IPv6') return -ENOTCONN;
-  out.address = name.family === 'IPv6' && name.scopeid > 0 ? `${name.address}${zone(name.address, name.scopeid)}` : name.address;
+  out.address = name.family === 'IPv6' ? withZone(name.address, name.scopeid) : name.address;
   out.family = name.family;
   out.port = name.port;
   return 0;
-}
-
-/** Of a link-local address: the interface it belongs to, by name. */
-function zone(address: string, scopeid: number): string {
-  if (!/^fe[89ab]/i.test(address)) return '';
-  for (const [name, all] of Object.entries(networkInterfaces())) {
-    if (all?.some((one) => one.scopeid === scopeid)) return `%${name}`;
-  }
-  return `%${scopeid}`;
 }

@@ -2,24 +2,26 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
 import { EBADF } from '../../abi/errno.ts';
 import { addressOf, duplicate } from '../transport/socket-calls.ts';
-import { nextTick } from '../../reactor/timers.ts';
-import { connectThroughRing, isKept, isTaken, keepHandle } from './connecting.ts';
+import { nextTick, throwUncaught } from '../../native/timers.ts';
+import { connectThroughRing, isKept, keepHandle } from './connecting.ts';
 import { constructorFunction } from './constructor-function.ts';
-import { isOfHttp2 } from './js-stream.ts';
-import { adoptHandle, isAskedByNode, whoAsks } from './native-handle.ts';
+import { adoptHandle } from './native-handle.ts';
+import { isAskedByNode, isNative, isOfHttp2, isTaken, whoAsks } from './node-internals.ts';
 import { node, type Done, type NativeHandle, type NameOf, type Piece, type SocketClass } from './node-net.ts';
-import { ownOptions } from '../../reactor/own-options.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
 import { ringForSockets } from '../transport/ring-or-node.ts';
 import { SocketConnection } from './socket-connection.ts';
 import { socketError } from '../transport/socket-error.ts';
 import { transportOf, type Transport } from '../transport/transport.ts';
 import { isOnRead, UserBuffer, type OnRead } from './user-buffer.ts';
 
-/** SocketMethods under it; null if it stays Node's; undefined as long as that is not decided: see {@link connectionOf}. */
+/**
+ * SocketMethods under it; null if it stays Node's; undefined as long as that is not decided: see {@link connectionOf}.
+ */
 const CONNECTION = Symbol('connection');
 /** One of Node's methods is at work on it, and is to find a handle. */
 const IS_LENT = Symbol('handle is lent');
-/** What is known of it before it has a connection. */
+/** Facts that are known of it before it has a connection. */
 const USER_BUFFER = Symbol('user buffer');
 const SCOPE = Symbol('scope');
 const KEEPS_DESCRIPTOR = Symbol('keeps descriptor');
@@ -39,27 +41,27 @@ const Base = node.Socket as unknown as new () => SocketClass & State;
 
 const prototypeOfNode = node.Socket.prototype as unknown as object;
 
-/** What Node's getter says of a socket. */
+/** The answer of Node's getter. */
 function asNode(socket: object, name: string): unknown {
   return Reflect.get(prototypeOfNode, name, socket) as unknown;
 }
 
 /**
- * The methods of `net.Socket` that touch a handle. Node makes the handle and connects it; as soon as something is to be read or
- * written, a connection of ours takes over its descriptor. What is not here is Node's.
+ * The methods of `net.Socket` that touch a handle. Node makes the handle and connects it; as soon as something is to be
+ * read or written, a connection of ours takes over its descriptor. What is not here is Node's.
  */
 class SocketMethods extends Base {
   /**
-   * Node's while it is connecting, or if it stays Node's. The agent of node:http gets the connection's own. node:tls and node:http2 get a handle
-   * of libuv's on the socket, which is Node's from then on, if nothing has come yet that it would not see. All others get a native stream
-   * that stands on the connection, which the parser of node:http's server reads from as well; and a handle of libuv's on the same socket for
-   * another process.
+   * Node's while it is connecting, or if it stays Node's. The agent of node:http gets the connection's own. node:tls
+   * and node:http2 get a handle of libuv's on the socket, which is Node's from then on, if nothing has come yet that it
+   * would not see. All others get a native stream that stands on the connection, which the parser of node:http's server
+   * reads from as well; and a handle of libuv's on the same socket for another process.
    */
   override get _handle(): NativeHandle | null {
     const connection = this[CONNECTION];
     if (connection === undefined || connection === null) {
       const handle = asNode(this, '_handle') as NativeHandle | null;
-      if (handle !== null && this.connecting && this !== beginning && !isAskedByNode()) keepHandle(handle);
+      if (handle !== null && this.connecting && this !== beginning && this !== inNode && !isAskedByNode()) keepHandle(handle);
       return handle;
     }
     if (this[IS_LENT]) return connection.seen ?? connection.handle;
@@ -84,15 +86,16 @@ class SocketMethods extends Base {
   }
 
   override connect(...args: unknown[]): this {
-    return connectBy(this, () => super.connect(...args));
+    return connectBy(this, hasLookup(args), () => super.connect(...args));
   }
 
   // ---------------------------------------------------------------- the stream
 
   override _read(size: number): void {
     const connection = this[CONNECTION] ?? connectionOf(this);
-    if (connection === undefined) super._read(size);
-    else connection.read();
+    if (connection !== undefined) connection.read();
+    else if (this.connecting) withinNode(this, () => super._read(size));
+    else super._read(size);
   }
 
   override _write(data: Uint8Array | string, encoding: BufferEncoding, done: Done): void {
@@ -155,8 +158,9 @@ class SocketMethods extends Base {
   // ---------------------------------------------------------------- who listens
 
   /**
-   * While node:http's server takes the socket over it adds two listeners that start and stop the handle, at each request with a body. They
-   * get the connection's own handle: to find out that it is not node:child_process that asks costs more than the rest of the request.
+   * While node:http's server takes the socket over it adds two listeners that start and stop the handle, at each
+   * request with a body. They get the connection's own handle: to find out that it is not node:child_process that asks
+   * costs more than the rest of the request.
    */
   override on(event: string | symbol, listener: Listener): this {
     const isOfHttp = (event === 'resume' || event === 'pause') && isTakenOver(this);
@@ -257,24 +261,58 @@ function lend<T>(socket: Pick<State, typeof IS_LENT | typeof CONNECTION>, call: 
   }
 }
 
-function connectBy<T>(socket: SocketMethods, connect: () => T): T {
+function connectBy<T>(socket: SocketMethods, callsOthers: boolean, connect: () => T): T {
   const connection = socket[CONNECTION];
   // Another life begins.
   if (socket.destroyed) socket[CONNECTION] = undefined;
   socket[SCOPE] = new AsyncResource('TCPWRAP');
-  return isOpen(connection) ? lend(socket, connect) : throughRing(socket, connect);
+  return isOpen(connection) ? lend(socket, connect) : throughRing(socket, callsOthers, connect);
 }
 
 /** The socket that Node makes a handle for, to connect it. */
 let beginning: SocketMethods | undefined;
+/**
+ * The socket that Node is at work on and nobody else: whoever asks for its handle is Node. To find that out otherwise
+ * takes much longer.
+ */
+let inNode: SocketMethods | undefined;
 
-/** Have the handle that Node makes in the call connect through the ring. */
-function throughRing<T>(socket: SocketMethods, call: () => T): T {
-  beginning = socket;
+/** Does the call that connects a socket call a function of the user's, which may ask for the handle? */
+function hasLookup([first]: readonly unknown[]): boolean {
+  // As net.connect hands them on.
+  const options: unknown = Array.isArray(first) ? first[0] : first;
+  return typeof options === 'object' && options !== null && (options as { lookup?: unknown }).lookup !== undefined;
+}
+
+function enterNode(socket: SocketMethods): void {
+  // Those who hear of an attempt may ask for the handle.
+  if (socket.listenerCount('connectionAttempt') === 0) inNode = socket;
+}
+
+function leaveNode(): void {
+  inNode = undefined;
+}
+
+function withinNode<T>(socket: SocketMethods, call: () => T): T {
+  const before = inNode;
+  enterNode(socket);
   try {
     return call();
   } finally {
+    inNode = before;
+  }
+}
+
+/** Have the handle that Node makes in the call connect through the ring. */
+function throughRing<T>(socket: SocketMethods, callsOthers: boolean, call: () => T): T {
+  beginning = socket;
+  // An address that needs no lookup is connected to in a tick that is asked for in the call.
+  if (!callsOthers) nextTick(enterNode, socket);
+  try {
+    return callsOthers ? call() : withinNode(socket, call);
+  } finally {
     beginning = undefined;
+    if (!callsOthers) nextTick(leaveNode);
   }
 }
 
@@ -291,7 +329,7 @@ function hook(socket: SocketMethods, handle: NativeHandle): void {
       try {
         scope!.runInAsyncScope(call);
       } catch (error) {
-        nextTick(rethrow, error);
+        throwUncaught(error);
       }
     },
     connected({ isTcp, fd, isRef }, tell) {
@@ -322,10 +360,6 @@ function unlend(this: SocketMethods): void {
   this[IS_LENT] = false;
 }
 
-function rethrow(error: unknown): never {
-  throw error;
-}
-
 /** The connection of a socket. If it is connected, and nothing speaks against it, the descriptor becomes ours now. */
 function connectionOf(socket: SocketMethods): SocketConnection | undefined {
   const known = socket[CONNECTION];
@@ -350,8 +384,9 @@ function connectionOf(socket: SocketMethods): SocketConnection | undefined {
 }
 
 /**
- * A protocol whose native code reads from handles takes the socket: it is Node's from then on. On a stream that stands in for a handle that
- * code would be called, and call back, in other turns, and at a higher cost. False if something has come already.
+ * A protocol whose native code reads from handles takes the socket: it is Node's from then on. On a stream that stands
+ * in for a handle that code would be called, and call back, in other turns, and at a higher cost. False if something
+ * has come already.
  */
 function goesToNode(socket: SocketMethods, connection: SocketConnection): boolean {
   const { isReading, isRef } = connection;
@@ -375,16 +410,14 @@ function attach(socket: SocketMethods, transport: Transport, fd: number, isTcp: 
 
 /** Is it a handle of Node's on a connected socket, that nobody reads from or writes to? */
 function isFree(socket: SocketMethods, handle: NativeHandle): boolean {
-  const { name } = handle.constructor;
-  if ((name !== 'TCP' && name !== 'Pipe') || handle.fd === undefined || handle.fd < 0) return false;
-  if (isTaken(handle) || isOfHttp2(socket)) return false;
+  if (!isNative(handle) || isTaken(handle) || isOfHttp2(socket)) return false;
   // Node may be about to connect it. A pipe or a FIFO is no socket, and has no peer either.
   return handle.writeQueueSize === 0 && addressOf(handle.fd, true) !== undefined;
 }
 
 /**
- * `net.Socket` on the ring. An instance of Node's class as well; arguments, events and errors are Node's. Where there is no ring, or
- * where somebody has taken the native handle of a socket before it was used, it stays Node's altogether.
+ * `net.Socket` on the ring. An instance of Node's class as well; arguments, events and errors are Node's. Where there
+ * is no ring, or where somebody has taken the native handle of a socket before it was used, it stays Node's altogether.
  */
 export const Socket: typeof node.Socket = constructorFunction(
   node.Socket,
@@ -395,7 +428,8 @@ export const Socket: typeof node.Socket = constructorFunction(
     const userBuffer = isOnRead(onread) ? new UserBuffer(onread) : undefined;
     this[USER_BUFFER] = userBuffer;
     this[KEEPS_DESCRIPTOR] = typeof options === 'number' || options?.fd !== undefined;
-    // So node:child_process makes one of what it was sent, and process.stdout is one of what this process was started with.
+    // So node:child_process makes one of what it was sent, and process.stdout is one of what this process was started
+    // with.
     this[IS_SHARED] = this[KEEPS_DESCRIPTOR] || (options as { handle?: unknown } | undefined)?.handle !== undefined;
     const given = userBuffer === undefined ? options : ownOptions({ ...(options as SocketConstructorOpts), onread: userBuffer.option });
     Reflect.apply(node.Socket, this, [given]);
@@ -413,14 +447,16 @@ function begin(socket: SocketMethods): void {
 }
 
 /**
- * Have a socket that Node's class has made, and that has neither a connection nor memory of the user's to read into, connect and go through
- * the ring from now on. It is an instance of the same class as before, and its `constructor` is the same.
+ * Have a socket that Node's class has made, and that has neither a connection nor memory of the user's to read into,
+ * connect and go through the ring from now on. It is an instance of the same class as before, and its `constructor` is
+ * the same.
+ * @param args what it was told to connect to
  * @param connect Node's own: the method of the prototype may be somebody's who has called this one
  */
-export function connectAdopted<T>(socket: NodeSocket, connect: () => T): T {
+export function connectAdopted<T>(socket: NodeSocket, args: readonly unknown[], connect: () => T): T {
   const adopted = Object.setPrototypeOf(socket, adoptedPrototype) as SocketMethods;
   begin(adopted);
-  return connectBy(adopted, connect);
+  return connectBy(adopted, hasLookup(args), connect);
 }
 
 const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(SocketMethods.prototype);
@@ -435,7 +471,10 @@ export function wayOf(socket: object): 'ring' | 'node' | undefined {
 
 type AcceptOptions = SocketConstructorOpts & { pauseOnCreate: boolean };
 
-/** A socket on a connected descriptor, which it owns. `pauseOnCreate`: nothing is read before it is resumed. See {@link announced}. */
+/**
+ * A socket on a connected descriptor, which it owns. `pauseOnCreate`: nothing is read before it is resumed. See {@link
+ * announced}.
+ */
 export function accept(transport: Transport, fd: number, isTcp: boolean, options: AcceptOptions): NodeSocket {
   const socket = new Socket(options) as unknown as SocketMethods;
   attach(socket, transport, fd, isTcp).isNew();

@@ -1,7 +1,9 @@
 import { ENOBUFS } from '../../abi/errno.ts';
-import type { SocketConnection } from './socket-connection.ts';
 
-/** The option `onread` of a socket: bytes go into memory of the user's, and he is called in place of `'data'` events. */
+/**
+ * The option `onread` of a socket: bytes go into memory of the user's, and a callback takes the place of `'data'`
+ * events.
+ */
 export interface OnRead {
   buffer: Uint8Array | (() => Uint8Array);
   callback(bytesWritten: number, buffer: Uint8Array): boolean | void;
@@ -14,13 +16,21 @@ export function isOnRead(onread: unknown): onread is OnRead {
   return (buffer instanceof Uint8Array || typeof buffer === 'function') && typeof callback === 'function';
 }
 
+/** The connection that the bytes come from. */
+interface Source {
+  readonly socket: object;
+  readonly isReading: boolean;
+  pause(): void;
+  broke(errno: number): void;
+}
+
 /** Fills the user's memory. */
 export class UserBuffer {
   readonly #onread: OnRead;
-  /** What he makes new memory with, each time; it is Node that calls it for the first. */
+  /** Makes new memory, each time; it is Node that calls it for the first. */
   readonly #generate: (() => Uint8Array) | undefined;
   #memory: Uint8Array | undefined;
-  /** What has come after he wanted no more. */
+  /** Bytes that came when the user wanted no more. */
   #rest: Buffer | undefined;
 
   constructor(onread: OnRead) {
@@ -47,7 +57,7 @@ export class UserBuffer {
   }
 
   /** Hand over what was left. True if nothing is left. */
-  resume(connection: SocketConnection): boolean {
+  resume(connection: Source): boolean {
     const rest = this.#rest;
     if (rest === undefined) return true;
     this.#rest = undefined;
@@ -55,8 +65,8 @@ export class UserBuffer {
     return this.#rest === undefined;
   }
 
-  /** What he does not want, and what was there when he threw, is kept. */
-  received(connection: SocketConnection, came: Buffer): void {
+  /** Bytes that the user does not want, and those that were left when the callback threw, are kept. */
+  received(connection: Source, came: Buffer): void {
     const bytes = this.#rest === undefined ? came : Buffer.concat([this.#rest, came]);
     this.#rest = undefined;
     let from = 0;

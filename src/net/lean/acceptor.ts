@@ -5,8 +5,8 @@ import { closeNow, resetOnClose } from '../transport/socket-calls.ts';
 import { socketError } from '../transport/socket-error.ts';
 
 /**
- * Every connection that comes to a listening descriptor: the kernel accepts each, and goes on. Those that it has accepted while it is being
- * stopped are reset.
+ * Every connection that comes to a listening descriptor: the kernel accepts each, and goes on. Those that it has
+ * accepted while it is being stopped are reset.
  */
 export class Acceptor extends AnyAcceptor {
   override prepare(ring: IoUring): boolean {
@@ -34,7 +34,7 @@ export class Acceptor extends AnyAcceptor {
   }
 
   /** Another one that waited on this descriptor was cancelled, and may have had the only wake-up. */
-  override rouse(): void {
+  override rearm(): void {
     if (!this.isStopped) this.halt();
   }
 }

@@ -1,8 +1,8 @@
 import { lookup } from 'node:dns';
 import { isIP } from 'node:net';
 import { AbortError, TimeoutError } from '../../reactor/abort.ts';
-import { clearTimeout, setTimeout } from '../../reactor/timers.ts';
-import { ownOptions } from '../../reactor/own-options.ts';
+import { clearTimeout, setTimeout } from '../../native/timers.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
 
 /** One address of a name. */
 export interface Candidate {
@@ -10,13 +10,16 @@ export interface Candidate {
   readonly family: 4 | 6;
 }
 
-/** Connects to one address. Rejects when it cannot, and soon after `stop`, if there is one, aborts; what it has opened is closed again then. */
+/**
+ * Connects to one address. Rejects when it cannot, and soon after `stop`, if there is one, aborts; what it has opened
+ * is closed again then.
+ */
 export type Attempt<S> = (candidate: Candidate, stop: AbortSignal | undefined) => Promise<S>;
 
 /**
  * The first connection that comes about with an address of `hostname`, in the order in which `dns.lookup` gives them.
- * @returns the connection; rejects with why there is none: the error of the only address, or an AggregateError that has those of
- *   all and the first one's `code`, as Node's
+ * @returns the connection; rejects with why there is none: the error of the only address, or an AggregateError that has
+ *   those of all and the first one's `code`, as Node's
  */
 export async function connectInOrder<S>(hostname: string, stop: AbortSignal | undefined, attempt: Attempt<S>): Promise<S> {
   const family = isIP(hostname);

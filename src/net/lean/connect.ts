@@ -5,11 +5,14 @@ import { connectThroughRing } from './ring-connect.ts';
 import { ringForSockets } from '../transport/ring-or-node.ts';
 
 /**
- * Connect, and have handlers serve the connection. Resolves when `open` was called. Through node:net where there is no io_uring.
+ * Connect, and have handlers serve the connection. Resolves when `open` was called. Through node:net where there is no
+ * io_uring.
  *
  * Kernel 6.0 (multishot receive). Like connect(2).
- * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`, `ERR_MISSING_ARGS`
- * @returns rejects as Node's sockets fail (`ECONNREFUSED`, …), with an AbortError, or a TimeoutError; no handler is called then
+ * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`,
+ *   `ERR_MISSING_ARGS`
+ * @returns rejects as Node's sockets fail (`ECONNREFUSED`, …), with an AbortError, or a TimeoutError; no handler is
+ *   called then
  */
 export function connectLean<T = unknown>(options: ConnectOptions<T>): Promise<LeanSocket<T>> {
   const settings = checkConnect(options);

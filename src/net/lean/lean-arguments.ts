@@ -1,8 +1,10 @@
-/** What `listen` and `connect` of the lean face may be given: checked in one place, whatever sockets they make of it. */
+/**
+ * The arguments of `listen` and `connect` of the lean face: checked in one place, whatever sockets they make of them.
+ */
 import { isIP } from 'node:net';
 import { types } from 'node:util';
 import { checkSignal, checkTimeout } from '../../reactor/abort.ts';
-import { checkInteger, outOfRange, wrongType, wrongValue } from '../../reactor/misuse.ts';
+import { checkInteger, outOfRange, wrongType, wrongValue } from '../../ring/arguments/argument-errors.ts';
 import { bytesIn, bytesInView, lengthOf } from '../transport/intrinsic.ts';
 import type { ConnectOptions, ListenOptions, SocketHandlers, Writable } from './types.ts';
 
@@ -14,10 +16,10 @@ const BACKLOG = 511;
 const HIGH_WATER_MARK = 1 << 20;
 /** `sun_path` has 108 bytes, one of them for the end of the text. */
 const UNIX_PATH_MAX = 107;
-/** What a timer can wait, in seconds. */
+/** The longest time that a timer can wait, in seconds. */
 const SECONDS_MAX = Math.floor(INT_MAX / 1000);
 
-/** What both kinds of sockets have. */
+/** Settings that both kinds of sockets have. */
 export interface SocketSettings<T> {
   readonly handlers: SocketHandlers<T>;
   readonly data: T;
@@ -67,7 +69,10 @@ export function checkListen<T>(options: ListenOptions<T>): ListenSettings<T> {
   };
 }
 
-/** @throws {TypeError|RangeError} as {@link checkListen}; `ERR_MISSING_ARGS` without a port or a path, `ERR_INVALID_IP_ADDRESS` */
+/**
+ * @throws {TypeError|RangeError} as {@link checkListen}; `ERR_MISSING_ARGS` without a port or a path,
+ *   `ERR_INVALID_IP_ADDRESS`
+ */
 export function checkConnect<T>(options: ConnectOptions<T>): ConnectSettings<T> {
   const settings = checkSocket(options);
   const { signal, timeoutMs } = options;
@@ -99,8 +104,9 @@ export function checkDelay(initialDelayMs: unknown): number {
 }
 
 /**
- * The bytes that `write` was asked to send: those of the caller, or of its text as UTF-8, which offsets count in as well.
- * So the rest of a text that was not taken as a whole can be sent by `write(text, taken)`. A caller's view may lie about its length.
+ * The bytes that `write` was asked to send: those of the caller, or of its text as UTF-8, which offsets count in as
+ * well. So the rest of a text that was not taken as a whole can be sent by `write(text, taken)`. A caller's view may
+ * lie about its length.
  * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
  */
 export function bytesOf(data: Writable, byteOffset?: number, byteLength?: number): Uint8Array {

@@ -1,11 +1,11 @@
-import { clearTimeout, nextTick, setTimeout } from '../../reactor/timers.ts';
+import { clearTimeout, nextTick, setTimeout, throwUncaught } from '../../native/timers.ts';
 import { Connection, type EndPoint } from '../transport/connection.ts';
-import type { SocketSettings } from './lean-arguments.ts';
-import type { LeanSocket, Listener, SocketHandlers } from './types.ts';
-import { LeanRingSocket } from './lean-socket.ts';
+import { bytesIn, lengthOf } from '../transport/intrinsic.ts';
 import type { Transport } from '../transport/transport.ts';
+import { bytesOf, checkDelay, checkSeconds, type SocketSettings } from './lean-arguments.ts';
+import type { LeanSocket, Listener, SocketHandlers, Writable } from './types.ts';
 
-/** What the sockets of a listener have in common. */
+/** All that the sockets of a listener have in common. */
 export interface Shared<T> {
   handlers: SocketHandlers<T>;
   readonly settings: SocketSettings<T>;
@@ -27,7 +27,7 @@ export class LeanConnection<T> extends Connection {
   readonly shared: Shared<T>;
   #state = OPEN;
   /** The connection ends when all is sent, whatever the peer does. */
-  #isClosing = false;
+  #endsWhenSent = false;
   /** Not everything was taken that was to be written. */
   #isFull = false;
   #timer: NodeJS.Timeout | undefined;
@@ -81,19 +81,19 @@ export class LeanConnection<T> extends Connection {
   #allSent(): void {
     if (this.#state !== ENDING) return;
     // Where nobody listens to the peer any more, the end of the connection is the end of this side.
-    if (this.#isClosing || this.isEndTold) return this.finish(undefined);
+    if (this.#endsWhenSent || this.isEndTold) return this.finish(undefined);
     this.shutdown((error) => {
       if (this.#state !== ENDING) return;
       if (error !== undefined) return this.failed(error);
       this.#state = ENDED;
-      if (this.#isClosing || this.isEndTold) this.finish(undefined);
+      if (this.#endsWhenSent || this.isEndTold) this.finish(undefined);
     });
   }
 
   /** Close it when all is sent. */
   closeSoon(): void {
-    if (this.#isClosing || this.#state === CLOSED) return;
-    this.#isClosing = true;
+    if (this.#endsWhenSent || this.#state === CLOSED) return;
+    this.#endsWhenSent = true;
     this.stopReading();
     if (this.#state === ENDED) this.finish(undefined);
     else this.endSide();
@@ -113,7 +113,7 @@ export class LeanConnection<T> extends Connection {
   }
 
   read(on: boolean): void {
-    if (this.#state === CLOSED || this.#isClosing) return;
+    if (this.#state === CLOSED || this.#endsWhenSent) return;
     if (on) this.startReading();
     else this.stopReading();
   }
@@ -125,7 +125,7 @@ export class LeanConnection<T> extends Connection {
   }
 
   get readyState(): LeanSocket['readyState'] {
-    const hasEnded = this.isEndTold || this.#isClosing || this.#state === CLOSED;
+    const hasEnded = this.isEndTold || this.#endsWhenSent || this.#state === CLOSED;
     if (this.#state === OPEN) return hasEnded ? 'writeOnly' : 'open';
     return hasEnded ? 'closed' : 'readOnly';
   }
@@ -149,7 +149,7 @@ export class LeanConnection<T> extends Connection {
       else if (name === 'close') handlers.close?.(this.socket, error);
       else handlers[name]?.(this.socket);
     } catch (thrown) {
-      if (name === 'error' || name === 'close') raise(thrown);
+      if (name === 'error' || name === 'close') throwUncaught(thrown);
       else this.threw(thrown);
     }
   }
@@ -162,7 +162,7 @@ export class LeanConnection<T> extends Connection {
 
   /** A handler threw: its connection ends, and somebody hears of it. */
   override threw(thrown: unknown): void {
-    if (this.#state === CLOSED || this.shared.handlers.error === undefined) raise(thrown);
+    if (this.#state === CLOSED || this.shared.handlers.error === undefined) throwUncaught(thrown);
     this.failed(thrown as Error);
   }
 
@@ -187,9 +187,136 @@ export class LeanConnection<T> extends Connection {
   }
 }
 
-/** As if nobody had caught it. */
-function raise(error: unknown): void {
-  nextTick(() => {
-    throw error;
-  });
+/** The face of a {@link LeanConnection} that its user holds. */
+export class LeanRingSocket<T> implements LeanSocket<T> {
+  data: T;
+  readonly #connection: LeanConnection<T>;
+
+  constructor(connection: LeanConnection<T>, data: T) {
+    this.data = data;
+    this.#connection = connection;
+  }
+
+  write(data: Writable, byteOffset?: number, byteLength?: number): number {
+    const connection = this.#connection;
+    if (typeof data === 'string' && byteOffset === undefined && byteLength === undefined) {
+      const length = Buffer.byteLength(data);
+      // Of what is not taken as a whole, the bytes count.
+      if (length <= connection.room) {
+        connection.writeText(data, 'utf8', length);
+        connection.active();
+        return length;
+      }
+    }
+    const bytes = bytesOf(data, byteOffset, byteLength);
+    const length = lengthOf(bytes);
+    const taken = connection.admit(length);
+    if (taken > 0) {
+      connection.write(taken === length ? bytes : bytesIn(bytes, 0, taken));
+      connection.active();
+    }
+    return taken;
+  }
+
+  end(data?: Writable): number {
+    const taken = data === undefined ? 0 : this.write(data);
+    this.#connection.endSide();
+    return taken;
+  }
+
+  close(): void {
+    this.#connection.closeSoon();
+  }
+
+  terminate(): void {
+    this.#connection.finish(undefined, true);
+  }
+
+  pause(): void {
+    this.#connection.read(false);
+  }
+
+  resume(): void {
+    this.#connection.read(true);
+  }
+
+  ref(): void {
+    this.#connection.ref();
+  }
+
+  unref(): void {
+    this.#connection.unref();
+  }
+
+  timeout(seconds: number): void {
+    this.#connection.timeout(checkSeconds(seconds));
+  }
+
+  setNoDelay(on = true): boolean {
+    return this.#connection.setNoDelay(on) === 0;
+  }
+
+  setKeepAlive(on = true, initialDelayMs?: number): boolean {
+    return this.#connection.setKeepAlive(on, Math.floor(checkDelay(initialDelayMs) / 1000)) === 0;
+  }
+
+  get listener(): Listener<T> | undefined {
+    return this.#connection.shared.listener;
+  }
+
+  get fd(): number {
+    return this.#connection.fd;
+  }
+
+  get remoteAddress(): string | undefined {
+    return addressIn(this.#connection.remote);
+  }
+
+  get remotePort(): number | undefined {
+    return portIn(this.#connection.remote);
+  }
+
+  get remoteFamily(): 'IPv4' | 'IPv6' | undefined {
+    return familyIn(this.#connection.remote);
+  }
+
+  get localAddress(): string | undefined {
+    return addressIn(this.#connection.local);
+  }
+
+  get localPort(): number | undefined {
+    return portIn(this.#connection.local);
+  }
+
+  get localFamily(): 'IPv4' | 'IPv6' | undefined {
+    return familyIn(this.#connection.local);
+  }
+
+  get bytesRead(): number {
+    return this.#connection.bytesRead;
+  }
+
+  get bytesWritten(): number {
+    return this.#connection.bytesWritten;
+  }
+
+  get writableLength(): number {
+    return this.#connection.writableLength;
+  }
+
+  get readyState(): LeanSocket['readyState'] {
+    return this.#connection.readyState;
+  }
+}
+
+function addressIn(end: EndPoint): string | undefined {
+  return end?.family === 'IPv4' || end?.family === 'IPv6' ? end.address : undefined;
+}
+
+function portIn(end: EndPoint): number | undefined {
+  return end?.family === 'IPv4' || end?.family === 'IPv6' ? end.port : undefined;
+}
+
+function familyIn(end: EndPoint): 'IPv4' | 'IPv6' | undefined {
+  return end?.family === 'IPv4' || end?.family === 'IPv6' ? end.family : undefined;
 }

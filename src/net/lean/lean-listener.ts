@@ -22,7 +22,7 @@ import { Acceptor } from './acceptor.ts';
 import { checkHandlers, type ListenSettings, type SocketSettings } from './lean-arguments.ts';
 import type { Listener, SocketHandlers } from './types.ts';
 import { listenError } from './listen-error.ts';
-import { ownOptions } from '../../reactor/own-options.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
 import { LeanConnection, type Shared } from './lean-connection.ts';
 import type { Transport } from '../transport/transport.ts';
 

@@ -6,8 +6,8 @@ import { ringForSockets } from '../transport/ring-or-node.ts';
 import { transportOf } from '../transport/transport.ts';
 
 /**
- * Listen for connections, which handlers serve that all of them share. Done when the call returns: the port is known then.
- * Through node:net where there is no io_uring.
+ * Listen for connections, which handlers serve that all of them share. Done when the call returns: the port is known
+ * then. Through node:net where there is no io_uring.
  *
  * Kernel 6.0 (multishot receive). Like listen(2).
  *

@@ -1,10 +1,10 @@
-import { nextTick } from '../../reactor/timers.ts';
+import { nextTick } from '../../native/timers.ts';
 import type { Socket } from 'node:net';
 import { bytesIn, lengthOf } from '../transport/intrinsic.ts';
 import { bytesOf, checkDelay, checkSeconds } from './lean-arguments.ts';
 import type { LeanSocket, Listener, SocketHandlers, Writable } from './types.ts';
 
-/** What made a socket: its handlers may be other ones tomorrow. */
+/** The maker of a socket: its handlers may be other ones tomorrow. */
 export interface SocketOwner<T> {
   handlers: SocketHandlers<T>;
   readonly listener: Listener<T> | undefined;
@@ -18,7 +18,10 @@ export interface SocketOwner<T> {
 /** Without a delay of one's own, libuv would refuse to probe; this is the kernel's. */
 const KEEP_ALIVE_MS = 7_200_000;
 
-/** {@link LeanSocket} on top of a socket of Node's, which is made with `allowHalfOpen`: when this side ends is decided here. */
+/**
+ * {@link LeanSocket} on top of a socket of Node's, which is made with `allowHalfOpen`: when this side ends is decided
+ * here.
+ */
 export class NodeLeanSocket<T> implements LeanSocket<T> {
   data: T;
   readonly remoteAddress: string | undefined;
@@ -34,7 +37,8 @@ export class NodeLeanSocket<T> implements LeanSocket<T> {
   #bytesWritten = 0;
   #isEnded = false;
   #isEndedByPeer = false;
-  #isClosing = false;
+  /** Its user has closed it: what the peer does concerns nobody. */
+  #isGivenUp = false;
   #isCorked = false;
   #isDrainWanted = false;
   #error: Error | undefined;
@@ -107,13 +111,13 @@ export class NodeLeanSocket<T> implements LeanSocket<T> {
 
   close(): void {
     this.#isEnded = true;
-    this.#isClosing = true;
+    this.#isGivenUp = true;
     this.#socket.destroySoon();
   }
 
   terminate(): void {
     this.#isEnded = true;
-    this.#isClosing = true;
+    this.#isGivenUp = true;
     // A socket whose end is on its way libuv does not reset, and Node would lose it then, open.
     if (this.remoteAddress === undefined || this.#socket.writableEnded) this.#socket.destroy();
     else this.#socket.resetAndDestroy();
@@ -152,7 +156,7 @@ export class NodeLeanSocket<T> implements LeanSocket<T> {
     return true;
   }
 
-  /** What one tick writes goes out in one system call. */
+  /** Everything that one tick writes goes out in one system call. */
   #send(bytes: Buffer): void {
     if (!this.#isCorked) {
       this.#isCorked = true;
@@ -179,7 +183,7 @@ export class NodeLeanSocket<T> implements LeanSocket<T> {
   }
 
   #received(data: Buffer): void {
-    if (this.#isClosing) return;
+    if (this.#isGivenUp) return;
     this.#bytesRead += data.length;
     const { handlers } = this.#owner;
     if (handlers.data === undefined) return;
@@ -192,7 +196,7 @@ export class NodeLeanSocket<T> implements LeanSocket<T> {
 
   #endedByPeer(): void {
     this.#isEndedByPeer = true;
-    if (!this.#isClosing) this.#call('end');
+    if (!this.#isGivenUp) this.#call('end');
     if (!this.#owner.allowHalfOpen) this.end();
   }
 

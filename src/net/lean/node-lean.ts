@@ -5,20 +5,21 @@ import { checkConnect, checkHandlers, checkListen, type ConnectSettings, type Li
 import type { ConnectOptions, LeanSocket, Listener, ListenOptions, SocketHandlers } from './types.ts';
 import { NodeLeanSocket, type SocketOwner } from './node-lean-socket.ts';
 import { listenNow } from './node-listening.ts';
-import { ownOptions } from '../../reactor/own-options.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
 
 /**
  * Listen; it is done when the call returns.
  * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
- * @throws {Error} as Node's: `EADDRINUSE`, `EACCES`, …; `ERR_FEATURE_UNAVAILABLE_ON_PLATFORM` where Node has no `reusePort`
+ * @throws {Error} as Node's: `EADDRINUSE`, `EACCES`, …; `ERR_FEATURE_UNAVAILABLE_ON_PLATFORM` where Node has no
+ *   `reusePort`
  */
 export function listenThroughNode<T = unknown>(options: ListenOptions<T>): Listener<T> {
   return new NodeListener(checkListen(options));
 }
 
 /**
- * Connect. Resolves when `open` has been called. Rejects as Node's sockets do (`ECONNREFUSED`, …), with an AbortError, or a
- * TimeoutError (`ETIMEDOUT`); no handler is called then.
+ * Connect. Resolves when `open` has been called. Rejects as Node's sockets do (`ECONNREFUSED`, …), with an AbortError,
+ * or a TimeoutError (`ETIMEDOUT`); no handler is called then.
  * @throws {TypeError|RangeError} as {@link listenThroughNode}; `ERR_MISSING_ARGS`, `ERR_INVALID_IP_ADDRESS`
  */
 export function connectThroughNode<T = unknown>(options: ConnectOptions<T>): Promise<LeanSocket<T>> {

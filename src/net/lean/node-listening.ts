@@ -1,10 +1,10 @@
 import * as net from 'node:net';
 import { isIPv6, type Server } from 'node:net';
 import { EADDRINUSE, EAFNOSUPPORT, EADDRNOTAVAIL, EINVAL } from '../../abi/errno.ts';
-import { wrongState } from '../../reactor/misuse.ts';
+import { wrongState } from '../../ring/arguments/argument-errors.ts';
 import type { ListenTarget } from './lean-arguments.ts';
 import { listenError } from './listen-error.ts';
-import { ownOptions } from '../../reactor/own-options.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
 
 /** A listening socket of libuv's, as far as it is needed here. */
 interface ServerHandle {
@@ -14,9 +14,9 @@ interface ServerHandle {
 }
 
 /**
- * Bound to the address when it returns; a number is a negative errno. `net.Server` itself looks addresses up first, which takes a turn
- * of the loop even for those that are none to look up. Node has had this function for its cluster module since 0.6, Deno has
- * it too; Bun has not, and its `listen` is done when it returns.
+ * Bound to the address when it returns; a number is a negative errno. `net.Server` itself looks addresses up first,
+ * which takes a turn of the loop even for those that are none to look up. Node has had this function for its cluster
+ * module since 0.6, Deno has it too; Bun has not, and its `listen` is done when it returns.
  * @param type -1 of a unix socket
  * @param flags UV_TCP_*
  */

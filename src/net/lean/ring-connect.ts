@@ -4,7 +4,7 @@ import { bindTo, closeNow, openSocket, setsockopt } from '../transport/socket-ca
 import { connectInOrder, connectWithin } from './connect-attempts.ts';
 import type { ConnectSettings } from './lean-arguments.ts';
 import type { LeanSocket } from './types.ts';
-import { ownOptions } from '../../reactor/own-options.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
 import { LeanConnection } from './lean-connection.ts';
 import { socketError } from '../transport/socket-error.ts';
 import { transportOf } from '../transport/transport.ts';

@@ -1,22 +1,25 @@
 /**
- * The lean face of sockets: handlers that all connections share, views in place of copies, no streams. The types of it; `listen`
- * and `connect` make such sockets.
+ * The lean face of sockets: handlers that all connections share, views in place of copies, no streams. The types of it;
+ * `listen` and `connect` make such sockets.
  */
 
-/** What can be written: text (as UTF-8), or bytes. They are copied, and are the caller's again when the call returns. */
+/**
+ * Data that can be written: text (as UTF-8), or bytes. They are copied, and are the caller's again when the call
+ * returns.
+ */
 export type Writable = string | ArrayBufferView | ArrayBufferLike;
 
 /**
- * What is called when something happens on a connection. The same functions serve all connections; `T` is what the user keeps in
- * {@link LeanSocket.data}. A handler that throws ends its connection with that error, and the error goes to {@link error} if there is
- * one, and to `process.on('uncaughtException')` if not.
+ * Functions that are called when something happens on a connection. The same ones serve all connections; `T` is what
+ * the user keeps in {@link LeanSocket.data}. A handler that throws ends its connection with that error, and the error
+ * goes to {@link error} if there is one, and to `process.on('uncaughtException')` if not.
  */
 export interface SocketHandlers<T = unknown> {
   /** It is connected: the first call of all. */
   open?(socket: LeanSocket<T>): void;
   /**
-   * Bytes have arrived. `data` is a view of memory that the kernel has filled, valid during the call: copy what is to be kept. Not
-   * called while the socket is paused.
+   * Bytes have arrived. `data` is a view of memory that the kernel has filled, valid during the call: copy what is to
+   * be kept. Not called while the socket is paused.
    */
   data?(socket: LeanSocket<T>, data: Buffer): void;
   /** {@link LeanSocket.write} did not take everything: now there is room for more. */
@@ -39,7 +42,7 @@ export interface LeanSocket<T = unknown> {
   readonly listener: Listener<T> | undefined;
   /** The descriptor; -1 when it is closed, or where there is none to show. */
   readonly fd: number;
-  /** Of unix sockets undefined; all of them also once it is closed, unless they were looked at before. */
+  /** Undefined for unix sockets; all of them also once it is closed, unless they were looked at before. */
   readonly remoteAddress: string | undefined;
   readonly remotePort: number | undefined;
   readonly remoteFamily: 'IPv4' | 'IPv6' | undefined;
@@ -59,7 +62,8 @@ export interface LeanSocket<T = unknown> {
    * @param data copied
    * @param byteOffset of bytes: where to begin; default 0
    * @param byteLength of bytes: how many; default the rest
-   * @returns the bytes taken. Fewer than given when there is no room for more: `drain` follows. 0 when this side is ended.
+   * @returns the bytes taken. Fewer than given when there is no room for more: `drain` follows. 0 when this side is
+   *   ended.
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
    */
   write(data: Writable, byteOffset?: number, byteLength?: number): number;
@@ -75,7 +79,10 @@ export interface LeanSocket<T = unknown> {
   /** Keep the process alive while it is open: so it is in the beginning. */
   ref(): void;
   unref(): void;
-  /** Have `timeout` called when nothing happened for so many seconds; 0 is never, and the default. Costs no system call a message. */
+  /**
+   * Have `timeout` called when nothing happened for so many seconds; 0 is never, and the default. Costs no system call
+   * a message.
+   */
   timeout(seconds: number): void;
   /** TCP_NODELAY; so it is in the beginning. Does the socket take it? */
   setNoDelay(on?: boolean): boolean;
@@ -83,7 +90,7 @@ export interface LeanSocket<T = unknown> {
   setKeepAlive(on?: boolean, initialDelayMs?: number): boolean;
 }
 
-/** What makes and keeps accepted connections. */
+/** Makes and keeps accepted connections. */
 export interface Listener<T = unknown> extends Disposable {
   readonly hostname: string | undefined;
   readonly port: number | undefined;
@@ -111,7 +118,7 @@ interface Common<T> {
   writableHighWaterMark?: number | undefined;
 }
 
-/** What is listened on: a port, a unix socket or an open descriptor. */
+/** The place to listen at: a port, a unix socket or an open descriptor. */
 export interface ListenOptions<T = unknown> extends Common<T> {
   /** An IP address or `'localhost'`; default `'::'` with IPv4 as well, and `'0.0.0.0'` where there is no IPv6. */
   hostname?: string | undefined;
@@ -123,15 +130,21 @@ export interface ListenOptions<T = unknown> extends Common<T> {
   fd?: number | undefined;
   /** Connections that may wait to be accepted; default 511. The kernel cuts it to net.core.somaxconn. */
   backlog?: number | undefined;
-  /** SO_REUSEPORT: several listeners, of other threads or processes, share the port; the kernel spreads connections over them. */
+  /**
+   * SO_REUSEPORT: several listeners, of other threads or processes, share the port; the kernel spreads connections over
+   * them.
+   */
   reusePort?: boolean | undefined;
   /** IPV6_V6ONLY: no IPv4 on `'::'`. */
   ipv6Only?: boolean | undefined;
 }
 
-/** What is connected to: an address or a unix socket. */
+/** The place to connect to: an address or a unix socket. */
 export interface ConnectOptions<T = unknown> extends Common<T> {
-  /** An IP address or a name, which is looked up as `dns.lookup` does; its addresses are tried in their order. Default `'localhost'`. */
+  /**
+   * An IP address or a name, which is looked up as `dns.lookup` does; its addresses are tried in their order. Default
+   * `'localhost'`.
+   */
   hostname?: string | undefined;
   port?: number | undefined;
   unix?: string | undefined;

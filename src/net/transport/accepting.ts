@@ -1,7 +1,7 @@
 import { EMFILE, ENFILE, ENOBUFS, ENOMEM } from '../../abi/errno.ts';
 import type { Engine } from '../../reactor/engine.ts';
 import { ArmedMultishot } from '../../reactor/engine/armed-multishot.ts';
-import { clearTimeout, setTimeout } from '../../reactor/timers.ts';
+import { clearTimeout, setTimeout } from '../../native/timers.ts';
 
 /** Milliseconds after which it is tried again when there were no descriptors, or no memory, for another connection. */
 const PAUSE_MS = 50;
@@ -33,7 +33,10 @@ export abstract class AnyAcceptor extends ArmedMultishot {
     this.arm();
   }
 
-  /** Accept no more. The kernel lets go of the descriptor before this returns: it may be closed, and its address used again. */
+  /**
+   * Accept no more. The kernel lets go of the descriptor before this returns: it may be closed, and its address used
+   * again.
+   */
   stop(): void {
     if (this.isStopped) return;
     this.isStopped = true;

@@ -1,15 +1,19 @@
-import type { Connection } from './connection.ts';
-
-/** Connections that Node knows nothing of, which keep the process alive: their kind as Node names it, and the socket. */
-export interface ActiveConnection extends Connection {
-  readonly isTcp: boolean;
-  readonly socket: object;
+/** A connection that may keep the process alive, and that Node knows nothing of. */
+export interface OpenConnection {
+  readonly fd: number;
+  readonly isRef: boolean;
+  /** Sockets like Node's have a kind; others are not named. */
+  readonly isTcp?: boolean;
+  readonly socket?: object;
 }
 
-const all = new Set<() => Iterable<Connection>>();
+const all = new Set<() => Iterable<OpenConnection>>();
 
-/** Have `process.getActiveResourcesInfo()` name these connections, too, and `process._getActiveHandles()` list their sockets. The function returned calls that off. */
-export function nameActive(connections: () => Iterable<Connection>): () => void {
+/**
+ * Have `process.getActiveResourcesInfo()` name these connections, too, and `process._getActiveHandles()` list their
+ * sockets. The function returned calls that off.
+ */
+export function nameActive(connections: () => Iterable<OpenConnection>): () => void {
   all.add(connections);
   wrap();
   return () => all.delete(connections);
@@ -19,8 +23,8 @@ let isWrapped = false;
 
 /** Methods of `process`, not all of them documented, and what they add of a connection. */
 const METHODS = {
-  getActiveResourcesInfo: ({ isTcp }: ActiveConnection): unknown => (isTcp ? 'TCPSocketWrap' : 'PipeWrap'),
-  _getActiveHandles: ({ socket }: ActiveConnection): unknown => socket,
+  getActiveResourcesInfo: ({ isTcp }: OpenConnection): unknown => (isTcp ? 'TCPSocketWrap' : 'PipeWrap'),
+  _getActiveHandles: ({ socket }: OpenConnection): unknown => socket,
 };
 
 function wrap(): void {
@@ -35,11 +39,11 @@ function wrap(): void {
   }
 }
 
-function* active(): Generator<ActiveConnection> {
+function* active(): Generator<OpenConnection> {
   for (const connections of all) {
     for (const connection of connections()) {
-      const isOfNode = (connection as ActiveConnection).isTcp !== undefined;
-      if (isOfNode && connection.isRef && connection.fd >= 0) yield connection as ActiveConnection;
+      const isLikeNode = connection.isTcp !== undefined;
+      if (isLikeNode && connection.isRef && connection.fd >= 0) yield connection;
     }
   }
 }

@@ -8,7 +8,7 @@ import {
   TCP_KEEPIDLE,
   TCP_NODELAY,
 } from '../../abi/socket-flags.ts';
-import { nextTick } from '../../reactor/timers.ts';
+import { nextTick } from '../../native/timers.ts';
 import { addressOf, closeNow, duplicate, getsockopt, resetOnClose, setsockopt, shutdownNow } from './socket-calls.ts';
 import { lengthOf } from './intrinsic.ts';
 import { Receiver, type Receiving } from './receiver.ts';
@@ -16,8 +16,8 @@ import { Sender, type Sending } from './sender.ts';
 import { socketError } from './socket-error.ts';
 import type { Transport } from './transport.ts';
 
-/** What a connection was at when it broke, as Node names it. */
-export type Doing = 'read' | 'write' | 'shutdown';
+/** The operation of a connection that failed, as Node names it. */
+export type FailedOperation = 'read' | 'write' | 'shutdown';
 
 /** To have something run when the microtasks of this tick have run. */
 const SETTLED = Promise.resolve();
@@ -26,8 +26,8 @@ const SETTLED = Promise.resolve();
 export type EndPoint = ReturnType<typeof addressOf>;
 
 /**
- * A connected stream socket on the ring. It owns its descriptor. What happens is told by calls of the protected methods, on the
- * event loop, never within a call of its own methods, and never after {@link close}.
+ * A connected stream socket on the ring. It owns its descriptor. What happens is told by calls of the protected
+ * methods, on the event loop, never within a call of its own methods, and never after {@link close}.
  */
 export abstract class Connection implements Receiving, Sending {
   readonly #transport: Transport;
@@ -75,7 +75,9 @@ export abstract class Connection implements Receiving, Sending {
     return false;
   }
 
-  /** Is it told that the peer is gone, and not of a reset, when it waits to send? So a unix socket of Node's. @internal */
+  /**
+   * Is it told that the peer is gone, and not of a reset, when it waits to send? So a unix socket of Node's. @internal
+   */
   get hearsOfGonePeer(): boolean {
     return false;
   }
@@ -90,14 +92,14 @@ export abstract class Connection implements Receiving, Sending {
     return false;
   }
 
-  /** Bytes have come. Unless `isOwn` they are a view that is valid during the call. @internal */
-  abstract bytesReceived(bytes: Buffer, isOwn: boolean): void;
+  /** Bytes have come. Unless `receiverOwnsMemory` they are a view that is valid during the call. @internal */
+  abstract bytesReceived(bytes: Buffer, receiverOwnsMemory: boolean): void;
   /** A call of {@link bytesReceived} threw. @internal */
   abstract threw(error: unknown): void;
   /** The peer has ended its side: nothing more will come. @internal */
   abstract ended(): void;
   /** The connection broke. It is to be closed. @internal */
-  abstract failed(error: Error, doing: Doing): void;
+  abstract failed(error: Error, operation: FailedOperation): void;
   /** Bytes are with the kernel. @internal */
   abstract progressed(bytes: number): void;
 
@@ -124,8 +126,8 @@ export abstract class Connection implements Receiving, Sending {
   }
 
   /**
-   * Send `bytes` as libuv does: as much as the kernel takes is with it, or as good as with it, when this returns. What is large and does
-   * not fit is lent until it is sent, unless it cannot be lent: that is copied.
+   * Send `bytes` as libuv does: as much as the kernel takes is with it, or as good as with it, when this returns. What
+   * is large and does not fit is lent until it is sent, unless it cannot be lent: that is copied.
    * @param isMore something follows at once
    * @returns {@link TAKEN}, {@link WAITS} or -errno
    */
@@ -138,7 +140,10 @@ export abstract class Connection implements Receiving, Sending {
     return this.#orReset(this.#sending.sendText(text, encoding, length));
   }
 
-  /** The kernel tells of a reset to the one that asks first. With libuv it is the writer: here an armed receive may have been told already. */
+  /**
+   * The kernel tells of a reset to the one that asks first. With libuv it is the writer: here an armed receive may have
+   * been told already.
+   */
   #orReset(outcome: number): number {
     return (outcome === -EPIPE && -this.#receiver.failure) || outcome;
   }
@@ -153,12 +158,18 @@ export abstract class Connection implements Receiving, Sending {
     this.#sending.distrustRoom();
   }
 
-  /** Another process has the socket, too: what is written is with the kernel when {@link transmit} returns, as far as that takes it. */
+  /**
+   * Another process has the socket, too: what is written is with the kernel when {@link transmit} returns, as far as
+   * that takes it.
+   */
   protected sendAtOnce(): void {
     this.#sending.sendAtOnce();
   }
 
-  /** Have `done` called when all that was written so far is with the kernel: at once if it is, or with an error if it never will be. */
+  /**
+   * Have `done` called when all that was written so far is with the kernel: at once if it is, or with an error if it
+   * never will be.
+   */
   whenSent(done: (error: Error | undefined) => void): void {
     if (this.#sender === undefined) done(undefined);
     else this.#sender.whenSent(done);
@@ -177,7 +188,8 @@ export abstract class Connection implements Receiving, Sending {
     this.whenSent((error) => {
       const result = error !== undefined || this.#isClosing ? 0 : shutdownNow(this.#fd, SHUT_WR);
       const outcome = result < 0 ? socketError(-result, 'shutdown') : error;
-      // Not in the call that asked for it, and not before what is asked for in the same tick: what waited may have been sent in that.
+      // Not in the call that asked for it, and not before what is asked for in the same tick: what waited may have been
+      // sent in that.
       if (isLater) nextTick(done, outcome);
       else void SETTLED.then(() => nextTick(done, outcome));
     });
@@ -185,7 +197,8 @@ export abstract class Connection implements Receiving, Sending {
   }
 
   /**
-   * Close it, and its descriptor, now. What was copied and not sent gets one try, as if it had been sent when it was written.
+   * Close it, and its descriptor, now. What was copied and not sent gets one try, as if it had been sent when it was
+   * written.
    * @param done is called when the descriptor is closed, and this has returned
    */
   close(done?: () => void): void {
@@ -197,10 +210,12 @@ export abstract class Connection implements Receiving, Sending {
     const isReceiving = !this.#receiver.close();
     // An armed receive holds the socket, and would keep the peer from hearing of the end.
     const isFree = (!isSending && !isReceiving) || this.#letGo();
-    // Data that nobody read makes the kernel end the connection with a reset. What was taken from it is out of its sight.
+    // Data that nobody read makes the kernel end the connection with a reset. What was taken from it is out of its
+    // sight.
     if (this.hasUnread || this.#receiver.hasLeft) resetOnClose(this.#fd);
     if (isFree) return this.#closeNow();
-    // Entries that are not with the kernel yet look the descriptor up when they are: it must not be another socket's by then.
+    // Entries that are not with the kernel yet look the descriptor up when they are: it must not be another socket's by
+    // then.
     this.#pending = Number(isSending) + Number(isReceiving);
   }
 
@@ -279,7 +294,7 @@ export abstract class Connection implements Receiving, Sending {
 
   #keepAlive(is: boolean): void {
     this.#isRef = is;
-    this.#receiver.isRef = is;
+    this.#receiver.settleRef();
     if (this.#sender !== undefined) this.#transport.engine.keepAlive(this.#sender, is);
   }
 
@@ -309,9 +324,9 @@ export abstract class Connection implements Receiving, Sending {
   // ---------------------------------------------------------------- of its halves
 
   /** @internal */
-  received(bytes: Buffer, isOwn: boolean): void {
+  received(bytes: Buffer, receiverOwnsMemory: boolean): void {
     this.bytesRead += bytes.length;
-    this.bytesReceived(bytes, isOwn);
+    this.bytesReceived(bytes, receiverOwnsMemory);
   }
 
   /** @internal */
@@ -345,9 +360,11 @@ export abstract class Connection implements Receiving, Sending {
   sendFailed(errno: number, reason: Error | undefined, wasWaiting: boolean): void {
     if (this.#isClosing) return;
     if (reason !== undefined) return this.failed(reason, 'write');
-    // A unix socket that waits to send hears of a reset; whoever reads no more and tries again, as libuv does, hears that the peer is gone.
+    // A unix socket that waits to send hears of a reset; whoever reads no more and tries again, as libuv does, hears
+    // that the peer is gone.
     if ((errno === ECONNRESET || errno === EPIPE) && this.hearsOfGonePeer && this.#receiver.isEndTold) return this.failed(socketError(EPIPE, 'write'), 'write');
-    // With libuv whoever reads, and waits to write, is told when it reads. Only one of the two hears of an error from the kernel.
+    // With libuv whoever reads, and waits to write, is told when it reads. Only one of the two hears of an error from
+    // the kernel.
     const toldToReader = wasWaiting && this.#receiver.isWanted ? errnoOfReader(errno, this.#receiver.failure, this.#fd) : 0;
     if (toldToReader !== 0) this.failed(socketError(toldToReader, 'read'), 'read');
     else this.failed(socketError(errno, 'write'), 'write');
@@ -359,7 +376,9 @@ export abstract class Connection implements Receiving, Sending {
   }
 }
 
-/** The errno that a receive was told, or would be, when a send was told `errno`; 0 if nothing is wrong with receiving. */
+/**
+ * The errno that a receive was told, or would be, when a send was told `errno`; 0 if nothing is wrong with receiving.
+ */
 function errnoOfReader(errno: number, failure: number, fd: number): number {
   if (errno === ECONNRESET || failure !== 0) return failure || errno;
   return errno === EPIPE ? Math.max(0, getsockopt(fd, SOL_SOCKET, SO_ERROR)) : 0;

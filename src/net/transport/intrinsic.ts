@@ -1,8 +1,8 @@
 import { types } from 'node:util';
 
 /*
- * A view as it really is. Its properties say what its owner likes: an own `length`, or a subclass's getter, would have memory read
- * that is not the view's.
+ * A view as it really is. Its properties say what its owner likes: an own `length`, or a subclass's getter, would have
+ * memory read that is not the view's.
  */
 
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;

@@ -3,22 +3,25 @@ import { POLLIN } from '../../abi/event-flags.ts';
 import { IORING_CQE_F_BUFFER } from '../../abi/flags.ts';
 import { MSG_DONTWAIT } from '../../abi/socket-flags.ts';
 import type { PooledGroup, Starved } from '../../reactor/buffer-pool.ts';
-import { endsAtHangUp } from '../../reactor/native.ts';
+import { endsAtHangUp } from '../../native/runtime.ts';
 import { bufferOf, lengthOf } from './intrinsic.ts';
 import { isAtEnd, isHungUp, recvNow } from './socket-calls.ts';
 import { ArmedMultishot } from '../../reactor/engine/armed-multishot.ts';
 import type { Completion, IoUring } from '../../reactor/submission.ts';
-import { nextTick, setImmediate } from '../../reactor/timers.ts';
+import { nextTick, setImmediate } from '../../native/timers.ts';
 import type { Transport } from './transport.ts';
 
 /**
- * After so many messages in a row that filled their buffers, bytes are received in bulk; and after so many that would have fitted into such a
- * buffer, as messages again.
+ * After so many messages in a row that filled their buffers, bytes are received in bulk; and after so many that would
+ * have fitted into such a buffer, as messages again.
  */
 const FULL_STREAK = 4;
 const SMALL_STREAK = 2;
 
-/** So often in a row memory that was filled is filled again before others have their turn: as often as libuv does, or for others. */
+/**
+ * So often in a row memory that was filled is filled again before others have their turn: as often as libuv does, or
+ * for others.
+ */
 const READS_OF_NODE = 32;
 const READS = 4;
 
@@ -26,22 +29,24 @@ const SETTLED = Promise.resolve();
 
 const ENDS_AT_HANG_UP = endsAtHangUp();
 
-/** Who receives. */
+/** The owner of a receiver, which is told of what comes. */
 export interface Receiving {
+  /** Is it to keep the process alive? */
+  readonly isRef: boolean;
   /** It keeps the memory of large receives, instead of a copy. */
   readonly keepsMemory: boolean;
   /**
-   * Is it told of things as Node's sockets are? Each has a tick of its own then, see {@link Submission.isEvent}, and an end that comes
-   * together with data is told of as Node does: in the next turn of the event loop, or, before libuv 1.52, where the
-   * connection is over in both directions, when what the data has set off is done. A reset that comes with data is an end then, because
-   * libuv does not read on to find it.
+   * Is it told of things as Node's sockets are? Each has a tick of its own then, see {@link Submission.isEvent}, and an
+   * end that comes together with data is told of as Node does: in the next turn of the event loop, or, before libuv
+   * 1.52, where the connection is over in both directions, when what the data has set off is done. A reset that comes
+   * with data is an end then, because libuv does not read on to find it.
    */
   readonly isNodeLike: boolean;
   /**
-   * Bytes came. Unless `isOwn` they are a view of memory that is used again after the call. What it throws is given to
-   * {@link threw}.
+   * Bytes came. Unless `receiverOwnsMemory` they are a view of memory that is used again after the call. What it throws
+   * is given to {@link threw}.
    */
-  received(bytes: Buffer, isOwn: boolean): void;
+  received(bytes: Buffer, receiverOwnsMemory: boolean): void;
   threw(error: unknown): void;
   /** The peer has ended its side: nothing more will come. */
   ended(): void;
@@ -52,10 +57,11 @@ export interface Receiving {
 }
 
 /**
- * The receiving half of a connection. It is armed as long as somebody wants data: one multishot receive into buffers that the kernel
- * picks. Where much arrives it is armed with a poll, again and again, and receives by itself when that says so: into memory that is in the
- * processor's cache, as libuv does. With a receive in the ring each connection would have cold memory of its own; and what waits in the kernel
- * does not have to be kept here for who wants to pause. That it wants to be armed is state: whatever ends it in the kernel, it is armed anew.
+ * The receiving half of a connection. It is armed as long as somebody wants data: one multishot receive into buffers
+ * that the kernel picks. Where much arrives it is armed with a poll, again and again, and receives by itself when that
+ * says so: into memory that is in the processor's cache, as libuv does. With a receive in the ring each connection
+ * would have cold memory of its own; and what waits in the kernel does not have to be kept here for who wants to pause.
+ * That it wants to be armed is state: whatever ends it in the kernel, it is armed anew.
  */
 export class Receiver extends ArmedMultishot implements Starved {
   readonly #transport: Transport;
@@ -71,7 +77,6 @@ export class Receiver extends ArmedMultishot implements Starved {
   #full = 0;
   #small = 0;
   #isWanted = false;
-  #isRef = true;
   /** The last completion was of 0 bytes, though more was said to be there. */
   #wasEmpty = false;
   #isEnded = false;
@@ -79,7 +84,7 @@ export class Receiver extends ArmedMultishot implements Starved {
   #isEndTold = false;
   #isClosed = false;
   #hasLeft = false;
-  /** What came when nobody wanted it: data, and how it ended. */
+  /** Data that came when nobody wanted it. */
   #kept: Buffer[] | undefined;
   #isDelivering = false;
   /** How it ended: 0 is the end of the peer's side. */
@@ -102,7 +107,10 @@ export class Receiver extends ArmedMultishot implements Starved {
     return this.#owner.isNodeLike;
   }
 
-  /** Was the owner told that the peer has ended its side, or that the connection broke? Before that, data may be kept here. */
+  /**
+   * Was the owner told that the peer has ended its side, or that the connection broke? Before that, data may be kept
+   * here.
+   */
   get isEndTold(): boolean {
     return this.#isEndTold;
   }
@@ -112,19 +120,19 @@ export class Receiver extends ArmedMultishot implements Starved {
   start(): void {
     if (this.#isWanted || this.#isClosed) return;
     this.#isWanted = true;
-    this.#settleRef();
+    this.settleRef();
     if (this.#kept !== undefined || this.#endKept !== undefined) return this.#deliverSoon();
     this.#arm();
   }
 
   /**
-   * Nothing is given to the owner until {@link start}. The kernel is asked to stop only when something comes meanwhile: who pauses
-   * for a moment pays nothing.
+   * Nothing is given to the owner until {@link start}. The kernel is asked to stop only when something comes meanwhile:
+   * who pauses for a moment pays nothing.
    */
   stop(): void {
     if (!this.#isWanted) return;
     this.#isWanted = false;
-    this.#settleRef();
+    this.settleRef();
   }
 
   /** For good. True if nothing of it is with the kernel; if not, the owner is told. */
@@ -140,8 +148,9 @@ export class Receiver extends ArmedMultishot implements Starved {
   }
 
   /**
-   * The owner means to give the socket away: the kernel is asked to end what it is at. False if something was taken from the kernel
-   * that the owner has not been given. {@link hasTaken} tells when the kernel has ended it; it is armed anew if the owner stays.
+   * The owner means to give the socket away: the kernel is asked to end what it is at. False if something was taken
+   * from the kernel that the owner has not been given. {@link hasTaken} tells when the kernel has ended it; it is armed
+   * anew if the owner stays.
    */
   withdraw(): boolean {
     if (this.#kept !== undefined || this.#isEnded) return false;
@@ -174,14 +183,11 @@ export class Receiver extends ArmedMultishot implements Starved {
     return this.#hasLeft;
   }
 
-  set isRef(is: boolean) {
-    this.#isRef = is;
-    this.#settleRef();
-  }
-
-  /** Who does not want anything does not keep the process alive. */
-  #settleRef(): void {
-    this.engine.keepAlive(this, this.#isRef && this.#isWanted);
+  /**
+   * It keeps the process alive while data is wanted, unless its owner is not to. To be called when either has changed.
+   */
+  settleRef(): void {
+    this.engine.keepAlive(this, this.#owner.isRef && this.#isWanted);
   }
 
   // ---------------------------------------------------------------- the kernel
@@ -212,8 +218,8 @@ export class Receiver extends ArmedMultishot implements Starved {
     }
     if (!this.#isPoll) this.#giveBack(c);
     if (res === 0) {
-      // TCP says at its end, too, that something may be left. To look costs less than to receive again, and tells of the end when it is
-      // there, before what others have sent since. A second time in a row it is the end.
+      // TCP says at its end, too, that something may be left. To look costs less than to receive again, and tells of
+      // the end when it is there, before what others have sent since. A second time in a row it is the end.
       if (c.sockNonempty() && !this.#wasEmpty && !this.#isClosed && !isAtEnd(this.fd)) this.#wasEmpty = true;
       else this.#end(0);
     } else if (res === -ENOBUFS) {
@@ -259,18 +265,18 @@ export class Receiver extends ArmedMultishot implements Starved {
       this.#full = isFull ? this.#full + 1 : 0;
       this.#small = bytes <= this.#transport.buffers.bufSize ? this.#small + 1 : 0;
       // Half empty memory is not given away.
-      const isOwn = isGiven && bytes * 2 >= lengthOf(memory);
-      if (isOwn) this.#transport.gaveMemory();
+      const receiverOwnsMemory = isGiven && bytes * 2 >= lengthOf(memory);
+      if (receiverOwnsMemory) this.#transport.gaveMemory();
       if (this.#small >= SMALL_STREAK) this.#turnTo(false);
-      this.#give(Buffer.from(bufferOf(memory), 0, bytes), isOwn);
+      this.#give(Buffer.from(bufferOf(memory), 0, bytes), receiverOwnsMemory);
       if (!isFull || left === 0) return;
       if (isNodeLike) return this.#readOn(left);
     }
   }
 
   /**
-   * Read again when the ticks and microtasks that the last piece has set off have run, and before anything else, as libuv does: what belongs
-   * together is dealt with while it is in the processor's cache.
+   * Read again when the ticks and microtasks that the last piece has set off have run, and before anything else, as
+   * libuv does: what belongs together is dealt with while it is in the processor's cache.
    */
   #readOn(reads: number): void {
     this.#isReadingOn = true;
@@ -291,17 +297,17 @@ export class Receiver extends ArmedMultishot implements Starved {
     this.halt();
   }
 
-  #give(bytes: Buffer, isOwn: boolean): void {
+  #give(bytes: Buffer, receiverOwnsMemory: boolean): void {
     if (this.#isClosed) return;
-    if (this.#isWanted && this.#kept === undefined) return this.#hand(bytes, isOwn);
-    (this.#kept ??= []).push(isOwn ? bytes : Buffer.from(bytes));
+    if (this.#isWanted && this.#kept === undefined) return this.#hand(bytes, receiverOwnsMemory);
+    (this.#kept ??= []).push(receiverOwnsMemory ? bytes : Buffer.from(bytes));
     if (!this.#isWanted) this.halt();
   }
 
-  #hand(bytes: Buffer, isOwn: boolean): void {
+  #hand(bytes: Buffer, receiverOwnsMemory: boolean): void {
     this.#turn = this.engine.turns;
     try {
-      this.#owner.received(bytes, isOwn);
+      this.#owner.received(bytes, receiverOwnsMemory);
     } catch (error) {
       this.#owner.threw(error);
     }

@@ -3,14 +3,14 @@ import { AvailableReactor } from '../../reactor/available-reactor.ts';
 import type { Reactor } from '../../reactor/reactor.ts';
 
 /**
- * Where there is no reactor it says so once, whoever asks first. Sockets need one that receives many times. The kernel does not tell of
- * that: it came with another operation, of which it does.
+ * Where there is no reactor it says so once, whoever asks first. Sockets need one that receives many times. The kernel
+ * does not tell of that: it came with another operation, of which it does.
  */
 export const available = new AvailableReactor('iouring/net', [IORING_OP_SEND_ZC]);
 
 /**
- * The reactor for sockets; undefined where there is no io_uring, or an older one, or where Node forbids this program the network: Node has
- * to do it, or to refuse it.
+ * The reactor for sockets; undefined where there is no io_uring, or an older one, or where Node forbids this program
+ * the network: Node has to do it, or to refuse it.
  */
 export function ringForSockets(): Reactor | undefined {
   return permission !== undefined && !permission.has('net') ? undefined : available.get();
@@ -20,7 +20,10 @@ interface Permission {
   has(scope: string): boolean;
 }
 
-/** Asked by Node in its own native code before it listens or connects, by versions that have `--allow-net`; the ring asks nobody. */
+/**
+ * Asked by Node in its own native code before it listens or connects, by versions that have `--allow-net`; the ring
+ * asks nobody.
+ */
 const permission = networkPermission();
 
 function networkPermission(): Permission | undefined {

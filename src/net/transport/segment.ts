@@ -3,7 +3,7 @@ export class Segment {
   readonly memory: Uint8Array;
   /** It was copied to memory of the transport's, to which it goes back. */
   readonly isCopy: boolean;
-  /** What is to be sent of it. */
+  /** The part of it that is to be sent. */
   start = 0;
   end: number;
   next: Segment | undefined;

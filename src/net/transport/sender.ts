@@ -1,10 +1,10 @@
 import { EAGAIN, EBADF, ECANCELED, EPIPE } from '../../abi/errno.ts';
 import { MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL } from '../../abi/socket-flags.ts';
-import { nextTick, setImmediate } from '../../reactor/timers.ts';
+import { nextTick, setImmediate } from '../../native/timers.ts';
 import { roomToSend, sendNow } from './socket-calls.ts';
 import { Submission, type Completion, type IoUring } from '../../reactor/submission.ts';
 import { bufferOf, bytesIn, lengthOf } from './intrinsic.ts';
-import { ownOptions } from '../../reactor/own-options.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
 import { Segment } from './segment.ts';
 import type { Transport } from './transport.ts';
 import { mayBeWebAssembly } from './web-assembly.ts';
@@ -12,25 +12,31 @@ import { mayBeWebAssembly } from './web-assembly.ts';
 /** So many pieces go out with one send at most. */
 const PIECES_MAX = 64;
 
-/** From so many bytes on, what is sent goes to the kernel at once, and what the kernel does not take is lent to it, not copied. */
+/**
+ * From so many bytes on, what is sent goes to the kernel at once, and what the kernel does not take is lent to it, not
+ * copied.
+ */
 export const LARGE_MIN = 16 * 1024;
 
 /** So much of what is small is put together at most. */
 const TOGETHER_MAX = 64 * 1024;
 
 /**
- * The share that bytes take of the room that a socket has: as the kernel reckons, twice as much as they are, and something for each send. The
- * first answer about the room is left out: that of a new socket is larger than this.
+ * The share that bytes take of the room that a socket has: as the kernel reckons, twice as much as they are, and
+ * something for each send. The first answer about the room is left out: that of a new socket is larger than this.
  */
 const ROOM_PER_BYTE = 2;
 const ROOM_PER_SEND = 2048;
 const ROOM_AT_FIRST = 16 * 1024;
 
-/** The outcome for something that was to be sent: all of it is the kernel's, or will be; some of it waits. Or it is -errno. */
+/**
+ * The outcome for something that was to be sent: all of it is the kernel's, or will be; some of it waits. Or it is
+ * -errno.
+ */
 export const TAKEN = 1;
 export const WAITS = 0;
 
-/** Who sends. */
+/** The owner of a sender, which is told what became of its bytes. */
 export interface Sending {
   /** So many bytes more are with the kernel. */
   sent(bytes: number): void;
@@ -38,7 +44,9 @@ export interface Sending {
   tookAtOnce(bytes: number): void;
   /** The end of the peer's side is to be told first, if that is why nothing more can be sent. */
   readonly isEndExpected: boolean;
-  /** The rest is dropped: `errno`, or the reactor is closed. `wasWaiting`: the kernel had not taken all of it at once. */
+  /**
+   * The rest is dropped: `errno`, or the reactor is closed. `wasWaiting`: the kernel had not taken all of it at once.
+   */
   sendFailed(errno: number, reason: Error | undefined, wasWaiting: boolean): void;
   /** Nothing of it is with the kernel, and it was closed. */
   senderClosed(): void;
@@ -51,19 +59,23 @@ interface Waiter {
 }
 
 /**
- * The sending half of a connection. What is large goes to the kernel in the call that sends it. What is small is put together in one
- * tick and goes out with one send through the ring, with those of other connections; but only as much as the kernel has room for, so
- * that it counts as sent at once. What the kernel does not take waits in the ring, and whatever comes behind it.
+ * The sending half of a connection. What is large goes to the kernel in the call that sends it. What is small is put
+ * together in one tick and goes out with one send through the ring, with those of other connections; but only as much
+ * as the kernel has room for, so that it counts as sent at once. What the kernel does not take waits in the ring, and
+ * whatever comes behind it.
  */
 export class Sender extends Submission {
   readonly #transport: Transport;
   readonly #owner: Sending;
-  /** What is with the kernel, if anything is, is at the beginning: up to `#lent`. */
+  /** The segments that are with the kernel, if any are, come first: up to `#lent`. */
   #first: Segment | undefined;
   #lent: Segment | undefined;
   #last: Segment | undefined;
   #waiters: Waiter[] | undefined;
-  /** Bytes that were written, those of them that count as sent, and those that the kernel has taken, since the beginning. */
+  /**
+   * Bytes that were written, those of them that count as sent, and those that the kernel has taken, since the
+   * beginning.
+   */
   #written = 0;
   #counted = 0;
   #sent = 0;
@@ -73,7 +85,10 @@ export class Sender extends Submission {
   #room = ROOM_AT_FIRST;
   /** To be submitted at the end of the tick, or with the kernel. */
   #isUnderWay = false;
-  /** It has a place among those that are to be submitted at the end of the tick. Not told when that is given up: see {@link Submission.dropped}. */
+  /**
+   * It has a place among those that are to be submitted at the end of the tick. Not told when that is given up: see
+   * {@link Submission.dropped}.
+   */
   #isLate = false;
   /** Data that the ring has is not of this any more: it was sent otherwise before its turn came. */
   #isNothing = false;
@@ -93,7 +108,7 @@ export class Sender extends Submission {
     this.#owner = owner;
   }
 
-  override get waits(): boolean {
+  override get isUnbounded(): boolean {
     return true;
   }
 
@@ -112,7 +127,10 @@ export class Sender extends Submission {
     this.#room = 0;
   }
 
-  /** From now on whatever the kernel takes is with it when the call returns: another process has the socket, too, and may act on it. */
+  /**
+   * From now on whatever the kernel takes is with it when the call returns: another process has the socket, too, and
+   * may act on it.
+   */
   sendAtOnce(): void {
     this.#isAtOnce = true;
     if (this.#counted > this.#sent) this.#flush(0);
@@ -171,7 +189,10 @@ export class Sender extends Submission {
     return !mayBeWebAssembly(bufferOf(bytes)) && this.#transport.engine.canLend(bytes);
   }
 
-  /** {@link TAKEN} if there is room for so much more; if not, what was put together is sent, and perhaps there is then. Or -errno. */
+  /**
+   * {@link TAKEN} if there is room for so much more; if not, what was put together is sent, and perhaps there is then.
+   * Or -errno.
+   */
   #makeRoomNow(length: number): number {
     if (this.#makeRoom(length)) return TAKEN;
     if (this.waiting > 0 || this.length === 0) return WAITS;
@@ -198,7 +219,10 @@ export class Sender extends Submission {
     return result === -EAGAIN ? 0 : result;
   }
 
-  /** Have the kernel take what was put together now. {@link TAKEN} if nothing is left, {@link WAITS} if something is, or -errno. */
+  /**
+   * Have the kernel take what was put together now. {@link TAKEN} if nothing is left, {@link WAITS} if something is, or
+   * -errno.
+   */
   #flush(flags: number): number {
     if (this.#first !== undefined && !this.#isFree()) return WAITS;
     while (this.#first !== undefined) {
@@ -213,7 +237,10 @@ export class Sender extends Submission {
     return TAKEN;
   }
 
-  /** The bytes that were put together are sent: the entry that was to send them would have nothing to do, unless somebody is to be told. */
+  /**
+   * The bytes that were put together are sent: the entry that was to send them would have nothing to do, unless
+   * somebody is to be told.
+   */
   #callOff(): void {
     if (!this.#isLate || !this.#isUnderWay || this.slot >= 0 || this.queued || (this.#waiters?.length ?? 0) > 0) return;
     this.dropped = true;
@@ -237,9 +264,12 @@ export class Sender extends Submission {
     this.#owner.tookAtOnce(bytes);
   }
 
-  // ---------------------------------------------------------------- what is sent at the end of the tick, whatever the kernel has room for
+  // ---------------------------------------------------------------- what is sent at the end of the tick, room or not
 
-  /** Copy `bytes`; but of what is large the kernel takes as much as it has room for at once, and only the rest is copied. */
+  /**
+   * Copy `bytes`; but of what is large the kernel takes as much as it has room for at once, and only the rest is
+   * copied.
+   */
   copy(bytes: Uint8Array): void {
     const length = lengthOf(bytes);
     const taken = length < LARGE_MIN || this.#isBroken ? 0 : this.#sendLarge(bytes, length);
@@ -355,8 +385,8 @@ export class Sender extends Submission {
   // ---------------------------------------------------------------- the end
 
   /**
-   * For good. What counts as sent is sent now; and what was copied besides, as far as the kernel takes it, unless it `isReset`. True if
-   * nothing is with the kernel; if not, the owner is told.
+   * For good. What counts as sent is sent now; and what was copied besides, as far as the kernel takes it, unless it
+   * `isReset`. True if nothing is with the kernel; if not, the owner is told.
    */
   close(isReset: boolean): boolean {
     this.#isClosed = true;
@@ -496,5 +526,5 @@ export class Sender extends Submission {
   }
 }
 
-/** What was written before a connection was closed, or broke, and was not sent. */
+/** The error of bytes that were written before a connection was closed, or broke, and were not sent. */
 const DROPPED = new Error('The connection was closed before all was sent');

@@ -1,21 +1,21 @@
 import { POLLHUP } from '../../abi/event-flags.ts';
 import { MSG_DONTWAIT, MSG_PEEK, SO_LINGER, SO_MEMINFO, SOL_SOCKET } from '../../abi/socket-flags.ts';
-import { koffiNative } from '../../reactor/native.ts';
+import { koffiNative } from '../../native/koffi.ts';
 import {
   readSocketAddress,
   SOCKADDR_MAX,
   writeSocketAddress,
   type SocketAddress,
   type SocketAddressLike,
-} from '../../reactor/socket-structs.ts';
+} from '../../ring/structs/socket-address.ts';
 
 import { lengthOf } from './intrinsic.ts';
 
 export type { SocketAddress };
 
 /*
- * Calls on sockets that never wait: io_uring has no operation for them, or none that is older than 6.11, and a system call of its
- * own costs less than a turn of the loop. Each answers the kernel's way: a value ≥ 0, or -errno.
+ * Calls on sockets that never wait: io_uring has no operation for them, or none that is older than 6.11, and a system
+ * call of its own costs less than a turn of the loop. Each answers the kernel's way: a value ≥ 0, or -errno.
  */
 
 /** Room for what calls are given, or answer, that are over when they return. */
@@ -23,7 +23,9 @@ const ROOM = new Uint8Array(SOCKADDR_MAX);
 const VALUE = new Uint8Array(8);
 const NUMBERS = new Int32Array(VALUE.buffer);
 const NUMBER = VALUE.subarray(0, 4);
-/** The answer of SO_MEMINFO, and which of it: bytes that are allocated to be sent, that may be, and that TCP has queued. */
+/**
+ * The answer of SO_MEMINFO, and which of it: bytes that are allocated to be sent, that may be, and that TCP has queued.
+ */
 const MEMORY = new Uint8Array(9 * 4);
 const MEMORY_NUMBERS = new Uint32Array(MEMORY.buffer);
 const WMEM_ALLOC = 2;
@@ -63,12 +65,18 @@ export function isHungUp(fd: number): boolean {
   return events > 0 && (events & POLLHUP) !== 0;
 }
 
-/** send(2) of `length` bytes at the beginning of `memory`, which is not the kernel's any more when this returns. Bytes sent. */
+/**
+ * send(2) of `length` bytes at the beginning of `memory`, which is not the kernel's any more when this returns. Bytes
+ * sent.
+ */
 export function sendNow(fd: number, memory: Uint8Array, length: number, flags: number): number {
   return koffiNative().send(fd, memory, length, flags);
 }
 
-/** Is nothing left to be read, and will nothing come? False as well if something is wrong, of which the socket tells but once. */
+/**
+ * Is nothing left to be read, and will nothing come? False as well if something is wrong, of which the socket tells but
+ * once.
+ */
 export function isAtEnd(fd: number): boolean {
   return koffiNative().recv(fd, NUMBER, 1, MSG_PEEK | MSG_DONTWAIT) === 0;
 }
@@ -83,7 +91,10 @@ export function shutdownNow(fd: number, how: number): number {
   return koffiNative().shutdown(fd, how);
 }
 
-/** How much memory a socket still has for what is sent: data, and what the kernel needs besides. 0 if it is not known. Kernel 4.12. */
+/**
+ * How much memory a socket still has for what is sent: data, and what the kernel needs besides. 0 if it is not known.
+ * Kernel 4.12.
+ */
 export function roomToSend(fd: number): number {
   if (koffiNative().getSocketOption(fd, SOL_SOCKET, SO_MEMINFO, MEMORY) < MEMORY.length) return 0;
   return Math.max(0, MEMORY_NUMBERS[SNDBUF] - Math.max(MEMORY_NUMBERS[WMEM_ALLOC], MEMORY_NUMBERS[WMEM_QUEUED]));
@@ -129,7 +140,10 @@ export function addressOf(fd: number, peer: boolean): SocketAddress | undefined 
   return length < 0 ? undefined : readSocketAddress(ROOM.subarray(0, Math.min(length, SOCKADDR_MAX)));
 }
 
-/** An address as the kernel has it (`struct sockaddr`), for who uses it often. @throws {TypeError|RangeError} an address that is none */
+/**
+ * An address as the kernel has it (`struct sockaddr`), for who uses it often. @throws {TypeError|RangeError} an address
+ * that is none
+ */
 export function rawAddress(address: SocketAddressLike): Uint8Array {
   return ROOM.slice(0, writeSocketAddress(ROOM, 0, address));
 }

@@ -1,10 +1,9 @@
 import type { BufferPool } from '../../reactor/buffer-pool.ts';
 import type { Engine } from '../../reactor/engine.ts';
 import { closedError } from '../../reactor/abort.ts';
-import { koffiNative } from '../../reactor/native.ts';
+import { koffiNative } from '../../native/koffi.ts';
 import { partsOf, type Reactor } from '../../reactor/reactor.ts';
-import { nameActive } from './active-resources.ts';
-import type { Connection } from './connection.ts';
+import { nameActive, type OpenConnection } from './active-resources.ts';
 import { lengthOf } from './intrinsic.ts';
 import { Segment } from './segment.ts';
 
@@ -16,18 +15,23 @@ const SMALL_KEPT = 1024;
 const LARGE_KEPT = 64;
 
 /**
- * Bytes that are received at a time where much arrives: as libuv does, or for those who need not be told of each piece as Node's sockets are.
- * One piece of memory serves all connections, so that it stays in the processor's cache.
+ * Bytes that are received at a time where much arrives: as libuv does, or for those who need not be told of each piece
+ * as Node's sockets are. One piece of memory serves all connections, so that it stays in the processor's cache.
  */
 const BULK_OF_NODE = 64 * 1024;
 const BULK = 256 * 1024;
 
-/** What the connections of a reactor share: memory to receive into and to send from. */
+/** A connection that is told when the reactor ends. */
+interface Abandonable extends OpenConnection {
+  abandon(reason: Error): void;
+}
+
+/** All that the connections of a reactor share: memory to receive into and to send from. */
 export class Transport {
   readonly engine: Engine;
   /** For messages: the kernel takes a buffer of these when something arrives, and not before. */
   readonly buffers: BufferPool;
-  readonly connections = new Set<Connection>();
+  readonly connections = new Set<Abandonable>();
   readonly #small: Segment[] = [];
   readonly #large: Segment[] = [];
   readonly #bulk = new Map<number, Buffer>();
@@ -35,9 +39,9 @@ export class Transport {
   constructor(reactor: Reactor) {
     const { engine, pools } = partsOf(reactor);
     this.engine = engine;
-    this.buffers = pools.turn;
-    // What was written in the last tick of a process has been written, as with Node: before a worker's ring is closed, and again
-    // after those who write when it ends.
+    this.buffers = pools.transient;
+    // What was written in the last tick of a process has been written, as with Node: before a worker's ring is closed,
+    // and again after those who write when it ends.
     const flush = (): void => engine.flush();
     process.prependListener('exit', flush);
     process.on('exit', flush);
@@ -70,13 +74,15 @@ export class Transport {
     const bytes = isNodeLike ? BULK_OF_NODE : BULK;
     let memory = this.#bulk.get(bytes);
     // Somebody may have transferred it.
-    if (memory === undefined || lengthOf(memory) === 0) this.#bulk.set(bytes, (memory = Buffer.allocUnsafeSlow(bytes)));
+    if (memory === undefined || lengthOf(memory) === 0) {
+      this.#bulk.set(bytes, (memory = Buffer.allocUnsafeSlow(bytes)));
+      keepFreedMemory();
+    }
     return memory;
   }
 
   /** The same, that a receiver may give away; then it takes it out of here. */
   givenMemory(): Buffer {
-    keepFreedMemory();
     return (this.#given ??= Buffer.allocUnsafeSlow(BULK_OF_NODE));
   }
 
@@ -91,9 +97,9 @@ export class Transport {
 let keepsFreedMemory = false;
 
 /**
- * V8 frees pieces that were given away many at a time, and malloc returns them to the kernel if they happen to lie at the end of its
- * heap: then every page of the next ones is faulted in. Whether they do differed from one start of a program to the next, and with that
- * the CPU of a stream, by a factor of 2.
+ * V8 frees pieces that were given away, or that node:http has copied, many at a time, and malloc returns them to the
+ * kernel if they happen to lie at the end of its heap: then every page of the next ones is faulted in. Whether they do
+ * differed from one start of a program to the next, and with that the CPU of a stream, by a factor of 2.
  */
 function keepFreedMemory(): void {
   if (keepsFreedMemory) return;

@@ -5,16 +5,21 @@ import { memoryLength } from './intrinsic.ts';
 /** Such memory has whole pages of so many bytes. */
 const PAGE = 64 * 1024;
 
-/** The answers found so far, for it is asked again and again of the same memory, and what is lent cannot be told from it any more. */
+/**
+ * The answers found so far, for it is asked again and again of the same memory, and what is lent cannot be told from it
+ * any more.
+ */
 const known = new WeakMap<ArrayBufferLike, boolean>();
 let port: MessagePort | undefined;
 
 /**
- * May this be the memory of a WebAssembly.Memory? It can be grown, which takes the bytes away under whoever has borrowed them; and
- * since version 24, Node ends the process when it is grown after it was marked as not to be transferred.
+ * May this be the memory of a WebAssembly.Memory? It can be grown, which takes the bytes away under whoever has
+ * borrowed them; and since version 24, Node ends the process when it is grown after it was marked as not to be
+ * transferred.
  *
- * Nothing says what it is. But it cannot be transferred, and whether memory can be is looked at before a list of what is to be
- * transferred is refused because it names something twice. So the refusal of such a list tells, and nothing is transferred.
+ * Nothing says what it is. But it cannot be transferred, and whether memory can be is looked at before a list of what
+ * is to be transferred is refused because it names something twice. So the refusal of such a list tells, and nothing is
+ * transferred.
  */
 export function mayBeWebAssembly(memory: ArrayBufferLike): boolean {
   // Where it is shared it stays where it is, and is not marked.

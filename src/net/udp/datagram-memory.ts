@@ -1,6 +1,6 @@
 /*
- * Memory that datagrams are copied to, and sent from. Pieces of two sizes are used again: ordinary datagrams fit into the one, and
- * any into the other.
+ * Memory that datagrams are copied to, and sent from. Pieces of two sizes are used again: ordinary datagrams fit into
+ * the one, and any into the other.
  */
 
 const SMALL = 2048;

@@ -16,17 +16,18 @@ import { IO_URING_RECVMSG_OUT, IO_URING_RECVMSG_OUT_SIZE, SOCKADDR_IN6_SIZE } fr
 import type { BufferPool, PooledGroup, Starved } from '../../reactor/buffer-pool.ts';
 import type { Engine } from '../../reactor/engine.ts';
 import { ArmedMultishot } from '../../reactor/engine/armed-multishot.ts';
-import { ownOptions } from '../../reactor/own-options.ts';
-import { Msghdr, readSocketAddress, type SocketAddress } from '../../reactor/socket-structs.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
+import { Msghdr } from '../../ring/structs/msghdr.ts';
+import { readSocketAddress, type SocketAddress } from '../../ring/structs/socket-address.ts';
 import type { Completion, IoUring } from '../../reactor/submission.ts';
 
-/** Who receives datagrams. Nothing of this may throw: it is called while completions are reaped. */
+/** The owner of a receiver of datagrams. Nothing of this may throw: it is called while completions are reaped. */
 export interface DatagramReceiving<S> {
-  /** What he calls the sender with that address. The answer is used again for its next datagrams. */
+  /** The sender with that address, as the owner calls it. The answer is used again for its next datagrams. */
   sender(address: SocketAddress): S;
   /**
-   * The bytes from `start` to `end` of `memory` are a datagram, a whole one: none is longer than there is room for. They are used
-   * again after the call.
+   * The bytes from `start` to `end` of `memory` are a datagram, a whole one: none is longer than there is room for.
+   * They are used again after the call.
    */
   received(memory: Buffer, start: number, end: number, sender: S): void;
   /** A receive failed: an ICMP message has come, mostly. Receiving goes on. `errno` is positive. */
@@ -44,7 +45,10 @@ const DATA = NAME + SOCKADDR_IN6_SIZE;
 /** Senders that are remembered; a power of two. */
 const SENDERS = 256;
 
-/** These are said of the socket, and would be said again and again. All others: of a datagram sent before, of a route, of a moment. */
+/**
+ * These are said of the socket, and would be said again and again. All others: of a datagram sent before, of a route,
+ * of a moment.
+ */
 const LASTING = new Set([EACCES, EBADF, EFAULT, EINVAL, ENOSYS, ENOTSOCK, EOPNOTSUPP, EPERM]);
 
 /** A sender, and the words of its address by which it is known again. */
@@ -54,8 +58,8 @@ interface Remembered<S> {
 }
 
 /**
- * Receives the datagrams of a socket: one multishot receive, armed until it is stopped. Whatever ends it in the kernel, it is armed
- * anew. What arrives is told at once, and the buffer is the kernel's again after that.
+ * Receives the datagrams of a socket: one multishot receive, armed until it is stopped. Whatever ends it in the kernel,
+ * it is armed anew. What arrives is told at once, and the buffer is the kernel's again after that.
  */
 export class DatagramReceiver<S> extends ArmedMultishot implements Starved {
   readonly #pool: BufferPool;
@@ -111,7 +115,7 @@ export class DatagramReceiver<S> extends ArmedMultishot implements Starved {
     group.give(bid);
   }
 
-  /** Who sent what is in `memory`. */
+  /** The sender of the datagram in `memory`. */
   #senderOf(memory: Buffer): S {
     if (memory.buffer !== this.#memory) {
       this.#memory = memory.buffer;
@@ -169,5 +173,7 @@ export class DatagramReceiver<S> extends ArmedMultishot implements Starved {
   override cancelled(): void {}
 }
 
-/** All that a receive says of what it wants: room for the address. Any number of receives can say it at the same time. */
+/**
+ * All that a receive says of what it wants: room for the address. Any number of receives can say it at the same time.
+ */
 const MESSAGE = new Msghdr(ownOptions({ name: SOCKADDR_IN6_SIZE }));

@@ -1,10 +1,10 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../../abi/errno.ts';
 import { Submission, type Completion, type IoUring } from '../../reactor/submission.ts';
-import { ownOptions } from '../../reactor/own-options.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
 import type { Destination } from './udp-address.ts';
 
-/** Who is told how a send went: -errno or the bytes sent. Nothing of this may throw. */
+/** The one that is told how a send went: -errno or the bytes sent. Nothing of this may throw. */
 export interface DatagramSending {
   readonly fd: number;
   /** It is to be handed to the ring. */
@@ -12,7 +12,7 @@ export interface DatagramSending {
   sent(send: DatagramSend, res: number): void;
 }
 
-/** What is called with the outcome: of Node's own request, or of `socket.send()`. */
+/** Called with the outcome: of Node's own request, or of `socket.send()`. */
 export interface SendDone {
   /** The caller's context, for AsyncLocalStorage. */
   readonly context: AsyncResource;
@@ -28,7 +28,7 @@ export function sendDone(call: SendDone['call']): SendDone {
   return { context: new AsyncResource('UDPSENDWRAP', MANUAL), call };
 }
 
-/** A datagram on its way, in memory of our own: the caller has his back when `send()` returns. */
+/** A datagram on its way, in memory of our own: the caller's is the caller's again when `send()` returns. */
 export class DatagramSend extends Submission {
   readonly memory: Buffer;
   readonly length: number;
@@ -85,14 +85,15 @@ export class DatagramSend extends Submission {
 /** Milliseconds that a send may be held, beside the time that a listener takes for one message. */
 const HELD_MS = 1;
 
-/** Who is giving messages to listeners. */
+/** How many sockets are giving messages to listeners. */
 let holders = 0;
 let held: DatagramSend[] = [];
 let heldSince = 0;
 
 /**
- * Messages that arrived together are given to their listeners in as many ticks, and what these send is to go to the kernel together
- * all the same: it is held until {@link releaseSends}, or until {@link expireSends} finds that it takes too long.
+ * Messages that arrived together are given to their listeners in as many ticks, and what these send is to go to the
+ * kernel together all the same: it is held until {@link releaseSends}, or until {@link expireSends} finds that it takes
+ * too long.
  */
 export function holdSends(): void {
   holders++;

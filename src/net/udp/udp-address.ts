@@ -1,12 +1,12 @@
 import { isIPv4, isIPv6 } from 'node:net';
-import { networkInterfaces, type NetworkInterfaceInfo } from 'node:os';
+import { withZone } from '../transport/address-zone.ts';
 import { rawAddress, type SocketAddress } from '../transport/socket-calls.ts';
-import { ownOptions } from '../../reactor/own-options.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
 
 /** Addresses that are remembered: then it begins anew. */
 const ADDRESSES_MAX = 4096;
 
-/** Who has sent a datagram, as `node:dgram` names him. */
+/** The address that a datagram was sent from, as `node:dgram` gives it. */
 export interface Sender {
   readonly address: string;
   readonly family: 'IPv4' | 'IPv6';
@@ -56,22 +56,9 @@ export class Destinations {
   }
 }
 
-/** A sender's address in Node's words: of an address that is valid on one link only, with the name of the interface. */
+/** A sender's address in Node's words. */
 export function senderOf(name: SocketAddress): Sender {
   if (name.family !== 'IPv4' && name.family !== 'IPv6') return { address: '', family: 'IPv4', port: 0 };
   const { address, family, port } = name;
-  const isLinkLocal = name.family === 'IPv6' && name.scopeid !== 0 && /^fe[89ab]/.test(address);
-  return { address: isLinkLocal ? `${address}%${interfaceName(name.scopeid)}` : address, family, port };
-}
-
-/** As if_indextoname(3). Of an interface that has an address of that kind, as one that receives from such has. */
-function interfaceName(index: number): string {
-  const isIt = (info: NetworkInterfaceInfo): boolean => info.family === 'IPv6' && info.scopeid === index;
-  try {
-    const found = Object.entries(networkInterfaces()).find(([, infos]) => infos?.some(isIt));
-    return found?.[0] ?? String(index);
-  } catch {
-    // Forbidden. The index does as well.
-    return String(index);
-  }
+  return { address: name.family === 'IPv6' ? withZone(address, name.scopeid) : address, family, port };
 }

@@ -11,10 +11,10 @@ import {
   SOL_SOCKET,
 } from '../../abi/socket-flags.ts';
 import { bindTo, closeNow, openSocket, setsockopt } from '../transport/socket-calls.ts';
-import { ownOptions } from '../../reactor/own-options.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
 import type { UdpHandle } from './udp-handle.ts';
 
-/** Of libuv, as Node gives them to its handle. */
+/** Flags of libuv's, as Node gives them to its handle. */
 const UV_UDP_IPV6ONLY = 1;
 const UV_UDP_REUSEADDR = 4;
 

@@ -2,10 +2,10 @@ import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../../abi/errno.ts';
 import { IORING_OP_SENDMSG_ZC } from '../../abi/operations.ts';
 import { DatagramReceiver, type DatagramReceiving } from './datagram-receiver.ts';
-import { wrongState } from '../../reactor/misuse.ts';
+import { wrongState } from '../../ring/arguments/argument-errors.ts';
 import { partsOf, type Reactor } from '../../reactor/reactor.ts';
 import type { SocketAddress } from '../transport/socket-calls.ts';
-import { nextTick } from '../../reactor/timers.ts';
+import { nextTick } from '../../native/timers.ts';
 import { giveMemory, takeMemory } from './datagram-memory.ts';
 import {
   beginHeld,
@@ -27,7 +27,7 @@ export interface SendRequest {
   oncomplete?(status: number, bytes?: number): void;
 }
 
-/** What a handle must have to be stood in for. */
+/** Methods that a handle must have to be stood in for. */
 export const HANDLE_METHODS = [
   'recvStart',
   'recvStop',
@@ -48,8 +48,8 @@ export interface UdpHandle {
   recvStart(): number;
   recvStop(): number;
   /**
-   * `args` are port, address, and whether there is a callback; of a connected socket only the last. It answers 1 more than the bytes
-   * sent if it is done already.
+   * `args` are port, address, and whether there is a callback; of a connected socket only the last. It answers 1 more
+   * than the bytes sent if it is done already.
    */
   send(request: SendRequest, list: readonly ArrayBufferView[], count: number, ...args: unknown[]): number;
   close(callback?: () => void): void;
@@ -71,7 +71,7 @@ const SETTLED = Promise.resolve();
 /** At the end of the process, what was sent in the last tick is sent. */
 let isExitHeeded = false;
 
-/** What is called when a send is over, one after the other; shared by all sockets. */
+/** Callbacks of sends that are over, called one after the other; shared by all sockets. */
 let settled: { done: SendDone; res: number }[] = [];
 
 const tellAll = (): void => {
@@ -93,8 +93,9 @@ const tellAll = (): void => {
 };
 
 /**
- * The data path of a UDP socket through the ring. It stands in for the methods of Node's own handle that receive and send; what is
- * called seldom stays the handle's, and so does the descriptor. Where there is no ring, or none any more, all is.
+ * The data path of a UDP socket through the ring. It stands in for the methods of Node's own handle that receive and
+ * send; what is called seldom stays the handle's, and so does the descriptor. Where there is no ring, or none any more,
+ * all is.
  */
 export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
   readonly handle: UdpHandle;
@@ -217,7 +218,10 @@ export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
     void SETTLED.then(this.#giveNext);
   }
 
-  /** One at a time, each followed by the microtasks that it sets off: who awaits one can ask for the next before it is there. */
+  /**
+   * One at a time, each followed by the microtasks that it sets off: who awaits one can ask for the next before it is
+   * there.
+   */
   readonly #give = (): void => {
     // It was closed, or the last one was given.
     if (!this.#isReceiving || this.#given === this.#arrivals.length) {
@@ -341,8 +345,9 @@ export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
   }
 
   /**
-   * What was to be sent is handed to the kernel, and what then still waits is cancelled, before `close` closes the descriptor: the
-   * port is free when it returns, and no entry of ours can meet the next owner of the descriptor's number.
+   * Datagrams that were to be sent are handed to the kernel, and those that then still wait are cancelled, before
+   * `close` closes the descriptor: the port is free when it returns, and no entry of ours can meet the next owner of
+   * the descriptor's number.
    */
   #close(close: () => void): void {
     if (this.#transport !== undefined) beginHeld();
@@ -374,7 +379,7 @@ export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
   }
 }
 
-/** What a request of Node's is told: 0 and the bytes, or -errno. */
+/** Tells a request of Node's the outcome: 0 and the bytes, or -errno. */
 function doneOf(request: SendRequest): SendDone {
   const call = (res: number): void => request.oncomplete!(Math.min(res, 0), Math.max(res, 0));
   return sendDone(call);

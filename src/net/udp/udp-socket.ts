@@ -1,6 +1,6 @@
 /** `createSocket` in the style of `node:dgram`: UDP sockets through the ring. */
 import { Socket, type RemoteInfo, type SocketOptions, type SocketType } from 'node:dgram';
-import { wrongState } from '../../reactor/misuse.ts';
+import { wrongState } from '../../ring/arguments/argument-errors.ts';
 import { sendDone, type SendDone } from './datagram-send.ts';
 import { bytesIn, lengthOf } from '../transport/intrinsic.ts';
 import { available } from '../transport/ring-or-node.ts';
@@ -8,21 +8,21 @@ import { socketError } from '../transport/socket-error.ts';
 import { bindWithReusePort } from './udp-bind.ts';
 import { HANDLE_METHODS, RingUdp, type UdpHandle } from './udp-handle.ts';
 
-/** What `node:dgram` takes, and `reusePort` of later versions of it. */
+/** The options of `node:dgram`, and `reusePort` of later versions of it. */
 export interface UdpSocketOptions extends SocketOptions {
   /**
-   * SO_REUSEPORT: several sockets, of several threads or processes, may be bound to one port, and the kernel spreads the datagrams
-   * over them. In a worker of a cluster that runs Node 20 it wants `bind({ exclusive: true })`.
+   * SO_REUSEPORT: several sockets, of several threads or processes, may be bound to one port, and the kernel spreads
+   * the datagrams over them. In a worker of a cluster that runs Node 20 it wants `bind({ exclusive: true })`.
    */
   reusePort?: boolean | undefined;
 }
 
 type Message = string | NodeJS.ArrayBufferView;
-/** What is told to the callback of `send()`. */
+/** The callback of `send()`. */
 type SendCallback = (error: Error | null, bytes: number) => void;
 type MessageListener = (message: Buffer, sender: RemoteInfo) => void;
 
-/** What `node:dgram` keeps of a socket. */
+/** The state of a socket that `node:dgram` keeps. */
 interface SocketState {
   handle: UdpHandle | null;
   bindState: number;
@@ -36,11 +36,12 @@ const BOUND = 2;
 const CONNECTED = 2;
 
 /**
- * A UDP socket, as `dgram.Socket` of `node:dgram`, which it extends: what it can be asked, its events and its errors are the same.
- * Datagrams are received with one multishot receive, and those that are sent in one tick go to the kernel with one system call.
+ * A UDP socket, as `dgram.Socket` of `node:dgram`, which it extends: what it can be asked, its events and its errors
+ * are the same. Datagrams are received with one multishot receive, and those that are sent in one tick go to the kernel
+ * with one system call.
  *
- * Two things are other than in Node. The data of `send()` is copied: its memory is the caller's again when the call returns. And
- * the messages that arrive are Buffers as `Buffer.from()` makes them: several may share an ArrayBuffer.
+ * Two things are other than in Node. The data of `send()` is copied: its memory is the caller's again when the call
+ * returns. And the messages that arrive are Buffers as `Buffer.from()` makes them: several may share an ArrayBuffer.
  *
  * Kernel 6.1. Where there is no io_uring, in Bun and in Deno it is Node's socket and nothing else, as the channel
  * `iouring:fallback` says. So is a socket that workers of a cluster share.
@@ -67,7 +68,8 @@ export class UdpSocket extends Socket {
   /**
    * Send a datagram. As `socket.send()` of `node:dgram`, in all its forms.
    *
-   * @param msg copied: its memory is the caller's again when this returns. Text is sent as UTF-8; several pieces as one datagram
+   * @param msg copied: its memory is the caller's again when this returns. Text is sent as UTF-8; several pieces as one
+   *   datagram
    * @param callback is called when the kernel has taken the datagram, or refused it: `EMSGSIZE`, `ECONNREFUSED`, …
    * @throws {TypeError|RangeError|Error} as Node
    */
@@ -148,7 +150,7 @@ function sendError(res: number, address: string | undefined, port: number | unde
   return Object.assign(error, { address }, port === undefined ? undefined : { port });
 }
 
-/** What `node:dgram` keeps of a socket; undefined, and said once, where it keeps something else. */
+/** The state of a socket that `node:dgram` keeps; undefined, and said once, where it keeps something else. */
 function stateOf(socket: Socket): SocketState | undefined {
   const symbols = Object.getOwnPropertySymbols(socket);
   const symbol = symbols.find(({ description }) => description === 'state symbol' || description === 'kStateSymbol');
@@ -163,7 +165,8 @@ function stateOf(socket: Socket): SocketState | undefined {
 }
 
 /**
- * Make a UDP socket: {@link UdpSocket}. As `dgram.createSocket()` of `node:dgram`: its arguments, and what is wrong with them, are the same.
+ * Make a UDP socket: {@link UdpSocket}. As `dgram.createSocket()` of `node:dgram`: its arguments, and what is wrong
+ * with them, are the same.
  * @param options `type` is 'udp4' or 'udp6'
  * @param callback listens to 'message'
  * @throws {TypeError|RangeError} as Node

@@ -33,8 +33,9 @@ import { Submission } from '../submission.ts';
 export type ArmedState = 'free' | 'armed' | 'stopping' | 'spent' | 'starved';
 
 /**
- * One entry, and a completion for each arrival, until somebody ends it, or the kernel does for reasons of its own. That it is to be armed
- * again then is state, which is looked at whenever {@link left} is called: a full queue at the wrong moment must not wedge it.
+ * One entry, and a completion for each arrival, until somebody ends it, or the kernel does for reasons of its own. That
+ * it is to be armed again then is state, which is looked at whenever {@link left} is called: a full queue at the wrong
+ * moment must not wedge it.
  */
 export abstract class ArmedMultishot extends Submission {
   protected readonly engine: Engine;
@@ -54,7 +55,7 @@ export abstract class ArmedMultishot extends Submission {
     return this.#state === 'starved' ? this.slot >= 0 : this.#state !== 'free';
   }
 
-  override get waits(): boolean {
+  override get isUnbounded(): boolean {
     return true;
   }
 
@@ -74,7 +75,10 @@ export abstract class ArmedMultishot extends Submission {
     return true;
   }
 
-  /** Have the kernel end it, if it is armed. False if it waited in front of the ring, and was just taken from there: nothing comes of it. */
+  /**
+   * Have the kernel end it, if it is armed. False if it waited in front of the ring, and was just taken from there:
+   * nothing comes of it.
+   */
   protected halt(): boolean {
     if (this.#state !== 'armed') return true;
     const isWithKernel = this.engine.cancel(this);

@@ -5,8 +5,8 @@ import type { Submission } from '../submission.ts';
 const ROOM = 64;
 
 /**
- * Completions that were taken out of the ring and not told of, in their order. The ring's own place is free by then, whatever those do that
- * are told.
+ * Completions that were taken out of the ring and not told of, in their order. The ring's own place is free by then,
+ * whatever those do that are told.
  */
 export class Arrivals {
   /** As long as it ever was: to shorten an array costs more than to use it again. */
@@ -38,7 +38,9 @@ export class Arrivals {
     this.#words = words;
   }
 
-  /** Take the first: whose it is. {@link part} and {@link completion} tell of it until the next is taken. There is one. */
+  /**
+   * Take the first: whose it is. {@link part} and {@link completion} tell of it until the next is taken. There is one.
+   */
   shift(): Submission {
     const head = this.#head++;
     const submission = this.#submissions[head]!;

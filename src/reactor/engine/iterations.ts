@@ -1,7 +1,8 @@
 import type { Submission } from '../submission.ts';
 
 /**
- * Iterations that have begun and are not over, armed or not, by their descriptor. Weak: one that nobody iterates any more may be collected.
+ * Iterations that have begun and are not over, armed or not, by their descriptor. Weak: one that nobody iterates any
+ * more may be collected.
  */
 export class Iterations {
   readonly #byFd = new Map<number, readonly WeakRef<Submission>[] | WeakRef<Submission>>();

@@ -14,8 +14,8 @@ const MESSAGE_END = MESSAGE + 2 ** 32;
 const COMPLETIONS_A_REAP = 512;
 
 /**
- * The way out: completions are taken out of the ring's queue, whose place is free then, and told afterwards. What another ring has posted
- * under a userData of its own is dropped and counted, unless it is a message.
+ * The way out: completions are taken out of the ring's queue, whose place is free then, and told afterwards. What
+ * another ring has posted under a userData of its own is dropped and counted, unless it is a message.
  */
 export class Reaper {
   /** Completions that were reaped, and their submissions are to be told of. */

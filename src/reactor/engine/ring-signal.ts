@@ -3,8 +3,9 @@ import { kernelError } from '../../ring/kernel/kernel-error.ts';
 import type { IoUring } from '../../ring/io-uring.ts';
 
 /**
- * An eventfd that the kernel writes to when the ring has something to reap. Not for a ring with DEFER_TASKRUN: some kernels do
- * not signal the eventfd of such a ring for work that was put off (6.12.115 to 6.12.118), or do so late (7.1.13 and later).
+ * An eventfd that the kernel writes to when the ring has something to reap. Not for a ring with DEFER_TASKRUN: some
+ * kernels do not signal the eventfd of such a ring for work that was put off (6.12.115 to 6.12.118), or do so late
+ * (7.1.13 and later).
  */
 export class RingSignal {
   readonly fd: number;

@@ -16,7 +16,9 @@ const LONG_MS = 100;
 /** After waits in vain, so many wake-ups pass at most before the next wait. */
 const FORGONE_MAX = 64;
 
-/** So many waits one after the other may be none, because something else waited for its turn, or be short and in vain. */
+/**
+ * So many waits one after the other may be none, because something else waited for its turn, or be short and in vain.
+ */
 const VAIN_MAX = 2;
 
 /** The one that sleeps in its ring on this thread: two would wake each other without end. */
@@ -27,14 +29,15 @@ const nothing = (): void => {};
 /**
  * Sleeping in the ring, in the place of the event loop.
  *
- * A thread that sleeps in epoll is woken for a completion by an eventfd: epoll_wait(2) twice, for the kernel interrupts the first to post
- * the completion, a read of the eventfd, a callback from native code, an immediate. A thread that sleeps in io_uring_enter(2) has the
- * completion when that call returns, and what is queued is submitted by the same call.
+ * A thread that sleeps in epoll is woken for a completion by an eventfd: epoll_wait(2) twice, for the kernel interrupts
+ * the first to post the completion, a read of the eventfd, a callback from native code, an immediate. A thread that
+ * sleeps in io_uring_enter(2) has the completion when that call returns, and what is queued is submitted by the same
+ * call.
  *
- * It sleeps in an immediate, so that promises go on when the immediate returns. The loop's own descriptor is polled by the ring: what libuv
- * waits for (descriptors, signals, other threads) wakes the call. Timers do not, so they limit it; and what waits for its turn in this
- * pass of the loop forbids it. libuv tells the kernel of a descriptor that it is to watch only when it goes to sleep itself; so a wait
- * is short unless no JavaScript has run since then.
+ * It sleeps in an immediate, so that promises go on when the immediate returns. The loop's own descriptor is polled by
+ * the ring: what libuv waits for (descriptors, signals, other threads) wakes the call. Timers do not, so they limit it;
+ * and what waits for its turn in this pass of the loop forbids it. libuv tells the kernel of a descriptor that it is to
+ * watch only when it goes to sleep itself; so a wait is short unless no JavaScript has run since then.
  */
 export class RingSleep {
   readonly #ring: IoUring;
@@ -70,7 +73,8 @@ export class RingSleep {
   }
 
   /**
-   * The thread is to be woken for the next completions. Is it worth waiting for them in the ring? False: sleep in the loop.
+   * The thread is to be woken for the next completions. Is it worth waiting for them in the ring? False: sleep in the
+   * loop.
    * @param isWoken the loop has just woken the thread with completions
    */
   isWorthIt(isWoken: boolean): boolean {
@@ -144,7 +148,10 @@ export class RingSleep {
     return consumed;
   }
 
-  /** Has this thread worked for so many milliseconds since the loop went round, or since it slept? Asked now and then in each pass. */
+  /**
+   * Has this thread worked for so many milliseconds since the loop went round, or since it slept? Asked now and then in
+   * each pass.
+   */
   hasWorkedFor(ms: number): boolean {
     const now = monotonicNow();
     const { pass } = this.#loop;
@@ -160,8 +167,8 @@ export class RingSleep {
   }
 
   /**
-   * The loop sleeps from now on: its descriptor is not polled meanwhile, or each of its events would wake it a second time. True if entries
-   * were written that are to be submitted.
+   * The loop sleeps from now on: its descriptor is not polled meanwhile, or each of its events would wake it a second
+   * time. True if entries were written that are to be submitted.
    */
   leave(): boolean {
     return this.#isArmed && this.#ring.prepPollRemove(LOOP_READY, LOOP_LEFT);

@@ -1,5 +1,5 @@
 import { ENOENT } from '../../abi/errno.ts';
-import { monotonicNow, nextTick, setImmediate } from '../../native/timers.ts';
+import { monotonicNow, nextTick, setImmediate, throwUncaught } from '../../native/timers.ts';
 import type { Completion } from '../../ring/completion.ts';
 import type { Submission } from '../submission.ts';
 import type { Arrivals } from './arrivals.ts';
@@ -11,7 +11,10 @@ import type { Counters, Turns } from './turns.ts';
 /** For how many milliseconds completions are told before timers and others get their turn. */
 export const TURN_MS = 2;
 
-/** So many events are told before timers and others get their turn: each in an immediate, and in ticks behind another one. */
+/**
+ * So many events are told before timers and others get their turn: each in an immediate, and in ticks behind another
+ * one.
+ */
 const EVENTS_A_PASS = 64;
 const HOPS_A_PASS = 16;
 
@@ -23,8 +26,9 @@ const SUBMISSION_MS = 1;
 const SETTLED = Promise.resolve();
 
 /**
- * Tells submissions of what has completed. What goes wrong in one of them concerns nobody else. Completions are told one after the other in
- * a turn; but events, which a program would be told of by Node one by one, get an immediate each.
+ * Tells submissions of what has completed. What goes wrong in one of them concerns nobody else. Completions are told
+ * one after the other in a turn; but events, which a program would be told of by Node one by one, get an immediate
+ * each.
  */
 export class Settler {
   readonly #queue: SubmitQueue;
@@ -46,7 +50,10 @@ export class Settler {
     this.#turns = turns;
   }
 
-  /** Tell all but the events. False if the ring was closed meanwhile, or the time is up: the rest has to wait for its turn. */
+  /**
+   * Tell all but the events. False if the ring was closed meanwhile, or the time is up: the rest has to wait for its
+   * turn.
+   */
   settle(start: number): boolean {
     const { arrivals } = this.#reaper;
     for (let count = 1; arrivals.length > 0; count++) {
@@ -60,7 +67,10 @@ export class Settler {
     return true;
   }
 
-  /** Tell everything that is there already, events as well: the ring is going to be closed, and a descriptor that came needs an owner. */
+  /**
+   * Tell everything that is there already, events as well: the ring is going to be closed, and a descriptor that came
+   * needs an owner.
+   */
   settleAll(): void {
     const { arrivals, events } = this.#reaper;
     for (const all of [arrivals, events]) while (all.length > 0) this.#tell(all);
@@ -72,7 +82,7 @@ export class Settler {
     try {
       this.#told(submission, arrivals.part, arrivals.completion);
     } catch (error) {
-      nextTick(rethrow, error);
+      throwUncaught(error);
     }
   }
 
@@ -115,9 +125,10 @@ export class Settler {
   }
 
   /**
-   * Events that came are told one by one from now on: in the next pass of the loop, each in an immediate. Only what comes behind an event
-   * of the same submission, which was told in this pass, is told in a tick that a microtask asks for: it comes when the ticks and
-   * microtasks of the one before have run, and before the immediates that they have asked for.
+   * Events that came are told one by one from now on: in the next pass of the loop, each in an immediate. Only what
+   * comes behind an event of the same submission, which was told in this pass, is told in a tick that a microtask asks
+   * for: it comes when the ticks and microtasks of the one before have run, and before the immediates that they have
+   * asked for.
    */
   plan(told = 0): void {
     const { events } = this.#reaper;
@@ -172,8 +183,4 @@ export class Settler {
     events.first!.toldIn = this.#turns.turns;
     this.#tell(events);
   }
-}
-
-function rethrow(error: unknown): never {
-  throw error;
 }

@@ -5,8 +5,8 @@ import type { WakeUp } from './wake-up.ts';
 export type Wait = 'ring' | 'loop';
 
 /**
- * Where a thread waits for what is under way, and whether the process is kept alive for it: in the ring itself, while completions keep
- * coming; else in the event loop, which the ring wakes.
+ * Where a thread waits for what is under way, and whether the process is kept alive for it: in the ring itself, while
+ * completions keep coming; else in the event loop, which the ring wakes.
  */
 export class Sleeper {
   /** The immediate that was asked for waits in the ring. */
@@ -19,7 +19,10 @@ export class Sleeper {
   #isHeld = true;
   /** The loop has woken this thread for the turn that follows. */
   #isWoken = false;
-  /** It has, and completions came with that. Where to sleep next was not chosen since: nothing was in flight, or events were to be told. */
+  /**
+   * It has, and completions came with that. Where to sleep next was not chosen since: nothing was in flight, or events
+   * were to be told.
+   */
   #wasWoken = false;
   /** The loop is to wake this thread: its wake-up is armed. */
   #isListening = false;
@@ -33,7 +36,10 @@ export class Sleeper {
     return this.#isBusy;
   }
 
-  /** Has this thread worked for so many milliseconds since the loop went round? Where the loop does not tell, it has not. */
+  /**
+   * Has this thread worked for so many milliseconds since the loop went round? Where the loop does not tell, it has
+   * not.
+   */
   hasWorkedFor(ms: number): boolean {
     return this.#ringSleep !== undefined && this.#ringSleep.hasWorkedFor(ms);
   }
@@ -73,8 +79,8 @@ export class Sleeper {
   }
 
   /**
-   * Is the next wait one in the ring? An immediate is to be asked for then, in which {@link wait} is called. If not, {@link leaveRing} and
-   * {@link listen} follow.
+   * Is the next wait one in the ring? An immediate is to be asked for then, in which {@link wait} is called. If not,
+   * {@link leaveRing} and {@link listen} follow.
    */
   waitsInRing(hasWaited: boolean, hasCompleted: boolean, isHolding: boolean): boolean {
     const wasWoken = this.#wasWoken;

@@ -1,9 +1,9 @@
 import type { Submission } from '../submission.ts';
 
 /**
- * userData, from the lowest bit: 18 bits of the submission's place in the table, two that say what of it has completed, eleven of the
- * place's generation; above 2^32 what the place has beyond 18 bits. So it is a small integer for V8 unless there are more than 262,144
- * submissions.
+ * userData, from the lowest bit: 18 bits of the submission's place in the table, two that say what of it has completed,
+ * eleven of the place's generation; above 2^32 what the place has beyond 18 bits. So it is a small integer for V8
+ * unless there are more than 262,144 submissions.
  */
 const PLACE_BITS = 18;
 const PLACES = 2 ** PLACE_BITS;
@@ -18,8 +18,8 @@ export const TIMER = 1 << PLACE_BITS;
 export const CANCEL = 2 << PLACE_BITS;
 
 /**
- * The submissions that are with the kernel, by userData. A place that is used again has another generation: what completes late, or what
- * another ring posts, settles nothing that it does not belong to.
+ * The submissions that are with the kernel, by userData. A place that is used again has another generation: what
+ * completes late, or what another ring posts, settles nothing that it does not belong to.
  */
 export class Slots {
   readonly #table: (Submission | undefined)[] = [];
@@ -51,11 +51,12 @@ export class Slots {
     this.#vacant.push(place);
   }
 
-  /** Whose completion it is; undefined if it is none of this engine's. */
+  /** The submission that a completion is of; undefined if it is none of this engine's. */
   find(userData: number): Submission | undefined {
     const submission = this.#table[placeOf(userData)];
     const part = partOf(userData);
-    // There are three parts. A fourth would be taken for a cancellation, and its submission for over while the kernel has its memory.
+    // There are three parts. A fourth would be taken for a cancellation, and its submission for over while the kernel
+    // has its memory.
     if (submission === undefined || submission.slot !== userData - part || part === PART_MASK) return undefined;
     return submission;
   }

@@ -13,8 +13,9 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
 const STUCK_MS = 20;
 
 /**
- * The way in: submissions get their places and their entries, or wait in front of the ring until their completions would find room;
- * cancellations go the same way. The entries are handed to the kernel in a turn, or before it to make room for more.
+ * The way in: submissions get their places and their entries, or wait in front of the ring until their completions
+ * would find room; cancellations go the same way. The entries are handed to the kernel in a turn, or before it to make
+ * room for more.
  */
 export class SubmitQueue {
   /** How many submissions are with the kernel. */
@@ -39,7 +40,10 @@ export class SubmitQueue {
   /** To be prepared when the tick, or the turn, is over. */
   #late: (Submission | undefined)[] = [];
   #lateCount = 0;
-  /** The other of two lists that take turns. To shorten a list costs more than to use it again: it stays as long as it ever was. */
+  /**
+   * The other of two lists that take turns. To shorten a list costs more than to use it again: it stays as long as it
+   * ever was.
+   */
   #spare: (Submission | undefined)[] | undefined;
   /** Cancellations that found no room. */
   #uncancelled: Submission[] = [];
@@ -84,7 +88,7 @@ export class SubmitQueue {
     // A timer of the loop counts to 2^31-1; nothing waits for room so long.
     if (timeLeft !== undefined && timeLeft <= TIMER_MAX_MS) setTimeout(() => this.#expire(submission), timeLeft).unref();
     if (this.#last === undefined) this.#first = submission;
-    else this.#last.behind = submission;
+    else this.#last.nextQueued = submission;
     this.#last = submission;
     submission.queued = true;
     this.queued++;
@@ -136,7 +140,7 @@ export class SubmitQueue {
 
   /** Would its completions find room? */
   #isWelcome(submission: Submission): boolean {
-    if (submission.waits) return true;
+    if (submission.isUnbounded) return true;
     const size = submission.members?.length ?? 1;
     return this.#load === 0 || this.#load + size <= this.#limit;
   }
@@ -180,7 +184,7 @@ export class SubmitQueue {
     submission.slot = this.#slots.occupy(submission);
     this.inFlight++;
     if (!submission.keepsAlive) this.idlers++;
-    if (!submission.waits) this.#load++;
+    if (!submission.isUnbounded) this.#load++;
   }
 
   /** Nothing of it is with the kernel any more. */
@@ -190,12 +194,12 @@ export class SubmitQueue {
       for (const member of members) this.vacate(member);
       return;
     }
-    if (!submission.waits) this.#settled++;
+    if (!submission.isUnbounded) this.#settled++;
     this.#slots.vacate(submission.slot);
     submission.slot = -1;
     this.inFlight--;
     if (!submission.keepsAlive) this.idlers--;
-    if (!submission.waits) this.#load--;
+    if (!submission.isUnbounded) this.#load--;
   }
 
   /** From the queue in front, as much as there is room for, or `surplus` in spite of all. Was there anything? */
@@ -208,8 +212,8 @@ export class SubmitQueue {
         if (!this.#launch(submission)) break;
         admitted = true;
       }
-      this.#first = submission.behind;
-      submission.behind = undefined;
+      this.#first = submission.nextQueued;
+      submission.nextQueued = undefined;
       submission.queued = false;
       if (this.#first === undefined) this.#last = undefined;
       this.queued--;
@@ -219,7 +223,7 @@ export class SubmitQueue {
 
   /** The submissions that wait in front of the ring. */
   *waiting(): Generator<Submission> {
-    for (let one = this.#first; one !== undefined; one = one.behind) yield one;
+    for (let one = this.#first; one !== undefined; one = one.nextQueued) yield one;
   }
 
   /**

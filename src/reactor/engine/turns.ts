@@ -1,4 +1,4 @@
-/** Who takes the turns in which the rooms of an engine do their work. */
+/** Takes the turns in which the rooms of an engine do their work. */
 export interface Turns {
   /** The ring is closed, perhaps by what a completion has set off. */
   readonly closed: boolean;
@@ -10,11 +10,14 @@ export interface Turns {
   later(): void;
   /** A turn at once. `isInline`: within a pass of the loop that has seen one, so that nothing else came meanwhile. */
   turn(isInline: boolean): void;
-  /** Call something as a turn calls what it tells: what begins in it does not ask for another turn. One follows if it says so. */
+  /**
+   * Call something as a turn calls what it tells: what begins in it does not ask for another turn. One follows if it
+   * says so.
+   */
   inTurn(call: () => boolean): void;
 }
 
-/** What happened, in numbers. */
+/** The numbers of all that happened. */
 export interface Counters {
   submitted: number;
   completed: number;

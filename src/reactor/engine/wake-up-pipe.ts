@@ -3,14 +3,14 @@ import { IOSQE_IO_LINK } from '../../abi/flags.ts';
 import type { Native } from '../../native/native.ts';
 import { kernelError } from '../../ring/kernel/kernel-error.ts';
 import { IoUring } from '../../ring/io-uring.ts';
-import { ownOptions } from '../own-options.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
 import { RingSignal } from './ring-signal.ts';
 import type { OpenWakeUp } from './wake-up.ts';
 
 /**
- * A second ring watches the eventfd of the first: when that has something, the kernel itself writes a byte into a pipe, which
- * the event loop reads as it reads any other. Dearer than the loop's own poll, by a system call and a read for each wake-up,
- * and without anything that a loop could call when its thread ends.
+ * A second ring watches the eventfd of the first: when that has something, the kernel itself writes a byte into a pipe,
+ * which the event loop reads as it reads any other. Dearer than the loop's own poll, by a system call and a read for
+ * each wake-up, and without anything that a loop could call when its thread ends.
  */
 export const openPipeWakeUp: OpenWakeUp = (ring, native, onWake) => {
   const signal = new RingSignal(ring, native);

@@ -5,8 +5,8 @@ import type { OpenWakeUp } from './wake-up.ts';
 const watched = new Set<() => void>();
 
 /**
- * When the process ends by itself, Node runs the loop once more to close its handles. A descriptor that is readable then
- * would have koffi call JavaScript, which nobody can any more: the process would abort.
+ * When the process ends by itself, Node runs the loop once more to close its handles. A descriptor that is readable
+ * then would have koffi call JavaScript, which nobody can any more: the process would abort.
  */
 const endAll = (): void => {
   for (const end of watched) end();

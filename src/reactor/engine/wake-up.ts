@@ -1,8 +1,5 @@
-import { hasUvLoop } from '../../native/runtime.ts';
 import type { Native } from '../../native/native.ts';
 import type { IoUring } from '../../ring/io-uring.ts';
-import { openPipeWakeUp } from './wake-up-pipe.ts';
-import { openPollWakeUp } from './wake-up-poll.ts';
 
 /** How an event loop learns that a ring has completions. */
 export interface WakeUp {
@@ -10,7 +7,10 @@ export interface WakeUp {
   engage(): void;
   /** Nothing is: the process may end. */
   disengage(): void;
-  /** The loop is going to sleep: `onWake` is to be called on it soon after the kernel posts a completion, or at once if there is one. */
+  /**
+   * The loop is going to sleep: `onWake` is to be called on it soon after the kernel posts a completion, or at once if
+   * there is one.
+   */
   listen(): void;
   /** The ring is being looked at: nobody need be told of completions until {@link listen} is called again. */
   pause(): void;
@@ -23,11 +23,3 @@ export interface WakeUp {
 }
 
 export type OpenWakeUp = (ring: IoUring, native: Native, onWake: () => void) => WakeUp;
-
-/**
- * The one place that chooses. The loop's own poll is the cheaper way, and Node's: in a worker it would call into JavaScript
- * once more when the thread ends, which is fatal; Deno does not go on after the call; Bun ends the process. See runtime.ts.
- */
-export function chooseWakeUp({ endsWithProcess }: Native): OpenWakeUp {
-  return hasUvLoop() && endsWithProcess ? openPollWakeUp : openPipeWakeUp;
-}

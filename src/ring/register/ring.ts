@@ -71,7 +71,7 @@ export abstract class RingRegistration extends ZcrxRegistration {
     if (resources.isAwaited(bgid)) {
       throw inUse('still has receives in flight from the buffers before: cancel them and reap');
     }
-    if (options.kernelMemory && !native.endsWithProcess) {
+    if (options.kernelMemory && !native.isMainThread) {
       // The mapping would keep the ring alive when the worker is terminated, with everything its operations hold.
       const message = "Cannot map the kernel's buffer ring in a worker: leave kernelMemory away";
       throw wrongState('ERR_IOURING_UNSUPPORTED', message);
@@ -129,7 +129,7 @@ export abstract class RingRegistration extends ZcrxRegistration {
   registerRingFd(): number {
     coreOf(this).checkOpen();
     const { resources } = coreOf(this);
-    const possible = resources.native.endsWithProcess;
+    const possible = resources.native.isMainThread;
     if (possible && (resources.registeredIndex !== undefined || resources.registerRingFd())) {
       return resources.registeredIndex as number;
     }
@@ -188,7 +188,7 @@ export abstract class RingRegistration extends ZcrxRegistration {
     coreOf(this).checkOpen();
     const { resources, sq, cq } = coreOf(this);
     const deferred = (resources.setupFlags & IORING_SETUP_DEFER_TASKRUN) !== 0;
-    if (!resources.native.endsWithProcess || !deferred || resources.fd < 0) {
+    if (!resources.native.isMainThread || !deferred || resources.fd < 0) {
       const message =
         'Cannot resize ring: only with deferTaskrun (Linux 6.1), on the main thread, and while it has its descriptor';
       throw wrongState('ERR_IOURING_UNSUPPORTED', message);

@@ -305,8 +305,8 @@ export class Recorder implements Native {
     return this.#kernel.pageSize;
   }
 
-  get endsWithProcess(): boolean {
-    return this.#kernel.endsWithProcess;
+  get isMainThread(): boolean {
+    return this.#kernel.isMainThread;
   }
 
   #afterwards(result: number): number {

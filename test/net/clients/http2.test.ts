@@ -1,4 +1,5 @@
-// node:http2 over our sockets, with curl and nghttp2's clients, which speak it as browsers do, and with node's over ours.
+// node:http2 over our sockets, with curl and nghttp2's clients, which speak it as browsers do, and with node's over
+// ours.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import * as http2 from 'node:http2';

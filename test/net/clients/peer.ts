@@ -1,4 +1,5 @@
-// Programs that are not ours, which the tests of iouring/net talk to: where they are, and servers of them for the length of a test.
+// Programs that are not ours, which the tests of iouring/net talk to: where they are, and servers of them for the
+// length of a test.
 import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants, readdirSync } from 'node:fs';

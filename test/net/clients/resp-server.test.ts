@@ -24,8 +24,8 @@ async function startedWith(env: NodeJS.ProcessEnv, ...args: string[]): Promise<P
 }
 
 /**
- * What a server answers to these bytes until it has sent so many, or closes. Sent in these pieces, a turn apart, and with the end of
- * this side unless the server is expected to close: redis-server forgets what it has not sent by then.
+ * What a server answers to these bytes until it has sent so many, or closes. Sent in these pieces, a turn apart, and
+ * with the end of this side unless the server is expected to close: redis-server forgets what it has not sent by then.
  */
 async function answer(port: number, pieces: readonly Uint8Array[], bytes?: number): Promise<Buffer> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });

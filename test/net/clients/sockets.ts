@@ -40,8 +40,9 @@ async function outcomeOf<T>(net: Net, body: (net: Net) => Promise<T>): Promise<T
 }
 
 /**
- * A test whose body is run over both. `check` looks at what came of it over node:net: what is compared with that is compared with
- * something. `way` is the one that bytes take over ours: node:tls and node:http2 keep libuv's handle of a socket that nobody has used.
+ * A test whose body is run over both. `check` looks at what came of it over node:net: what is compared with that is
+ * compared with something. `way` is the one that bytes take over ours: node:tls and node:http2 keep libuv's handle of a
+ * socket that nobody has used.
  */
 export function itOnBoth<T>(
   programs: readonly string[],

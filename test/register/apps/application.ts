@@ -1,6 +1,6 @@
 /**
- * What the applications of this folder have in common: each listens, sends its port to the test, and ends when it is told to. The events
- * of its server and its sockets are told to the test in their order.
+ * What the applications of this folder have in common: each listens, sends its port to the test, and ends when it is
+ * told to. The events of its server and its sockets are told to the test in their order.
  */
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -14,7 +14,8 @@ export function serve(server: Server): void {
   server.on('connection', (socket) => {
     const name = `#${connections++}`;
     say(name, 'connection', socket.remoteAddress, socket.localFamily, socket.timeout, socket.readyState);
-    // Before node:http hears of it. Where the server has ended already, whether the end comes before it closes is a matter of chance.
+    // Before node:http hears of it. Where the server has ended already, whether the end comes before it closes is a
+    // matter of chance.
     socket.prependListener('end', () => socket.writableEnded || say(name, 'end', socket.bytesRead));
     socket.on('error', (error: NodeJS.ErrnoException) => say(name, 'error', error.code, error.message));
     socket.on('close', (hadError) => say(name, 'close', hadError, socket.bytesRead, socket.bytesWritten, socket.destroyed));

@@ -1,0 +1,51 @@
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { diagnose } from '../../index.ts';
+
+/** Signals that end, stop or tell a program something; what the kernel sends for a fault is the program's own. */
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT', 'SIGWINCH'] as const;
+
+/** Those that a terminal sends to all processes in front of it. */
+const OF_TERMINAL: ReadonlySet<string> = new Set(['SIGINT', 'SIGQUIT', 'SIGWINCH']);
+
+/**
+ * Start a program with `iouring/register` in it, and in the Node processes and threads that it starts. Resolves to its
+ * exit status, once it has ended; if a signal has ended it, this process ends by the same.
+ * @param args what node is given: its options, the program, and its arguments
+ * @param entry URL of `iouring/register`
+ */
+export async function runProgram(args: readonly string[], { report, entry }: { report: boolean; entry: string }): Promise<number> {
+  sayIfUnusable();
+  const { NODE_OPTIONS: options = '', IOURING_REPORT: format } = process.env;
+  const env = {
+    ...process.env,
+    // By its address: a bare name is looked for from the folder of each process that inherits the variable.
+    NODE_OPTIONS: `--import=${entry} ${options}`.trim(),
+    ...(report && { IOURING_REPORT: format === undefined || format === '' ? '1' : format }),
+  };
+  const child = spawn(process.execPath, args, { stdio: 'inherit', env });
+  const hasTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
+  for (const signal of SIGNALS) {
+    // From a terminal the program has it already; a second one would mean something else to it.
+    process.on(signal, () => hasTerminal && OF_TERMINAL.has(signal) || child.kill(signal));
+  }
+  const [status, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('exit', (...end) => resolve(end));
+  });
+  if (signal === null) return status!;
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
+  return 128 + constants.signals[signal];
+}
+
+/** Docker's default profile forbids io_uring: many meet it there first. */
+function sayIfUnusable(): void {
+  if (process.env['IOURING_DISABLED'] === '1') {
+    process.stderr.write('iouring: the program runs on Node’s own modules: the environment variable IOURING_DISABLED is set to 1\n');
+    return;
+  }
+  const { usable, problem } = diagnose();
+  if (usable) return;
+  process.stderr.write(`iouring: the program runs on Node’s own modules: ${problem?.message}; 'iouring doctor' says what to do\n`);
+}

@@ -1,0 +1,180 @@
+/**
+ * All that the drop-in concludes from what Node happens to do, and promises nowhere: names of its modules, functions
+ * and symbols, how often it asks. Nothing else in src/net leans on such a thing. Each is here with what it leans on,
+ * what becomes of a socket in a version that does it otherwise, and the test that fails then (which
+ * test/net/node-internals.test.ts checks to be there).
+ */
+import modules from 'node:module';
+import { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+import type * as tls from 'node:tls';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
+import type { NativeHandle, SocketClass } from './node-net.ts';
+
+// ---------------------------------------------------------------- who asks for a socket's handle
+
+/** Frames above the caller's in which to look for the module that asks. */
+const FRAMES = 4;
+
+/** Modules of Node's that ask for a socket's handle to keep it. Versions from 26 on have node:tls elsewhere. */
+const KEEPERS = [
+  [/\bnode:internal\/child_process\b/, 'child process'],
+  [/\bnode:(?:_tls_wrap|internal\/tls\/wrap|internal\/http2\/core)\b/, 'protocol'],
+] as const;
+
+/**
+ * Which of Node's modules asks for a socket's handle: node:child_process, which hands it to another process, and gives
+ * it to native code that takes any object for a handle of libuv's, so that it must get one; or a protocol, node:tls or
+ * node:http2, whose native code works on it. Undefined: none of these. Nothing but the stack tells, and it takes long
+ * to look at: this is not to be called for each request.
+ *
+ * Leans on: the names of Node's modules in a stack trace. Otherwise: tls and http2 work on a stream in JavaScript, and
+ * are slower; a socket that is sent to another process ends this one.
+ *
+ * - watched by test/net/handle.test.ts: node:tls and node:http2 get a handle of libuv’s, from a server and for a client
+ * - watched by test/net/process.test.ts: a socket sent to a child process, kept open or not, and one as its output
+ */
+export function whoAsks(): (typeof KEEPERS)[number][1] | undefined {
+  const stack = stackAbove(whoAsks, FRAMES);
+  return KEEPERS.find(([place]) => place.test(stack))?.[1];
+}
+
+/**
+ * Is it a module of Node's that has called the caller, a getter?
+ *
+ * Leans on: the scheme of Node's modules in a stack trace. Otherwise: connections are made by libuv, and are slower.
+ *
+ * - watched by test/net/handle.test.ts: of a socket that is being connected: it stays the same, and what was replaced
+ *   is called
+ */
+export function isAskedByNode(): boolean {
+  return /[ (]node:[^\n]*$/.test(stackAbove(isAskedByNode, 2));
+}
+
+/** So many lines of the stack, without `callee` and what it has called. */
+function stackAbove(callee: () => unknown, frames: number): string {
+  const limit = Error.stackTraceLimit;
+  const trace: { stack?: string } = {};
+  Reflect.set(Error, 'stackTraceLimit', frames);
+  Error.captureStackTrace(trace, callee);
+  Reflect.set(Error, 'stackTraceLimit', limit);
+  return String(trace.stack);
+}
+
+/**
+ * So often node:http's server asks for the handle of a socket that it takes over: whether it is a stream, whether it is
+ * free, and to take it.
+ *
+ * Leans on: that number. If it asks more often, the last time counts as anybody's, and costs a look at the stack; if
+ * less often, somebody else who asks in the same call of node:http's counts as node:http.
+ *
+ * - watched by test/net/http-bodies.test.ts: given requests with bodies on a kept connection, nobody looks at a stack
+ *   to see who asks for the handle
+ */
+export const ASKED_BY_HTTP = 4;
+
+// ---------------------------------------------------------------- what node:http and node:http2 have done to a socket
+
+/**
+ * Is this the guard that node:http's agent puts on the handle of an idle socket? Bytes that come then are nobody's
+ * answer.
+ *
+ * Leans on: the name of that function. Otherwise: such bytes are read as the answer to the next request.
+ *
+ * - watched by test/net/protocols.test.ts: http: what comes while a connection is idle is nobody’s answer
+ */
+export function isIdleGuard(onread: unknown): boolean {
+  return typeof onread === 'function' && onread.name === 'freeSocketOnReadGuard';
+}
+
+/**
+ * Has node:http2 made a session of the socket? It says so on the socket before it asks for the handle, by a symbol.
+ *
+ * Leans on: the description of that symbol; and on its being a property called `undefined` in versions 20 to 26, which
+ * import the symbol from a module that does not export it. Otherwise: what comes before http2 listens is lost. Watched
+ * by: test/net/protocols.test.ts, `http2${isSecure ? ', secure' : ''}, over a socket that is ${state}`
+ */
+export function isOfHttp2(socket: object): boolean {
+  const properties = socket as Record<string | symbol, unknown>;
+  if (properties['undefined'] !== undefined) return true;
+  const mark = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'kBoundSession');
+  return mark !== undefined && properties[mark] !== undefined;
+}
+
+/**
+ * Does somebody read from a handle without its socket?
+ *
+ * Leans on: that node:tls defines `reading` on the handle with an accessor, and node:http sets `_consumed`. Otherwise:
+ * bytes that are theirs are read by the socket.
+ *
+ * - watched by test/net/protocols.test.ts: tls takes a socket that is being connected, in ${when}
+ */
+export function isTaken(handle: NativeHandle): boolean {
+  const reading = Object.getOwnPropertyDescriptor(handle, 'reading');
+  return reading?.get !== undefined || reading?.value === true || handle._consumed === true;
+}
+
+// ---------------------------------------------------------------- Node's own handles
+
+/**
+ * Is it a request to connect to one address, and no other? With several addresses Node tries one after the other by
+ * itself.
+ *
+ * Leans on: the name of the function that the request calls. Otherwise: connections are made by libuv, and are slower.
+ *
+ * - watched by test/net/node-internals.test.ts: given one address to connect to, the ring connects
+ */
+export function isOnlyAttempt(request: { readonly oncomplete?: { readonly name: string } }): boolean {
+  return request.oncomplete?.name === 'afterConnect';
+}
+
+/**
+ * Is it a handle of libuv's on a socket, with a descriptor?
+ *
+ * Leans on: the names of the classes. Otherwise: sockets and servers stay Node's.
+ *
+ * - watched by test/net/node-internals.test.ts: given sockets of both kinds, their data goes through the ring
+ */
+export function isNative(handle: NativeHandle): handle is NativeHandle & { readonly fd: number } {
+  const { name } = handle.constructor;
+  return (name === 'TCP' || name === 'Pipe') && handle.fd !== undefined && handle.fd >= 0;
+}
+
+/**
+ * Have a handle tell a socket of what it reads, and give the socket the handle's context, as if the socket had been
+ * made with it.
+ *
+ * Leans on: the descriptions of two symbols that no module exports. Otherwise: it throws.
+ *
+ * - watched by test/net/handle.test.ts: node:tls and node:http2 get a handle of libuv’s, from a server and for a client
+ */
+export function putUnder(socket: SocketClass, handle: NativeHandle): void {
+  Reflect.set(handle, symbolOf(handle, 'owner_symbol'), socket);
+  Reflect.set(socket, symbolOf(socket, 'async_id_symbol'), handle.getAsyncId!());
+}
+
+function symbolOf(object: object, name: string): symbol {
+  return Object.getOwnPropertySymbols(object).find(({ description }) => description === name)!;
+}
+
+/**
+ * Node's class JSStream, which it does not export: a native stream whose work is done in JavaScript.
+ *
+ * Leans on: that a TLSSocket over a stream that is no socket stands on one, which its handle has as `_parent`.
+ * Otherwise: it throws.
+ *
+ * - watched by test/net/protocols.test.ts: http
+ */
+export function nativeStreamClass(): new () => object {
+  // A built-in module is the same from everywhere; a bundle may have no import.meta.url.
+  const { TLSSocket, createSecureContext } = modules.createRequire(process.execPath)('node:tls') as typeof tls;
+  const none = new Duplex(ownOptions({ read() {}, write() {} }));
+  // With no certificates: Node's own list takes milliseconds to read.
+  const probe = new TLSSocket(none, ownOptions({ secureContext: createSecureContext(ownOptions({ ca: [] })) }));
+  const { _handle: wrap } = probe as unknown as TLSSocket & { _handle: { _parent: object } };
+  const found = wrap._parent.constructor as new () => object;
+  probe.on('error', () => {});
+  probe.destroy();
+  none.destroy();
+  return found;
+}

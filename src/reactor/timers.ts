@@ -1,2 +1,0 @@
-/** Node's timers as they were when this package was loaded, for the layers above. */
-export { clearImmediate, clearTimeout, monotonicNow, nextTick, setImmediate, setTimeout } from '../native/timers.ts';
