@@ -27,7 +27,7 @@ const libraries = Object.values(exports).flatMap((entry) =>
 );
 const commands = Object.values(bin).map(nameOf);
 /** Files that others load by their path, when they need them. */
-const loaded = ['register/ring-side'];
+const loaded = ['register/socket-side', 'register/datagram-side', 'register/file-side'];
 const names = [...libraries, ...loaded, ...commands];
 
 /** Folders with an entry are a chunk each; what they all stand on is the chunk called core. */

@@ -65,6 +65,12 @@ import { SubmissionQueue } from './queues/submission-queue.ts';
 import { SubmitArena } from './memory/submit-arena.ts';
 import { writeTimespec, type Duration } from './structs/timespec.ts';
 
+/**
+ * For so many operations that lend something there is room from the start, which costs time and memory; more room is
+ * made when it is needed.
+ */
+const PINS_AT_FIRST = 1024;
+
 /** How long a close waits for operations that the kernel does not give up at once. */
 const CLOSE_WAIT_MS = 5000;
 
@@ -185,7 +191,7 @@ export class RingResources {
       const postedInCalls = has(IORING_SETUP_DEFER_TASKRUN);
       const sizes = { big: has(IORING_SETUP_CQE32), mixed: has(IORING_SETUP_CQE_MIXED) };
       this.cq = new CompletionQueue(ring, params, { postedInCalls, ...sizes });
-      this.pins = new Pins(Math.max(64, this.cq.entries));
+      this.pins = new Pins(Math.min(PINS_AT_FIRST, this.cq.entries));
       this.arena = new SubmitArena(native, this.sq);
       this.waitArgument = this.#scratch(IO_URING_GETEVENTS_ARG_SIZE + KERNEL_TIMESPEC_SIZE);
       this.registerArgument = this.#scratch(256);

@@ -96,19 +96,7 @@ class SocketMethods extends Base {
   }
 
   override connect(...args: unknown[]): this {
-    const connection = this[CONNECTION];
-    // Another life begins.
-    if (this.destroyed) this[CONNECTION] = undefined;
-    this[SCOPE] = new AsyncResource('TCPWRAP');
-    if (isOpen(connection)) return lend(this, () => super.connect(...args));
-    this[WRITES_LEFT] = lasting.writes || -1;
-    // An address that needs no lookup is connected to in a tick that is asked for in the call.
-    nextTick(enterNode, this);
-    try {
-      return withinNode(this, () => super.connect(...args));
-    } finally {
-      nextTick(leaveNode);
-    }
+    return connectBy(this, args, () => super.connect(...args));
   }
 
   // ---------------------------------------------------------------- the stream
@@ -284,6 +272,32 @@ function lend<T>(socket: Pick<State, typeof IS_LENT | typeof CONNECTION>, call: 
   }
 }
 
+/** The method `connect` of Node, for a socket that is to go through the ring if it lasts. */
+function connectBy<T>(socket: SocketMethods, args: readonly unknown[], connect: () => T): T {
+  const connection = socket[CONNECTION];
+  // Another life begins.
+  if (socket.destroyed) socket[CONNECTION] = undefined;
+  socket[SCOPE] = new AsyncResource('TCPWRAP');
+  if (isOpen(connection)) return lend(socket, connect);
+  socket[WRITES_LEFT] = lasting.writes || -1;
+  if (callsOthers(socket, args)) return connect();
+  // An address that needs no lookup is connected to in a tick that is asked for in the call.
+  nextTick(enterNode, socket);
+  try {
+    return withinNode(socket, connect);
+  } finally {
+    nextTick(leaveNode);
+  }
+}
+
+/** Does a call that connects a socket call a function of the user's, which may ask for the handle? */
+function callsOthers(socket: SocketMethods, [first]: readonly unknown[]): boolean {
+  // As net.connect hands them on.
+  const options: unknown = Array.isArray(first) ? first[0] : first;
+  const hasLookup = typeof options === 'object' && options !== null && (options as { lookup?: unknown }).lookup !== undefined;
+  return hasLookup || socket.listenerCount('connectionAttempt') > 0;
+}
+
 /**
  * The socket that Node is at work on and nobody else: whoever asks for its handle is Node. To find that out otherwise
  * takes much longer.
@@ -291,7 +305,8 @@ function lend<T>(socket: Pick<State, typeof IS_LENT | typeof CONNECTION>, call: 
 let inNode: SocketMethods | undefined;
 
 function enterNode(socket: SocketMethods): void {
-  inNode = socket;
+  // Those who hear of an attempt may ask for the handle.
+  if (socket.listenerCount('connectionAttempt') === 0) inNode = socket;
 }
 
 function leaveNode(): void {
@@ -454,11 +469,16 @@ function begin(socket: SocketMethods): void {
 }
 
 /**
- * Have a socket that Node's class has made, and that has neither a connection nor memory of the user's to read into, go
- * through the ring from now on. It is an instance of the same class as before, and its `constructor` is the same.
+ * Have a socket that Node's class has made, and that has neither a connection nor memory of the user's to read into,
+ * connect and go through the ring from now on. It is an instance of the same class as before, and its `constructor` is
+ * the same.
+ * @param args what it was told to connect to
+ * @param connect Node's own: the method of the prototype may be somebody's who has called this one
  */
-export function adopt(socket: NodeSocket): void {
-  begin(Object.setPrototypeOf(socket, adoptedPrototype) as SocketMethods);
+export function connectAdopted<T>(socket: NodeSocket, args: readonly unknown[], connect: () => T): T {
+  const adopted = Object.setPrototypeOf(socket, adoptedPrototype) as SocketMethods;
+  begin(adopted);
+  return connectBy(adopted, args, connect);
 }
 
 const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(SocketMethods.prototype);

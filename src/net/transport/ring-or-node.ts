@@ -9,9 +9,27 @@ import { partsOf, type Reactor } from '../../reactor/reactor.ts';
  */
 export const available = new AvailableReactor('iouring/net', [IORING_OP_SEND_ZC]);
 
-/** The reactor for sockets; undefined where there is no io_uring, or an older one, so that Node has to do it. */
+/**
+ * The reactor for sockets; undefined where there is no io_uring, or an older one, or where Node forbids this program
+ * the network: Node has to do it, or to refuse it.
+ */
 export function ringForSockets(): Reactor | undefined {
-  return available.get();
+  return permission !== undefined && !permission.has('net') ? undefined : available.get();
+}
+
+interface Permission {
+  has(scope: string): boolean;
+}
+
+/**
+ * Asked by Node in its own native code before it listens or connects, by versions that have `--allow-net`; the ring
+ * asks nobody.
+ */
+const permission = networkPermission();
+
+function networkPermission(): Permission | undefined {
+  const { permission: model } = process as { permission?: Permission };
+  return model !== undefined && process.allowedNodeEnvironmentFlags.has('--allow-net') ? model : undefined;
 }
 
 /**

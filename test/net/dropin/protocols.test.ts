@@ -214,15 +214,24 @@ describe('protocols', () => {
       stream.end('ok');
     });
     const [listener, port] = await front(net, story, server);
-    const socket = net.connect(port, '127.0.0.1');
-    await Promise.all([once(listener, 'connection'), once(socket, 'connect')]);
-    const client = http2.connect(`http://localhost:${port}`, { createConnection: () => socket });
-    const stream = client.request();
-    stream.close(http2.constants.NGHTTP2_CANCEL);
-    stream.resume().end();
-    stream.on('response', () => story.tell('client', 'response'));
-    await once(stream, 'close');
-    client.close();
+    const frame = (type: number, flags: number, stream: number, ...payload: number[]): Buffer =>
+      Buffer.from([0, 0, payload.length, type, flags, 0, 0, 0, stream, ...payload]);
+    // GET, http, /, and whom it is for.
+    const headers = [0x82, 0x86, 0x84, 0x41, 9, ...Buffer.from('localhost')];
+    const client = net.connect(port, '127.0.0.1');
+    await once(client, 'connect');
+    const [SETTINGS, HEADERS, RST_STREAM] = [4, 1, 3];
+    const { NGHTTP2_CANCEL } = http2.constants;
+    client.write(Buffer.concat([
+      Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+      frame(SETTINGS, 0, 0),
+      frame(HEADERS, 5, 1, ...headers),
+      frame(RST_STREAM, 0, 1, 0, 0, 0, NGHTTP2_CANCEL),
+    ]));
+    client.resume();
+    const [stream] = (await once(server, 'stream')) as [http2.ServerHttp2Stream];
+    if (!stream.closed) await once(stream, 'close');
+    client.end();
     await once(client, 'close');
     listener.close();
     await closed(listener);
