@@ -24,7 +24,9 @@ export async function compare<C extends Case>(
   try {
     for (const { test, series } of turns) {
       for (let round = 0; round < rounds; round++) {
-        for (const [competitor, samples] of series) {
+        // To and fro: nobody always has the place behind the same one.
+        const turn = round % 2 === 0 ? [...series] : [...series].toReversed();
+        for (const [competitor, samples] of turn) {
           progress.step(`${test.group}, ${test.name}: ${competitor.name}`);
           try {
             samples.push(await scenario.measure(competitor, test));

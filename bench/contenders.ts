@@ -43,7 +43,7 @@ export function onIoUring<C extends Case>(
   args: Arguments<C>,
   part = 'index.js',
 ): Competitor<C> {
-  return { ...onNode(name, program, args), missing: notBuilt('dist', part) };
+  return { ...onNode(name, program, args), isOurs: true, missing: notBuilt('dist', part) };
 }
 
 /** A competitor on top of `iouring/net`. */

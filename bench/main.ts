@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
+import { type Against, buildAgainst, changesForTheWorse, withTwins } from './against.ts';
 import { append } from './append.ts';
 import { asleep } from './asleep.ts';
 import { bundle } from './bundle.ts';
@@ -44,13 +45,15 @@ import { zeroCopy } from './zero-copy.ts';
 
 const USAGE = `Usage: npm run bench -- [options]
 
-  --scenario A,B  only these scenarios, or groups of them (see --list); all scenarios otherwise
+  --scenario A,B  only these scenarios, or groups of them (see --list); all scenarios otherwise,
+                  and with --against nop, read, promises, files, lean, http
   --cases RE      of their cases only those that match, as tables show them: “udp, 1 at a time”
   --competitors RE  of their competitors only those that match
   --rounds N      measurements of each competitor in each case (5)
   --seconds S     length of a measurement (1)
   --quick         one round of 0.2 seconds: does everything work?
   --nice=N        niceness of competitors and loads; -20 (root only) where others use the machine
+  --against REF   this package as it is now against what it was at another commit, and no other competitor
   --json FILE     where to write the results (bench/out/latest.json)
   --save          write them to bench/results/latest.json too, for docs/performance.md
   --list          the scenarios, and the groups
@@ -94,15 +97,25 @@ const SCENARIOS = {
   memory,
 };
 
-type Run = (context: Context, signal: AbortSignal, progress: Progress, parts: readonly Part[]) => Promise<ScenarioResult>;
+type Run = (
+  context: Context,
+  signal: AbortSignal,
+  progress: Progress,
+  parts: readonly Part[],
+  against?: Against,
+) => Promise<ScenarioResult>;
 
 function comparing<C extends Case>(open: (context: Context) => Promise<Scenario<C>>): Run {
-  return async (context, signal, progress, parts) => {
+  return async (context, signal, progress, parts, against) => {
     await using whole = await open(context);
-    const scenario = partOf(whole, ...parts);
+    const part = partOf(whole, ...parts);
+    const scenario = against === undefined ? part : withTwins(part, against);
     return withTargets(paired(await compare(scenario, context, signal, progress), scenario), scenario);
   };
 }
+
+/** What a change is compared in unless it says what it concerns. */
+const CHANGED_BY_MOST = 'nop,read,promises,files,lean,http';
 
 function isScenario(name: string): name is keyof typeof SCENARIOS {
   return name in SCENARIOS;
@@ -125,20 +138,25 @@ function measured(names: readonly string[]): readonly Measured[] {
 function readOptions() {
   const { values } = parseArgs({
     options: {
-      scenario: { type: 'string', default: Object.keys(SCENARIOS).join(',') },
+      scenario: { type: 'string' },
       cases: { type: 'string' },
       competitors: { type: 'string' },
       rounds: { type: 'string' },
       seconds: { type: 'string' },
       quick: { type: 'boolean', default: false },
       nice: { type: 'string' },
+      against: { type: 'string' },
       json: { type: 'string', default: inProject('bench', 'out', 'latest.json') },
       save: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
-  const wanted = measured(values.scenario.split(','));
+  const all = values.against === undefined ? Object.keys(SCENARIOS).join(',') : CHANGED_BY_MOST;
+  const wanted = measured((values.scenario ?? all).split(','));
+  if (values.save && values.against !== undefined) {
+    throw new Error('Cannot save: with --against there are no competitors for the tables');
+  }
   const part = { cases: pattern(values.cases), competitors: pattern(values.competitors) };
   const rounds = Number(values.rounds ?? (values.quick ? 1 : 5));
   const seconds = Number(values.seconds ?? (values.quick ? 0.2 : 1));
@@ -169,7 +187,7 @@ function writeResults(file: string, results: Results): void {
 }
 
 async function main(signal: AbortSignal): Promise<boolean> {
-  const { wanted, part, rounds, seconds, niceness, json, save, list, help } = readOptions();
+  const { wanted, part, rounds, seconds, niceness, json, save, list, help, against: ref } = readOptions();
   if (help || list) {
     console.log(help ? USAGE : showList());
     return true;
@@ -179,10 +197,15 @@ async function main(signal: AbortSignal): Promise<boolean> {
   console.log(showMachine(machine));
   const context = { launcher, rounds, seconds };
   const scenarios: ScenarioResult[] = [];
+  await using against = ref === undefined ? undefined : await buildAgainst(launcher, ref);
+  const worse: string[] = [];
   for (const { scenario, part: member } of wanted) {
-    const result = await SCENARIOS[scenario as keyof typeof SCENARIOS](context, signal, new Progress(), [member, part]);
+    const result = await SCENARIOS[scenario as keyof typeof SCENARIOS](context, signal, new Progress(), [member, part], against);
     console.log(showScenario(result));
     scenarios.push(result);
+    if (against !== undefined && result.kind === 'comparison') {
+      worse.push(...changesForTheWorse(result, rounds));
+    }
   }
   const options = process.argv.slice(2).join(' ');
   const command = `npm run bench${options === '' ? '' : ` -- ${options}`}`;
@@ -192,7 +215,10 @@ async function main(signal: AbortSignal): Promise<boolean> {
   if (save) {
     writeResults(inProject('bench', 'results', 'latest.json'), results);
   }
-  return scenarios.every(({ failed }) => failed.length === 0);
+  if (against !== undefined) {
+    console.log(`\n${worse.length === 0 ? `Nothing is worse than ${against.label}` : worse.join('\n')}`);
+  }
+  return worse.length === 0 && scenarios.every(({ failed }) => failed.length === 0);
 }
 
 const interrupted = new AbortController();

@@ -9,7 +9,7 @@ import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { RequestReader, type Incoming } from '../src/cli/serve/http-request.ts';
-import { get, MALFORMED, MALFORMED_BODIES, WELL_FORMED } from '../test/cli/malformed-requests.ts';
+import { get, MALFORMED, MALFORMED_BODIES, WELL_FORMED } from '../test/cli/serve/malformed-requests.ts';
 import { inProject } from './project.ts';
 
 /** What became of some bytes: how many requests were complete, and what was said against them. */

@@ -34,7 +34,7 @@ const CASES: readonly ApplicationCase[] = [
   { group: 'register', name: 'express', app: 'express', parts: 'http', least: 1.1 },
   { group: 'register', name: 'POST of 4 KiB', app: 'http', postBytes: 4096, parts: 'http', least: 1.2 },
   { group: 'register', name: 'ws', app: 'ws', parts: 'http', least: 1.2 },
-  { group: 'register', name: 'proxy', app: 'proxy', parts: 'http,net', least: 1.2 },
+  { group: 'register', name: 'proxy', app: 'proxy', parts: 'http', least: 1.2 },
   { group: 'register', name: 'cluster of 2', app: 'cluster', parts: 'http', least: 1.2 },
 ];
 

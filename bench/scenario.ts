@@ -50,6 +50,8 @@ export interface Competitor<C extends Case> {
   readonly name: string;
   /** Why it cannot take part. */
   readonly missing?: string | undefined;
+  /** It stands on this package. */
+  readonly isOurs?: boolean;
   /** The name of the one that is compared with it; the first one that takes part when left out. */
   readonly against?: string;
   /** Whether it takes part in this case; in every one when left out. */

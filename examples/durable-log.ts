@@ -70,7 +70,7 @@ class DurableLog {
       const bytes = Buffer.concat(batch.map(({ record }) => record));
       try {
         // The flush runs only if all of it was written: the kernel sees to that, and to the order.
-        await this.#io.link([
+        await this.#io.chain([
           ['write', this.#fd, bytes, { offset: this.#end }],
           ['fsync', this.#fd, { datasync: true }],
         ]);

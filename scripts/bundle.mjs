@@ -20,10 +20,14 @@ const { exports, bin, dependencies, sideEffects } = JSON.parse(readFileSync(join
 const nameOf = (path) => /^\.\/dist\/(.+)\.js$/.exec(path)[1];
 const folderOf = (name) => name.split('/')[0];
 
-const libraries = Object.values(exports).flatMap((entry) => [...new Set([entry['module-sync'] ?? [], entry.default ?? []].flat())]).map(nameOf);
+/** What a condition leads to may have types of its own beside it. */
+const targetOf = (condition) => condition?.default ?? condition;
+const libraries = Object.values(exports).flatMap((entry) =>
+  [...new Set([entry['module-sync'], entry.default].map(targetOf).filter(Boolean))].map(nameOf)
+);
 const commands = Object.values(bin).map(nameOf);
 /** Files that others load by their path, when they need them. */
-const loaded = ['register/ring-side'];
+const loaded = ['register/socket-side', 'register/datagram-side', 'register/file-side'];
 const names = [...libraries, ...loaded, ...commands];
 
 /** Folders with an entry are a chunk each; what they all stand on is the chunk called core. */
@@ -88,5 +92,5 @@ await bundle.close();
 for (const name of commands) chmodSync(join(root, `dist/${name}.js`), 0o755);
 // For versions of Node that cannot require ES modules.
 for (const { require } of Object.values(exports)) {
-  if (require) copyFileSync(join(root, require.replace(/^\.\/dist\//, 'src/')), join(root, require));
+  for (const file of Object.values(require ?? {})) copyFileSync(join(root, file.replace(/^\.\/dist\//, 'src/')), join(root, file));
 }

@@ -1,24 +1,30 @@
 /**
- * Writes the table of docs/register.md from the one in src/register/replacements.ts; with --check it only says whether it would
- * change anything.
+ * Writes the table of docs/register.md from the one in src/register/replacements.ts; with --check it only says whether
+ * it would change anything.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { REPLACEMENTS } from '../src/register/replacements.ts';
+import { isDefault, REPLACEMENTS } from '../src/register/replacements.ts';
 
 const PAGE = 'docs/register.md';
 const [START, END] = ['<!-- table:start -->\n', '<!-- table:end -->'];
 
 function table(): string {
-  const rows = REPLACEMENTS.map(({ part, name, isDefault, reason, needs }) => [`\`${part}\``, `\`${name}\``, isDefault ? 'yes' : 'no', reason, needs]);
-  // Those of files differ in their names only.
-  const names = new Map<string, string[]>();
+  const rows = REPLACEMENTS.map((row): string[] => {
+    const { part, name, reason, needs } = row;
+    return [`\`${part}\``, `\`${name}\``, isDefault(row) ? 'yes' : 'no', reason, needs];
+  });
+  // Those of files differ in their names only, and are called as their parts are.
+  const names = new Map<string, [parts: string[], names: Set<string>]>();
   for (const [part, name, ...rest] of rows) {
-    const key = JSON.stringify([part, ...rest]);
-    names.set(key, [...(names.get(key) ?? []), name]);
+    const key = JSON.stringify(rest);
+    if (!names.has(key)) names.set(key, [[], new Set()]);
+    const [parts, all] = names.get(key)!;
+    parts.push(part);
+    all.add(name);
   }
-  const lines = [...names].map(([key, all]) => {
-    const [part, ...rest] = JSON.parse(key) as string[];
-    return [part, all.join(', '), ...rest];
+  const lines = [...names].map(([key, [parts, all]]) => {
+    const functions = all.size > 1 ? 'functions of `fs.promises` with these names' : [...all][0];
+    return [parts.join(', '), functions, ...(JSON.parse(key) as string[])];
   });
   const head = ['`IOURING`', 'replaced', 'on by default', 'why', 'needs'];
   return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |\n`).join('');

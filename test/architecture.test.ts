@@ -72,6 +72,32 @@ describe('layers', () => {
   });
 });
 
+describe('comments of the source', () => {
+  const lines = files.flatMap((file) =>
+    readFileSync(join('src', file), 'utf8')
+      .split('\n')
+      .map((text, i) => ({ text, place: `src/${file}:${i + 1}` })),
+  );
+  const comments = lines.filter(({ text }) => /^\s*(\/\*|\*|\/\/)/.test(text));
+
+  it('open with their subject', () => {
+    assert.ok(comments.length > 1000);
+    for (const [i, { text, place }] of comments.entries()) {
+      const opens = /^\s*\/\*\* /.test(text) || (i > 0 && /^\s*\/\*\*$/.test(comments[i - 1].text));
+      if (opens) assert.doesNotMatch(text, /^[\s/*]+(Of|What|Who|Whom|Whose|Whoever)\b/, place);
+    }
+  });
+
+  it('call a thing it', () => {
+    for (const { text, place } of comments) assert.doesNotMatch(text, /\b([Hh]e|[Hh]im|[Hh]is|[Ss]he|[Hh]er)\b/, place);
+  });
+
+  it('have lines of at most 120 columns', () => {
+    // A line that is one word, such as an address, cannot be broken.
+    for (const { text, place } of comments) assert.ok(text.length <= 120 || !/\S \S/.test(text), place);
+  });
+});
+
 describe('entry points', () => {
   it('iouring: a change of these names is a change of the contract', () => {
     const names = [

@@ -17,8 +17,8 @@ function methods(folder: string): Map<string, { comment: string; signature: stri
   assert.ok(files.length > 2);
   for (const file of files) {
     const source = readFileSync(file, 'utf8');
-    // A comment, and a method of a class or a function behind it.
-    const pattern = /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s+(?:export function )?(?:  )?(?:get |async )?(\w+)\(([\s\S]*?)\)(?::[^\n]*)? \{\n/g;
+    // A comment, and a method of an interface behind it.
+    const pattern = /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s+(?:get )?(\w+)\(([\s\S]*?)\): [^\n]*;\n/g;
     for (const [, comment, name, signature] of source.matchAll(pattern)) {
       found.set(name, { comment: comment.replace(/\s*\n\s*\*/g, ''), signature });
     }
@@ -48,6 +48,21 @@ describe('the table of operations', () => {
       assert.match(text, new RegExp(`(Kernel|fixed\`) ${since.replace('.', '\\.')}\\b`), `${name}: since ${since}`);
       for (const helper of helpers) assert.ok(text.includes(`${helper}(3)`), `${name}: ${helper}`);
       if (like) assert.ok(text.includes(like) || text.includes(like.split('(')[0]), `${name}: like ${like}`);
+    }
+  });
+
+  it('agrees with the documentation of the methods: what `res` means', () => {
+    /** A method's comment, with those that it refers to. */
+    const commentOf = (entry: string): string => {
+      const { comment } = preparations.get(named(entry))!;
+      const linked = [...comment.matchAll(/\{@link (\w+)\}/g)].map(([, name]) => preparations.get(name)?.comment ?? '');
+      return [comment, ...linked].join(' ');
+    };
+    for (const { name, methods: all, result } of OPERATIONS) {
+      const [meant] = /^0|bytes|descriptor|how many|events|index|-E[A-Z]+|command/.exec(result) ?? assert.fail(`${name}: ${result}`);
+      const said = [...all.map(commentOf).join(' ').matchAll(/[^.]*\b(?:complete[sd]?|Completes)\b[^.]*/g)].join(' ');
+      const pattern = meant === 'command' ? /driver's to say/ : new RegExp(`(^|\\W)${meant}\\b`);
+      assert.match(said, pattern, `${name}: ${result}`);
     }
   });
 

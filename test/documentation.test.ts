@@ -173,11 +173,31 @@ const sources = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter
 describe('docs/errors.md', () => {
   const page = readFileSync('docs/errors.md', 'utf8');
 
-  it('has a row for each code of ours in the source, and for no other', () => {
-    const used = new Set(sources.flatMap((name) => readFileSync(join('src', name), 'utf8').match(/ERR_IOURING_[A-Z]+/g) ?? []));
-    const rows = new Set([...page.matchAll(/^\| `(ERR_IOURING_[A-Z]+)` \|/gm)].map(([, code]) => code));
-    assert.ok(used.size > 4);
-    assert.deepEqual([...rows].sort(), [...used].sort());
+  /** A code of ours as the source has it, and not where it looks at an error of somebody else's. */
+  const CODE = /(?<!=== )'(ERR_[A-Z_]+|ABORT_ERR|ETIMEDOUT)'/g;
+  /** Where codes are listed and not used: the union itself, and the kernel's error numbers. */
+  const LISTS = ['ring/arguments/error-codes.ts', 'abi/errno.ts'];
+  const used = new Set(
+    sources
+      .filter((name) => !LISTS.includes(name))
+      .flatMap((name) => [...readFileSync(join('src', name), 'utf8').matchAll(CODE)].map(([, code]) => code)),
+  );
+
+  it('has a row with cause and remedy for each code that the source uses, and for no other', () => {
+    // The refusals of the kernel stand behind: their codes are not ours.
+    const [ours] = page.split('\n## Refusals of the kernel');
+    const rows = [...ours.matchAll(/^\| `((?:ERR_|ABORT_ERR|ETIMEDOUT)[A-Z_]*)` \|(.*)\|$/gm)];
+    assert.ok(used.size > 12);
+    assert.deepEqual(rows.map(([, code]) => code).sort(), [...used].sort());
+    for (const [, code, cells] of rows) {
+      for (const cell of cells.split(' | ')) assert.notEqual(cell.trim(), '', code);
+      assert.ok(cells.split(' | ').length >= 2, code);
+    }
+  });
+
+  it('and IoUringErrorCode have the same codes', () => {
+    const union = readFileSync(join('src', LISTS[0]), 'utf8').split('export type IoUringErrorCode')[1];
+    assert.deepEqual([...union.matchAll(/'(\w+)'/g)].map(([, code]) => code), [...used].sort());
   });
 
   it('names only messages that the source has', () => {

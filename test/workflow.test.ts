@@ -29,6 +29,29 @@ describe('.github/workflows/ci.yml', () => {
   });
 });
 
+describe('.github/workflows/release.yml', () => {
+  const release = readFileSync('.github/workflows/release.yml', 'utf8');
+
+  it('is started by hand, tests before it publishes, and may state where the package comes from', () => {
+    assert.match(release, /^on:\n {2}workflow_dispatch:\n/m);
+    assert.ok(release.indexOf('npm test') < release.indexOf('npm run release -- --publish'));
+    assert.match(release, /^ {2}id-token: write$/m);
+    assert.ok('release' in scripts);
+  });
+});
+
+describe('package.json', () => {
+  it('names the repository once: bugs and homepage are of the same address', () => {
+    const { repository, bugs, homepage } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+      repository: { url: string };
+      bugs: string;
+      homepage: string;
+    };
+    const address = /^git\+(https:.*)\.git$/.exec(repository.url)![1];
+    assert.deepEqual([bugs, homepage], [`${address}/issues`, `${address}#readme`]);
+  });
+});
+
 describe('the seccomp profile of docs/compatibility.md', () => {
   it('allows the three system calls of io_uring, in both forms that it is shown in', () => {
     const page = readFileSync('docs/compatibility.md', 'utf8');

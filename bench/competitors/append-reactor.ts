@@ -11,7 +11,7 @@ const isLinked = option('--how') === 'link';
 await appendAll('reactor', async (path) => {
   const fd = await io.open(path, O_WRONLY | O_CREAT | O_APPEND);
   const linked = async (): Promise<void> => {
-    await io.link([
+    await io.chain([
       ['write', fd, RECORD],
       ['fsync', fd, { datasync: true }],
     ]);

@@ -288,12 +288,22 @@ export const ERRNO: readonly ErrnoRow[] = [
 /**
  * The name of an error: 'EBADF'. What is not in the table, negative numbers included, is named as Node does:
  * 'Unknown system error 999'.
+ * @example
+ * import { errnoName } from 'iouring/abi';
+ *
+ * console.log(errnoName(2)); // ENOENT
  */
 export function errnoName(errno: number): string {
   return find(errno)?.name ?? unknown(errno);
 }
 
-/** What an error means, in Node's words: 'bad file descriptor'. Unknown ones as in {@link errnoName}. */
+/**
+ * The meaning of an error, in Node's words: 'bad file descriptor'. Unknown ones as in {@link errnoName}.
+ * @example
+ * import { errnoMessage } from 'iouring/abi';
+ *
+ * console.log(errnoMessage(2)); // no such file or directory
+ */
 export function errnoMessage(errno: number): string {
   return find(errno)?.message ?? unknown(errno);
 }

@@ -1,5 +1,5 @@
 /**
- * What the operations take that wait for something: polls, epoll, children, futexes, clocks. The numbers are
+ * Constants of operations that wait for something: polls, epoll, children, futexes, clocks. The numbers are
  * those of x86-64 and arm64, which agree.
  */
 

@@ -1,5 +1,5 @@
 /**
- * What file operations take beside io_uring's own flags. The numbers are those of x86-64 and arm64, which
+ * Constants of file operations beside io_uring's own flags. The numbers are those of x86-64 and arm64, which
  * agree. For O_*, some of which differ (O_DIRECT, O_DIRECTORY, O_NOFOLLOW), take `fs.constants`.
  */
 

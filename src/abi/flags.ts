@@ -461,6 +461,10 @@ export const CQE_FLAGS: readonly Flag[] = [
 /**
  * The names of the bits of `value`. What `group` does not know comes last, as one number: '0x400000'.
  * Negative numbers are taken as the 32 bits they are.
+ * @example
+ * import { flagNames, SETUP_FLAGS } from 'iouring/abi';
+ *
+ * console.log(flagNames(SETUP_FLAGS, ring.setupFlags));
  */
 export function flagNames(group: readonly Flag[], value: number): string[] {
   let rest = value >>> 0;

@@ -1,4 +1,10 @@
-/** The entry point of `iouring/abi`: the kernel's interface as data. Its names are too many to list here. */
+/**
+ * The entry point of `iouring/abi`: the kernel's interface as data. Its names are too many to list here.
+ * @example
+ * import { errnoName, IORING_OP_READ, OPERATIONS } from 'iouring/abi';
+ *
+ * console.log(OPERATIONS[IORING_OP_READ].since, errnoName(2)); // 5.6 ENOENT
+ */
 export * from './commands.ts';
 export * from './errno.ts';
 export * from './event-flags.ts';

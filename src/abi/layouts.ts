@@ -125,7 +125,7 @@ export const IO_CQRING_OFFSETS = {
 } as const;
 export const IO_CQRING_OFFSETS_SIZE = 40;
 
-/** What `attr_ptr` of a read or write points to with IORING_RW_ATTR_FLAG_PI: protection information. */
+/** The struct that `attr_ptr` of a read or write points to with IORING_RW_ATTR_FLAG_PI: protection information. */
 export const IO_URING_ATTR_PI = { flags: 0, app_tag: 2, len: 4, addr: 8, seed: 16, rsvd: 24 } as const;
 export const IO_URING_ATTR_PI_SIZE = 32;
 
@@ -350,7 +350,7 @@ export const IO_URING_BPF_FILTER = {
 export const IO_URING_BPF_FILTER_SIZE = 64;
 
 /**
- * What a filter sees of a request: a head, and from 16 on a payload by opcode. `socket_family` is C's
+ * The view of a request that a filter gets: a head, and from 16 on a payload by opcode. `socket_family` is C's
  * `socket.family`. The payload of CONNECT is the kernel's, no public header has it yet.
  */
 export const IO_URING_BPF_CTX = {
@@ -486,7 +486,7 @@ export const CMSGHDR = { cmsg_len: 0, cmsg_level: 8, cmsg_type: 12 } as const;
 export const CMSGHDR_SIZE = 16;
 
 /**
- * What a multishot RECVMSG puts at the start of each buffer. Behind it: the name area and the control area,
+ * The header that a multishot RECVMSG puts at the start of each buffer. Behind it: the name area and the control area,
  * each as long as the msghdr said however little was used, then the payload. The payload's length is the
  * completion's result minus these three; `payloadlen` is the datagram's full size, which may be more.
  */

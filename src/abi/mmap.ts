@@ -1,4 +1,4 @@
-/** What mmap(2) of a ring needs. The same numbers on x86-64 and arm64. */
+/** Constants for mmap(2) of a ring. The same numbers on x86-64 and arm64. */
 
 export const PROT_NONE = 0x0;
 export const PROT_READ = 0x1;

@@ -1,6 +1,10 @@
 /**
- * The operations of io_uring: a constant for each, and one table with everything there is to say about each.
- * What is pinned, probed, documented and tested follows from the rows of that table.
+ * The operations of io_uring: a constant for each, and one table with a row for each.
+ *
+ * docs/operations.md, the names in a probe and what `diagnose` reports are made from the rows. The prep methods are
+ * written by hand, for speed, and compared with their rows by tests: which fields are addresses, what lies there and
+ * whether it is kept until the completion (test/ring/rows.test.ts); since which kernel, like which call and what `res`
+ * means (test/docs.test.ts). A row without a test on a kernel fails test/kernel/operations.every.test.ts.
  */
 
 /** Does nothing: for tests and for measuring the way there and back. Kernel 5.1. */
@@ -146,11 +150,11 @@ export const IORING_OP_URING_CMD128 = 64;
  */
 export type Until = 'submit' | 'completion' | 'notification' | 'returned';
 
-/** What the kernel does to the memory. */
+/** The use that the kernel makes of the memory. */
 export type Access = 'read' | 'write' | 'readwrite';
 
 /**
- * What lies in the memory. `name` and `value` are an extended attribute's, `descriptors` are 32-bit numbers,
+ * The contents of the memory. `name` and `value` are an extended attribute's, `descriptors` are 32-bit numbers,
  * `attributes` is a `struct io_uring_attr_pi`, `range` must stay mapped, and `command` is what the driver
  * makes of it: for a block device and a socket option there are plain numbers in that field.
  */
@@ -198,7 +202,7 @@ export interface Operation {
   readonly name: string;
   /** The ring's methods for it; with the option that it takes to have this one. */
   readonly methods: readonly string[];
-  /** What may be left away in calls of these. */
+  /** The options of these methods. */
   readonly options?: readonly string[];
   /** The system call that it resembles. */
   readonly like?: string;
@@ -213,7 +217,7 @@ export interface Operation {
    * memory comes from a group then, to which it was lent beforehand.
    */
   readonly lends: readonly Lend[];
-  /** What the completion's `res` means when it is not negative. */
+  /** The meaning of the completion's `res` when it is not negative. */
   readonly result: string;
   /** liburing's functions for it. */
   readonly helpers: readonly string[];
@@ -913,6 +917,7 @@ export const OPERATIONS: readonly Operation[] = [
     },
     lends: [
       { field: 'addr', what: 'command', access: 'readwrite', until: 'completion' },
+      { field: 'addr3', what: 'command', access: 'readwrite', until: 'completion' },
       { field: 'optval', what: 'option', access: 'readwrite', until: 'completion', variant: 'socketOption' },
       { field: 'addr', what: 'sockaddr', access: 'write', until: 'completion', variant: 'getsockname' },
       { field: 'addr3', what: 'socklen', access: 'readwrite', until: 'completion', variant: 'getsockname' },
@@ -1160,7 +1165,10 @@ export const OPERATIONS: readonly Operation[] = [
     options: ['addr', 'len', 'addr3', 'cmd', 'pointers', 'fixed', 'multishot'],
     like: 'ioctl(2)',
     since: '6.19',
-    lends: [{ field: 'addr', what: 'command', access: 'readwrite', until: 'completion' }],
+    lends: [
+      { field: 'addr', what: 'command', access: 'readwrite', until: 'completion' },
+      { field: 'addr3', what: 'command', access: 'readwrite', until: 'completion' },
+    ],
     result: 'what the command says',
     helpers: ['io_uring_prep_uring_cmd128'],
     purpose: 'a command of a driver that takes a 128-byte entry',

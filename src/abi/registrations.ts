@@ -1,4 +1,4 @@
-/** What io_uring_register(2) does: a constant for each operation, and a table of all of them. */
+/** The operations of io_uring_register(2): a constant for each operation, and a table of all of them. */
 
 /** Register buffers, which stay in memory: at most 16384 of at most 1 GiB. Kernel 5.1. */
 export const IORING_REGISTER_BUFFERS = 0;
@@ -90,7 +90,7 @@ export interface Registration {
   readonly since: string;
   /** The first kernel that has a later form of it, by form. */
   readonly variants?: Readonly<Record<string, string>>;
-  /** What the arguments `arg` and `nr_args` are. */
+  /** The meaning of the arguments `arg` and `nr_args`. */
   readonly argument: string;
   readonly purpose: string;
   /** liburing's functions for it. */

@@ -1,5 +1,5 @@
 /**
- * What socket operations take: families, types, levels, and the flags of send(2), recv(2) and accept4(2).
+ * Constants of socket operations: families, types, levels, and the flags of send(2), recv(2) and accept4(2).
  * The numbers are those of x86-64 and arm64, which agree; some other architectures have their own.
  */
 

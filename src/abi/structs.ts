@@ -35,7 +35,10 @@ function struct<O extends Offsets>(
 }
 
 /* @__NO_SIDE_EFFECTS__ */
-function withArm64<O extends Offsets, A extends Offsets>(layout: Struct<O>, arm64: Struct<A>): Struct<O> & { readonly arm64: Struct<A> } {
+function withArm64<O extends Offsets, A extends Offsets>(
+  layout: Struct<O>,
+  arm64: Struct<A>,
+): Struct<O> & { readonly arm64: Struct<A> } {
   return { ...layout, arm64 };
 }
 

@@ -1,6 +1,11 @@
 /**
  * `iouring/dgram`: `node:dgram` through the ring. Change one import; names, arguments, results, events and errors stay
  * the same. Where there is no io_uring, all of it is Node's.
+ * @example
+ * import { createSocket } from 'iouring/dgram'; // was: 'node:dgram'
+ *
+ * const socket = createSocket('udp4');
+ * socket.on('message', (message) => console.log(`${message}`)).bind(9000);
  */
 import node from 'node:dgram';
 import { createSocket as createUdpSocket, UdpSocket } from '../net/udp/udp-socket.ts';

@@ -53,7 +53,7 @@ export async function copySmall(io: Reactor, from: PlainPath, to: PlainPath): Pr
   } finally {
     staging.give(memory);
     staging.give(probe);
-    await io.close(source, CLOSE);
+    await io.closeFd(source, CLOSE);
   }
 }
 
@@ -79,6 +79,6 @@ async function writeNew(io: Reactor, path: PlainPath, bytes: Uint8Array, mode: n
     await io.unlink(path).catch(() => {});
     return false;
   } finally {
-    await io.close(fd, CLOSE);
+    await io.closeFd(fd, CLOSE);
   }
 }

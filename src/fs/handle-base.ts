@@ -68,7 +68,7 @@ function closingByRing(Base: NativeClass): NativeClass {
       if (io === undefined) return super.close();
       const { fd } = this;
       this.releaseFD();
-      return io.close(fd, CLOSE);
+      return io.closeFd(fd, CLOSE);
     }
   };
 }

@@ -2,6 +2,10 @@
  * `iouring/fs`: `node:fs/promises` through the ring. Change one import; names, arguments, results and errors stay the
  * same. What io_uring has no operation for is Node's: see `passed-through.ts`. Where there is no io_uring, everything
  * is.
+ * @example
+ * import { readFile } from 'iouring/fs'; // was: 'node:fs/promises'
+ *
+ * console.log(await readFile('/etc/hostname', 'utf8'));
  */
 import type { FileHandle } from 'node:fs/promises';
 import { promises } from './promises.ts';

@@ -27,9 +27,9 @@ export async function closing<T>(io: Reactor, fd: number, work: Promise<T>): Pro
     result = await work;
   } catch (error) {
     // The first thing that went wrong is what is told.
-    await io.close(fd, CLOSE).catch(() => {});
+    await io.closeFd(fd, CLOSE).catch(() => {});
     throw error;
   }
-  await io.close(fd, CLOSE);
+  await io.closeFd(fd, CLOSE);
   return result;
 }

@@ -62,7 +62,7 @@ async function openHot(path: unknown, options: OpenOptions): Promise<HotFileHand
     Direct ??= directFileHandleClass(Hot, base);
     return new (options.direct ? Direct : Hot)(io, place, alignment, ...base.adopt(fd, bits, path));
   } catch (error) {
-    await io.close(fd);
+    await io.closeFd(fd);
     throw error;
   }
 }

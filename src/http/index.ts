@@ -2,6 +2,10 @@
  * `iouring/http`: `node:http` through the ring, without anything that concerns the rest of the process. Servers listen
  * and accept through it, and what `request`, `get` and agents connect to. `https` and `http2` are not here: over TLS
  * the ring does not pay.
+ * @example
+ * import { createServer } from 'iouring/http'; // was: 'node:http'
+ *
+ * createServer((_, response) => response.end('hello')).listen(8080);
  */
 import { module as http } from './module.ts';
 

@@ -64,7 +64,9 @@ function loadKoffi(): typeof Koffi {
     }
     const binary = `@koromix/koffi-linux-${process.arch}`;
     const reason = `koffi could not be loaded (${message.split('\n')[0]})`;
-    if (!(resolve(load, binary) instanceof Error)) throw unsupported(reason, `install it anew: ${INSTALL_KOFFI}`, cause);
+    if (!(resolve(load, binary) instanceof Error)) {
+      throw unsupported(reason, `install it anew: ${INSTALL_KOFFI}`, cause);
+    }
     const optional = `${reason}: its binary, the optional dependency ${binary}, is not installed`;
     throw unsupported(optional, 'install with optional dependencies: npm install --include=optional', cause);
   }
@@ -113,7 +115,8 @@ function notFound(cause: Error): Error {
     return unsupported(reason, `install it: ${INSTALL_KOFFI}`, cause);
   }
   const bundle = `${reason}: this program is a bundle, which cannot contain native code`;
-  return unsupported(bundle, `run '${INSTALL_KOFFI}' where the bundle is, or mark iouring external and install that there`, cause);
+  const remedy = `run '${INSTALL_KOFFI}' where the bundle is, or mark iouring external and install that there`;
+  return unsupported(bundle, remedy, cause);
 }
 
 function resolve(load: NodeJS.Require, name: string): string | Error {
@@ -320,7 +323,8 @@ function bind(koffi: typeof Koffi): Native {
     },
     keepInPlace(memory) {
       threads.markAsUntransferable(memory);
-      if ('transfer' in memory && !Object.hasOwn(memory, 'transfer') && Object.isExtensible(memory)) forbidTransfer(memory);
+      if (!('transfer' in memory) || Object.hasOwn(memory, 'transfer')) return;
+      if (Object.isExtensible(memory)) forbidTransfer(memory);
     },
     poll(fd, onReadable) {
       return koffi.node.poll(fd, () => onReadable());

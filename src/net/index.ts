@@ -2,6 +2,10 @@
  * `iouring/net`: `node:net` through the ring. Change one import; names, arguments, results, events and errors stay the
  * same. What has nothing to do with the ring is Node's: see `passed-through.ts`. Where there is no io_uring, everything
  * is.
+ * @example
+ * import { createServer } from 'iouring/net'; // was: 'node:net'
+ *
+ * createServer((socket) => socket.end('hello')).listen(8080);
  */
 import { net } from './module.ts';
 

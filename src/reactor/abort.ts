@@ -2,7 +2,12 @@ import { wrongState, wrongType } from '../ring/arguments/argument-errors.ts';
 import { checkMilliseconds } from '../ring/structs/timespec.ts';
 import { ownOptions } from '../ring/arguments/own-options.ts';
 
-/** An operation was aborted by its signal. As Node's own: `code` is `'ABORT_ERR'`, `cause` the signal's reason. */
+/**
+ * An operation was aborted by its signal. As Node's own: `code` is `'ABORT_ERR'`, `cause` the signal's reason.
+ * @example
+ * const signal = AbortSignal.timeout(100);
+ * await io.sleep(1000, { signal }).catch((error) => console.log(error.name, error.cause));
+ */
 export class AbortError extends Error {
   readonly code = 'ABORT_ERR';
   override readonly name = 'AbortError';
@@ -18,7 +23,17 @@ export class AbortError extends Error {
   }
 }
 
-/** An operation took longer than its `timeoutMs`: the kernel has stopped it. */
+/**
+ * An operation took longer than its `timeoutMs`: the kernel has stopped it.
+ * @example
+ * import { TimeoutError } from 'iouring';
+ *
+ * try {
+ *   await io.read(pipe, buffer, { timeoutMs: 100 });
+ * } catch (error) {
+ *   if (!(error instanceof TimeoutError)) throw error;
+ * }
+ */
 export class TimeoutError extends Error {
   readonly code = 'ETIMEDOUT';
   override readonly name = 'TimeoutError';

@@ -1,9 +1,9 @@
 import { ECONNABORTED } from '../abi/errno.ts';
 import { IORING_OP_ACCEPT } from '../abi/operations.ts';
+import { checkFd } from '../ring/arguments/entry-fields.ts';
 import type { Completion } from '../ring/completion.ts';
 import type { AcceptOptions } from '../ring/prepare/network.ts';
 import type { IoUring } from '../ring/io-uring.ts';
-import { checkFd } from '../ring/prepare/entry.ts';
 import type { Engine } from './engine.ts';
 import { Multishot, type ManyOptions } from './multishot.ts';
 import { ownOptions } from '../ring/arguments/own-options.ts';

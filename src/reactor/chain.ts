@@ -50,7 +50,17 @@ export class Chain extends Submission {
   }
 }
 
-/** A chain of operations in which one failed, or transferred less than it was asked to: those behind it did not run. */
+/**
+ * A chain of operations in which one failed, or transferred less than it was asked to: those behind it did not run.
+ * @example
+ * import { LinkError } from 'iouring';
+ *
+ * try {
+ *   await io.chain([['write', fd, 'a record\n'], ['fsync', fd]]);
+ * } catch (error) {
+ *   if (error instanceof LinkError) console.log(error.step, error.code, error.results);
+ * }
+ */
 export class LinkError extends Error {
   override readonly name = 'LinkError';
   /** The code of the step that failed; `'ERR_IOURING_SHORT'` if it was short. */

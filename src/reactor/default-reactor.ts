@@ -10,6 +10,10 @@ let reactor: Reactor | undefined;
  * The reactor of this thread, made when it is first asked for, and anew if it was closed. `iouring/fs` and
  * `iouring/net` use it. The environment variable `IOURING_WAIT=ring` or `loop` chooses how it waits.
  * @throws {Error} as {@link Reactor}: no io_uring here, or it is forbidden
+ * @example
+ * import { defaultReactor } from 'iouring';
+ *
+ * await defaultReactor().sleep(10);
  */
 export function defaultReactor(): Reactor {
   if (reactor === undefined || reactor.closed) reactor = new Reactor({ wait: chosenWait() });

@@ -7,11 +7,12 @@ import { IoUring } from '../ring/io-uring.ts';
 import type { IoUringOptions } from '../ring/setup.ts';
 import { closedError } from './abort.ts';
 import { Iterations } from './engine/iterations.ts';
+import { OrderedCall } from './engine/ordered-call.ts';
 import { Reaper } from './engine/reap.ts';
 import { RingSleep } from './engine/ring-sleep.ts';
 import { Settler, TURN_MS } from './engine/settle.ts';
 import { Sleeper, type Wait } from './engine/sleep.ts';
-import { Slots } from './engine/slots.ts';
+import { CALL, Slots } from './engine/slots.ts';
 import { SubmitQueue } from './engine/submit.ts';
 import { keepTickObject } from './engine/tick-object.ts';
 import { isPassing, type Counters, type Turns } from './engine/turns.ts';
@@ -207,6 +208,26 @@ export class Engine implements Turns {
   /** Shows the completions of `submission` that it was not told of yet: results and flags, the oldest first. */
   peek(submission: Submission, see: (res: number, flags: number) => void): void {
     if (!this.closed) this.#reaper.peek(submission, see);
+  }
+
+  /**
+   * Have `call` made behind the events that have come before it and were not told of so far, as if it were one of them.
+   * False if there are none: the caller makes it.
+   */
+  behindEvents(call: () => void): boolean {
+    if (this.closed || this.ring.closed || this.inFlight === 0) return false;
+    try {
+      // Some are put off until somebody comes for them.
+      if (this.ring.hasDeferredWork) this.ring.submitAndWait(0);
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+    }
+    this.#reaper.reap();
+    if (this.#reaper.hasArrivals) this.later();
+    const { events } = this.#reaper;
+    if (events.length === 0) return false;
+    events.push(new OrderedCall(call), CALL, 0, 0);
+    return true;
   }
 
   // ---------------------------------------------------------------- cancellation

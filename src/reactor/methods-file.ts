@@ -14,9 +14,10 @@ import {
   IORING_OP_WRITE,
   IORING_OP_WRITEV,
 } from '../abi/operations.ts';
+import type { FileOffset } from '../ring/arguments/file-offset.ts';
 import type { Lendable } from '../ring/memory/lent-memory.ts';
-import type { FileOffset, TransferOptions } from '../ring/prepare/files.ts';
 import type { IoUring } from '../ring/io-uring.ts';
+import type { TransferOptions } from '../ring/prepare/read-write.ts';
 import { moveBehindRead, moveBehindWrite, positionOf } from './file-position.ts';
 import {
   bytesOf,
@@ -172,6 +173,8 @@ export abstract class FileMethods extends OperationMethods {
    *
    * Kernel 5.6. See {@link IoUring.prepRead}; like pread(2).
    * @returns the bytes read: fewer than asked for at the end of the file, 0 there
+   * @example
+   * const bytes = await io.read(fd, buffer, { offset: 0, timeoutMs: 1000 });
    */
   read(fd: number, buf: Lendable, options?: ReadWriteOptions): Promise<number> {
     const { offset, length, rwFlags, registeredFile } = options ?? NONE;
@@ -187,6 +190,8 @@ export abstract class FileMethods extends OperationMethods {
    * Kernel 5.6. See {@link IoUring.prepWrite}; like pwrite(2), or write(2) without an `offset`.
    * @returns the bytes written: on a full disk, or interrupted by a signal, fewer than asked for. The file stands
    *   behind them then.
+   * @example
+   * const bytes = await io.write(fd, 'a line\n', { offset: 0 });
    */
   write(fd: number, data: Data, options?: ReadWriteOptions): Promise<number> {
     const { offset, length, rwFlags, registeredFile } = options ?? NONE;
@@ -196,7 +201,12 @@ export abstract class FileMethods extends OperationMethods {
     return run(this, WRITE, fd, options, own, memory, length, offset, special);
   }
 
-  /** Read into several buffers, one after the other. Kernel 5.1. See {@link IoUring.prepReadv}; like preadv2(2). */
+  /**
+   * Read into several buffers, one after the other. Kernel 5.1. See {@link IoUring.prepReadv}; like preadv2(2).
+   * @example
+   * const [head, body] = [Buffer.alloc(16), Buffer.alloc(4096)];
+   * const bytes = await io.readv(fd, [head, body], { offset: 0 });
+   */
   readv(fd: number, buffers: readonly Lendable[], options?: Omit<ReadWriteOptions, 'length'>): Promise<number> {
     const { offset, rwFlags } = options ?? NONE;
     const transfer = transferOf(rwFlags);
@@ -204,7 +214,11 @@ export abstract class FileMethods extends OperationMethods {
     return run(this, READV, fd, options, own, buffers, offset, transfer);
   }
 
-  /** Write several buffers, one after the other. Kernel 5.1. See {@link IoUring.prepWritev}; like pwritev2(2). */
+  /**
+   * Write several buffers, one after the other. Kernel 5.1. See {@link IoUring.prepWritev}; like pwritev2(2).
+   * @example
+   * await io.writev(fd, [Buffer.from('head'), Buffer.from('body')], { offset: 0 });
+   */
   writev(fd: number, buffers: readonly Lendable[], options?: Omit<ReadWriteOptions, 'length'>): Promise<number> {
     const { offset, rwFlags } = options ?? NONE;
     const transfer = transferOf(rwFlags);
@@ -212,7 +226,11 @@ export abstract class FileMethods extends OperationMethods {
     return run(this, WRITEV, fd, options, own, buffers, offset, transfer);
   }
 
-  /** Flush a file to its disk. Kernel 5.1. See {@link IoUring.prepFsync}; like fsync(2). */
+  /**
+   * Flush a file to its disk. Kernel 5.1. See {@link IoUring.prepFsync}; like fsync(2).
+   * @example
+   * await io.fsync(fd, { datasync: true });
+   */
   fsync(fd: number, options?: FsyncOptions): Promise<void> {
     const { datasync = false, offset, length } = options ?? NONE;
     // All that it may have is there, so that it inherits none of it.
@@ -220,7 +238,13 @@ export abstract class FileMethods extends OperationMethods {
     return run(this, FSYNC, fd, options, undefined, what);
   }
 
-  /** Write back a range of a file, or wait for it. Kernel 5.2. See {@link IoUring.prepSyncFileRange}. */
+  /**
+   * Write back a range of a file, or wait for it. Kernel 5.2. See {@link IoUring.prepSyncFileRange}.
+   * @example
+   * import { SYNC_FILE_RANGE_WRITE } from 'iouring/abi';
+   *
+   * await io.syncFileRange(fd, 0, 4096, SYNC_FILE_RANGE_WRITE);
+   */
   syncFileRange(
     fd: number,
     offset: number | bigint,
@@ -231,7 +255,11 @@ export abstract class FileMethods extends OperationMethods {
     return run(this, SYNC_FILE_RANGE, fd, options, undefined, offset, length, flags);
   }
 
-  /** Allocate, punch, zero, remove or insert a range of a file. Kernel 5.6. See {@link IoUring.prepFallocate}. */
+  /**
+   * Allocate, punch, zero, remove or insert a range of a file. Kernel 5.6. See {@link IoUring.prepFallocate}.
+   * @example
+   * await io.fallocate(fd, 0, 0, 1 << 20);
+   */
   fallocate(
     fd: number,
     mode: number,
@@ -242,12 +270,22 @@ export abstract class FileMethods extends OperationMethods {
     return run(this, FALLOCATE, fd, options, undefined, mode, offset, length);
   }
 
-  /** Set the length of a file. Kernel 6.9. See {@link IoUring.prepFtruncate}; like ftruncate(2). */
+  /**
+   * Set the length of a file. Kernel 6.9. See {@link IoUring.prepFtruncate}; like ftruncate(2).
+   * @example
+   * await io.ftruncate(fd, 100);
+   */
   ftruncate(fd: number, length: number | bigint = 0, options?: OperationOptions): Promise<void> {
     return run(this, FTRUNCATE, fd, options, undefined, length);
   }
 
-  /** Tell how a range of a file will be used. Kernel 5.6. See {@link IoUring.prepFadvise}; like posix_fadvise(2). */
+  /**
+   * Tell how a range of a file will be used. Kernel 5.6. See {@link IoUring.prepFadvise}; like posix_fadvise(2).
+   * @example
+   * import { POSIX_FADV_SEQUENTIAL } from 'iouring/abi';
+   *
+   * await io.fadvise(fd, 0, 0, POSIX_FADV_SEQUENTIAL);
+   */
   fadvise(
     fd: number,
     offset: number | bigint,
@@ -258,7 +296,15 @@ export abstract class FileMethods extends OperationMethods {
     return run(this, FADVISE, fd, options, undefined, offset, length, advice);
   }
 
-  /** Tell how memory will be used. Kernel 5.6. See {@link IoUring.prepMadvise}; like madvise(2). */
+  /**
+   * Tell how memory will be used. Kernel 5.6. See {@link IoUring.prepMadvise}; like madvise(2).
+   * @example
+   * import { allocateAligned } from 'iouring';
+   * import { MADV_WILLNEED } from 'iouring/abi';
+   *
+   * const memory = allocateAligned(65_536, 4096);
+   * await io.madvise(memory, memory.byteLength, MADV_WILLNEED);
+   */
   madvise(buf: Lendable, length: number, advice: number, options?: OperationOptions): Promise<void> {
     return run(this, MADVISE, -1, options, undefined, buf, length, advice);
   }
@@ -267,6 +313,8 @@ export abstract class FileMethods extends OperationMethods {
    * Move bytes between a pipe and a file or socket without copying them through this process. Offsets: null for pipes,
    * and for where the file stands. Kernel 5.7. See {@link IoUring.prepSplice}; like splice(2).
    * @returns the bytes moved; 0 at the end of the input
+   * @example
+   * const bytes = await io.splice(fd, 0, pipe, -1, 65_536);
    */
   splice(
     fdIn: number,
@@ -281,17 +329,24 @@ export abstract class FileMethods extends OperationMethods {
 
   /**
    * Copy bytes from one pipe to another without taking them out. Kernel 5.8. See {@link IoUring.prepTee}; like tee(2).
+   * @example
+   * const bytes = await io.tee(pipe, otherPipe, 65_536);
    */
   tee(fdIn: number, fdOut: number, nbytes: number, options?: OperationOptions & { flags?: number }): Promise<number> {
     return run(this, TEE, fdIn, options, undefined, fdOut, nbytes, options?.flags ?? 0);
   }
 
-  /** Close a descriptor. Kernel 5.6. See {@link IoUring.prepClose}; like close(2). */
+  /**
+   * Close a descriptor. Kernel 5.6. See {@link IoUring.prepClose}; like close(2).
+   * @example
+   * const file = await io.open('/etc/hostname', 0);
+   * await io.closeFd(file);
+   */
   closeFd(fd: number, options?: OperationOptions): Promise<void> {
     return run(this, CLOSE, fd, options, undefined);
   }
 
-  /** The older name of {@link closeFd}. */
+  /** @deprecated {@link closeFd} closes a descriptor. */
   close(fd: number, options?: OperationOptions): Promise<void> {
     return FileMethods.prototype.closeFd.call(this, fd, options);
   }
@@ -300,6 +355,8 @@ export abstract class FileMethods extends OperationMethods {
    * Make a pipe. Kernel 6.16. See {@link IoUring.prepPipe}; like pipe2(2).
    * @param options.flags O_NONBLOCK, O_DIRECT; O_CLOEXEC is set unless `options.cloexec` is false
    * @returns the end to read from, and the end to write to
+   * @example
+   * const [reader, writer] = await io.pipe();
    */
   pipe(options?: DescriptorOptions & { flags?: number }): Promise<[reader: number, writer: number]> {
     const fds = new Int32Array(2);

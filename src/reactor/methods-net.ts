@@ -159,17 +159,30 @@ export abstract class NetMethods extends PathMethods {
    * @param domain AF_*
    * @param type SOCK_* and flags
    * @returns its descriptor
+   * @example
+   * import { AF_INET, SOCK_STREAM } from 'iouring/abi';
+   *
+   * const client = await io.socket(AF_INET, SOCK_STREAM);
    */
   socket(domain: number, type: number, protocol = 0, options?: DescriptorOptions): Promise<number> {
     return run(this, SOCKET, -1, options, undefined, domain, type, protocol, options);
   }
 
-  /** Kernel 6.11. See {@link IoUring.prepBind}; like bind(2). */
+  /**
+   * Kernel 6.11. See {@link IoUring.prepBind}; like bind(2).
+   * @example
+   * await io.bind(socket, { address: '127.0.0.1', port: 0 });
+   */
   bind(fd: number, address: SocketAddressLike, options?: OperationOptions): Promise<void> {
     return run(this, BIND, fd, options, undefined, address);
   }
 
-  /** Kernel 6.11. See {@link IoUring.prepListen}; like listen(2). */
+  /**
+   * Kernel 6.11. See {@link IoUring.prepListen}; like listen(2).
+   * @example
+   * await io.bind(socket, { address: '127.0.0.1', port: 8080 });
+   * await io.listen(socket);
+   */
   listen(fd: number, backlog = BACKLOG, options?: OperationOptions): Promise<void> {
     return run(this, LISTEN, fd, options, undefined, backlog);
   }
@@ -179,6 +192,8 @@ export abstract class NetMethods extends PathMethods {
    *
    * Kernel 5.5. See {@link IoUring.prepAccept}; like accept4(2).
    * @returns its descriptor, O_NONBLOCK and O_CLOEXEC unless `flags` says otherwise
+   * @example
+   * const connection = await io.accept(listener, { timeoutMs: 5000 });
    */
   accept(listenFd: number, options?: OperationOptions & AcceptOptions): Promise<number> {
     const { flags, dontwait, pollFirst } = options ?? NONE;
@@ -187,7 +202,11 @@ export abstract class NetMethods extends PathMethods {
     return run(this, ACCEPT, listenFd, options, dontwait ? ACCEPTED_AT_ONCE : undefined, accept);
   }
 
-  /** Kernel 5.5. See {@link IoUring.prepConnect}; like connect(2). Names are not looked up. */
+  /**
+   * Kernel 5.5. See {@link IoUring.prepConnect}; like connect(2). Names are not looked up.
+   * @example
+   * await io.connect(socket, { address: '127.0.0.1', port: 8080 }, { timeoutMs: 5000 });
+   */
   connect(fd: number, address: SocketAddressLike, options?: OperationOptions): Promise<void> {
     return run(this, CONNECT, fd, options, undefined, address);
   }
@@ -197,6 +216,10 @@ export abstract class NetMethods extends PathMethods {
    * turn comes.
    *
    * Kernel 5.11. See {@link IoUring.prepShutdown}; like shutdown(2).
+   * @example
+   * import { SHUT_WR } from 'iouring/abi';
+   *
+   * await io.shutdown(socket, SHUT_WR);
    */
   shutdown(fd: number, how: number, options?: OperationOptions): Promise<void> {
     return run(this, SHUTDOWN, fd, options, undefined, how);
@@ -208,6 +231,8 @@ export abstract class NetMethods extends PathMethods {
    *
    * Kernel 5.6. See {@link IoUring.prepSend}, {@link IoUring.prepSendZc}; like send(2).
    * @returns the bytes sent
+   * @example
+   * const bytes = await io.send(socket, 'hello');
    */
   send(fd: number, data: Data, options?: SendDataOptions): Promise<number> {
     return this.#send(fd, data, options, options?.to);
@@ -224,7 +249,11 @@ export abstract class NetMethods extends PathMethods {
     return run(this, zeroCopy ? SEND_ZC : SEND, fd, options, outcome, bytesOf(data), length, flags, to);
   }
 
-  /** {@link send} to an address. Kernel 5.19. */
+  /**
+   * {@link send} to an address. Kernel 5.19.
+   * @example
+   * await io.sendto(socket, 'hello', { address: '127.0.0.1', port: 9000 });
+   */
   sendto(fd: number, data: Data, address: SocketAddressLike, options?: Omit<SendDataOptions, 'to'>): Promise<number> {
     return this.#send(fd, data, options, address);
   }
@@ -232,6 +261,8 @@ export abstract class NetMethods extends PathMethods {
   /**
    * Send a message of several buffers, to an address, or with ancillary data. Kernel 5.3. See {@link
    * IoUring.prepSendmsg}.
+   * @example
+   * await io.sendmsg(socket, { iov: [Buffer.from('head'), Buffer.from('body')] });
    */
   sendmsg(
     fd: number,
@@ -247,6 +278,8 @@ export abstract class NetMethods extends PathMethods {
    *
    * Kernel 5.6. See {@link IoUring.prepRecv}; like recv(2).
    * @returns the bytes received; 0 at the end of a stream
+   * @example
+   * const bytes = await io.recv(socket, buffer);
    */
   recv(fd: number, buf: Lendable, options?: RecvDataOptions): Promise<number> {
     const { flags = 0, length } = options ?? NONE;
@@ -256,6 +289,12 @@ export abstract class NetMethods extends PathMethods {
   /**
    * Receive a message: `msg` tells of its sender then. If it has room for descriptors, MSG_CMSG_CLOEXEC is set unless
    * `options.cloexec` is false. Kernel 5.3. See {@link IoUring.prepRecvmsg}; like recvmsg(2).
+   * @example
+   * import { Msghdr } from 'iouring';
+   *
+   * const message = new Msghdr({ iov: [buffer], name: 128 });
+   * const bytes = await io.recvmsg(socket, message);
+   * console.log(message.name);
    */
   recvmsg(fd: number, msg: Msghdr, options?: DescriptorOptions & { flags?: number }): Promise<number> {
     const flags = options?.flags ?? 0;
@@ -266,6 +305,10 @@ export abstract class NetMethods extends PathMethods {
    * Commands of sockets: SOCKET_URING_OP_GETSOCKOPT, …SETSOCKOPT and others. Kernel 6.7. See {@link
    * IoUring.prepCmdSock}.
    * @returns as the command answers: of GETSOCKOPT the bytes of the value
+   * @example
+   * import { SOCKET_URING_OP_SIOCINQ } from 'iouring/abi';
+   *
+   * const waiting = await io.cmdSock(SOCKET_URING_OP_SIOCINQ, socket, 0, 0, null);
    */
   cmdSock(
     cmdOp: number,

@@ -77,7 +77,11 @@ function rest<T extends OperationOptions>(options: T | undefined): Omit<T, 'sign
 
 /** Operations that wait for something: time, events, processes, other threads. */
 export abstract class WaitMethods extends NetMethods {
-  /** Nothing: there and back. Kernel 5.1. See {@link IoUring.prepNop}. */
+  /**
+   * Nothing: there and back. Kernel 5.1. See {@link IoUring.prepNop}.
+   * @example
+   * await io.nop();
+   */
   nop(options?: OperationOptions & NopOptions): Promise<number> {
     return run(this, NOP, -1, options, undefined, rest(options));
   }
@@ -87,6 +91,8 @@ export abstract class WaitMethods extends NetMethods {
    *
    * Kernel 5.4. See {@link IoUring.prepTimeout}.
    * @param time milliseconds, or nanoseconds as a bigint
+   * @example
+   * await io.sleep(100);
    */
   sleep(time: Duration, options?: OperationOptions & TimerOptions): Promise<void> {
     const clock = rest(options);
@@ -97,12 +103,22 @@ export abstract class WaitMethods extends NetMethods {
 
   /**
    * Wait until something of `mask` (POLLIN, …) is the case. Kernel 5.1. See {@link IoUring.prepPollAdd}; like poll(2).
+   * @example
+   * import { POLLIN } from 'iouring/abi';
+   *
+   * const events = await io.poll(socket, POLLIN, { timeoutMs: 1000 });
    */
   poll(fd: number, mask: number, options?: OperationOptions): Promise<number> {
     return run(this, POLL, fd, options, undefined, mask);
   }
 
-  /** Change an epoll set. Kernel 5.6. See {@link IoUring.prepEpollCtl}; like epoll_ctl(2). */
+  /**
+   * Change an epoll set. Kernel 5.6. See {@link IoUring.prepEpollCtl}; like epoll_ctl(2).
+   * @example
+   * import { EPOLL_CTL_ADD, POLLIN } from 'iouring/abi';
+   *
+   * await io.epollCtl(epoll, EPOLL_CTL_ADD, socket, { events: POLLIN, data: 1n });
+   */
   epollCtl(
     epfd: number,
     op: number,
@@ -113,28 +129,55 @@ export abstract class WaitMethods extends NetMethods {
     return run(this, EPOLL_CTL, epfd, options, undefined, op, fd, event);
   }
 
-  /** Wait for events of an epoll set. Kernel 6.15. See {@link IoUring.prepEpollWait}. How many there are. */
+  /**
+   * Wait for events of an epoll set. Kernel 6.15. See {@link IoUring.prepEpollWait}. How many there are.
+   * @example
+   * import { EpollEvents } from 'iouring';
+   *
+   * const events = new EpollEvents(16);
+   * const count = await io.epollWait(epoll, events);
+   * for (const { data } of events.entries(count)) console.log(data);
+   */
   epollWait(epfd: number, events: EpollEvents, options?: OperationOptions): Promise<number> {
     return run(this, EPOLL_WAIT, epfd, options, undefined, events);
   }
 
-  /** Wait until a futex is woken. Kernel 6.7. See {@link IoUring.prepFutexWait}. EAGAIN if it does not hold `value`. */
+  /**
+   * Wait until a futex is woken. Kernel 6.7. See {@link IoUring.prepFutexWait}. EAGAIN if it does not hold `value`.
+   * @example
+   * const word = new Int32Array(new SharedArrayBuffer(4));
+   * await io.futexWait(word, 0, { timeoutMs: 1000 });
+   */
   futexWait(futex: Futex, value: number, options?: OperationOptions & FutexOptions): Promise<void> {
     return run(this, FUTEX_WAIT, -1, options, undefined, futex, value, rest(options));
   }
 
-  /** Wake up to `nr` waiters of a futex. Kernel 6.7. See {@link IoUring.prepFutexWake}. How many were woken. */
+  /**
+   * Wake up to `nr` waiters of a futex. Kernel 6.7. See {@link IoUring.prepFutexWake}. How many were woken.
+   * @example
+   * const word = new Int32Array(new SharedArrayBuffer(4));
+   * const woken = await io.futexWake(word, 1);
+   */
   futexWake(futex: Futex, nr: number, options?: OperationOptions & FutexOptions): Promise<number> {
     return run(this, FUTEX_WAKE, -1, options, undefined, futex, nr, rest(options));
   }
 
-  /** Wait until one of several futexes is woken. Kernel 6.7. See {@link IoUring.prepFutexWaitv}. Which one. */
+  /**
+   * Wait until one of several futexes is woken. Kernel 6.7. See {@link IoUring.prepFutexWaitv}. Which one.
+   * @example
+   * const words = [new Int32Array(new SharedArrayBuffer(4)), new Int32Array(new SharedArrayBuffer(4))];
+   * const index = await io.futexWaitv(words.map((futex) => ({ futex, value: 0 })));
+   */
   futexWaitv(waiters: readonly FutexWaiter[], options?: OperationOptions): Promise<number> {
     return run(this, FUTEX_WAITV, -1, options, undefined, waiters);
   }
 
   /**
    * Wait for a child process to change. Kernel 6.7. See {@link IoUring.prepWaitid}; like waitid(2). What became of it.
+   * @example
+   * import { P_PID, WEXITED } from 'iouring/abi';
+   *
+   * const { status } = await io.waitid(P_PID, 4711, WEXITED);
    */
   waitid(idtype: number, id: number, flags: number, options?: OperationOptions): Promise<Siginfo> {
     return run(this, WAITID, -1, options, undefined, new Siginfo(), idtype, id, flags);
@@ -144,6 +187,10 @@ export abstract class WaitMethods extends NetMethods {
    * Any operation, as the kernel spells it. What it lends is what you say it lends: see {@link IoUring.prepSqe}, which
    * trusts you.
    * @returns what the kernel answered
+   * @example
+   * import { IORING_OP_NOP } from 'iouring/abi';
+   *
+   * await io.sqe({ opcode: IORING_OP_NOP });
    */
   sqe(sqe: RawSqe, options?: OperationOptions & { lend?: readonly Lendable[] }): Promise<number> {
     const more = options?.lend === undefined ? undefined : { lend: options.lend };

@@ -60,11 +60,6 @@ export abstract class OperationMethods {
   }
 }
 
-/** The engine of a reactor. */
-export function engineOf(methods: OperationMethods): Engine {
-  return engineIn(methods);
-}
-
 /** The memory that a reactor has registered. */
 export function registeredOf(methods: OperationMethods): RegisteredMemory {
   return registeredIn(methods);

@@ -1,6 +1,6 @@
 import { errnoMessage, errnoName } from '../abi/errno.ts';
+import type { PathLike } from '../ring/arguments/path.ts';
 import type { SocketAddressLike } from '../ring/structs/socket-address.ts';
-import type { PathLike } from '../ring/prepare/entry.ts';
 import { ownOptions } from '../ring/arguments/own-options.ts';
 
 /** The subject of an operation, for the error it may fail with. */

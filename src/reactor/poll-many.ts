@@ -1,8 +1,8 @@
 import { IORING_OP_POLL_ADD } from '../abi/operations.ts';
+import { checkFd } from '../ring/arguments/entry-fields.ts';
 import type { Completion } from '../ring/completion.ts';
 import { checkUint32 } from '../ring/arguments/argument-errors.ts';
 import type { IoUring } from '../ring/io-uring.ts';
-import { checkFd } from '../ring/prepare/entry.ts';
 import type { Engine } from './engine.ts';
 import { Multishot, type ManyOptions } from './multishot.ts';
 import { ownOptions } from '../ring/arguments/own-options.ts';

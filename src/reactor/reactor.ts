@@ -1,17 +1,20 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import type { RecordableHistogram } from 'node:perf_hooks';
 import { ECANCELED, ENOENT, ENXIO, ERANGE } from '../abi/errno.ts';
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from '../abi/file-flags.ts';
 import { IORING_OP_ASYNC_CANCEL, IORING_OP_MSG_RING } from '../abi/operations.ts';
 import { koffiNative } from '../native/koffi.ts';
 import { checkInteger, wrongType, wrongValue } from '../ring/arguments/argument-errors.ts';
+import { checkFd } from '../ring/arguments/entry-fields.ts';
+import { pathBytes, type PathLike } from '../ring/arguments/path.ts';
 import type { AcceptOptions } from '../ring/prepare/network.ts';
 import { readSocketAddress, SOCKADDR_MAX, type SocketAddress } from '../ring/structs/socket-address.ts';
-import { checkFd, pathBytes, type PathLike } from '../ring/prepare/entry.ts';
 import { AbortError, checkSignal, unwatch, watch } from './abort.ts';
 import { Connections } from './accept-many.ts';
 import { BufferPools } from './buffer-pool.ts';
 import { Chain, LinkError } from './chain.ts';
+import { warnOfCloseWithFd, warnOfLinkedSteps } from './deprecated.ts';
 import type { Engine } from './engine.ts';
 import { WaitMethods } from './methods-wait.ts';
 import { Iteration } from './iteration.ts';
@@ -29,6 +32,7 @@ import { Datagrams, ReceivedChunks, type Chunk, type Datagram, type DatagramOpti
 import { RegisteredFiles } from './registered-files.ts';
 import { RegisteredMemory } from './registered-memory.ts';
 import { Sequence } from './sequence.ts';
+import { shown } from '../ring/shown.ts';
 
 /** How a reactor is made. */
 export interface ReactorOptions {
@@ -79,7 +83,7 @@ export interface ReactorStats {
   readonly buffersOut: number;
 }
 
-/** A method that {@link Reactor.link} can call. */
+/** A method that {@link Reactor.chain} can call. */
 export type LinkableMethod = {
   [K in keyof WaitMethods]: WaitMethods[K] extends (...args: never[]) => Promise<unknown> ? K : never;
 }[keyof WaitMethods];
@@ -125,6 +129,8 @@ const SEQUENCE = kind('sequence', undefined, NOTHING as Outcome<unknown>, (ring,
  * an operation is kept in place and alive until the kernel has let go of it, whatever becomes of the promise.
  *
  * @example
+ * import { Reactor } from 'iouring';
+ *
  * await using io = new Reactor();
  * const bytes = await io.read(fd, buffer, { offset: 0 });
  */
@@ -163,6 +169,11 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * the iteration ends are closed.
    *
    * Kernel 5.19. See {@link IoUring.prepAcceptMultishot}.
+   * @example
+   * for await (const connection of io.acceptMany(listener)) {
+   *   await io.send(connection, 'hello');
+   *   await io.closeFd(connection);
+   * }
    */
   acceptMany(
     listenFd: number,
@@ -176,6 +187,8 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * chunk is yours until it is disposed of or the next is asked for.
    *
    * Kernel 6.0. See {@link IoUring.prepRecvMultishot}.
+   * @example
+   * for await (const chunk of io.recvMany(socket)) console.log(chunk.bytes.length);
    */
   recvMany(
     fd: number,
@@ -184,7 +197,11 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     return new Iteration(new ReceivedChunks(this.#engine, fd, options, this.#pools));
   }
 
-  /** Every datagram that arrives, with its sender. Kernel 6.0. See {@link IoUring.prepRecvmsgMultishot}. */
+  /**
+   * Every datagram that arrives, with its sender. Kernel 6.0. See {@link IoUring.prepRecvmsgMultishot}.
+   * @example
+   * for await (const datagram of io.recvmsgMany(socket)) console.log(datagram.address, datagram.bytes);
+   */
   recvmsgMany(
     fd: number,
     options?: DatagramOptions,
@@ -192,7 +209,13 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     return new Iteration(new Datagrams(this.#engine, fd, options, this.#pools));
   }
 
-  /** Events of a descriptor: POLLIN and so on. Kernel 5.13. See {@link IoUring.prepPollAdd}. */
+  /**
+   * Events of a descriptor: POLLIN and so on. Kernel 5.13. See {@link IoUring.prepPollAdd}.
+   * @example
+   * import { POLLIN } from 'iouring/abi';
+   *
+   * for await (const events of io.pollMany(fd, POLLIN)) console.log(events);
+   */
   pollMany(
     fd: number,
     mask: number,
@@ -205,6 +228,8 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * The data that can be read from a pipe, a terminal or another file that can be polled, until its end.
    *
    * Kernel 6.7. See {@link IoUring.prepReadMultishot}. Of other files `EBADFD`.
+   * @example
+   * for await (const chunk of io.readMany(pipe)) process.stdout.write(chunk.copy());
    */
   readMany(fd: number, options?: ManyOptions): AsyncIterableIterator<Chunk, undefined> & AsyncDisposable {
     return new Iteration(new ReadChunks(this.#engine, fd, options, this.#pools));
@@ -232,6 +257,8 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * @param tag another one, 0 … 2^32-1; default 0
    * @throws {Error} `EOVERFLOW` the other is too far behind and got nothing: try again; `EBADF`, `EBADFD`, `EOWNERDEAD`
    *   it is gone; TypeError, RangeError
+   * @example
+   * await io.message(otherRingFd, 42);
    */
   message(ringFd: number, value: number, tag = 0, options?: OperationOptions): Promise<void> {
     return run(this, MESSAGE, ringFd, options, undefined, value, tag);
@@ -242,6 +269,8 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * process alive, as everything does that is in flight. What its consumer has not taken is kept, however much that is:
    * have a sender wait for answers.
    * @throws {Error} `ERR_INVALID_STATE` there is one already; TypeError
+   * @example
+   * for await (const message of io.messages()) console.log(message);
    */
   messages(options?: ManyOptions): AsyncIterableIterator<RingMessage, undefined> & AsyncDisposable {
     return new Iteration(new Messages(this.#engine, options));
@@ -249,18 +278,36 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
 
   // ---------------------------------------------------------------- chains, and their end
 
-  /** Give a file another name; like link(2). Kernel 5.15. See {@link IoUring.prepLink}. */
-  override link(oldpath: PathLike, newpath: PathLike, options?: OperationOptions): Promise<void>;
   /**
-   * Have the kernel run operations one after the other, each only if the one before succeeded: a durable append is
-   * `link([['write', fd, record], ['fsync', fd, { datasync: true }]])`. All are submitted with one system call.
+   * Have the kernel run operations one after the other, each only if the one before succeeded: a durable append is a write and
+   * then an fsync. All are submitted with one system call.
    *
    * Kernel 5.3. See IOSQE_IO_LINK.
    * @param steps methods and their arguments; as many entries as the ring has, at most
    * @param options.signal aborts all of them
    * @returns what each step answered
    * @throws {LinkError} a step failed, or transferred less than it was asked to: which, and what became of each
+   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`: nothing is begun
+   * @example
+   * const [bytes] = await io.chain([
+   *   ['write', fd, 'a record\n'],
+   *   ['fsync', fd, { datasync: true }],
+   * ]);
    */
+  chain<const S extends readonly LinkStep[]>(
+    steps: S,
+    options?: { signal?: AbortSignal | undefined },
+  ): Promise<LinkResults<S>> {
+    return this.#chain(steps, options) as Promise<LinkResults<S>>;
+  }
+
+  /**
+   * Give a file another name; like link(2). Kernel 5.15. See {@link IoUring.prepLink}.
+   * @example
+   * await io.link('/tmp/existing', '/tmp/another-name');
+   */
+  override link(existing: PathLike, path: PathLike, options?: OperationOptions): Promise<void>;
+  /** @deprecated {@link chain} has the operations run one after the other. */
   override link<const S extends readonly LinkStep[]>(
     steps: S,
     options?: { signal?: AbortSignal | undefined },
@@ -271,10 +318,11 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     options?: OperationOptions,
   ): Promise<unknown> {
     if (!Array.isArray(first)) return super.link(first as PathLike, second as PathLike, options);
-    return this.#link(first as readonly LinkStep[], second as { signal?: AbortSignal | undefined } | undefined);
+    warnOfLinkedSteps();
+    return this.#chain(first as readonly LinkStep[], second as { signal?: AbortSignal | undefined } | undefined);
   }
 
-  async #link(steps: readonly LinkStep[], options: { signal?: AbortSignal | undefined } | undefined): Promise<unknown[]> {
+  async #chain(steps: readonly LinkStep[], options: { signal?: AbortSignal | undefined } | undefined): Promise<unknown[]> {
     const signal = options?.signal;
     checkSignal(signal);
     if (signal?.aborted) throw new AbortError(signal);
@@ -322,6 +370,8 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    *
    * Kernel 5.19. See {@link IoUring.prepCancelFd}; like io_uring_prep_cancel_fd(3).
    * @returns how many operations were found
+   * @example
+   * const cancelled = await io.cancel(socket);
    */
   async cancel(fd: number): Promise<number> {
     const file = checkFd('fd', fd);
@@ -334,6 +384,8 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * The address that a socket is bound to: which port it got when it was bound to port 0. At once, for the kernel need
    * not wait for anything; like getsockname(2).
    * @throws {Error} the kernel's refusal: `EBADF`, `ENOTSOCK`; TypeError
+   * @example
+   * const { address, port } = io.getsockname(listener) as { address: string; port: number };
    */
   getsockname(fd: number): SocketAddress {
     return socketName('getsockname', fd);
@@ -342,6 +394,8 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   /**
    * The address that a socket is connected to; like getpeername(2). `ENOTCONN` if there is none. See {@link
    * getsockname}.
+   * @example
+   * console.log(io.getpeername(socket));
    */
   getpeername(fd: number): SocketAddress {
     return socketName('getpeername', fd);
@@ -353,6 +407,9 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * @param atimeNs of the last access, in nanoseconds since 1970
    * @param mtimeNs of the last change of the contents
    * @throws {Error} the kernel's refusal; TypeError
+   * @example
+   * const now = BigInt(Date.now()) * 1_000_000n;
+   * io.setTimes('/tmp/file', now, now);
    */
   setTimes(file: number | PathLike, atimeNs: bigint, mtimeNs: bigint): void {
     writeTimespec(TIMES, 0, atimeNs);
@@ -368,6 +425,8 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * The names of the extended attributes of an open file, or of a path that is not followed if it is a symbolic link.
    * At once, for io_uring has no operation for it; like flistxattr(2) and llistxattr(2).
    * @throws {Error} the kernel's refusal: `ENOTSUP` where the file system has none; TypeError
+   * @example
+   * for (const name of io.listxattr('/tmp/file')) console.log(name);
    */
   listxattr(file: number | PathLike): string[] {
     const isOpen = typeof file === 'number';
@@ -384,6 +443,8 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * for io_uring has no operation for it. The file stands there then.
    * @returns undefined: there is nothing more
    * @throws {Error} the kernel's refusal; TypeError, RangeError
+   * @example
+   * const begin = io.seek(fd, 0, 'data');
    */
   seek(fd: number, offset: number, what: 'data' | 'hole'): number | undefined {
     checkInteger('offset', offset, 0, Number.MAX_SAFE_INTEGER);
@@ -399,6 +460,8 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * @returns the bytes copied: perhaps fewer than asked for; 0 at the end of `fdIn`
    * @throws {Error} the kernel's refusal: `EXDEV`, `EINVAL` and `EOPNOTSUPP` where it has to be done otherwise;
    *   TypeError, RangeError
+   * @example
+   * const bytes = io.copyFileRange(fd, 0, otherFd, 0, 1 << 20);
    */
   copyFileRange(fdIn: number, offIn: number, fdOut: number, offOut: number, length: number): number {
     checkInteger('offIn', offIn, 0, Number.MAX_SAFE_INTEGER);
@@ -412,6 +475,10 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   /**
    * Does the kernel know an operation? Every kernel that has io_uring answers; asked of it once.
    * @param opcode IORING_OP_*
+   * @example
+   * import { IORING_OP_SENDMSG_ZC } from 'iouring/abi';
+   *
+   * const hasZeroCopy = io.supports(IORING_OP_SENDMSG_ZC);
    */
   supports(opcode: number): boolean {
     this.#supported ??= new Set(
@@ -450,6 +517,9 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * @param bytes 1 … 2^30
    * @param options.alignment a power of two up to 65536; default 4096
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+   * @example
+   * const memory = io.allocate(65_536);
+   * await io.read(fd, memory, { offset: 0 });
    */
   allocate(bytes: number, options?: { alignment?: number | undefined }): Uint8Array<ArrayBuffer> {
     checkInteger('bytes', bytes, 1, 2 ** 30);
@@ -461,12 +531,20 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * ReadWriteOptions.registeredFile}.
    * @returns its place; undefined where there is no room, or the kernel is older than 5.13
    * @throws {Error} the kernel's refusal: `EBADF`; TypeError, RangeError
+   * @example
+   * const registeredFile = io.registerFile(fd);
+   * await io.read(fd, buffer, { offset: 0, registeredFile });
    */
   registerFile(fd: number): number | undefined {
     return this.#files.register(checkInteger('fd', fd, 0, 2 ** 31 - 1));
   }
 
-  /** Give a place up that {@link registerFile} has given, once nothing that names it is under way. */
+  /**
+   * Give a place up that {@link registerFile} has given, once nothing that names it is under way.
+   * @example
+   * const place = io.registerFile(fd);
+   * if (place !== undefined) io.unregisterFile(place);
+   */
   unregisterFile(place: number): void {
     this.#files.unregister(checkInteger('place', place, 0, 2 ** 16));
   }
@@ -489,13 +567,21 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     return this.#closing !== undefined || this.#engine.closed;
   }
 
-  /** Keep the process alive as long as something is in flight: so it is in the beginning. */
+  /**
+   * Keep the process alive as long as something is in flight: so it is in the beginning.
+   * @example
+   * io.unref().ref();
+   */
   ref(): this {
     this.#engine.ref();
     return this;
   }
 
-  /** Let the process end though something is in flight. */
+  /**
+   * Let the process end though something is in flight.
+   * @example
+   * io.unref();
+   */
   unref(): this {
     this.#engine.unref();
     return this;
@@ -504,6 +590,9 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   /**
    * Close a descriptor; iterations on it end. Kernel 5.6. See {@link IoUring.prepClose}; like close(2).
    * @throws {Error} the kernel's refusal: `EBADF`; TypeError, RangeError
+   * @example
+   * const file = await io.open('/etc/hostname', 0);
+   * await io.closeFd(file);
    */
   override closeFd(fd: number, options?: OperationOptions): Promise<void> {
     if (chainOf(this) === undefined) this.#engine.closing(fd);
@@ -515,13 +604,18 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * once the kernel has let go; with `drain` it is waited for, however long that takes. Iterations end in both cases.
    * @throws {TypeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`: the argument is neither left out nor an object
    *   with these options and no others. The reactor stays open then.
+   * @example
+   * await io.close({ drain: true });
    */
   override close(options?: { drain?: boolean | undefined }): Promise<void>;
-  /** The older name of {@link closeFd}. */
+  /** @deprecated {@link closeFd} closes a descriptor. */
   override close(fd: number, options?: OperationOptions): Promise<void>;
   override close(...args: [target?: number | { drain?: boolean | undefined }, options?: OperationOptions]): Promise<void> {
     const [target, options] = args;
-    if (typeof target === 'number') return this.closeFd(target, options);
+    if (typeof target === 'number') {
+      warnOfCloseWithFd();
+      return this.closeFd(target, options);
+    }
     let drain = false;
     try {
       // A descriptor that is undefined by mistake does not close the reactor.
@@ -541,6 +635,11 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   /** {@link close}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('Reactor', () => ({ closed: this.closed, ...this.stats }), depth, options, show);
   }
 }
 

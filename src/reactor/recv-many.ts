@@ -1,19 +1,21 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import { ENOBUFS } from '../abi/errno.ts';
 import { IORING_OP_RECV, IORING_OP_RECVMSG } from '../abi/operations.ts';
 import { MSG_CMSG_CLOEXEC } from '../abi/socket-flags.ts';
+import { checkFd } from '../ring/arguments/entry-fields.ts';
 import type { Completion } from '../ring/completion.ts';
 import { checkInteger } from '../ring/arguments/argument-errors.ts';
 import type { Form } from '../ring/kernel/needed-linux.ts';
 import { Msghdr, type ControlMessage, type RecvmsgOut } from '../ring/structs/msghdr.ts';
 import type { IoUring } from '../ring/io-uring.ts';
 import { SOCKADDR_MAX, type SocketAddress } from '../ring/structs/socket-address.ts';
-import { checkFd } from '../ring/prepare/entry.ts';
 import { wrongState } from '../ring/arguments/argument-errors.ts';
 import type { BufferPool, BufferPools, PooledGroup, Starved } from './buffer-pool.ts';
 import type { Engine } from './engine.ts';
 import { withCloexec } from './methods.ts';
 import { Multishot, type ManyOptions } from './multishot.ts';
 import { ownOptions } from '../ring/arguments/own-options.ts';
+import { shown } from '../ring/shown.ts';
 
 const RECV = ownOptions({ opcode: IORING_OP_RECV, variant: 'multishot' });
 const RECVMSG = ownOptions({ opcode: IORING_OP_RECVMSG, variant: 'multishot' });
@@ -21,9 +23,16 @@ const RECVMSG = ownOptions({ opcode: IORING_OP_RECVMSG, variant: 'multishot' });
 /** After so many buffers in a row that were full, or next to empty, those of the other size serve better. */
 const STREAK = 8;
 
+let isDisposed: (chunk: Chunk) => boolean;
+
 /**
  * A piece of data that arrived: a view of a buffer that the kernel filled. It is the consumer's until it is disposed
  * of, or the iteration moves on; then the kernel fills it again.
+ * @example
+ * for await (const chunk of io.recvMany(socket)) {
+ *   console.log(chunk.bytes.length);
+ *   chunk[Symbol.dispose]();
+ * }
  */
 export class Chunk implements Disposable {
   readonly #group: PooledGroup;
@@ -55,9 +64,22 @@ export class Chunk implements Disposable {
     this.#bytes = undefined;
     this.#group.give(this.#bid);
   }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('Chunk', () => (this.#bytes === undefined ? { disposed: true } : { bytes: this.#bytes }), depth, options, show);
+  }
+
+  static {
+    isDisposed = (chunk) => chunk.#bytes === undefined;
+  }
 }
 
-/** A datagram, or another message with its sender. */
+/**
+ * A datagram, or another message with its sender.
+ * @example
+ * for await (const datagram of io.recvmsgMany(socket)) console.log(datagram.address, datagram.bytes.length);
+ */
 export class Datagram extends Chunk {
   readonly #message: RecvmsgOut;
 
@@ -87,6 +109,15 @@ export class Datagram extends Chunk {
   /** Was it longer than there was room for? */
   get truncated(): boolean {
     return this.#message.truncated;
+  }
+
+  /** For console.log. */
+  override [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    const fields = (): object => {
+      if (isDisposed(this)) return { disposed: true };
+      return { address: this.address, bytes: this.bytes, flags: this.flags, truncated: this.truncated };
+    };
+    return shown('Datagram', fields, depth, options, show);
   }
 }
 

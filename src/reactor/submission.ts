@@ -8,7 +8,7 @@ export type { Completion, IoUring };
  *
  *     free ──launch──▶ submitted ──last CQE──▶ free
  *                          │  ▲ CQE with F_MORE (multishot, or zero-copy send before its notification)
- *                          └──abort, or nobody listens──▶ cancelled ──last CQE──▶ free     only here its buffer is released
+ *                          └──abort, or nobody listens──▶ cancelled ──last CQE──▶ free   only here its buffer is let go
  *
  * "Last" counts everything that was submitted under its slot: the operation itself, its time limit, a cancellation.
  * Until all of them have completed the slot is not used again, so that none can hit, or settle, a later operation.

@@ -3,15 +3,26 @@
  * iouring/register app.js`. Importing it is what does it; {@link unregister} takes it back. What is replaced, and why,
  * stands in `replacements.ts`.
  *
- * The environment variable `IOURING` chooses: `off`, or a list of `net`, `http`, `dgram` and `fs`. `IOURING_REPORT=1`
- * (or `json`) prints at the end, on stderr, what went through the ring and what did not.
+ * The environment variable `IOURING` chooses: `off`, or a list of `net`, `http`, `dgram`, `fs` and of parts of them.
+ * `IOURING_REPORT=1` (or `json`) prints at the end, on stderr, what went through the ring and what did not.
+ * @example
+ * import http from 'node:http';
+ * import { unregister } from 'iouring/register'; // IOURING=http has to be set
+ *
+ * http.createServer((_, response) => response.end('through the ring')).listen(8080);
+ * process.once('SIGUSR2', () => unregister());
  */
 import modules from 'node:module';
-import type { RingSide } from './ring-side.ts';
+import type { DatagramSide, FileSide, SocketSide } from './sides.ts';
 import { register } from './start.ts';
 
 export { report, unregister } from './start.ts';
 export type { Report, SocketCount } from './report.ts';
 
 // Versions that take this entry can require ES modules.
-register(import.meta.url, () => modules.createRequire(import.meta.url)('./ring-side.js') as RingSide);
+const require = modules.createRequire(import.meta.url);
+register(import.meta.url, {
+  sockets: () => require('./socket-side.js') as SocketSide,
+  datagrams: () => require('./datagram-side.js') as DatagramSide,
+  files: () => require('./file-side.js') as FileSide,
+});

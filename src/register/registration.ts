@@ -5,8 +5,8 @@ import { debuglog } from 'node:util';
 import type { FallbackMessage } from '../reactor/available-reactor.ts';
 import { isFinal, obstacle } from './obstacle.ts';
 import { chosenParts, type Part } from './parts.ts';
-import { misfitOf, REPLACEMENTS, type Call, type Replacement } from './replacements.ts';
-import type { RingSide } from './ring-side.ts';
+import { isDefault, misfitOf, REPLACEMENTS, type Call, type Replacement } from './replacements.ts';
+import type { Loaders, SideName, Sides } from './sides.ts';
 
 /** Why a row is Node's when IOURING is not set. */
 const NOT_DEFAULT = 'not on as long as IOURING is not set';
@@ -34,16 +34,19 @@ interface Replaced {
 export class Registration {
   readonly #replaced: Replaced[] = [];
   readonly #left = new Map<Replacement, string>();
-  readonly #chosen = chosenParts();
-  readonly #load: () => RingSide;
+  readonly #chosen = chosenParts(REPLACEMENTS.map(({ part }) => part));
+  readonly #loaders: Loaders;
   /** Modules are loaded in the context that the program began in, and not in that of whoever is the first to listen. */
   readonly #beginning = new AsyncResource('IOURING');
-  #side: RingSide | undefined;
+  /** The sides behind the replacements that were needed so far. */
+  readonly sides: { [S in SideName]?: Sides[S] } = {};
+  /** Why the rest of what was needed could not be loaded. */
+  readonly unloadable: { [S in SideName]?: string } = {};
   #notice: ChannelListener | undefined;
 
-  /** @param load what is behind the replacements: called when the first of them is */
-  constructor(load: () => RingSide) {
-    this.#load = load;
+  /** @param loaders of what is behind the replacements: each is called when the first of its rows is */
+  constructor(loaders: Loaders) {
+    this.#loaders = loaders;
     const wanted = REPLACEMENTS.filter((row) => this.#isChosen(row));
     const problem = wanted.length > 0 ? obstacle() : undefined;
     if (problem !== undefined) {
@@ -62,7 +65,7 @@ export class Registration {
   }
 
   #isChosen(row: Replacement): boolean {
-    const isChosen = this.#chosen === undefined ? row.isDefault : this.#chosen.has(row.part);
+    const isChosen = this.#chosen?.has(row.part) ?? isDefault(row);
     if (!isChosen) this.#left.set(row, this.#chosen === undefined ? NOT_DEFAULT : `IOURING does not name ${row.part}`);
     return isChosen;
   }
@@ -80,35 +83,34 @@ export class Registration {
     }
     const owner = row.owner();
     const original = (owner as Record<string, Call>)[row.key];
-    const ours = row.replace(original, () => (replaced.isOn ? this.#ringSide() : undefined));
+    const replace = row.replace as (original: Call, ring: () => Sides[SideName] | undefined) => Call;
+    const ours = replace(original, () => (replaced.isOn ? this.#side(row.side) : undefined));
     const replaced: Replaced = { row, original, ours, isOn: true };
     imitate(ours, original);
     Object.defineProperty(owner, row.key, { ...Object.getOwnPropertyDescriptor(owner, row.key), value: ours });
     this.#replaced.push(replaced);
   }
 
-  /** The side behind the replacements, if it can be loaded here and now. */
-  #ringSide(): RingSide | undefined {
-    if (this.#side !== undefined) return this.#side;
-    let side: RingSide;
+  /** The side behind a replacement, if it can be loaded here and now. */
+  #side<S extends SideName>(name: S): Sides[S] | undefined {
+    const known = this.sides[name] as Sides[S] | undefined;
+    if (known !== undefined) return known;
+    let side: Sides[S];
     try {
-      side = this.#beginning.runInAsyncScope(this.#load);
+      side = this.#beginning.runInAsyncScope(this.#loaders[name]);
     } catch (error) {
       // The same modules are being imported at this moment, or there are no descriptors left: Node does it, and the
       // next call tries again.
-      debug('not loaded: %s', (error as Error).message);
+      this.unloadable[name] = (error as Error).message.split('\n')[0];
+      debug('not loaded: %s', this.unloadable[name]);
       return undefined;
     }
-    if (!side.isBuiltAsNode()) {
-      this.#giveBack(() => true, 'sockets of this runtime are not built as Node’s');
+    if ('isBuiltAsNode' in side && !side.isBuiltAsNode()) {
+      this.#giveBack((row) => row.side === name, 'sockets of this runtime are not built as Node’s');
       return undefined;
     }
-    return (this.#side = side);
-  }
-
-  /** The same, if it was needed so far. */
-  get side(): RingSide | undefined {
-    return this.#side;
+    Object.assign(this.sides, { [name]: side });
+    return side;
   }
 
   /** Only the first that wants a ring finds out whether there can be one: if not, Node has its functions back. */
@@ -117,7 +119,7 @@ export class Registration {
       const { module, error } = message as FallbackMessage;
       if (!isFinal(error)) return;
       debug('%s: %s is Node’s', error.message, module);
-      this.#giveBack((row) => (row.part === 'fs') === (module === 'iouring/fs'), error.message);
+      this.#giveBack((row) => (row.side === 'files') === (module === 'iouring/fs'), error.message);
     };
     fallbacks.subscribe(this.#notice);
   }
@@ -156,10 +158,10 @@ export class Registration {
  * Under the permission model Node asks in its native code whether a program may use the network; the ring has no such
  * question.
  */
-function forbidden({ part }: Replacement): string | undefined {
+function forbidden({ side }: Replacement): string | undefined {
   const { permission } = process as { permission?: { has(scope: string): boolean } };
   if (permission === undefined) return undefined;
-  if (part === 'fs') return 'the permission model is on: Node knows which files may be touched';
+  if (side === 'files') return 'the permission model is on: Node knows which files may be touched';
   return permission.has('net') ? undefined : 'the permission model is on, and does not say that the network is allowed';
 }
 

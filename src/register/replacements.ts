@@ -10,31 +10,45 @@ import type * as http from 'node:http';
 import modules from 'node:module';
 import type net from 'node:net';
 import type { ListenPlace, ServerClass } from '../net/dropin/node-net.ts';
-import type { Part } from './parts.ts';
-import type { RingSide } from './ring-side.ts';
+import { Choice, type Part } from './parts.ts';
+import type { SideName, Sides } from './sides.ts';
 
 /** A function of Node's, or what stands in its place. */
 export type Call = (...args: never[]) => unknown;
 
+/**
+ * The parts that are on when IOURING is not set, as IOURING itself would say it: `'http.server, net.server'`. Only what
+ * was measured never to be slower than Node alone is.
+ */
+const BY_DEFAULT = new Choice('');
+
 /** One function that is replaced. */
-export interface Replacement {
-  /** The word of IOURING that turns it on. */
+interface Row<S extends SideName> {
+  /** The word of IOURING that turns it on; so does the name of its module. */
   readonly part: Part;
+  /** The side of us that is behind it. */
+  readonly side: S;
   /** The function, as one writes it in a program. */
   readonly name: string;
   /** Why it is this one that is replaced. */
   readonly reason: string;
   /** The part of Node that it relies on, in words. */
   readonly needs: string;
-  /** Is it on when IOURING is not set? Only what was measured never to be slower is. */
-  readonly isDefault: boolean;
   /** The object whose property it is; Node's module is loaded by this. */
   owner(): object;
   readonly key: string;
   /** In which way this Node looks otherwise than it is expected to; undefined if it does not. */
   misfit(): string | undefined;
   /** @param ring is what is behind it; undefined where there is nothing, or not any more: then `original` is called */
-  replace(original: Call, ring: () => RingSide | undefined): Call;
+  replace(original: Call, ring: () => Sides[S] | undefined): Call;
+}
+
+/** A row of the table. */
+export type Replacement = Row<'sockets'> | Row<'datagrams'> | Row<'files'>;
+
+/** Is it on when IOURING is not set? */
+export function isDefault({ part }: Replacement): boolean {
+  return BY_DEFAULT.has(part);
 }
 
 /**
@@ -49,9 +63,10 @@ const LISTEN = 'net.Server.prototype._listen2';
 const LISTEN_ARGUMENTS = 6;
 
 /** A row for the servers that `isOurs` knows. */
-function servers({ isOurs, ...row }: Pick<Replacement, 'part' | 'reason' | 'isDefault'> & { isOurs(server: ServerClass): boolean }): Replacement {
+function servers({ isOurs, ...row }: Pick<Replacement, 'part' | 'reason'> & { isOurs(server: ServerClass): boolean }): Row<'sockets'> {
   return {
     ...row,
+    side: 'sockets',
     name: LISTEN,
     needs: 'every listen() ends in it, called on the server itself, when the address is known',
     owner: () => nodeNet().Server.prototype,
@@ -96,25 +111,32 @@ function isOfCluster({ name }: { name: string }): boolean {
   return name === 'fail';
 }
 
-const CLIENTS: Replacement = {
-  part: 'net',
-  name: 'net.Socket.prototype.connect',
-  reason: 'net.connect, fetch, the agents of node:http and database drivers come through it, whenever they took their functions',
-  needs: 'a socket that connects has no handle before, and keeps `onread` under the symbol kBuffer',
-  isDefault: false,
-  owner: () => nodeNet().Socket.prototype,
-  key: 'connect',
-  misfit: () => (userBuffer(new (nodeNet().Socket)()) === null ? undefined : 'a new socket has no symbol kBuffer'),
-  replace(original, ring) {
-    const connect = original as unknown as (this: net.Socket, ...args: unknown[]) => unknown;
-    return function (this: net.Socket, ...args: unknown[]): unknown {
-      const side = isPlainSocket(this) ? ring() : undefined;
-      if (side === undefined) return connect.apply(this, args);
-      side.adopt(this);
-      return this.connect(...(args as Parameters<net.Socket['connect']>));
-    };
-  },
-};
+const CONNECT_NEEDS = 'a socket that connects has no handle before, and keeps `onread` under the symbol kBuffer';
+
+/** A row for the sockets that `isOurs` knows by what they are told to connect to. */
+function clients({ isOurs, ...row }: Pick<Replacement, 'part' | 'reason' | 'needs'> & { isOurs(target: unknown): boolean }): Row<'sockets'> {
+  return {
+    ...row,
+    side: 'sockets',
+    name: 'net.Socket.prototype.connect',
+    owner: () => nodeNet().Socket.prototype,
+    key: 'connect',
+    misfit: () => (userBuffer(new (nodeNet().Socket)()) === null ? undefined : 'a new socket has no symbol kBuffer'),
+    replace(original, ring) {
+      const connect = original as unknown as (this: net.Socket, ...args: unknown[]) => unknown;
+      return function (this: net.Socket, ...args: unknown[]): unknown {
+        const side = isPlainSocket(this) && isOurs(args[0]) ? ring() : undefined;
+        return side === undefined ? connect.apply(this, args) : side.connectAdopted(this, args, () => connect.apply(this, args));
+      };
+    },
+  };
+}
+
+/** Is it what an agent of node:http connects to? It comes as `net.connect` hands arguments on: in an array. */
+function isOfAgent(target: unknown): boolean {
+  const [options] = Array.isArray(target) ? (target as unknown[]) : [target];
+  return typeof options === 'object' && options !== null && '_agentKey' in options;
+}
 
 /**
  * Is it a socket of the very class, not of TLS or another that extends it, with nothing under it and no memory of the
@@ -136,12 +158,12 @@ function userBuffer(socket: net.Socket): unknown {
   return kBuffer === undefined ? undefined : (socket as unknown as Record<symbol, unknown>)[kBuffer];
 }
 
-const DATAGRAMS: Replacement = {
+const DATAGRAMS: Row<'datagrams'> = {
   part: 'dgram',
+  side: 'datagrams',
   name: 'dgram.createSocket',
   reason: 'UDP sockets are made by it; those of `new dgram.Socket()` stay Node’s',
   needs: 'what iouring/dgram needs: a handle that is kept under a symbol',
-  isDefault: false,
   owner: () => builtin('node:dgram') as object,
   key: 'createSocket',
   misfit: () => undefined,
@@ -172,14 +194,14 @@ const FILES = [
 ] as const;
 
 /** A row for a function of node:fs/promises. */
-function file(name: (typeof FILES)[number]): Replacement {
+function file(name: (typeof FILES)[number]): Row<'files'> {
   return {
-    part: 'fs',
+    part: `fs.${name}`,
+    side: 'files',
     name: `fs.promises.${name}`,
     reason: 'the ring has an operation for it',
     needs: 'fs.promises is an ordinary object',
-    isDefault: false,
-    owner: () => builtin('node:fs/promises') as object,
+      owner: () => builtin('node:fs/promises') as object,
     key: name,
     misfit: () => undefined,
     replace:
@@ -192,13 +214,23 @@ function file(name: (typeof FILES)[number]): Replacement {
 /** In this order they are put in place; they are taken back in the opposite one. */
 export const REPLACEMENTS: readonly Replacement[] = [
   servers({
-    part: 'http',
+    part: 'http.server',
     reason: 'servers of node:http, and with them express, fastify, hono, koa and ws, listen by it',
-    isDefault: false,
     isOurs: isHttpServer,
   }),
-  servers({ part: 'net', reason: 'servers of net.createServer listen by it', isDefault: false, isOurs: isPlainServer }),
-  CLIENTS,
+  servers({ part: 'net.server', reason: 'servers of net.createServer listen by it', isOurs: isPlainServer }),
+  clients({
+    part: 'http.client',
+    reason: 'the agents of node:http connect by it, whenever they took their functions',
+    needs: `${CONNECT_NEEDS}; an agent calls its options \`_agentKey\`, and where it does not, its sockets are those of net.client`,
+    isOurs: isOfAgent,
+  }),
+  clients({
+    part: 'net.client',
+    reason: 'net.connect, fetch and database drivers come through it, whenever they took their functions',
+    needs: CONNECT_NEEDS,
+    isOurs: (target) => !isOfAgent(target),
+  }),
   DATAGRAMS,
   ...FILES.map(file),
 ];

@@ -37,8 +37,8 @@ export function renderReport(report: Report): string {
   const rows: [label: string, text: string][] = [
     ['process', `${pid}${thread === 0 ? '' : `, thread ${thread}`}: node ${node} ${program}`],
     ['kernel', `${kernel}; of io_uring: ${ring}`],
-    ['replaced', replaced.map((name) => name.replace(/^fs: fs\.promises\./, 'fs: ')).join(', ') || 'nothing'],
-    ['system calls', isUsed ? `${systemCalls} for ${operations} operations (${(operations / systemCalls).toFixed(1)} each)` : 'none'],
+    ['replaced', replaced.map((name) => name.replace(/^(fs\.\w+): .*/, '$1')).join(', ') || 'nothing'],
+    ['system calls', isUsed ? callsFor(operations, systemCalls) : 'none'],
     ...sockets.map(({ way, reason, sockets: n, bytesRead, bytesWritten }): [string, string] => [
       `sockets, ${way}`,
       `${n}, ${inBytes(bytesRead)} read, ${inBytes(bytesWritten)} written: ${reason}`,
@@ -48,6 +48,12 @@ export function renderReport(report: Report): string {
   if (operationsOnFiles.length > 0) rows.push(['files, ring', operationsOnFiles.join(', ')]);
   const title = `iouring: the ring was ${isUsed ? 'used' : 'NOT used'}`;
   return `${[title, ...rows.map(([label, text]) => `  ${label.padEnd(LABEL_WIDTH)}${text}`)].join('\n')}\n`;
+}
+
+/** The kernel may have been handed operations by nobody so far: the process ended before the end of the turn. */
+function callsFor(operations: number, systemCalls: number): string {
+  const each = systemCalls === 0 ? '' : ` (${(operations / systemCalls).toFixed(1)} each)`;
+  return `${systemCalls} for ${operations} operations${each}`;
 }
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];

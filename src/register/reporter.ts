@@ -28,8 +28,9 @@ export class Reporter {
     subscribe('net.server.socket', (message) => this.#came((message as { socket: Socket }).socket));
     subscribe('net.client.socket', (message) => this.#came((message as { socket: Socket }).socket));
     subscribe('udp.socket', (message) => {
-      const { side } = this.#registration;
-      this.#count(side !== undefined && (message as { socket: object }).socket instanceof side.UdpSocket, 'UDP', 0, 0);
+      const { datagrams } = this.#registration.sides;
+      const isRing = datagrams !== undefined && (message as { socket: object }).socket instanceof datagrams.UdpSocket;
+      this.#count(isRing, 'UDP', 0, 0);
     });
     subscribe('iouring:operation', (message) => {
       const { name } = message as OperationMessage;
@@ -61,26 +62,28 @@ export class Reporter {
     count.bytesWritten += bytesWritten;
   }
 
-  /** How its data goes; undefined if none has come so far. */
-  #wayOf(socket: Socket): 'ring' | 'node' | undefined {
-    const { side } = this.#registration;
-    return side === undefined ? 'node' : side.wayOf(socket);
+  /** How its data goes, as `wayOf` of the drop-in says. */
+  #wayOf(socket: Socket): 'ring' | 'node' | 'early' | undefined {
+    const { sockets } = this.#registration.sides;
+    return sockets === undefined ? 'node' : sockets.wayOf(socket);
   }
 
   /** Why a socket is Node's. */
   #reasonOf(socket: Socket): string {
     const kind = kindOf(socket);
     if (this.#wayOf(socket) === undefined) return `${kind}: closed before anything was read or written`;
-    const part = kind === 'accepted by node:http' ? 'http' : 'net';
-    const outcome = this.#registration.outcomes.find((row) => row.part === part);
+    const { outcomes, sides, unloadable } = this.#registration;
+    const outcome = outcomes.find(({ part }) => part === KINDS[kind]);
     if (outcome?.left !== undefined) return `${kind}: ${outcome.left}`;
+    if (this.#wayOf(socket) === 'early') return `${kind}: Node’s for its first 16 writes`;
+    if (sides.sockets === undefined && unloadable.sockets !== undefined) return `${kind}: not loaded: ${unloadable.sockets}`;
     return `${kind}: stays Node’s, as TLS, HTTP/2, classes that extend net.Socket, and handles that others have taken do`;
   }
 
   get report(): Report {
     this.#sweep(() => true);
-    const { outcomes, side } = this.#registration;
-    const ring = side?.ringSoFar();
+    const { outcomes, sides } = this.#registration;
+    const ring = (sides.sockets ?? sides.datagrams ?? sides.files)?.ringSoFar();
     const left = outcomes.filter((row): row is Outcome & { left: string } => row.left !== undefined);
     return {
       pid: process.pid,
@@ -99,9 +102,18 @@ export class Reporter {
   }
 }
 
-function kindOf({ server }: Socket & { server?: object | null }): string {
-  if (server === undefined || server === null) return 'connected';
-  return 'closeIdleConnections' in server ? 'accepted by node:http' : 'accepted';
+/** The row that puts a kind of socket on the ring. */
+const KINDS = {
+  accepted: 'net.server',
+  'accepted by node:http': 'http.server',
+  connected: 'net.client',
+  'connected by an agent': 'http.client',
+} as const;
+
+function kindOf(socket: Socket & { server?: object | null }): keyof typeof KINDS {
+  const { server } = socket;
+  if (server !== undefined && server !== null) return 'closeIdleConnections' in server ? 'accepted by node:http' : 'accepted';
+  return socket.listenerCount('agentRemove') > 0 ? 'connected by an agent' : 'connected';
 }
 
 /** The use that is made of io_uring, in words. */

@@ -3,7 +3,7 @@ import { debuglog } from 'node:util';
 import { Registration } from './registration.ts';
 import type { Report } from './report.ts';
 import { Reporter, reportAtEnd } from './reporter.ts';
-import type { RingSide } from './ring-side.ts';
+import type { Loaders } from './sides.ts';
 
 /** One for a thread, whichever copy of the package it is of. */
 const KEY = Symbol.for('iouring.register');
@@ -17,16 +17,16 @@ let reporter: Reporter | undefined;
 /**
  * Register in this thread, unless another copy of the package has.
  * @param place where the entry is; undefined in a bundle made for CommonJS
- * @param load what is behind the replacements
+ * @param loaders how what is behind the replacements is loaded
  */
-export function register(place: string | undefined, load: () => RingSide): void {
+export function register(place: string | undefined, loaders: Loaders): void {
   const name = place ?? 'a bundle';
   if (thread[KEY] !== undefined) {
     debuglog('iouring')('%s does nothing: %s has registered in this thread', name, thread[KEY]);
     return;
   }
   Object.defineProperty(globalThis, KEY, { value: name, configurable: true });
-  registration = new Registration(load);
+  registration = new Registration(loaders);
   const wanted = process.env[REPORT_VARIABLE] ?? '';
   if (wanted === '' || wanted === '0') return;
   reporter = new Reporter(registration);
@@ -36,6 +36,10 @@ export function register(place: string | undefined, load: () => RingSide): void 
 /**
  * Give Node's modules back what was replaced in this thread. Sockets that are open stay on the ring.
  * @returns false if there was nothing to give back: another copy of the package has registered, or it was done before
+ * @example
+ * import { unregister } from 'iouring/register';
+ *
+ * unregister();
  */
 export function unregister(): boolean {
   if (registration === undefined) return false;
@@ -45,7 +49,13 @@ export function unregister(): boolean {
   return true;
 }
 
-/** A report of this thread so far; undefined unless the environment variable `IOURING_REPORT` asks for it. */
+/**
+ * A report of this thread so far; undefined unless the environment variable `IOURING_REPORT` asks for it.
+ * @example
+ * import { report } from 'iouring/register';
+ *
+ * console.log(report()); // with IOURING_REPORT=1
+ */
 export function report(): Report | undefined {
   return reporter?.report;
 }

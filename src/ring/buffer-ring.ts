@@ -1,4 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import { IORING_CQE_F_BUF_MORE, IOU_PBUF_RING_INC, IOU_PBUF_RING_MMAP } from '../abi/flags.ts';
 import {
   IO_URING_BUF,
@@ -10,8 +11,9 @@ import {
 import type { Native } from '../native/native.ts';
 import { alignedForLending } from './memory/aligned-memory.ts';
 import { Completion } from './completion.ts';
-import { checkInteger, outOfRange, wrongState, wrongType } from './arguments/argument-errors.ts';
+import { checkInteger, isObject, outOfRange, wrongState, wrongType } from './arguments/argument-errors.ts';
 import { Lease, type BufferSource, type Placement } from './pins.ts';
+import { shown } from './shown.ts';
 
 /** The kernel's limit on the entries of one buffer ring. */
 const ENTRIES_MAX = 32768;
@@ -19,23 +21,30 @@ const ENTRIES_MAX = 32768;
 /** The kernel finds no group above this when the memory of its ring is mapped. */
 const MAPPED_BGID_MAX = 2047;
 
-/** What a group of provided buffers can be beyond the plain one. */
+/** The ways in which a group of provided buffers can differ from the plain one. */
 export interface BufRingOptions {
   /**
    * IOU_PBUF_RING_INC (6.12): the kernel fills a buffer bit by bit, completion by completion, and is done with it when
-   * it is full: large buffers serve small messages without waste. Not for receives with MSG_WAITALL (while one waits for the
-   * rest, the kernel gives the place behind what it has to others) or MSG_TRUNC (it counts what it cut off as filled).
+   * it is full: large buffers serve small messages without waste. Not for receives with MSG_WAITALL (while one waits
+   * for the rest, the kernel gives the place behind what it has to others) or MSG_TRUNC (it counts what it cut off as
+   * filled).
    */
   incremental?: boolean;
   /** IOU_PBUF_RING_MMAP (6.4): the ring of descriptions is the kernel's memory. Groups 0 … 2047. */
   kernelMemory?: boolean;
-  /** false: the group begins without buffers; all are the caller's, who fills and {@link ProvidedBufRing.add}s them, to be sent. */
+  /**
+   * false: the group begins without buffers; all are the caller's, who fills and {@link ProvidedBufRing.add}s them, to
+   * be sent.
+   */
   filled?: boolean;
-  /** With `incremental`: a buffer with fewer bytes left than that is done with. Kernel 7.1, and where it was brought back. */
+  /**
+   * With `incremental`: a buffer with fewer bytes left than that is done with. Kernel 7.1, and where it was brought
+   * back.
+   */
   minLeft?: number;
 }
 
-/** What tells a group from others. */
+/** The numbers that tell a group from others. */
 interface Shape extends BufRingOptions {
   id: number;
   entries: number;
@@ -170,8 +179,8 @@ export class BufferGroup implements BufferSource {
   }
 
   /**
-   * Is it one of ours? When the group was disposed of, a receive that was armed on it may have taken a buffer of a classic
-   * group that has the id since; nobody can use the buffers of this one any more.
+   * Is it one of ours? When the group was disposed of, a receive that was armed on it may have taken a buffer of a
+   * classic group that has the id since; nobody can use the buffers of this one any more.
    */
   #knows(bid: number): boolean {
     return this.ended === undefined && bid < this.entries;
@@ -194,7 +203,7 @@ export class BufferGroup implements BufferSource {
     }
   }
 
-  /** What `res` bytes from byte `start` of `bid` on lie in. Buffers that adjoin make one view together. */
+  /** The views that `res` bytes from byte `start` of `bid` on lie in. Buffers that adjoin make one view together. */
   views(bid: number, start: number, res: number): Uint8Array[] {
     const found: Uint8Array[] = [];
     const { bufSize } = this;
@@ -324,7 +333,9 @@ export class SpanLease extends Lease {
   }
 }
 
-/** The lease of an operation that may be told of more bytes than it got, because of MSG_TRUNC. It got `room` at most. */
+/**
+ * The lease of an operation that may be told of more bytes than it got, because of MSG_TRUNC. It got `room` at most.
+ */
 export class TruncatedLease extends Lease {
   readonly #room: number;
 
@@ -345,6 +356,14 @@ export class TruncatedLease extends Lease {
  * fills a buffer and adds it, the kernel sends it and hands it back with the completion.
  *
  * Counterpart of io_uring_setup_buf_ring(3), io_uring_buf_ring_add(3) and io_uring_free_buf_ring(3).
+ * @example
+ * using group = ring.registerBufRing(8, 4096, 7);
+ * ring.prepRecvMultishot(socket, group.group, 1);
+ * ring.submitAndWait(1);
+ * ring.forEachCompletion((c) => {
+ *   for (const bytes of group.bytes(c)) console.log(bytes.length);
+ *   group.recycle(c);
+ * });
  */
 export class ProvidedBufRing implements Disposable {
   readonly #group: BufferGroup;
@@ -378,19 +397,25 @@ export class ProvidedBufRing implements Disposable {
    * afterwards the view shows what the kernel writes there next. The memory behind it stays valid for as long
    * as the view exists, whatever is closed or disposed of meanwhile.
    * @throws {RangeError} `ERR_OUT_OF_RANGE`; Error `ERR_IOURING_CLOSED`
+   * @example
+   * const group = ring.registerBufRing(8, 4096, 7);
+   * ring.forEachCompletion((c) => {
+   *   for (const part of group.bytes(c)) console.log(part.length);
+   * });
    */
   bytes(bid: number, n: number): Uint8Array;
   /**
-   * What a completion with a buffer of this group covers, in order: one view, or several when a bundle filled several
-   * buffers; those that adjoin make one view together. Of an incremental buffer it is the part that this completion filled. None when `res` is 0 or an error.
-   * No more than was received: with MSG_TRUNC `res` may be the length of a datagram of which only the beginning came.
+   * The bytes that a completion with a buffer of this group covers, in order: one view, or several when a bundle filled
+   * several buffers; those that adjoin make one view together. Of an incremental buffer it is the part that this
+   * completion filled. None when `res` is 0 or an error. No more than was received: with MSG_TRUNC `res` may be the
+   * length of a datagram of which only the beginning came.
    * @throws {TypeError} `ERR_INVALID_ARG_VALUE` the completion has no buffer; Error `ERR_IOURING_CLOSED`
    */
   bytes(c: Completion): Uint8Array[];
   bytes(from: number | Completion, n?: number): Uint8Array | Uint8Array[] {
     const group = this.#group;
     group.checkOpen();
-    if (typeof from === 'object' && from !== null) {
+    if (isObject(from)) {
       const { bid, offset, length } = this.#dataOf(from);
       return group.views(bid, offset, length);
     }
@@ -401,13 +426,16 @@ export class ProvidedBufRing implements Disposable {
 
   /**
    * Give buffer `bid`, or all the buffers that this completion has finished with, back to the kernel. Of an incremental
-   * group, give back every completion, those with `c.bufferMore()` too: a buffer goes back when the kernel has filled it
-   * and nobody reads a part of it any more.
+   * group, give back every completion, those with `c.bufferMore()` too: a buffer goes back when the kernel has filled
+   * it and nobody reads a part of it any more.
    * @throws {RangeError} `ERR_OUT_OF_RANGE` no such buffer; Error `ERR_INVALID_STATE` it is not handed out,
    *   or was given back already; `ERR_IOURING_CLOSED`
+   * @example
+   * const group = ring.registerBufRing(8, 4096, 7);
+   * ring.forEachCompletion((c) => group.recycle(c));
    */
   recycle(which: number | Completion): void {
-    if (typeof which !== 'object' || which === null) {
+    if (!isObject(which)) {
       this.#group.give(which, this.#group.bufSize);
       return;
     }
@@ -422,6 +450,10 @@ export class ProvidedBufRing implements Disposable {
    * Counterpart of io_uring_buf_ring_add(3) with io_uring_buf_ring_advance(3).
    * @param length 1 … bufSize
    * @throws {RangeError} `ERR_OUT_OF_RANGE`; Error `ERR_INVALID_STATE` the kernel has it; `ERR_IOURING_CLOSED`
+   * @example
+   * const group = ring.registerBufRing(8, 4096, 7, { filled: false });
+   * group.bytes(0, 5).set(Buffer.from('hello'));
+   * group.add(0, 5);
    */
   add(bid: number, length: number): void {
     checkInteger('length', length, 1, this.#group.bufSize);
@@ -433,13 +465,21 @@ export class ProvidedBufRing implements Disposable {
    *
    * Kernel 6.8. Counterpart of io_uring_buf_ring_head(3).
    * @throws {Error} `ERR_IOURING_CLOSED`, or the kernel's refusal
+   * @example
+   * const group = ring.registerBufRing(8, 4096, 7);
+   * console.log(group.head());
    */
   head(): number {
     this.#group.checkOpen();
     return this.#askHead();
   }
 
-  /** How many buffers the kernel has left. Kernel 6.8. Counterpart of io_uring_buf_ring_available(3). */
+  /**
+   * How many buffers the kernel has left. Kernel 6.8. Counterpart of io_uring_buf_ring_available(3).
+   * @example
+   * const group = ring.registerBufRing(8, 4096, 7);
+   * console.log(group.available());
+   */
   available(): number {
     return (this.#group.tail - this.head()) & 0xffff;
   }
@@ -456,5 +496,16 @@ export class ProvidedBufRing implements Disposable {
     if (length === undefined || bid === undefined) throw wrongType('c', 'a Completion with a buffer', c);
     checkInteger('bid', bid, 0, this.#group.entries - 1);
     return { bid, offset: Completion.prototype.bufferOffset.call(c), length };
+  }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('ProvidedBufRing', () => ({
+      group: this.group,
+      entries: this.entries,
+      bufSize: this.bufSize,
+      incremental: this.#group.incremental,
+      closed: this.#group.ended !== undefined,
+    }), depth, options, show);
   }
 }

@@ -4,9 +4,9 @@ import { Lease, type BufferSource } from './pins.ts';
 /**
  * A group of buffers given by IORING_OP_PROVIDE_BUFFERS. The kernel keeps a list of them and forgets a buffer when it
  * hands it out. Which are left it does not tell, only how many went: so all memory of the group is kept here until none
- * is left. A bundle counts as one, for the kernel names only its first: then memory is kept until the ring is closed. So it
- * is when a receive takes one that was armed on a buffer ring of this id before, for nobody can tell of which of the two
- * it was.
+ * is left. A bundle counts as one, for the kernel names only its first: then memory is kept until the ring is closed.
+ * So it is when a receive takes one that was armed on a buffer ring of this id before, for nobody can tell of which of
+ * the two it was.
  */
 export class ClassicGroup implements BufferSource {
   readonly id: number;

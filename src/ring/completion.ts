@@ -1,17 +1,25 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import {
+  CQE_FLAGS,
   IORING_CQE_BUFFER_SHIFT,
   IORING_CQE_F_BUFFER,
   IORING_CQE_F_BUF_MORE,
   IORING_CQE_F_MORE,
   IORING_CQE_F_NOTIF,
   IORING_CQE_F_SOCK_NONEMPTY,
+  flagNames,
 } from '../abi/flags.ts';
+import { resultFields, shown } from './shown.ts';
 
 /**
  * A reaped completion (`struct io_uring_cqe`).
  *
  * The one that `forEachCompletion` hands out is a cursor: the same object for every completion, valid only
  * until the callback returns. {@link Completion.copy} makes one to keep.
+ * @example
+ * ring.forEachCompletion((c) => {
+ *   if (c.res < 0) console.log(`operation ${c.userData} failed: ${c.res}`);
+ * });
  */
 export class Completion {
   /** The result: what the operation's page says (bytes, a descriptor, 0), or `-errno`. */
@@ -98,7 +106,8 @@ export class Completion {
 
   /**
    * Is this the notification of a zero-copy send, that its buffer is the program's again? Then `res` tells how it went
-   * if the operation asked for it: 0, or IORING_NOTIF_USAGE_ZC_COPIED (as a signed number: -2147483648), copied after all.
+   * if the operation asked for it: 0, or IORING_NOTIF_USAGE_ZC_COPIED (as a signed number: -2147483648), copied after
+   * all.
    */
   isNotification(): boolean {
     return (this.#flags & IORING_CQE_F_NOTIF) !== 0;
@@ -136,6 +145,16 @@ export class Completion {
     const exact = this.userData64;
     const userData = exact <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(exact) : `${exact}`;
     return { userData, res: this.res, flags: this.flags };
+  }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('Completion', () => ({
+      userData: this.userData64 <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(this.userData64) : this.userData64,
+      ...resultFields(this.res),
+      flags: flagNames(CQE_FLAGS, this.flags & 0xffff),
+      ...(this.bufferId() === undefined ? {} : { bufferId: this.bufferId() }),
+    }), depth, options, show);
   }
 }
 

@@ -18,7 +18,10 @@ export interface Diagnosis {
   platform: string;
   arch: string;
   runtime: string;
-  /** The kind of container or sandbox that this is likely in, of those that are known to forbid io_uring: `'Docker'`, `'gVisor'`, … */
+  /**
+   * The kind of container or sandbox that this is likely in, of those that are known to forbid io_uring: `'Docker'`,
+   * `'gVisor'`, …
+   */
   container?: string;
   /** Why a ring could not be made, or could not be made to work. */
   problem?: Refusal & { code: string; message: string };
@@ -42,6 +45,11 @@ export interface Diagnosis {
 /**
  * Find out by doing: set a ring up, send an operation through it, register a buffer ring, close it.
  * Never throws for what the machine lacks.
+ * @example
+ * import { diagnose } from 'iouring';
+ *
+ * const { usable, problem } = diagnose();
+ * if (!usable) console.log(problem?.code, problem?.remedy);
  */
 export function diagnose(): Diagnosis {
   const { platform, arch } = process;

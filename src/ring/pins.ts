@@ -1,5 +1,5 @@
 import { randomFillSync } from 'node:crypto';
-import { outOfRange, wrongState, wrongType } from './arguments/argument-errors.ts';
+import { wrongState } from './arguments/argument-errors.ts';
 
 /** How many bits of a key are the slot: more than four million operations can lend something at a time. */
 const SLOT_BITS = 22;
@@ -13,10 +13,10 @@ let next = DRAWN_WORDS;
 const draw = randomFillSync;
 
 /**
- * The operations that lend memory to the kernel, and the ones that return descriptors, from the moment they are queued to their last
- * completion. While an operation is here its buffer is referenced and cannot be collected.
+ * The operations that lend memory to the kernel, and the ones that return descriptors, from the moment they are queued
+ * to their last completion. While an operation is here its buffer is referenced and cannot be collected.
  *
- * `userData` belongs to the caller: all 64 bits of it, and repeated as he likes. So it cannot say which
+ * `userData` belongs to the caller: all 64 bits of it, and it may repeat. So it cannot say which
  * buffer a completion frees. An operation with a pin therefore goes to the kernel under a key of ours,
  * and the completion is translated back:
  *
@@ -27,11 +27,11 @@ const draw = randomFillSync;
  * Operations that lend nothing keep the caller's value and cost nothing here, unless that value is the key of an
  * operation in flight: then it gets a slot too.
  *
- * A completion counts only if it carries the whole key that its slot has now; a late or doubled one is handed to the caller
- * as it came and frees nothing. A message from another ring may carry any value. To free the pin of an operation that stays
- * in flight, it must guess 42 bits: 2^41 messages on the average, which is more than four days at the six million in
- * a second that a processor makes of them, and the operation's next use of the slot begins anew. All of the chance comes
- * from the operating system's generator (node:crypto), and no key is ever told to anybody but the kernel.
+ * A completion counts only if it carries the whole key that its slot has now; a late or doubled one is handed to the
+ * caller as it came and frees nothing. A message from another ring may carry any value. To free the pin of an operation
+ * that stays in flight, it must guess 42 bits: 2^41 messages on the average, which is more than four days at the six
+ * million in a second that a processor makes of them, and the operation's next use of the slot begins anew. All of the
+ * chance comes from the operating system's generator (node:crypto), and no key is ever told to anybody but the kernel.
  */
 export class Pins {
   /** Slots in use. */
@@ -42,7 +42,7 @@ export class Pins {
   #keyHigh: Int32Array;
   #userLow: Int32Array;
   #userHigh: Int32Array;
-  /** What was prepared, and on which descriptor. */
+  /** The opcode that was prepared, and the descriptor it works on. */
   #opcode: Uint8Array;
   #fd: Int32Array;
   readonly #lent: unknown[] = [];
@@ -182,7 +182,8 @@ export class Pins {
   #grow(): void {
     const used = this.#free.length;
     if (used > SLOT_MASK) {
-      const message = `Cannot queue: ${used} operations that lend memory are in flight, and there can be no more: reap first`;
+      const message =
+        `Cannot queue: ${used} operations that lend memory are in flight, and there can be no more: reap first`;
       throw wrongState('ERR_INVALID_STATE', message);
     }
     const capacity = Math.min(used * 2, SLOT_MASK + 1);
@@ -241,13 +242,15 @@ export interface Placement {
 
 /** A group of provided buffers: it is told which of them a completion has filled. */
 export interface BufferSource {
-  /** Buffer `bid`, or that and others, are the caller's now. Corrects `data`, which is offset 0 and length `res` before. */
+  /**
+   * Buffer `bid`, or that and others, are the caller's now. Corrects `data`, which is offset 0 and length `res` before.
+   */
   take(bid: number, res: number, flags: number, data: Placement): void;
 }
 
-/** What an operation holds that is more than a piece of memory. */
+/** A thing that an operation holds which is more than a piece of memory. */
 export class Lease implements BufferSource {
-  /** What stays alive with it: memory, {@link DESCRIPTOR}, or another lease. */
+  /** The thing that stays alive with it: memory, {@link DESCRIPTOR}, or another lease. */
   readonly lent: unknown;
   readonly #source: BufferSource | undefined;
 
@@ -261,7 +264,7 @@ export class Lease implements BufferSource {
   }
 
   /**
-   * A completion of the operation is reaped. The `res` to show to the caller; undefined when he shall not see it, and
+   * A completion of the operation is reaped. The `res` to show to the caller; undefined when it is not to be shown, and
    * the slot is still in use.
    */
   complete(res: number, _flags: number): number | undefined {
@@ -269,8 +272,8 @@ export class Lease implements BufferSource {
   }
 
   /**
-   * What the caller will see as `res` of the last of these, which are the operation's completions that are not reaped
-   * yet; undefined when he will not see that one.
+   * The `res` that the caller will see of the last of these, which are the operation's completions that are not reaped
+   * yet; undefined when that one will not be shown.
    */
   shows(results: readonly number[]): number | undefined {
     return this.lent instanceof Lease ? this.lent.shows(results) : results[results.length - 1];
@@ -282,7 +285,7 @@ export class Lease implements BufferSource {
     else if (this.lent === DESCRIPTOR && res >= 0) close(res);
   }
 
-  /** Is `what` among what is held? */
+  /** Is `what` held? */
   holds(what: unknown): boolean {
     const source = this.#source;
     if (this.lent === what || source === what) return true;
@@ -292,30 +295,3 @@ export class Lease implements BufferSource {
 
 /** This makes of a key the mark of an answer. */
 const ANSWER = 1 << 30;
-
-/** A caller's mark on an operation, given back with its completions: a number 0 … 2^53-1 or a bigint 0 … 2^64-1. */
-export type UserData = number | bigint;
-
-/** @throws {RangeError|TypeError} unless `value` is an integer from 0 to 2^53-1 or a bigint from 0 to 2^64-1. */
-export function checkUserData(name: string, value: UserData): void {
-  if (typeof value === 'number') {
-    if (Number.isSafeInteger(value) && value >= 0) return;
-    throw outOfRange(name, 'an integer from 0 to 2^53-1, or a bigint', value);
-  }
-  if (typeof value !== 'bigint') throw wrongType(name, 'of type number or bigint', value);
-  if (value < 0n || value > 0xffff_ffff_ffff_ffffn) {
-    throw outOfRange(name, 'from 0n to 2n ** 64n - 1n', value);
-  }
-}
-
-/** The low 32 bits of a checked 64-bit value, signed. */
-export function lowWord(value: number | bigint): number {
-  return typeof value === 'number' ? value | 0 : Number(BigInt.asIntN(32, value));
-}
-
-/** The high 32 bits of a checked 64-bit value, signed. */
-export function highWord(value: number | bigint): number {
-  return typeof value === 'number'
-    ? Math.floor(value / 0x1_0000_0000) | 0
-    : Number(BigInt.asIntN(32, value >> 32n));
-}

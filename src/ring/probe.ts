@@ -2,12 +2,12 @@ import { IO_URING_OP_SUPPORTED } from '../abi/flags.ts';
 import { IO_URING_PROBE_OP, IO_URING_PROBE_OP_SIZE, IO_URING_PROBE_SIZE } from '../abi/layouts.ts';
 import { OPERATIONS } from '../abi/operations.ts';
 import { IORING_REGISTER_PROBE } from '../abi/registrations.ts';
+import type { Native } from '../native/native.ts';
 import { aligned } from './memory/aligned-memory.ts';
 import { ownOptions } from './arguments/own-options.ts';
-import type { Native } from '../native/native.ts';
 import { kernelError } from './kernel/kernel-error.ts';
 
-/** What the kernel says of one operation. */
+/** The kernel's word on one operation. */
 export interface OperationSupport {
   /** IORING_OP_* */
   opcode: number;
@@ -18,28 +18,28 @@ export interface OperationSupport {
 
 const OPCODES_MAX = 256;
 
-/** A ring as io_uring_register(2) knows it. */
+/** A ring as far as it is needed here: io_uring_register(2) on it. */
 interface Registrar {
   readonly native: Native;
   register(opcode: number, address: number, count: number): number;
 }
 
 /** The kernel's answer, and `struct io_uring_probe` as it has filled it. */
-function ask(resources: Registrar): { result: number; bytes: Uint8Array } {
+function ask(ring: Registrar): { result: number; bytes: Uint8Array } {
   // The kernel demands that all of it be zero on entry.
-  const { bytes, address } = aligned(resources.native, IO_URING_PROBE_SIZE + OPCODES_MAX * IO_URING_PROBE_OP_SIZE, 8);
-  return { result: resources.register(IORING_REGISTER_PROBE, address, OPCODES_MAX), bytes };
+  const { bytes, address } = aligned(ring.native, IO_URING_PROBE_SIZE + OPCODES_MAX * IO_URING_PROBE_OP_SIZE, 8);
+  return { result: ring.register(IORING_REGISTER_PROBE, address, OPCODES_MAX), bytes };
 }
 
 /** The code of the last operation that the kernel knows; -1 if it does not tell. */
-export function lastOperation(resources: Registrar): number {
-  const { result, bytes } = ask(resources);
+export function lastOperation(ring: Registrar): number {
+  const { result, bytes } = ask(ring);
   return result < 0 ? -1 : bytes[0];
 }
 
 /** Ask the kernel which operations it has. */
-export function probe(resources: Registrar): OperationSupport[] {
-  const { result, bytes } = ask(resources);
+export function probe(ring: Registrar): OperationSupport[] {
+  const { result, bytes } = ask(ring);
   if (result < 0) throw kernelError(-result, 'io_uring_register', 'asking for the operations needs Linux 5.6');
   const last = bytes[0];
   const count = Math.max(OPERATIONS.length, last + 1);

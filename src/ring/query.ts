@@ -17,13 +17,14 @@ import { IORING_OP_MSG_RING } from '../abi/operations.ts';
 import { IORING_REGISTER_QUERY, IORING_REGISTER_SEND_MSG_RING } from '../abi/registrations.ts';
 import { koffiNative } from '../native/koffi.ts';
 import type { Native } from '../native/native.ts';
+import { checkFd } from './arguments/entry-fields.ts';
+import { checkUserData, type UserData } from './arguments/user-data.ts';
 import { aligned } from './memory/aligned-memory.ts';
 import { ownOptions } from './arguments/own-options.ts';
 import { kernelError } from './kernel/kernel-error.ts';
 import { checkInteger, checkUint32, wrongState } from './arguments/argument-errors.ts';
-import { checkFd, checkUserData, type UserData } from './prepare/entry.ts';
 
-/** What the kernel has, without a ring being made. */
+/** The abilities of the kernel, as it tells them without a ring being made. */
 export interface KernelCapabilities {
   /** How many operations and registrations it knows: all numbers below. */
   requestOpcodes: number;
@@ -44,6 +45,10 @@ export interface KernelCapabilities {
  *
  * Kernel 6.18. Counterpart of io_uring_register_query(3).
  * @throws {Error} `ERR_IOURING_UNSUPPORTED` an older kernel, or no io_uring; otherwise the kernel's refusal
+ * @example
+ * import { queryKernel } from 'iouring';
+ *
+ * console.log(queryKernel());
  */
 export function queryKernel(): KernelCapabilities;
 /** @internal `native` is the kernel; tests hand in another. */
@@ -99,6 +104,10 @@ const tooOld = (): Error => wrongState('ERR_IOURING_UNSUPPORTED', 'Cannot query 
  * @param options.cqeFlags IORING_CQE_F_* bits to arrive with it
  * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
  * @throws {Error} `EBADFD` it is no ring, or a disabled one, `EOVERFLOW` its queue is full, and others of the kernel
+ * @example
+ * import { registerSyncMsg } from 'iouring';
+ *
+ * registerSyncMsg(otherRing.fd, 42, 7);
  */
 export function registerSyncMsg(
   ringFd: number,

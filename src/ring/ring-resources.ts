@@ -65,6 +65,12 @@ import { SubmissionQueue } from './queues/submission-queue.ts';
 import { SubmitArena } from './memory/submit-arena.ts';
 import { writeTimespec, type Duration } from './structs/timespec.ts';
 
+/**
+ * For so many operations that lend something there is room from the start, which costs time and memory; more room is
+ * made when it is needed.
+ */
+const PINS_AT_FIRST = 1024;
+
 /** How long a close waits for operations that the kernel does not give up at once. */
 const CLOSE_WAIT_MS = 5000;
 
@@ -87,7 +93,7 @@ const napping = new Int32Array(new SharedArrayBuffer(4));
 /** Refusals that another try may not meet. */
 const PASSING = new Set([EAGAIN, EBUSY, EINTR, ETIME]);
 
-/** What a close has asked for. */
+/** The cancellations that a close has asked for. */
 interface Recall {
   /** Operations whose cancellation is to be queued. */
   slots: number[];
@@ -99,7 +105,10 @@ interface Recall {
   isHopeless: boolean;
 }
 
-/** What operations that outlived that wait still use. Never let go: a leak is harmless, a stray write is not. */
+/**
+ * The memory that operations which outlived that wait still use. Never let go: a leak is harmless, a stray write is
+ * not.
+ */
 const abandoned = new Set<unknown>();
 
 /** The open rings of a worker; undefined until it has one. */
@@ -139,11 +148,11 @@ export class RingResources {
   readonly #former = new Set<BufferGroup>();
   /** Memory for what the kernel reads while it takes an entry. */
   readonly arena: SubmitArena;
-  /** What io_uring_enter(2) takes when it has a timeout; {@link enterFor} fills it. */
+  /** The argument that io_uring_enter(2) takes when it has a timeout; {@link enterFor} fills it. */
   readonly waitArgument: { view: DataView; address: number };
   /** Scratch for the arguments of io_uring_register(2). */
   readonly registerArgument: { view: DataView; address: number };
-  /** What is in the table of registered buffers: it stays alive as long as it is there. */
+  /** The memory in the table of registered buffers: it stays alive as long as it is there. */
   registeredBuffers: (Lendable | undefined)[] = [];
   /** The arguments of registered waits, where there are any. */
   waits: { view: DataView; count: number } | undefined;
@@ -182,7 +191,7 @@ export class RingResources {
       const postedInCalls = has(IORING_SETUP_DEFER_TASKRUN);
       const sizes = { big: has(IORING_SETUP_CQE32), mixed: has(IORING_SETUP_CQE_MIXED) };
       this.cq = new CompletionQueue(ring, params, { postedInCalls, ...sizes });
-      this.pins = new Pins(Math.max(64, this.cq.entries));
+      this.pins = new Pins(Math.min(PINS_AT_FIRST, this.cq.entries));
       this.arena = new SubmitArena(native, this.sq);
       this.waitArgument = this.#scratch(IO_URING_GETEVENTS_ARG_SIZE + KERNEL_TIMESPEC_SIZE);
       this.registerArgument = this.#scratch(256);
@@ -261,8 +270,8 @@ export class RingResources {
   }
 
   /**
-   * io_uring_register(2) on this ring. The kernel's answer, or `-errno`. Kernels before 5.18 wait until nothing is in flight before
-   * they look at what they are asked for: what they do not know is not asked of them, and is EINVAL.
+   * io_uring_register(2) on this ring. The kernel's answer, or `-errno`. Kernels before 5.18 wait until nothing is in
+   * flight before they look at what they are asked for: what they do not know is not asked of them, and is EINVAL.
    */
   register(opcode: number, argument: number, count: number): number {
     if (!this.knows(opcode)) return UNKNOWN;
@@ -278,12 +287,13 @@ export class RingResources {
     if (opcode < IORING_REGISTER_ENABLE_RINGS) return true;
     const { kernel } = this;
     // A ring that was set up disabled proves 5.10 by that.
-    return kernel.isFrom(ANSWERS_UNKNOWN) || (opcode < REGISTRATIONS.length && kernel.isFrom(version(REGISTRATIONS[opcode].since)));
+    if (kernel.isFrom(ANSWERS_UNKNOWN)) return true;
+    return opcode < REGISTRATIONS.length && kernel.isFrom(version(REGISTRATIONS[opcode].since));
   }
 
   /**
-   * Debian's 5.10 has the io_uring of 5.15 without its operations. Now, while nothing is in flight, a registration can be tried:
-   * two limits of 0 change nothing.
+   * Debian's 5.10 has the io_uring of 5.15 without its operations. Now, while nothing is in flight, a registration can
+   * be tried: two limits of 0 change nothing.
    */
   #tryWorkers(): void {
     const { native, kernel, registerArgument } = this;
@@ -307,7 +317,9 @@ export class RingResources {
     this.waits = { view: new DataView(this.native.view(address, length)), count };
   }
 
-  /** io_uring_enter(2) that waits as the registered wait at byte `offset` says. SQEs consumed, or `-errno`. Kernel 6.13. */
+  /**
+   * io_uring_enter(2) that waits as the registered wait at byte `offset` says. SQEs consumed, or `-errno`. Kernel 6.13.
+   */
   enterRegistered(toSubmit: number, minComplete: number, flags: number, offset: number): number {
     const all = flags | this.#enterFlags | IORING_ENTER_EXT_ARG | IORING_ENTER_EXT_ARG_REG;
     return this.native.enterWith(this.#enterFd, toSubmit, minComplete, all, offset, IO_URING_REG_WAIT_SIZE);
@@ -320,8 +332,8 @@ export class RingResources {
 
   /**
    * io_uring_enter(2) that waits no longer than `time`; with IORING_ENTER_ABS_TIMER until then. After `minWaitUs`
-   * (6.12) fewer completions than `minComplete` will do. SQEs consumed, or `-errno`: ETIME. Before kernel 5.11 it looks every
-   * millisecond.
+   * (6.12) fewer completions than `minComplete` will do. SQEs consumed, or `-errno`: ETIME. Before kernel 5.11 it looks
+   * every millisecond.
    */
   enterFor(toSubmit: number, minComplete: number, flags: number, time: Duration, minWaitUs = 0): number {
     if (!this.#canTimeOut && typeof time === 'number') return this.#enterNapping(toSubmit, minComplete, flags, time);
@@ -392,8 +404,8 @@ export class RingResources {
   }
 
   /**
-   * Is a receive in flight that was armed on this group id, whatever has that id now? The kernel looks the id up when data
-   * comes, and takes a buffer of what it finds.
+   * Is a receive in flight that was armed on this group id, whatever has that id now? The kernel looks the id up when
+   * data comes, and takes a buffer of what it finds.
    */
   isAwaited(id: number): boolean {
     const armedOn = (group: BufferGroup | ClassicGroup | undefined): boolean =>
@@ -502,7 +514,8 @@ export class RingResources {
   #askAgain(recall: Recall): void {
     const { pins } = this;
     const left = pins.held();
-    const isMute = (slot: number): boolean => pins.lent(slot) instanceof ChainMember && (recall.absent.get(slot) ?? 0) > 1;
+    const isMute = (slot: number): boolean =>
+      pins.lent(slot) instanceof ChainMember && (recall.absent.get(slot) ?? 0) > 1;
     if (left.every(isMute)) recall.isHopeless = true;
     else if (left.some((slot) => pins.lent(slot) instanceof ChainMember)) recall.slots = left;
   }

@@ -36,7 +36,15 @@ import {
 import type { Native } from '../native/native.ts';
 import { PAGE_SIZE_MAX } from './memory/aligned-memory.ts';
 import { kernelError } from './kernel/kernel-error.ts';
-import { checkInteger, outOfRange, wrongState, wrongType, wrongValue } from './arguments/argument-errors.ts';
+import {
+  checkInteger,
+  checkObject,
+  isObject,
+  outOfRange,
+  wrongState,
+  wrongType,
+  wrongValue,
+} from './arguments/argument-errors.ts';
 import { explainRefusal } from './kernel/refusal.ts';
 
 /** The kernel's own limits (IORING_MAX_ENTRIES, IORING_MAX_CQ_ENTRIES). */
@@ -50,19 +58,23 @@ const CQ_ENTRIES_MAX = 65536;
 export interface IoUringOptions {
   /**
    * Completion queue entries, from the submission queue's up to 65536; rounded up to a power of two.
-   * Default: four times the submission queue, at least 256; less where the memory that may be locked is short of that. A queue
-   * that overflows loses nothing, but every overflow costs extra system calls.
+   * Default: four times the submission queue, at least 256; less where the memory that may be locked is short of that.
+   * A queue that overflows loses nothing, but every overflow costs extra system calls.
    */
   cqEntries?: number;
   /** IORING_SETUP_SINGLE_ISSUER (6.0): only this thread uses the ring. Always true of a ring in JavaScript. */
   singleIssuer?: boolean;
   /**
    * IORING_SETUP_DEFER_TASKRUN (6.1): completions are finished when this thread enters the kernel for them, never
-   * in between. Fastest for a ring that blocks in `submitAndWait`. Needs `singleIssuer`, excludes `sqPoll`. Not for a ring that
-   * is waited for by a registered eventfd: some kernels (6.12.115 to 6.12.118) do not signal it for deferred work.
+   * in between. Fastest for a ring that blocks in `submitAndWait`. Needs `singleIssuer`, excludes `sqPoll`. Not for a
+   * ring that is waited for by a registered eventfd: some kernels (6.12.115 to 6.12.118) do not signal it for deferred
+   * work.
    */
   deferTaskrun?: boolean;
-  /** IORING_SETUP_COOP_TASKRUN (5.19): no interruption of this thread for completions. Taken where there is no DEFER_TASKRUN. */
+  /**
+   * IORING_SETUP_COOP_TASKRUN (5.19): no interruption of this thread for completions. Taken where there is no
+   * DEFER_TASKRUN.
+   */
   coopTaskrun?: boolean;
   /** IORING_SETUP_SUBMIT_ALL (5.18): a bad entry does not stop the rest of its batch. */
   submitAll?: boolean;
@@ -76,7 +88,8 @@ export interface IoUringOptions {
   /**
    * IORING_SETUP_SQPOLL (5.11 without privileges): a kernel thread submits, and keeps a core busy while it polls.
    * Only on request, and only on the main thread: a worker's memory is freed when it ends, and the kernel's thread
-   * would go on writing there. `idleMs`: how long it polls before it sleeps (default: the kernel's second); `cpu`: where.
+   * would go on writing there. `idleMs`: how long it polls before it sleeps (default: the kernel's second); `cpu`:
+   * where.
    */
   sqPoll?: boolean | { idleMs?: number; cpu?: number };
   /** IORING_SETUP_SQE128 (5.19): entries of 128 bytes, for drivers that take such commands. */
@@ -121,7 +134,7 @@ interface RingMemory {
   sqes: Mapping;
 }
 
-/** What a switch asks of one flag. */
+/** The demand that a switch makes on one flag. */
 interface Switch {
   flag: number;
   name: string;
@@ -156,17 +169,18 @@ export function setUp(native: Native, entries: number, options: IoUringOptions):
     setup = attempt(undefined);
   }
   // It is generous where nobody has said how large it is to be.
-  for (let least = cqEntries >> 1; setup === ENOMEM && options.cqEntries === undefined && least >= sqEntries; least >>= 1) {
+  const isDefault = options.cqEntries === undefined;
+  for (let least = cqEntries >> 1; setup === ENOMEM && isDefault && least >= sqEntries; least >>= 1) {
     setup = attempt(undefined, least);
   }
   if (typeof setup !== 'number') return checkFeatures(native, setup);
   const flags = demands.flags | switches(options).reduce(insisted, 0);
-  const asked = SETUP_FLAGS.filter(({ value }) => flags & value).map(({ name, since }) => `${name} (Linux ${since})`).join(' | ');
-  const { cause, remedy } = explainRefusal(setup, asked);
+  const asked = SETUP_FLAGS.filter(({ value }) => flags & value).map(({ name, since }) => `${name} (Linux ${since})`);
+  const { cause, remedy } = explainRefusal(setup, asked.join(' | '));
   throw kernelError(setup, 'io_uring_setup', `${cause}; ${remedy}`);
 }
 
-/** What every attempt asks for. */
+/** The part that every attempt asks for. */
 interface Demands {
   flags: number;
   idleMs: number;
@@ -314,12 +328,14 @@ function checkOptions(options: IoUringOptions): void {
     if (options.sqPoll && options[name]) throw wrongValue(`options.${name}`, 'it excludes sqPoll');
   }
   for (const [one, other] of [['sqe128', 'sqeMixed'], ['cqe32', 'cqeMixed']] as const) {
-    if (options[one] && options[other]) throw wrongValue(`options.${other}`, `${one} makes all of them large: choose one`);
+    if (options[one] && options[other]) {
+      throw wrongValue(`options.${other}`, `${one} makes all of them large: choose one`);
+    }
   }
   if (options.hybridIoPoll && !options.ioPoll) throw wrongValue('options.hybridIoPoll', 'it needs ioPoll');
 }
 
-/** What is asked for by name, and never left out: the ring would be another one without it. */
+/** The flags that are asked for by name, and never left out: the ring would be another one without them. */
 const SHAPES = {
   sqe128: IORING_SETUP_SQE128,
   cqe32: IORING_SETUP_CQE32,
@@ -339,14 +355,14 @@ function shapes(options: IoUringOptions): number {
 /** The descriptor of the ring to share workers with, or -1. */
 function checkWorkers({ attachWq }: IoUringOptions): number {
   if (attachWq === undefined) return -1;
-  if (typeof attachWq !== 'object' || attachWq === null) throw wrongType('options.attachWq', 'an IoUring', attachWq);
+  checkObject('options.attachWq', attachWq, 'an IoUring');
   return checkInteger('options.attachWq.fd', attachWq.fd, 0, 2 ** 31 - 1);
 }
 
 function pollOptions(sqPoll: IoUringOptions['sqPoll']): { flags: number; idleMs: number; cpu: number } {
   if (sqPoll === undefined || sqPoll === false) return { flags: 0, idleMs: 0, cpu: 0 };
   if (sqPoll === true) return { flags: IORING_SETUP_SQPOLL, idleMs: 0, cpu: 0 };
-  if (typeof sqPoll !== 'object' || sqPoll === null) {
+  if (!isObject(sqPoll)) {
     throw wrongType('options.sqPoll', 'of type boolean or an object', sqPoll);
   }
   const { idleMs = 0, cpu } = sqPoll;

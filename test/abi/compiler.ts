@@ -20,7 +20,7 @@ export function preprocess(source: string): string | undefined {
 }
 
 export interface Answers {
-  /** What the program printed, by the key that each line begins with. */
+  /** The values that the program printed, by the key that each line begins with. */
   readonly values: ReadonlyMap<string, string>;
   /** The keys of questions that the headers do not know the words of. */
   readonly unknown: readonly string[];

@@ -10,7 +10,7 @@ export interface Header {
   readonly structs: ReadonlyMap<string, readonly Member[]>;
 }
 
-/** What the files chosen by `wanted` define in a preprocessed source that still has its `#define` lines. */
+/** The definitions of the files chosen by `wanted` in a preprocessed source that still has its `#define` lines. */
 export function parseHeader(preprocessed: string, wanted: (path: string) => boolean): Header {
   const code: string[] = [];
   const macros = new Set<string>();

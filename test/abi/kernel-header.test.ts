@@ -1,4 +1,5 @@
 // The tables against the compiler's own answer, from whichever headers this machine has.
+// slow: compiles C
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { getSystemErrorMap } from 'node:util';

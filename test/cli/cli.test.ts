@@ -9,7 +9,7 @@ import type { Diagnosis } from '../../src/index.ts';
 import { commandOn } from '../kernel/aged-kernel.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { run } from '../run.ts';
-import { Served } from './served.ts';
+import { Served } from './serve/served.ts';
 
 const main = 'dist/cli/main.js';
 const iouring = (...args: string[]): ReturnType<typeof run> => run(process.execPath, [main, ...args]);

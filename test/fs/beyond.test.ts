@@ -207,7 +207,7 @@ describe('files that are opened to be fast', () => {
     assert.equal(statSync(path).size, 10_000);
   });
 
-  it('closed twice, a place is given up once: no other file stands there then', async () => {
+  it('given a file that is closed twice, its place is given up once', async () => {
     using folder = new Temporary();
     const paths = Array.from({ length: 4 }, (_, i) => folder.file(`${i}`, `contents ${i}`));
     const first = await open(paths[0], { fixed: true });

@@ -1,5 +1,6 @@
 // Where there is no io_uring, or it is forbidden, everything goes through Node and one event says so; and what Node's
 // permission model forbids is forbidden here.
+// slow: the same tests in processes without a ring
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
 // Random calls, right and wrong, of node:fs/promises and of ours on twin folders: the same results, the same errors to
 // the letter, open files that stand at the same places, and the same trees in the end. On disks with more room than is
 // asked for, on disks that are full, and where files must not become large.
+// slow: thousands of random operations, beside node:fs
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import * as promises from 'node:fs/promises';

@@ -79,7 +79,7 @@ const program = `
   console.log(JSON.stringify(wrong));
 `;
 
-it('what stands in Object.prototype is no option', { skip: process.env['IOURING_DISABLED'] === '1' && 'this is the run without io_uring' }, async () => {
+it('given options in Object.prototype, calls ignore them', { skip: process.env['IOURING_DISABLED'] === '1' && 'this is the run without io_uring' }, async () => {
   const { status, stdout, stderr } = await run(process.execPath, ['--no-warnings', '--input-type=module', '-e', program]);
   assert.equal(status, 0, stderr);
   assert.deepEqual(JSON.parse(stdout), []);

@@ -1,5 +1,6 @@
 // Packages that thousands of programs use, on ours and on Node: what they print is the same, and it went through the
 // ring.
+// slow: the tests of whole packages
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -20,7 +20,7 @@ const RECEIVERS: Record<string, () => unknown> = {
   'an object with a number for a descriptor': () => ({ fd: 1 }),
 };
 
-it('methods of handles on a receiver that is none come to the same as Node’s', async () => {
+it('given a receiver that is no handle, methods of handles answer as Node’s', async () => {
   using folder = new Temporary();
   const path = folder.file('x', 'contents');
   await using theirs = await node.open(path, 'r+');
@@ -46,7 +46,7 @@ it('methods of handles on a receiver that is none come to the same as Node’s',
   await direct?.close();
 });
 
-it('methods of one handle on another of another kind do what they do', async () => {
+it('given a handle of another kind, methods of handles work on it', async () => {
   using folder = new Temporary();
   const path = folder.file('x', 'contents');
   await using theirs = await node.open(path, 'r+');

@@ -1,6 +1,7 @@
 // A write that fails says so, and bytes that are said to be written are in the file: on a full disk, and where files
 // must not grow, each call comes to the same as of node:fs/promises, with the same bytes in the file, which stands at
 // the same place afterwards.
+// slow: fills a small disk, in programs of their own
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -184,7 +185,7 @@ describe('room for 16 KiB: the same outcome, the same bytes, the same place afte
   });
 
   // Node's own threads overtake each other.
-  it('writes that do not wait for each other, of which one comes short', { skip: byNode || noSizeLimit }, async () => {
+  it('given writes that do not wait for each other, and one that is short', { skip: byNode || noSizeLimit }, async () => {
     using folder = new Temporary();
     const path = join(folder.path, 'file');
     const handle = await ours.open(path, 'w');
@@ -199,7 +200,7 @@ describe('room for 16 KiB: the same outcome, the same bytes, the same place afte
 });
 
 describe('sectors that cannot be read', () => {
-  it('what comes before them is read once, and then the error is told', { skip: noSpoiltDisk }, async () => {
+  it('given data before them, that is read once, and then the error is told', { skip: noSpoiltDisk }, async () => {
     using disk = new SpoiltDisk();
     const reads: Record<string, (fs: Fs, handle: Handle) => Promise<unknown>> = {
       read: async (_fs, handle) => {
@@ -231,7 +232,7 @@ describe('sectors that cannot be read', () => {
 });
 
 describe('a descriptor that a child process has, too', () => {
-  it('neither overwrites what the other writes', async () => {
+  it('given writes of both, neither overwrites the other’s', async () => {
     using folder = new Temporary();
     const path = join(folder.path, 'file');
     await using handle = await ours.open(path, 'w');

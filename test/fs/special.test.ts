@@ -1,4 +1,5 @@
 // Files that are not what most files are, and handles in all situations: as with node:fs/promises.
+// slow: terminals, devices and mounts, in programs of their own
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once, type EventEmitter } from 'node:events';
@@ -141,7 +142,7 @@ describe('special files', () => {
     await changing;
   });
 
-  it('results are memory of their own, which may be transferred', async () => {
+  it('given results that are transferred, later results are whole', async () => {
     using folder = new Temporary();
     for (const size of [1, 5000, 65_536, 65_537, 2_000_000]) {
       const path = folder.file(`${size}`, Buffer.alloc(size, 7));
@@ -161,7 +162,7 @@ describe('special files', () => {
     }
   });
 
-  it('memory that goes away during a read is not written to, and the read is none the worse', { skip: byNode }, async () => {
+  it('given memory that goes away during a read, it is not written to, and the read succeeds', { skip: byNode }, async () => {
     using folder = new Temporary();
     await using handle = await ours.open(folder.file('x', 'x'.repeat(5000)));
     for (const view of [new Uint8Array(5000), new Uint16Array(2500), new DataView(new ArrayBuffer(5000))]) {
@@ -373,7 +374,7 @@ describe('trees', () => {
     assert.ok(!existsSync(source));
   });
 
-  it('a pipe that nobody writes to does not keep out those that come after it', { skip: byNode }, async () => {
+  it('given a pipe that nobody writes to, later reads are not kept out', { skip: byNode }, async () => {
     using folder = new Temporary();
     const pipes = Array.from({ length: 300 }, (_, i) => join(folder.path, `pipe ${i}`));
     execFileSync('mkfifo', pipes);

@@ -73,7 +73,7 @@ describe('views that lie', { skip: byNode }, () => {
   for (const how of [undefined, { fixed: true }]) {
     const title = how === undefined ? 'a file' : 'a file that is opened to be fast';
 
-    it(`${title}: what is written is what is in them`, async () => {
+    it(`given ${title}, their bytes are written`, async () => {
       using folder = new Temporary();
       for (const [length, few] of [[9, false], [40_000, true], [600_000, true]] as const) {
         for (const [lie, lying] of Object.entries(LIES)) {
@@ -90,7 +90,7 @@ describe('views that lie', { skip: byNode }, () => {
       }
     });
 
-    it(`${title}: what is read goes into them`, async () => {
+    it(`given ${title}, bytes are read into them`, async () => {
       using folder = new Temporary();
       const path = folder.file('x', Buffer.alloc(700_000, 'contents '));
       for (const length of [9, 40_000, 600_000]) {

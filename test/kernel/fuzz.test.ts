@@ -1,4 +1,5 @@
 // The fuzzer of the ring, in a process of its own, for a while. Longer: IOURING_FUZZ_SECONDS, or fuzz-ring.js by itself.
+// slow: thousands of random operations
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { it } from '../asking.ts';

@@ -1,5 +1,6 @@
 // Nothing a caller does in JavaScript may make the kernel write into memory that is not his any more, or crash
 // the process. The collector is called at the worst moments.
+// slow: has garbage collected over and over
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { describe } from 'node:test';
@@ -1106,6 +1107,18 @@ describe('a ring that is dropped without close', () => {
     const buffers = (() => new IoUring(8).registerBufRing(2, 16, 1))();
     await finalized();
     assert.equal(buffers.bytes(0, 16).length, 16, 'the ring is open');
+  });
+
+  it('stays while its completions are iterated over', async () => {
+    const completions = (() => {
+      const ring = new IoUring(8);
+      for (let i = 1; i <= 2; i++) ring.prepNop(i);
+      ring.submit();
+      return ring.completions();
+    })();
+    assert.equal(completions.next().value?.userData, 1);
+    await finalized();
+    assert.equal(completions.next().value?.userData, 2);
   });
 
   it('hundreds of rings, opened and closed: no descriptor, no mapping, no registered index is used up', () => {

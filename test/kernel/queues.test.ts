@@ -112,7 +112,7 @@ describe('set-up', () => {
       try { for (;;) rings.push(new IoUring(1)); }
       catch (error) { console.log(error.code, error.errno, error.syscall, /ulimit -n/.test(error.message)); }
     `;
-    const { stdout } = await run('sh', ['-c', 'ulimit -n 64; exec "$0" --input-type=module -e "$1"', process.execPath, code]);
+    const { stdout } = await run('sh', ['-c', 'ulimit -n 512; exec "$0" --input-type=module -e "$1"', process.execPath, code]);
     assert.equal(stdout, 'EMFILE -24 io_uring_setup true\n');
   });
 });

@@ -1,4 +1,5 @@
 // Millions of mixed operations: every completion comes, with its own userData, and nothing is left behind.
+// slow: hundreds of thousands of operations
 import assert from 'node:assert/strict';
 import { openSync, readdirSync } from 'node:fs';
 import { allocateAligned, IoUring } from '../../src/index.ts';

@@ -1,4 +1,5 @@
 // A ring belongs to its thread, and ends with it.
+// slow: starts and ends threads over and over
 import assert from 'node:assert/strict';
 import { readFileSync, writeSync } from 'node:fs';
 import { once } from 'node:events';

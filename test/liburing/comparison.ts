@@ -1,7 +1,7 @@
 // Our side, run on a kernel that only looks on.
 import assert from 'node:assert/strict';
+import type { UserData } from '../../src/ring/arguments/user-data.ts';
 import { IoUring } from '../../src/ring/io-uring.ts';
-import type { UserData } from '../../src/ring/prepare/entry.ts';
 import { MemoryKernel } from './memory-kernel.ts';
 import { encode, number, Memory, type HelperCall, type Row } from './row.ts';
 import { Random } from './random.ts';

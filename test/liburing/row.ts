@@ -1,8 +1,8 @@
 // What is compared: a row for every helper of liburing and for what liburing has no helper for.
 import { isDeepStrictEqual } from 'node:util';
+import type { UserData } from '../../src/ring/arguments/user-data.ts';
 import type { Lendable } from '../../src/ring/memory/lent-memory.ts';
 import type { IoUring } from '../../src/ring/io-uring.ts';
-import type { UserData } from '../../src/ring/prepare/entry.ts';
 import type { MemoryKernel } from './memory-kernel.ts';
 import type { Path, Piece, Random } from './random.ts';
 

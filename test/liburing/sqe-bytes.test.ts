@@ -1,4 +1,5 @@
 // The entries that our prep methods write against those of liburing's helpers, byte by byte.
+// slow: compiles C
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Ours, helpersOf, trials, type Trial } from './comparison.ts';

@@ -1,5 +1,5 @@
-// A program that uses the package, made into a bundle by esbuild: it finds koffi, or says what to do; and it has no more in it
-// than it uses.
+// A program that uses the package, made into a bundle by esbuild: it finds koffi, or says what to do; and it has no
+// more in it than it uses.
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
@@ -105,7 +105,10 @@ describe('what is not used', () => {
   });
 });
 
-/** A program whose servers go through the ring, though it uses no name of the package, and what its process says in the end. */
+/**
+ * A program whose servers go through the ring, though it uses no name of the package, and what its process says in the
+ * end.
+ */
 const REGISTERED = `
   import 'iouring/register';
   import http from 'node:http';
@@ -163,7 +166,29 @@ const BUNDLERS: Record<string, (folder: string) => Promise<string>> = {
   },
 };
 
+/** The server of a program in one file is on the ring. */
+async function goesThroughRing(file: string): Promise<void> {
+  const { NODE_OPTIONS: _, ...rest } = process.env;
+  const env = { ...rest, IOURING: 'http', IOURING_REPORT: 'json' };
+  const { status, stderr } = await run(process.execPath, ['--no-warnings', file], { cwd: '/', env });
+  assert.equal(status, 0, stderr);
+  const { sockets } = JSON.parse(stderr) as { sockets: { way: string; reason: string }[] };
+  assert.ok(sockets.some(({ way, reason }) => way === 'ring' && reason === 'accepted by node:http'), stderr);
+}
+
+/** The same in CommonJS. */
+const REQUIRED = REGISTERED.replace("import 'iouring/register';", "require('iouring/register');").replace("import http from 'node:http';", "const http = require('node:http');");
+
 describe('iouring/register in a bundle', { timeout: 120_000 }, () => {
+  it('of esbuild, required by CommonJS, puts the server on the ring', async () => {
+    using made = new Temporary();
+    link(made, { iouring: '.', koffi: 'node_modules/koffi' });
+    const entry = made.file('app.cjs', REQUIRED);
+    const outfile = join(made.path, 'out.cjs');
+    await build({ entryPoints: [entry], bundle: true, platform: 'node', outfile, preserveSymlinks: true, logLevel: 'silent' });
+    await goesThroughRing(outfile);
+  });
+
   for (const [name, bundler] of Object.entries(BUNDLERS)) {
     it(`of ${name} is not dropped, finds koffi, and puts the server on the ring`, async () => {
       using made = new Temporary();
@@ -174,12 +199,7 @@ describe('iouring/register in a bundle', { timeout: 120_000 }, () => {
       link(used, { koffi: 'node_modules/koffi' });
       const target = join(used.path, basename(file));
       copyFileSync(file, target);
-      const { NODE_OPTIONS: _, ...rest } = process.env;
-      const env = { ...rest, IOURING: 'http', IOURING_REPORT: 'json' };
-      const { status, stderr } = await run(process.execPath, ['--no-warnings', target], { cwd: '/', env });
-      assert.equal(status, 0, stderr);
-      const { sockets } = JSON.parse(stderr) as { sockets: { way: string; reason: string }[] };
-      assert.ok(sockets.some(({ way, reason }) => way === 'ring' && reason === 'accepted by node:http'), stderr);
+      await goesThroughRing(target);
     });
   }
 });

@@ -10,11 +10,14 @@ const [major, minor] = process.versions.node.split('.').map(Number);
 const requiresEsm = major > 22 || (major === 22 && minor >= 12) || (major === 20 && minor >= 19);
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as {
-  exports: Record<string, { types?: string; default?: string }>;
+  exports: Record<string, { types?: string; default?: string | { types: string; default: string } }>;
 };
 /** The file of each entry, by the name that it is imported by. */
 const files = Object.fromEntries(
-  Object.entries(manifest.exports).flatMap(([path, { default: file }]) => (file ? [[`iouring${path.slice(1)}`, file]] : [])),
+  Object.entries(manifest.exports).flatMap(([path, { default: target }]) => {
+    const file = typeof target === 'object' ? target.default : target;
+    return file ? [[`iouring${path.slice(1)}`, file]] : [];
+  }),
 );
 const entries = Object.keys(files);
 
@@ -187,7 +190,11 @@ describe('the installed package', () => {
 
   it('ships the declarations of every entry', () => {
     const installed = join(project.path, 'node_modules/iouring');
-    for (const { types } of Object.values(manifest.exports)) if (types) assert.ok(existsSync(join(installed, types)), types);
+    const targets = Object.values(manifest.exports)
+      .flatMap((entry) => (typeof entry === 'string' ? entry : Object.values(entry)))
+      .map((target: string | { types: string }) => (typeof target === 'object' ? target.types : target));
+    assert.ok(targets.length > 10);
+    for (const file of targets) assert.ok(existsSync(join(installed, file)), file);
   });
 
   it('ships source maps whose sources are in the package or in the map', () => {

@@ -1,5 +1,6 @@
 // A hundred thousand operations aborted at random moments. Every promise settles; once it has, the kernel writes
 // nothing into its buffer any more.
+// slow: thousands of aborts
 import assert from 'node:assert/strict';
 import { openSync, readdirSync, writeSync } from 'node:fs';
 import { POLLIN } from '../../src/abi/index.ts';
@@ -41,7 +42,7 @@ it(`an abort storm, IOURING_SEED=${SEED}`, async () => {
     (_, options) => io.accept(listener, options),
     (_, options) => io.nop(options),
     (_, options) => io.statx(file, '', 0x1000, undefined, options),
-    (buffer, { signal }) => io.link([['poll', one(pipes)[0], POLLIN], ['read', file, buffer, { offset: 0 }]], { signal }),
+    (buffer, { signal }) => io.chain([['poll', one(pipes)[0], POLLIN], ['read', file, buffer, { offset: 0 }]], { signal }),
   ];
 
   /** Moments: in the same tick, in a microtask, in a tick, in a turn of the loop, or later; none twice in a row. */

@@ -49,7 +49,7 @@ async function until(io: Reactor, what: string, isSo: () => boolean): Promise<vo
 }
 
 describe('the buffers of a reactor', () => {
-  it('that many slow consumers had: given back to the system when they are gone; what is still held stays, and receiving goes on', async () => {
+  it('given many slow consumers that are gone, go back to the system, but for those that are held', async () => {
     using files = new Descriptors();
     await using io = new Reactor();
     const pairs = Array.from({ length: 30 }, () => files.socketPair());
@@ -100,7 +100,7 @@ describe('the buffers of a reactor', () => {
     assert.equal(io.stats.buffersOut, 0);
   });
 
-  it('that were never short: nobody looks after them', async () => {
+  it('given no shortage, are looked after by no timer', async () => {
     using files = new Descriptors();
     using looks = quickLooks();
     await using io = new Reactor();
@@ -155,7 +155,7 @@ describe('a pool', () => {
     return () => last++ % 8;
   };
 
-  it('of which twice as much as was needed is unused for three seconds gives that back, and no sooner', (t) => {
+  it('given three seconds in which half was unused, gives that back, and no sooner', (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const { ring, sizes } = groupsOnly();
     const pool = new BufferPool(ring, 16, 4, counter());
@@ -176,7 +176,7 @@ describe('a pool', () => {
     assert.equal(total(sizes), 4);
   });
 
-  it('that fills some buffers all the time gives back half of the others at a time', (t) => {
+  it('given buffers that are filled all the time, gives back half of the others at a time', (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const { ring, sizes } = groupsOnly();
     const pool = new BufferPool(ring, 16, 4, counter());
@@ -195,7 +195,7 @@ describe('a pool', () => {
     assert.deepEqual(seen, [32, 16, 8, 4]);
   });
 
-  it('that gave back what it needs soon after waits longer the next time', (t) => {
+  it('given that it soon needs what it gave back, waits longer the next time', (t) => {
     t.mock.timers.enable({ apis: ['setTimeout'] });
     const { ring, sizes } = groupsOnly();
     const pool = new BufferPool(ring, 16, 4, counter());

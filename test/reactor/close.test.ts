@@ -22,7 +22,7 @@ describe('close', () => {
     await closing;
     await io.close();
     await assert.rejects(io.nop(), CLOSED);
-    await assert.rejects(io.link([['nop']]), { name: 'LinkError', code: 'ERR_IOURING_CLOSED' });
+    await assert.rejects(io.chain([['nop']]), { name: 'LinkError', code: 'ERR_IOURING_CLOSED' });
     await assert.rejects(async () => {
       for await (const _ of io.acceptMany(0)) assert.fail();
     }, CLOSED);
@@ -37,7 +37,7 @@ describe('close', () => {
     const [reader, writer] = files.pipe();
     const buffers = Array.from({ length: 20 }, () => new Uint8Array(8));
     const reads = buffers.map((buffer) => io.read(reader, buffer));
-    const others = [io.sleep(1e6), io.poll(reader, 1), io.link([['poll', reader, 1], ['nop']])];
+    const others = [io.sleep(1e6), io.poll(reader, 1), io.chain([['poll', reader, 1], ['nop']])];
     const iteration = io.readMany(reader).next();
     const all = Promise.allSettled([...reads, ...others, iteration]);
     await new Promise((resolve) => setImmediate(resolve));
@@ -113,7 +113,7 @@ describe('close', () => {
       await assert.rejects(io.closeFd(fd as number), { code: 'ERR_INVALID_ARG_TYPE' });
     }
     const fds = [openSync('/dev/null', 'r'), openSync('/dev/null', 'r')] as const;
-    await io.link([['closeFd', fds[0]], ['close', fds[1]]]);
+    await io.chain([['closeFd', fds[0]], ['close', fds[1]]]);
     for (const fd of fds) assert.throws(() => closeSync(fd), { code: 'EBADF' });
     assert.equal(io.closed, false);
   });

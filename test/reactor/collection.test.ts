@@ -1,5 +1,6 @@
 // Garbage collection against operations in flight: what nobody refers to any more is kept as long as the kernel uses
 // it, and no longer.
+// slow: has garbage collected over and over
 import assert from 'node:assert/strict';
 import { readdirSync, writeSync } from 'node:fs';
 import { describe } from 'node:test';

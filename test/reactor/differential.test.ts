@@ -1,5 +1,6 @@
 // The same random file operations by the reactor and by node:fs/promises, on twin folders: the same answers, the same
 // errors, and the same two trees in the end. What node:fs refuses itself, the reactor refuses with the same code.
+// slow: thousands of random operations, beside node:fs
 import assert from 'node:assert/strict';
 import { constants, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
@@ -150,7 +151,7 @@ class Sequence {
     if (isClosed) return;
     twin.isClosed = true;
     twin.fd = NO_FD;
-    await this.#both('close', () => handle!.close(), () => this.#io.close(fd));
+    await this.#both('close', () => handle!.close(), () => this.#io.closeFd(fd));
   }
 
   /** One that is open; or, sometimes, one that was. */
@@ -295,7 +296,7 @@ class Sequence {
     } finally {
       for (const { handle, fd } of this.#open.filter(({ isClosed }) => !isClosed)) {
         await handle!.close();
-        await this.#io.close(fd).catch(() => {});
+        await this.#io.closeFd(fd).catch(() => {});
       }
     }
   }

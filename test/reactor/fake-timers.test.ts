@@ -1,5 +1,6 @@
 // A program under test that puts fake timers in the place of Node's after this package was loaded: the reactor, the
 // files and the sockets go on as node:fs and node:net do.
+// slow: starts programs
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { it } from '../asking.ts';

@@ -1,5 +1,6 @@
 // What goes wrong outside: full disks, peers that reset or vanish, descriptors that run out or are used again, limits
 // of time. Each operation is told of it in its own promise, nothing hangs, and the reactor goes on.
+// slow: starts programs, fills queues and disks
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -134,7 +135,7 @@ describe('a full disk', { skip: noDisk() }, () => {
     assert.ok(data.subarray(0, written).equals(back));
     await io.ftruncate(fd, 0);
     assert.equal(await io.write(fd, 'again', { offset: 0 }), 5);
-    await io.close(fd);
+    await io.closeFd(fd);
   });
 
   it('a chain: the step that was short or failed is named, what is behind it did not run', async () => {
@@ -142,16 +143,16 @@ describe('a full disk', { skip: noDisk() }, () => {
     await using io = new Reactor();
     const fd = await io.open(`${disk.path}/file`, O_RDWR | O_CREAT);
     const data = Buffer.alloc(100_000, 'x');
-    const short = io.link([['write', fd, data, { offset: 0 }], ['ftruncate', fd, 7], ['nop']]);
+    const short = io.chain([['write', fd, data, { offset: 0 }], ['ftruncate', fd, 7], ['nop']]);
     await assert.rejects(short, { name: 'LinkError', code: 'ERR_IOURING_SHORT', step: 0 });
     assert.ok(statSync(`${disk.path}/file`).size > 7);
     const behind = { offset: statSync(`${disk.path}/file`).size };
-    const failing = io.link([['nop'], ['write', fd, data, behind], ['fsync', fd]]);
+    const failing = io.chain([['nop'], ['write', fd, data, behind], ['fsync', fd]]);
     const error = (await reasonOf(failing)) as Error & { step: number; results: PromiseSettledResult<unknown>[] };
     assert.deepEqual([error.name, (error as NodeJS.ErrnoException).code, error.step], ['LinkError', 'ENOSPC', 1]);
     assert.deepEqual(error.results.map(({ status }) => status), ['fulfilled', 'rejected', 'rejected']);
     assert.equal(codeOf(error.results[2] as PromiseRejectedResult), 'ECANCELED');
-    await io.close(fd);
+    await io.closeFd(fd);
   });
 });
 
@@ -168,7 +169,7 @@ describe('directories and wrong descriptors', () => {
     await assert.rejects(io.recvMany(fd).next(), { code: 'ENOTSOCK' });
     await assert.rejects(io.readMany(fd).next(), { code: /^(EBADFD|EISDIR)$/ });
     closeSync(fd);
-    const calls = [io.read(fd, new Uint8Array(8)), io.fsync(fd), io.close(fd), io.poll(fd, 1)];
+    const calls = [io.read(fd, new Uint8Array(8)), io.fsync(fd), io.closeFd(fd), io.poll(fd, 1)];
     for (const result of await Promise.allSettled(calls)) {
       assert.ok(result.status === 'rejected' && codeOf(result) === 'EBADF');
     }
@@ -209,7 +210,7 @@ describe('a peer that closes', () => {
     await assert.rejects(io.sendmsg(ours, { iov: [Buffer.from('x')] }), { code: 'EPIPE', syscall: 'sendmsg' });
   });
 
-  it('a connection that is reset: whoever waits is told, once', async () => {
+  it('given a connection that is reset, each waiting operation is told once', async () => {
     await using io = new Reactor();
     await using peer = new Peer(io);
     for (const wait of [
@@ -224,12 +225,12 @@ describe('a peer that closes', () => {
       theirs.resetAndDestroy();
       const { code } = await within(waiting, String(wait));
       assert.ok(code === 'ECONNRESET' || code === 'EPIPE', code);
-      await io.close(ours);
+      await io.closeFd(ours);
     }
     assert.deepEqual([io.stats.inFlight, io.stats.buffersOut], [0, 0]);
   });
 
-  it('a connection that is refused says where to', async () => {
+  it('given a connection that is refused, the error has the address', async () => {
     await using io = new Reactor();
     using files = new Descriptors();
     const { fd: listener, port } = files.listener();
@@ -329,7 +330,7 @@ describe('descriptors that are closed and used again while operations are in fli
       if (round % 2 === 0) {
         files.close(reader);
       } else {
-        await io.close(reader);
+        await io.closeFd(reader);
         files.forget(reader);
       }
       const [again, its] = files.pipe();
@@ -353,7 +354,7 @@ describe('descriptors that are closed and used again while operations are in fli
       writeSync(theirs, 'here');
       const [first, closing, last] = await Promise.allSettled([
         io.recv(ours, new Uint8Array(8)),
-        io.close(ours),
+        io.closeFd(ours),
         io.recv(ours, new Uint8Array(8)),
       ]);
       files.forget(ours);
@@ -377,7 +378,7 @@ describe('descriptors that are closed and used again while operations are in fli
       writeSync(theirs, 'mine');
       await io.nop();
     }
-    await io.close(ours);
+    await io.closeFd(ours);
     files.forget(ours);
     const [again, others] = files.socketPair();
     assert.equal(again, ours);
@@ -442,7 +443,7 @@ describe('no descriptors left', () => {
     assert.equal(io.stats.inFlight, 0);
   });
 
-  it('a reactor that cannot be made leaves nothing behind', () => {
+  it('given a reactor that cannot be made, nothing is left', () => {
     const before = descriptors();
     for (let room = 0; room < 2; room++) {
       using _ = limited(room);
@@ -628,7 +629,7 @@ describe('close with everything in flight', () => {
       io.sleep(1e6, { timeoutMs: 5e5, signal }),
       io.recv(ours, new Uint8Array(1), { timeoutMs: 1e6 }),
       io.send(full, Buffer.alloc(8 << 20)),
-      io.link([['sleep', 1e6], ['nop'], ['recv', ours, new Uint8Array(3), { timeoutMs: 1e6 }]]),
+      io.chain([['sleep', 1e6], ['nop'], ['recv', ours, new Uint8Array(3), { timeoutMs: 1e6 }]]),
       io.acceptMany(listener).next(),
       io.recvMany(ours).next(),
       io.recvMany(ours, { signal }).next(),
@@ -684,7 +685,7 @@ describe('close with everything in flight', () => {
     const limited = Array.from({ length: 30 }, () => io.sleep(1e6, { timeoutMs: 20 }));
     const done = Array.from({ length: 30 }, () => io.sleep(10));
     const reads = Array.from({ length: 30 }, () => io.read(reader, new Uint8Array(1)));
-    const chain = io.link([['nop'], ['sleep', 5]]);
+    const chain = io.chain([['nop'], ['sleep', 5]]);
     const all = Promise.allSettled([...aborted, ...limited, ...done, ...reads, chain]);
     const iterations = [io.readMany(reader).next(), io.pollMany(writer, POLLIN).next()];
     const ended = Promise.allSettled(iterations);
@@ -726,7 +727,7 @@ describe('close with everything in flight', () => {
     }
   });
 
-  it('a descriptor that came too late is closed, though the reactor is closed at once', async () => {
+  it('given a descriptor that came too late, it is closed, though the reactor is closed at once', async () => {
     await turns();
     const before = descriptors();
     for (let i = 0; i < 20; i++) {
@@ -740,7 +741,7 @@ describe('close with everything in flight', () => {
     assert.equal(descriptors() - before, 0, 'descriptors are left');
   });
 
-  it('connections that nobody took are closed, though the reactor is closed first', async () => {
+  it('given connections that nobody took, they are closed, though the reactor is closed first', async () => {
     using files = new Descriptors();
     const { fd: listener, port } = files.listener();
     const io = new Reactor();
@@ -759,7 +760,7 @@ describe('close with everything in flight', () => {
     }
   });
 
-  it('iterations that wait for buffers that others hold are told, too', async () => {
+  it('given iterations that wait for buffers, they are told, too', async () => {
     using files = new Descriptors();
     const io = new Reactor();
     // Every datagram takes one of the large buffers, of which there are not so many.
@@ -831,7 +832,7 @@ describe('after close', () => {
       io.unlink('/none'),
       io.mkdir('/none/none'),
       io.link('/none', '/none'),
-      io.link([['nop'], ['nop']]),
+      io.chain([['nop'], ['nop']]),
       io.socket(AF_INET, SOCK_STREAM),
       io.accept(0),
       io.connect(0, { address: '127.0.0.1', port: 1 }),

@@ -27,7 +27,7 @@ const WRITES: Record<string, Write> = {
   writev: (io, fd, data) => io.writev(fd, [data.subarray(0, 100), data.subarray(100)]),
   'a step of a chain': async (io, fd, data) => {
     // One that comes short ends the chain, which says what it came to.
-    const failure = await io.link([['write', fd, data]]).catch((error: { results: [{ value?: number; reason?: Error }] }) => error);
+    const failure = await io.chain([['write', fd, data]]).catch((error: { results: [{ value?: number; reason?: Error }] }) => error);
     if (Array.isArray(failure)) return failure[0];
     const [{ value, reason }] = failure.results;
     if (value === undefined) throw reason;
@@ -76,7 +76,7 @@ describe('a short write where the file stands', () => {
     const fd = openSync(folder.file('x', 'before'), 'r+');
     using _limit = new SizeLimit(ROOM);
     const [one, other] = ['a', 'b'].map((of) => Buffer.alloc(10_000, of));
-    await assert.rejects(io.link([['write', fd, one], ['write', fd, other], ['write', fd, one]]), { name: 'LinkError' });
+    await assert.rejects(io.chain([['write', fd, one], ['write', fd, other], ['write', fd, one]]), { name: 'LinkError' });
     assert.equal(positionOf(fd), ROOM);
     closeSync(fd);
   });

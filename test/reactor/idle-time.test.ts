@@ -1,5 +1,6 @@
 // What a thread has slept in its ring counts as idle time of its event loop, by which servers shed load; and nothing is
 // written into libuv's memory where it is not proved to be laid out as it is thought to be.
+// slow: measures idle time for seconds
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

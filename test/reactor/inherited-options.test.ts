@@ -67,7 +67,7 @@ const program = (folder: string, isPolluted: boolean): string => `
     });
     await note('nop', () => io.nop());
     await note('sleep', () => io.sleep(0.1));
-    await note('link', () => io.link([['sleep', 0.1], ['nop'], ['send', ours, 'in a chain']]));
+    await note('link', () => io.chain([['sleep', 0.1], ['nop'], ['send', ours, 'in a chain']]));
     await note('recv', () => io.recv(theirs, memory));
     await note('recv', () => io.recv(theirs, memory));
     const taken = await note('accept', async () => { await io.closeFd(await io.accept(listener)); return true; });

@@ -1,4 +1,5 @@
 // Limits of time, signals and cancellations that stop a transfer in the middle: how much was done is told, to the byte.
+// slow: goes to the limits of descriptors and memory
 import assert from 'node:assert/strict';
 import { writeSync } from 'node:fs';
 import { describe } from 'node:test';
@@ -172,7 +173,7 @@ describe('a time limit', () => {
     await using io = new Reactor();
     const [ours, theirs] = files.socketPair();
     const steps = [['nop'], ['send', ours, DATA, { timeoutMs: LIMIT_MS }], ['nop']] as const;
-    const error = (await failureOf(io.link(steps))) as Error;
+    const error = (await failureOf(io.chain(steps))) as Error;
     assert.ok(error instanceof LinkError);
     assert.equal(error.step, 1);
     const cause = error.cause as TimeoutError;

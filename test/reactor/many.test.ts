@@ -70,7 +70,7 @@ describe('acceptMany', () => {
     assert.equal(descriptors(), before);
   });
 
-  it('a listener that is none: the error, once', async () => {
+  it('given a descriptor that does not listen, the error comes once', async () => {
     await using io = new Reactor();
     const fd = openSync('/dev/null', 'r');
     const iterator = io.acceptMany(fd);
@@ -167,7 +167,7 @@ describe('recvMany', () => {
     assert.deepEqual([io.stats.buffersOut, io.stats.inFlight], [0, 0]);
   });
 
-  it('several that wait for the next at once: each gets one', async () => {
+  it('given several calls of next() at once, each gets one', async () => {
     using files = new Descriptors();
     await using io = new Reactor();
     const [ours, theirs] = files.socketPair();
@@ -243,7 +243,7 @@ describe('recvmsgMany', () => {
     }
     await iterator.return!();
     sender.close();
-    await io.close(fd);
+    await io.closeFd(fd);
     assert.deepEqual([io.stats.buffersOut, io.stats.inFlight], [0, 0]);
   });
 });
@@ -373,7 +373,7 @@ describe('readMany', () => {
     await next;
   });
 
-  it('of a file: an error that says what to do', async () => {
+  it('given a file, the error says what to do', async () => {
     await using io = new Reactor();
     const fd = openSync('/proc/self/exe', 'r');
     await assert.rejects(io.readMany(fd).next(), { code: 'EBADFD', message: /use read/ });

@@ -85,7 +85,7 @@ it('is ended by its signal, and by the reactor, closed or drained', async () => 
   await until;
 });
 
-it('misuse, and targets that are none', async () => {
+it('given wrong arguments or targets that are none, rejects', async () => {
   await using io = new Reactor();
   await using other = new Reactor();
   for (const value of [0.5, 2 ** 31, NaN]) {
@@ -104,7 +104,7 @@ it('misuse, and targets that are none', async () => {
   await assert.rejects(other.message(io.ringFd, 0), { code: 'ERR_IOURING_CLOSED' });
 });
 
-it('one that is too far behind refuses, and loses nothing that it took', async () => {
+it('given an iteration that is too far behind, refuses more, and loses nothing that it took', async () => {
   using ring = new IoUring(1024);
   await using io = new Reactor({ entries: 8, cqEntries: 16 });
   await io.nop();
@@ -123,7 +123,7 @@ it('one that is too far behind refuses, and loses nothing that it took', async (
   await messages.return!();
 });
 
-it('completions that nobody asked for change nothing', async () => {
+it('given completions that nobody asked for, nothing changes', async () => {
   await using io = new Reactor();
   const reading = io.sleep(20);
   // Of slots that there are not, of one that is in use for something else's end, and of messages without a reader.
@@ -175,7 +175,7 @@ it('between threads: sleeping loops are woken; a thread that ends leaves nothing
   assert.equal(await io.nop(), 0);
 });
 
-it('an iteration keeps the process alive; not if it is not to', async () => {
+it('given an iteration, the process stays alive, unless that is unreferenced', async () => {
   const program = (what: string): string[] => [
     '--input-type=module',
     '-e',

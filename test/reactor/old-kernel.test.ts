@@ -34,7 +34,7 @@ describe('what Linux 5.10 does not have', () => {
     assert.deepEqual(refused.splice(0), [IORING_OP_MKDIRAT]);
   });
 
-  it('a later form of an operation likewise', async () => {
+  it('given a later form of an operation, it is EINVAL with the Linux that it needs', async () => {
     await using io = new Reactor();
     using listener = new Listener();
     await assert.rejects(io.acceptMany(listener.fd).next(), {
@@ -45,7 +45,7 @@ describe('what Linux 5.10 does not have', () => {
     await assert.rejects(io.recvMany(listener.fd).next(), { code: 'EINVAL', message: /needs Linux 5\.19, this is \d/ });
   });
 
-  it('an EINVAL that means what it says is left as it is', async () => {
+  it('given an EINVAL for a wrong argument, it is left as it is', async () => {
     await using io = new Reactor();
     using listener = new Listener();
     await assert.rejects(io.fsync(listener.fd), { code: 'EINVAL', message: 'EINVAL: invalid argument, fsync' });
@@ -85,7 +85,7 @@ describe('accept on a non-blocking listener, which does not wait there', () => {
     await Promise.all([io.close(), assert.rejects(closed, { code: 'ERR_IOURING_CLOSED' })]);
   });
 
-  it('does not wait if that is asked for', { timeout: 20_000 }, async (t) => {
+  it('given that it is not to wait, does not', { timeout: 20_000 }, async (t) => {
     if (cannotRefuseToWait(t)) return;
     await using io = new Reactor();
     using listener = new Listener();

@@ -78,7 +78,10 @@ describe('files', () => {
     assert.equal(await io.fallocate(fd, 0, 0, 100), undefined);
     assert.equal((await io.statx(fd, '', AT_EMPTY_PATH)).size, 100);
     assert.equal((await io.statx(AT_FDCWD, path)).mode & 0o777, 0o640);
-    assert.equal(await io.close(fd), undefined);
+    for (const status of [await io.stat(path), await io.lstat(path), await io.fstat(fd)]) assert.equal(status.size, 100);
+    assert.equal(await io.closeFd(fd), undefined);
+    // The older name.
+    assert.equal(await io.close(openSync('/dev/null', 'r')), undefined);
     await assert.rejects(io.read(fd, head), { code: 'EBADF', errno: -9, syscall: 'read' });
   });
 
@@ -106,7 +109,7 @@ describe('files', () => {
     const fds = [await io.openat(dir, 'file', O_RDONLY), await io.openat2(dir, 'file', { flags: O_RDONLY })];
     for (const fd of fds) {
       assert.equal(readFileSync(fd, 'utf8'), 'here');
-      await io.close(fd);
+      await io.closeFd(fd);
     }
     const path = new URL(`file://${temporary.path}/none%20such`);
     for (const [promise, syscall, name] of [
@@ -199,7 +202,7 @@ describe('pipes', () => {
     const buffer = new Uint8Array(100);
     assert.equal(await io.read(to[0], buffer), 10);
     assert.equal(text(buffer.subarray(0, 10)), 'twicetwice');
-    for (const fd of [...from, ...to]) await io.close(fd);
+    for (const fd of [...from, ...to]) await io.closeFd(fd);
   });
 });
 
@@ -223,7 +226,7 @@ describe('sockets', () => {
     assert.equal(text(buffer.subarray(0, 6)), 'pieces');
     await io.shutdown(client, 1);
     assert.equal(await io.recv(server, buffer), 0);
-    await Promise.all([client, server, listener].map((fd) => io.close(fd)));
+    await Promise.all([client, server, listener].map((fd) => io.closeFd(fd)));
   });
 
   it('send and receive without copies, to addresses, with options', async () => {
@@ -249,10 +252,10 @@ describe('sockets', () => {
     await Promise.all([client, server].map((one) => io.closeFd(one)));
     const udp = await io.socket(AF_INET, 2 | SOCK_CLOEXEC);
     assert.equal(await io.sendto(udp, 'to nobody', { address: '127.0.0.1', port: 9 }), 9);
-    await io.close(udp);
+    await io.closeFd(udp);
   });
 
-  it('errors say where to, as those of node:net', async () => {
+  it('given an address that cannot be reached, the error has it, as node:net’s', async () => {
     await using io = reactor();
     using files = new Descriptors();
     const { fd, port } = files.listener();
@@ -267,7 +270,7 @@ describe('sockets', () => {
       port,
     });
     await assert.rejects(io.connect(client, { address: 'localhost', port }), { code: 'ERR_INVALID_ARG_VALUE' });
-    await io.close(client);
+    await io.closeFd(client);
   });
 });
 
@@ -364,7 +367,7 @@ describe('chains', () => {
     await using io = new Reactor();
     const path = temporary.file('log', 'first\n');
     const fd = openSync(path, O_WRONLY | constants.O_APPEND);
-    const results = await io.link([
+    const results = await io.chain([
       ['write', fd, 'second\n'],
       ['fsync', fd, { datasync: true }],
     ]);
@@ -373,14 +376,14 @@ describe('chains', () => {
     assert.equal(io.stats.enters, 1);
     assert.equal(readFileSync(path, 'utf8'), 'first\nsecond\n');
     closeSync(fd);
-    assert.deepEqual(await io.link([]), []);
+    assert.deepEqual(await io.chain([]), []);
   });
 
-  it('stop at a step that fails, or is short, and tell which', async () => {
+  it('given a step that fails, or is short, stop there and tell which', async () => {
     using temporary = new Temporary();
     await using io = new Reactor();
     const fd = openSync(temporary.file('file', 'short'), 'r+');
-    await assert.rejects(io.link([['nop'], ['read', -1, new Uint8Array(1)], ['nop']]), (error) => {
+    await assert.rejects(io.chain([['nop'], ['read', -1, new Uint8Array(1)], ['nop']]), (error) => {
       const { name, code, step, results, message, cause } = error as Error & Record<string, unknown>;
       assert.deepEqual({ name, code, step }, { name: 'LinkError', code: 'EBADF', step: 1 });
       assert.equal(message, 'Step 1 (read) failed: EBADF: bad file descriptor, read');
@@ -393,7 +396,7 @@ describe('chains', () => {
       return true;
     });
     const big = new Uint8Array(100);
-    await assert.rejects(io.link([['read', fd, big, { offset: 0 }], ['ftruncate', fd, 0]]), {
+    await assert.rejects(io.chain([['read', fd, big, { offset: 0 }], ['ftruncate', fd, 0]]), {
       name: 'LinkError',
       code: 'ERR_IOURING_SHORT',
       step: 0,
@@ -403,7 +406,7 @@ describe('chains', () => {
     closeSync(fd);
   });
 
-  it('of which one step is wrong are not begun at all', async () => {
+  it('given one step with wrong arguments, are not begun at all', async () => {
     using temporary = new Temporary();
     await using io = new Reactor();
     const path = temporary.file('file', 'untouched');
@@ -416,7 +419,7 @@ describe('chains', () => {
       [[['write', fd, 'x'], ['constructor']], undefined],
       [[['write', fd, 'x'], ...Array.from({ length: 2000 }, () => ['nop'])], undefined],
     ] as const;
-    for (const [steps] of wrong) await assert.rejects(io.link(steps as never));
+    for (const [steps] of wrong) await assert.rejects(io.chain(steps as never));
     await io.nop();
     assert.equal(readFileSync(path, 'utf8'), 'untouched');
     assert.deepEqual([io.stats.submitted, io.stats.inFlight], [1, 0]);
@@ -427,18 +430,18 @@ describe('chains', () => {
     using files = new Descriptors();
     await using io = new Reactor();
     const [reader, writer] = files.pipe();
-    await assert.rejects(io.link([['poll', reader, POLLIN, { timeoutMs: 5 }], ['write', writer, 'x']]), {
+    await assert.rejects(io.chain([['poll', reader, POLLIN, { timeoutMs: 5 }], ['write', writer, 'x']]), {
       name: 'LinkError',
       code: 'ETIMEDOUT',
       step: 0,
     });
     const abort = new AbortController();
     setImmediate(() => abort.abort());
-    await assert.rejects(io.link([['nop'], ['poll', reader, POLLIN], ['write', writer, 'x']], { signal: abort.signal }), {
+    await assert.rejects(io.chain([['nop'], ['poll', reader, POLLIN], ['write', writer, 'x']], { signal: abort.signal }), {
       name: 'AbortError',
     });
-    await assert.rejects(io.link([['nop']], { signal: AbortSignal.abort() }), { name: 'AbortError' });
-    await assert.rejects(io.link([['nop'], ['poll', reader, POLLIN, { signal: AbortSignal.abort() }]]), { code: 'ABORT_ERR' });
+    await assert.rejects(io.chain([['nop']], { signal: AbortSignal.abort() }), { name: 'AbortError' });
+    await assert.rejects(io.chain([['nop'], ['poll', reader, POLLIN, { signal: AbortSignal.abort() }]]), { code: 'ABORT_ERR' });
     assert.equal(io.stats.inFlight, 0);
   });
 });
@@ -477,7 +480,7 @@ describe('cancellation', () => {
     assert.deepEqual([io.stats.inFlight, io.stats.queued], [0, 0]);
   });
 
-  it('of a descriptor that came too late: it is closed', async () => {
+  it('given a descriptor that came too late, closes it', async () => {
     await using io = new Reactor();
     const abort = new AbortController();
     const opening = io.open('/dev/null', O_RDONLY, { signal: abort.signal });
@@ -505,7 +508,7 @@ describe('cancellation', () => {
     assert.deepEqual([io.stats.inFlight, io.stats.queued], [0, 0]);
   });
 
-  it('one signal for many, and many for nothing: no listener is left', async () => {
+  it('given one signal for many operations, no listener is left on it', async () => {
     await using io = new Reactor();
     const abort = new AbortController();
     let listeners = 0;
@@ -542,7 +545,7 @@ describe('memory', () => {
     closeSync(direct);
   });
 
-  it('that cannot be protected is refused; what is lent cannot be taken away', async () => {
+  it('given memory that cannot be protected, refuses it; lent memory cannot be transferred', async () => {
     using files = new Descriptors();
     await using io = new Reactor();
     const [reader, writer] = files.pipe();

@@ -84,7 +84,7 @@ describe('what a program can reach', () => {
       assertPrivate(iteration, name);
       await iteration.return!();
     }
-    const linked = await io.link([['nop'], ['open', '/nowhere/at/all', 0]]).catch((reason: unknown) => reason as object);
+    const linked = await io.chain([['nop'], ['open', '/nowhere/at/all', 0]]).catch((reason: unknown) => reason as object);
     const late = await io.sleep(1000, { timeoutMs: 1 }).catch((reason: unknown) => reason as object);
     assertPrivate(linked, 'LinkError');
     assertPrivate(late as object, 'TimeoutError');

@@ -1,6 +1,7 @@
 // What becomes of the drop-ins, of reactors and of the doctor where the kernel refuses a part of what a ring needs: a
 // filter that forbids one of the three system calls, a limit on memory that is too low. Each in a child process of its
 // own.
+// slow: starts programs without a ring
 import assert from 'node:assert/strict';
 import { chmodSync, readFileSync } from 'node:fs';
 import { describe } from 'node:test';

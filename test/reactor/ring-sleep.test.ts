@@ -1,5 +1,6 @@
 // The thread sleeps in its ring, and everything of Node's comes as it would: timers, immediates, what closes, signals,
 // children, workers, the inspector, and what other threads do.
+// slow: waits for timers
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { lookup } from 'node:dns/promises';
@@ -102,7 +103,7 @@ describe('while the thread sleeps in its ring', () => {
     assert.deepEqual(order, ['timer 1', 'timer 4', 'timer 9', 'timer 16', 'operation']);
   });
 
-  it('nobody waits while immediates do', async () => {
+  it('given immediates that wait, does not sleep', async () => {
     for (let i = 0; i < 5; i++) {
       await waits.asleep();
       await immediate();
@@ -130,7 +131,7 @@ describe('while the thread sleeps in its ring', () => {
     }
   });
 
-  it('what Node begins to watch just before a wait is watched, or the wait is short', async () => {
+  it('given that Node begins to watch something just before a wait, it is watched, or the wait is short', async () => {
     const server = createServer((socket) => void socket.end('x')).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo;
@@ -219,7 +220,7 @@ describe('while the thread sleeps in its ring', () => {
         assert.deepEqual(order, ['read', '0', 'immediate']);
       }
     } finally {
-      await io.close(pageCache);
+      await io.closeFd(pageCache);
     }
   });
 });

@@ -18,12 +18,12 @@ const checks: Record<string, () => Promise<void>> = {
   async files() {
     const fd = await io.open(path, 0o102, { mode: 0o600 });
     assert.equal(await io.write(fd, 'hello'), 5);
-    assert.deepEqual(await io.link([['write', fd, ' world'], ['fsync', fd, { datasync: true }]]), [6, undefined]);
+    assert.deepEqual(await io.chain([['write', fd, ' world'], ['fsync', fd, { datasync: true }]]), [6, undefined]);
     const buffer = new Uint8Array(20);
     assert.equal(await io.read(fd, buffer, { offset: 0 }), 11);
     assert.equal(text(buffer.subarray(0, 11)), 'hello world');
     assert.equal((await io.statx(-100, path)).size, 11);
-    await io.close(fd);
+    await io.closeFd(fd);
     assert.equal(readFileSync(path, 'utf8'), 'hello world');
     await io.unlink(path);
     await assert.rejects(io.open(path, 0), { code: 'ENOENT', path });
@@ -35,14 +35,14 @@ const checks: Record<string, () => Promise<void>> = {
     const sizes = await Promise.all(buffers.map((buffer) => io.read(fd, buffer, { offset: 0 })));
     assert.ok(sizes.every((size) => size === 16));
     assert.ok(buffers.every((buffer) => text(buffer.subarray(1, 4)) === 'ELF'));
-    await io.close(fd);
+    await io.closeFd(fd);
   },
   async 'memory that is registered'() {
     const memory = io.allocate(65536);
     const fd = await io.open(process.execPath, 0);
     assert.equal(await io.read(fd, memory.subarray(4096, 8192), { offset: 0 }), 4096);
     assert.equal(text(memory.subarray(4097, 4100)), 'ELF');
-    await io.close(fd);
+    await io.closeFd(fd);
   },
   async time() {
     const start = performance.now();
@@ -83,7 +83,7 @@ const checks: Record<string, () => Promise<void>> = {
     await io.listen(listener);
     const echo = async (fd: number): Promise<void> => {
       for await (const chunk of io.recvMany(fd)) await io.send(fd, chunk.bytes);
-      await io.close(fd);
+      await io.closeFd(fd);
     };
     const stop = new AbortController();
     const serving = (async () => {
@@ -99,12 +99,12 @@ const checks: Record<string, () => Promise<void>> = {
         assert.equal(text(((await iterator.next()).value as Chunk).bytes), `message ${round} of ${i}`);
         await iterator.return!();
       }
-      await io.close(fd);
+      await io.closeFd(fd);
     });
     await Promise.all(clients);
     stop.abort();
     await assert.rejects(serving, { name: 'AbortError' });
-    await io.close(listener);
+    await io.closeFd(listener);
   },
   async 'timers go on beside it'() {
     let isOver = false;

@@ -1,4 +1,5 @@
 // The reactor in every runtime that is to be had: this Node, the newest one, Bun and Deno.
+// slow: starts other runtimes
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';

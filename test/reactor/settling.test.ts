@@ -208,7 +208,7 @@ describe('a wait in the ring', () => {
 });
 
 describe('completions', () => {
-  it('of nothing that was asked for are dropped and counted', async () => {
+  it('given completions of nothing that was asked for, drops and counts them', async () => {
     const scene = new Scene();
     await scene.wake();
     const strangers = [0x7fff_ffffn, 2n ** 40n, 2n ** 48n + 5n, 2n ** 51n + 2n, 2n ** 63n, 2n ** 64n - 1n];
@@ -219,7 +219,7 @@ describe('completions', () => {
     await scene.end();
   });
 
-  it('of the loop’s poll that is not there any more are no strangers', async () => {
+  it('given a completion of a poll that is over, does not count it as a stranger', async () => {
     const scene = new Scene();
     for (const userData of [LOOP_READY, LOOP_LEFT]) scene.kernel.post(BigInt(userData), -2);
     await scene.wake();
@@ -227,7 +227,7 @@ describe('completions', () => {
     await scene.end();
   });
 
-  it('that are late, of an operation that had the place before, settle nothing', async () => {
+  it('given a late completion of an operation that had the place before, settles nothing', async () => {
     const scene = new Scene();
     const { kernel, engine } = scene;
     const before = scene.begin();

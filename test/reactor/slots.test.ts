@@ -90,13 +90,13 @@ describe('places', () => {
     assert.equal(slots.find(all[1].slot), all[1]);
   });
 
-  it('that nothing was ever in are nobody’s', () => {
+  it('given a place that was never used, finds nothing', () => {
     const slots = new Slots();
     occupied(slots);
     for (const userData of [1, 2 ** 17, 2 ** 31, 2 ** 32, 2 ** 40 + 1, 2 ** 48, 2 ** 51, 2 ** 53 - 1]) assert.equal(slots.find(userData), undefined);
   });
 
-  it('are nobody’s after the end', () => {
+  it('given the end, finds nothing', () => {
     const slots = new Slots();
     const one = occupied(slots);
     slots.clear();

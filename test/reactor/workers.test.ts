@@ -64,7 +64,7 @@ it(`${WORKERS} workers started and terminated under load, IOURING_SEED=${SEED}`,
   assert.equal(await io.nop(), 0);
 });
 
-it('a worker that ends by itself, and one that exits, leave nothing either', async () => {
+it('given a worker that ends by itself, and one that exits, nothing is left', async () => {
   const count = (): number => readdirSync('/proc/self/fd').length;
   using files = new Descriptors();
   const [, theirs] = files.socketPair();

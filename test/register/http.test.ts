@@ -74,7 +74,7 @@ describe('what goes through the ring', () => {
     ];
     for (const [form, answer] of forms) {
       const request = await new Promise<http.IncomingMessage>((done) => form(done));
-      assert.equal(wayOf(request.socket), 'ring');
+      assert.equal(wayOf(request.socket), 'early');
       assert.equal(await text(request), answer);
     }
     assert.ok(served.sockets.length > 0 && served.sockets.every((socket) => wayOf(socket) === 'ring'));
@@ -95,7 +95,7 @@ describe('what goes through the ring', () => {
     await once(server, 'close');
   });
 
-  it('what comes after an upgrade has the length that was sent', async () => {
+  it('given data after an upgrade, it has the length that was sent', async () => {
     await using served = await serve(() => {});
     const sizes: number[] = [];
     served.server.on('upgrade', (_, socket) => {
@@ -118,7 +118,7 @@ describe('what goes through the ring', () => {
     socket.destroy();
   });
 
-  it('a port that is in use is told as Node tells it', async () => {
+  it('given a port that is in use, the error is Node’s', async () => {
     await using served = await serve(() => {});
     const failure = async ({ createServer }: Pick<typeof http, 'createServer'>): Promise<unknown[]> => {
       type ListenError = NodeJS.ErrnoException & { address?: string; port?: number };

@@ -4,63 +4,14 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { describe, it } from 'node:test';
-import { run } from '../run.ts';
 import { Temporary } from '../kernel/temporary.ts';
+import { alike } from './alike.ts';
 import { environment, major, REGISTER } from './flagged.ts';
-import type { Report } from '../../src/register/index.ts';
-
-interface Options {
-  /** The main process does not use the ring. */
-  isIdle?: boolean;
-  /** The program registers by itself, when it has loaded something else. */
-  isLate?: boolean;
-  flags?: string[];
-}
-
-/** Run a program with everything through the ring that can be, or nothing. */
-async function outcome(file: string, isFlagged: boolean, { flags = [], isLate = false }: Options): Promise<{ status: number; stdout: string; stderr: string }> {
-  // Workers and children have it by the environment as well.
-  const way = isLate ? { REGISTER } : { NODE_OPTIONS: `--import=${REGISTER}` };
-  const env = environment(isFlagged ? { IOURING: 'http,net', IOURING_REPORT: 'json', ...way } : {});
-  return run(process.execPath, [...flags, file], { env });
-}
-
-/** It prints the same with and without the flag; with it, the main process has used the ring unless `isIdle`. */
-function alike(title: string, text: string, options: Options = {}): void {
-  it(title, { timeout: 60_000 }, async () => {
-    // In this folder it finds the packages that are installed here.
-    using folder = new Temporary(new URL('.', import.meta.url).pathname);
-    const file = folder.file('program.mjs', PRELUDE + text);
-    const [plain, flagged] = await Promise.all([outcome(file, false, options), outcome(file, true, options)]);
-    assert.ok(plain.stdout.length > 0, plain.stderr);
-    assert.deepEqual([flagged.status, flagged.stdout], [plain.status, plain.stdout], flagged.stderr);
-    const reports = flagged.stderr.trim().split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Report);
-    assert.ok(options.isIdle === true || reports.some(({ operations }) => operations > 0), flagged.stderr);
-  });
-}
 
 /** A reporter of node:test that says how many tests passed. */
 const ONLY_NUMBERS = `data:text/javascript,export default async function* (events) {
   for await (const { type, data } of events) if (type === 'test:pass' || type === 'test:fail') yield type + ' ' + data.nesting + '\\n';
 }`;
-
-const PRELUDE = `
-  import cluster from 'node:cluster';
-  import { once } from 'node:events';
-  import http from 'node:http';
-  import net from 'node:net';
-  const listening = async (server) => {
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    return server.address().port;
-  };
-  const get = (port, options) => new Promise((done, failed) => {
-    http.get({ host: '127.0.0.1', port, agent: false, ...options }, (response) => {
-      let text = '';
-      response.setEncoding('utf8').on('data', (data) => (text += data)).on('end', () => done(text));
-    }).on('error', failed);
-  });
-`;
 
 describe('a cluster', () => {
   for (const policy of ['SCHED_RR', 'SCHED_NONE']) {
@@ -109,7 +60,7 @@ describe('a cluster', () => {
       }`);
   }
 
-  alike('whose primary hands connections to workers itself, as sticky sessions do', `
+  alike('given a primary that hands connections to workers, as sticky sessions do, each is answered', `
     if (cluster.isPrimary) {
       const workers = [cluster.fork(), cluster.fork()];
       await Promise.all(workers.map((worker) => once(worker, 'message')));
@@ -184,99 +135,6 @@ describe('what is handed to another process', () => {
         process.send('ready');
       });
     }`, { isIdle: true });
-});
-
-describe('those who observe', () => {
-  alike('diagnostics channels of net, http and undici', `
-    import { subscribe } from 'node:diagnostics_channel';
-    const log = [];
-    for (const name of [
-      'net.server.socket', 'net.client.socket', 'http.client.request.start', 'http.client.response.finish', 'http.server.request.start',
-      'http.server.response.finish', 'http.client.request.created', 'http.server.response.created', 'undici:request:create',
-      'undici:client:beforeConnect', 'undici:client:connected', 'undici:client:sendHeaders', 'undici:request:headers',
-      'tracing:net.server.listen:asyncStart', 'tracing:net.server.listen:asyncEnd',
-    ]) {
-      subscribe(name, (message) => log.push(name + ' ' + Object.keys(message).join() + ' ' + (message.socket?.constructor.name ?? '')));
-    }
-    const server = http.createServer((request, response) => response.end('x'));
-    const port = await listening(server);
-    await get(port);
-    console.log(log.splice(0).join('\\n'));
-    await (await fetch('http://127.0.0.1:' + port)).text();
-    server.close();
-    server.closeAllConnections();
-    console.log(log.join('\\n'));`);
-
-  alike('AsyncLocalStorage, in listeners of servers, sockets and requests', `
-    import { AsyncLocalStorage } from 'node:async_hooks';
-    const storage = new AsyncLocalStorage();
-    const say = (what) => console.log(what, storage.getStore());
-    const server = storage.run('server', () => http.createServer((request, response) => {
-      say('request');
-      storage.run('request', () => {
-        request.resume().on('end', () => { say('end'); setImmediate(() => { say('immediate'); response.end('x'); }); });
-        response.on('finish', () => say('finish')).on('close', () => say('close'));
-      });
-    }));
-    server.on('connection', (socket) => { say('connection'); socket.on('close', () => say('socket close')); });
-    const port = await storage.run('listen', () => listening(server));
-    for (const name of ['first', 'second']) {
-      await storage.run(name, async () => { await get(port); say('answered'); });
-    }
-    await storage.run('fetch', async () => { await (await fetch('http://127.0.0.1:' + port)).text(); say('fetched'); });
-    storage.run('socket', () => {
-      const socket = net.connect(port, '127.0.0.1', () => { say('connect'); socket.end(); });
-      socket.resume().on('end', () => say('ended')).on('close', () => { say('closed'); server.close(); server.closeAllConnections(); });
-    });`);
-
-  for (const order of ['before', 'after']) {
-    alike(`OpenTelemetry’s instrumentation of http, loaded ${order}`, `
-      import { createRequire } from 'node:module';
-      const require = createRequire(import.meta.url);
-      const { context, trace } = require('@opentelemetry/api');
-      const { AsyncLocalStorageContextManager } = require('@opentelemetry/context-async-hooks');
-      const { HttpInstrumentation } = require('@opentelemetry/instrumentation-http');
-      const { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } = require('@opentelemetry/sdk-trace-base');
-      context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-      const exporter = new InMemorySpanExporter();
-      const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
-      trace.setGlobalTracerProvider(provider);
-      const instrumentation = new HttpInstrumentation();
-      instrumentation.setTracerProvider(provider);
-      instrumentation.enable();
-      const ours = require('node:http');
-      if (process.env.REGISTER) await import(process.env.REGISTER);
-      const server = ours.createServer((request, response) => {
-        trace.getTracer('test').startSpan('inside').end();
-        response.end('x');
-      });
-      const port = await listening(server);
-      await new Promise((done) => ours.get({ host: '127.0.0.1', port, path: '/path', agent: false }, (response) => response.resume().on('end', done)));
-      server.close();
-      await once(server, 'close');
-      for (const span of exporter.getFinishedSpans().sort((a, b) => (a.name + a.kind < b.name + b.kind ? -1 : 1))) {
-        const { name, kind, status, attributes } = span;
-        const shown = Object.entries(attributes).filter(([key]) => !/port|url|host/.test(key)).map(([key, value]) => key + '=' + value);
-        console.log(name, kind, JSON.stringify(status), shown.sort().join(), span.parentSpanContext !== undefined);
-      }`, { isLate: order === 'before' });
-  }
-
-  alike('getConnections, closeIdleConnections, what keeps the process alive', `
-    const server = http.createServer((request, response) => request.url === '/wait' ? server.once('go', () => response.end('waited')) : response.end('x'));
-    const port = await listening(server);
-    const agent = new http.Agent({ keepAlive: true });
-    const connections = () => new Promise((done) => server.getConnections((error, n) => done(n)));
-    await get(port, { agent });
-    const waits = get(port, { path: '/wait' });
-    await once(server, 'request');
-    console.log(await connections());
-    console.log(process.getActiveResourcesInfo().filter((name) => name.startsWith('TCP')).sort().join());
-    server.closeIdleConnections();
-    while (await connections() > 1);
-    server.emit('go');
-    console.log(await waits);
-    server.close(() => console.log('closed', server.listening, server.address()));
-    agent.destroy();`);
 });
 
 describe('an end', () => {
@@ -361,7 +219,7 @@ describe('an end', () => {
   alike('node --test', `
     import { it } from 'node:test';
     const server = http.createServer((request, response) => response.end('x'));
-    it('asks', async () => {
+    it('given requests, answers', async () => {
       const port = await listening(server);
       for (let i = 0; i < 10; i++) if ((await get(port)) !== 'x') throw new Error('wrong');
       server.close();

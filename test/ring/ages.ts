@@ -1,4 +1,4 @@
-/** What kernels of several ages know of io_uring. */
+/** The knowledge that kernels of several ages have of io_uring. */
 import {
   IORING_FEAT_CQE_SKIP,
   IORING_FEAT_CUR_PERSONALITY,
@@ -46,7 +46,7 @@ const SETUP_5_10 = IORING_SETUP_R_DISABLED * 2 - 1;
 /** And up to CQE32. */
 const SETUP_5_19 = IORING_SETUP_CQE32 * 2 - 1;
 
-/** What a kernel knows. */
+/** The knowledge of one kernel. */
 export interface Age {
   features: number;
   /** IORING_SETUP_* that it does not answer EINVAL to. */

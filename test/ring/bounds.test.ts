@@ -1,7 +1,12 @@
 // A loop over what the kernel says ends, whatever it says.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { IORING_CQE_BUFFER_SHIFT, IORING_CQE_F_BUFFER, IORING_CQE_F_BUF_MORE, IORING_CQE_F_MORE } from '../../src/abi/flags.ts';
+import {
+  IORING_CQE_BUFFER_SHIFT,
+  IORING_CQE_F_BUFFER,
+  IORING_CQE_F_BUF_MORE,
+  IORING_CQE_F_MORE,
+} from '../../src/abi/flags.ts';
 import { IoUring } from '../../src/ring/io-uring.ts';
 import { FakeKernel } from './fake-kernel.ts';
 
@@ -47,7 +52,7 @@ describe('a completion with a provided buffer', () => {
     }
   }
 
-  it('of buffers that were never given to the kernel', () => {
+  it('given ids of buffers that the kernel never had, is reaped and takes none', () => {
     const { kernel, ring } = open();
     const buffers = ring.registerBufRing(4, 16, 1, { filled: false });
     ring.prepSendBundle(3, 1, 77);
@@ -57,7 +62,7 @@ describe('a completion with a provided buffer', () => {
   });
 });
 
-describe('cursors that cannot be', () => {
+describe('a cursor of the kernel that cannot be right', () => {
   it('a completion queue that is said to have more than it has places: as many are reaped as there are places', () => {
     for (const ahead of [257, 2 ** 20, INT_MAX, -1, -5]) {
       const { kernel, ring } = open();

@@ -101,7 +101,7 @@ describe('the memory of a silent operation', () => {
     assert.equal(pinsOf(ring).size, 0);
   });
 
-  it('of one chain is none of another’s business', () => {
+  it('given two chains, a completion of one lets go of nothing of the other', () => {
     const { kernel, ring } = open();
     for (const base of [10, 20]) {
       read(ring, base, LINK | SILENT);
@@ -119,7 +119,7 @@ describe('the memory of a silent operation', () => {
     assert.equal(pinsOf(ring).size, 0);
   });
 
-  it('that failed: it speaks, and the rest is cancelled without a word', () => {
+  it('given a failure, that completion comes, the rest is cancelled silently, and all is let go of', () => {
     const { kernel, ring } = open();
     read(ring, 1, LINK | SILENT);
     read(ring, 2, LINK | SILENT);
@@ -131,7 +131,7 @@ describe('the memory of a silent operation', () => {
     assert.equal(pinsOf(ring).size, 0);
   });
 
-  it('that transferred less than it was asked to: the same, though that is no error', () => {
+  it('given a short transfer, all is let go of as after a failure', () => {
     const { kernel, ring } = open();
     read(ring, 1, LINK | SILENT);
     read(ring, 2, LINK | SILENT);
@@ -142,7 +142,7 @@ describe('the memory of a silent operation', () => {
     assert.equal(pinsOf(ring).size, 0, 'the rest was cancelled without a word');
   });
 
-  it('that failed with a hard link: the rest runs all the same', () => {
+  it('given a failure and a hard link, the rest runs, and is held until it is done', () => {
     const { kernel, ring } = open();
     read(ring, 1, HARD | SILENT);
     read(ring, 2, HARD | SILENT);
@@ -159,7 +159,7 @@ describe('the memory of a silent operation', () => {
 });
 
 describe('a chain that breaks at one that speaks', () => {
-  it('before the silent ones: all of them say that they were cancelled, each with its own userData', () => {
+  it('given silent ones behind it, each of them completes as cancelled, with its own userData', () => {
     const { kernel, ring } = open();
     read(ring, 1, LINK);
     read(ring, 2, LINK | SILENT);
@@ -173,7 +173,7 @@ describe('a chain that breaks at one that speaks', () => {
     assert.equal(pinsOf(ring).size, 0);
   });
 
-  it('between silent ones: the same', () => {
+  it('given silent ones on both sides, those behind it complete as cancelled', () => {
     const { kernel, ring } = open();
     read(ring, 1, LINK | SILENT);
     nop(ring, 2, LINK);
@@ -191,7 +191,7 @@ describe('a chain that breaks at one that speaks', () => {
 });
 
 describe('a chain that begins with a silent operation that lends nothing', () => {
-  it('which succeeds', () => {
+  it('given success, lets go of the others when the last completes', () => {
     const { kernel, ring } = open();
     nop(ring, 1, LINK | SILENT);
     read(ring, 2, LINK | SILENT);
@@ -253,7 +253,7 @@ describe('a time limit behind a silent operation', () => {
     return { kernel, ring, operation, limit };
   }
 
-  it('that was not needed tells that the operation is done', () => {
+  it('given an operation that is done in time, its completion lets go of the memory', () => {
     const { kernel, ring, operation, limit } = limited();
     kernel.post(limit.userData, -ECANCELED);
     assert.deepEqual(reap(ring), [[2, -ECANCELED]]);
@@ -277,7 +277,7 @@ describe('a time limit behind a silent operation', () => {
     });
   }
 
-  it('that came too late to stop it: the operation goes on, and its memory is held', () => {
+  it('given an operation past stopping, the memory is held until it is done', () => {
     const { kernel, ring, operation, limit } = limited();
     kernel.post(limit.userData, -EALREADY);
     assert.deepEqual(reap(ring), [[2, -EALREADY]]);
@@ -378,7 +378,7 @@ describe('a submit that cuts a chain', () => {
     assert.equal(pinsOf(ring).size, 0);
   });
 
-  it('by a wait, by a wait with options, or by cancellations', () => {
+  it('given any call that submits, makes its last entry speak', () => {
     const submits: ((ring: IoUring) => void)[] = [
       (ring) => void ring.submitAndWait(0),
       (ring) => void ring.submitAndWait(0, { timeoutMs: 0 }),
@@ -392,7 +392,7 @@ describe('a submit that cuts a chain', () => {
     }
   });
 
-  it('that the kernel cuts itself: what it took first is held until it is done', () => {
+  it('given a kernel that takes a part, that part is held until it is done', () => {
     const { kernel, ring } = open();
     read(ring, 1, LINK | SILENT);
     nop(ring, 2);
@@ -478,7 +478,7 @@ describe('a silent operation outside of a chain', () => {
     assert.deepEqual(kernel.entriesSeen.map(({ userData }) => userData), [1n, 2n, 3n]);
   });
 
-  it('that brings a descriptor nobody will know of: it is not held, and speaks for itself if it fails', () => {
+  it('given one that brings a descriptor, holds nothing, and shows a failure under its own userData', () => {
     const { kernel, ring } = open();
     ring.prepOpen('/a', 0, 5);
     ring.sqeSetFlags(SILENT);
@@ -491,7 +491,7 @@ describe('a silent operation outside of a chain', () => {
     assert.deepEqual(reap(ring), [[5, -EIO]]);
   });
 
-  it('whose userData looks like a key of the ring leaves nothing behind', () => {
+  it('given userData that looks like a key of the ring, leaves nothing behind', () => {
     const { kernel, ring } = open();
     // What a key looks like, from one that was used.
     read(ring, 1, 0);
@@ -512,7 +512,7 @@ describe('a silent operation outside of a chain', () => {
 });
 
 describe('close', () => {
-  it('with chains that were never submitted', () => {
+  it('given chains that were never submitted, lets go of them', () => {
     const { kernel, ring } = open();
     for (let i = 0; i < 5; i++) {
       read(ring, i, LINK | SILENT);
@@ -564,7 +564,7 @@ function randomOf(seed: number): (below: number) => number {
   };
 }
 
-/** What becomes of an entry. A short transfer fails, and has no error. */
+/** The outcome of an entry. A short transfer fails, and has no error. */
 type Fate = 'succeeds' | 'fails' | 'short' | 'refused';
 
 /** Something that the kernel does. */
@@ -572,7 +572,7 @@ type Step =
   | { kind: 'begins' | 'ends'; entry: Entry }
   | { kind: 'posts'; entry: Entry; res: number; flags: number };
 
-/** What the kernel does with the entries of one chain, step by step. */
+/** A model of the kernel at work on the entries of one chain, step by step. */
 function steps(chain: readonly Entry[], fates: ReadonlyMap<Entry, Fate>): Step[] {
   const done: Step[] = [];
   const post = (entry: Entry, res: number, flags = 0): void => void done.push({ kind: 'posts', entry, res, flags });

@@ -21,10 +21,18 @@ const places: [name: string | undefined, sign: string, place: Place][] = [
   [undefined, 'nothing', { files: { '/proc/version': 'Linux version 6.18.44', '/proc/1/cgroup': '0::/init.scope\n' } }],
   ['Docker', '/.dockerenv', { files: { '/.dockerenv': '' } }],
   ['Docker', 'the cgroup of version 1', { files: { '/proc/1/cgroup': '5:cpu:/docker/0123abc\n' } }],
-  ['Docker', 'the cgroup that systemd makes', { files: { '/proc/1/cgroup': '0::/system.slice/docker-0123abc.scope\n' } }],
+  [
+    'Docker',
+    'the cgroup that systemd makes',
+    { files: { '/proc/1/cgroup': '0::/system.slice/docker-0123abc.scope\n' } },
+  ],
   ['Podman', '/run/.containerenv', { files: { '/run/.containerenv': 'engine="podman-5.4.0"' } }],
   ['Podman', 'its variable', { env: { container: 'podman' } }],
-  ['Kubernetes', 'the variable of its service, and what Docker leaves', { env: { KUBERNETES_SERVICE_HOST: '10.0.0.1' }, files: { '/.dockerenv': '' } }],
+  [
+    'Kubernetes',
+    'the variable of its service, and what Docker leaves',
+    { env: { KUBERNETES_SERVICE_HOST: '10.0.0.1' }, files: { '/.dockerenv': '' } },
+  ],
   ['Kubernetes', 'the account of its service', { files: { '/var/run/secrets/kubernetes.io': '' } }],
   ['gVisor', 'the version that it says it is, in a Kubernetes', {
     env: { KUBERNETES_SERVICE_HOST: '10.0.0.1' },
@@ -52,7 +60,8 @@ describe('why io_uring is refused', () => {
   });
 
   it('a container is not blamed where this process is under no filter', (t) => {
-    if (/^Seccomp:\s*2$/m.test(readFileSync('/proc/self/status', 'utf8'))) return t.skip('this process is under a seccomp filter');
+    const isFiltered = /^Seccomp:\s*2$/m.test(readFileSync('/proc/self/status', 'utf8'));
+    if (isFiltered) return t.skip('this process is under a seccomp filter');
     assert.doesNotMatch(explainRefusal(EPERM, '', of('Docker')).cause, /Docker/);
     assert.doesNotMatch(explainRefusal(ENOSYS, '', of('Podman')).cause, /Podman/);
   });

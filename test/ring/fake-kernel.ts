@@ -66,7 +66,7 @@ export function targetOf(entry: Entry): bigint {
   return wordsAt(entry, 4);
 }
 
-/** What io_uring_enter(2) is to answer next: a number, or code that acts on the rings first. */
+/** The next answer of io_uring_enter(2): a number, or code that acts on the rings first. */
 export type Answer = number | ((call: EnterCall) => number);
 
 /** A completion that found no room. */
@@ -123,9 +123,9 @@ export class FakeKernel implements Native {
     IORING_FEAT_MIN_TIMEOUT |
     IORING_FEAT_NO_IOWAIT;
   answers: Answer[] = [];
-  /** What register(2) answers; default 0, and 1 for anything that counts. */
+  /** The answer of register(2); default 0, and 1 for anything that counts. */
   registerAnswer: (opcode: number) => number = () => -22;
-  /** What an entry completes with; undefined: it stays in flight. */
+  /** The `res` that an entry completes with; undefined: it stays in flight. */
   result: (entry: Entry) => number | undefined = () => 0;
   /** Is shown every entry at the moment that it is taken. */
   sees: (entry: Entry) => void = () => {};
@@ -241,7 +241,7 @@ export class FakeKernel implements Native {
     return address;
   }
 
-  /** What is at an address: undefined if nothing ever was. */
+  /** The memory at an address: undefined if nothing ever was. */
   at(address: number | bigint): Place | undefined {
     const at = Number(address);
     const found = this.#places.findLast((place) => place.address <= at);
@@ -461,7 +461,7 @@ export class FakeKernel implements Native {
     return word;
   }
 
-  /** What entering with GETEVENTS does to completions that were kept aside. */
+  /** The effect of entering with GETEVENTS on completions that were kept aside. */
   flushOverflow(): void {
     this.#ring[SQ_FLAGS] &= ~IORING_SQ_CQ_OVERFLOW;
     const late = this.overflow.splice(0);

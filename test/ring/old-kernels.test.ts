@@ -34,7 +34,9 @@ import type { SocketAddress } from '../../src/ring/structs/socket-address.ts';
 import { FEATURES_5_10, FEATURES_5_15, LINUX_5_10, LINUX_5_15, LINUX_5_19, LINUX_6_1, type Age } from './ages.ts';
 import { FakeKernel } from './fake-kernel.ts';
 
-/** A kernel that is old: it does not look at fields that it does not know, and waits before it refuses a registration. */
+/**
+ * A kernel that is old: it does not look at fields that it does not know, and waits before it refuses a registration.
+ */
 class OldKernel extends FakeKernel {
   readonly #age: Age;
 
@@ -90,9 +92,11 @@ describe('registrations on old kernels', () => {
       const { ring, kernel } = open(age);
       ring.prepPollAdd(3, POLLIN, 1);
       ring.submit();
-      assert.throws(() => ring.registerBufRing(4, 64, 1), { code: 'EINVAL', message: /IORING_REGISTER_PBUF_RING needs Linux 5\.19, this is \d/ });
+      const message = /IORING_REGISTER_PBUF_RING needs Linux 5\.19, this is \d/;
+      assert.throws(() => ring.registerBufRing(4, 64, 1), { code: 'EINVAL', message });
       assert.throws(() => ring.registerSyncCancel(1), { code: 'EINVAL', message: /needs Linux 6\.0, this is \d/ });
-      assert.throws(() => ring.registerSyncCancel({ any: true }, { all: true }), { code: 'EINVAL', message: /needs Linux 6\.0/ });
+      const cancel = (): number => ring.registerSyncCancel({ any: true }, { all: true });
+      assert.throws(cancel, { code: 'EINVAL', message: /needs Linux 6\.0/ });
       assert.throws(() => ring.registerClock(1), { code: 'EINVAL', message: /needs Linux 6\.12/ });
       assert.throws(() => ring.registerRaw(99, null, 0), { code: 'EINVAL' });
       assert.equal(kernel.asked(IORING_REGISTER_PBUF_RING) + kernel.asked(IORING_REGISTER_SYNC_CANCEL), 0);
@@ -111,7 +115,7 @@ describe('registrations on old kernels', () => {
     });
   }
 
-  it("5.10 with the io_uring of 5.15 and not its operations, as Debian's: slots are taken, by what it does when nothing is in flight", () => {
+  it("given Debian's 5.10, which has the io_uring of 5.15 and not its operations, slots are taken", () => {
     const { ring, kernel } = open({ ...LINUX_5_15, lastOperation: IORING_OP_UNLINKAT });
     assert.equal(kernel.asked(IORING_REGISTER_IOWQ_MAX_WORKERS), 1);
     assert.ok(ring.prepCloseDirect(0, 1));
@@ -186,7 +190,11 @@ describe('fields that old kernels ignore', () => {
     ['an opening into any slot', /5\.15/, (ring) => ring.prepOpenat2(AT_FDCWD, '/x', {}, 1, { direct: 'alloc' })],
     ['an accept into a slot', /5\.15/, (ring) => ring.prepAccept(3, 1, { direct: 2 })],
     ['a send to an address', /6\.1/, (ring) => ring.prepSendto(3, new Uint8Array(4), 4, PEER, 1)],
-    ['a send with an address among its options', /6\.1/, (ring) => ring.prepSend(3, new Uint8Array(4), 4, 1, 0, { to: PEER })],
+    [
+      'a send with an address among its options',
+      /6\.1/,
+      (ring) => ring.prepSend(3, new Uint8Array(4), 4, 1, 0, { to: PEER }),
+    ],
     ['a send of several buffers', /6\.17/, (ring) => ring.prepSendv(3, [new Uint8Array(4)], 1)],
     ['a bundle', /6\.10/, (ring) => ring.prepRecv(3, null, 0, 1, 0, { bundle: true })],
     ['a cancellation by opcode', /6\.6/, (ring) => ring.prepCancel({ opcode: IORING_OP_RECV }, 1)],
@@ -209,19 +217,21 @@ describe('fields that old kernels ignore', () => {
     });
   }
 
-  it('a receive that goes on from a classic group is refused before 5.19, where it looked like the end of the stream', () => {
+  it('a multishot receive from a classic group is refused before 5.19, which would end the stream', () => {
     const { ring, kernel } = open(LINUX_5_15);
     kernel.result = () => 0;
     ring.prepProvideBuffers(new Uint8Array(64), 64, 1, 7, 0, 1);
     ring.submit();
     ring.forEachCompletion(() => {});
-    assert.throws(() => ring.prepRecvMultishot(3, 7, 1), { code: 'ERR_IOURING_UNSUPPORTED', message: /needs Linux 6\.0/ });
+    const expected = { code: 'ERR_IOURING_UNSUPPORTED', message: /needs Linux 6\.0/ };
+    assert.throws(() => ring.prepRecvMultishot(3, 7, 1), expected);
     assert.equal(ring.sqReady, 0);
     ring.close();
   });
 
   it('a poll with events above the lower 16 bits is refused before 5.9, and taken from then on', () => {
-    const before = open({ ...LINUX_5_10, features: FEATURES_5_10 & ~IORING_FEAT_POLL_32BITS, lastOperation: IORING_OP_TEE - 1 });
+    const features = FEATURES_5_10 & ~IORING_FEAT_POLL_32BITS;
+    const before = open({ ...LINUX_5_10, features, lastOperation: IORING_OP_TEE - 1 });
     assert.throws(() => before.ring.prepPollAdd(3, POLLIN | EPOLLEXCLUSIVE, 1), /needs Linux 5\.9/);
     assert.ok(before.ring.prepPollAdd(3, POLLIN, 1));
     before.ring.close();
@@ -230,7 +240,7 @@ describe('fields that old kernels ignore', () => {
     ring.close();
   });
 
-  it('5.15 takes slots; 5.19 is left to answer for what it looks at', () => {
+  it('slots are taken from 5.15 on, an address to send to from 5.19 on, and refused before', () => {
     const at15 = open(LINUX_5_15).ring;
     assert.ok(at15.prepCloseDirect(0, 1));
     assert.ok(at15.prepOpenat(AT_FDCWD, '/x', 0, 1, { direct: 0 }));
@@ -339,7 +349,8 @@ describe('what a kernel proves', () => {
   });
 
   it('LINKED_FILE alone is no proof of 5.18: 5.17 has it too', () => {
-    assert.ok(!new ProvenKernel(IORING_FEAT_LINKED_FILE | FEATURES_5_15, 0, () => IORING_OP_LINKAT).isFrom(version('5.18')));
+    const kernel = new ProvenKernel(IORING_FEAT_LINKED_FILE | FEATURES_5_15, 0, () => IORING_OP_LINKAT);
+    assert.ok(!kernel.isFrom(version('5.18')));
   });
 
   it('5.15 is more than 5.9', () => assert.ok(version('5.15') > version('5.9')));

@@ -84,7 +84,7 @@ function applies({ field, what, variant }: Lend, entry: Entry): boolean {
   return !(isSend && field === 'addr' && what === 'buffer' && vectorized);
 }
 
-/** What an entry lends, by its row, as the kernel finds it when it takes the entry. */
+/** The memory that an entry lends, by its row, as the kernel finds it when it takes the entry. */
 function lentBy(kernel: FakeKernel, entry: Entry): Lent[] {
   const found: Lent[] = [];
   const add = (what: string, until: Until, lend: Lend, address: bigint): void => {
@@ -278,7 +278,7 @@ describe('provided buffers of the older kind', () => {
     assert.deepEqual(await alive(removed), [false]);
   });
 
-  it('of one id twice: neither is let go of as long as the kernel may write to it', async () => {
+  it('given one id twice, both are held as long as the kernel may write to them', async () => {
     const { kernel, ring } = open();
     const first = provide(ring, 0);
     const second = provide(ring, 0);
@@ -295,7 +295,7 @@ describe('provided buffers of the older kind', () => {
     assert.deepEqual(await alive(first, second), [false, false]);
   });
 
-  it('given to a group whose ring was disposed of while a receive is armed on it', async () => {
+  it('given a group whose ring was disposed of while a receive is armed, are held until it ends', async () => {
     const { kernel, ring } = open();
     const buffers = ring.registerBufRing(1, 16, 9);
     ring.prepRecvMultishot(3, 9, 7);
@@ -313,7 +313,7 @@ describe('provided buffers of the older kind', () => {
     assert.deepEqual(await alive(memory), [true], 'the receive may write to it');
   });
 
-  it('given to a group before its ring was disposed of, and taken by the kernel after that', async () => {
+  it('given to the kernel only after the ring of their group was disposed of, are held', async () => {
     const { kernel, ring } = open();
     const buffers = ring.registerBufRing(1, 16, 9);
     const memory = provide(ring, 0, 1, 9);
@@ -353,7 +353,7 @@ describe('keys', () => {
   });
 });
 
-describe('keys that somebody guesses', () => {
+describe('a key that somebody guesses', () => {
   const LOW = 0xffff_ffffn;
   const one = (ring: IoUring, kernel: FakeKernel): bigint => {
     ring.prepRead(3, new Uint8Array(64), 64, 1);
@@ -361,7 +361,7 @@ describe('keys that somebody guesses', () => {
     return kernel.entriesSeen.at(-1)!.userData;
   };
 
-  it('one that is wrong in any bit frees nothing', () => {
+  it('given one wrong bit, frees nothing', () => {
     const { kernel, ring } = open();
     const key = one(ring, kernel);
     for (let bit = 0n; bit < 64n; bit++) kernel.post(key ^ (1n << bit), 64);
@@ -390,7 +390,7 @@ describe('keys that somebody guesses', () => {
     assert.ok(new Set(slots.map((key) => (key & LOW) >> 22n)).size > 100, 'of 1024 that there are');
   });
 
-  it('Math.random has nothing to do with them', () => {
+  it('given a Math.random that repeats itself, keys do not repeat', () => {
     const { random } = Math;
     Math.random = () => 0.5;
     try {
@@ -440,7 +440,7 @@ describe('what outlives the ring', () => {
     assert.deepEqual(await alive(memory), [true]);
   });
 
-  it('nor are buffers that were given, and that an operation has taken one of', async () => {
+  it('buffers of a group that an operation has taken one of are never let go of', async () => {
     const { kernel, ring } = open();
     const memory = ((): WeakRef<object> => {
       const buffer = new Uint8Array(64);

@@ -32,7 +32,9 @@ function polluted<T>(value: unknown, act: () => T): T {
   }
 }
 
-/** What the kernel is told by calls that leave their options away, or give a few: without addresses and keys. */
+/**
+ * Everything that the kernel is told by calls that leave their options away, or give a few: without addresses and keys.
+ */
 function told(): unknown[] {
   const kernel = new FakeKernel();
   kernel.registerAnswer = () => 0;

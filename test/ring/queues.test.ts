@@ -16,7 +16,8 @@ import {
   IO_URING_REG_WAIT,
   IO_URING_REG_WAIT_SIZE,
 } from '../../src/abi/index.ts';
-import { IoUring, type WaitOptions } from '../../src/ring/io-uring.ts';
+import { IoUring } from '../../src/ring/io-uring.ts';
+import type { WaitOptions } from '../../src/ring/queues/submitter.ts';
 import type { IoUringOptions } from '../../src/ring/setup.ts';
 import { coreOf } from '../../src/ring/ring-core.ts';
 import { FakeKernel, targetOf, type EnterCall } from './fake-kernel.ts';
@@ -204,7 +205,7 @@ describe('waiting', () => {
     assert.deepEqual(reap(ring), [[1, 0]]);
   });
 
-  it('for more than the completion queue holds is waiting for a full one', () => {
+  it('given more than the completion queue holds, waits for a full one', () => {
     const kernel = new FakeKernel();
     const ring = open(kernel, 2, { cqEntries: 2 });
     ring.prepNop(1);
@@ -223,7 +224,7 @@ describe('waiting', () => {
 
 const MS = 1_000_000n;
 
-/** What matters of a wait. */
+/** The part of a wait that matters. */
 interface Wait {
   flags: number;
   time: bigint | undefined;
@@ -258,7 +259,7 @@ const WAITS: [what: string, options: WaitOptions, wait: Wait][] = [
 
 describe('waits, as the kernel is told of them', () => {
   for (const [what, options, wait] of WAITS) {
-    it(`${what}: so, and the same again after signals`, () => {
+    it(`given ${what}, the kernel is told so, and the same again after signals`, () => {
       const kernel = new FakeKernel();
       const ring = open(kernel, 4);
       ring.prepNop(1);
@@ -299,7 +300,7 @@ describe('waits, as the kernel is told of them', () => {
     assert.equal(kernel.calls.length, 51);
   });
 
-  it('a shortest time: what is there when the kernel comes back will do', () => {
+  it('given a shortest time, returns with what is there when the kernel comes back', () => {
     const kernel = new FakeKernel();
     kernel.result = () => undefined;
     const ring = open(kernel, 4);
@@ -347,7 +348,7 @@ describe('waits, as the kernel is told of them', () => {
     assert.deepEqual(kernel.calls.map(waitOf), [{ flags: GETEVENTS | ABS_TIMER, time: 99n, minWaitUs: 0 }]);
   });
 
-  it('where a kernel thread submits', () => {
+  it('given a kernel thread that submits, the kernel is told the same', () => {
     for (const [what, options, wait] of WAITS) {
       const kernel = new FakeKernel();
       const ring = open(kernel, 4, { sqPoll: true });
@@ -403,7 +404,7 @@ describe('the wait after one with options', () => {
     }],
   ];
   for (const [ending, end] of endings) {
-    it(`that ${ending} is a plain one`, () => {
+    it(`given one that ${ending}, is a plain one`, () => {
       const kernel = new FakeKernel();
       kernel.result = () => undefined;
       const ring = open(kernel, 4);
@@ -422,7 +423,7 @@ describe('the wait after one with options', () => {
     });
   }
 
-  it('that the kernel knows only half of is a plain one', () => {
+  it('given one that the kernel knows only half of, is a plain one', () => {
     const kernel = new FakeKernel();
     kernel.features &= ~IORING_FEAT_NO_IOWAIT;
     const ring = open(kernel, 4);
@@ -443,7 +444,7 @@ describe('registered waits', () => {
     return { kernel, ring, region: waits.view };
   }
 
-  it('are named by their place, and say what they say', () => {
+  it('given an index, the kernel is told the place of that wait, and waits as it says', () => {
     const { kernel, ring, region } = withRegion();
     ring.setWait(2, { timeoutMs: 1500.5, minWaitMs: 2 });
     ring.setWait(3, { minWaitMs: 0.5 });
@@ -462,7 +463,7 @@ describe('registered waits', () => {
     assert.deepEqual(reap(ring), [[1, 0]]);
   });
 
-  it('that came to an end without completions: 0, and nothing is submitted twice', () => {
+  it('given an end of the time without completions, return 0 and submit nothing twice', () => {
     const { kernel, ring } = withRegion();
     kernel.answers = [-ETIME];
     assert.equal(ring.submitAndWaitReg(1, 0), 0);
@@ -486,7 +487,7 @@ describe('registered waits', () => {
     assert.deepEqual(kernel.calls.map(({ toSubmit }) => toSubmit), [1, 0, 0]);
   });
 
-  it('go with the ring', () => {
+  it('are unmapped when the ring is closed', () => {
     const { ring } = withRegion();
     ring.close();
     assert.throws(() => ring.setWait(0, { timeoutMs: 1 }), { code: 'ERR_IOURING_CLOSED' });

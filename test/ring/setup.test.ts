@@ -85,7 +85,7 @@ describe('setup tiers', () => {
     assert.equal(kernel.setupFlagsTried.length, 1);
   });
 
-  it('where memory is short of the completion queue that is made by default, a smaller one is; never one that was not asked for', () => {
+  it('given too little memory for the default completion queue, makes a smaller one; an explicit size stays', () => {
     const kernel = new ShortOfMemory(600);
     const ring = new IoUring(128, {}, kernel);
     assert.equal(ring.sqEntries, 128);

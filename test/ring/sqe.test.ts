@@ -154,7 +154,7 @@ describe('entries', () => {
     }
   }
 
-  it('each of them is right at the very place where the cursor wraps', () => {
+  it('given a cursor that wraps, each entry is right at that place', () => {
     for (const [shape, options] of Object.entries(SHAPES)) {
       for (const { what, name, values, words } of formsOf(options)) {
         for (const start of [0xffff_fffe, 0xffff_ffff, 0x7fff_ffff]) {
@@ -250,7 +250,7 @@ describe('entries of both sizes', () => {
     });
   }
 
-  it('of 80 bytes of command all arrive, and none of the command before', () => {
+  it('given 80 bytes of command, all arrive, and none of the command before', () => {
     const { kernel, ring } = open({ sqeMixed: true }, 0xffff_fffe, 8);
     kernel.silent = true;
     for (let round = 0; round < 50; round++) {
@@ -329,7 +329,7 @@ describe('entries of both sizes', () => {
     }
   });
 
-  it('that were never submitted are dropped by a close, with all that they lent', () => {
+  it('given a close before they were submitted, are dropped with all that they lent', () => {
     const { kernel, ring } = open({ sqeMixed: true }, 0xffff_fffd, 8);
     const cmd = new Uint8Array(80).fill(0xff);
     for (let i = 0; i < 2; i++) ring.prepUringCmd128(3, 0, i, { addr: new Uint8Array(8), cmd });
@@ -422,7 +422,7 @@ describe('completions of both sizes', () => {
       });
     }
 
-    it(`from ${hex(start)}: of 32 bytes all`, () => {
+    it(`from ${hex(start)}, given 32 bytes each, all are there`, () => {
       const { kernel, ring } = open({ cqe32: true, cqEntries: 8 }, start);
       const expected: Seen[] = [];
       const seen: Seen[] = [];
@@ -461,7 +461,7 @@ describe('completions of both sizes', () => {
     assert.equal(ring.peek(), undefined);
   });
 
-  it('of operations that lend memory: let go of with the last', () => {
+  it('given operations that lend memory, the memory is let go of with the last', () => {
     const { kernel, ring } = open({ cqeMixed: true, cqEntries: 8 }, 0xffff_fffe);
     kernel.result = () => undefined;
     const pins = coreOf(ring).pins;
@@ -478,7 +478,7 @@ describe('completions of both sizes', () => {
     }
   });
 
-  it('that nobody reaped do not keep a close from finding those it waits for', () => {
+  it('given some that nobody reaped, a close finds those it waits for', () => {
     for (const options of [{ cqeMixed: true }, { cqe32: true }, {}]) {
       for (let before = 0; before < 8; before++) {
         const { kernel, ring } = open({ ...options, cqEntries: 16 }, before);

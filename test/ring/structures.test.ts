@@ -29,7 +29,12 @@ import {
   STATX_STRUCT,
   STATX_STRUCT_SIZE,
 } from '../../src/abi/index.ts';
-import { EPOLL_EVENT_SIZE, EpollEvents, memoryOfEpollEvents, writeEpollEvent } from '../../src/ring/structs/epoll-events.ts';
+import {
+  EPOLL_EVENT_SIZE,
+  EpollEvents,
+  memoryOfEpollEvents,
+  writeEpollEvent,
+} from '../../src/ring/structs/epoll-events.ts';
 import type { Lendable } from '../../src/ring/memory/lent-memory.ts';
 import {
   Msghdr,
@@ -74,7 +79,7 @@ function forgeries(type: { prototype: object }, real: object): unknown[] {
   return [undefined, null, 1, 'x', {}, disguised, new Proxy(real, {}), new Uint8Array(256), Symbol('x')];
 }
 
-/** What an address becomes; nothing around it may change. */
+/** The bytes that an address becomes; nothing around it may change. */
 function written(address: SocketAddressLike): Uint8Array {
   const target = new Uint8Array(SOCKADDR_MAX + 16).fill(0xee);
   const length = writeSocketAddress(target, 8, address);
@@ -87,7 +92,7 @@ function written(address: SocketAddressLike): Uint8Array {
 const roundTrip = (address: SocketAddressLike): SocketAddress => readSocketAddress(written(address));
 
 describe('IPv4 addresses', () => {
-  it('are a struct sockaddr_in', () => {
+  it('given an address and a port, are a struct sockaddr_in', () => {
     const bytes = written({ family: 'IPv4', address: '192.168.1.254', port: 0x1f90 });
     assert.deepEqual([...bytes], [AF_INET, 0, 0x1f, 0x90, 192, 168, 1, 254, 0, 0, 0, 0, 0, 0, 0, 0]);
   });
@@ -144,7 +149,7 @@ describe('IPv6 addresses', () => {
     });
   }
 
-  it('of 5000 at random, in any spelling: the text that Node has', () => {
+  it('given 5000 at random in any spelling, are the text that Node has', () => {
     for (let i = 0; i < 5000; i++) {
       const groups = randomGroups();
       const text = spelled(groups);
@@ -199,12 +204,12 @@ describe('unix addresses', () => {
     }
   });
 
-  it('no name at all', () => {
+  it('given an unnamed socket, are the family alone', () => {
     assert.deepEqual([...written({ path: '' })], [AF_UNIX, 0]);
     assert.deepEqual(roundTrip({ path: '' }), { family: 'unix', path: '' });
   });
 
-  it('107 bytes of path, 108 of name; not one more', () => {
+  it('107 bytes of path or 108 of name are taken, and one more is refused', () => {
     assert.equal(written({ path: `/${'x'.repeat(106)}` }).length, 110);
     assert.equal(written({ path: `\0${'x'.repeat(107)}` }).length, 110);
     const long = [`/${'x'.repeat(107)}`, `\0${'x'.repeat(108)}`, `/${'ö'.repeat(54)}`, '/'.repeat(1e6)];
@@ -253,7 +258,7 @@ describe('socket addresses', () => {
     assert.deepEqual([...read.bytes], [99, 0, 1]);
   });
 
-  it('Node’s own are taken as they are', () => {
+  it('given a SocketAddress of node:net, are taken as it says', () => {
     const info: AddressInfo = { address: '::1', family: 'IPv6', port: 80 };
     assert.deepEqual(roundTrip(info), { family: 'IPv6', address: '::1', port: 80, flowlabel: 0, scopeid: 0 });
     const node = new NodeAddress({ address: '10.1.2.3', port: 80 });
@@ -335,7 +340,7 @@ describe('socket addresses', () => {
     refused(() => written(long), RANGE);
   });
 
-  it('whatever the bytes are: a family, and only what is among them', () => {
+  it('given random bytes, decodes a family and only what is among them', () => {
     for (let i = 0; i < 20_000; i++) {
       const bytes = hostile(below(140));
       if (bytes.length > 1 && i % 4 !== 0) {
@@ -440,7 +445,7 @@ function prepared(msg: Msghdr): Prepared {
 const pointer = (view: DataView, offset: number): number => Number(view.getBigUint64(offset, true));
 
 describe('Msghdr', () => {
-  it('nothing at all: no pointers, no lengths', () => {
+  it('given nothing, has no pointers and no lengths', () => {
     for (const msg of [new Msghdr(), new Msghdr({}), new Msghdr({ iov: [], control: [], name: 0 })]) {
       const { memory } = prepared(msg);
       assert.deepEqual([...memory], Array.from({ length: MSGHDR_SIZE }, () => 0));
@@ -563,7 +568,7 @@ describe('Msghdr', () => {
     assert.deepEqual(prepared(msg).memory, memory);
   });
 
-  it('whatever the kernel wrote back: no throw, nothing from outside', () => {
+  it('given random lengths from the kernel, throws nothing and shows nothing from outside', () => {
     for (let i = 0; i < 5000; i++) {
       const nameRoom = below(129);
       const controlRoom = below(100);
@@ -640,7 +645,7 @@ describe('Msghdr.parse', () => {
     flags: number;
   }
 
-  /** What the kernel leaves in a buffer, which does not begin where the memory does. */
+  /** The message that the kernel leaves in a buffer, which does not begin where the memory does. */
   function arrival(fields: Fields, ...areas: [bytes: Uint8Array, room: number][]): Uint8Array {
     const size = areas.reduce((sum, [, room]) => sum + room, IO_URING_RECVMSG_OUT_SIZE);
     const bytes = new Uint8Array(size + 6).fill(0xee).subarray(3, 3 + size);
@@ -709,7 +714,7 @@ describe('Msghdr.parse', () => {
     refused(() => msg.parse(any(new ArrayBuffer(99))), TYPE);
   });
 
-  it('whatever the bytes are: no throw, nothing from outside', () => {
+  it('given random bytes, throws nothing and shows nothing from outside', () => {
     for (let i = 0; i < 20_000; i++) {
       const nameRoom = below(129);
       const controlRoom = below(100);
@@ -732,7 +737,7 @@ describe('Msghdr.parse', () => {
     }
   });
 
-  it('lengths of control messages that cannot be: those before count', () => {
+  it('given a control message of an impossible length, keeps those before it', () => {
     const good = { level: 1, type: 2, data: new Uint8Array([1, 2, 3, 4, 5, 6, 7, 8]) };
     for (const bad of [0n, 15n, 25n, 0x1_0000_0010n, 0x8000_0000_0000_0000n, 0xffff_ffff_ffff_ffffn]) {
       const area = new Uint8Array(48);
@@ -747,7 +752,7 @@ describe('Msghdr.parse', () => {
 });
 
 describe('control messages', () => {
-  it('rights: descriptors there and back', () => {
+  it('given descriptors, rights() makes a message that rightsOf() reads back', () => {
     const message = rights([0, 1, 0x7fffffff]);
     assert.deepEqual(message, {
       level: SOL_SOCKET,
@@ -927,7 +932,7 @@ describe('Statx', () => {
     assert.match(JSON.stringify(statx), /"atime":null/);
   });
 
-  it('whatever the bytes are: no throw but of size', () => {
+  it('given random bytes, throws for a size above 2^53-1 only', () => {
     const statx = new Statx();
     for (let i = 0; i < 500; i++) {
       memoryOfStatx(statx).set(Uint8Array.from({ length: 256 }, () => below(256)));
@@ -946,7 +951,7 @@ describe('Statx', () => {
 });
 
 describe('Siginfo', () => {
-  it('what became of a child', () => {
+  it('given the bytes of a child that exited, tells its status', () => {
     const info = new Siginfo();
     const memory = memoryOfSiginfo(info);
     assert.equal(memory.length, SIGINFO_SIZE);
@@ -987,7 +992,7 @@ describe('EpollEvents', () => {
     assert.equal(list.data(2), 2n ** 64n - 1n);
   });
 
-  it('packed on x86-64, and nowhere else', async () => {
+  it('given x86-64 an event is packed, given arm64 it is not', async () => {
     const bytes = (write: typeof writeEpollEvent): number[] => {
       const view = new DataView(new ArrayBuffer(16));
       write(view, 0, 0x04030201, 0x0c0b0a0908070605n);

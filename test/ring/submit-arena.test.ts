@@ -1,5 +1,5 @@
 // Paths, addresses, times, iovecs: what the kernel reads while it takes an entry must be there then, and must be what
-// the caller gave, whatever he has prepared, submitted or closed in between, and even while it was being read.
+// the caller gave, whatever was prepared, submitted or closed in between, and even while it was being read.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
@@ -45,13 +45,13 @@ interface Taken {
 
 const FIELDS: Record<Lend['field'], number> = { addr: 4, addr2: 2, addr3: 12, attr_ptr: 12, optval: 12 };
 
-/** Of the first word, whose upper half is ioprio. */
+/** The mask of the first word, whose upper half is ioprio. */
 const VECTORIZED = IORING_SEND_VECTORIZED << 16;
 
 /** Where addresses can stand. */
 const ADDRESSES = new Set(Object.values(FIELDS));
 
-/** Of the arguments that the kernel reads at once. Data is not looked at: it is the caller's. */
+/** The bytes of the arguments that the kernel reads at once. Data is not looked at: it is the caller's. */
 function take(kernel: FakeKernel, entry: Entry): Taken {
   const words = [...entry.words];
   const read: string[] = [];
@@ -122,7 +122,7 @@ function overwrite(ring: IoUring): void {
   ring.prepReadv(3, Array.from({ length: 16 }, () => new Uint8Array(1)), OTHERS);
 }
 
-/** What a getter could do; others of its kind come to the same. */
+/** Things that a getter could do; others of its kind come to the same. */
 const SPRINGS: Record<string, (ring: IoUring) => void> = {
   'prepares a nop': (ring) => void ring.prepNop(OTHERS),
   'prepares one with arguments of its own': (ring) => void ring.prepOpen('/other', 0, OTHERS),
@@ -201,7 +201,7 @@ describe('an entry’s arguments, when something happens while they are read', (
     });
   }
 
-  it('what is registered: a getter closes the ring; nothing is touched that is gone', () => {
+  it('given a registration whose getter closes the ring, nothing is touched that is gone', () => {
     const wrong: string[] = [];
     for (const { name, prepares, arguments: args } of METHODS) {
       if (prepares) continue;
@@ -227,7 +227,7 @@ describe('an entry’s arguments, when something happens while they are read', (
 
 const told = (found: readonly Taken[]): string => JSON.stringify(found).slice(0, 300);
 
-/** What a call answers, or throws. */
+/** The answer of a call, or the error that it throws. */
 function outcome(ring: IoUring, name: string, values: readonly unknown[]): unknown {
   try {
     return call(ring, name, values) ?? {};
@@ -283,7 +283,7 @@ describe('the arena', () => {
     assert.equal(addresses.size, 2);
   });
 
-  it('arguments larger than all memory so far', () => {
+  it('given arguments larger than all memory so far, makes more', () => {
     const { ring, taken } = open(8);
     for (const length of [10, 5000, 3, 100_000, 20]) ring.prepOpen('/'.repeat(length), 0, OURS);
     ring.submit();

@@ -43,7 +43,7 @@ export interface CopyCalls {
   openat(directory: number, name: Path, flags: number, options?: Mode): Promise<number>;
   /** The path may have several parts: No part of it may be a symbolic link. */
   openat2(directory: number, path: Path, how: How): Promise<number>;
-  close(fd: number): Promise<void>;
+  closeFd(fd: number): Promise<void>;
   read(fd: number, buffer: Uint8Array, span: Span): Promise<number>;
   write(fd: number, data: Uint8Array, span: Span): Promise<number>;
   ftruncate(fd: number, length: number): Promise<void>;

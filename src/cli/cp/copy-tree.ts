@@ -133,7 +133,7 @@ export class TreeCopy {
         if (status.isDirectory()) await this.#copyTree(from, to, parent);
         else await this.#copyOne(kindOf(status), from, to, parent);
       } finally {
-        await this.#io.close(parent);
+        await this.#io.closeFd(parent);
       }
     });
   }
@@ -158,7 +158,7 @@ export class TreeCopy {
     // A path may end where no name is: in a dot, or in the root of all.
     const copy = await (isFresh ? told(to, io.openat(parent, name, DIRECTORY)) : this.#existing(to, io.open(to, DIRECTORY)));
     const source = await io.open(from, DIRECTORY).catch(async (error: unknown) => {
-      await io.close(copy);
+      await io.closeFd(copy);
       throw error;
     });
     const tree: Tree = { path: to, source, copy, isFresh };
@@ -168,7 +168,7 @@ export class TreeCopy {
       if (isFresh) await told(to, io.renameat(parent, name, parent, basename(to), new RenameFlags(RENAME_NOREPLACE)));
     } finally {
       tree.copy = CLOSED;
-      await Promise.all([io.close(source), io.close(copy)]);
+      await Promise.all([io.closeFd(source), io.closeFd(copy)]);
     }
   }
 
@@ -265,7 +265,7 @@ export class TreeCopy {
     try {
       return await make(above, below.slice(below.lastIndexOf('/') + 1));
     } finally {
-      await io.close(above);
+      await io.closeFd(above);
     }
   }
 
@@ -310,7 +310,7 @@ export class TreeCopy {
     directory.source = directory.copy = CLOSED;
     // Those of the root belong to its tree.
     if (parent === undefined) return;
-    await Promise.all([source, copy].filter((fd) => fd !== CLOSED).map((fd) => this.#io.close(fd)));
+    await Promise.all([source, copy].filter((fd) => fd !== CLOSED).map((fd) => this.#io.closeFd(fd)));
   }
 
   /** One of the things that were to be done in it is. */
@@ -371,7 +371,7 @@ export class TreeCopy {
       }
       this.files++;
     } finally {
-      await io.close(source);
+      await io.closeFd(source);
     }
   }
 
@@ -404,10 +404,10 @@ export class TreeCopy {
       try {
         await io.linkat(above, first, directory.copy, name);
       } finally {
-        await io.close(above);
+        await io.closeFd(above);
       }
     } finally {
-      if (root !== tree.copy) await io.close(root);
+      if (root !== tree.copy) await io.closeFd(root);
     }
   }
 
@@ -461,10 +461,10 @@ export class TreeCopy {
         await setStatus(io, source, copy, status, made, names);
         // At once with the closing: nothing more is written.
         const renamed = isFresh ? undefined : told(to.path, io.renameat(directory.copy, name, directory.copy, to.name));
-        const [outcome] = await Promise.allSettled([renamed, io.close(copy)]);
+        const [outcome] = await Promise.allSettled([renamed, io.closeFd(copy)]);
         if (outcome.status === 'rejected') throw outcome.reason;
       } catch (error) {
-        await io.close(copy).catch(() => {});
+        await io.closeFd(copy).catch(() => {});
         await io.unlinkat(directory.copy, name).catch(() => {});
         throw error;
       }
@@ -493,7 +493,7 @@ export class TreeCopy {
     try {
       if (fstatSync(link).isSymbolicLink()) allowed(() => chownSync(descriptorPath(link)!, Number(uid), Number(gid)));
     } finally {
-      await this.#io.close(link);
+      await this.#io.closeFd(link);
     }
   }
 

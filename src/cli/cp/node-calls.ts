@@ -49,13 +49,14 @@ export class NodeCalls implements CopyCalls {
       const isLast = i === parts.length - 1;
       const opening = this.openat(above, part, (isLast ? flags : O_PATH | O_DIRECTORY) | O_NOFOLLOW);
       const former = above;
-      above = await opening.finally(() => (former === directory ? undefined : this.close(former)));
+      above = await opening.finally(() => (former === directory ? undefined : this.closeFd(former)));
     }
     return above;
   }
 
-  async close(fd?: number): Promise<void> {
-    if (fd === undefined) return;
+  async close(): Promise<void> {}
+
+  async closeFd(fd: number): Promise<void> {
     this.#paths.delete(fd);
     await close(fd);
   }

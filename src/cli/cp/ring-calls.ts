@@ -26,7 +26,9 @@ const NEEDED: Readonly<Record<Name, number | undefined>> = {
   open: IORING_OP_OPENAT,
   openat: IORING_OP_OPENAT,
   openat2: IORING_OP_OPENAT2,
-  close: IORING_OP_CLOSE,
+  // Of the whole, when all is done.
+  close: undefined,
+  closeFd: IORING_OP_CLOSE,
   read: IORING_OP_READ,
   write: IORING_OP_WRITE,
   ftruncate: IORING_OP_FTRUNCATE,

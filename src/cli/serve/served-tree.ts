@@ -83,12 +83,12 @@ export class RingTree implements ServedTree {
       const fd = isKept ? found : await this.#read(found, path);
       return new RingFile(io, fd, status);
     } finally {
-      if (!isKept) await io.close(found);
+      if (!isKept) await io.closeFd(found);
     }
   }
 
   close(): Promise<void> {
-    return this.#io.close(this.#folder);
+    return this.#io.closeFd(this.#folder);
   }
 
   async #find(path: string, bytes: string | Buffer): Promise<number> {
@@ -105,7 +105,7 @@ export class RingTree implements ServedTree {
       if (isHidden(real.slice(root.length))) throw notThere(path);
       return found;
     } catch (error) {
-      await this.#io.close(found);
+      await this.#io.closeFd(found);
       throw error;
     }
   }
@@ -149,7 +149,7 @@ class RingFile implements ServedFile {
   }
 
   close(): Promise<void> {
-    return this.#io.close(this.#fd);
+    return this.#io.closeFd(this.#fd);
   }
 }
 

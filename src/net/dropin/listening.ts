@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { listenOn } from '../transport/socket-calls.ts';
 import { nextTick, throwUncaught } from '../../native/timers.ts';
-import type { Accepting } from '../transport/accepting.ts';
+import type { AcceptorOwner } from '../transport/any-acceptor.ts';
 import { ArrivedDescriptor, connected } from './connected.ts';
 import { nativeHandle } from './native-handle.ts';
 import type { NativeHandle, ServerClass } from './node-net.ts';
@@ -11,7 +11,7 @@ import type { Transport } from '../transport/transport.ts';
 /**
  * A server that listens: Node's handle, which is asked for addresses and closed, and what accepts on its descriptor.
  */
-export class Listening implements Accepting {
+export class Listening implements AcceptorOwner {
   readonly #server: ServerClass;
   readonly #transport: Transport;
   readonly #handle: NativeHandle;

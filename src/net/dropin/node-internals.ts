@@ -2,7 +2,7 @@
  * All that the drop-in concludes from what Node happens to do, and promises nowhere: names of its modules, functions
  * and symbols, how often it asks. Nothing else in src/net leans on such a thing. Each is here with what it leans on,
  * what becomes of a socket in a version that does it otherwise, and the test that fails then (which
- * test/net/node-internals.test.ts checks to be there).
+ * test/net/dropin/node-internals.test.ts checks to be there).
  */
 import modules from 'node:module';
 import { Duplex } from 'node:stream';
@@ -31,8 +31,10 @@ const KEEPERS = [
  * Leans on: the names of Node's modules in a stack trace. Otherwise: tls and http2 work on a stream in JavaScript, and
  * are slower; a socket that is sent to another process ends this one.
  *
- * - watched by test/net/handle.test.ts: node:tls and node:http2 get a handle of libuv’s, from a server and for a client
- * - watched by test/net/process.test.ts: a socket sent to a child process, kept open or not, and one as its output
+ * - watched by test/net/dropin/handle.test.ts: node:tls and node:http2 get a handle of libuv’s, from a server and for a
+ *   client
+ * - watched by test/net/dropin/process.test.ts: a socket sent to a child process, kept open or not, and one as its
+ *   output
  */
 export function whoAsks(): (typeof KEEPERS)[number][1] | undefined {
   const stack = stackAbove(whoAsks, FRAMES);
@@ -42,10 +44,10 @@ export function whoAsks(): (typeof KEEPERS)[number][1] | undefined {
 /**
  * Is it a module of Node's that has called the caller, a getter?
  *
- * Leans on: the scheme of Node's modules in a stack trace. Otherwise: connections are made by libuv, and are slower.
+ * Leans on: the scheme of Node's modules in a stack trace. Otherwise: connections stay libuv's.
  *
- * - watched by test/net/handle.test.ts: of a socket that is being connected: it stays the same, and what was replaced
- *   is called
+ * - watched by test/net/dropin/handle.test.ts: of a socket that is being connected: it stays the same, and what was
+ *   replaced is called
  */
 export function isAskedByNode(): boolean {
   return /[ (]node:[^\n]*$/.test(stackAbove(isAskedByNode, 2));
@@ -68,8 +70,8 @@ function stackAbove(callee: () => unknown, frames: number): string {
  * Leans on: that number. If it asks more often, the last time counts as anybody's, and costs a look at the stack; if
  * less often, somebody else who asks in the same call of node:http's counts as node:http.
  *
- * - watched by test/net/http-bodies.test.ts: given requests with bodies on a kept connection, nobody looks at a stack
- *   to see who asks for the handle
+ * - watched by test/net/dropin/http-bodies.test.ts: given requests with bodies on a kept connection, nobody looks at a
+ *   stack to see who asks for the handle
  */
 export const ASKED_BY_HTTP = 4;
 
@@ -81,7 +83,7 @@ export const ASKED_BY_HTTP = 4;
  *
  * Leans on: the name of that function. Otherwise: such bytes are read as the answer to the next request.
  *
- * - watched by test/net/protocols.test.ts: http: what comes while a connection is idle is nobody’s answer
+ * - watched by test/net/dropin/protocols.test.ts: http: what comes while a connection is idle is nobody’s answer
  */
 export function isIdleGuard(onread: unknown): boolean {
   return typeof onread === 'function' && onread.name === 'freeSocketOnReadGuard';
@@ -91,8 +93,9 @@ export function isIdleGuard(onread: unknown): boolean {
  * Has node:http2 made a session of the socket? It says so on the socket before it asks for the handle, by a symbol.
  *
  * Leans on: the description of that symbol; and on its being a property called `undefined` in versions 20 to 26, which
- * import the symbol from a module that does not export it. Otherwise: what comes before http2 listens is lost. Watched
- * by: test/net/protocols.test.ts, `http2${isSecure ? ', secure' : ''}, over a socket that is ${state}`
+ * import the symbol from a module that does not export it. Otherwise: what comes before http2 listens is lost.
+ *
+ * - watched by test/net/dropin/protocols.test.ts: http2${isSecure ? ', secure' : ''}, over a socket that is ${state}
  */
 export function isOfHttp2(socket: object): boolean {
   const properties = socket as Record<string | symbol, unknown>;
@@ -107,33 +110,32 @@ export function isOfHttp2(socket: object): boolean {
  * Leans on: that node:tls defines `reading` on the handle with an accessor, and node:http sets `_consumed`. Otherwise:
  * bytes that are theirs are read by the socket.
  *
- * - watched by test/net/protocols.test.ts: tls takes a socket that is being connected, in ${when}
+ * - watched by test/net/dropin/protocols.test.ts: tls takes a socket that is being connected, in ${when}
  */
-export function isTaken(handle: NativeHandle): boolean {
-  const reading = Object.getOwnPropertyDescriptor(handle, 'reading');
-  return reading?.get !== undefined || reading?.value === true || handle._consumed === true;
+export function isReadByOthers(handle: NativeHandle): boolean {
+  return Object.getOwnPropertyDescriptor(handle, 'reading')?.get !== undefined || handle._consumed === true;
+}
+
+/**
+ * Has a socket got the end of the peer's side, be it that nobody has heard of it so far?
+ *
+ * Leans on: `ended` in the state of a stream. Otherwise: a connection is taken over that has ended, and fails.
+ *
+ * - watched by test/net/dropin/taking-over.test.ts: given the end of the peer’s side that nobody has read, the socket stays
+ *   Node’s
+ */
+export function hasEnd(socket: SocketClass): boolean {
+  return (socket as unknown as { _readableState: { ended: boolean } })._readableState.ended;
 }
 
 // ---------------------------------------------------------------- Node's own handles
-
-/**
- * Is it a request to connect to one address, and no other? With several addresses Node tries one after the other by
- * itself.
- *
- * Leans on: the name of the function that the request calls. Otherwise: connections are made by libuv, and are slower.
- *
- * - watched by test/net/node-internals.test.ts: given one address to connect to, the ring connects
- */
-export function isOnlyAttempt(request: { readonly oncomplete?: { readonly name: string } }): boolean {
-  return request.oncomplete?.name === 'afterConnect';
-}
 
 /**
  * Is it a handle of libuv's on a socket, with a descriptor?
  *
  * Leans on: the names of the classes. Otherwise: sockets and servers stay Node's.
  *
- * - watched by test/net/node-internals.test.ts: given sockets of both kinds, their data goes through the ring
+ * - watched by test/net/dropin/node-internals.test.ts: given sockets of both kinds, their data goes through the ring
  */
 export function isNative(handle: NativeHandle): handle is NativeHandle & { readonly fd: number } {
   const { name } = handle.constructor;
@@ -146,7 +148,8 @@ export function isNative(handle: NativeHandle): handle is NativeHandle & { reado
  *
  * Leans on: the descriptions of two symbols that no module exports. Otherwise: it throws.
  *
- * - watched by test/net/handle.test.ts: node:tls and node:http2 get a handle of libuv’s, from a server and for a client
+ * - watched by test/net/dropin/handle.test.ts: node:tls and node:http2 get a handle of libuv’s, from a server and for a
+ *   client
  */
 export function putUnder(socket: SocketClass, handle: NativeHandle): void {
   Reflect.set(handle, symbolOf(handle, 'owner_symbol'), socket);
@@ -163,7 +166,7 @@ function symbolOf(object: object, name: string): symbol {
  * Leans on: that a TLSSocket over a stream that is no socket stands on one, which its handle has as `_parent`.
  * Otherwise: it throws.
  *
- * - watched by test/net/protocols.test.ts: http
+ * - watched by test/net/dropin/protocols.test.ts: http
  */
 export function nativeStreamClass(): new () => object {
   // A built-in module is the same from everywhere; a bundle may have no import.meta.url.

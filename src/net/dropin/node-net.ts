@@ -12,6 +12,8 @@ export interface NativeHandle {
   readonly fd?: number;
   reading?: boolean;
   readonly writeQueueSize?: number;
+  readonly bytesRead?: number;
+  readonly bytesWritten?: number;
   /** Set by node:http: its parser reads from the handle itself. */
   _consumed?: boolean;
   onconnection?: (this: NativeHandle, status: number, client: NativeHandle | undefined) => void;
@@ -24,6 +26,7 @@ export interface NativeHandle {
   hasRef?(): boolean;
   getAsyncId?(): number;
   readStart?(): number;
+  readStop?(): number;
   getsockname?(out: object): number;
   getpeername?(out: object): number;
   setNoDelay?(on: boolean): number;

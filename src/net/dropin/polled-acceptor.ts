@@ -2,7 +2,7 @@ import { EAGAIN, ECANCELED, ECONNABORTED } from '../../abi/errno.ts';
 import { POLLIN } from '../../abi/event-flags.ts';
 import type { Completion, IoUring } from '../../reactor/submission.ts';
 import { nextTick, setImmediate } from '../../native/timers.ts';
-import { AnyAcceptor } from '../transport/accepting.ts';
+import { AnyAcceptor } from '../transport/any-acceptor.ts';
 import { acceptOn } from '../transport/socket-calls.ts';
 import { socketError } from '../transport/socket-error.ts';
 

@@ -88,6 +88,13 @@ export class SocketConnection extends Connection {
     void SETTLED.then(() => (this.#isNew = false));
   }
 
+  /** It goes on where a handle of Node's has come to, which has received and sent so many bytes. */
+  goOn(bytesRead: number, bytesWritten: number): void {
+    this.bytesRead = bytesRead;
+    this.bytesWritten = this.dispatched = bytesWritten;
+    this.distrustRoom();
+  }
+
   /** The server has told of it. */
   announced(): void {
     this.#isHeld = false;

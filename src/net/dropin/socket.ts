@@ -2,14 +2,13 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
 import { EBADF } from '../../abi/errno.ts';
 import { addressOf, duplicate } from '../transport/socket-calls.ts';
-import { nextTick, throwUncaught } from '../../native/timers.ts';
-import { connectThroughRing, isKept, keepHandle } from './connecting.ts';
+import { nextTick } from '../../native/timers.ts';
 import { constructorFunction } from './constructor-function.ts';
 import { adoptHandle } from './native-handle.ts';
-import { isAskedByNode, isNative, isOfHttp2, isTaken, whoAsks } from './node-internals.ts';
+import { hasEnd, isAskedByNode, isNative, isOfHttp2, isReadByOthers, whoAsks } from './node-internals.ts';
 import { node, type Done, type NativeHandle, type NameOf, type Piece, type SocketClass } from './node-net.ts';
 import { ownOptions } from '../../ring/arguments/own-options.ts';
-import { ringForSockets } from '../transport/ring-or-node.ts';
+import { behindEvents, ringForSockets } from '../transport/ring-or-node.ts';
 import { SocketConnection } from './socket-connection.ts';
 import { socketError } from '../transport/socket-error.ts';
 import { transportOf, type Transport } from '../transport/transport.ts';
@@ -26,6 +25,15 @@ const USER_BUFFER = Symbol('user buffer');
 const SCOPE = Symbol('scope');
 const KEEPS_DESCRIPTOR = Symbol('keeps descriptor');
 const IS_SHARED = Symbol('is shared');
+/** Writes before {@link takeOver}: 0 of a socket that stays Node's, -1 of one that does not connect. */
+const WRITES_LEFT = Symbol('writes left');
+
+/**
+ * A connection that is made is Node's for so many writes. To make one through the ring takes longer than libuv does, and
+ * to take it over costs as much as a few messages save: a short connection would pay for both and gain nothing. With 0,
+ * as tests have it, it is taken over when it is first used.
+ */
+export const lasting = { writes: 16 };
 
 interface State {
   [CONNECTION]: SocketConnection | null | undefined;
@@ -34,6 +42,7 @@ interface State {
   [SCOPE]: AsyncResource | undefined;
   [KEEPS_DESCRIPTOR]: boolean;
   [IS_SHARED]: boolean;
+  [WRITES_LEFT]: number;
 }
 
 /** Node's class, with what ours have beside it. */
@@ -61,7 +70,8 @@ class SocketMethods extends Base {
     const connection = this[CONNECTION];
     if (connection === undefined || connection === null) {
       const handle = asNode(this, '_handle') as NativeHandle | null;
-      if (handle !== null && this.connecting && this !== beginning && this !== inNode && !isAskedByNode()) keepHandle(handle);
+      // Somebody who has seen it may keep it: then it stays the socket's.
+      if (this[WRITES_LEFT] > 0 && handle !== null && this !== inNode && !isAskedByNode()) this[WRITES_LEFT] = 0;
       return handle;
     }
     if (this[IS_LENT]) return connection.seen ?? connection.handle;
@@ -76,7 +86,7 @@ class SocketMethods extends Base {
 
   override set _handle(handle: NativeHandle | null) {
     const connection = this[CONNECTION];
-    if (this === beginning && handle !== null) hook(this, handle);
+    if (handle !== null && connection === undefined && this[SCOPE] !== undefined) tellInOrder(this, handle);
     if (connection === undefined || connection === null) Reflect.set(prototypeOfNode, '_handle', handle, this);
     else if (handle === null) {
       connection.isLetGo = true;
@@ -86,21 +96,15 @@ class SocketMethods extends Base {
   }
 
   override connect(...args: unknown[]): this {
-    const connection = this[CONNECTION];
-    // Another life begins.
-    if (this.destroyed) this[CONNECTION] = undefined;
-    this[SCOPE] = new AsyncResource('TCPWRAP');
-    if (isOpen(connection)) return lend(this, () => super.connect(...args));
-    return throughRing(this, hasLookup(args), () => super.connect(...args));
+    return connectBy(this, args, () => super.connect(...args));
   }
 
   // ---------------------------------------------------------------- the stream
 
   override _read(size: number): void {
     const connection = this[CONNECTION] ?? connectionOf(this);
-    if (connection !== undefined) connection.read();
-    else if (this.connecting) withinNode(this, () => super._read(size));
-    else super._read(size);
+    if (connection === undefined) withinNode(this, () => super._read(size));
+    else connection.read();
   }
 
   override _write(data: Uint8Array | string, encoding: BufferEncoding, done: Done): void {
@@ -119,7 +123,9 @@ class SocketMethods extends Base {
   override _writeGeneric(isMany: boolean, data: unknown, encoding: string, done: Done): void {
     const connection = this.connecting ? undefined : connectionOf(this);
     if (!isOpen(connection)) {
-      return isClosedOnly(connection) ? done(socketError(EBADF, 'write')) : super._writeGeneric(isMany, data, encoding, done);
+      if (isClosedOnly(connection)) return done(socketError(EBADF, 'write'));
+      if (this[WRITES_LEFT] > 0 && !this.connecting && --this[WRITES_LEFT] === 0) nextTick(takeOver, this);
+      return withinNode(this, () => super._writeGeneric(isMany, data, encoding, done));
     }
     this._pendingData = null;
     this._pendingEncoding = '';
@@ -129,14 +135,14 @@ class SocketMethods extends Base {
 
   override _final(done: Done): void {
     const connection = this.connecting ? undefined : connectionOf(this);
-    if (connection === undefined) super._final(done);
+    if (connection === undefined) withinNode(this, () => super._final(done));
     else if (connection.isOpen) connection.finish(done);
     else done();
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     if (isOpen(this[CONNECTION])) lend(this, () => super._destroy(error, done));
-    else super._destroy(error, done);
+    else withinNode(this, () => super._destroy(error, done));
   }
 
   override resetAndDestroy(): this {
@@ -266,20 +272,37 @@ function lend<T>(socket: Pick<State, typeof IS_LENT | typeof CONNECTION>, call: 
   }
 }
 
-/** The socket that Node makes a handle for, to connect it. */
-let beginning: SocketMethods | undefined;
+/** The method `connect` of Node, for a socket that is to go through the ring if it lasts. */
+function connectBy<T>(socket: SocketMethods, args: readonly unknown[], connect: () => T): T {
+  const connection = socket[CONNECTION];
+  // Another life begins.
+  if (socket.destroyed) socket[CONNECTION] = undefined;
+  socket[SCOPE] = new AsyncResource('TCPWRAP');
+  if (isOpen(connection)) return lend(socket, connect);
+  socket[WRITES_LEFT] = lasting.writes || -1;
+  if (callsOthers(socket, args)) return connect();
+  // An address that needs no lookup is connected to in a tick that is asked for in the call.
+  nextTick(enterNode, socket);
+  try {
+    return withinNode(socket, connect);
+  } finally {
+    nextTick(leaveNode);
+  }
+}
+
+/** Does a call that connects a socket call a function of the user's, which may ask for the handle? */
+function callsOthers(socket: SocketMethods, [first]: readonly unknown[]): boolean {
+  // As net.connect hands them on.
+  const options: unknown = Array.isArray(first) ? first[0] : first;
+  const hasLookup = typeof options === 'object' && options !== null && (options as { lookup?: unknown }).lookup !== undefined;
+  return hasLookup || socket.listenerCount('connectionAttempt') > 0;
+}
+
 /**
  * The socket that Node is at work on and nobody else: whoever asks for its handle is Node. To find that out otherwise
  * takes much longer.
  */
 let inNode: SocketMethods | undefined;
-
-/** Does the call that connects a socket call a function of the user's, which may ask for the handle? */
-function hasLookup([first]: readonly unknown[]): boolean {
-  // As net.connect hands them on.
-  const options: unknown = Array.isArray(first) ? first[0] : first;
-  return typeof options === 'object' && options !== null && (options as { lookup?: unknown }).lookup !== undefined;
-}
 
 function enterNode(socket: SocketMethods): void {
   // Those who hear of an attempt may ask for the handle.
@@ -292,7 +315,7 @@ function leaveNode(): void {
 
 function withinNode<T>(socket: SocketMethods, call: () => T): T {
   const before = inNode;
-  enterNode(socket);
+  inNode = socket;
   try {
     return call();
   } finally {
@@ -300,72 +323,73 @@ function withinNode<T>(socket: SocketMethods, call: () => T): T {
   }
 }
 
-/** Have the handle that Node makes in the call connect through the ring. */
-function throughRing<T>(socket: SocketMethods, callsOthers: boolean, call: () => T): T {
-  beginning = socket;
-  // An address that needs no lookup is connected to in a tick that is asked for in the call.
-  if (!callsOthers) nextTick(enterNode, socket);
-  try {
-    return callsOthers ? call() : withinNode(socket, call);
-  } finally {
-    beginning = undefined;
-    if (!callsOthers) nextTick(leaveNode);
+/** Node's request to connect, as its handles tell of it. */
+interface ConnectRequest {
+  oncomplete(...outcome: unknown[]): void;
+}
+
+/**
+ * The events of the ring are told in another phase of the loop than those of libuv. A connection is told of behind what
+ * came before it: the server to which it goes, in the same process, has accepted it then.
+ */
+function tellInOrder(socket: SocketMethods, handle: NativeHandle): void {
+  const methods = handle as unknown as Record<string, ((request: ConnectRequest, ...place: unknown[]) => number) | undefined>;
+  for (const name of ['connect', 'connect6'] as const) {
+    const method = methods[name];
+    if (method === undefined) continue;
+    methods[name] = function (this: NativeHandle, request: ConnectRequest, ...place: unknown[]): number {
+      const { oncomplete } = request;
+      request.oncomplete = (...outcome) => {
+        const tell = (): void => oncomplete.apply(request, outcome);
+        if (!behindEvents(() => socket[SCOPE]!.runInAsyncScope(tell))) tell();
+      };
+      return method.call(this, request, ...place);
+    };
   }
 }
 
-function hook(socket: SocketMethods, handle: NativeHandle): void {
-  beginning = undefined;
+/**
+ * A connection that Node has made has shown that it lasts: its descriptor becomes ours, unless something is under way on
+ * it, or others than Node may have its handle. All that libuv has read was handed over in the call that read it.
+ */
+function takeOver(socket: SocketMethods): void {
+  const handle = asNode(socket, '_handle') as NativeHandle | null;
+  if (socket[CONNECTION] !== undefined || handle === null) return;
+  if (!isAtWork(socket)) {
+    socket[WRITES_LEFT] = lasting.writes;
+    return;
+  }
   const io = ringForSockets();
-  if (io === undefined || socket[CONNECTION] === null) return;
-  const transport = transportOf(io);
-  const { [SCOPE]: scope } = socket;
-  connectThroughRing(handle, {
-    transport,
-    isTaken: () => isOfHttp2(socket),
-    tell(call) {
-      try {
-        scope!.runInAsyncScope(call);
-      } catch (error) {
-        throwUncaught(error);
-      }
-    },
-    connected({ isTcp, fd, isRef }, tell) {
-      if (isKept(handle) || isOfHttp2(socket)) {
-        // Somebody works on the handle, or has seen it, and may do so: it gets the descriptor.
-        handle.open!(fd);
-        socket[CONNECTION] = null;
-        return tell();
-      }
-      socket._handle = null;
-      // It would be named among the active ones until the event loop has closed it.
-      handle.unref?.();
-      handle.close();
-      const connection = attach(socket, transport, fd, isTcp);
-      if (!isRef) connection.unref();
-      // Node sets the options of the socket, and emits then.
-      socket[IS_LENT] = true;
-      socket.prependOnceListener('connect', unlend);
-      tell();
-      socket[IS_LENT] = false;
-      socket.off('connect', unlend);
-    },
-  });
+  const fd = io !== undefined && isFree(socket, handle) ? duplicate(handle.fd!) : -1;
+  if (io === undefined || fd < 0) return;
+  const { reading, bytesRead = 0, bytesWritten = 0 } = handle;
+  const isRef = handle.hasRef?.() !== false;
+  if (reading === true) handle.readStop!();
+  Reflect.set(prototypeOfNode, '_handle', null, socket);
+  // It would be named among the active ones until the event loop has closed it.
+  handle.unref?.();
+  handle.close();
+  const connection = attach(socket, transportOf(io), fd, handle.getpeername !== undefined);
+  connection.goOn(bytesRead, bytesWritten);
+  if (!isRef) connection.unref();
+  if (reading === true) connection.read();
 }
 
-/** Nobody but Node has seen the handle so far. */
-function unlend(this: SocketMethods): void {
-  this[IS_LENT] = false;
+/** Is a socket in the middle of its life: open in both directions, with nothing that waits to be written? */
+function isAtWork(socket: SocketMethods): boolean {
+  const { destroyed, writable, writableLength, connecting, [USER_BUFFER]: userBuffer } = socket;
+  return writable && !destroyed && !connecting && writableLength === 0 && userBuffer === undefined && !hasEnd(socket);
 }
 
 /** The connection of a socket. If it is connected, and nothing speaks against it, the descriptor becomes ours now. */
 function connectionOf(socket: SocketMethods): SocketConnection | undefined {
   const known = socket[CONNECTION];
   if (known !== undefined) return known ?? undefined;
-  if (socket.connecting) return undefined;
+  if (socket.connecting || socket[WRITES_LEFT] >= 0) return undefined;
   const handle = socket._handle;
   if (handle === null) return undefined;
   const io = ringForSockets();
-  const fd = io === undefined || !isFree(socket, handle) ? -1 : duplicate(handle.fd!);
+  const fd = io === undefined || handle.reading === true || !isFree(socket, handle) ? -1 : duplicate(handle.fd!);
   if (io === undefined || fd < 0) {
     socket[CONNECTION] = null;
     return undefined;
@@ -405,9 +429,9 @@ function attach(socket: SocketMethods, transport: Transport, fd: number, isTcp: 
   return (socket[CONNECTION] = new SocketConnection(transport, fd, socket, { isTcp, userBuffer, scope, isShared, closed }));
 }
 
-/** Is it a handle of Node's on a connected socket, that nobody reads from or writes to? */
+/** Is it a handle of Node's on a connected socket, with which nobody but the socket works, and which writes nothing? */
 function isFree(socket: SocketMethods, handle: NativeHandle): boolean {
-  if (!isNative(handle) || isTaken(handle) || isOfHttp2(socket)) return false;
+  if (!isNative(handle) || isReadByOthers(handle) || isOfHttp2(socket)) return false;
   // Node may be about to connect it. A pipe or a FIFO is no socket, and has no peer either.
   return handle.writeQueueSize === 0 && addressOf(handle.fd, true) !== undefined;
 }
@@ -441,24 +465,34 @@ function begin(socket: SocketMethods): void {
   socket[USER_BUFFER] = undefined;
   socket[KEEPS_DESCRIPTOR] = false;
   socket[IS_SHARED] = false;
+  socket[WRITES_LEFT] = -1;
 }
 
 /**
- * Have a socket that Node's class has made, and that has neither a connection nor memory of the user's to read into, go
- * through the ring from now on. It is an instance of the same class as before, and its `constructor` is the same.
+ * Have a socket that Node's class has made, and that has neither a connection nor memory of the user's to read into,
+ * connect and go through the ring from now on. It is an instance of the same class as before, and its `constructor` is
+ * the same.
+ * @param args what it was told to connect to
+ * @param connect Node's own: the method of the prototype may be somebody's who has called this one
  */
-export function adopt(socket: NodeSocket): void {
-  begin(Object.setPrototypeOf(socket, adoptedPrototype) as SocketMethods);
+export function connectAdopted<T>(socket: NodeSocket, args: readonly unknown[], connect: () => T): T {
+  const adopted = Object.setPrototypeOf(socket, adoptedPrototype) as SocketMethods;
+  begin(adopted);
+  return connectBy(adopted, args, connect);
 }
 
 const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(SocketMethods.prototype);
 const adoptedPrototype = Object.create(prototypeOfNode, methods) as object;
 
-/** How the data of a socket goes: undefined of one that has not come so far. */
-export function wayOf(socket: object): 'ring' | 'node' | undefined {
+/**
+ * How the data of a socket goes; `early`: through Node as long as it has not shown that it lasts; undefined: none has come
+ * so far.
+ */
+export function wayOf(socket: object): 'ring' | 'node' | 'early' | undefined {
   if (!(CONNECTION in socket)) return 'node';
-  const connection = (socket as Partial<State>)[CONNECTION];
-  return connection === undefined ? undefined : connection === null ? 'node' : 'ring';
+  const { [CONNECTION]: connection, [WRITES_LEFT]: writesLeft } = socket as State;
+  if (connection !== undefined) return connection === null ? 'node' : 'ring';
+  return writesLeft > 0 ? 'early' : writesLeft === 0 ? 'node' : undefined;
 }
 
 type AcceptOptions = SocketConstructorOpts & { pauseOnCreate: boolean };

@@ -13,6 +13,11 @@ import { ringForSockets } from '../transport/ring-or-node.ts';
  *   `ERR_MISSING_ARGS`
  * @returns rejects as Node's sockets fail (`ECONNREFUSED`, …), with an AbortError, or a TimeoutError; no handler is
  *   called then
+ * @example
+ * import { connect } from 'iouring/socket';
+ *
+ * const socket = await connect({ port: 8080, socket: { data: (_, data) => console.log(data.length) } });
+ * socket.write('hello');
  */
 export function connectLean<T = unknown>(options: ConnectOptions<T>): Promise<LeanSocket<T>> {
   const settings = checkConnect(options);

@@ -2,7 +2,7 @@
  * The arguments of `listen` and `connect` of the lean face: checked in one place, whatever sockets they make of them.
  */
 import { isIP } from 'node:net';
-import { types } from 'node:util';
+import { deprecate, types } from 'node:util';
 import { checkSignal, checkTimeout } from '../../reactor/abort.ts';
 import { checkInteger, outOfRange, wrongType, wrongValue } from '../../ring/arguments/argument-errors.ts';
 import { bytesIn, bytesInView, lengthOf } from '../transport/intrinsic.ts';
@@ -90,6 +90,20 @@ export function checkHandlers<T>(handlers: SocketHandlers<T>): SocketHandlers<T>
   }
   return handlers;
 }
+
+/** Milliseconds without anything happening, rounded up to whole ones. @throws {TypeError|RangeError} */
+export function checkTimeoutMs(timeoutMs: unknown): number {
+  if (typeof timeoutMs !== 'number') throw wrongType('timeoutMs', 'of type number', timeoutMs);
+  if (!(timeoutMs >= 0 && timeoutMs <= INT_MAX)) throw outOfRange('timeoutMs', `>= 0 and <= ${INT_MAX}`, timeoutMs);
+  return Math.ceil(timeoutMs);
+}
+
+/** Says, once, that a time limit in seconds is deprecated. */
+export const warnOfSeconds: () => void = deprecate(
+  () => {},
+  'timeout(seconds) of a lean socket is deprecated: call setTimeout, which takes milliseconds',
+  'IOURING_DEP0006',
+);
 
 /** Seconds without anything happening. @returns milliseconds. @throws {TypeError|RangeError} */
 export function checkSeconds(seconds: unknown): number {

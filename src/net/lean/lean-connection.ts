@@ -2,7 +2,7 @@ import { clearTimeout, nextTick, setTimeout, throwUncaught } from '../../native/
 import { Connection, type EndPoint } from '../transport/connection.ts';
 import { bytesIn, lengthOf } from '../transport/intrinsic.ts';
 import type { Transport } from '../transport/transport.ts';
-import { bytesOf, checkDelay, checkSeconds, type SocketSettings } from './lean-arguments.ts';
+import { bytesOf, checkDelay, checkSeconds, checkTimeoutMs, warnOfSeconds, type SocketSettings } from './lean-arguments.ts';
 import type { LeanSocket, Listener, SocketHandlers, Writable } from './types.ts';
 
 /** All that the sockets of a listener have in common. */
@@ -248,7 +248,12 @@ export class LeanRingSocket<T> implements LeanSocket<T> {
     this.#connection.unref();
   }
 
+  setTimeout(timeoutMs: number): void {
+    this.#connection.timeout(checkTimeoutMs(timeoutMs));
+  }
+
   timeout(seconds: number): void {
+    warnOfSeconds();
     this.#connection.timeout(checkSeconds(seconds));
   }
 

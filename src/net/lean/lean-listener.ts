@@ -17,7 +17,7 @@ import {
   TCP_NODELAY,
 } from '../../abi/socket-flags.ts';
 import { addressOf, bindTo, closeNow, listenOn, openSocket, setsockopt } from '../transport/socket-calls.ts';
-import type { Accepting } from '../transport/accepting.ts';
+import type { AcceptorOwner } from '../transport/any-acceptor.ts';
 import { Acceptor } from './acceptor.ts';
 import { checkHandlers, type ListenSettings, type SocketSettings } from './lean-arguments.ts';
 import type { Listener, SocketHandlers } from './types.ts';
@@ -29,7 +29,7 @@ import type { Transport } from '../transport/transport.ts';
 const [ANY_6, ANY_4] = ['::', '0.0.0.0'];
 
 /** Listens, and has its connections served by handlers, through the ring. */
-export class LeanListener<T> implements Listener<T>, Accepting, Shared<T> {
+export class LeanListener<T> implements Listener<T>, AcceptorOwner, Shared<T> {
   handlers: SocketHandlers<T>;
   readonly settings: SocketSettings<T>;
   readonly listener: Listener<T> = this;

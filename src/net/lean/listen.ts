@@ -12,6 +12,8 @@ import { transportOf } from '../transport/transport.ts';
  * Kernel 6.0 (multishot receive). Like listen(2).
  *
  * @example
+ * import { listen } from 'iouring/socket';
+ *
  * const listener = listen({ port: 0, socket: { data: (socket, data) => void socket.write(data) } });
  * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
  * @throws {Error} as Node's: `EADDRINUSE`, `EACCES`, …

@@ -1,7 +1,7 @@
 import { nextTick } from '../../native/timers.ts';
 import type { Socket } from 'node:net';
 import { bytesIn, lengthOf } from '../transport/intrinsic.ts';
-import { bytesOf, checkDelay, checkSeconds } from './lean-arguments.ts';
+import { bytesOf, checkDelay, checkSeconds, checkTimeoutMs, warnOfSeconds } from './lean-arguments.ts';
 import type { LeanSocket, Listener, SocketHandlers, Writable } from './types.ts';
 
 /** The maker of a socket: its handlers may be other ones tomorrow. */
@@ -139,7 +139,12 @@ export class NodeLeanSocket<T> implements LeanSocket<T> {
     this.#socket.unref();
   }
 
+  setTimeout(timeoutMs: number): void {
+    this.#socket.setTimeout(checkTimeoutMs(timeoutMs));
+  }
+
   timeout(seconds: number): void {
+    warnOfSeconds();
     this.#socket.setTimeout(checkSeconds(seconds));
   }
 

@@ -26,7 +26,7 @@ export interface SocketHandlers<T = unknown> {
   drain?(socket: LeanSocket<T>): void;
   /** The peer has ended its side. Unless `allowHalfOpen`, this side is ended too when all is sent. */
   end?(socket: LeanSocket<T>): void;
-  /** Nothing was received or sent for as long as {@link LeanSocket.timeout} said. The connection stays open. */
+  /** Nothing was received or sent for as long as {@link LeanSocket.setTimeout} said. The connection stays open. */
   timeout?(socket: LeanSocket<T>): void;
   /** The connection broke, in Node's shape (`ECONNRESET`, `EPIPE`, …). {@link close} follows. */
   error?(socket: LeanSocket<T>, error: Error): void;
@@ -80,9 +80,13 @@ export interface LeanSocket<T = unknown> {
   ref(): void;
   unref(): void;
   /**
-   * Have `timeout` called when nothing happened for so many seconds; 0 is never, and the default. Costs no system call
-   * a message.
+   * Have {@link SocketHandlers.timeout} called when nothing was received or sent for so long. Costs no system call a
+   * message.
+   * @param timeoutMs milliseconds, 0 … 2^31-1; 0 is never, and the default
+   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
    */
+  setTimeout(timeoutMs: number): void;
+  /** @deprecated {@link setTimeout} takes milliseconds; here they are seconds. */
   timeout(seconds: number): void;
   /** TCP_NODELAY; so it is in the beginning. Does the socket take it? */
   setNoDelay(on?: boolean): boolean;

@@ -11,8 +11,8 @@ import {
 import { nextTick } from '../../native/timers.ts';
 import { addressOf, closeNow, duplicate, getsockopt, resetOnClose, setsockopt, shutdownNow } from './socket-calls.ts';
 import { lengthOf } from './intrinsic.ts';
-import { Receiver, type Receiving } from './receiver.ts';
-import { Sender, type Sending } from './sender.ts';
+import { Receiver, type ReceiverOwner } from './receiver.ts';
+import { Sender, type SenderOwner } from './sender.ts';
 import { socketError } from './socket-error.ts';
 import type { Transport } from './transport.ts';
 
@@ -29,7 +29,7 @@ export type EndPoint = ReturnType<typeof addressOf>;
  * A connected stream socket on the ring. It owns its descriptor. What happens is told by calls of the protected
  * methods, on the event loop, never within a call of its own methods, and never after {@link close}.
  */
-export abstract class Connection implements Receiving, Sending {
+export abstract class Connection implements ReceiverOwner, SenderOwner {
   readonly #transport: Transport;
   readonly #receiver: Receiver;
   /** Since something was written. */
@@ -87,7 +87,7 @@ export abstract class Connection implements Receiving, Sending {
     return false;
   }
 
-  /** It is told of what happens as Node's sockets are: see {@link Receiving.isNodeLike}. @internal */
+  /** It is told of what happens as Node's sockets are: see {@link ReceiverOwner.isNodeLike}. @internal */
   get isNodeLike(): boolean {
     return false;
   }

@@ -30,7 +30,7 @@ const SETTLED = Promise.resolve();
 const ENDS_AT_HANG_UP = endsAtHangUp();
 
 /** The owner of a receiver, which is told of what comes. */
-export interface Receiving {
+export interface ReceiverOwner {
   /** Is it to keep the process alive? */
   readonly isRef: boolean;
   /** It keeps the memory of large receives, instead of a copy. */
@@ -65,7 +65,7 @@ export interface Receiving {
  */
 export class Receiver extends ArmedMultishot implements Starved {
   readonly #transport: Transport;
-  readonly #owner: Receiving;
+  readonly #owner: ReceiverOwner;
   #group: PooledGroup | undefined;
   /** It receives in bulk, or is to. */
   #isBulk = false;
@@ -97,7 +97,7 @@ export class Receiver extends ArmedMultishot implements Starved {
   #wasHungUp = false;
   #reason: Error | undefined;
 
-  constructor(transport: Transport, owner: Receiving, fd: number) {
+  constructor(transport: Transport, owner: ReceiverOwner, fd: number) {
     super(transport.engine, fd);
     this.#transport = transport;
     this.#owner = owner;

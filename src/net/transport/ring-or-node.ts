@@ -1,7 +1,8 @@
 import { IORING_OP_SEND_ZC } from '../../abi/operations.ts';
 import { AvailableReactor } from '../../reactor/available-reactor.ts';
 import { ringPays } from '../../native/runtime.ts';
-import type { Reactor } from '../../reactor/reactor.ts';
+import { reactorSoFar } from '../../reactor/default-reactor.ts';
+import { partsOf, type Reactor } from '../../reactor/reactor.ts';
 
 /**
  * Where there is no reactor it says so once, whoever asks first. Sockets need one that receives many times. The kernel
@@ -10,11 +11,36 @@ import type { Reactor } from '../../reactor/reactor.ts';
 export const available = new AvailableReactor('iouring/net', [IORING_OP_SEND_ZC]);
 
 /**
- * The reactor for sockets; undefined where there is no io_uring, or an older one, so that Node has to do it, and where the runtime's own
- * are the faster ones.
+ * The reactor for sockets; undefined where there is no io_uring, or an older one, or where Node forbids this program
+ * the network: Node has to do it, or to refuse it. And undefined where the runtime's own sockets are the faster ones.
  */
 export function ringForSockets(): Reactor | undefined {
-  return ringPays() ? available.get() : undefined;
+  const isForbidden = permission !== undefined && !permission.has('net');
+  return isForbidden || !ringPays() ? undefined : available.get();
+}
+
+interface Permission {
+  has(scope: string): boolean;
+}
+
+/**
+ * Asked by Node in its own native code before it listens or connects, by versions that have `--allow-net`; the ring
+ * asks nobody.
+ */
+const permission = networkPermission();
+
+function networkPermission(): Permission | undefined {
+  const { permission: model } = process as { permission?: Permission };
+  return model !== undefined && process.allowedNodeEnvironmentFlags.has('--allow-net') ? model : undefined;
+}
+
+/**
+ * Have `call` made behind the events of this thread's reactor that came before it, if there are any. False: the caller
+ * makes it.
+ */
+export function behindEvents(call: () => void): boolean {
+  const reactor = reactorSoFar();
+  return reactor !== undefined && partsOf(reactor).engine.behindEvents(call);
 }
 
 /** Say, once, that Node does it, and why. */

@@ -37,7 +37,7 @@ export const TAKEN = 1;
 export const WAITS = 0;
 
 /** The owner of a sender, which is told what became of its bytes. */
-export interface Sending {
+export interface SenderOwner {
   /** So many bytes more are with the kernel. */
   sent(bytes: number): void;
   /** They are, within a call of a method: nobody need be told. */
@@ -66,7 +66,7 @@ interface Waiter {
  */
 export class Sender extends Submission {
   readonly #transport: Transport;
-  readonly #owner: Sending;
+  readonly #owner: SenderOwner;
   /** The segments that are with the kernel, if any are, come first: up to `#lent`. */
   #first: Segment | undefined;
   #lent: Segment | undefined;
@@ -102,7 +102,7 @@ export class Sender extends Submission {
   #res = 0;
   #reason: Error | undefined;
 
-  constructor(transport: Transport, owner: Sending, fd: number) {
+  constructor(transport: Transport, owner: SenderOwner, fd: number) {
     super(fd);
     this.#transport = transport;
     this.#owner = owner;

@@ -106,11 +106,6 @@ export function setsockopt(fd: number, level: number, name: number, value: numbe
   return koffiNative().setSocketOption(fd, level, name, NUMBER);
 }
 
-/** setsockopt(2) of an option that is a structure. */
-export function setsockoptBytes(fd: number, level: number, name: number, value: Uint8Array): number {
-  return koffiNative().setSocketOption(fd, level, name, value);
-}
-
 /** getsockopt(2) of an option that is an int and never negative. */
 export function getsockopt(fd: number, level: number, name: number): number {
   const length = koffiNative().getSocketOption(fd, level, name, NUMBER);

@@ -22,7 +22,7 @@ import { readSocketAddress, type SocketAddress } from '../../ring/structs/socket
 import type { Completion, IoUring } from '../../reactor/submission.ts';
 
 /** The owner of a receiver of datagrams. Nothing of this may throw: it is called while completions are reaped. */
-export interface DatagramReceiving<S> {
+export interface DatagramReceiverOwner<S> {
   /** The sender with that address, as the owner calls it. The answer is used again for its next datagrams. */
   sender(address: SocketAddress): S;
   /**
@@ -63,7 +63,7 @@ interface Remembered<S> {
  */
 export class DatagramReceiver<S> extends ArmedMultishot implements Starved {
   readonly #pool: BufferPool;
-  readonly #owner: DatagramReceiving<S>;
+  readonly #owner: DatagramReceiverOwner<S>;
   #group: PooledGroup | undefined;
   #isWanted = false;
   readonly #remembered: (Remembered<S> | undefined)[] = [];
@@ -71,7 +71,7 @@ export class DatagramReceiver<S> extends ArmedMultishot implements Starved {
   #memory: ArrayBufferLike | undefined;
   #words: Int32Array = new Int32Array(0);
 
-  constructor(engine: Engine, pool: BufferPool, owner: DatagramReceiving<S>, fd: number) {
+  constructor(engine: Engine, pool: BufferPool, owner: DatagramReceiverOwner<S>, fd: number) {
     super(engine, fd);
     this.#pool = pool;
     this.#owner = owner;
@@ -111,12 +111,12 @@ export class DatagramReceiver<S> extends ArmedMultishot implements Starved {
     const group = this.#group!;
     const { pool } = group;
     const memory = group.takeView(bid, pool.bufSize);
-    if (res >= DATA && this.#isWanted) this.#owner.received(memory, DATA, res, this.#senderOf(memory));
+    if (res >= DATA && this.#isWanted) this.#owner.received(memory, DATA, res, this.#senderAddressOf(memory));
     group.give(bid);
   }
 
   /** The sender of the datagram in `memory`. */
-  #senderOf(memory: Buffer): S {
+  #senderAddressOf(memory: Buffer): S {
     if (memory.buffer !== this.#memory) {
       this.#memory = memory.buffer;
       this.#words = new Int32Array(memory.buffer, 0, memory.buffer.byteLength >> 2);

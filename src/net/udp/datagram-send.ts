@@ -5,7 +5,7 @@ import { ownOptions } from '../../ring/arguments/own-options.ts';
 import type { Destination } from './udp-address.ts';
 
 /** The one that is told how a send went: -errno or the bytes sent. Nothing of this may throw. */
-export interface DatagramSending {
+export interface DatagramSenderOwner {
   readonly fd: number;
   /** It is to be handed to the ring. */
   begin(send: DatagramSend): void;
@@ -35,11 +35,11 @@ export class DatagramSend extends Submission {
   readonly done: SendDone | undefined;
   /** Its place among the sends that are not over. */
   place = -1;
-  readonly #owner: DatagramSending;
+  readonly #owner: DatagramSenderOwner;
   readonly #to: Destination | undefined;
   #res = 0;
 
-  constructor(owner: DatagramSending, memory: Buffer, length: number, to: Destination | undefined, done: SendDone | undefined) {
+  constructor(owner: DatagramSenderOwner, memory: Buffer, length: number, to: Destination | undefined, done: SendDone | undefined) {
     super(owner.fd);
     this.#owner = owner;
     this.memory = memory;

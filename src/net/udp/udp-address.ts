@@ -7,7 +7,7 @@ import { ownOptions } from '../../ring/arguments/own-options.ts';
 const ADDRESSES_MAX = 4096;
 
 /** The address that a datagram was sent from, as `node:dgram` gives it. */
-export interface Sender {
+export interface SenderAddress {
   readonly address: string;
   readonly family: 'IPv4' | 'IPv6';
   readonly port: number;
@@ -57,7 +57,7 @@ export class Destinations {
 }
 
 /** A sender's address in Node's words. */
-export function senderOf(name: SocketAddress): Sender {
+export function senderAddressOf(name: SocketAddress): SenderAddress {
   if (name.family !== 'IPv4' && name.family !== 'IPv6') return { address: '', family: 'IPv4', port: 0 };
   const { address, family, port } = name;
   return { address: name.family === 'IPv6' ? withZone(address, name.scopeid) : address, family, port };

@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../../abi/errno.ts';
 import { IORING_OP_SENDMSG_ZC } from '../../abi/operations.ts';
-import { DatagramReceiver, type DatagramReceiving } from './datagram-receiver.ts';
+import { DatagramReceiver, type DatagramReceiverOwner } from './datagram-receiver.ts';
 import { wrongState } from '../../ring/arguments/argument-errors.ts';
 import { partsOf, type Reactor } from '../../reactor/reactor.ts';
 import type { SocketAddress } from '../transport/socket-calls.ts';
@@ -14,13 +14,13 @@ import {
   holdSends,
   releaseSends,
   sendDone,
-  type DatagramSending,
+  type DatagramSenderOwner,
   type SendDone,
 } from './datagram-send.ts';
 import { bytesInView, lengthOf } from '../transport/intrinsic.ts';
 import { available } from '../transport/ring-or-node.ts';
 import { transportOf, type Transport } from '../transport/transport.ts';
-import { Destinations, senderOf, type Destination, type Sender } from './udp-address.ts';
+import { Destinations, senderAddressOf, type Destination, type SenderAddress } from './udp-address.ts';
 
 /** A request of Node's to send something (`SendWrap`). */
 export interface SendRequest {
@@ -62,7 +62,7 @@ export interface UdpHandle {
   getSendQueueSize(): number;
   getSendQueueCount(): number;
   /** Set by `node:dgram` when it begins to receive: emits 'message', or 'error'. */
-  onmessage?(bytes: number, handle: UdpHandle, data?: Buffer, sender?: Sender & { size: number }): void;
+  onmessage?(bytes: number, handle: UdpHandle, data?: Buffer, sender?: SenderAddress & { size: number }): void;
 }
 
 /** From a microtask on, the next tick comes when all microtasks have run. */
@@ -97,7 +97,7 @@ const tellAll = (): void => {
  * send; what is called seldom stays the handle's, and so does the descriptor. Where there is no ring, or none any more,
  * all is.
  */
-export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
+export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSenderOwner {
   readonly handle: UdpHandle;
   /** The handle's own methods, of the same names. */
   readonly #native: HandleMethods;
@@ -105,7 +105,7 @@ export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
   readonly #context = new AsyncResource('UDPWRAP');
   #reactor: Reactor | undefined;
   #transport: Transport | undefined;
-  #receiver: DatagramReceiver<Sender> | undefined;
+  #receiver: DatagramReceiver<SenderAddress> | undefined;
   #isReceiving = false;
   #isRef = true;
   #isClosed = false;
@@ -113,7 +113,7 @@ export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
   readonly #sends: DatagramSend[] = [];
   #sendBytes = 0;
   /** Arrived, and not given to the listener yet; an error as its -errno. */
-  #arrivals: { data: Buffer | number; sender: Sender | undefined }[] = [];
+  #arrivals: { data: Buffer | number; sender: SenderAddress | undefined }[] = [];
   #given = 0;
   #isGiving = false;
   #closeLater: (() => void) | undefined;
@@ -194,11 +194,11 @@ export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
     return transportOf(reactor);
   }
 
-  sender(address: SocketAddress): Sender {
-    return senderOf(address);
+  sender(address: SocketAddress): SenderAddress {
+    return senderAddressOf(address);
   }
 
-  received(memory: Buffer, start: number, end: number, sender: Sender): void {
+  received(memory: Buffer, start: number, end: number, sender: SenderAddress): void {
     // A copy, for the listener to keep.
     const data = Buffer.allocUnsafe(end - start);
     memory.copy(data, 0, start, end);
@@ -209,7 +209,7 @@ export class RingUdp implements DatagramReceiving<Sender>, DatagramSending {
     this.#arrived(-errno, undefined);
   }
 
-  #arrived(data: Buffer | number, sender: Sender | undefined): void {
+  #arrived(data: Buffer | number, sender: SenderAddress | undefined): void {
     this.#arrivals.push({ data, sender });
     if (this.#isGiving) return;
     this.#isGiving = true;

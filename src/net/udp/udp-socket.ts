@@ -172,6 +172,8 @@ function stateOf(socket: Socket): SocketState | undefined {
  * @throws {TypeError|RangeError} as Node
  *
  * @example
+ * import { createSocket } from 'iouring/dgram';
+ *
  * const socket = createSocket('udp4', (message, { port, address }) => socket.send(message, port, address));
  * socket.bind(53, '127.0.0.1');
  */

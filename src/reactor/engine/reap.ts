@@ -1,5 +1,6 @@
 import { Completion } from '../../ring/completion.ts';
-import { forEachWaiting, type IoUring } from '../../ring/io-uring.ts';
+import type { IoUring } from '../../ring/io-uring.ts';
+import { forEachWaiting } from '../../ring/queues/reaper.ts';
 import type { Submission } from '../submission.ts';
 import { Arrivals } from './arrivals.ts';
 import { LOOP_LEFT, LOOP_READY, type RingSleep } from './ring-sleep.ts';

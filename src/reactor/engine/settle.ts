@@ -4,7 +4,7 @@ import type { Completion } from '../../ring/completion.ts';
 import type { Submission } from '../submission.ts';
 import type { Arrivals } from './arrivals.ts';
 import type { Reaper } from './reap.ts';
-import { TIMER } from './slots.ts';
+import { CALL, TIMER } from './slots.ts';
 import type { SubmitQueue } from './submit.ts';
 import type { Counters, Turns } from './turns.ts';
 
@@ -96,6 +96,8 @@ export class Settler {
       } finally {
         if (isLast) this.#partOver(submission);
       }
+    } else if (part === CALL) {
+      submission.arrived(c);
     } else if (part === TIMER) {
       submission.expired(c.res);
       this.#partOver(submission);

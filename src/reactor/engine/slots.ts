@@ -16,6 +16,8 @@ const SMALL_MAX = 2 ** 31;
 /** The part of a submission that has completed: to be added to its userData. */
 export const TIMER = 1 << PLACE_BITS;
 export const CANCEL = 2 << PLACE_BITS;
+/** The part of what is no completion, but stands among them: no userData has it. */
+export const CALL = PART_MASK;
 
 /**
  * The submissions that are with the kernel, by userData. A place that is used again has another generation: what

@@ -1,3 +1,5 @@
+import type { IoUringErrorCode } from './error-codes.ts';
+
 /** A wrong kind of value, in Node's shape: a TypeError with `code` `ERR_INVALID_ARG_TYPE`. */
 export function wrongType(name: string, expected: string, received: unknown): TypeError {
   const message = `The "${name}" argument must be ${expected}. Received ${describe(received)}`;
@@ -18,8 +20,18 @@ export function wrongValue(name: string, reason: string): TypeError {
 }
 
 /** A call that the object cannot serve in the state it is in. */
-export function wrongState(code: `ERR_${string}`, message: string): Error {
+export function wrongState(code: IoUringErrorCode, message: string): Error {
   return Object.assign(new Error(message), { code });
+}
+
+/** Is this an object, and not null? A function is none. */
+export function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+/** @throws {TypeError} unless `value` is an object. */
+export function checkObject(name: string, value: unknown, expected = 'an object'): void {
+  if (!isObject(value)) throw wrongType(name, expected, value);
 }
 
 /** @throws {TypeError|RangeError} unless `value` is a whole number from `min` to `max`. */

@@ -3,15 +3,15 @@ import { existsSync, readFileSync } from 'node:fs';
 /** A kind of container or sandbox that is known to stand in the way of io_uring. */
 export interface Container {
   readonly name: string;
-  /** What forbids io_uring there, as it is set up by default. */
+  /** The thing that forbids io_uring there, as it is set up by default. */
   readonly cause: string;
-  /** What to change, in one sentence. */
+  /** The change to make, in one sentence. */
   readonly remedy: string;
   /** It has a seccomp filter, and says no by that alone. */
   readonly isFilter: boolean;
 }
 
-/** What tells one kind from the others. */
+/** The signs that tell one kind from the others. */
 export interface Signs {
   readonly env: Readonly<Record<string, string | undefined>>;
   exists(path: string): boolean;
@@ -42,27 +42,33 @@ const LAMBDA: Container = {
 const GVISOR: Container = {
   name: 'gVisor',
   cause: 'gVisor stands in for the kernel, and has no io_uring that is of use',
-  remedy: 'run this container by runc in place of runsc: without runtimeClassName in Kubernetes, with --runtime=runc in Docker',
+  remedy:
+    'run this container by runc in place of runsc: without runtimeClassName in Kubernetes, ' +
+    'with --runtime=runc in Docker',
   isFilter: false,
 };
 const KUBERNETES: Container = {
   name: 'Kubernetes',
   cause: "a seccomp filter forbids it, likely Kubernetes' RuntimeDefault",
   remedy:
-    'put a profile that allows io_uring on the node, and set securityContext.seccompProfile to type Localhost with its name: ' +
-    `${PROFILE} (to try: type Unconfined)`,
+    'put a profile that allows io_uring on the node, and set securityContext.seccompProfile to type Localhost ' +
+    `with its name: ${PROFILE} (to try: type Unconfined)`,
   isFilter: true,
 };
 const PODMAN: Container = {
   name: 'Podman',
   cause: "a seccomp filter forbids it, likely Podman's default profile",
-  remedy: `podman run --security-opt seccomp=iouring.json, with a profile that allows io_uring: ${PROFILE} (to try: seccomp=unconfined)`,
+  remedy:
+    'podman run --security-opt seccomp=iouring.json, with a profile that allows io_uring: ' +
+    `${PROFILE} (to try: seccomp=unconfined)`,
   isFilter: true,
 };
 const DOCKER: Container = {
   name: 'Docker',
   cause: "a seccomp filter forbids it, likely Docker's default profile",
-  remedy: `docker run --security-opt seccomp=iouring.json, with a profile that allows io_uring: ${PROFILE} (to try: seccomp=unconfined)`,
+  remedy:
+    'docker run --security-opt seccomp=iouring.json, with a profile that allows io_uring: ' +
+    `${PROFILE} (to try: seccomp=unconfined)`,
   isFilter: true,
 };
 

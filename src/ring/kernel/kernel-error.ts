@@ -1,6 +1,6 @@
 import { errnoMessage, errnoName } from '../../abi/errno.ts';
 
-/** What the kernel refused, in the shape of Node's own system errors. */
+/** A refusal of the kernel, in the shape of Node's own system errors. */
 export interface KernelError extends Error {
   /** `'EPERM'`, `'ENOMEM'`, … */
   code: string;

@@ -14,8 +14,8 @@ export interface Form {
 }
 
 /**
- * A kernel says EINVAL also to what it is too old for. The Linux that such an operation needs, in words; undefined if the ring's kernel
- * has it, so that the answer means what it says.
+ * A kernel says EINVAL also to what it is too old for. The Linux that such an operation needs, in words; undefined if
+ * the ring's kernel has it, so that the answer means what it says.
  * @param res what the kernel has answered
  */
 export function neededLinux(ring: IoUring, res: number, form: Form | undefined): string | undefined {

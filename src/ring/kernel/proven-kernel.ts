@@ -18,8 +18,9 @@ const BY_FEATURE = dated(FEATURES);
 const BY_SETUP_FLAG = dated(SETUP_FLAGS);
 
 /**
- * How new the io_uring of a kernel is at least, by what it has shown: the features that it tells, the set-up flags that it
- * took, the last operation that it knows. Its name proves nothing: distributions give old kernels the io_uring of younger ones.
+ * How new the io_uring of a kernel is at least, by what it has shown: the features that it tells, the set-up flags that
+ * it took, the last operation that it knows. Its name proves nothing: distributions give old kernels the io_uring of
+ * younger ones.
  */
 export class ProvenKernel {
   #proven: Version;

@@ -20,8 +20,8 @@ export interface Refusal {
 }
 
 /**
- * `asked` names the options that were forced, for the message about flags that the kernel does not know; `container` is where this
- * process is likely to be.
+ * `asked` names the options that were forced, for the message about flags that the kernel does not know; `container` is
+ * where this process is likely to be.
  */
 export function explainRefusal(errno: number, asked = '', container = likelyContainer()): Refusal {
   switch (errno) {

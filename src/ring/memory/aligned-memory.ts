@@ -8,14 +8,21 @@ import { vouchFor } from './webassembly-memory.ts';
 export const PAGE_SIZE_MAX = 65536;
 
 /**
- * Zeroed memory that begins at a multiple of `alignment`, as O_DIRECT files demand. Nothing can detach or transfer it, and
- * it lies outside of the heap: the safest there is to lend, also in a worker, which may be terminated while a disk fills
- * it. It is given back when nothing refers to it any more. (Where WebAssembly is switched off, it is ordinary memory.)
+ * Zeroed memory that begins at a multiple of `alignment`, as O_DIRECT files demand. Nothing can detach or transfer it,
+ * and it lies outside of the heap: the safest there is to lend, also in a worker, which may be terminated while a disk
+ * fills it. It is given back when nothing refers to it any more. (Where WebAssembly is switched off, it is ordinary
+ * memory.)
  *
- * Pieces below 16 KiB share their ArrayBuffer with others: `byteOffset` and `byteLength` tell which part of it is theirs.
+ * Pieces below 16 KiB share their ArrayBuffer with others: `byteOffset` and `byteLength` tell which part of it is
+ * theirs.
  * @param bytes 1 … 2^31
  * @param alignment a power of two up to 65536; default 4096, which suits every common disk
  * @throws {RangeError} `ERR_OUT_OF_RANGE`, or from the engine when there is no such memory
+ * @example
+ * import { allocateAligned } from 'iouring';
+ *
+ * const block = allocateAligned(4096, 4096); // fit for O_DIRECT
+ * await io.read(fd, block, { offset: 0 });
  */
 export function allocateAligned(bytes: number, alignment = 4096): Uint8Array<ArrayBuffer> {
   return alignedForLending(koffiNative(), bytes, alignment).bytes;

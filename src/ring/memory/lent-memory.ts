@@ -3,7 +3,7 @@ import type { Native } from '../../native/native.ts';
 import { outOfRange, wrongType, wrongValue } from '../arguments/argument-errors.ts';
 import { isWebAssemblyMemory } from './webassembly-memory.ts';
 
-/** What a caller may lend to the kernel: memory that neither moves nor shrinks while it is lent. */
+/** A piece of memory that a caller may lend to the kernel: memory that neither moves nor shrinks while it is lent. */
 export type Lendable = ArrayBufferView | ArrayBufferLike;
 
 /** An entry's `len` has 32 bits. */
@@ -33,7 +33,8 @@ export class LentMemory {
   /**
    * Look up `buffer` and check that `length` bytes of it can be lent.
    * @throws {TypeError} `ERR_INVALID_ARG_TYPE` not a buffer; `ERR_INVALID_ARG_VALUE` resizable, growable,
-   *   detached or of WebAssembly; RangeError `ERR_OUT_OF_RANGE` `length` is no integer from 0 to the buffer's byte length.
+   *   detached or of WebAssembly; RangeError `ERR_OUT_OF_RANGE` `length` is no integer from 0 to the buffer's byte
+   *   length.
    */
   find(buffer: Lendable, length: number): void {
     if (
@@ -76,7 +77,9 @@ export class LentMemory {
     const memory = isView ? viewed(buffer) : buffer;
     refuseIfItCanGoAway(name, memory);
     if (!Located.is(memory) && isWebAssemblyMemory(memory)) {
-      throw wrongValue(name, 'memory of WebAssembly can move when it grows, while the kernel uses it: copy it, and lend the copy');
+      const reason =
+        'memory of WebAssembly can move when it grows, while the kernel uses it: copy it, and lend the copy';
+      throw wrongValue(name, reason);
     }
     const byteLength = isView ? viewLength(buffer) : memoryLength(memory);
     if (typeof length !== 'number') throw wrongType('len', 'of type number', length);
@@ -100,8 +103,8 @@ export class LentMemory {
 }
 
 /**
- * Can this buffer be lent, or must it be copied first? Not if its memory is resizable, growable, detached or of WebAssembly:
- * then the ring refuses it.
+ * Can this buffer be lent, or must it be copied first? Not if its memory is resizable, growable, detached or of
+ * WebAssembly: then the ring refuses it.
  */
 export function canBeLent(buffer: Lendable): boolean {
   if (Located.is(buffer) && isAttachedView(buffer)) return true;

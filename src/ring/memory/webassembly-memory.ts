@@ -20,7 +20,8 @@ const WITH_SMALL_PAGES = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 5, 4, 1, 8, 
 // As they were when this was loaded.
 const clone = structuredClone;
 const { isMarkedAsUntransferable: isMarked } = threads as { isMarkedAsUntransferable?: (memory: object) => boolean };
-const lengthOf = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength')!.get as (this: ArrayBuffer) => number;
+const { get } = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength')!;
+const lengthOf = get as (this: ArrayBuffer) => number;
 
 /** The findings about memory that might have been such. */
 const known = new WeakMap<ArrayBufferLike, boolean>();
@@ -29,9 +30,9 @@ const known = new WeakMap<ArrayBufferLike, boolean>();
  * Is this the memory of a WebAssembly instance? When that grows, its bytes may move, and the ArrayBuffer is detached in
  * spite of every mark; some engines end the process if there is one.
  *
- * No property tells, but that nothing else can detach it: an engine that is asked to transfer it to a length that cannot be
- * names that as the reason, where of other memory it names the length. Neither is touched. Shared memory is none: it never
- * moves, and is not detached.
+ * No property tells, but that nothing else can detach it: an engine that is asked to transfer it to a length that
+ * cannot be names that as the reason, where of other memory it names the length. Neither is touched. Shared memory is
+ * none: it never moves, and is not detached.
  *
  * Costs some microseconds for memory of whole pages of 64 KiB, once, and next to nothing for all other.
  */
@@ -55,7 +56,8 @@ let ordinary: { tells: ((memory: ArrayBuffer) => boolean) | undefined } | undefi
 let transfers: { transfer: Transfer | undefined; isMarkHeeded: boolean } | undefined;
 
 function isIt(memory: ArrayBuffer): boolean {
-  // Asked first: where nothing else is wrong, some engines collect all garbage before they say that a length is too great.
+  // Asked first: where nothing else is wrong, some engines collect all garbage before they say that a length is too
+  // great.
   ordinary ??= { tells: whatTellsOrdinary() };
   if (ordinary.tells?.(memory) === true) return false;
   transfers ??= howItTransfers();
@@ -81,8 +83,8 @@ function howItTransfers(): { transfer: Transfer | undefined; isMarkHeeded: boole
 }
 
 /**
- * `ArrayBuffer.prototype.transfer`. Before Node 21 it is there, but only in a context that was made while a switch is set;
- * such a context is used for nothing else.
+ * `ArrayBuffer.prototype.transfer`. Before Node 21 it is there, but only in a context that was made while a switch is
+ * set; such a context is used for nothing else.
  */
 function transferOf(): Transfer | undefined {
   const { transfer } = ArrayBuffer.prototype as unknown as { transfer?: Transfer };

@@ -9,9 +9,9 @@ import { Lease, type Pins } from '../pins.ts';
  * of one lets go of all before it.
  *
  * One that was to be silent and completes has failed. The kernel then cancels the ones behind it, without a word too,
- * unless the links are hard: those run. What cannot be told apart keeps its memory until the ring is closed: a hard chain
- * that the kernel refuses as a whole, one that is cancelled behind an operation that speaks, one that the kernel took in
- * portions.
+ * unless the links are hard: those run. What cannot be told apart keeps its memory until the ring is closed: a hard
+ * chain that the kernel refuses as a whole, one that is cancelled behind an operation that speaks, one that the kernel
+ * took in portions.
  */
 export class SilentChain {
   readonly #pins: Pins;
@@ -69,7 +69,7 @@ export class SilentChain {
   }
 }
 
-/** What a member of such a chain holds. */
+/** The thing that a member of such a chain holds. */
 export class ChainMember extends Lease {
   readonly #chain: SilentChain;
   slot = -1;

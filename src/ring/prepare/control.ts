@@ -43,28 +43,28 @@ import {
   IORING_OP_TIMEOUT,
   IORING_OP_TIMEOUT_REMOVE,
 } from '../../abi/operations.ts';
+import { checkFd, fileIndex, type Slot } from '../arguments/entry-fields.ts';
 import { ownOptions, NONE } from '../arguments/own-options.ts';
+import { checkUserData, highWord, lowWord, type UserData } from '../arguments/user-data.ts';
 import type { Lendable } from '../memory/lent-memory.ts';
-import { checkInteger, checkUint32, wrongState, wrongType, wrongValue } from '../arguments/argument-errors.ts';
+import {
+  checkInteger,
+  checkObject,
+  checkUint32,
+  isObject,
+  wrongState,
+  wrongType,
+  wrongValue,
+} from '../arguments/argument-errors.ts';
 import { DESCRIPTOR, Lease } from '../pins.ts';
 import { coreOf, type RingCore } from '../ring-core.ts';
-import {
-  checkFd,
-  checkUserData,
-  fileIndex,
-  highWord,
-  lowWord,
-  SqePreparation,
-  type Slot,
-  type UserData,
-} from './entry.ts';
 import { checkDuration, type Duration } from '../structs/timespec.ts';
 import { YOUNG_FIELDS } from './young-fields.ts';
 
 /** The clock of a timer: as clock_gettime(2) names them. */
 export type Clock = 'monotonic' | 'boottime' | 'realtime';
 
-/** What a NOP exercises on its way through the kernel. */
+/** The parts of the kernel that a NOP exercises on its way. */
 export interface NopOptions {
   /** IORING_NOP_INJECT_RESULT (6.10): complete with this, -2^31 … 2^31-1. */
   result?: number;
@@ -102,7 +102,7 @@ export interface CancelMatch {
 }
 
 /** The operations of the ring itself: nothing, time, poll, cancel, messages, registered files, provided buffers. */
-export abstract class ControlPreparation extends SqePreparation {
+export interface ControlOperations {
   /**
    * Queue an operation that does nothing and completes with `res` 0: a round trip through the kernel. Options make it
    * touch parts of the kernel that other operations use.
@@ -110,52 +110,20 @@ export abstract class ControlPreparation extends SqePreparation {
    * Kernel 5.1. Counterpart of io_uring_prep_nop(3).
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `userData` is no integer from 0 to 2^53-1 and no bigint from 0 to 2^64-1
+   * @example
+   * ring.prepNop(1);
    */
-  prepNop(userData: UserData, options?: NopOptions): boolean {
-    if (options) return this.#nop(IORING_OP_NOP, userData, options);
-    return coreOf(this).queue(IORING_OP_NOP, 0, 0, -1, 0, 0, 0, 0, 0, 0, 0, userData, undefined);
-  }
+  prepNop(userData: UserData, options?: NopOptions): boolean;
 
   /**
    * Queue a NOP in an entry of 128 bytes, as a test of rings with such entries.
    *
    * Kernel 6.19. Counterpart of io_uring_prep_nop128(3). Needs `sqe128` or `sqeMixed`. As {@link prepNop} otherwise.
    * @throws {Error} `ERR_INVALID_STATE` the ring has no such entries
+   * @example
+   * ring.prepNop128(1);
    */
-  prepNop128(userData: UserData): boolean {
-    if (coreOf(this).isRefusedBig()) return false;
-    checkUserData('userData', userData);
-    coreOf(this).alignBig();
-    return this.#nop(IORING_OP_NOP128, userData, NONE) && coreOf(this).grown();
-  }
-
-  #nop(opcode: number, userData: UserData, options: NopOptions): boolean {
-    const { result, fd, fixedFile, fixedBuffer, taskWork, cqe32 } = options;
-    let flags = 0;
-    if (result !== undefined) {
-      checkInteger('options.result', result, -(2 ** 31), 2 ** 31 - 1);
-      flags |= IORING_NOP_INJECT_RESULT;
-    }
-    if (fd !== undefined) flags |= IORING_NOP_FILE;
-    if (fixedFile) flags |= IORING_NOP_FIXED_FILE;
-    if (fixedBuffer !== undefined) {
-      checkInteger('options.fixedBuffer', fixedBuffer, 0, 0xffff);
-      flags |= IORING_NOP_FIXED_BUFFER;
-    }
-    if (taskWork) flags |= IORING_NOP_TW;
-    const file = fd === undefined ? -1 : checkFd('options.fd', fd);
-    const [first, second] = cqe32 ?? [0, 0];
-    if (cqe32) {
-      checkUserData('options.cqe32[0]', first);
-      checkUserData('options.cqe32[1]', second);
-      flags |= IORING_NOP_CQE32;
-    }
-    if (flags !== 0) coreOf(this).demand(YOUNG_FIELDS.nop);
-    return coreOf(this).queue(
-      opcode, 0, 0, file, lowWord(first), highWord(first), lowWord(second), highWord(second),
-      result ?? 0, flags, fixedBuffer ?? 0, userData, undefined,
-    );
-  }
+  prepNop128(userData: UserData): boolean;
 
   /**
    * Queue a timer: it completes with `-ETIME` when the time is up, or with 0 as soon as `count` other completions were
@@ -168,24 +136,14 @@ export abstract class ControlPreparation extends SqePreparation {
    * @param options.etimeSuccess IORING_TIMEOUT_ETIME_SUCCESS (5.16): a chain that this is in does not break
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+   * @example
+   * ring.prepTimeout(100, 1);
    */
   prepTimeout(
     time: Duration,
     userData: UserData,
     options?: TimerOptions & { count?: number; multishot?: boolean; etimeSuccess?: boolean },
-  ): boolean {
-    checkDuration('timeoutMs', time);
-    const count = options?.count ?? 0;
-    checkUint32('options.count', count);
-    let flags = timerFlags(options);
-    if (options?.multishot) flags |= IORING_TIMEOUT_MULTISHOT;
-    if (options?.etimeSuccess) flags |= IORING_TIMEOUT_ETIME_SUCCESS;
-    if (coreOf(this).isRefused()) return false;
-    const address = coreOf(this).timespec(time);
-    return coreOf(this).queue(
-      IORING_OP_TIMEOUT, 0, 0, -1, count, 0, lowWord(address), highWord(address), 1, flags, 0, userData, undefined,
-    );
-  }
+  ): boolean;
 
   /**
    * Queue the end of a timer that was queued with userData `target`. Completes with 0, `-ENOENT` (none such, or it
@@ -194,13 +152,11 @@ export abstract class ControlPreparation extends SqePreparation {
    * Kernel 5.5. Counterpart of io_uring_prep_timeout_remove(3).
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `target` or `userData` is no integer from 0 to 2^53-1 and no such bigint
+   * @example
+   * ring.prepTimeout(100, 1);
+   * ring.prepTimeoutRemove(1, 2);
    */
-  prepTimeoutRemove(target: UserData, userData: UserData): boolean {
-    const [low, high] = this.#key(target);
-    return coreOf(this).queue(
-      IORING_OP_TIMEOUT_REMOVE, 0, 0, -1, 0, 0, low, high, 0, 0, 0, userData, undefined,
-    );
-  }
+  prepTimeoutRemove(target: UserData, userData: UserData): boolean;
 
   /**
    * Queue a new time for the timer with userData `target`. Completes with 0 or `-ENOENT`.
@@ -211,23 +167,16 @@ export abstract class ControlPreparation extends SqePreparation {
    * @param options.link the timer is one of {@link prepLinkTimeout} (5.15)
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+   * @example
+   * ring.prepTimeout(100, 1);
+   * ring.prepTimeoutUpdate(1, 500, 2);
    */
   prepTimeoutUpdate(
     target: UserData,
     time: Duration,
     userData: UserData,
     options?: TimerOptions & { link?: boolean },
-  ): boolean {
-    checkDuration('timeoutMs', time);
-    const flags = timerFlags(options) | IORING_TIMEOUT_UPDATE | (options?.link ? IORING_LINK_TIMEOUT_UPDATE : 0);
-    const [low, high] = this.#key(target);
-    if (coreOf(this).isRefused()) return false;
-    const address = coreOf(this).timespec(time);
-    return coreOf(this).queue(
-      IORING_OP_TIMEOUT_REMOVE, 0, 0, -1, lowWord(address), highWord(address), low, high,
-      0, flags, 0, userData, undefined,
-    );
-  }
+  ): boolean;
 
   /**
    * Queue a time limit for the entry prepared just before, which must have IOSQE_IO_LINK or IOSQE_IO_HARDLINK (see
@@ -238,16 +187,14 @@ export abstract class ControlPreparation extends SqePreparation {
    * @param time as of {@link prepTimeout}
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+   * @example
+   * import { IOSQE_IO_LINK } from 'iouring/abi';
+   *
+   * ring.prepRead(pipe, buffer, buffer.length, 1);
+   * ring.sqeSetFlags(IOSQE_IO_LINK);
+   * ring.prepLinkTimeout(100, 2);
    */
-  prepLinkTimeout(time: Duration, userData: UserData, options?: TimerOptions & { etimeSuccess?: boolean }): boolean {
-    checkDuration('timeoutMs', time);
-    const flags = timerFlags(options) | (options?.etimeSuccess ? IORING_TIMEOUT_ETIME_SUCCESS : 0);
-    if (coreOf(this).isRefused()) return false;
-    const address = coreOf(this).timespec(time);
-    return coreOf(this).queue(
-      IORING_OP_LINK_TIMEOUT, 0, 0, -1, 0, 0, lowWord(address), highWord(address), 1, flags, 0, userData, undefined,
-    );
-  }
+  prepLinkTimeout(time: Duration, userData: UserData, options?: TimerOptions & { etimeSuccess?: boolean }): boolean;
 
   /**
    * Queue a wait until `fd` is ready for one of the events in `mask`. Completes with the events that are there.
@@ -255,23 +202,21 @@ export abstract class ControlPreparation extends SqePreparation {
    * Kernel 5.1. Counterpart of io_uring_prep_poll_add(3) and io_uring_prep_poll_multishot(3); like poll(2).
    * @param mask POLLIN and so on; EPOLLEXCLUSIVE, EPOLLET too
    * @param options.multishot IORING_POLL_ADD_MULTI (5.13): a completion for every change, until one without `hasMore()`
-   * @param options.level IORING_POLL_ADD_LEVEL (6.0): level-triggered rather than edge-triggered, with `multishot`; kernels
-   *   up to 6.18 at least answer `-EINVAL`
+   * @param options.level IORING_POLL_ADD_LEVEL (6.0): level-triggered rather than edge-triggered, with `multishot`;
+   *   kernels up to 6.18 at least answer `-EINVAL`
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
+   * @example
+   * import { POLLIN } from 'iouring/abi';
+   *
+   * ring.prepPollAdd(socket, POLLIN, 1);
    */
   prepPollAdd(
     fd: number,
     mask: number,
     userData: UserData,
     options?: { multishot?: boolean; level?: boolean },
-  ): boolean {
-    const file = checkFd('fd', fd);
-    checkUint32('mask', mask);
-    if (mask > 0xffff) coreOf(this).demand(YOUNG_FIELDS.poll32);
-    const how = pollFlags(options);
-    return coreOf(this).queue(IORING_OP_POLL_ADD, 0, 0, file, 0, 0, 0, 0, how, mask, 0, userData, undefined);
-  }
+  ): boolean;
 
   /**
    * Queue the end of the poll that was queued with userData `target`. Completes with 0, `-ENOENT` or `-EALREADY`; the
@@ -280,11 +225,10 @@ export abstract class ControlPreparation extends SqePreparation {
    * Kernel 5.1. Counterpart of io_uring_prep_poll_remove(3).
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `target` or `userData` is no integer from 0 to 2^53-1 and no such bigint
+   * @example
+   * ring.prepPollRemove(1, 2);
    */
-  prepPollRemove(target: UserData, userData: UserData): boolean {
-    const [low, high] = this.#key(target);
-    return coreOf(this).queue(IORING_OP_POLL_REMOVE, 0, 0, -1, 0, 0, low, high, 0, 0, 0, userData, undefined);
-  }
+  prepPollRemove(target: UserData, userData: UserData): boolean;
 
   /**
    * Queue a change of the poll with userData `target`: other events, another userData, or both. Completes with 0,
@@ -293,35 +237,22 @@ export abstract class ControlPreparation extends SqePreparation {
    * Kernel 5.13. Counterpart of io_uring_prep_poll_update(3).
    * @param change.events the new mask
    * @param change.newUserData what the poll's completions carry from then on
-   * @param change.multishot,change.level as of {@link prepPollAdd}; on kernels up to 6.18 at least the poll stays what it was
+   * @param change.level as of {@link prepPollAdd}
+   * @param change.multishot likewise; on kernels up to 6.18 at least the poll stays what
+   *   it was
    * @returns false when the submission queue is full; nothing was queued then
-   * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` nothing to change
+   * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE` nothing to
+   *   change
+   * @example
+   * import { POLLOUT } from 'iouring/abi';
+   *
+   * ring.prepPollUpdate(1, 2, { events: POLLOUT });
    */
   prepPollUpdate(
     target: UserData,
     userData: UserData,
     change: { events?: number; newUserData?: UserData; multishot?: boolean; level?: boolean },
-  ): boolean {
-    if (typeof change !== 'object' || change === null) throw wrongType('change', 'an object', change);
-    const { events, newUserData } = change;
-    if (events === undefined && newUserData === undefined) {
-      throw wrongValue('change', 'it must have events, newUserData, or both');
-    }
-    const mask = events === undefined ? 0 : checkUint32('change.events', events);
-    let how = pollFlags(change);
-    if (events !== undefined) how |= IORING_POLL_UPDATE_EVENTS;
-    if (newUserData !== undefined) {
-      how |= IORING_POLL_UPDATE_USER_DATA;
-      checkUserData('change.newUserData', newUserData);
-    }
-    checkUserData('userData', userData);
-    const [low, high] = this.#key(target);
-    if (coreOf(this).isRefused()) return false;
-    const next = newUserData === undefined ? 0 : coreOf(this).userDataForKernel(newUserData);
-    return coreOf(this).queue(
-      IORING_OP_POLL_REMOVE, 0, 0, -1, lowWord(next), highWord(next), low, high, how, mask, 0, userData, undefined,
-    );
-  }
+  ): boolean;
 
   /**
    * Queue the cancellation of operations in flight: of one with userData `target`, or of what fits a
@@ -331,88 +262,24 @@ export abstract class ControlPreparation extends SqePreparation {
    * completes with 1.
    *
    * Kernel 5.5. Counterpart of io_uring_prep_cancel(3) and io_uring_prep_cancel64(3).
-   * @param options.all IORING_ASYNC_CANCEL_ALL (5.19): not only the first that is found; completes with their number. By
-   *   userData it takes as many entries of the queue as there are operations that lend memory under it, and one more
+   * @param options.all IORING_ASYNC_CANCEL_ALL (5.19): not only the first that is found; completes with their number.
+   *   By userData it takes as many entries of the queue as there are operations that lend memory under it, and one more
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`; `ERR_INVALID_ARG_VALUE` nothing to match
-   * @throws {Error} `ERR_IOURING_UNSUPPORTED` by opcode, or by userData and something else, before Linux 6.6, and of a slot before 6.0:
-   *   such a kernel would cancel other operations
+   * @example
+   * ring.prepCancel(1, 2);
    */
-  prepCancel(target: UserData | CancelMatch, userData: UserData, options?: { all?: boolean }): boolean {
-    const isMatch = typeof target === 'object' && target !== null;
-    if (!isMatch) checkUserData('target', target);
-    const match: CancelMatch = ownOptions(isMatch ? { ...target } : { userData: target });
-    const { fd, fixed, opcode, any } = match;
-    const { flags: how, file } = cancelFlags(coreOf(this), match);
-    const flags = options?.all ? how | IORING_ASYNC_CANCEL_ALL : how;
-    if (opcode !== undefined) checkInteger('target.opcode', opcode, 0, 0xff);
-    const len = opcode ?? 0;
-    if (match.userData === undefined) {
-      if (fd === undefined && opcode === undefined && !any) {
-        throw wrongValue('target', `it must match by userData, fd, opcode or any${fixed ? '; fixed needs fd' : ''}`);
-      }
-      return coreOf(this).queue(IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, 0, 0, len, flags, 0, userData, undefined);
-    }
-    checkUserData('target', match.userData);
-    const low = lowWord(match.userData);
-    const high = highWord(match.userData);
-    // Operations that lend memory went to the kernel under keys of ours.
-    const slots = coreOf(this).findKeys(match.userData, fd === undefined ? undefined : file, opcode);
-    if (slots.length === 0 || !options?.all) {
-      const { pins } = coreOf(this);
-      const keyLow = slots.length === 0 ? low : pins.keyLow(slots[0]);
-      const keyHigh = slots.length === 0 ? high : pins.keyHigh(slots[0]);
-      return coreOf(this).queue(
-        IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, keyLow, keyHigh, len, flags, 0, userData, undefined,
-      );
-    }
-    return this.#cancelEach(slots, file, low, high, len, flags, userData);
-  }
-
-  /** One entry for every key, and one for those without; one completion for all of them. */
-  #cancelEach(
-    slots: number[],
-    file: number,
-    low: number,
-    high: number,
-    len: number,
-    flags: number,
-    userData: UserData,
-  ): boolean {
-    const entries = slots.length + 1;
-    if (entries > coreOf(this).sq.entries) {
-      const message =
-        `Cannot cancel ${slots.length} operations of one userData at once in a queue of ${coreOf(this).sq.entries} entries:` +
-        ' cancel by fd or any, or give them different userData';
-      throw wrongState('ERR_INVALID_STATE', message);
-    }
-    checkUserData('userData', userData);
-    if (coreOf(this).isRefused(entries)) return false;
-    if (coreOf(this).chained !== undefined) coreOf(this).endChain();
-    const { pins, sq } = coreOf(this);
-    const common = pins.hold(lowWord(userData), highWord(userData), coreOf(this).lease(new Fold(entries)));
-    const commonLow = pins.keyLow(common);
-    const commonHigh = pins.keyHigh(common);
-    for (const slot of slots) {
-      const keyLow = pins.keyLow(slot);
-      sq.push(
-        IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, keyLow, pins.keyHigh(slot), len, flags, commonLow, commonHigh, 0,
-      );
-    }
-    sq.push(IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, low, high, len, flags, commonLow, commonHigh, 0);
-    return true;
-  }
+  prepCancel(target: UserData | CancelMatch, userData: UserData, options?: { all?: boolean }): boolean;
 
   /**
    * Queue the cancellation of an operation on `fd`, or of all of them. As {@link prepCancel} otherwise.
    *
    * Kernel 5.19. Counterpart of io_uring_prep_cancel_fd(3).
    * @param options.fixed `fd` is a slot of the registered files (6.0)
+   * @example
+   * ring.prepCancelFd(socket, 2, { all: true });
    */
-  prepCancelFd(fd: number, userData: UserData, options?: { all?: boolean; fixed?: boolean }): boolean {
-    const file = checkFd('fd', fd);
-    return this.prepCancel(options?.fixed ? { fd: file, fixed: true } : { fd: file }, userData, options);
-  }
+  prepCancelFd(fd: number, userData: UserData, options?: { all?: boolean; fixed?: boolean }): boolean;
 
   /**
    * Queue a message to another ring of this process, or one whose descriptor was received: there a completion appears
@@ -425,6 +292,8 @@ export abstract class ControlPreparation extends SqePreparation {
    * @param options.skipCqe IORING_MSG_RING_CQE_SKIP: to date `-EINVAL`; it is for {@link prepMsgRingFd}
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
+   * @example
+   * ring.prepMsgRing(otherRing.fd, 42, 7, 1);
    */
   prepMsgRing(
     ringFd: number,
@@ -432,20 +301,7 @@ export abstract class ControlPreparation extends SqePreparation {
     data: UserData,
     userData: UserData,
     options?: { cqeFlags?: number; skipCqe?: boolean },
-  ): boolean {
-    const file = checkFd('ringFd', ringFd);
-    checkInteger('res', res, -(2 ** 31), 2 ** 32 - 1);
-    checkUserData('data', data);
-    const passed = options?.cqeFlags === undefined ? 0 : checkUint32('options.cqeFlags', options.cqeFlags);
-    let flags = options?.cqeFlags === undefined ? 0 : IORING_MSG_RING_FLAGS_PASS;
-    if (options?.skipCqe) flags |= IORING_MSG_RING_CQE_SKIP;
-    const queued = coreOf(this).queue(
-      IORING_OP_MSG_RING, 0, 0, file, lowWord(data), highWord(data), IORING_MSG_DATA, 0, res, flags, 0, userData,
-      undefined,
-    );
-    if (queued && passed !== 0) coreOf(this).sq.extend(passed, 0, 0);
-    return queued;
-  }
+  ): boolean;
 
   /**
    * Queue the passing of a registered file to another ring's table. Completes with 0, or with the slot if the kernel
@@ -455,6 +311,8 @@ export abstract class ControlPreparation extends SqePreparation {
    * @param options.skipCqe IORING_MSG_RING_CQE_SKIP: no completion there
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
+   * @example
+   * ring.prepMsgRingFd(otherRing.fd, 0, 'alloc', 7, 1);
    */
   prepMsgRingFd(
     ringFd: number,
@@ -463,20 +321,7 @@ export abstract class ControlPreparation extends SqePreparation {
     data: UserData,
     userData: UserData,
     options?: { skipCqe?: boolean },
-  ): boolean {
-    const file = checkFd('ringFd', ringFd);
-    checkUint32('sourceSlot', sourceSlot);
-    if (targetSlot === undefined) throw wrongType('targetSlot', "of type number, or 'alloc'", targetSlot);
-    const index = fileIndex('targetSlot', targetSlot);
-    checkUserData('data', data);
-    const flags = options?.skipCqe ? IORING_MSG_RING_CQE_SKIP : 0;
-    const queued = coreOf(this).queue(
-      IORING_OP_MSG_RING, 0, 0, file, lowWord(data), highWord(data), IORING_MSG_SEND_FD, 0, 0, flags, 0, userData,
-      undefined,
-    );
-    if (queued) coreOf(this).sq.extend(index, sourceSlot, 0);
-    return queued;
-  }
+  ): boolean;
 
   /**
    * Queue a change of slots of the registered files: `fds[i]` goes to slot `offset + i`, -1 empties it,
@@ -488,34 +333,23 @@ export abstract class ControlPreparation extends SqePreparation {
    * Kernel 5.6. Counterpart of io_uring_prep_files_update(3).
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
+   * @example
+   * ring.prepFilesUpdate(new Int32Array([fd]), 0, 1);
    */
-  prepFilesUpdate(fds: Int32Array, offset: Slot, userData: UserData): boolean {
-    if (!(fds instanceof Int32Array)) throw wrongType('fds', 'an Int32Array', fds);
-    const { memory } = coreOf(this);
-    const count = memory.findWhole(fds, 'fds') / 4;
-    const { addressLow, addressHigh } = memory;
-    const first = offset === 'alloc' ? -1 : checkInteger('offset', offset, 0, 2 ** 31 - 1);
-    return coreOf(this).queue(
-      IORING_OP_FILES_UPDATE, 0, 0, -1, first, first >> 31, addressLow, addressHigh, count, 0, 0, userData, fds,
-    );
-  }
+  prepFilesUpdate(fds: Int32Array, offset: Slot, userData: UserData): boolean;
 
   /**
-   * Queue the making of an ordinary descriptor for the file in a slot, which stays there. Completes with it; it is
-   * the caller's to close.
+   * Queue the making of an ordinary descriptor for the file in a slot, which stays there. Completes with the
+   * descriptor, which is the caller's to close.
    *
    * Kernel 6.8. Counterpart of io_uring_prep_fixed_fd_install(3).
    * @param options.noCloexec IORING_FIXED_FD_NO_CLOEXEC: programs that are started inherit it
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
+   * @example
+   * ring.prepFixedFdInstall(0, 1);
    */
-  prepFixedFdInstall(slot: number, userData: UserData, options?: { noCloexec?: boolean }): boolean {
-    const file = checkInteger('slot', slot, 0, 2 ** 31 - 1);
-    const flags = options?.noCloexec ? IORING_FIXED_FD_NO_CLOEXEC : 0;
-    return coreOf(this).queue(
-      IORING_OP_FIXED_FD_INSTALL, IOSQE_FIXED_FILE, 0, file, 0, 0, 0, 0, 0, flags, 0, userData, DESCRIPTOR,
-    );
-  }
+  prepFixedFdInstall(slot: number, userData: UserData, options?: { noCloexec?: boolean }): boolean;
 
   /**
    * Queue the giving of `nr` buffers of `bufSize` bytes each, one after the other in `buf`, to group `bgid`, with the
@@ -527,6 +361,8 @@ export abstract class ControlPreparation extends SqePreparation {
    * Kernel 5.7. Counterpart of io_uring_prep_provide_buffers(3).
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+   * @example
+   * ring.prepProvideBuffers(Buffer.alloc(8 * 4096), 4096, 8, 7, 0, 1);
    */
   prepProvideBuffers(
     buf: Lendable,
@@ -535,46 +371,307 @@ export abstract class ControlPreparation extends SqePreparation {
     bgid: number,
     bid: number,
     userData: UserData,
-  ): boolean {
+  ): boolean;
+
+  /**
+   * Queue the taking of up to `nr` buffers out of a group that {@link prepProvideBuffers} filled. Completes with how
+   * many there were, or `-ENOENT` where there is no such group.
+   *
+   * Kernel 5.7. Counterpart of io_uring_prep_remove_buffers(3).
+   * @returns false when the submission queue is full; nothing was queued then
+   * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
+   * @example
+   * ring.prepRemoveBuffers(8, 7, 1);
+   */
+  prepRemoveBuffers(nr: number, bgid: number, userData: UserData): boolean;
+}
+
+export const controlOperations: ControlOperations = {
+  prepNop(userData, options) {
+    const core = coreOf(this);
+    if (options) return nop(core, IORING_OP_NOP, userData, options);
+    return core.queue(IORING_OP_NOP, 0, 0, -1, 0, 0, 0, 0, 0, 0, 0, userData, undefined);
+  },
+
+  prepNop128(userData) {
+    const core = coreOf(this);
+    if (core.isRefusedBig()) return false;
+    checkUserData('userData', userData);
+    core.alignBig();
+    return nop(core, IORING_OP_NOP128, userData, NONE) && core.grown();
+  },
+
+  prepTimeout(time, userData, options) {
+    const core = coreOf(this);
+    checkDuration('timeoutMs', time);
+    const count = options?.count ?? 0;
+    checkUint32('options.count', count);
+    let flags = timerFlags(options);
+    if (options?.multishot) flags |= IORING_TIMEOUT_MULTISHOT;
+    if (options?.etimeSuccess) flags |= IORING_TIMEOUT_ETIME_SUCCESS;
+    if (core.isRefused()) return false;
+    const address = core.timespec(time);
+    return core.queue(
+      IORING_OP_TIMEOUT, 0, 0, -1, count, 0, lowWord(address), highWord(address), 1, flags, 0, userData, undefined,
+    );
+  },
+
+  prepTimeoutRemove(target, userData) {
+    const core = coreOf(this);
+    const [low, high] = key(core, target);
+    return core.queue(
+      IORING_OP_TIMEOUT_REMOVE, 0, 0, -1, 0, 0, low, high, 0, 0, 0, userData, undefined,
+    );
+  },
+
+  prepTimeoutUpdate(target, time, userData, options) {
+    const core = coreOf(this);
+    checkDuration('timeoutMs', time);
+    const flags = timerFlags(options) | IORING_TIMEOUT_UPDATE | (options?.link ? IORING_LINK_TIMEOUT_UPDATE : 0);
+    const [low, high] = key(core, target);
+    if (core.isRefused()) return false;
+    const address = core.timespec(time);
+    return core.queue(
+      IORING_OP_TIMEOUT_REMOVE, 0, 0, -1, lowWord(address), highWord(address), low, high,
+      0, flags, 0, userData, undefined,
+    );
+  },
+
+  prepLinkTimeout(time, userData, options) {
+    const core = coreOf(this);
+    checkDuration('timeoutMs', time);
+    const flags = timerFlags(options) | (options?.etimeSuccess ? IORING_TIMEOUT_ETIME_SUCCESS : 0);
+    if (core.isRefused()) return false;
+    const address = core.timespec(time);
+    return core.queue(
+      IORING_OP_LINK_TIMEOUT, 0, 0, -1, 0, 0, lowWord(address), highWord(address), 1, flags, 0, userData, undefined,
+    );
+  },
+
+  prepPollAdd(fd, mask, userData, options) {
+    const core = coreOf(this);
+    const file = checkFd('fd', fd);
+    checkUint32('mask', mask);
+    if (mask > 0xffff) core.demand(YOUNG_FIELDS.poll32);
+    const how = pollFlags(options);
+    return core.queue(IORING_OP_POLL_ADD, 0, 0, file, 0, 0, 0, 0, how, mask, 0, userData, undefined);
+  },
+
+  prepPollRemove(target, userData) {
+    const core = coreOf(this);
+    const [low, high] = key(core, target);
+    return core.queue(IORING_OP_POLL_REMOVE, 0, 0, -1, 0, 0, low, high, 0, 0, 0, userData, undefined);
+  },
+
+  prepPollUpdate(target, userData, change) {
+    const core = coreOf(this);
+    checkObject('change', change);
+    const { events, newUserData } = change;
+    if (events === undefined && newUserData === undefined) {
+      throw wrongValue('change', 'it must have events, newUserData, or both');
+    }
+    const mask = events === undefined ? 0 : checkUint32('change.events', events);
+    let how = pollFlags(change);
+    if (events !== undefined) how |= IORING_POLL_UPDATE_EVENTS;
+    if (newUserData !== undefined) {
+      how |= IORING_POLL_UPDATE_USER_DATA;
+      checkUserData('change.newUserData', newUserData);
+    }
+    checkUserData('userData', userData);
+    const [low, high] = key(core, target);
+    if (core.isRefused()) return false;
+    const next = newUserData === undefined ? 0 : core.userDataForKernel(newUserData);
+    return core.queue(
+      IORING_OP_POLL_REMOVE, 0, 0, -1, lowWord(next), highWord(next), low, high, how, mask, 0, userData, undefined,
+    );
+  },
+
+  prepCancel(target, userData, options) {
+    const core = coreOf(this);
+    const isMatch = isObject(target);
+    if (!isMatch) checkUserData('target', target);
+    const match: CancelMatch = ownOptions(isMatch ? { ...target } : { userData: target });
+    const { fd, fixed, opcode, any } = match;
+    const { flags: how, file } = cancelFlags(core, match);
+    const flags = options?.all ? how | IORING_ASYNC_CANCEL_ALL : how;
+    if (opcode !== undefined) checkInteger('target.opcode', opcode, 0, 0xff);
+    const len = opcode ?? 0;
+    if (match.userData === undefined) {
+      if (fd === undefined && opcode === undefined && !any) {
+        throw wrongValue('target', `it must match by userData, fd, opcode or any${fixed ? '; fixed needs fd' : ''}`);
+      }
+      return core.queue(IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, 0, 0, len, flags, 0, userData, undefined);
+    }
+    checkUserData('target', match.userData);
+    const low = lowWord(match.userData);
+    const high = highWord(match.userData);
+    // Operations that lend memory went to the kernel under keys of ours.
+    const slots = core.findKeys(match.userData, fd === undefined ? undefined : file, opcode);
+    if (slots.length === 0 || !options?.all) {
+      const { pins } = core;
+      const keyLow = slots.length === 0 ? low : pins.keyLow(slots[0]);
+      const keyHigh = slots.length === 0 ? high : pins.keyHigh(slots[0]);
+      return core.queue(
+        IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, keyLow, keyHigh, len, flags, 0, userData, undefined,
+      );
+    }
+    return cancelEach(core, slots, file, low, high, len, flags, userData);
+  },
+
+  prepCancelFd(fd, userData, options) {
+    const file = checkFd('fd', fd);
+    return this.prepCancel(options?.fixed ? { fd: file, fixed: true } : { fd: file }, userData, options);
+  },
+
+  prepMsgRing(ringFd, res, data, userData, options) {
+    const core = coreOf(this);
+    const file = checkFd('ringFd', ringFd);
+    checkInteger('res', res, -(2 ** 31), 2 ** 32 - 1);
+    checkUserData('data', data);
+    const passed = options?.cqeFlags === undefined ? 0 : checkUint32('options.cqeFlags', options.cqeFlags);
+    let flags = options?.cqeFlags === undefined ? 0 : IORING_MSG_RING_FLAGS_PASS;
+    if (options?.skipCqe) flags |= IORING_MSG_RING_CQE_SKIP;
+    const queued = core.queue(
+      IORING_OP_MSG_RING, 0, 0, file, lowWord(data), highWord(data), IORING_MSG_DATA, 0, res, flags, 0, userData,
+      undefined,
+    );
+    if (queued && passed !== 0) core.sq.extend(passed, 0, 0);
+    return queued;
+  },
+
+  prepMsgRingFd(ringFd, sourceSlot, targetSlot, data, userData, options) {
+    const core = coreOf(this);
+    const file = checkFd('ringFd', ringFd);
+    checkUint32('sourceSlot', sourceSlot);
+    if (targetSlot === undefined) throw wrongType('targetSlot', "of type number, or 'alloc'", targetSlot);
+    const index = fileIndex('targetSlot', targetSlot);
+    checkUserData('data', data);
+    const flags = options?.skipCqe ? IORING_MSG_RING_CQE_SKIP : 0;
+    const queued = core.queue(
+      IORING_OP_MSG_RING, 0, 0, file, lowWord(data), highWord(data), IORING_MSG_SEND_FD, 0, 0, flags, 0, userData,
+      undefined,
+    );
+    if (queued) core.sq.extend(index, sourceSlot, 0);
+    return queued;
+  },
+
+  prepFilesUpdate(fds, offset, userData) {
+    const core = coreOf(this);
+    if (!(fds instanceof Int32Array)) throw wrongType('fds', 'an Int32Array', fds);
+    const { memory } = core;
+    const count = memory.findWhole(fds, 'fds') / 4;
+    const { addressLow, addressHigh } = memory;
+    const first = offset === 'alloc' ? -1 : checkInteger('offset', offset, 0, 2 ** 31 - 1);
+    return core.queue(
+      IORING_OP_FILES_UPDATE, 0, 0, -1, first, first >> 31, addressLow, addressHigh, count, 0, 0, userData, fds,
+    );
+  },
+
+  prepFixedFdInstall(slot, userData, options) {
+    const file = checkInteger('slot', slot, 0, 2 ** 31 - 1);
+    const flags = options?.noCloexec ? IORING_FIXED_FD_NO_CLOEXEC : 0;
+    return coreOf(this).queue(
+      IORING_OP_FIXED_FD_INSTALL, IOSQE_FIXED_FILE, 0, file, 0, 0, 0, 0, 0, flags, 0, userData, DESCRIPTOR,
+    );
+  },
+
+  prepProvideBuffers(buf, bufSize, nr, bgid, bid, userData) {
+    const core = coreOf(this);
     checkInteger('bufSize', bufSize, 1, 2 ** 31 - 1);
     checkInteger('nr', nr, 1, 65536);
     checkInteger('bgid', bgid, 0, 0xffff);
     checkInteger('bid', bid, 0, 65536 - nr);
     checkUserData('userData', userData);
-    const { memory } = coreOf(this);
+    const { memory } = core;
     memory.find(buf, bufSize * nr);
     const { addressLow, addressHigh } = memory;
-    if (coreOf(this).isRefused()) return false;
+    if (core.isRefused()) return false;
     // Also where there is a buffer ring now: the kernel may take the entry when that is gone.
-    const lent = coreOf(this).lease(coreOf(this).resources.classicGroup(bgid).provide(buf, nr));
-    return coreOf(this).queue(
+    const lent = core.lease(core.resources.classicGroup(bgid).provide(buf, nr));
+    return core.queue(
       IORING_OP_PROVIDE_BUFFERS, 0, 0, nr, bid, 0, addressLow, addressHigh, bufSize, 0, bgid, userData, lent,
     );
-  }
+  },
 
-  /**
-   * Queue the taking of up to `nr` buffers out of a group that {@link prepProvideBuffers} filled. Completes with how many
-   * there were, or `-ENOENT` where there is no such group.
-   *
-   * Kernel 5.7. Counterpart of io_uring_prep_remove_buffers(3).
-   * @returns false when the submission queue is full; nothing was queued then
-   * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
-   */
-  prepRemoveBuffers(nr: number, bgid: number, userData: UserData): boolean {
+  prepRemoveBuffers(nr, bgid, userData) {
+    const core = coreOf(this);
     checkInteger('nr', nr, 1, 65536);
     checkInteger('bgid', bgid, 0, 0xffff);
-    if (coreOf(this).isRefused()) return false;
-    const { resources } = coreOf(this);
-    const lent = resources.hasClassicGroup(bgid) ? coreOf(this).lease(resources.classicGroup(bgid).removal()) : undefined;
-    return coreOf(this).queue(IORING_OP_REMOVE_BUFFERS, 0, 0, nr, 0, 0, 0, 0, 0, 0, bgid, userData, lent);
-  }
+    if (core.isRefused()) return false;
+    const { resources } = core;
+    const lent = resources.hasClassicGroup(bgid) ? core.lease(resources.classicGroup(bgid).removal()) : undefined;
+    return core.queue(IORING_OP_REMOVE_BUFFERS, 0, 0, nr, 0, 0, 0, 0, 0, 0, bgid, userData, lent);
+  },
+};
 
-  /** What the kernel knows an operation in flight by: a key of ours, or the caller's userData. */
-  #key(target: UserData): [low: number, high: number] {
-    const slot = coreOf(this).findKey(target);
-    const { pins } = coreOf(this);
-    return slot < 0 ? [lowWord(target), highWord(target)] : [pins.keyLow(slot), pins.keyHigh(slot)];
+function nop(core: RingCore, opcode: number, userData: UserData, options: NopOptions): boolean {
+  const { result, fd, fixedFile, fixedBuffer, taskWork, cqe32 } = options;
+  let flags = 0;
+  if (result !== undefined) {
+    checkInteger('options.result', result, -(2 ** 31), 2 ** 31 - 1);
+    flags |= IORING_NOP_INJECT_RESULT;
   }
+  if (fd !== undefined) flags |= IORING_NOP_FILE;
+  if (fixedFile) flags |= IORING_NOP_FIXED_FILE;
+  if (fixedBuffer !== undefined) {
+    checkInteger('options.fixedBuffer', fixedBuffer, 0, 0xffff);
+    flags |= IORING_NOP_FIXED_BUFFER;
+  }
+  if (taskWork) flags |= IORING_NOP_TW;
+  const file = fd === undefined ? -1 : checkFd('options.fd', fd);
+  const [first, second] = cqe32 ?? [0, 0];
+  if (cqe32) {
+    checkUserData('options.cqe32[0]', first);
+    checkUserData('options.cqe32[1]', second);
+    flags |= IORING_NOP_CQE32;
+  }
+  if (flags !== 0) core.demand(YOUNG_FIELDS.nop);
+  return core.queue(
+    opcode, 0, 0, file, lowWord(first), highWord(first), lowWord(second), highWord(second),
+    result ?? 0, flags, fixedBuffer ?? 0, userData, undefined,
+  );
+}
+
+/** One entry for every key, and one for those without; one completion for all of them. */
+function cancelEach(
+  core: RingCore,
+  slots: number[],
+  file: number,
+  low: number,
+  high: number,
+  len: number,
+  flags: number,
+  userData: UserData,
+): boolean {
+  const entries = slots.length + 1;
+  if (entries > core.sq.entries) {
+    const message =
+      `Cannot cancel ${slots.length} operations of one userData at once in a queue of ${core.sq.entries} entries:` +
+      ' cancel by fd or any, or give them different userData';
+    throw wrongState('ERR_INVALID_STATE', message);
+  }
+  checkUserData('userData', userData);
+  if (core.isRefused(entries)) return false;
+  if (core.chained !== undefined) core.endChain();
+  const { pins, sq } = core;
+  const common = pins.hold(lowWord(userData), highWord(userData), core.lease(new Fold(entries)));
+  const commonLow = pins.keyLow(common);
+  const commonHigh = pins.keyHigh(common);
+  for (const slot of slots) {
+    const keyLow = pins.keyLow(slot);
+    sq.push(
+      IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, keyLow, pins.keyHigh(slot), len, flags, commonLow, commonHigh, 0,
+    );
+  }
+  sq.push(IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, low, high, len, flags, commonLow, commonHigh, 0);
+  return true;
+}
+
+/** The userData that the kernel knows an operation in flight by: a key of ours, or the caller's userData. */
+function key(core: RingCore, target: UserData): [low: number, high: number] {
+  const slot = core.findKey(target);
+  const { pins } = core;
+  return slot < 0 ? [lowWord(target), highWord(target)] : [pins.keyLow(slot), pins.keyHigh(slot)];
 }
 
 /** Cancellations of all operations of one userData, which stand for one: each tells how many it found. */

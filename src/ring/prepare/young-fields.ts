@@ -17,8 +17,9 @@ const young = (what: string, since: string, refusedSince = since): YoungField =>
 });
 
 /**
- * Things that an older kernel would do otherwise than asked, without a word: it does not look at the field. Fields that every kernel with
- * the operation looks at, or answers EINVAL to, are not here; nor is IORING_RECVSEND_POLL_FIRST, which changes no result.
+ * Things that an older kernel would do otherwise than asked, without a word: it does not look at the field. Fields that
+ * every kernel with the operation looks at, or answers EINVAL to, are not here; nor is IORING_RECVSEND_POLL_FIRST,
+ * which changes no result.
  */
 export const YOUNG_FIELDS = {
   /** `file_index` of OPENAT, OPENAT2 and ACCEPT: an ordinary descriptor would be made, which nobody learns of. */

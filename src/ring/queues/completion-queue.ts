@@ -29,7 +29,10 @@ export class CompletionQueue {
    */
   readonly #postedInCalls: boolean;
 
-  /** @param layout `postedInCalls`: IORING_SETUP_DEFER_TASKRUN; `big`: IORING_SETUP_CQE32; `mixed`: IORING_SETUP_CQE_MIXED */
+  /**
+   * @param layout `postedInCalls`: IORING_SETUP_DEFER_TASKRUN; `big`: IORING_SETUP_CQE32; `mixed`:
+   *   IORING_SETUP_CQE_MIXED
+   */
   constructor(ring: ArrayBuffer, params: DataView, layout: { postedInCalls: boolean; big: boolean; mixed: boolean }) {
     this.shift = layout.big ? 3 : 2;
     this.mixed = layout.mixed;
@@ -59,7 +62,9 @@ export class CompletionQueue {
     return Atomics.load(this.words, this.#kernelTail);
   }
 
-  /** One past the last place that is filled: no further from the head than there are places, whatever the kernel says. */
+  /**
+   * One past the last place that is filled: no further from the head than there are places, whatever the kernel says.
+   */
   get end(): number {
     const { tail } = this;
     return (tail - this.head) >>> 0 <= this.entries ? tail : (this.head + this.entries) | 0;
@@ -121,7 +126,8 @@ export class CompletionQueue {
 
   /** Let go of the shared memory, which is about to be unmapped. From now on the queue is empty. */
   detach(): void {
-    this.words = new Int32Array(1 + Math.max(this.#kernelHead, this.#kernelTail, this.#kernelOverflow, this.#kernelFlags));
+    const last = Math.max(this.#kernelHead, this.#kernelTail, this.#kernelOverflow, this.#kernelFlags);
+    this.words = new Int32Array(1 + last);
     this.head = 0;
     this.#published = 0;
   }

@@ -21,12 +21,11 @@ import {
   IORING_UNREGISTER_BUFFERS,
 } from '../../abi/registrations.ts';
 import { ownOptions, NONE } from '../arguments/own-options.ts';
+import type { UserData } from '../arguments/user-data.ts';
 import type { Lendable } from '../memory/lent-memory.ts';
 import { checkInteger, outOfRange, wrongType } from '../arguments/argument-errors.ts';
 import { writeIovec } from '../structs/msghdr.ts';
-import { NetPreparation } from '../prepare/network.ts';
-import { coreOf, type Hints, type RingCore } from '../ring-core.ts';
-import type { UserData } from '../prepare/entry.ts';
+import { coreOf, isRing, type Hints, type RingCore } from '../ring-core.ts';
 
 /** The kernel's limits on one table: IORING_MAX_REG_BUFFERS, and on one buffer. */
 const BUFFERS_MAX = 16384;
@@ -40,7 +39,7 @@ const HINTS: Hints = ownOptions({
   [EINVAL]: 'outside the table, or this kernel has no such table (tags need Linux 5.13, sparse tables 5.19)',
 });
 
-/** What a table of buffers is made with. */
+/** The marks that a table of buffers, or of files, is made with. */
 export interface TagOptions {
   /**
    * A mark for each: when the last operation that uses it is done, after it was replaced or unregistered, a completion
@@ -50,7 +49,7 @@ export interface TagOptions {
 }
 
 /** Registered buffers: memory that the kernel pins once and need not look up at every transfer. */
-export abstract class BufferRegistration extends NetPreparation {
+export interface BufferRegistrations {
   /**
    * Register buffers, for operations with `{ fixed: index }`. They stay in memory and count against the limit on locked
    * memory; the ring refers to them until they are replaced or unregistered.
@@ -59,19 +58,12 @@ export abstract class BufferRegistration extends NetPreparation {
    * @param buffers 1 … 16384, each of at most 1 GiB; all of each
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
    * @throws {Error} `EBUSY`, `ENOMEM` and others of the kernel; `ERR_IOURING_CLOSED`
+   * @example
+   * const block = Buffer.alloc(65_536);
+   * ring.registerBuffers([block]);
+   * ring.prepRead(fd, block, block.length, 1, 0, { fixed: 0 });
    */
-  registerBuffers(buffers: readonly Lendable[], options?: TagOptions): void {
-    const list = this.#list(buffers, 1);
-    const tags = tagsOf(coreOf(this), options, list.length);
-    coreOf(this).checkOpen();
-    const iovecs = this.#iovecs(list);
-    if (tags === undefined) {
-      coreOf(this).register(IORING_REGISTER_BUFFERS, iovecs.address, list.length, HINTS);
-    } else {
-      registerResource(coreOf(this), IORING_REGISTER_BUFFERS2, list.length, 0, iovecs.address, tags, HINTS);
-    }
-    coreOf(this).resources.registeredBuffers = list;
-  }
+  registerBuffers(buffers: readonly Lendable[], options?: TagOptions): void;
 
   /**
    * Register a table of `count` places without buffers, to be filled by {@link registerBuffersUpdate}.
@@ -80,13 +72,11 @@ export abstract class BufferRegistration extends NetPreparation {
    * @param count 1 … 16384
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} `EBUSY` and others of the kernel; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerBuffersSparse(16);
+   * ring.registerBuffersUpdate(0, [buffer]);
    */
-  registerBuffersSparse(count: number): void {
-    checkInteger('count', count, 1, BUFFERS_MAX);
-    coreOf(this).checkOpen();
-    registerResource(coreOf(this), IORING_REGISTER_BUFFERS2, count, IORING_RSRC_REGISTER_SPARSE, 0, undefined, HINTS);
-    coreOf(this).resources.registeredBuffers = Array.from(ownOptions({ length: count }), () => undefined);
-  }
+  registerBuffersSparse(count: number): void;
 
   /**
    * Put buffers into places of the table, from `offset` on; null empties a place. Operations under way go on with the
@@ -96,62 +86,104 @@ export abstract class BufferRegistration extends NetPreparation {
    * @returns how many places were changed
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
    * @throws {Error} the kernel's refusal; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerBuffersSparse(16);
+   * ring.registerBuffersUpdate(0, [buffer]);
    */
-  registerBuffersUpdate(offset: number, buffers: readonly (Lendable | null)[], options?: TagOptions): number {
-    checkInteger('offset', offset, 0, BUFFERS_MAX - 1);
-    const list = this.#list(buffers, 1);
-    const tags = tagsOf(coreOf(this), options, list.length);
-    coreOf(this).checkOpen();
-    const iovecs = this.#iovecs(list);
-    const count = updateResource(coreOf(this), IORING_REGISTER_BUFFERS_UPDATE, offset, list.length, iovecs.address, tags, HINTS);
-    const table = coreOf(this).resources.registeredBuffers;
-    for (let i = 0; i < count; i++) table[offset + i] = list[i] ?? undefined;
-    return count;
-  }
+  registerBuffersUpdate(offset: number, buffers: readonly (Lendable | null)[], options?: TagOptions): number;
 
   /**
    * Give up all registered buffers. Operations under way go on with the buffers they have.
    *
    * Kernel 5.1. Counterpart of io_uring_unregister_buffers(3).
    * @throws {Error} `ENXIO` there are none; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerBuffers([buffer]);
+   * ring.unregisterBuffers();
    */
-  unregisterBuffers(): void {
-    coreOf(this).checkOpen();
-    coreOf(this).register(IORING_UNREGISTER_BUFFERS, 0, 0, HINTS);
-    coreOf(this).resources.registeredBuffers = [];
-  }
+  unregisterBuffers(): void;
 
   /**
    * Share the registered buffers of another ring of this thread: both refer to the same memory, pinned once.
    *
-   * Kernel 6.12; ranges and `replace` 6.13. Counterpart of io_uring_clone_buffers(3) and io_uring_clone_buffers_offset(3).
+   * Kernel 6.12; ranges and `replace` 6.13. Counterpart of io_uring_clone_buffers(3) and
+   * io_uring_clone_buffers_offset(3).
    * @param options.count how many, from `srcOffset` of the other's table to `dstOffset` of this one's; default all
    * @param options.replace IORING_REGISTER_DST_REPLACE: take the place of buffers registered here
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} `EBUSY` there are buffers here already, `ENXIO` there are none there; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.cloneBuffers(otherRing);
    */
   cloneBuffers(
-    source: BufferRegistration,
+    source: BufferRegistrations,
     options?: { srcOffset?: number; dstOffset?: number; count?: number; replace?: boolean },
-  ): void {
-    if (!(source instanceof BufferRegistration)) throw wrongType('source', 'an IoUring', source);
+  ): void;
+}
+
+export const bufferRegistrations: BufferRegistrations = {
+  registerBuffers(buffers, options) {
+    const core = coreOf(this);
+    const list = checkBuffers(buffers, 1);
+    const tags = tagsOf(core, options, list.length);
+    core.checkOpen();
+    const iovecs = writeIovecs(core, list);
+    if (tags === undefined) {
+      core.register(IORING_REGISTER_BUFFERS, iovecs.address, list.length, HINTS);
+    } else {
+      registerResource(core, IORING_REGISTER_BUFFERS2, list.length, 0, iovecs.address, tags, HINTS);
+    }
+    core.resources.registeredBuffers = list;
+  },
+
+  registerBuffersSparse(count) {
+    const core = coreOf(this);
+    checkInteger('count', count, 1, BUFFERS_MAX);
+    core.checkOpen();
+    registerResource(core, IORING_REGISTER_BUFFERS2, count, IORING_RSRC_REGISTER_SPARSE, 0, undefined, HINTS);
+    core.resources.registeredBuffers = Array.from(ownOptions({ length: count }), () => undefined);
+  },
+
+  registerBuffersUpdate(offset, buffers, options) {
+    const core = coreOf(this);
+    checkInteger('offset', offset, 0, BUFFERS_MAX - 1);
+    const list = checkBuffers(buffers, 1);
+    const tags = tagsOf(core, options, list.length);
+    core.checkOpen();
+    const { address } = writeIovecs(core, list);
+    const count = updateResource(core, IORING_REGISTER_BUFFERS_UPDATE, offset, list.length, address, tags, HINTS);
+    const table = core.resources.registeredBuffers;
+    for (let i = 0; i < count; i++) table[offset + i] = list[i] ?? undefined;
+    return count;
+  },
+
+  unregisterBuffers() {
+    const core = coreOf(this);
+    core.checkOpen();
+    core.register(IORING_UNREGISTER_BUFFERS, 0, 0, HINTS);
+    core.resources.registeredBuffers = [];
+  },
+
+  cloneBuffers(source, options) {
+    const core = coreOf(this);
+    if (!isRing(source)) throw wrongType('source', 'an IoUring', source);
     const asked: NonNullable<typeof options> = options ?? NONE;
     const { srcOffset = 0, dstOffset = 0, count = 0, replace = false } = asked;
     checkInteger('options.srcOffset', srcOffset, 0, BUFFERS_MAX);
     checkInteger('options.dstOffset', dstOffset, 0, BUFFERS_MAX);
     checkInteger('options.count', count, 0, BUFFERS_MAX);
-    coreOf(this).checkOpen();
+    core.checkOpen();
     coreOf(source).checkOpen();
     const from = coreOf(source).resources;
     const byIndex = from.fd < 0;
-    const { view, address } = coreOf(this).scratch(IO_URING_CLONE_BUFFERS_SIZE);
+    const { view, address } = core.scratch(IO_URING_CLONE_BUFFERS_SIZE);
     view.setUint32(IO_URING_CLONE_BUFFERS.src_fd, byIndex ? (from.registeredIndex as number) : from.fd, true);
     const flags = (byIndex ? IORING_REGISTER_SRC_REGISTERED : 0) | (replace ? IORING_REGISTER_DST_REPLACE : 0);
     view.setUint32(IO_URING_CLONE_BUFFERS.flags, flags, true);
     view.setUint32(IO_URING_CLONE_BUFFERS.src_off, srcOffset, true);
     view.setUint32(IO_URING_CLONE_BUFFERS.dst_off, dstOffset, true);
     view.setUint32(IO_URING_CLONE_BUFFERS.nr, count, true);
-    coreOf(this).register(IORING_REGISTER_CLONE_BUFFERS, address, 1, {
+    core.register(IORING_REGISTER_CLONE_BUFFERS, address, 1, {
       [EBUSY]: 'buffers are registered here already: clone with replace, or unregisterBuffers() first',
       [ENXIO]: 'the other ring has no registered buffers',
       [EOVERFLOW]: 'the range ends behind the table',
@@ -160,35 +192,39 @@ export abstract class BufferRegistration extends NetPreparation {
     const there = from.registeredBuffers;
     const cloned = there.slice(srcOffset, count === 0 ? undefined : srcOffset + count);
     // What was here and was not replaced stays.
-    const table = replace ? [...coreOf(this).resources.registeredBuffers] : [];
+    const table = replace ? [...core.resources.registeredBuffers] : [];
     cloned.forEach((buffer, i) => (table[dstOffset + i] = buffer));
-    coreOf(this).resources.registeredBuffers = table;
-  }
+    core.resources.registeredBuffers = table;
+  },
+};
 
-  /** The caller's list, read once. */
-  #list(buffers: readonly (Lendable | null)[], min: number): (Lendable | undefined)[] {
-    if (!Array.isArray(buffers)) throw wrongType('buffers', 'an Array of ArrayBufferViews or ArrayBuffers', buffers);
-    const list = [...(buffers as readonly (Lendable | null)[])].map((buffer) => buffer ?? undefined);
-    checkInteger('buffers.length', list.length, min, BUFFERS_MAX);
-    return list;
-  }
+/** The caller's list, read once. */
+function checkBuffers(buffers: readonly (Lendable | null)[], min: number): (Lendable | undefined)[] {
+  if (!Array.isArray(buffers)) throw wrongType('buffers', 'an Array of ArrayBufferViews or ArrayBuffers', buffers);
+  const list = [...(buffers as readonly (Lendable | null)[])].map((buffer) => buffer ?? undefined);
+  checkInteger('buffers.length', list.length, min, BUFFERS_MAX);
+  return list;
+}
 
-  /** An array of iovecs for the duration of a call; of an empty place all is zero. */
-  #iovecs(list: readonly (Lendable | undefined)[]): { address: number } {
-    const { view, address } = coreOf(this).array(list.length * IOVEC_SIZE);
-    const { memory } = coreOf(this);
-    list.forEach((buffer, i) => {
-      if (buffer === undefined) return;
-      const length = memory.findWhole(buffer, `buffers[${i}]`);
-      if (length > BUFFER_MAX) throw outOfRange(`buffers[${i}].byteLength`, `<= ${BUFFER_MAX} (1 GiB)`, length);
-      writeIovec(view, i * IOVEC_SIZE, memory.addressLow, memory.addressHigh, length);
-    });
-    return { address };
-  }
+/** An array of iovecs for the duration of a call; of an empty place all is zero. */
+function writeIovecs(core: RingCore, list: readonly (Lendable | undefined)[]): { address: number } {
+  const { view, address } = core.array(list.length * IOVEC_SIZE);
+  const { memory } = core;
+  list.forEach((buffer, i) => {
+    if (buffer === undefined) return;
+    const length = memory.findWhole(buffer, `buffers[${i}]`);
+    if (length > BUFFER_MAX) throw outOfRange(`buffers[${i}].byteLength`, `<= ${BUFFER_MAX} (1 GiB)`, length);
+    writeIovec(view, i * IOVEC_SIZE, memory.addressLow, memory.addressHigh, length);
+  });
+  return { address };
 }
 
 /** The tags as the kernel takes them; undefined if there are none. */
-export function tagsOf(core: RingCore, options: TagOptions | undefined, count: number): { address: number } | undefined {
+export function tagsOf(
+  core: RingCore,
+  options: TagOptions | undefined,
+  count: number,
+): { address: number } | undefined {
   const tags = options?.tags;
   if (tags === undefined) return undefined;
   if (!Array.isArray(tags)) throw wrongType('options.tags', 'an Array of numbers or bigints', tags);

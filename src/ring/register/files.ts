@@ -16,8 +16,8 @@ import {
 } from '../../abi/registrations.ts';
 import { ownOptions } from '../arguments/own-options.ts';
 import { checkInteger, checkUint32, wrongType } from '../arguments/argument-errors.ts';
-import { BufferRegistration, registerResource, tagsOf, updateResource, type TagOptions } from './buffers.ts';
-import { coreOf, type Hints } from '../ring-core.ts';
+import { registerResource, tagsOf, updateResource, type TagOptions } from './buffers.ts';
+import { coreOf, type Hints, type RingCore } from '../ring-core.ts';
 
 /** The kernel's limit on one table (IORING_MAX_FIXED_FILES); that on open files counts too. */
 const FILES_MAX = 2 ** 20;
@@ -34,7 +34,7 @@ const HINTS: Hints = ownOptions({
  * Registered files: a table of slots that operations name instead of descriptors (IOSQE_FIXED_FILE). The kernel need
  * not look a file up each time, and files can be opened into slots without ever being a descriptor.
  */
-export abstract class FileRegistration extends BufferRegistration {
+export interface FileRegistrations {
   /**
    * Register files: `fds[i]` goes to slot i. The descriptors may be closed then; the files stay open in their slots.
    *
@@ -42,29 +42,23 @@ export abstract class FileRegistration extends BufferRegistration {
    * @param fds 1 … 1048576 of them; -1 leaves a slot empty
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} `EBADF`, `EBUSY`, `EMFILE` and others of the kernel; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerFiles([fd]);
    */
-  registerFiles(fds: readonly number[], options?: TagOptions): void {
-    const list = this.#list(fds, -1);
-    const tags = tagsOf(coreOf(this), options, list.length);
-    coreOf(this).checkOpen();
-    const address = this.#descriptors(list);
-    if (tags === undefined) coreOf(this).register(IORING_REGISTER_FILES, address, list.length, HINTS);
-    else registerResource(coreOf(this), IORING_REGISTER_FILES2, list.length, 0, address, tags, HINTS);
-  }
+  registerFiles(fds: readonly number[], options?: TagOptions): void;
 
   /**
-   * Register a table of `count` empty slots, to be filled by {@link registerFilesUpdate} or by operations with `direct`.
+   * Register a table of `count` empty slots, to be filled by {@link registerFilesUpdate} or by operations with
+   * `direct`.
    *
    * Kernel 5.19. Counterpart of io_uring_register_files_sparse(3), without its raising of the limit on open files.
    * @param count 1 … 1048576
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} `EBUSY`, `EMFILE` and others of the kernel; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerFilesSparse(16);
    */
-  registerFilesSparse(count: number): void {
-    checkInteger('count', count, 1, FILES_MAX);
-    coreOf(this).checkOpen();
-    registerResource(coreOf(this), IORING_REGISTER_FILES2, count, IORING_RSRC_REGISTER_SPARSE, 0, undefined, HINTS);
-  }
+  registerFilesSparse(count: number): void;
 
   /**
    * Put files into slots, from `offset` on; -1 empties a slot, IORING_REGISTER_FILES_SKIP (-2) leaves it (5.12).
@@ -75,32 +69,22 @@ export abstract class FileRegistration extends BufferRegistration {
    * @returns how many slots were looked at; fewer than asked for when one could not be changed
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} the kernel's refusal; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerFilesSparse(16);
+   * ring.registerFilesUpdate(0, [fd]);
    */
-  registerFilesUpdate(offset: number, fds: readonly number[], options?: TagOptions): number {
-    checkInteger('offset', offset, 0, FILES_MAX - 1);
-    const list = this.#list(fds, IORING_REGISTER_FILES_SKIP);
-    const tags = tagsOf(coreOf(this), options, list.length);
-    coreOf(this).checkOpen();
-    const data = this.#descriptors(list);
-    if (tags !== undefined) {
-      return updateResource(coreOf(this), IORING_REGISTER_FILES_UPDATE2, offset, list.length, data, tags, HINTS);
-    }
-    const { view, address } = coreOf(this).scratch(IO_URING_RSRC_UPDATE_SIZE);
-    view.setUint32(IO_URING_RSRC_UPDATE.offset, offset, true);
-    view.setBigUint64(IO_URING_RSRC_UPDATE.data, BigInt(data), true);
-    return coreOf(this).register(IORING_REGISTER_FILES_UPDATE, address, list.length, HINTS);
-  }
+  registerFilesUpdate(offset: number, fds: readonly number[], options?: TagOptions): number;
 
   /**
    * Give up the table. Operations under way go on with the files they have.
    *
    * Kernel 5.1. Counterpart of io_uring_unregister_files(3).
    * @throws {Error} `ENXIO` there is none; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerFiles([fd]);
+   * ring.unregisterFiles();
    */
-  unregisterFiles(): void {
-    coreOf(this).checkOpen();
-    coreOf(this).register(IORING_UNREGISTER_FILES, 0, 0, HINTS);
-  }
+  unregisterFiles(): void;
 
   /**
    * Have the kernel pick from these slots only where it is asked to (`direct: 'alloc'`); the others are the program's.
@@ -108,31 +92,78 @@ export abstract class FileRegistration extends BufferRegistration {
    * Kernel 6.0. Counterpart of io_uring_register_file_alloc_range(3).
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} the kernel's refusal; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerFilesSparse(16);
+   * ring.registerFileAllocRange(8, 8);
    */
-  registerFileAllocRange(offset: number, length: number): void {
+  registerFileAllocRange(offset: number, length: number): void;
+}
+
+export const fileRegistrations: FileRegistrations = {
+  registerFiles(fds, options) {
+    const core = coreOf(this);
+    const list = checkDescriptors(fds, -1);
+    const tags = tagsOf(core, options, list.length);
+    core.checkOpen();
+    const address = writeDescriptors(core, list);
+    if (tags === undefined) core.register(IORING_REGISTER_FILES, address, list.length, HINTS);
+    else registerResource(core, IORING_REGISTER_FILES2, list.length, 0, address, tags, HINTS);
+  },
+
+  registerFilesSparse(count) {
+    const core = coreOf(this);
+    checkInteger('count', count, 1, FILES_MAX);
+    core.checkOpen();
+    registerResource(core, IORING_REGISTER_FILES2, count, IORING_RSRC_REGISTER_SPARSE, 0, undefined, HINTS);
+  },
+
+  registerFilesUpdate(offset, fds, options) {
+    const core = coreOf(this);
+    checkInteger('offset', offset, 0, FILES_MAX - 1);
+    const list = checkDescriptors(fds, IORING_REGISTER_FILES_SKIP);
+    const tags = tagsOf(core, options, list.length);
+    core.checkOpen();
+    const data = writeDescriptors(core, list);
+    if (tags !== undefined) {
+      return updateResource(core, IORING_REGISTER_FILES_UPDATE2, offset, list.length, data, tags, HINTS);
+    }
+    const { view, address } = core.scratch(IO_URING_RSRC_UPDATE_SIZE);
+    view.setUint32(IO_URING_RSRC_UPDATE.offset, offset, true);
+    view.setBigUint64(IO_URING_RSRC_UPDATE.data, BigInt(data), true);
+    return core.register(IORING_REGISTER_FILES_UPDATE, address, list.length, HINTS);
+  },
+
+  unregisterFiles() {
+    const core = coreOf(this);
+    core.checkOpen();
+    core.register(IORING_UNREGISTER_FILES, 0, 0, HINTS);
+  },
+
+  registerFileAllocRange(offset, length) {
+    const core = coreOf(this);
     checkUint32('offset', offset);
     checkUint32('length', length);
-    coreOf(this).checkOpen();
-    const { view, address } = coreOf(this).scratch(IO_URING_FILE_INDEX_RANGE_SIZE);
+    core.checkOpen();
+    const { view, address } = core.scratch(IO_URING_FILE_INDEX_RANGE_SIZE);
     view.setUint32(IO_URING_FILE_INDEX_RANGE.off, offset, true);
     view.setUint32(IO_URING_FILE_INDEX_RANGE.len, length, true);
-    coreOf(this).register(IORING_REGISTER_FILE_ALLOC_RANGE, address, 0, {
+    core.register(IORING_REGISTER_FILE_ALLOC_RANGE, address, 0, {
       [EINVAL]: 'outside the table, or no files are registered',
       [EOVERFLOW]: 'the range ends behind the last slot there can be',
     });
-  }
+  },
+};
 
-  #list(fds: readonly number[], min: number): number[] {
-    if (!Array.isArray(fds)) throw wrongType('fds', 'an Array of numbers', fds);
-    const list = [...(fds as readonly number[])];
-    checkInteger('fds.length', list.length, 1, FILES_MAX);
-    list.forEach((fd, i) => checkInteger(`fds[${i}]`, fd, min, 2 ** 31 - 1));
-    return list;
-  }
+function checkDescriptors(fds: readonly number[], min: number): number[] {
+  if (!Array.isArray(fds)) throw wrongType('fds', 'an Array of numbers', fds);
+  const list = [...(fds as readonly number[])];
+  checkInteger('fds.length', list.length, 1, FILES_MAX);
+  list.forEach((fd, i) => checkInteger(`fds[${i}]`, fd, min, 2 ** 31 - 1));
+  return list;
+}
 
-  #descriptors(list: readonly number[]): number {
-    const { view, address } = coreOf(this).array(list.length * 4);
-    list.forEach((fd, i) => view.setInt32(i * 4, fd, true));
-    return address;
-  }
+function writeDescriptors(core: RingCore, list: readonly number[]): number {
+  const { view, address } = core.array(list.length * 4);
+  list.forEach((fd, i) => view.setInt32(i * 4, fd, true));
+  return address;
 }

@@ -30,13 +30,12 @@ import {
 import { ownOptions, NONE } from '../arguments/own-options.ts';
 import { BufferGroup, ProvidedBufRing, type BufRingOptions } from '../buffer-ring.ts';
 import { kernelError } from '../kernel/kernel-error.ts';
-import { checkInteger, checkUint32, wrongState, wrongType } from '../arguments/argument-errors.ts';
+import { checkInteger, checkObject, checkUint32, wrongState } from '../arguments/argument-errors.ts';
 import { probe, type OperationSupport } from '../probe.ts';
-import { ZcrxRegistration } from './zcrx.ts';
 import { coreOf, type RingCore } from '../ring-core.ts';
 import { checkDuration, checkMilliseconds, writeTimespec, type Duration } from '../structs/timespec.ts';
 
-/** What one of the registered waits is to wait for. */
+/** The limits of one of the registered waits. */
 export interface RegisteredWait {
   /** Milliseconds as a number, nanoseconds as a bigint; nothing: without a limit. */
   timeoutMs?: Duration;
@@ -45,7 +44,7 @@ export interface RegisteredWait {
 }
 
 /** Registrations of the ring itself: provided-buffer rings, its descriptor, its size, its waits. */
-export abstract class RingRegistration extends ZcrxRegistration {
+export interface RingRegistrations {
   /**
    * Give the kernel a group of `entries` buffers of `bufSize` bytes each, for operations that pick their buffer
    * when data arrives. The memory is the ring's; {@link ProvidedBufRing.bytes} shows it.
@@ -56,11 +55,110 @@ export abstract class RingRegistration extends ZcrxRegistration {
    * @param bgid the group's id, 0 … 65535, of your choice
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
    * @throws {Error} `EEXIST` the group exists, or the kernel's refusal; `ERR_IOURING_CLOSED`
+   * @example
+   * const group = ring.registerBufRing(8, 4096, 7);
+   * ring.prepRecvMultishot(socket, 7, 1);
+   * ring.submitAndWait(1);
+   * ring.forEachCompletion((c) => {
+   *   const bid = c.bufferId();
+   *   if (bid === undefined) return;
+   *   console.log(group.bytes(bid, c.res));
+   *   group.recycle(bid);
+   * });
    */
-  registerBufRing(entries: number, bufSize: number, bgid: number, asked: BufRingOptions = NONE): ProvidedBufRing {
+  registerBufRing(entries: number, bufSize: number, bgid: number, asked?: BufRingOptions): ProvidedBufRing;
+
+  /**
+   * Which operations the kernel has, by opcode.
+   *
+   * Kernel 5.6. Counterpart of io_uring_get_probe_ring(3).
+   * @throws {Error} `ERR_IOURING_CLOSED`, or the kernel's refusal
+   * @example
+   * for (const { name, supported } of ring.probe()) console.log(name, supported);
+   */
+  probe(): OperationSupport[];
+
+  /**
+   * Enter the ring by an index in this thread's table, which saves a look-up at every call. Main thread only; the ring
+   * does so by itself unless `registerRingFd: false` was asked for. Harmless when it does already.
+   *
+   * Kernel 5.18. Counterpart of io_uring_register_ring_fd(3).
+   * @returns the index, 0 … 15
+   * @throws {Error} `ERR_IOURING_UNSUPPORTED` in a worker, or when the 16 places are taken; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerRingFd();
+   */
+  registerRingFd(): number;
+
+  /**
+   * Enter the ring by its descriptor again, and free the place in the thread's table.
+   *
+   * Kernel 5.18. Counterpart of io_uring_unregister_ring_fd(3).
+   * @throws {Error} `ERR_INVALID_STATE` the descriptor is closed, nothing but the index is left; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerRingFd();
+   * ring.unregisterRingFd();
+   */
+  unregisterRingFd(): void;
+
+  /**
+   * Close the ring's descriptor and keep only its index in this thread's table: no descriptor is used up, and `fd` is
+   * -1 from then on: nothing can poll it.
+   *
+   * Kernel 6.3. Counterpart of io_uring_close_ring_fd(3).
+   * @throws {Error} `ERR_IOURING_UNSUPPORTED` the kernel is older, or the ring is not registered; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerRingFd();
+   * ring.closeRingFd();
+   */
+  closeRingFd(): void;
+
+  /**
+   * Make the queues larger or smaller. What is queued and what waits to be reaped comes along; if it would not fit
+   * (`EOVERFLOW`), nothing changes. Needs `deferTaskrun`, and is for rings of the main thread.
+   *
+   * Kernel 6.13. Counterpart of io_uring_resize_rings(3).
+   * @param entries submission entries, 1 … 32768
+   * @param options.cqEntries default: four times as many, at least 256
+   * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
+   * @throws {Error} `EOVERFLOW`, `EINVAL` and others of the kernel; `ERR_IOURING_UNSUPPORTED`, `ERR_IOURING_CLOSED`;
+   *   `ERR_IOURING_REENTRANT` inside a callback of forEachCompletion
+   * @example
+   * ring.resizeRings(64, { cqEntries: 256 });
+   */
+  resizeRings(entries: number, options?: { cqEntries?: number }): void;
+
+  /**
+   * Register the arguments of `count` waits once and for all, in memory that the kernel reads without checking it
+   * anew: {@link setWait} fills them, {@link IoUring.submitAndWaitReg} uses them. The ring must be `disabled` still,
+   * and it can be done once.
+   *
+   * Kernel 6.13. Counterpart of io_uring_register_region(3) with IORING_MEM_REGION_REG_WAIT_ARG.
+   * @param count 1 … 4096
+   * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
+   * @throws {Error} the kernel's refusal, `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerWaitRegion(1);
+   */
+  registerWaitRegion(count: number): void;
+
+  /**
+   * Fill one of the registered waits.
+   * @param index 0 … count-1
+   * @throws {Error} `ERR_INVALID_STATE` none are registered; RangeError, TypeError; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerWaitRegion(1);
+   * ring.setWait(0, { timeoutMs: 10 });
+   */
+  setWait(index: number, wait: RegisteredWait): void;
+}
+
+export const ringRegistrations: RingRegistrations = {
+  registerBufRing(entries, bufSize, bgid, asked = NONE) {
+    const core = coreOf(this);
     const options = ownOptions({ ...asked });
-    coreOf(this).checkOpen();
-    const { resources } = coreOf(this);
+    core.checkOpen();
+    const { resources } = core;
     const { native, groups, registerArgument } = resources;
     const inUse = (hint: string): Error =>
       kernelError(EEXIST, 'io_uring_register', `group ${bgid} ${hint}, or choose another bgid`);
@@ -80,87 +178,48 @@ export abstract class RingRegistration extends ZcrxRegistration {
     group.describe(registerArgument.view);
     const result = resources.register(IORING_REGISTER_PBUF_RING, registerArgument.address, 1);
     if (result === -EEXIST) throw inUse('is taken');
-    if (result < 0) throw coreOf(this).registerError(IORING_REGISTER_PBUF_RING, -result, bufRingHint(-result, options));
-    if (group.kernelMemory) this.#mapBufRing(group);
+    if (result < 0) throw core.registerError(IORING_REGISTER_PBUF_RING, -result, bufRingHint(-result, options));
+    if (group.kernelMemory) mapBufRing(core, group);
     groups.set(bgid, group);
-    // The closures hold the ring: a ProvidedBufRing in use keeps its ring from being collected.
+    // The closures hold the ring, and not only its core: a ProvidedBufRing in use keeps its ring from being collected.
     return new ProvidedBufRing(group, {
       unregister: () => void (resources.closed || coreOf(this).resources.unregisterGroup(group)),
-      askHead: () => this.#bufRingHead(bgid),
+      askHead: () => bufRingHead(coreOf(this), bgid),
     });
-  }
+  },
 
-  #mapBufRing(group: BufferGroup): void {
-    const { resources } = coreOf(this);
-    const offset = IORING_OFF_PBUF_RING + group.id * 2 ** IORING_OFF_PBUF_SHIFT;
-    const address = resources.fd < 0 ? -EINVAL : resources.native.map(resources.fd, offset, group.ringBytes);
-    if (address >= 0) return group.map(address);
-    resources.unregisterGroup(group);
-    throw kernelError(-address, 'mmap', "the kernel's buffer ring cannot be mapped: leave kernelMemory away");
-  }
+  probe() {
+    const core = coreOf(this);
+    core.checkOpen();
+    return probe(core.resources);
+  },
 
-  #bufRingHead(bgid: number): number {
-    const { view, address } = coreOf(this).resources.registerArgument;
-    clear(view, IO_URING_BUF_STATUS_SIZE);
-    view.setUint32(IO_URING_BUF_STATUS.buf_group, bgid, true);
-    coreOf(this).register(IORING_REGISTER_PBUF_STATUS, address, 1, { [EINVAL]: 'no ring of buffers has that group' });
-    return view.getUint32(IO_URING_BUF_STATUS.head, true) & 0xffff;
-  }
-
-  /**
-   * Which operations the kernel has, by opcode.
-   *
-   * Kernel 5.6. Counterpart of io_uring_get_probe_ring(3).
-   * @throws {Error} `ERR_IOURING_CLOSED`, or the kernel's refusal
-   */
-  probe(): OperationSupport[] {
-    coreOf(this).checkOpen();
-    return probe(coreOf(this).resources);
-  }
-
-  /**
-   * Enter the ring by an index in this thread's table, which saves a look-up at every call. Main thread only; the ring
-   * does so by itself unless `registerRingFd: false` was asked for. Harmless when it does already.
-   *
-   * Kernel 5.18. Counterpart of io_uring_register_ring_fd(3).
-   * @returns the index, 0 … 15
-   * @throws {Error} `ERR_IOURING_UNSUPPORTED` in a worker, or when the 16 places are taken; `ERR_IOURING_CLOSED`
-   */
-  registerRingFd(): number {
-    coreOf(this).checkOpen();
-    const { resources } = coreOf(this);
+  registerRingFd() {
+    const core = coreOf(this);
+    core.checkOpen();
+    const { resources } = core;
     const possible = resources.native.isMainThread;
     if (possible && (resources.registeredIndex !== undefined || resources.registerRingFd())) {
       return resources.registeredIndex as number;
     }
     const reason = possible ? 'needs Linux 5.18, and one of the 16 places of this thread' : 'only on the main thread';
     throw wrongState('ERR_IOURING_UNSUPPORTED', `Cannot register the ring descriptor: ${reason}`);
-  }
+  },
 
-  /**
-   * Enter the ring by its descriptor again, and free the place in the thread's table.
-   *
-   * Kernel 5.18. Counterpart of io_uring_unregister_ring_fd(3).
-   * @throws {Error} `ERR_INVALID_STATE` the descriptor is closed, nothing but the index is left; `ERR_IOURING_CLOSED`
-   */
-  unregisterRingFd(): void {
-    coreOf(this).checkOpen();
-    if (coreOf(this).resources.fd < 0) {
-      throw wrongState('ERR_INVALID_STATE', 'Cannot unregister the ring descriptor: it is closed, and the index all there is');
+  unregisterRingFd() {
+    const core = coreOf(this);
+    core.checkOpen();
+    if (core.resources.fd < 0) {
+      const message = 'Cannot unregister the ring descriptor: it is closed, and the index all there is';
+      throw wrongState('ERR_INVALID_STATE', message);
     }
-    coreOf(this).resources.unregisterRingFd();
-  }
+    core.resources.unregisterRingFd();
+  },
 
-  /**
-   * Close the ring's descriptor and keep only its index in this thread's table: no descriptor is used up, and `fd` is
-   * -1 from then on: nothing can poll it.
-   *
-   * Kernel 6.3. Counterpart of io_uring_close_ring_fd(3).
-   * @throws {Error} `ERR_IOURING_UNSUPPORTED` the kernel is older, or the ring is not registered; `ERR_IOURING_CLOSED`
-   */
-  closeRingFd(): void {
-    coreOf(this).checkOpen();
-    const { resources } = coreOf(this);
+  closeRingFd() {
+    const core = coreOf(this);
+    core.checkOpen();
+    const { resources } = core;
     if (resources.fd < 0) return;
     const known = (resources.features & IORING_FEAT_REG_REG_RING) !== 0;
     if (!known || resources.registeredIndex === undefined) {
@@ -168,33 +227,24 @@ export abstract class RingRegistration extends ZcrxRegistration {
       throw wrongState('ERR_IOURING_UNSUPPORTED', `Cannot close the ring descriptor alone: ${reason}`);
     }
     resources.closeRingFd();
-  }
+  },
 
-  /**
-   * Make the queues larger or smaller. What is queued and what waits to be reaped comes along; if it would not fit
-   * (`EOVERFLOW`), nothing changes. Needs `deferTaskrun`, and is for rings of the main thread.
-   *
-   * Kernel 6.13. Counterpart of io_uring_resize_rings(3).
-   * @param entries submission entries, 1 … 32768
-   * @param options.cqEntries default: four times as many, at least 256
-   * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
-   * @throws {Error} `EOVERFLOW`, `EINVAL` and others of the kernel; `ERR_IOURING_UNSUPPORTED`, `ERR_IOURING_CLOSED`;
-   *   `ERR_IOURING_REENTRANT` inside a callback of forEachCompletion
-   */
-  resizeRings(entries: number, options?: { cqEntries?: number }): void {
+  resizeRings(entries, options) {
+    const core = coreOf(this);
     checkInteger('entries', entries, 1, 32768);
     const cqEntries = options?.cqEntries ?? Math.min(65536, Math.max(256, 4 * entries));
     checkInteger('options.cqEntries', cqEntries, 1, 65536);
-    coreOf(this).checkOpen();
-    const { resources, sq, cq } = coreOf(this);
+    core.checkOpen();
+    const { resources, sq, cq } = core;
     const deferred = (resources.setupFlags & IORING_SETUP_DEFER_TASKRUN) !== 0;
     if (!resources.native.isMainThread || !deferred || resources.fd < 0) {
       const message =
         'Cannot resize ring: only with deferTaskrun (Linux 6.1), on the main thread, and while it has its descriptor';
       throw wrongState('ERR_IOURING_UNSUPPORTED', message);
     }
-    if (coreOf(this).reaping) {
-      throw wrongState('ERR_IOURING_REENTRANT', 'Cannot resize inside the callback of forEachCompletion: return from it first');
+    if (core.reaping) {
+      const message = 'Cannot resize inside the callback of forEachCompletion: return from it first';
+      throw wrongState('ERR_IOURING_REENTRANT', message);
     }
     // The kernel moves what it knows of.
     sq.publish();
@@ -204,26 +254,17 @@ export abstract class RingRegistration extends ZcrxRegistration {
     view.setUint32(IO_URING_PARAMS.sq_entries, entries, true);
     view.setUint32(IO_URING_PARAMS.cq_entries, cqEntries, true);
     view.setUint32(IO_URING_PARAMS.flags, IORING_SETUP_CQSIZE, true);
-    coreOf(this).register(IORING_REGISTER_RESIZE_RINGS, address, 1, {
+    core.register(IORING_REGISTER_RESIZE_RINGS, address, 1, {
       75: 'what is queued or waits to be reaped does not fit: reap and submit first, or ask for more entries',
     });
     resources.replaceRings(view);
-  }
+  },
 
-  /**
-   * Register the arguments of `count` waits once and for all, in memory that the kernel reads without checking it
-   * anew: {@link setWait} fills them, {@link IoUring.submitAndWaitReg} uses them. The ring must be `disabled` still, and
-   * it can be done once.
-   *
-   * Kernel 6.13. Counterpart of io_uring_register_region(3) with IORING_MEM_REGION_REG_WAIT_ARG.
-   * @param count 1 … 4096
-   * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
-   * @throws {Error} the kernel's refusal, `ERR_IOURING_CLOSED`
-   */
-  registerWaitRegion(count: number): void {
+  registerWaitRegion(count) {
+    const core = coreOf(this);
     checkInteger('count', count, 1, 4096);
-    coreOf(this).checkOpen();
-    const { resources } = coreOf(this);
+    core.checkOpen();
+    const { resources } = core;
     const { native, registerArgument } = resources;
     const length = Math.ceil((count * IO_URING_REG_WAIT_SIZE) / native.pageSize) * native.pageSize;
     const memory = native.allocate(length);
@@ -237,7 +278,7 @@ export abstract class RingRegistration extends ZcrxRegistration {
     view.setBigUint64(desc + IO_URING_REGION_DESC.size, BigInt(length), true);
     view.setUint32(desc + IO_URING_REGION_DESC.flags, IORING_MEM_REGION_TYPE_USER, true);
     try {
-      coreOf(this).register(IORING_REGISTER_MEM_REGION, address, 1, {
+      core.register(IORING_REGISTER_MEM_REGION, address, 1, {
         [EINVAL]: 'the ring must be set up with disabled: true and not be enabled yet',
         16: 'the ring has a region already',
       });
@@ -246,19 +287,15 @@ export abstract class RingRegistration extends ZcrxRegistration {
       throw error;
     }
     resources.keepWaits(memory, length, count);
-  }
+  },
 
-  /**
-   * Fill one of the registered waits.
-   * @param index 0 … count-1
-   * @throws {Error} `ERR_INVALID_STATE` none are registered; RangeError, TypeError; `ERR_IOURING_CLOSED`
-   */
-  setWait(index: number, wait: RegisteredWait): void {
-    if (typeof wait !== 'object' || wait === null) throw wrongType('wait', 'an object', wait);
+  setWait(index, wait) {
+    const core = coreOf(this);
+    checkObject('wait', wait);
     // Read first: a getter could close the ring, and the memory would be gone.
     const { timeoutMs, minWaitMs = 0 } = wait;
-    coreOf(this).checkOpen();
-    const { view, count } = registeredWaits(coreOf(this));
+    core.checkOpen();
+    const { view, count } = registeredWaits(core);
     checkInteger('index', index, 0, count - 1);
     checkMilliseconds('wait.minWaitMs', minWaitMs);
     if (timeoutMs !== undefined && timeoutMs !== Infinity) checkDuration('wait.timeoutMs', timeoutMs);
@@ -268,10 +305,30 @@ export abstract class RingRegistration extends ZcrxRegistration {
     writeTimespec(view, at + IO_URING_REG_WAIT.ts, limited ? timeoutMs : 0);
     view.setUint32(at + IO_URING_REG_WAIT.min_wait_usec, Math.ceil(minWaitMs * 1000), true);
     view.setUint32(at + IO_URING_REG_WAIT.flags, limited ? IORING_REG_WAIT_TS : 0, true);
-  }
+  },
+};
+
+function mapBufRing(core: RingCore, group: BufferGroup): void {
+  const { resources } = core;
+  const offset = IORING_OFF_PBUF_RING + group.id * 2 ** IORING_OFF_PBUF_SHIFT;
+  const address = resources.fd < 0 ? -EINVAL : resources.native.map(resources.fd, offset, group.ringBytes);
+  if (address >= 0) return group.map(address);
+  resources.unregisterGroup(group);
+  throw kernelError(-address, 'mmap', "the kernel's buffer ring cannot be mapped: leave kernelMemory away");
 }
 
-/** How long one of the registered waits lasts at most, and how many completions end it; after the shortest wait one will do. */
+function bufRingHead(core: RingCore, bgid: number): number {
+  const { view, address } = core.resources.registerArgument;
+  clear(view, IO_URING_BUF_STATUS_SIZE);
+  view.setUint32(IO_URING_BUF_STATUS.buf_group, bgid, true);
+  core.register(IORING_REGISTER_PBUF_STATUS, address, 1, { [EINVAL]: 'no ring of buffers has that group' });
+  return view.getUint32(IO_URING_BUF_STATUS.head, true) & 0xffff;
+}
+
+/**
+ * How long one of the registered waits lasts at most, and how many completions end it; after the shortest wait one will
+ * do.
+ */
 export function registeredWait(core: RingCore, index: number, wanted: number): { timeoutMs: number; enough: number } {
   const { view } = registeredWaits(core);
   const at = index * IO_URING_REG_WAIT_SIZE;
@@ -279,7 +336,8 @@ export function registeredWait(core: RingCore, index: number, wanted: number): {
   const seconds = Number(view.getBigInt64(at + IO_URING_REG_WAIT.ts, true));
   const nanoseconds = Number(view.getBigInt64(at + IO_URING_REG_WAIT.ts + 8, true));
   const short = view.getUint32(at + IO_URING_REG_WAIT.min_wait_usec, true) > 0;
-  return { timeoutMs: limited ? seconds * 1000 + nanoseconds / 1e6 : Infinity, enough: short ? Math.min(1, wanted) : wanted };
+  const timeoutMs = limited ? seconds * 1000 + nanoseconds / 1e6 : Infinity;
+  return { timeoutMs, enough: short ? Math.min(1, wanted) : wanted };
 }
 
 /** @throws {Error} `ERR_INVALID_STATE` */

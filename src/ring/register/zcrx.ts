@@ -18,8 +18,7 @@ import {
 import { IORING_REGISTER_ZCRX_CTRL, IORING_REGISTER_ZCRX_IFQ } from '../../abi/registrations.ts';
 import { alignedForLending, PAGE_SIZE_MAX } from '../memory/aligned-memory.ts';
 import type { Completion } from '../completion.ts';
-import { checkInteger, checkUint32, wrongType, wrongValue } from '../arguments/argument-errors.ts';
-import { ControlRegistration } from './control.ts';
+import { checkInteger, checkObject, checkUint32, wrongType, wrongValue } from '../arguments/argument-errors.ts';
 import { coreOf } from '../ring-core.ts';
 
 /** A receive queue of a network card, and the memory that its packets land in. */
@@ -37,9 +36,12 @@ export interface IfqOptions {
 /** The mask of the bits of a place that name the area. */
 const AREA_SHIFT = 48n;
 
-/** What packets land in: {@link bytes} shows those of a completion, {@link recycle} gives them back to the card. */
+/**
+ * The memory that packets land in: {@link bytes} shows those of a completion, {@link recycle} gives them back to the
+ * card.
+ */
 export class ZcrxQueue {
-  /** What prepRecvZc takes. */
+  /** The id that prepRecvZc takes. */
   readonly id: number;
   readonly #area: Uint8Array<ArrayBuffer>;
   readonly #token: bigint;
@@ -92,7 +94,7 @@ export class ZcrxQueue {
 }
 
 /** Receiving without copying: a network card writes packets into memory of the program. */
-export abstract class ZcrxRegistration extends ControlRegistration {
+export interface ZcrxRegistrations {
   /**
    * Take over a receive queue of a network card. Needs CAP_NET_ADMIN, a card that splits headers from data, and a ring
    * with `deferTaskrun` and `cqe32` or `cqeMixed`. The memory is the ring's, until it is closed.
@@ -100,22 +102,42 @@ export abstract class ZcrxRegistration extends ControlRegistration {
    * Kernel 6.15. Counterpart of io_uring_register_ifq(3).
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
    * @throws {Error} the kernel's refusal; `ERR_IOURING_CLOSED`
+   * @example
+   * const queue = ring.registerIfq({ interfaceIndex: 2, rxQueue: 1, rqEntries: 1024, areaBytes: 1 << 22 });
    */
-  registerIfq(options: IfqOptions): ZcrxQueue {
-    if (typeof options !== 'object' || options === null) throw wrongType('options', 'an object', options);
+  registerIfq(options: IfqOptions): ZcrxQueue;
+
+  /**
+   * Have the kernel take in what was recycled (`'flush'`), or make a descriptor by which another ring can share the
+   * queue (`'export'`).
+   *
+   * Kernel 6.19. Counterpart of io_uring_register_zcrx_ctrl(3).
+   * @returns with `'export'` the descriptor, which is the caller's to close; otherwise 0
+   * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
+   * @throws {Error} the kernel's refusal; `ERR_IOURING_CLOSED`
+   * @example
+   * ring.registerZcrxCtrl(0, 'flush');
+   */
+  registerZcrxCtrl(zcrxId: number, operation: 'flush' | 'export'): number;
+}
+
+export const zcrxRegistrations: ZcrxRegistrations = {
+  registerIfq(options) {
+    const core = coreOf(this);
+    checkObject('options', options);
     const { interfaceIndex, rxQueue, areaBytes, rqEntries } = options;
     checkUint32('options.interfaceIndex', interfaceIndex);
     checkUint32('options.rxQueue', rxQueue);
-    const { native } = coreOf(this).resources;
+    const { native } = core.resources;
     checkInteger('options.areaBytes', areaBytes, native.pageSize, 2 ** 30);
     if (areaBytes % native.pageSize !== 0) throw wrongValue('options.areaBytes', 'it must be whole pages');
     checkInteger('options.rqEntries', rqEntries, 1, 32768);
     if (rqEntries & (rqEntries - 1)) throw wrongValue('options.rqEntries', 'it must be a power of two');
-    coreOf(this).checkOpen();
+    core.checkOpen();
     const area = alignedForLending(native, areaBytes, PAGE_SIZE_MAX);
     const pages = Math.ceil((rqEntries * IO_URING_ZCRX_RQE_SIZE) / native.pageSize) + 1;
     const refill = alignedForLending(native, pages * native.pageSize, native.pageSize);
-    const arguments_ = coreOf(this).array(IO_URING_ZCRX_IFQ_REG_SIZE + IO_URING_ZCRX_AREA_REG_SIZE + IO_URING_REGION_DESC_SIZE);
+    const arguments_ = core.array(IO_URING_ZCRX_IFQ_REG_SIZE + IO_URING_ZCRX_AREA_REG_SIZE + IO_URING_REGION_DESC_SIZE);
     const { view, address } = arguments_;
     const areaAt = IO_URING_ZCRX_IFQ_REG_SIZE;
     const regionAt = areaAt + IO_URING_ZCRX_AREA_REG_SIZE;
@@ -129,13 +151,13 @@ export abstract class ZcrxRegistration extends ControlRegistration {
     view.setBigUint64(regionAt + IO_URING_REGION_DESC.user_addr, BigInt(refill.address), true);
     view.setBigUint64(regionAt + IO_URING_REGION_DESC.size, BigInt(refill.bytes.length), true);
     view.setUint32(regionAt + IO_URING_REGION_DESC.flags, IORING_MEM_REGION_TYPE_USER, true);
-    coreOf(this).register(IORING_REGISTER_ZCRX_IFQ, address, 1, {
+    core.register(IORING_REGISTER_ZCRX_IFQ, address, 1, {
       [EPERM]: 'needs CAP_NET_ADMIN',
       [EINVAL]: 'needs a ring with deferTaskrun and cqe32 or cqeMixed, and such a queue',
       [EOPNOTSUPP]: 'this network card, or its driver, cannot receive without copying',
       19: 'there is no such interface',
     });
-    coreOf(this).resources.keep(area.bytes, refill.bytes);
+    core.resources.keep(area.bytes, refill.bytes);
     const at = (field: number): number => view.getUint32(IO_URING_ZCRX_IFQ_REG.offsets + field, true);
     return new ZcrxQueue(
       view.getUint32(IO_URING_ZCRX_IFQ_REG.zcrx_id, true),
@@ -148,28 +170,20 @@ export abstract class ZcrxRegistration extends ControlRegistration {
         entries: view.getUint32(IO_URING_ZCRX_IFQ_REG.rq_entries, true),
       },
     );
-  }
+  },
 
-  /**
-   * Have the kernel take in what was recycled (`'flush'`), or make a descriptor by which another ring can share the
-   * queue (`'export'`).
-   *
-   * Kernel 6.19. Counterpart of io_uring_register_zcrx_ctrl(3).
-   * @returns with `'export'` the descriptor, which is the caller's to close; otherwise 0
-   * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`
-   * @throws {Error} the kernel's refusal; `ERR_IOURING_CLOSED`
-   */
-  registerZcrxCtrl(zcrxId: number, operation: 'flush' | 'export'): number {
+  registerZcrxCtrl(zcrxId, operation) {
+    const core = coreOf(this);
     checkUint32('zcrxId', zcrxId);
     if (operation !== 'flush' && operation !== 'export') {
       throw wrongValue('operation', "it must be 'flush' or 'export'");
     }
-    coreOf(this).checkOpen();
-    const { view, address } = coreOf(this).scratch(ZCRX_CTRL_SIZE);
+    core.checkOpen();
+    const { view, address } = core.scratch(ZCRX_CTRL_SIZE);
     view.setUint32(ZCRX_CTRL.zcrx_id, zcrxId, true);
     view.setUint32(ZCRX_CTRL.op, operation === 'flush' ? ZCRX_CTRL_FLUSH_RQ : ZCRX_CTRL_EXPORT, true);
-    coreOf(this).register(IORING_REGISTER_ZCRX_CTRL, address, 0);
+    core.register(IORING_REGISTER_ZCRX_CTRL, address, 0);
     if (operation === 'flush') return 0;
     return view.getUint32(ZCRX_CTRL.zc_export + ZCRX_CTRL_EXPORT_STRUCT.zcrx_fd, true);
-  }
-}
+  },
+};

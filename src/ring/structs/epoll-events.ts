@@ -1,10 +1,12 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import {
   EPOLL_EVENT,
   EPOLL_EVENT_ARM64,
   EPOLL_EVENT_ARM64_SIZE,
   EPOLL_EVENT_SIZE as EPOLL_EVENT_X64_SIZE,
 } from '../../abi/layouts.ts';
-import { checkInteger, wrongType } from '../arguments/argument-errors.ts';
+import { checkInteger, isObject, wrongType } from '../arguments/argument-errors.ts';
+import { shown } from '../shown.ts';
 
 /** The struct is packed on x86-64, and nowhere else. */
 const PACKED = process.arch === 'x64';
@@ -27,6 +29,12 @@ let memoryOf: (events: EpollEvents) => Uint8Array;
 /**
  * Room for events of an epoll set, which prepEpollWait has the kernel fill in. It is lent to the kernel meanwhile,
  * and may be used again afterwards.
+ * @example
+ * import { EpollEvents } from 'iouring';
+ *
+ * const events = new EpollEvents(16);
+ * const count = await io.epollWait(epoll, events);
+ * for (const { data, events: bits } of events.entries(count)) console.log(data, bits);
  */
 export class EpollEvents {
   readonly #memory: Uint8Array;
@@ -52,7 +60,7 @@ export class EpollEvents {
     return this.#view.getUint32(this.#at(i) + LAYOUT.events, true);
   }
 
-  /** What was given as `data` with event `i`'s descriptor. @throws {TypeError|RangeError} as {@link events} does */
+  /** The `data` that was given with event `i`'s descriptor. @throws {TypeError|RangeError} as {@link events} does */
   data(i: number): bigint {
     return this.#view.getBigUint64(this.#at(i) + LAYOUT.data, true);
   }
@@ -77,11 +85,16 @@ export class EpollEvents {
   /** Not a method: whoever has one could call it. */
   static {
     memoryOf = (events) => {
-      if (typeof events !== 'object' || events === null || !(#memory in events)) {
+      if (!isObject(events) || !(#memory in events)) {
         throw wrongType('events', 'an EpollEvents', events);
       }
       return events.#memory;
     };
+  }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('EpollEvents', () => ({ max: this.max }), depth, options, show);
   }
 }
 

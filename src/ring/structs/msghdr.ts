@@ -1,3 +1,4 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import { types } from 'node:util';
 import {
   CMSGHDR,
@@ -12,7 +13,14 @@ import {
 import { MSG_CTRUNC, MSG_TRUNC, SCM_RIGHTS, SOL_SOCKET } from '../../abi/socket-flags.ts';
 import { NONE } from '../arguments/own-options.ts';
 import { byteLengthOf, viewOf, type Lendable } from '../memory/lent-memory.ts';
-import { checkInteger, outOfRange, wrongType, wrongValue } from '../arguments/argument-errors.ts';
+import {
+  checkInteger,
+  checkObject,
+  isObject,
+  outOfRange,
+  wrongType,
+  wrongValue,
+} from '../arguments/argument-errors.ts';
 import {
   copyOfBytes,
   readSocketAddress,
@@ -21,6 +29,7 @@ import {
   type SocketAddress,
   type SocketAddressLike,
 } from './socket-address.ts';
+import { shown } from '../shown.ts';
 
 /** The kernel's limit on the pieces of one message (UIO_MAXIOV). */
 const IOVECS_MAX = 1024;
@@ -42,7 +51,7 @@ export interface ControlMessage {
   data: Uint8Array;
 }
 
-/** What a {@link Msghdr} is made of. */
+/** The parts of a {@link Msghdr}. */
 export interface MsghdrInit {
   /**
    * The pieces of the message, up to 1024, each as a whole: a view chooses a part of a buffer. None for a multishot
@@ -72,6 +81,12 @@ let roomOf: (msg: Msghdr) => number;
  *
  * After a receive that succeeded it tells what came with the data. A multishot receive tells that in the buffer of
  * each completion instead: see {@link Msghdr.parse}.
+ * @example
+ * import { Msghdr } from 'iouring';
+ *
+ * const message = new Msghdr({ iov: [buffer], name: 128 });
+ * await io.recvmsg(socket, message);
+ * console.log(message.name);
  */
 export class Msghdr {
   readonly #memory: Uint8Array<ArrayBuffer>;
@@ -87,7 +102,7 @@ export class Msghdr {
 
   /** @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE` */
   constructor(init: MsghdrInit = NONE) {
-    if (typeof init !== 'object' || init === null) throw wrongType('init', 'an object', init);
+    checkObject('init', init);
     const { iov, name, control } = init;
     this.#iov = buffersOf(iov);
     const address = nameOf(name);
@@ -145,9 +160,9 @@ export class Msghdr {
   }
 
   /**
-   * Take apart what a multishot receive with this msghdr left in a provided buffer: `bytes(c)[0]` of its group, or `bytes(bid, res)`.
-   * In each buffer a header of 16 bytes and the room for address and control messages come first; one that is too
-   * small for them ends the receive with `-EFAULT`.
+   * Take apart what a multishot receive with this msghdr left in a provided buffer: `bytes(c)[0]` of its group, or
+   * `bytes(bid, res)`. In each buffer a header of 16 bytes and the room for address and control messages come first;
+   * one that is too small for them ends the receive with `-EFAULT`.
    *
    * Counterpart of io_uring_recvmsg_validate(3) and the functions on its page.
    * @returns undefined if the bytes are fewer than that
@@ -159,7 +174,7 @@ export class Msghdr {
     return new RecvmsgOut(bytes, this.#nameRoom, this.#controlRoom);
   }
 
-  /** What a receive writes over. */
+  /** The fields that a receive writes over. */
   #reset(): void {
     const view = this.#view;
     view.setUint32(MSGHDR.msg_namelen, this.#nameRoom, true);
@@ -170,7 +185,7 @@ export class Msghdr {
   /** Not a method: it tells addresses, and whoever has a message could call it. */
   static {
     prepare = (msg, locate, locateOwn) => {
-      if (typeof msg !== 'object' || msg === null || !(#memory in msg)) throw wrongType('msg', 'a Msghdr', msg);
+      if (!isObject(msg) || !(#memory in msg)) throw wrongType('msg', 'a Msghdr', msg);
       const view = msg.#view;
       const iov = msg.#iov;
       const own = locateOwn(msg.#memory);
@@ -187,6 +202,16 @@ export class Msghdr {
       return msg.#memory;
     };
     roomOf = (msg) => (msg.#iov.length === 0 ? 0 : byteLengthOf(msg.#iov[0]));
+  }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('Msghdr', () => ({
+      name: this.name,
+      iov: this.iov.map(({ byteLength }) => byteLength),
+      controlLength: this.controlLength,
+      flags: this.flags,
+    }), depth, options, show);
   }
 }
 
@@ -205,6 +230,16 @@ export const firstLengthOf = roomOf!;
 /**
  * One message of a multishot receive, as it lies in a provided buffer. It refers to the buffer: read what you need of
  * it before the buffer is recycled.
+ * @example
+ * import { Msghdr } from 'iouring';
+ *
+ * const message = new Msghdr({ name: 128 });
+ * const group = ring.registerBufRing(8, 4096, 7);
+ * ring.prepRecvmsgMultishot(socket, 7, message, 1);
+ * ring.submitAndWait(1);
+ * ring.forEachCompletion((c) => {
+ *   for (const bytes of group.bytes(c)) console.log(message.parse(bytes)?.payload);
+ * });
  */
 export class RecvmsgOut {
   /** The data: a view of the buffer. */
@@ -257,6 +292,17 @@ export class RecvmsgOut {
   get controlTruncated(): boolean {
     return (this.flags & MSG_CTRUNC) !== 0;
   }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('RecvmsgOut', () => ({
+      name: this.name,
+      payloadLength: this.payloadLength,
+      flags: this.flags,
+      truncated: this.truncated,
+      controlTruncated: this.controlTruncated,
+    }), depth, options, show);
+  }
 }
 
 /**
@@ -264,6 +310,10 @@ export class RecvmsgOut {
  * gets new ones for the same open files. Keep yours open until the message is sent.
  * @param fds 1 … 253 of them
  * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`
+ * @example
+ * import { rights } from 'iouring';
+ *
+ * await io.sendmsg(socket, { iov: [Buffer.from('a file')], control: [rights([fd])] });
  */
 export function rights(fds: readonly number[]): ControlMessage {
   if (!Array.isArray(fds)) throw wrongType('fds', 'an Array of numbers', fds);
@@ -277,8 +327,14 @@ export function rights(fds: readonly number[]): ControlMessage {
 
 /**
  * The descriptors in a control message received (SCM_RIGHTS); undefined if it is of another kind. They are the
- * caller's to close, whether he looks at them or not. MSG_CMSG_CLOEXEC with the receive keeps them from other
+ * caller's to close, looked at or not. MSG_CMSG_CLOEXEC with the receive keeps them from other
  * programs.
+ * @example
+ * import { Msghdr, rightsOf } from 'iouring';
+ *
+ * const message = new Msghdr({ iov: [buffer], control: 64 });
+ * await io.recvmsg(socket, message);
+ * const descriptors = message.control.flatMap((part) => rightsOf(part) ?? []);
  */
 export function rightsOf(message: ControlMessage): number[] | undefined {
   const { level, type, data } = message;
@@ -363,7 +419,7 @@ function controlOf(control: readonly ControlMessage[] | Uint8Array | number | un
 function encoded(name: string, control: readonly ControlMessage[]): Uint8Array {
   let size = 0;
   const messages = Array.from(control, (message, i) => {
-    if (typeof message !== 'object' || message === null) throw wrongType(`${name}[${i}]`, 'an object', message);
+    checkObject(`${name}[${i}]`, message);
     const { level, type, data } = message;
     checkInteger(`${name}[${i}].level`, level, 0, INT_MAX);
     checkInteger(`${name}[${i}].type`, type, 0, INT_MAX);

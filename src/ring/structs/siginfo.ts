@@ -1,11 +1,21 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import { SIGINFO, SIGINFO_SIZE } from '../../abi/layouts.ts';
-import { wrongType } from '../arguments/argument-errors.ts';
+import { isObject, wrongType } from '../arguments/argument-errors.ts';
+import { shown } from '../shown.ts';
 
 let memoryOf: (info: Siginfo) => Uint8Array;
 
 /**
  * Room for what became of a child process (`siginfo_t`), which prepWaitid has the kernel fill in. It is lent to the
  * kernel meanwhile, and may be used again afterwards.
+ * @example
+ * import { Siginfo } from 'iouring';
+ * import { P_PID, WEXITED } from 'iouring/abi';
+ *
+ * const info = new Siginfo();
+ * ring.prepWaitid(P_PID, 4711, WEXITED, info, 1);
+ * ring.submitAndWait(1);
+ * console.log(info.status);
  */
 export class Siginfo {
   readonly #memory = new Uint8Array(new ArrayBuffer(SIGINFO_SIZE));
@@ -16,7 +26,7 @@ export class Siginfo {
     return this.#view.getInt32(SIGINFO.si_signo, true);
   }
 
-  /** What happened: CLD_EXITED, CLD_KILLED, CLD_DUMPED, CLD_TRAPPED, CLD_STOPPED or CLD_CONTINUED. */
+  /** The event: CLD_EXITED, CLD_KILLED, CLD_DUMPED, CLD_TRAPPED, CLD_STOPPED or CLD_CONTINUED. */
   get code(): number {
     return this.#view.getInt32(SIGINFO.si_code, true);
   }
@@ -44,11 +54,16 @@ export class Siginfo {
   /** Not a method: whoever has one could call it. */
   static {
     memoryOf = (info) => {
-      if (typeof info !== 'object' || info === null || !(#memory in info)) {
+      if (!isObject(info) || !(#memory in info)) {
         throw wrongType('info', 'a Siginfo', info);
       }
       return info.#memory;
     };
+  }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('Siginfo', () => (this.toJSON()), depth, options, show);
   }
 }
 

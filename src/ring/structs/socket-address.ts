@@ -1,3 +1,4 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import { isUtf8 } from 'node:buffer';
 import { isIPv4, isIPv6 } from 'node:net';
 import { types } from 'node:util';
@@ -14,7 +15,16 @@ import {
 import { AF_INET, AF_INET6, AF_UNIX } from '../../abi/socket-flags.ts';
 import { ownOptions } from '../arguments/own-options.ts';
 import { byteLengthOf } from '../memory/lent-memory.ts';
-import { checkInteger, checkUint32, outOfRange, wrongType, wrongValue } from '../arguments/argument-errors.ts';
+import {
+  checkInteger,
+  checkObject,
+  checkUint32,
+  isObject,
+  outOfRange,
+  wrongType,
+  wrongValue,
+} from '../arguments/argument-errors.ts';
+import { shown } from '../shown.ts';
 
 /**
  * The address of a socket, as the kernel gave it. It can be given back as it is.
@@ -70,7 +80,7 @@ export function writeSocketAddress(
   name = 'address',
 ): number {
   if (types.isUint8Array(address)) return writeRaw(target, offset, address, name);
-  if (typeof address !== 'object' || address === null) throw wrongType(name, EXPECTED, address);
+  checkObject(name, address, EXPECTED);
   // Each once: a getter may answer differently the next time.
   const { family, address: text, port, flowlabel = 0, scopeid = 0, path, bytes } = address as Record<string, unknown>;
   if (family === 'unknown') return writeRaw(target, offset, bytes, `${name}.bytes`);
@@ -306,6 +316,13 @@ let prepare: (address: SocketAddressBuffer) => Uint8Array;
 /**
  * Room for an address that the kernel tells: of the peer that prepAccept accepts, or of the socket that
  * prepCmdGetsockname asks about. It is lent to the kernel meanwhile, and may be used again afterwards.
+ * @example
+ * import { SocketAddressBuffer } from 'iouring';
+ *
+ * const name = new SocketAddressBuffer();
+ * ring.prepCmdGetsockname(socket, name, 1);
+ * ring.submitAndWait(1);
+ * console.log(name.address);
  */
 export class SocketAddressBuffer {
   readonly #memory = new Uint8Array(new ArrayBuffer(SOCKADDR_MAX + 8));
@@ -333,7 +350,7 @@ export class SocketAddressBuffer {
   /** Not a method: whoever has one could call it. */
   static {
     prepare = (address) => {
-      if (typeof address !== 'object' || address === null || !(#memory in address)) {
+      if (!isObject(address) || !(#memory in address)) {
         throw wrongType('address', 'a SocketAddressBuffer', address);
       }
       const memory = address.#memory;
@@ -342,6 +359,11 @@ export class SocketAddressBuffer {
       address.#view.setUint32(LENGTH_OFFSET, SOCKADDR_MAX, true);
       return memory;
     };
+  }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('SocketAddressBuffer', () => ({ address: this.address, truncated: this.truncated }), depth, options, show);
   }
 }
 

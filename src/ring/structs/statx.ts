@@ -1,5 +1,7 @@
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import { STATX_STRUCT, STATX_STRUCT_SIZE, STATX_TIMESTAMP } from '../../abi/layouts.ts';
-import { wrongType } from '../arguments/argument-errors.ts';
+import { isObject, wrongType } from '../arguments/argument-errors.ts';
+import { shown } from '../shown.ts';
 
 const S_IFMT = 0o170000;
 const S_IFIFO = 0o010000;
@@ -20,6 +22,9 @@ let memoryOf: (statx: Statx) => Uint8Array;
  *
  * Names and units are those of Node's `fs.Stats` where it has the same. What the kernel did not give, see
  * {@link Statx.mask}, is 0.
+ * @example
+ * const status = await io.stat('/etc/hostname');
+ * console.log(status.isFile(), status.size, status.mtime);
  */
 export class Statx {
   readonly #memory = new Uint8Array(new ArrayBuffer(STATX_STRUCT_SIZE));
@@ -133,6 +138,31 @@ export class Statx {
     return this.#date(STATX_STRUCT.stx_mtime);
   }
 
+  /** The last access, in milliseconds since 1970, with a fraction. */
+  get atimeMs(): number {
+    return this.#milliseconds(STATX_STRUCT.stx_atime);
+  }
+
+  /** The last change of the contents, in milliseconds since 1970, with a fraction. */
+  get mtimeMs(): number {
+    return this.#milliseconds(STATX_STRUCT.stx_mtime);
+  }
+
+  /** The last change of the status, in milliseconds since 1970, with a fraction. */
+  get ctimeMs(): number {
+    return this.#milliseconds(STATX_STRUCT.stx_ctime);
+  }
+
+  /** The birth, in milliseconds since 1970, with a fraction. */
+  get birthtimeMs(): number {
+    return this.#milliseconds(STATX_STRUCT.stx_btime);
+  }
+
+  /** {@link Statx.btime}, as `fs.Stats` calls it. */
+  get birthtime(): Date {
+    return this.btime;
+  }
+
   /** The device that the file is on: both its numbers in one, as `fs.Stats` has it. */
   get dev(): number {
     return device(this.devMajor, this.devMinor);
@@ -164,17 +194,22 @@ export class Statx {
     return this.#uint64(STATX_STRUCT.stx_mnt_id);
   }
 
-  /** What O_DIRECT demands of the address, in bytes; 0 if it cannot be used; STATX_DIOALIGN. Kernel 6.1. */
+  /**
+   * The alignment that O_DIRECT demands of the address, in bytes; 0 if it cannot be used; STATX_DIOALIGN. Kernel 6.1.
+   */
   get dioMemAlign(): number {
     return this.#uint32(STATX_STRUCT.stx_dio_mem_align);
   }
 
-  /** What O_DIRECT demands of offset and length, in bytes; 0 if it cannot be used; STATX_DIOALIGN. Kernel 6.1. */
+  /**
+   * The alignment that O_DIRECT demands of offset and length, in bytes; 0 if it cannot be used; STATX_DIOALIGN. Kernel
+   * 6.1.
+   */
   get dioOffsetAlign(): number {
     return this.#uint32(STATX_STRUCT.stx_dio_offset_align);
   }
 
-  /** What O_DIRECT demands of offset and length of a read, where that is less; else 0. Kernel 6.14. */
+  /** The alignment that O_DIRECT demands of offset and length of a read, where that is less; else 0. Kernel 6.14. */
   get dioReadOffsetAlign(): number {
     return this.#uint32(STATX_STRUCT.stx_dio_read_offset_align);
   }
@@ -233,9 +268,9 @@ export class Statx {
   }
 
   /**
-   * What `fs.Stats` is made of, in its order: dev, mode, nlink, uid, gid, rdev, blksize, ino, size, blocks, and the times
-   * of access, contents, status and birth, each in seconds since 1970 and nanoseconds beyond. All as doubles, as Node has
-   * them: above 2^53 ino and size are not exact.
+   * The numbers that `fs.Stats` is made of, in its order: dev, mode, nlink, uid, gid, rdev, blksize, ino, size, blocks,
+   * and the times of access, contents, status and birth, each in seconds since 1970 and nanoseconds beyond. All as
+   * doubles, as Node has them: above 2^53 ino and size are not exact.
    * @param numbers where to put them: 18 places
    */
   toNumbers(numbers: Float64Array): void {
@@ -255,7 +290,7 @@ export class Statx {
     this.#time(numbers, 16, STATX_STRUCT.stx_btime);
   }
 
-  /** What stat(2) tells, and the birth; 64-bit numbers above 2^53-1 as strings. */
+  /** The numbers of stat(2), and the birth; 64-bit numbers above 2^53-1 as strings. */
   toJSON(): {
     mask: number;
     attributes: number;
@@ -321,6 +356,11 @@ export class Statx {
     return seconds * NS_PER_S + BigInt(this.#uint32(offset + STATX_TIMESTAMP.tv_nsec));
   }
 
+  #milliseconds(offset: number): number {
+    const seconds = this.#uint32(offset) + this.#view.getInt32(offset + 4, true) * 2 ** 32;
+    return seconds * 1000 + this.#uint32(offset + STATX_TIMESTAMP.tv_nsec) / 1e6;
+  }
+
   /** Rounded to a millisecond as in `fs.Stats`. */
   #date(offset: number): Date {
     const seconds = Number(this.#view.getBigInt64(offset + STATX_TIMESTAMP.tv_sec, true));
@@ -330,11 +370,16 @@ export class Statx {
   /** Not a method: whoever has one could call it. */
   static {
     memoryOf = (statx) => {
-      if (typeof statx !== 'object' || statx === null || !(#memory in statx)) {
+      if (!isObject(statx) || !(#memory in statx)) {
         throw wrongType('statx', 'a Statx', statx);
       }
       return statx.#memory;
     };
+  }
+
+  /** For console.log. */
+  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+    return shown('Statx', () => (this.toJSON()), depth, options, show);
   }
 }
 

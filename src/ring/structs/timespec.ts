@@ -16,7 +16,9 @@ export function checkMilliseconds(name: string, value: unknown): asserts value i
 /** @throws {TypeError|RangeError} unless `value` is from 0 to 2^53-1 milliseconds, or to 2^63-1 nanoseconds. */
 export function checkDuration(name: string, value: unknown): asserts value is Duration {
   if (typeof value !== 'bigint') {
-    if (typeof value !== 'number') throw wrongType(name, 'of type number (milliseconds) or bigint (nanoseconds)', value);
+    if (typeof value !== 'number') {
+    throw wrongType(name, 'of type number (milliseconds) or bigint (nanoseconds)', value);
+  }
     return checkMilliseconds(name, value);
   }
   if (value < 0n || value > 0x7fff_ffff_ffff_ffffn) {

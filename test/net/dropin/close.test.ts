@@ -1,0 +1,74 @@
+// The end of a server: what it has not handed out stays with the kernel, which resets it, as with node:net.
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { once } from 'node:events';
+import type { AddressInfo, Server } from 'node:net';
+import { describe } from 'node:test';
+import { PeerThread, type Place } from './peer-thread.ts';
+import { closed, sideBySide, type Net } from './side-by-side.ts';
+
+const KINDS = ['TCP', 'unix'] as const;
+
+async function listening(net: Net, kind: (typeof KINDS)[number], name: string, options: object = {}): Promise<[Server, Place]> {
+  const server = net.createServer(options);
+  if (kind === 'unix') server.listen(`\0${name}`);
+  else server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return [server, kind === 'unix' ? { path: `\0${name}` } : { port: (server.address() as AddressInfo).port, host: '127.0.0.1' }];
+}
+
+for (const kind of KINDS) {
+  for (const data of [undefined, 'hello']) {
+    describe(`${kind}, a server is closed, of peers that have sent ${data === undefined ? 'nothing' : 'something'}`, () => {
+      sideBySide('given no connection that was handed out yet, they get what they would from node:net', async (net, story, name) => {
+        await using peer = await PeerThread.start();
+        const [server, place] = await listening(net, kind, name);
+        story.server('server', server);
+        peer.do(['connect many', { place, count: 3, data }]);
+        server.close();
+        await closed(server);
+        story.tell('peers', await peer.ends());
+      });
+
+      sideBySide('given that the listener of the first closes it, the others get what they would from node:net', async (net, story, name) => {
+        await using peer = await PeerThread.start();
+        const [server, place] = await listening(net, kind, name);
+        story.server('server', server);
+        server.on('connection', (socket) => {
+          socket.resume();
+          socket.end();
+          server.close(() => story.tell('server', 'closed'));
+        });
+        peer.do(['connect many', { place, count: 3, data }]);
+        await closed(server);
+        story.tell('peers', (await peer.ends()).sort());
+      });
+
+      sideBySide('given that a tick of the first closes it, the others get what they would from node:net', async (net, story, name) => {
+        await using peer = await PeerThread.start();
+        const [server, place] = await listening(net, kind, name);
+        story.server('server', server);
+        server.on('connection', (socket) => {
+          socket.resume();
+          socket.end();
+          void Promise.resolve().then(() => process.nextTick(() => server.close(() => story.tell('server', 'closed'))));
+        });
+        peer.do(['connect many', { place, count: 3, data }]);
+        await closed(server);
+        story.tell('peers', (await peer.ends()).sort());
+      });
+    });
+  }
+
+  describe(`${kind}, a server is closed`, () => {
+    sideBySide('calls back, and emits, in the async context that closed it', async (net, story, name) => {
+      await using peer = await PeerThread.start();
+      const context = new AsyncLocalStorage<string>();
+      const [server, place] = await listening(net, kind, name);
+      server.on('close', () => story.tell('server', 'close', context.getStore()));
+      peer.do(['connect many', { place, count: 2 }]);
+      context.run('closer', () => server.close(() => story.tell('server', 'closed', context.getStore())));
+      await closed(server);
+      await peer.ends();
+    });
+  });
+}

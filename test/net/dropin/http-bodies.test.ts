@@ -1,0 +1,109 @@
+// node:http's server over the sockets of iouring/net, where requests have bodies: what it costs beside what it answers.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http from 'node:http';
+import node, { type AddressInfo } from 'node:net';
+import { it } from 'node:test';
+import net from '../../../src/net/index.ts';
+import { defaultReactor } from '../../../src/reactor/default-reactor.ts';
+
+/** A server that answers the length of the body. */
+async function lengthServer(): Promise<{ port: number; [Symbol.asyncDispose](): Promise<void> }> {
+  const server = http.createServer((request, response) => {
+    let length = 0;
+    request.on('data', (chunk: Buffer) => (length += chunk.length));
+    request.on('end', () => response.end(`${length}`));
+  });
+  const listener = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => server.emit('connection', socket));
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  return {
+    port: (listener.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      await once(listener, 'close');
+    },
+  };
+}
+
+async function post(port: number, agent: http.Agent, bytes: number): Promise<string> {
+  const request = http.request({ port, host: '127.0.0.1', method: 'POST', agent });
+  request.end(Buffer.alloc(bytes, 'x'));
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  let answer = '';
+  for await (const chunk of response) answer += String(chunk);
+  return answer;
+}
+
+it('given requests with bodies on a kept connection, nobody looks at a stack to see who asks for the handle', async () => {
+  await using server = await lengthServer();
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  const { captureStackTrace } = Error;
+  let captured = 0;
+  try {
+    assert.equal(await post(server.port, agent, 10), '10');
+    Error.captureStackTrace = (target, from) => {
+      captured++;
+      captureStackTrace(target, from);
+    };
+    // The larger ones stop and start the socket.
+    for (const bytes of [10, 4096, 100_000, 1_000_000]) assert.equal(await post(server.port, agent, bytes), `${bytes}`);
+  } finally {
+    Error.captureStackTrace = captureStackTrace;
+    agent.destroy();
+  }
+  assert.equal(captured, 0);
+});
+
+it('given many requests at once that are answered in a later tick, their answers go out with few system calls', async () => {
+  await using server = await lengthServer();
+  const all = 64;
+  const clients = await Promise.all(
+    Array.from({ length: all }, async () => {
+      const client = node.connect(server.port, '127.0.0.1');
+      await once(client, 'connect');
+      return client;
+    }),
+  );
+  /** Each sends a request, in one tick. */
+  const round = async (): Promise<string[]> => {
+    const answers = clients.map(async (client) => {
+      const [answer] = (await once(client, 'data')) as [Buffer];
+      return answer.toString().split('\r\n\r\n')[1];
+    });
+    for (const client of clients) client.write('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello');
+    return Promise.all(answers);
+  };
+  await round();
+  const rounds = 8;
+  const before = defaultReactor().stats.enters;
+  for (let i = 0; i < rounds; i++) assert.deepEqual(new Set(await round()), new Set(['5']));
+  const enters = (defaultReactor().stats.enters - before) / rounds;
+  for (const client of clients) client.destroy();
+  assert.ok(enters < all / 4, `${enters} system calls for ${all} answers`);
+});
+
+it('given large answers that the kernel takes at once, nothing of them is left for the ring to do', async () => {
+  const body = Buffer.alloc(30_000, 'x');
+  const server = http.createServer((_request, response) => response.end(body));
+  const listener = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => server.emit('connection', socket));
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  const get = async (): Promise<number> => {
+    const request = http.get({ port: (listener.address() as AddressInfo).port, host: '127.0.0.1', agent });
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    let length = 0;
+    for await (const chunk of response) length += (chunk as Buffer).length;
+    return length;
+  };
+  await get();
+  const all = 20;
+  const before = defaultReactor().stats.submitted;
+  for (let i = 0; i < all; i++) assert.equal(await get(), body.length);
+  const submitted = defaultReactor().stats.submitted - before;
+  agent.destroy();
+  listener.close();
+  await once(listener, 'close');
+  assert.ok(submitted < all / 2, `${submitted} entries for ${all} answers`);
+});

@@ -1,0 +1,241 @@
+/**
+ * A connection that a client makes is Node's at first, and goes through the ring when it has shown that it lasts: nobody
+ * may notice when.
+ */
+import assert from 'node:assert/strict';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { once } from 'node:events';
+import http from 'node:http';
+import * as node from 'node:net';
+import { join } from 'node:path';
+import { after, describe, it } from 'node:test';
+import { defaultReactor } from '../../../src/reactor/default-reactor.ts';
+import * as ours from '../../../src/net/index.ts';
+import { wayOf } from '../../../src/net/dropin/socket.ts';
+import { run } from '../../run.ts';
+import { Temporary } from '../../kernel/temporary.ts';
+
+const WRITES = 40;
+
+after(() => defaultReactor().close());
+
+/** A server of Node's, and where it is. */
+async function serve(kind: 'TCP' | 'unix', folder: Temporary, serves: (socket: node.Socket) => void, options = {}): Promise<[node.Server, node.NetConnectOpts]> {
+  const server = node.createServer(options, serves);
+  server.listen(kind === 'TCP' ? { port: 0, host: '127.0.0.1' } : { path: join(folder.path, 'socket') });
+  await once(server, 'listening');
+  const address = server.address()!;
+  return [server, typeof address === 'string' ? { path: address } : { port: address.port, host: '127.0.0.1' }];
+}
+
+/** Writes one message after the other, each when the answer to the one before has come. */
+async function exchange(client: node.Socket, from: number, to: number): Promise<void> {
+  for (let i = from; i < to; i++) {
+    const message = `message ${i}\n`;
+    client.write(message);
+    let answer = '';
+    while (answer.length < message.length) answer += String((await once(client, 'data'))[0]);
+    assert.equal(answer, message);
+  }
+}
+
+const echo = (socket: node.Socket): void => void socket.on('error', () => {}).pipe(socket);
+
+for (const kind of ['TCP', 'unix'] as const) {
+  describe(kind, () => {
+    it('given many messages, the connection is taken over, and nothing is lost or told otherwise', async () => {
+      using folder = new Temporary();
+      const [server, place] = await serve(kind, folder, echo);
+      const client = ours.connect(place);
+      await once(client, 'connect');
+      await exchange(client, 0, 5);
+      assert.equal(wayOf(client), 'early');
+      await exchange(client, 5, WRITES);
+      assert.equal(wayOf(client), 'ring');
+      const bytes = Array.from({ length: WRITES }, (_, i) => `message ${i}\n`.length).reduce((sum, length) => sum + length);
+      assert.deepEqual([client.bytesRead, client.bytesWritten], [bytes, bytes]);
+      assert.deepEqual([client.readyState, client.connecting, client.pending, client.destroyed], ['open', false, false, false]);
+      client.end();
+      await Promise.all([once(client, 'end'), once(client, 'close')]);
+      assert.deepEqual([client.bytesRead, client.bytesWritten], [bytes, bytes]);
+      server.close();
+    });
+
+    it('given a stream that comes meanwhile, each byte arrives once and in order', async () => {
+      using folder = new Temporary();
+      const all = Buffer.alloc(8 << 20);
+      for (let i = 0; i < all.length; i += 4) all.writeUInt32LE(i, i);
+      const [server, place] = await serve(kind, folder, (socket) => {
+        socket.resume();
+        socket.end(all);
+      }, { allowHalfOpen: true });
+      const client = ours.connect({ ...place, allowHalfOpen: true });
+      const pieces: Buffer[] = [];
+      client.on('data', (piece) => {
+        pieces.push(piece);
+        if (pieces.length < 30) client.write('x');
+      });
+      await once(client, 'end');
+      assert.equal(wayOf(client), 'ring');
+      assert.ok(Buffer.concat(pieces).equals(all));
+      client.end();
+      await once(client, 'close');
+      server.close();
+    });
+
+    it('given a reset after it was taken over, it breaks as Node’s', async () => {
+      using folder = new Temporary();
+      let served: node.Socket | undefined;
+      const [server, place] = await serve(kind, folder, (socket) => echo((served = socket)));
+      const client = ours.connect(place);
+      await exchange(client, 0, WRITES);
+      assert.equal(wayOf(client), 'ring');
+      if (kind === 'TCP') {
+        served!.resetAndDestroy();
+        const [error] = (await once(client, 'error')) as [NodeJS.ErrnoException];
+        assert.deepEqual([error.code, error.syscall], ['ECONNRESET', 'read']);
+      } else {
+        served!.destroy();
+        await once(client, 'end');
+      }
+      await once(client, 'close');
+      server.close();
+    });
+  });
+}
+
+describe('what a connection has that is taken over', () => {
+  it('given a context in which it was asked to connect, its data comes in that context', async () => {
+    using folder = new Temporary();
+    const [server, place] = await serve('TCP', folder, echo);
+    const storage = new AsyncLocalStorage<string>();
+    const client = storage.run('connecting', () => ours.connect(place));
+    const seen = new Set<string | undefined>();
+    client.on('data', () => seen.add(storage.getStore()));
+    await storage.run('writing', () => exchange(client, 0, WRITES));
+    assert.equal(wayOf(client), 'ring');
+    assert.deepEqual([...seen], ['connecting']);
+    client.destroy();
+    server.close();
+  });
+
+  it('given a socket that does not keep the process alive, it still does not', async () => {
+    using folder = new Temporary();
+    const [server, place] = await serve('TCP', folder, echo);
+    const client = ours.connect(place);
+    client.unref();
+    await exchange(client, 0, WRITES);
+    assert.equal(wayOf(client), 'ring');
+    assert.equal((client as unknown as { _handle: { hasRef(): boolean } })._handle.hasRef(), false);
+    client.destroy();
+    server.close();
+  });
+
+  it('given a socket that is paused, nothing is told before it is resumed', async () => {
+    using folder = new Temporary();
+    const [server, place] = await serve('TCP', folder, echo);
+    const client = ours.connect(place);
+    await once(client, 'connect');
+    let got = '';
+    client.on('data', (piece) => (got += String(piece)));
+    client.pause();
+    for (let i = 0; i < WRITES; i++) {
+      client.write('x');
+      await new Promise(setImmediate);
+    }
+    assert.equal(wayOf(client), 'ring');
+    assert.equal(got, '');
+    client.resume();
+    while (got.length < WRITES) await once(client, 'data');
+    assert.equal(got, 'x'.repeat(WRITES));
+    client.destroy();
+    server.close();
+  });
+
+  it('given a time limit, it is told when nothing comes for so long', async () => {
+    using folder = new Temporary();
+    const [server, place] = await serve('TCP', folder, echo);
+    const client = ours.connect(place);
+    client.setTimeout(100);
+    await exchange(client, 0, WRITES);
+    assert.equal(wayOf(client), 'ring');
+    await once(client, 'timeout');
+    client.destroy();
+    server.close();
+  });
+
+  it('given an agent that keeps connections alive, all requests are answered on one', async () => {
+    const server = http.createServer((request, response) => request.pipe(response)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as node.AddressInfo;
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    Object.assign(agent, { createConnection: (options: node.NetConnectOpts) => ours.connect(options) });
+    const sockets = new Set<node.Socket>();
+    for (let i = 0; i < WRITES; i++) {
+      const body = String(i).repeat(i);
+      const request = http.request({ port, host: '127.0.0.1', method: 'POST', agent }).end(body);
+      const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+      sockets.add(response.socket);
+      assert.equal((await response.toArray()).join(''), body);
+    }
+    assert.equal(sockets.size, 1);
+    assert.equal(wayOf([...sockets][0]), 'ring');
+    agent.destroy();
+    server.close();
+  });
+});
+
+describe('what stays Node’s', () => {
+  it('given the end of the peer’s side that nobody has read, the socket stays Node’s', async () => {
+    using folder = new Temporary();
+    const received: Buffer[] = [];
+    const [server, place] = await serve('TCP', folder, (socket) => {
+      socket.on('data', (piece) => received.push(piece));
+      socket.end('all');
+    }, { allowHalfOpen: true });
+    const client = ours.connect({ ...place, allowHalfOpen: true });
+    await once(client, 'connect');
+    // What has come is in the socket, and the end behind it.
+    await once(client, 'readable');
+    while (!(client as unknown as { _readableState: { ended: boolean } })._readableState.ended) await new Promise(setImmediate);
+    for (let i = 0; i < WRITES; i++) {
+      client.write('x');
+      await new Promise(setImmediate);
+    }
+    assert.equal(wayOf(client), 'early');
+    assert.equal(String(client.read()), 'all');
+    client.resume();
+    client.end();
+    await once(client, 'close');
+    assert.equal(String(Buffer.concat(received)), 'x'.repeat(WRITES));
+    server.close();
+  });
+
+  it('given that somebody has seen its handle, the socket keeps it', async () => {
+    using folder = new Temporary();
+    const [server, place] = await serve('TCP', folder, echo);
+    const client = ours.connect(place) as node.Socket & { _handle: object };
+    const { _handle: handle } = client;
+    await exchange(client, 0, WRITES);
+    assert.equal(wayOf(client), 'node');
+    assert.equal(client._handle, handle);
+    client.destroy();
+    server.close();
+  });
+
+  it('given short connections only, no ring is made', async () => {
+    const program = `
+      import { readdirSync, readlinkSync } from 'node:fs';
+      import { createServer } from 'node:net';
+      import { connect } from ${JSON.stringify(new URL('../../../src/net/index.js', import.meta.url).href)};
+      const server = createServer((socket) => socket.end('hello')).listen(0, '127.0.0.1', () => {
+        connect(server.address().port, '127.0.0.1').resume().on('close', () => {
+          const files = readdirSync('/proc/self/fd').map((fd) => { try { return readlinkSync('/proc/self/fd/' + fd); } catch { return ''; } });
+          process.stdout.write(String(files.filter((name) => name.includes('[io_uring]')).length));
+          server.close();
+        });
+      });`;
+    const { status, stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', program]);
+    assert.deepEqual([status, stdout, stderr], [0, '0', '']);
+  });
+});
