@@ -30,8 +30,8 @@ const NEEDED = [
 const available = new AvailableReactor('iouring/fs', NEEDED);
 
 /**
- * The reactor for what is done with open files; undefined where there is no io_uring, so that Node has to do it, and where the runtime's own
- * calls are the faster ones.
+ * The reactor for what is done with open files; undefined where there is no io_uring, so that Node has to do it, and
+ * where the runtime's own calls are the faster ones.
  */
 export function ringForFiles(): Reactor | undefined {
   return ringPays() ? available.get() : undefined;

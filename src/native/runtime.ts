@@ -22,8 +22,8 @@ export function isBun(): boolean {
 
 /**
  * Does a ring pay for what the runtime has calls of its own for? Not in Bun: those are up to five times as fast for
- * files, and up to three times for sockets. It does at once what it can, and a completion of a ring has to wake its loop
- * by a stream. Measured: docs/compatibility.md.
+ * files, and up to three times for sockets. It does at once what it can, and a completion of a ring has to wake its
+ * loop by a stream. Measured: docs/compatibility.md.
  */
 export function ringPays(): boolean {
   return !isBun();

@@ -66,7 +66,7 @@ const FSTAT = kind('fstat', IORING_OP_STATX, FILLED as Outcome<Statx>, (ring, { 
   // Not AT_FDCWD, which is a directory's descriptor and not a file's.
   ring.prepStatx(Math.max(-1, checkFd('fd', fd)), '', AT_EMPTY_PATH, STAT_MASK, statx, slot),
 );
-/** What `fs.Stats` has. */
+/** The fields that `fs.Stats` has. */
 const STAT_MASK = STATX_BASIC_STATS | STATX_BTIME;
 
 type Renamed = [oldpath: PathLike, newpath: PathLike, olddirfd: number, newdirfd: number, flags: number];

@@ -38,7 +38,10 @@ export interface Diagnosis {
   };
   /** Every operation that this package or this kernel knows. */
   operations: OperationSupport[];
-  /** Every method of a ring that queues an operation: the kernel may have the operation and lack the form of it that a method is for. */
+  /**
+   * Every method of a ring that queues an operation: the kernel may have the operation and lack the form of it that a
+   * method is for.
+   */
   methods: MethodSupport[];
 }
 

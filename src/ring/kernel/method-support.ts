@@ -41,9 +41,9 @@ const PATIENCE_MS = 1000;
 const DATAGRAM_PEER = ownOptions({ address: '127.0.0.1', port: 9 });
 
 /**
- * How a method is tried whose form is younger than its operation, so that the operation says nothing of it. Each of these ends at once and
- * changes nothing: a kernel that has the form finds no socket, no timer, no table; one that has it not answers EINVAL, and is not asked
- * where it would do something else.
+ * How a method is tried whose form is younger than its operation, so that the operation says nothing of it. Each of
+ * these ends at once and changes nothing: a kernel that has the form finds no socket, no timer, no table; one that has
+ * it not answers EINVAL, and is not asked where it would do something else.
  */
 const TRIALS: Readonly<Record<string, (trial: Trial) => boolean>> = {
   prepPollUpdate: ({ ring }) => ring.prepPollUpdate(NOBODY, TRIED, ownOptions({ events: 1 })),
@@ -65,8 +65,8 @@ const TRIALS: Readonly<Record<string, (trial: Trial) => boolean>> = {
 };
 
 /**
- * Find out by doing which methods the kernel has. Those whose form cannot be tried without a device count as there if the kernel has shown
- * something as young.
+ * Find out by doing which methods the kernel has. Those whose form cannot be tried without a device count as there if
+ * the kernel has shown something as young.
  */
 export function methodSupport(ring: IoUring, operations: readonly OperationSupport[]): MethodSupport[] {
   const { native, kernel } = coreOf(ring).resources;

@@ -719,7 +719,10 @@ function timerFlags(options: TimerOptions | undefined): number {
   return CLOCKS[clock] | (options?.absolute ? IORING_TIMEOUT_ABS : 0);
 }
 
-/** The flags of a match, and its descriptor. @throws {Error} `ERR_IOURING_UNSUPPORTED` an older kernel would ignore one of them */
+/**
+ * The flags of a match, and its descriptor.
+ * @throws {Error} `ERR_IOURING_UNSUPPORTED` an older kernel would ignore one of them
+ */
 export function cancelFlags(core: RingCore, match: CancelMatch): { flags: number; file: number } {
   const { userData, fd, fixed, opcode, any } = match;
   let flags = any ? IORING_ASYNC_CANCEL_ANY : 0;

@@ -286,7 +286,7 @@ export const fileOperations: FileOperations = {
     const { addressLow, addressHigh } = memory;
     const { pageSize } = core.resources.native;
     if (addressLow & (pageSize - 1) || length % pageSize !== 0) {
-      const reason = `it must begin at a page, and length be whole pages of ${pageSize} bytes: see allocateAligned`;
+      const reason = `it must begin at a page, and length be whole pages of ${pageSize} bytes: allocateAligned(bytes, ${pageSize})`;
       throw wrongValue('buf', reason);
     }
     return core.queue(

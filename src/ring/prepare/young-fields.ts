@@ -35,8 +35,8 @@ export const YOUNG_FIELDS = {
   /** IORING_RECVSEND_BUNDLE: likewise. */
   bundle: young('fill several buffers at once', '6.10', '5.19'),
   /**
-   * IORING_ASYNC_CANCEL_OP and IORING_ASYNC_CANCEL_USERDATA: without them it would cancel what has userData 0, or everything else that
-   * fits.
+   * IORING_ASYNC_CANCEL_OP and IORING_ASYNC_CANCEL_USERDATA: without them it would cancel what has userData 0, or
+   * everything else that fits.
    */
   cancelBy: young('cancel by opcode, or by userData and something else at once', '6.6'),
   /** IORING_ASYNC_CANCEL_FD_FIXED: it would cancel what is on the descriptor of that number. */
