@@ -255,8 +255,8 @@ export abstract class PathMethods extends FileMethods {
   }
 
   /**
-   * The status of a file, with the names of Node's `fs.Stats`: `size`, `mtime`, `isFile()`, …; links are followed. For many
-   * files at once; the whole of `node:fs/promises`, `readFile` and `writeFile` too, is in `iouring/fs`.
+   * The status of a file, with the names of Node's `fs.Stats`: `size`, `mtime`, `isFile()`, …; links are followed. For
+   * many files at once; the whole of `node:fs/promises`, `readFile` and `writeFile` too, is in `iouring/fs`.
    *
    * Kernel 5.6. See {@link IoUring.prepStatx}; like stat(2).
    * @throws {Error} the kernel's refusal: `ENOENT`, `EACCES`, …; TypeError, RangeError

@@ -11,7 +11,7 @@ import { coreOf } from '../ring-core.ts';
 import type { IoUring } from '../io-uring.ts';
 import { SocketAddressBuffer } from '../structs/socket-address.ts';
 
-/** What the kernel does of one method of a ring. */
+/** One method of a ring, and whether the kernel has it. */
 export interface MethodSupport {
   /** `'prepAcceptMultishot'` */
   name: string;
@@ -22,7 +22,7 @@ export interface MethodSupport {
   supported: boolean;
 }
 
-/** What a method is tried with. */
+/** The things that a method is tried with. */
 interface Trial {
   readonly ring: IoUring;
   /** A descriptor that is no socket: what is meant for one is refused with something else than EINVAL. */
@@ -32,7 +32,7 @@ interface Trial {
   readonly group: number;
 }
 
-/** Where an operation is tried, its userData. */
+/** The userData of an operation that is tried. */
 const TRIED = 1;
 /** And userData that no operation has. */
 const NOBODY = 2;
