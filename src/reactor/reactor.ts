@@ -279,7 +279,8 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   // ---------------------------------------------------------------- chains, and their end
 
   /**
-   * Have the kernel run operations one after the other, each only if the one before succeeded: a durable append is a write and
+   * Have the kernel run operations one after the other, each only if the one before succeeded: a durable append is a
+   * write and
    * then an fsync. All are submitted with one system call.
    *
    * Kernel 5.3. See IOSQE_IO_LINK.
@@ -287,7 +288,8 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * @param options.signal aborts all of them
    * @returns what each step answered
    * @throws {LinkError} a step failed, or transferred less than it was asked to: which, and what became of each
-   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`: nothing is begun
+   * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`: nothing is
+   * begun
    * @example
    * const [bytes] = await io.chain([
    *   ['write', fd, 'a record\n'],

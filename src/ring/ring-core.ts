@@ -412,7 +412,8 @@ function takeOver(): RingCore {
 
 /**
  * The place where a ring keeps its core, and nothing else. A class of its own, for a field that is written once, before
- * the constructor of a ring begins, is what an engine takes for a constant of a ring that it knows: 2 to 3 % of a NOP in
+ * the constructor of a ring begins, is what an engine takes for a constant of a ring that it knows: 2 to 3 % of a
+ * NOP in
  * Node 22 (AMD EPYC, virtual). The core is not handed up to this constructor, but laid down where it finds it: what is
  * above a class can be changed, and would be given it.
  */

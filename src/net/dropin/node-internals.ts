@@ -121,7 +121,8 @@ export function isReadByOthers(handle: NativeHandle): boolean {
  *
  * Leans on: `ended` in the state of a stream. Otherwise: a connection is taken over that has ended, and fails.
  *
- * - watched by test/net/dropin/taking-over.test.ts: given the end of the peer’s side that nobody has read, the socket stays
+ * - watched by test/net/dropin/taking-over.test.ts: given the end of the peer’s side that nobody has read, the
+ * socket stays
  *   Node’s
  */
 export function hasEnd(socket: SocketClass): boolean {

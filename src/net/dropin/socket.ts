@@ -29,7 +29,8 @@ const IS_SHARED = Symbol('is shared');
 const WRITES_LEFT = Symbol('writes left');
 
 /**
- * A connection that is made is Node's for so many writes. To make one through the ring takes longer than libuv does, and
+ * A connection that is made is Node's for so many writes. To make one through the ring takes longer than libuv does,
+ * and
  * to take it over costs as much as a few messages save: a short connection would pay for both and gain nothing. With 0,
  * as tests have it, it is taken over when it is first used.
  */
