@@ -1,5 +1,7 @@
-/** How objects of this package look in console.log: their names, and what can be read of them without asking the
-// kernel. */
+/**
+ * How objects of this package look in console.log: their names, and what can be read of them without asking the
+ * kernel.
+ */
 import { errnoName } from '../abi/errno.ts';
 import type { InspectOptionsStylized, inspect } from 'node:util';
 
