@@ -29,7 +29,7 @@ async function work(): Promise<void> {
         bytes = await io.read(fd, buffer, { offset });
         hash.update(buffer.subarray(0, bytes));
       }
-      await io.close(fd);
+      await io.closeFd(fd);
       digests.set(path, hash.digest('hex'));
     } catch (error) {
       failures.push((error as Error).message);

@@ -24,7 +24,7 @@ async function echo(fd: number): Promise<void> {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== 'ABORT_ERR') console.error(`connection ${fd}: ${code}`);
   } finally {
-    await io.close(fd);
+    await io.closeFd(fd);
   }
 }
 

@@ -49,7 +49,7 @@ try {
       // What was appended before it was replaced.
       await printRest();
       console.error('replaced');
-      await io.close(fd);
+      await io.closeFd(fd);
       fd = await open();
       position = 0;
     } else {
@@ -60,5 +60,5 @@ try {
   if (!signal.aborted) throw error;
   await printRest();
 }
-await io.close(fd);
+await io.closeFd(fd);
 await io.close();

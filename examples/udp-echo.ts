@@ -17,5 +17,5 @@ for await (const datagram of io.recvmsgMany(fd)) {
   if (++answered >= wanted) break;
 }
 console.log(`answered ${answered} datagrams of ${bytes} bytes`);
-await io.close(fd);
+await io.closeFd(fd);
 await io.close();

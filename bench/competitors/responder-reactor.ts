@@ -19,7 +19,7 @@ async function respond(fd: number): Promise<void> {
       throw error;
     }
   }
-  await io.close(fd);
+  await io.closeFd(fd);
 }
 
 const listener = await io.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC);

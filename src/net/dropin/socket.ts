@@ -350,8 +350,8 @@ function tellInOrder(socket: SocketMethods, handle: NativeHandle): void {
 }
 
 /**
- * A connection that Node has made has shown that it lasts: its descriptor becomes ours, unless something is under way on
- * it, or others than Node may have its handle. All that libuv has read was handed over in the call that read it.
+ * A connection that Node has made has shown that it lasts: its descriptor becomes ours, unless something is under way
+ * on it, or others than Node may have its handle. All that libuv has read was handed over in the call that read it.
  */
 function takeOver(socket: SocketMethods): void {
   const handle = asNode(socket, '_handle') as NativeHandle | null;
