@@ -47,13 +47,18 @@ export async function buildAgainst(launcher: Launcher, ref: string): Promise<Aga
     }
   } catch (error) {
     await remove();
-    throw new Error(`Cannot build ${ref} (${hash}): ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new Error(`Cannot build ${ref} (${hash}): ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
   }
   return { label: ref === hash ? ref : `${ref} (${hash})`, folder, [Symbol.asyncDispose]: remove };
 }
 
 /** The scenario with the competitors on top of this package alone, each with its twin behind it. */
-export function withTwins<C extends Case>(whole: Scenario<C>, { label, folder }: Pick<Against, 'label' | 'folder'>): Scenario<C> {
+export function withTwins<C extends Case>(
+  whole: Scenario<C>,
+  { label, folder }: Pick<Against, 'label' | 'folder'>,
+): Scenario<C> {
   const competitors = whole.competitors.filter(({ isOurs }) => isOurs).flatMap((ours) => [ours, twinOf(ours)]);
   if (competitors.length === 0) throw new Error(`Cannot compare ${whole.name}: nothing in it stands on this package`);
   return {
@@ -70,7 +75,9 @@ export function withTwins<C extends Case>(whole: Scenario<C>, { label, folder }:
   };
 
   function twinOf(ours: Competitor<C>): Competitor<C> {
-    const there = (path: string): string => (path.startsWith(inProject('build')) ? join(folder, path.slice(inProject().length)) : path);
+    const there = (
+      path: string,
+    ): string => (path.startsWith(inProject('build')) ? join(folder, path.slice(inProject().length)) : path);
     return {
       ...ours,
       name: `${ours.name}, ${label}`,
@@ -92,7 +99,7 @@ export function changesForTheWorse({ metrics, cases }: ComparisonResult, rounds:
         const ratio = measured[key]?.ratio;
         if (ratio === undefined || ratio.highest >= 1 || ratio.median >= WORSE) return [];
         return [`WORSE: ${labelOf(test)}, against ${name}, ${title}: ${formatRatio(ratio)}`];
-      }),
-    ),
+      })
+    )
   );
 }

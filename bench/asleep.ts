@@ -37,7 +37,9 @@ export async function asleep(context: Context): Promise<Scenario<SleepCase>> {
     ],
     cases: [{ group: 'asleep', name: '1,000 connections', connections: 1000 }],
     competitors: loadedBy(idlers, competitors),
-    notes: ['A server without anything to do: timers of Node and of V8 wake it as well; those that node:net has are theirs'],
+    notes: [
+      'A server without anything to do: timers of Node and of V8 wake it as well; those that node:net has are theirs',
+    ],
     async measure(competitor, test) {
       await using server = await launcher.serve(competitor.command(test));
       const load = loading(idlers, server, '--connections', `${test.connections}`);

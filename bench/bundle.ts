@@ -24,12 +24,10 @@ export async function bundle(context: Context): Promise<Scenario<BundleCase>> {
   const sizes = `--smallest ${MESSAGE_BYTES} --largest ${MESSAGE_BYTES}`;
   const pace = `--connections 1 --batch ${MESSAGES} --every 0`;
   const sender = await loadInC(context.launcher, 'message-sender', `${pace} ${sizes}`.split(' '));
-  const args =
-    (way: Way) =>
-    ({ bufferBytes }: BundleCase): string[] => {
-      const buffers = { buffers: MEMORY_BYTES / bufferBytes, bytes: bufferBytes };
-      return receiving(way, buffers, 0);
-    };
+  const args = (way: Way) => ({ bufferBytes }: BundleCase): string[] => {
+    const buffers = { buffers: MEMORY_BYTES / bufferBytes, bytes: bufferBytes };
+    return receiving(way, buffers, 0);
+  };
   const competitors = await inBoth(context.launcher, 'message-receiver', [
     { args: args('plain') },
     { name: 'bundles', args: args('bundle') },

@@ -1,6 +1,14 @@
 /** Scenario: short connections, accepted by a server, or made by a client. */
 import { inC, onBun, onNet, onNode } from './contenders.ts';
-import { type Competitor, type Context, type LoopResult, measureLoop, type Sample, type Scenario, type Target } from './scenario.ts';
+import {
+  type Competitor,
+  type Context,
+  type LoopResult,
+  measureLoop,
+  type Sample,
+  type Scenario,
+  type Target,
+} from './scenario.ts';
 import { type Load, loadedBy, loadInC, measureServed } from './served.ts';
 import { placeOf, SocketPaths, type Transport, type TransportCase } from './socket-paths.ts';
 
@@ -14,7 +22,7 @@ const AT_ONCE = 64;
 const RATE = 'connectionsPerSecond';
 const CPU = 'cpuMicroseconds';
 const TARGETS: readonly Target[] = ['node:net', 'Bun'].flatMap((against) =>
-  [RATE, CPU].map((metric) => ({ cases: /^/, against, metric, least: 1 })),
+  [RATE, CPU].map((metric) => ({ cases: /^/, against, metric, least: 1 }))
 );
 
 export async function connections(context: Context): Promise<Scenario<ConnectionCase>> {
@@ -76,7 +84,7 @@ async function over(transport: Transport, context: Context): Promise<Scenario<Co
     targets: TARGETS,
     notes: [
       'Short connections: the server sends one byte and ends its side, then the client does; ' +
-        'node:net is compared with `createServer` and `connect` of its kind, the others with the lean ones',
+      'node:net is compared with `createServer` and `connect` of its kind, the others with the lean ones',
     ],
     async measure(competitor, test) {
       if (test.program === 'greeter') {

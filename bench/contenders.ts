@@ -82,9 +82,7 @@ export async function inBoth<C extends Case>(
 ): Promise<readonly Competitor<C>[]> {
   const named = (contender: string, way: string | undefined): string =>
     way === undefined ? contender : `${contender}, ${way}`;
-  const ours = ways.map(({ name, args }) =>
-    onIoUring(named('iouring', name), `${program}-iouring`, args),
-  );
+  const ours = ways.map(({ name, args }) => onIoUring(named('iouring', name), `${program}-iouring`, args));
   const theirs: Competitor<C>[] = [];
   for (const [index, { name, args }] of ways.entries()) {
     const competitor = await inC(launcher, program, args);

@@ -24,7 +24,12 @@ export async function copies(context: Context): Promise<Scenario<CopyCase>> {
   const folder = mkdtempSync(join(tmpdir(), 'iouring-bench-'));
   const cases: CopyCase[] = [
     { group: 'copies', name: `${SMALL_FILES} files of 1–16 KiB`, source: makeTree(folder), files: SMALL_FILES },
-    { group: 'copies', name: `one file of ${LARGE_MIB / 1024} GiB`, source: await makeLarge(context, folder), files: 1 },
+    {
+      group: 'copies',
+      name: `one file of ${LARGE_MIB / 1024} GiB`,
+      source: await makeLarge(context, folder),
+      files: 1,
+    },
   ];
   // What is copied is deleted at the end: ext4 does not soon give what was just deleted out again, and searches long for others.
   let copied = 0;
@@ -91,7 +96,10 @@ function makeTree(folder: string): string {
 
 async function makeLarge({ launcher }: Context, folder: string): Promise<string> {
   const path = join(folder, 'large');
-  await launcher.run({ file: 'dd', args: ['if=/dev/urandom', `of=${path}`, 'bs=1M', `count=${LARGE_MIB}`, 'status=none'] }, 'anywhere', LIMIT_MS);
+  await launcher.run(
+    { file: 'dd', args: ['if=/dev/urandom', `of=${path}`, 'bs=1M', `count=${LARGE_MIB}`, 'status=none'] },
+    'anywhere',
+    LIMIT_MS,
+  );
   return path;
 }
-

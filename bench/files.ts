@@ -29,7 +29,16 @@ export async function files(context: Context): Promise<Scenario<FilesCase>> {
   const scrap = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'iouring-bench-'));
   for (let i = 0; i < 100; i++) mkdirSync(join(scrap, `${i}`));
   const ways = (module: string) => (test: FilesCase) => [
-    '--module', module, '--work', test.work, '--folder', folder, '--scrap', scrap, '--files', `${FILES}`,
+    '--module',
+    module,
+    '--work',
+    test.work,
+    '--folder',
+    folder,
+    '--scrap',
+    scrap,
+    '--files',
+    `${FILES}`,
   ];
   const isOf = (...works: string[]) => ({ work }: FilesCase): boolean => works.includes(work);
   const anywhere = { place: 'anywhere' } as const;
@@ -37,8 +46,14 @@ export async function files(context: Context): Promise<Scenario<FilesCase>> {
   const competitors: Competitor<FilesCase>[] = [
     { ...ours, ...anywhere },
     onNode('node:fs/promises', 'files', ways('promises'), anywhere),
-    onNode('node:fs, callbacks', 'files', ways('callbacks'), { ...anywhere, takesPart: isOf('readFile', 'stat', 'writeFile', 'single') }),
-    onNode('node:fs, …Sync', 'files', ways('sync'), { ...anywhere, takesPart: isOf('readFile', 'stat', 'writeFile', 'single') }),
+    onNode('node:fs, callbacks', 'files', ways('callbacks'), {
+      ...anywhere,
+      takesPart: isOf('readFile', 'stat', 'writeFile', 'single'),
+    }),
+    onNode('node:fs, …Sync', 'files', ways('sync'), {
+      ...anywhere,
+      takesPart: isOf('readFile', 'stat', 'writeFile', 'single'),
+    }),
     { ...(await onBun(launcher, 'node:fs/promises', 'files', ways('promises'))), ...anywhere },
     { ...ours, name: 'iouring/fs, one core' },
     onNode('node:fs/promises, one core', 'files', ways('promises')),
@@ -52,9 +67,10 @@ export async function files(context: Context): Promise<Scenario<FilesCase>> {
     ],
     cases: CASES,
     competitors: competitors.map((competitor) =>
-      competitor.name === 'node:fs/promises, one core' ? { ...competitor, against: 'iouring/fs, one core' } : competitor,
+      competitor.name === 'node:fs/promises, one core' ? { ...competitor, against: 'iouring/fs, one core' } : competitor
     ),
-    notes: ['Streams: an operation is a chunk of 64 KiB', 'writeFile: to a file system in memory (tmpfs), the rest on a disk'],
+    notes: ['Streams: an operation is a chunk of 64 KiB',
+      'writeFile: to a file system in memory (tmpfs), the rest on a disk'],
     async measure(competitor, test) {
       const { ops, seconds, cpuSeconds } = await measureLoop(context, competitor, test);
       return { opsPerSecond: ops / seconds, cpuMicroseconds: (cpuSeconds * 1e6) / ops };

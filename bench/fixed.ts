@@ -11,12 +11,10 @@ interface FixedCase extends Case {
 const DEPTH = 64;
 
 export async function fixed(context: Context): Promise<Scenario<FixedCase>> {
-  const args =
-    (registered: string) =>
-    ({ path, mode }: FixedCase): string[] => {
-      const words = `--registered ${registered} --mode ${mode} --depth ${DEPTH} --file`;
-      return [...words.split(' '), path];
-    };
+  const args = (registered: string) => ({ path, mode }: FixedCase): string[] => {
+    const words = `--registered ${registered} --mode ${mode} --depth ${DEPTH} --file`;
+    return [...words.split(' '), path];
+  };
   const competitors = await inBoth(context.launcher, 'fixed', [
     { args: args('nothing') },
     { name: 'registered buffers', args: args('buffers') },

@@ -18,7 +18,7 @@ export function formatSummary({ median, lowest, highest }: Summary, digits: numb
 /** A ratio, as `0.87× (0.82–0.91)`. */
 export function formatRatio({ median, ...spread }: Summary): string {
   const [middle, lowest, highest] = [median, spread.lowest, spread.highest].map((value) =>
-    formatNumber(value, RATIO_DIGITS),
+    formatNumber(value, RATIO_DIGITS)
   );
   return `${middle}× (${lowest}–${highest})`;
 }

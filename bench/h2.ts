@@ -24,7 +24,7 @@ export async function h2(context: Context): Promise<Scenario<Case>> {
     metrics: [CPU, { ...RATE, inReadme: true }],
     cases: [{ group: 'h2', name: 'GET' }],
     competitors: competitors.map((competitor) =>
-      h2load === undefined ? { ...competitor, missing: NO_H2LOAD } : competitor,
+      h2load === undefined ? { ...competitor, missing: NO_H2LOAD } : competitor
     ),
     targets: [CPU, RATE].map(({ key }) => ({ cases: /GET/, against: 'node:http2', metric: key, least: 1 })),
     notes: notesOnCores(context),

@@ -25,7 +25,7 @@ export async function idle({ launcher }: Context): Promise<Scenario<IdleCase>> {
     metrics: [{ key: 'bytes', title: 'resident bytes each', better: 'lower', digits: 0 }],
     cases: [{ group: 'idle', name: '10,000 connections', connections: 10_000 }],
     competitors: competitors.map((competitor) =>
-      prlimit === undefined ? { ...competitor, missing: 'no prlimit to raise the limit on descriptors' } : competitor,
+      prlimit === undefined ? { ...competitor, missing: 'no prlimit to raise the limit on descriptors' } : competitor
     ),
     notes: ['Idle connections: node:net is compared with `createServer` of iouring/net'],
     async measure(competitor, test) {

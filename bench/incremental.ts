@@ -33,10 +33,8 @@ export async function incremental(context: Context): Promise<Scenario<Incrementa
   const sizes = '--smallest 64 --largest 4096';
   const pace = `--connections ${CONNECTIONS} --batch 1 --every ${EVERY_MICROSECONDS}`;
   const sender = await loadInC(context.launcher, 'message-sender', `${pace} ${sizes}`.split(' '));
-  const args =
-    (way: Way, bytes: number) =>
-    ({ memory }: IncrementalCase): string[] =>
-      receiving(way, { buffers: memory / bytes, bytes }, HELD);
+  const args = (way: Way, bytes: number) => ({ memory }: IncrementalCase): string[] =>
+    receiving(way, { buffers: memory / bytes, bytes }, HELD);
   const competitors = await inBoth(context.launcher, 'message-receiver', [
     { args: args('plain', CLASSIC_BYTES) },
     { name: 'incremental buffers', args: args('incremental', INCREMENTAL_BYTES) },
@@ -58,7 +56,7 @@ export async function incremental(context: Context): Promise<Scenario<Incrementa
     competitors: loadedBy(sender, competitors),
     notes: [
       'Incremental buffers of 64 KiB against classic ones of 4 KiB: C is compared with ' +
-        '`iouring` doing the same',
+      '`iouring` doing the same',
     ],
     measure: (competitor, test) => measureReceiver(context, competitor.command(test), sender),
     async [Symbol.asyncDispose]() {},

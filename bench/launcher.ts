@@ -147,7 +147,7 @@ export class Launcher {
     const errors = collectErrors(child);
     // Nobody reads it, and a full pipe would stop the server.
     child.stdout!.resume();
-    for (const deadline = performance.now() + SERVER_START_MS; !(await takesConnections(port)); ) {
+    for (const deadline = performance.now() + SERVER_START_MS; !(await takesConnections(port));) {
       if (hasEnded(child) || performance.now() > deadline) {
         child.kill('SIGKILL');
         await closed;

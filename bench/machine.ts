@@ -32,10 +32,9 @@ export async function describeMachine(launcher: Launcher): Promise<Machine> {
     node: process.version,
     liburing: await liburingVersion(launcher),
     bun: (await findBun(launcher))?.version,
-    pinning:
-      (cores === undefined
-        ? `nothing pinned: ${unpinned}`
-        : `competitors on core ${cores.measured}, the load generator on core ${cores.beside}`) + priority,
+    pinning: (cores === undefined
+      ? `nothing pinned: ${unpinned}`
+      : `competitors on core ${cores.measured}, the load generator on core ${cores.beside}`) + priority,
   };
 }
 

@@ -200,7 +200,13 @@ async function main(signal: AbortSignal): Promise<boolean> {
   await using against = ref === undefined ? undefined : await buildAgainst(launcher, ref);
   const worse: string[] = [];
   for (const { scenario, part: member } of wanted) {
-    const result = await SCENARIOS[scenario as keyof typeof SCENARIOS](context, signal, new Progress(), [member, part], against);
+    const result = await SCENARIOS[scenario as keyof typeof SCENARIOS](
+      context,
+      signal,
+      new Progress(),
+      [member, part],
+      against,
+    );
     console.log(showScenario(result));
     scenarios.push(result);
     if (against !== undefined && result.kind === 'comparison') {

@@ -58,8 +58,11 @@ function serveReader(): Parse {
 }
 
 function bareParser(load: (name: string) => Loose): Parse {
-  const HTTPParser = load('bare-http-parser') as unknown as new (options: object) => { push(data: Buffer): Iterable<{ type: number }> };
-  const make = (): InstanceType<typeof HTTPParser> => new HTTPParser({ maxHeaderSize: HEAD_MAX, maxHeadersCount: FIELDS_MAX });
+  const HTTPParser = load('bare-http-parser') as unknown as new (
+    options: object,
+  ) => { push(data: Buffer): Iterable<{ type: number }> };
+  const make = (): InstanceType<typeof HTTPParser> =>
+    new HTTPParser({ maxHeaderSize: HEAD_MAX, maxHeadersCount: FIELDS_MAX });
   let parser = make();
   return (bytes, keep) => {
     if (!keep) parser = make();
@@ -85,7 +88,10 @@ interface Wasm {
 
 /** This project is compiled without the types of browsers. */
 const { WebAssembly } = globalThis as unknown as {
-  WebAssembly: { Module: new (bytes: unknown) => object; Instance: new (module: object, imports: object) => { exports: Wasm } };
+  WebAssembly: {
+    Module: new (bytes: unknown) => object;
+    Instance: new (module: object, imports: object) => { exports: Wasm };
+  };
 };
 
 /** With what a server needs of it: strings of the target and of the fields. */
@@ -128,7 +134,7 @@ function llhttp(load: (name: string) => Loose): Parse {
     if (memory.buffer !== wasm.memory.buffer) memory = Buffer.from(wasm.memory.buffer);
     memory.set(bytes, place);
     outcome = { requests: 0, error: undefined };
-    for (let at = 0; at < bytes.length; ) {
+    for (let at = 0; at < bytes.length;) {
       const result = wasm.llhttp_execute(parser, place + at, bytes.length - at);
       if (result === pausedUpgrade) {
         // A server that offers no other protocol goes on with this one.
@@ -145,10 +151,17 @@ function llhttp(load: (name: string) => Loose): Parse {
 
 function llhttpPackage(load: (name: string) => Loose): Parse {
   const { createParser } = load('llhttp-wasm') as unknown as {
-    createParser(type: string): { onMessageComplete(): number; execute(data: Buffer): number; getErrorName(code: number): string; destroy(): void };
+    createParser(
+      type: string,
+    ): {
+      onMessageComplete(): number;
+      execute(data: Buffer): number;
+      getErrorName(code: number): string;
+      destroy(): void;
+    };
   };
   let outcome: Outcome;
-  const make = (): ReturnType<typeof createParser> => 
+  const make = (): ReturnType<typeof createParser> =>
     Object.assign(createParser('REQUEST'), {
       onMessageComplete() {
         outcome.requests++;
@@ -169,7 +182,10 @@ function llhttpPackage(load: (name: string) => Loose): Parse {
 }
 
 function milo(load: (name: string) => Loose): Parse {
-  const library = (load('@perseveranza-pets/milo') as unknown as { milo: unknown }).milo as Record<string, (...args: unknown[]) => number> & {
+  const library = (load('@perseveranza-pets/milo') as unknown as { milo: unknown }).milo as Record<
+    string,
+    (...args: unknown[]) => number
+  > & {
     memory: { buffer: Uint8Array<ArrayBuffer> | ArrayBuffer };
     MESSAGE_TYPE_REQUEST: number;
   };
@@ -181,9 +197,17 @@ function milo(load: (name: string) => Loose): Parse {
     library.setMode(made, library.MESSAGE_TYPE_REQUEST);
     library.setOnMessageComplete(made, () => void outcome.requests++);
     let strings: string[] = [];
-    library.setOnUrl(made, (_: number, at: number, size: number) => void (strings = [memory.toString('latin1', place + at, place + at + size)]));
+    library.setOnUrl(
+      made,
+      (_: number, at: number, size: number) =>
+        void (strings = [memory.toString('latin1', place + at, place + at + size)]),
+    );
     for (const part of ['Name', 'Value']) {
-      library[`setOnHeader${part}`](made, (_: number, at: number, size: number) => void strings.push(memory.toString('latin1', place + at, place + at + size)));
+      library[`setOnHeader${part}`](
+        made,
+        (_: number, at: number, size: number) =>
+          void strings.push(memory.toString('latin1', place + at, place + at + size)),
+      );
     }
     return made;
   };
@@ -206,7 +230,13 @@ function milo(load: (name: string) => Loose): Parse {
 
 function jsParser(load: (name: string) => Loose): Parse {
   const { HTTPParser } = load('http-parser-js') as unknown as {
-    HTTPParser: { new (type: string): Record<number, () => void> & { execute(data: Buffer): unknown }; REQUEST: string; kOnHeadersComplete: number; kOnBody: number; kOnMessageComplete: number };
+    HTTPParser: {
+      new (type: string): Record<number, () => void> & { execute(data: Buffer): unknown };
+      REQUEST: string;
+      kOnHeadersComplete: number;
+      kOnBody: number;
+      kOnMessageComplete: number;
+    };
   };
   let outcome: Outcome;
   const make = (): InstanceType<typeof HTTPParser> => {
@@ -227,7 +257,9 @@ function jsParser(load: (name: string) => Loose): Parse {
 }
 
 /** What a worker is to do: with the malformed and the well-formed ones of these numbers, or as fast as it can. */
-type Task = { readonly name: string; readonly folder: string } & ({ readonly case: number } | { readonly rate: boolean });
+type Task =
+  & { readonly name: string; readonly folder: string }
+  & ({ readonly case: number } | { readonly rate: boolean });
 
 const CASES: readonly (readonly [request: string, isGood: boolean])[] = [
   ...[...MALFORMED, ...MALFORMED_BODIES].map((request) => [request, false] as const),
@@ -253,7 +285,9 @@ function work(task: Task): void {
     for (let i = 0; i < 20_000; i++) parse(bytes, i > 0);
     const start = performance.now();
     let [count, now] = [0, start];
-    for (; now - start < ROUND_MS; now = performance.now()) for (let i = 0; i < 256; i++) count += parse(bytes, true).requests;
+    for (; now - start < ROUND_MS; now = performance.now()) {
+      for (let i = 0; i < 256; i++) count += parse(bytes, true).requests;
+    }
     parentPort!.postMessage((count / (now - start)) * 1000);
     return;
   }
@@ -274,7 +308,9 @@ interface Judged {
 async function judge(name: string, folder: string): Promise<Judged> {
   const right = new Map<number, boolean | 'endless'>();
   while (right.size < CASES.length) {
-    const worker = new Worker(new URL(import.meta.url), { workerData: { name, folder, case: right.size } satisfies Task });
+    const worker = new Worker(new URL(import.meta.url), {
+      workerData: { name, folder, case: right.size } satisfies Task,
+    });
     const failure = await new Promise<Error | undefined>((end) => {
       let timer = setTimeout(() => end(undefined), DEADLINE / 10);
       worker.on('message', (message: { begun?: number; done?: number; isRight?: boolean }) => {
@@ -294,7 +330,9 @@ async function judge(name: string, folder: string): Promise<Judged> {
   }
   const wrong = [...right].filter(([, is]) => is !== true);
   return {
-    wrong: wrong.map(([i, is]) => `${is === 'endless' ? 'never returns from' : CASES[i][1] ? 'refuses' : 'takes'} ${JSON.stringify(CASES[i][0])}`),
+    wrong: wrong.map(([i, is]) =>
+      `${is === 'endless' ? 'never returns from' : CASES[i][1] ? 'refuses' : 'takes'} ${JSON.stringify(CASES[i][0])}`
+    ),
     taken: wrong.filter(([i, is]) => is === false && !CASES[i][1]).length,
     refused: wrong.filter(([i, is]) => is === false && CASES[i][1]).length,
     endless: wrong.filter(([, is]) => is === 'endless').length,
@@ -328,12 +366,19 @@ async function main(folder = inProject(), details?: string): Promise<void> {
     for (const name of judged.keys()) rates.set(name, Math.max(rates.get(name) ?? 0, await rateOf(name, folder)));
   }
   const malformed = MALFORMED.length + MALFORMED_BODIES.length;
-  const lines = [`| parser | of ${malformed} malformed taken | of ${WELL_FORMED.length} well-formed refused | never returns | requests/s |`, '|---|---:|---:|---:|---:|'];
+  const lines = [
+    `| parser | of ${malformed} malformed taken | of ${WELL_FORMED.length} well-formed refused | never returns | requests/s |`,
+    '|---|---:|---:|---:|---:|',
+  ];
   for (const [name, { taken, refused, endless }] of judged) {
-    lines.push(`| ${name} | ${taken} | ${refused} | ${endless} | ${Math.round(rates.get(name)!).toLocaleString('en')} |`);
+    lines.push(
+      `| ${name} | ${taken} | ${refused} | ${endless} | ${Math.round(rates.get(name)!).toLocaleString('en')} |`,
+    );
   }
   lines.push(...missing);
-  if (details === '--details') for (const [name, { wrong }] of judged) lines.push(...wrong.map((line) => `${name} ${line}`));
+  if (details === '--details') {
+    for (const [name, { wrong }] of judged) lines.push(...wrong.map((line) => `${name} ${line}`));
+  }
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 

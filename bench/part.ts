@@ -11,9 +11,13 @@ export interface Part {
 /** The scenario with only these; throws where nothing is left. */
 export function partOf<C extends Case>(whole: Scenario<C>, ...parts: readonly Part[]): Scenario<C> {
   const cases = whole.cases.filter((test) => parts.every((part) => part.cases?.test(labelOf(test)) ?? true));
-  const competitors = whole.competitors.filter(({ name }) => parts.every((part) => part.competitors?.test(name) ?? true));
+  const competitors = whole.competitors.filter(({ name }) =>
+    parts.every((part) => part.competitors?.test(name) ?? true)
+  );
   if (cases.length === 0 || competitors.length === 0) {
-    throw new Error(`Cannot measure that part of ${whole.name}: no ${cases.length === 0 ? 'case' : 'competitor'} of it is left`);
+    throw new Error(
+      `Cannot measure that part of ${whole.name}: no ${cases.length === 0 ? 'case' : 'competitor'} of it is left`,
+    );
   }
   return {
     name: whole.name,

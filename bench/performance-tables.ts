@@ -32,10 +32,9 @@ function withTables(name: string, page: string, tables: string): string {
 /** All tables of one file of results, with where they come from. */
 function markdown({ scenarios, machine, command, date, settings }: Results): string {
   const tables = scenarios.flatMap((result) =>
-    result.kind === 'comparison' ? comparisonTables(result) : memoryLine(result),
+    result.kind === 'comparison' ? comparisonTables(result) : memoryLine(result)
   );
-  const reading =
-    'The first line of a table is the median. Every other line says how many times as good as ' +
+  const reading = 'The first line of a table is the median. Every other line says how many times as good as ' +
     'that competitor the first one is, round by round: median (lowest–highest) of ' +
     `${settings.rounds} rounds of ${settings.seconds} s, taken in turns. ` +
     'Above 1, the first one is better.';
@@ -81,8 +80,8 @@ function memoryLine(result: MemoryResult): string[] {
   const { rss, heapUsed, external, arrayBuffers } = grown;
   return [
     `**${result.title}**: between the second and the tenth million the process grew by ` +
-      `${mebibytes(rss)} (heap ${mebibytes(heapUsed)}, external ${mebibytes(external)}, ` +
-      `array buffers ${mebibytes(arrayBuffers)}).`,
+    `${mebibytes(rss)} (heap ${mebibytes(heapUsed)}, external ${mebibytes(external)}, ` +
+    `array buffers ${mebibytes(arrayBuffers)}).`,
   ];
 }
 

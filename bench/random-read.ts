@@ -23,10 +23,9 @@ export async function randomRead(context: Context): Promise<Scenario<ReadCase>> 
   const cached = cachedFile();
   const direct = directFile();
   const cases = casesOf(cached, 'cached', 'page cache');
-  const notes =
-    context.launcher.cores === undefined
-      ? []
-      : ['Random reads: one core each, except for those named “all cores”'];
+  const notes = context.launcher.cores === undefined
+    ? []
+    : ['Random reads: one core each, except for those named “all cores”'];
   if ('missing' in direct) {
     notes.push(`O_DIRECT is left out: ${direct.missing}`);
   } else {

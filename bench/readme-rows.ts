@@ -99,7 +99,9 @@ export function readmeTable(all: readonly Results[]): string {
     if (!origins.includes(results)) origins.push(results);
     const median = formatNumber(ours.metrics[row.metric].summary.median, metric.digits);
     const { ratio } = against.metrics[row.metric];
-    if (ratio === undefined) throw new Error(`Cannot write the table: '${row.against}' was not compared in ${row.scenario}`);
+    if (ratio === undefined) {
+      throw new Error(`Cannot write the table: '${row.against}' was not compared in ${row.scenario}`);
+    }
     const letter = letterOf(origins.indexOf(results));
     return `| ${row.work} | ${median} ${metric.title} | ${row.against} | ${formatRatio(ratio)} | ${letter} |`;
   });
@@ -107,7 +109,8 @@ export function readmeTable(all: readonly Results[]): string {
   const reading =
     'Median (lowest–highest) of all rounds; below 1 iouring is the worse one. Drop-ins are compared with what they stand in for.';
   const from = origins.map(
-    ({ machine, date, command }, index) => `- ${letterOf(index)}: ${showMachine(machine)}, ${date.slice(0, 10)}, \`${command}\``,
+    ({ machine, date, command }, index) =>
+      `- ${letterOf(index)}: ${showMachine(machine)}, ${date.slice(0, 10)}, \`${command}\``,
   );
   return [[...head, ...lines].join('\n'), reading, from.join('\n')].join('\n\n');
 }
@@ -129,7 +132,9 @@ function find(all: readonly Results[], row: Row): Found {
       const metric = scenario.metrics.find(({ key }) => key === row.metric);
       const test = scenario.cases.find(({ group, name }) => name === row.case && (row.group ?? group) === group);
       const [ours, against] = [row.ours, row.against].map((name) => competitor(test, name));
-      if (metric !== undefined && ours !== undefined && against !== undefined) return { results, metric, ours, against };
+      if (metric !== undefined && ours !== undefined && against !== undefined) {
+        return { results, metric, ours, against };
+      }
     }
   }
   throw new Error(`Cannot write the table: no results of '${row.work}' against '${row.against}' in bench/results`);

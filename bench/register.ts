@@ -5,7 +5,16 @@ import { notBuilt } from './contenders.ts';
 import { type Command, findInPath } from './launcher.ts';
 import { ProcessCpu } from './process-cpu.ts';
 import { competitorProgram, inProject } from './project.ts';
-import { type Case, type Competitor, type Context, measureLoop, type Sample, type Scenario, type Target, WAITED } from './scenario.ts';
+import {
+  type Case,
+  type Competitor,
+  type Context,
+  measureLoop,
+  type Sample,
+  type Scenario,
+  type Target,
+  WAITED,
+} from './scenario.ts';
 import { CPU, measureWithWrk, notesOnCores, P99, RATE } from './wrk.ts';
 
 interface ApplicationCase extends Case {
@@ -67,15 +76,21 @@ export async function registerClients(context: Context): Promise<Scenario<Applic
   };
 }
 
-function comparisonOf(cases: readonly ApplicationCase[]): Pick<Scenario<ApplicationCase>, 'cases' | 'competitors' | 'targets'> & AsyncDisposable {
+function comparisonOf(
+  cases: readonly ApplicationCase[],
+): Pick<Scenario<ApplicationCase>, 'cases' | 'competitors' | 'targets'> & AsyncDisposable {
   return {
     cases,
     competitors: [
-      { name: 'iouring/register', missing: notBuilt('dist', 'register', 'index.js'), command: (test) => commandOf(test, true) },
+      {
+        name: 'iouring/register',
+        missing: notBuilt('dist', 'register', 'index.js'),
+        command: (test) => commandOf(test, true),
+      },
       { name: 'Node alone', command: (test) => commandOf(test, false) },
     ],
     targets: cases.flatMap(({ name, least }): Target[] =>
-      [CPU, RATE].map(({ key }) => ({ cases: new RegExp(`${name}$`), against: 'Node alone', metric: key, least })),
+      [CPU, RATE].map(({ key }) => ({ cases: new RegExp(`${name}$`), against: 'Node alone', metric: key, least }))
     ),
     async [Symbol.asyncDispose]() {},
   };
@@ -91,15 +106,18 @@ function missingPrograms(): Map<string, string> {
 function commandOf({ app, driver, parts, port }: ApplicationCase, isRegistered: boolean): Command {
   const entry = pathToFileURL(inProject('dist', 'register', 'index.js')).href;
   const upstream = port === undefined ? [] : ['--upstream', `${port}`];
-  const args =
-    driver === undefined
-      ? [competitorProgram('applications'), '--app', app!, ...upstream]
-      : [competitorProgram('driver'), '--driver', driver, '--port', `${port}`, '--in-flight', `${IN_FLIGHT}`];
+  const args = driver === undefined
+    ? [competitorProgram('applications'), '--app', app!, ...upstream]
+    : [competitorProgram('driver'), '--driver', driver, '--port', `${port}`, '--in-flight', `${IN_FLIGHT}`];
   const env = isRegistered ? { NODE_OPTIONS: `--import=${entry}`, IOURING: parts } : {};
   return { file: process.execPath, args, env: { ...env, NODE_NO_WARNINGS: '1', NODE_ENV: 'production' } };
 }
 
-async function measureServer(context: Context, competitor: Competitor<ApplicationCase>, test: ApplicationCase): Promise<Sample> {
+async function measureServer(
+  context: Context,
+  competitor: Competitor<ApplicationCase>,
+  test: ApplicationCase,
+): Promise<Sample> {
   const { launcher } = context;
   if (test.app === 'ws') return measureWebSockets(context, competitor.command(test));
   if (test.app === 'proxy') {
@@ -127,7 +145,11 @@ async function measureWebSockets({ launcher, seconds }: Context, command: Comman
   await using server = await launcher.serve(command);
   const load = async (duration: number): Promise<{ seconds: number; messages: number; p99Milliseconds: number }> => {
     const args = ['--port', `${server.port}`, '--connections', `${WEBSOCKETS}`, '--seconds', `${duration}`];
-    return launcher.runForJson({ file: process.execPath, args: [competitorProgram('websocket-load'), ...args] }, 'beside', 10_000 + 2000 * duration);
+    return launcher.runForJson(
+      { file: process.execPath, args: [competitorProgram('websocket-load'), ...args] },
+      'beside',
+      10_000 + 2000 * duration,
+    );
   };
   await load(Math.min(1, seconds));
   const cpu = new ProcessCpu(server.pid);
@@ -146,10 +168,13 @@ async function startDatabase(driver: 'ioredis' | 'pg'): Promise<AsyncDisposable 
   return (await import('../test/net/clients/postgres.ts')).PostgresServer.start();
 }
 
-async function measureDriver(context: Context, competitor: Competitor<ApplicationCase>, test: ApplicationCase): Promise<Sample> {
+async function measureDriver(
+  context: Context,
+  competitor: Competitor<ApplicationCase>,
+  test: ApplicationCase,
+): Promise<Sample> {
   await using database = await startDatabase(test.driver!);
   const { ops, seconds, cpuSeconds } = await measureLoop(context, competitor, { ...test, port: database.port });
   // What a client waits for is not measured one by one: the mean follows from the rate.
   return { cpuMicroseconds: (cpuSeconds * 1e6) / ops, requestsPerSecond: ops / seconds };
 }
-

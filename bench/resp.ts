@@ -38,12 +38,12 @@ export async function resp(context: Context): Promise<Scenario<RespCase>> {
         command,
         pipeline,
         port: 0,
-      })),
+      }))
     ),
     competitors: competitors.map((competitor) =>
       benchmark === undefined
         ? { ...competitor, missing: 'no redis-benchmark to make the load: apt-get install redis-tools' }
-        : competitor,
+        : competitor
     ),
     notes: notesOnCores(context),
     async measure(competitor, test) {

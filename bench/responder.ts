@@ -36,14 +36,23 @@ export async function lean(context: Context): Promise<Scenario<ResponderCase>> {
     { cases: /, (64|256) connections$/, against: 'Bun', metric: CPU.key, least: 1 },
     { cases: /, (64|256) connections$/, against: 'C,', metric: CPU.key, least: 0.85 },
   ];
-  return { ...(await respondingWith(context, ours, 'lean', 'Tiny HTTP responder over TCP, with sockets', [1, 64, 256])), targets };
+  return {
+    ...(await respondingWith(context, ours, 'lean', 'Tiny HTTP responder over TCP, with sockets', [1, 64, 256])),
+    targets,
+  };
 }
 
 /** With the classes of iouring/net, in the place of Node's. */
 export async function classes(context: Context): Promise<Scenario<ResponderCase>> {
   const ours = onNet<ResponderCase>('createServer', 'responder-net', of('iouring/net'));
-  const whole = await respondingWith(context, [ours], 'classes', 'Tiny HTTP responder over TCP, with createServer', [1, 64, 256]);
-  const better = [CPU, RATE].map(({ key }): Target => ({ cases: /, (64|256) connections$/, against: 'node:net', metric: key, least: 1.3 }));
+  const whole = await respondingWith(context, [ours], 'classes', 'Tiny HTTP responder over TCP, with createServer', [1,
+    64, 256]);
+  const better = [CPU, RATE].map(({ key }): Target => ({
+    cases: /, (64|256) connections$/,
+    against: 'node:net',
+    metric: key,
+    least: 1.3,
+  }));
   return { ...partOf(whole, { competitors: /createServer$|^node:net$/ }), targets: better };
 }
 

@@ -30,8 +30,9 @@ export function ratios(
 ): Summary {
   const rounds = Math.min(ours.length, theirs.length);
   return summarize(
-    Array.from({ length: rounds }, (_, round) =>
-      better === 'higher' ? ours[round] / theirs[round] : theirs[round] / ours[round],
+    Array.from(
+      { length: rounds },
+      (_, round) => better === 'higher' ? ours[round] / theirs[round] : theirs[round] / ours[round],
     ),
   );
 }

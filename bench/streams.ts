@@ -35,7 +35,7 @@ const RATE = 'mebibytesPerSecond';
 const CPU = 'cpuMicroseconds';
 /** No size and no direction is worse than with what is replaced. */
 const TARGETS: readonly Target[] = ['node:net', 'Bun'].flatMap((against) =>
-  [RATE, CPU].map((metric) => ({ cases: /^/, against, metric, least: 1 })),
+  [RATE, CPU].map((metric) => ({ cases: /^/, against, metric, least: 1 }))
 );
 
 export async function streams(context: Context): Promise<Scenario<StreamCase>> {
@@ -51,7 +51,11 @@ async function over(transport: Transport, context: Context): Promise<Scenario<St
   const sender = await loadInC(launcher, 'message-sender');
   const sink = await loadInC(launcher, 'zero-copy-sink');
   const args = (test: StreamCase): string[] => [
-    ...placeOf(test), '--direction', test.direction, '--bytes', `${test.bytes}`,
+    ...placeOf(test),
+    '--direction',
+    test.direction,
+    '--bytes',
+    `${test.bytes}`,
   ];
   const of = (module: string) => (test: StreamCase): string[] => [...args(test), '--module', module];
   const lean = onNet('listen', 'stream-lean', args);
@@ -60,7 +64,11 @@ async function over(transport: Transport, context: Context): Promise<Scenario<St
     onNode('node:net', 'stream', of('node:net')),
     lean,
     { ...(await onBun(launcher, 'Bun.listen', 'stream-lean', args)), against: lean.name },
-    { ...(await inC(launcher, 'message-receiver', (test) => [...placeOf(test), ...IN_C])), takesPart: ({ direction }) => direction === 'receive', against: lean.name },
+    {
+      ...(await inC(launcher, 'message-receiver', (test) => [...placeOf(test), ...IN_C])),
+      takesPart: ({ direction }) => direction === 'receive',
+      against: lean.name,
+    },
   ];
   const missing = [sender, sink].map(({ built }) => ('missing' in built ? built.missing : undefined)).find(Boolean);
   const paths = new SocketPaths(transport);
@@ -80,12 +88,14 @@ async function over(transport: Transport, context: Context): Promise<Scenario<St
     ],
     competitors: competitors.map((competitor) => (missing === undefined ? competitor : { ...competitor, missing })),
     targets: TARGETS,
-    notes: ['Streams: Bun.listen and C are compared with `listen` of iouring/net, which is as lean; node:net with `createServer`'],
+    notes: [
+      'Streams: Bun.listen and C are compared with `listen` of iouring/net, which is as lean; node:net with `createServer`',
+    ],
     async measure(competitor, test) {
       const { direction, connections, bytes: size } = test;
       const pace = `--connections ${connections} --batch 1 --every 0 --smallest ${size} --largest ${size}`;
-      const load: Load =
-        direction === 'send' ? { ...sink, args: ['--connections', `${connections}`] } : { ...sender, args: pace.split(' ') };
+      const load: Load = direction === 'send' ? { ...sink, args: ['--connections', `${connections}`] }
+        : { ...sender, args: pace.split(' ') };
       const command = competitor.command(paths.placed(test));
       const { seconds, bytes, report, cpuSeconds } = await measureServed<Streamed>(context, command, load);
       if (direction === 'receive' && report.bytes !== bytes) {

@@ -48,7 +48,7 @@ export async function timers(context: Context): Promise<Scenario<TimerCase>> {
       WAITED,
     ],
     cases: (['createServer', 'listen'] as const).flatMap((ours) =>
-      loads.map((load) => ({ ...load, group: `timers, ${ours}`, ours })),
+      loads.map((load) => ({ ...load, group: `timers, ${ours}`, ours }))
     ),
     competitors: loadedBy(client, competitors),
     targets: [{ cases: /^/, against: 'node:net', metric: 'p99', least: 1 }],
@@ -56,7 +56,11 @@ export async function timers(context: Context): Promise<Scenario<TimerCase>> {
     async measure(competitor, test) {
       const args = `--bytes ${BYTES} --connections ${test.connections} --rate ${test.rate}`.split(' ');
       const load = { ...client, args };
-      const { seconds, roundTrips, report, waitedPercent } = await measureServed<Answered>(context, competitor.command(test), load);
+      const { seconds, roundTrips, report, waitedPercent } = await measureServed<Answered>(
+        context,
+        competitor.command(test),
+        load,
+      );
       const { p50, p99, max } = report;
       return { p50, p99, max, roundTripsPerSecond: roundTrips / seconds, waitedPercent };
     },

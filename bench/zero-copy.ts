@@ -26,9 +26,7 @@ const SIZES = [1, 4, 16, 64, 256];
 
 export async function zeroCopy(context: Context): Promise<Scenario<SizeCase>> {
   const sink = await loadInC(context.launcher, 'zero-copy-sink');
-  const args =
-    (way: string) =>
-    ({ size }: SizeCase): string[] => ['--way', way, '--size', String(size)];
+  const args = (way: string) => ({ size }: SizeCase): string[] => ['--way', way, '--size', String(size)];
   const competitors = await inBoth(context.launcher, 'zero-copy', [
     { args: args('send') },
     { name: 'zero copy', args: args('zc') },
@@ -66,9 +64,9 @@ export async function zeroCopy(context: Context): Promise<Scenario<SizeCase>> {
       const share = formatNumber((100 * copied) / Math.max(1, notifications), 1);
       return [
         'Zero copy: C is compared with `iouring` doing the same; below 1 in a line of `iouring` ' +
-          'zero copy is the better way there',
+        'zero copy is the better way there',
         'Loopback has no network card that could fetch the bytes: of these zero-copy sends the ' +
-          `kernel reported ${share} % as copied after all`,
+        `kernel reported ${share} % as copied after all`,
       ];
     },
     async measure(competitor, test) {

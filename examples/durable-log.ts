@@ -34,7 +34,7 @@ class DurableLog {
     const fd = await io.open(file, O_RDWR | O_CREAT | 0x80000, { mode: 0o600 });
     const { size } = await io.statx(fd, '', AT_EMPTY_PATH);
     const bytes = Buffer.alloc(size);
-    for (let at = 0; at < size; ) at += await io.read(fd, bytes.subarray(at), { offset: at });
+    for (let at = 0; at < size;) at += await io.read(fd, bytes.subarray(at), { offset: at });
     let end = 0;
     while (end + HEADER <= size) {
       const length = bytes.readUInt32LE(end);
@@ -87,7 +87,6 @@ class DurableLog {
     return this.#io.close(this.#fd);
   }
 }
-
 
 const io = new Reactor();
 let found = 0;

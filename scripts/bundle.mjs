@@ -47,7 +47,9 @@ function chunkOf(id) {
 
 /** Where source maps point to, src/ is published with the package; a bundled package's sources are not. */
 function dropOwnSources({ map }) {
-  if (map) map.sourcesContent = map.sourcesContent.map((text, i) => (map.sources[i].includes('node_modules') ? text : null));
+  if (map) {
+    map.sourcesContent = map.sourcesContent.map((text, i) => (map.sources[i].includes('node_modules') ? text : null));
+  }
 }
 
 const bundle = await rolldown({
@@ -63,7 +65,11 @@ const bundle = await rolldown({
     license({
       cwd: root,
       thirdParty: {
-        allow: { test: '(MIT OR ISC OR BSD-2-Clause OR BSD-3-Clause OR Apache-2.0)', failOnUnlicensed: true, failOnViolation: true },
+        allow: {
+          test: '(MIT OR ISC OR BSD-2-Clause OR BSD-3-Clause OR Apache-2.0)',
+          failOnUnlicensed: true,
+          failOnViolation: true,
+        },
         output: { file: join(root, 'dist/THIRD-PARTY-LICENSES.txt') },
       },
     }),
@@ -86,11 +92,16 @@ await bundle.write({
   keepNames: true,
   minifyInternalExports: false,
   // What one entry alone uses is in its own file.
-  codeSplitting: { groups: [{ debugName: 'folders', name: chunkOf, minShareCount: 2 }], includeDependenciesRecursively: false },
+  codeSplitting: {
+    groups: [{ debugName: 'folders', name: chunkOf, minShareCount: 2 }],
+    includeDependenciesRecursively: false,
+  },
 });
 await bundle.close();
 for (const name of commands) chmodSync(join(root, `dist/${name}.js`), 0o755);
 // For versions of Node that cannot require ES modules.
 for (const { require } of Object.values(exports)) {
-  for (const file of Object.values(require ?? {})) copyFileSync(join(root, file.replace(/^\.\/dist\//, 'src/')), join(root, file));
+  for (const file of Object.values(require ?? {})) {
+    copyFileSync(join(root, file.replace(/^\.\/dist\//, 'src/')), join(root, file));
+  }
 }

@@ -16,7 +16,8 @@ const show = { stdio: 'inherit' };
 try {
   execFileSync('node_modules/.bin/publint', ['--strict', tarball], show);
   // There is one build, of ES modules, and CommonJS requires it: TypeScript says of that only since 5.8 that it can be.
-  execFileSync('node_modules/.bin/attw', [tarball, '--ignore-rules', 'cjs-resolves-to-esm', '--format', 'table-flipped'], show);
+  execFileSync('node_modules/.bin/attw', [tarball, '--ignore-rules', 'cjs-resolves-to-esm', '--format',
+    'table-flipped'], show);
 } catch (error) {
   process.exitCode = error.status ?? 1;
 } finally {

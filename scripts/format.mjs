@@ -16,10 +16,13 @@ const { typescript, ...global } = JSON.parse(readFileSync('dprint.json', 'utf8')
 const formatter = createFromBuffer(readFileSync(getPath()));
 formatter.setConfig(global, typescript);
 const wrong = formatter.getConfigDiagnostics();
-if (wrong.length > 0) throw new Error(`dprint.json: ${wrong.map(({ propertyName, message }) => `${propertyName}: ${message}`).join('; ')}`);
+if (wrong.length > 0) {
+  throw new Error(`dprint.json: ${wrong.map(({ propertyName, message }) => `${propertyName}: ${message}`).join('; ')}`);
+}
 
 // What git ignores is not a source: what is new and not committed yet is one.
-const list = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.ts', '*.mts', '*.mjs', '*.cjs', '*.cts'], {
+const list = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '*.ts', '*.mts', '*.mjs',
+  '*.cjs', '*.cts'], {
   encoding: 'utf8',
 });
 const changed = list.trim().split('\n').filter((filePath) => {

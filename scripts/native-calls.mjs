@@ -19,12 +19,25 @@ const [ENTER, REGISTER] = [426, 427];
 const memory = new Uint8Array(new ArrayBuffer(4096));
 
 /** node:ffi's name of a type of koffi's. */
-const TYPES = { int: 'i32', uint: 'u32', 'void *': 'buffer', size_t: 'u64', uintptr_t: 'u64', ulong: 'u64', uint64: 'u64', int64: 'i64', intptr_t: 'i64' };
+const TYPES = {
+  int: 'i32',
+  uint: 'u32',
+  'void *': 'buffer',
+  size_t: 'u64',
+  uintptr_t: 'u64',
+  ulong: 'u64',
+  uint64: 'u64',
+  int64: 'i64',
+  intptr_t: 'i64',
+};
 
 /** What the call is for, the function, its result, and its arguments: types and values. */
 const SHAPES = [
   ['enter', 'syscall', 'int', [['int', ENTER], ['int', -1], ['uint', 0], ['uint', 0], ['uint', 0], ['int', 0]]],
-  ['enter with an argument', 'syscall', 'int', [['int', ENTER], ['int', -1], ['uint', 0], ['uint', 0], ['uint', 0], ['uintptr_t', 0], ['uint64', 0]]],
+  ['enter with an argument', 'syscall', 'int', [['int', ENTER], ['int', -1], ['uint', 0], ['uint', 0], ['uint', 0], [
+    'uintptr_t',
+    0,
+  ], ['uint64', 0]]],
   ['register', 'syscall', 'int', [['int', REGISTER], ['int', -1], ['uint', 0], ['uintptr_t', 0], ['uint', 0]]],
   ['setup', 'syscall', 'int', [['int', -1], ['uint', 0], ['void *', memory]]],
   ['send, recv', 'send', 'intptr_t', [['int', -1], ['void *', memory], ['size_t', 8], ['int', 0]]],
@@ -42,7 +55,8 @@ const SHAPES = [
   ['mmap', 'mmap', 'intptr_t', [['uintptr_t', 0], ['size_t', 0], ['int', 0], ['int', 0], ['int', -1], ['int64', 0]]],
   ['munmap', 'munmap', 'int', [['uintptr_t', 1], ['size_t', 1]]],
   ['madvise', 'madvise', 'int', [['uintptr_t', 1], ['size_t', 1], ['int', 4]]],
-  ['copy_file_range', 'copy_file_range', 'intptr_t', [['int', -1], ['void *', memory], ['int', -1], ['void *', memory], ['size_t', 8], ['uint', 0]]],
+  ['copy_file_range', 'copy_file_range', 'intptr_t', [['int', -1], ['void *', memory], ['int', -1], ['void *', memory],
+    ['size_t', 8], ['uint', 0]]],
   ['utimensat', 'utimensat', 'int', [['int', -1], ['void *', memory], ['void *', memory], ['int', -1]]],
   ['flistxattr', 'flistxattr', 'intptr_t', [['int', -1], ['void *', memory], ['size_t', 8]]],
   ['pipe2', 'pipe2', 'int', [['void *', memory], ['int', -1]]],
@@ -53,7 +67,12 @@ function cost(call, args) {
   const names = args.map((_, i) => `a${i}`).join(', ');
   // Made for this number of arguments: spreading them would cost as much as the call.
   // oxlint-disable-next-line typescript/no-implied-eval
-  const loop = new Function('call', 'args', 'count', `const [${names}] = args; for (let i = 0; i < count; i++) call(${names});`);
+  const loop = new Function(
+    'call',
+    'args',
+    'count',
+    `const [${names}] = args; for (let i = 0; i < count; i++) call(${names});`,
+  );
   loop(call, args, CALLS / 10);
   let best = Infinity;
   for (let round = 0; round < ROUNDS; round++) {
@@ -79,7 +98,8 @@ const head = ['call', 'arguments', `koffi ${koffi.version}`, `node:ffi of ${proc
 const table = `${line(head)}${line(head.map(() => '---'))}${rows.map(line).join('')}`;
 console.log(table);
 if (values.write) {
-  const [begin, end] = ['<!-- native calls: written by scripts/native-calls.mjs --write -->\n', '<!-- end of native calls -->'];
+  const [begin, end] = ['<!-- native calls: written by scripts/native-calls.mjs --write -->\n',
+    '<!-- end of native calls -->'];
   const page = 'docs/compatibility.md';
   const [before, rest] = readFileSync(page, 'utf8').split(begin);
   const where = `${cpus()[0].model.trim()}, ${new Date().toISOString().slice(0, 10)}:\n\n`;

@@ -35,7 +35,9 @@ ${REGISTRATIONS.map(registration).join('\n')}
 const row = ({ code, name, methods, like, since }: Operation): string =>
   `| ${code} | [${name}](#${name.toLowerCase()}) | ${coded(methods)} | ${like ?? ''} | ${since} |`;
 
-function registration({ code, name, methods, since, variants, purpose, wrappers }: (typeof REGISTRATIONS)[number]): string {
+function registration(
+  { code, name, methods, since, variants, purpose, wrappers }: (typeof REGISTRATIONS)[number],
+): string {
   return `| ${code} | ${name} | ${coded(methods)} | ${since}${forms(variants)} | ${purpose} | ${coded(wrappers)} |`;
 }
 

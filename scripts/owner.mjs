@@ -14,7 +14,8 @@ if (!/^[A-Za-z\d](?:[A-Za-z\d-]{0,38})$/.test(name ?? '')) {
   process.exit(2);
 }
 const placeholder = 'github.com/OWNER/iouring';
-const files = execFileSync('git', ['grep', '--files-with-matches', '--fixed-strings', placeholder, '--', ':!scripts/owner.mjs'], {
+const files = execFileSync('git', ['grep', '--files-with-matches', '--fixed-strings', placeholder, '--',
+  ':!scripts/owner.mjs'], {
   encoding: 'utf8',
 });
 for (const file of files.trim().split('\n')) {

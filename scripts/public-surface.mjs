@@ -11,7 +11,10 @@ const root = resolve(fileURLToPath(import.meta.url), '../..');
 const writes = process.argv.includes('--write');
 const packageJsonFullPath = resolve(root, 'package.json');
 const entries = Object.entries(JSON.parse(readFileSync(packageJsonFullPath, 'utf8')).exports)
-  .map(([name, entry]) => ({ name: name === '.' ? 'iouring' : name.slice(2), types: entry.types ?? entry.import?.types }))
+  .map(([name, entry]) => ({
+    name: name === '.' ? 'iouring' : name.slice(2),
+    types: entry.types ?? entry.import?.types,
+  }))
   .filter(({ types }) => types !== undefined)
   .map(({ name, types }) => ({ name, types: resolve(root, types) }));
 
@@ -30,7 +33,13 @@ const configs = entries.map(({ name, types }) =>
       mainEntryPointFilePath: types,
       compiler: { overrideTsconfig: { compilerOptions, files: entries.map((entry) => entry.types) } },
       // A class or interface that an exported one extends, and that has no exported name, is a part of the surface.
-      apiReport: { enabled: true, reportFileName: `${name}.api.md`, reportFolder, reportTempFolder, includeForgottenExports: true },
+      apiReport: {
+        enabled: true,
+        reportFileName: `${name}.api.md`,
+        reportFolder,
+        reportTempFolder,
+        includeForgottenExports: true,
+      },
       docModel: { enabled: false },
       dtsRollup: { enabled: false },
       tsdocMetadata: { enabled: false },
@@ -58,7 +67,9 @@ const changed = configs.filter((config, i) => {
   return result.apiReportChanged;
 });
 if (changed.length > 0 && !writes) {
-  for (const { reportFilePath, reportTempFilePath } of changed) console.error(`diff ${reportFilePath} ${reportTempFilePath}`);
+  for (const { reportFilePath, reportTempFilePath } of changed) {
+    console.error(`diff ${reportFilePath} ${reportTempFilePath}`);
+  }
   console.error('The public surface has changed: look at it, then run npm run surface and commit api/ with the change');
   process.exitCode = 1;
 }

@@ -23,10 +23,14 @@ const obstacles = [
   read('git', 'status', '--porcelain') !== '' && 'there are changes that are not committed',
   read('git', 'tag', '--list', tag) !== '' && `there is a tag ${tag} already: raise "version" in package.json`,
   repository.url.includes('/OWNER/') && 'the owner is not filled in: npm run owner -- NAME',
-  !new RegExp(`^## ${version.replaceAll('.', '\\.')}\\b`, 'm').test(readFileSync('CHANGELOG.md', 'utf8')) && `CHANGELOG.md has no section ${version}`,
-  process.env.ACTIONS_ID_TOKEN_REQUEST_URL === undefined && 'this is not the workflow that can state where the package comes from',
+  !new RegExp(`^## ${version.replaceAll('.', '\\.')}\\b`, 'm').test(readFileSync('CHANGELOG.md', 'utf8')) &&
+  `CHANGELOG.md has no section ${version}`,
+  process.env.ACTIONS_ID_TOKEN_REQUEST_URL === undefined &&
+  'this is not the workflow that can state where the package comes from',
 ].filter(Boolean);
-for (const obstacle of obstacles) console.log(`${values.publish ? 'Cannot publish' : 'Would not publish'}: ${obstacle}`);
+for (const obstacle of obstacles) {
+  console.log(`${values.publish ? 'Cannot publish' : 'Would not publish'}: ${obstacle}`);
+}
 if (values.publish && obstacles.length > 0) process.exit(1);
 
 const folder = mkdtempSync(join(tmpdir(), 'iouring-release-'));
@@ -37,14 +41,20 @@ try {
   const tarball = join(folder, filename);
   const project = mkdtempSync(join(folder, 'project-'));
   console.log(`${filename} in an empty project:`);
-  for (const { name, bytes } of await tryPackage(tarball, project)) console.log(`  ${name}: ${(bytes / 1e6).toFixed(1)} MB`);
+  for (const { name, bytes } of await tryPackage(tarball, project)) {
+    console.log(`  ${name}: ${(bytes / 1e6).toFixed(1)} MB`);
+  }
   const publish = ['publish', tarball, '--provenance', '--access', 'public'];
   if (values.publish) {
     show('git', 'tag', '--annotate', tag, '--message', tag);
     show('npm', ...publish);
     show('git', 'push', 'origin', tag);
   } else {
-    console.log(`Would now run:\n  git tag --annotate ${tag} --message ${tag}\n  npm ${publish.join(' ')}\n  git push origin ${tag}`);
+    console.log(
+      `Would now run:\n  git tag --annotate ${tag} --message ${tag}\n  npm ${
+        publish.join(' ')
+      }\n  git push origin ${tag}`,
+    );
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });

@@ -143,7 +143,9 @@ async function runFile(runtime, program, file, own) {
 }
 
 function inWords([passed, skipped, failed]) {
-  return [`${passed} pass`, skipped > 0 && `${skipped} skipped`, failed > 0 && `${failed} fail`].filter(Boolean).join(', ');
+  return [`${passed} pass`, skipped > 0 && `${skipped} skipped`, failed > 0 && `${failed} fail`].filter(Boolean).join(
+    ', ',
+  );
 }
 
 function write({ name, version, cells }) {
@@ -156,7 +158,9 @@ function write({ name, version, cells }) {
   const rows = RUNTIMES.flatMap((runtime) => {
     const row = stood.find(([title]) => title?.startsWith(`${runtime.name} (`));
     if (runtime.name !== name) return row === undefined ? [] : [row];
-    const columns = Object.keys(SUITES).map((suite, i) => cells[suite] ?? (runtime.suites.includes(suite) ? (row?.[i + 1] ?? '') : '–'));
+    const columns = Object.keys(SUITES).map((suite, i) =>
+      cells[suite] ?? (runtime.suites.includes(suite) ? (row?.[i + 1] ?? '') : '–')
+    );
     return [[`${name} (${version})`, ...columns]];
   });
   const line = (row) => `| ${row.join(' | ')} |\n`;

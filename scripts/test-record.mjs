@@ -17,6 +17,9 @@ function uncovered({ path, lines, functions, totalLineCount, coveredLineCount })
     total: totalLineCount,
     covered: coveredLineCount,
     lines: lines.filter(({ count }) => count === 0).map(({ line }) => line),
-    functions: functions.filter(({ count, name }) => count === 0 && name !== '').map(({ name, line }) => ({ name, line })),
+    functions: functions.filter(({ count, name }) => count === 0 && name !== '').map(({ name, line }) => ({
+      name,
+      line,
+    })),
   };
 }

@@ -55,7 +55,9 @@ try {
       '--test',
       `--test-concurrency=${concurrency}`,
       ...(values.coverage ? ['--experimental-test-coverage'] : []),
-      ...Object.entries(reporters).flatMap(([name, to]) => [`--test-reporter=${name}`, `--test-reporter-destination=${to}`]),
+      ...Object.entries(reporters).flatMap((
+        [name, to],
+      ) => [`--test-reporter=${name}`, `--test-reporter-destination=${to}`]),
       ...turn,
     ];
     const child = spawn(process.execPath, args, { stdio: 'inherit' });
@@ -98,7 +100,7 @@ function showSkipped() {
     for (const { file, name } of tests) console.log(`    ${sourceOf(file)}: ${name}`);
     if (reason === true || reason === '') status = 1;
   }
-  if (values.fast) for (const file of slow) console.log(`  slow, ${reasonToBeSlow(file)}: ${sourceOf(file)}`);
+  if (values.fast) { for (const file of slow) console.log(`  slow, ${reasonToBeSlow(file)}: ${sourceOf(file)}`); }
 }
 
 /** Lines of src/ that no test ran, and functions that none called. */

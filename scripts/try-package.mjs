@@ -73,9 +73,14 @@ export async function tryPackage(tarball, project) {
   for (const path of Object.keys(manifest.exports).filter((name) => name !== './package.json')) {
     const name = `iouring${path.slice(1)}`;
     const body = TRIES[name];
-    if (body === undefined) throw new Error(`${name} is an entry that nothing tries: add it to scripts/try-package.mjs`);
+    if (body === undefined) {
+      throw new Error(`${name} is an entry that nothing tries: add it to scripts/try-package.mjs`);
+    }
     writeFileSync(join(project, 'try.mjs'), program('await import', `const m = await import('${name}');\n${body}`));
-    writeFileSync(join(project, 'try.cjs'), `(async () => {${program('require', `const m = require('${name}');\n${body}`)}})();`);
+    writeFileSync(
+      join(project, 'try.cjs'),
+      `(async () => {${program('require', `const m = require('${name}');\n${body}`)}})();`,
+    );
     for (const file of ['try.mjs', 'try.cjs']) {
       await command(process.execPath, ['--no-warnings', file], { env: { ...process.env, IOURING: 'net' } });
       console.log(`  ${name}: ${file === 'try.mjs' ? 'import' : 'require'}`);
@@ -89,7 +94,9 @@ export async function tryPackage(tarball, project) {
   mkdirSync(join(project, 'folder'));
   writeFileSync(join(project, 'folder/page.txt'), 'a page');
   await command(bin, ['cp', '--no-progress', 'folder', 'copy']);
-  if (readFileSync(join(project, 'copy/page.txt'), 'utf8') !== 'a page') throw new Error('iouring cp copied something else');
+  if (readFileSync(join(project, 'copy/page.txt'), 'utf8') !== 'a page') {
+    throw new Error('iouring cp copied something else');
+  }
   writeFileSync(join(project, 'app.mjs'), `import net from 'node:net'; console.log(typeof net.createServer);`);
   if ((await command(bin, ['run', 'app.mjs'])).stdout.trim() !== 'function') throw new Error('iouring run did not run');
   await tryServe(bin, project);
@@ -121,9 +128,13 @@ async function tryServe(bin, project) {
 function sizes(project) {
   const modules = join(project, 'node_modules');
   const names = readdirSync(modules).filter((name) => !name.startsWith('.'));
-  const packages = names.flatMap((name) => (name.startsWith('@') ? readdirSync(join(modules, name)).map((below) => join(name, below)) : name));
+  const packages = names.flatMap((
+    name,
+  ) => (name.startsWith('@') ? readdirSync(join(modules, name)).map((below) => join(name, below)) : name));
   return packages.map((name) => {
-    const files = readdirSync(join(modules, name), { recursive: true }).map((file) => statSync(join(modules, name, file)));
+    const files = readdirSync(join(modules, name), { recursive: true }).map((file) =>
+      statSync(join(modules, name, file))
+    );
     return { name, bytes: files.reduce((sum, file) => sum + (file.isFile() ? file.size : 0), 0) };
   });
 }

@@ -7,7 +7,8 @@ import * as abi from '../src/abi/index.ts';
 import * as api from '../src/index.ts';
 
 /** From the ground up: an import points to the same layer or to a lower one. */
-const LAYERS = ['abi', 'native', 'ring', 'reactor', 'fs', 'net', 'socket', 'dgram', 'http', 'register', 'index.ts', 'cli'];
+const LAYERS = ['abi', 'native', 'ring', 'reactor', 'fs', 'net', 'socket', 'dgram', 'http', 'register', 'index.ts',
+  'cli'];
 
 const files = readdirSync('src', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
 const layerOf = (file: string): number => LAYERS.indexOf(file.split('/')[0]);
@@ -33,11 +34,16 @@ describe('layers', () => {
       for (const target of imports(file)) {
         if (file.startsWith('abi/')) assert.ok(target.startsWith('abi/'), `${file} imports ${target}`);
         // A limit is no part of the package's surface, and is there once.
-        const allowed = /^(cli\/|reactor\/limit\.ts$|index\.ts$|abi\/index\.ts$|fs\/index\.ts$|net\/index\.ts$|socket\/index\.ts$)/;
+        const allowed =
+          /^(cli\/|reactor\/limit\.ts$|index\.ts$|abi\/index\.ts$|fs\/index\.ts$|net\/index\.ts$|socket\/index\.ts$)/;
         // The drop-ins stand on the reactor. Below it they know what knows nothing of rings: arguments, memory, structs, calls.
         const below = /^(reactor|abi|native|ring\/(arguments|memory|structs))\//;
-        if (file.startsWith('fs/') && !target.startsWith('fs/')) assert.match(target, below, `${file} imports ${target}`);
-        if (file.startsWith('net/') && !target.startsWith('net/')) assert.match(target, below, `${file} imports ${target}`);
+        if (file.startsWith('fs/') && !target.startsWith('fs/')) {
+          assert.match(target, below, `${file} imports ${target}`);
+        }
+        if (file.startsWith('net/') && !target.startsWith('net/')) {
+          assert.match(target, below, `${file} imports ${target}`);
+        }
         if (file.startsWith('cli/')) assert.match(target, allowed, `${file} imports ${target}`);
       }
     }
@@ -76,7 +82,7 @@ describe('comments of the source', () => {
   const lines = files.flatMap((file) =>
     readFileSync(join('src', file), 'utf8')
       .split('\n')
-      .map((text, i) => ({ text, place: `src/${file}:${i + 1}` })),
+      .map((text, i) => ({ text, place: `src/${file}:${i + 1}` }))
   );
   const comments = lines.filter(({ text }) => /^\s*(\/\*|\*|\/\/)/.test(text));
 

@@ -8,7 +8,9 @@ import { IoUring } from '../src/index.ts';
 import { run } from './run.ts';
 
 const sources = (folder: string): string[] =>
-  readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts')).map((file) => join(folder, file));
+  readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts')).map((file) =>
+    join(folder, file)
+  );
 
 /** Every method of the sources in a folder, with the comment before it and its signature. */
 function methods(folder: string): Map<string, { comment: string; signature: string }> {
@@ -44,7 +46,10 @@ describe('the table of operations', () => {
     for (const { name, methods: all, since, helpers, like } of OPERATIONS) {
       const comments = all.map((entry) => preparations.get(named(entry))?.comment ?? assert.fail(`${name}: ${entry}`));
       const text = comments.join(' ');
-      assert.ok(comments.every((comment) => /Kernel \d+\.\d+|\{@link/.test(comment)), `${name}: a method without a kernel`);
+      assert.ok(
+        comments.every((comment) => /Kernel \d+\.\d+|\{@link/.test(comment)),
+        `${name}: a method without a kernel`,
+      );
       assert.match(text, new RegExp(`(Kernel|fixed\`) ${since.replace('.', '\\.')}\\b`), `${name}: since ${since}`);
       for (const helper of helpers) assert.ok(text.includes(`${helper}(3)`), `${name}: ${helper}`);
       if (like) assert.ok(text.includes(like) || text.includes(like.split('(')[0]), `${name}: like ${like}`);
@@ -59,7 +64,8 @@ describe('the table of operations', () => {
       return [comment, ...linked].join(' ');
     };
     for (const { name, methods: all, result } of OPERATIONS) {
-      const [meant] = /^0|bytes|descriptor|how many|events|index|-E[A-Z]+|command/.exec(result) ?? assert.fail(`${name}: ${result}`);
+      const [meant] = /^0|bytes|descriptor|how many|events|index|-E[A-Z]+|command/.exec(result) ??
+        assert.fail(`${name}: ${result}`);
       const said = [...all.map(commentOf).join(' ').matchAll(/[^.]*\b(?:complete[sd]?|Completes)\b[^.]*/g)].join(' ');
       const pattern = meant === 'command' ? /driver's to say/ : new RegExp(`(^|\\W)${meant}\\b`);
       assert.match(said, pattern, `${name}: ${result}`);
@@ -72,7 +78,9 @@ describe('the table of operations', () => {
       const signatures = all.map((entry) => preparations.get(named(entry))!.signature).join(' ');
       // In the signature itself, or in the interface that the signature names.
       const types = [...signatures.matchAll(/\b[A-Z]\w+\b/g)].map(([type]) => interfaceOf(files, type)).join(' ');
-      for (const option of options) assert.match(signatures + types, new RegExp(`\\b${option}(\\??:| = )`), `${name}: ${option}`);
+      for (const option of options) {
+        assert.match(signatures + types, new RegExp(`\\b${option}(\\??:| = )`), `${name}: ${option}`);
+      }
     }
   });
 

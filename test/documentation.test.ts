@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, normalize } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, it } from 'node:test';
@@ -52,7 +61,10 @@ describe('blocks of code in the documentation', () => {
     const { code } = all.find(({ file }) => file === 'server.mjs')!;
     const path = join(folder, 'server.mjs');
     writeFileSync(path, code);
-    const server = spawn(process.execPath, [path], { env: { ...process.env, PORT: '0' }, stdio: ['ignore', 'pipe', 'inherit'] });
+    const server = spawn(process.execPath, [path], {
+      env: { ...process.env, PORT: '0' },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     try {
       const [line] = (await once(createInterface(server.stdout), 'line')) as [string];
       const port = /^listening on (\d+)$/.exec(line)![1];
@@ -71,7 +83,10 @@ describe('blocks of code in the documentation', () => {
     for (const { page, name, heart } of SHOWN) {
       const source = readFileSync(`examples/${name}.ts`, 'utf8');
       const shown = heart ? /\/\/ #region shown\n([\s\S]*?)\/\/ #endregion/.exec(source)![1] : source;
-      assert.ok(readFileSync(page, 'utf8').includes(`\`\`\`ts\n${shown}\`\`\``), `examples/${name}.ts stands in ${page}`);
+      assert.ok(
+        readFileSync(page, 'utf8').includes(`\`\`\`ts\n${shown}\`\`\``),
+        `examples/${name}.ts stands in ${page}`,
+      );
     }
   });
 });
@@ -163,7 +178,9 @@ describe('links in the documentation', () => {
     const { scripts } = JSON.parse(readFileSync('package.json', 'utf8')) as { scripts: Record<string, string> };
     for (const page of PAGES) {
       const text = readFileSync(page, 'utf8');
-      for (const [, name] of text.matchAll(/npm run ([\w:-]+)/g)) assert.ok(name in scripts, `${page}: npm run ${name}`);
+      for (const [, name] of text.matchAll(/npm run ([\w:-]+)/g)) {
+        assert.ok(name in scripts, `${page}: npm run ${name}`);
+      }
     }
   });
 });
@@ -212,7 +229,9 @@ describe('docs/architecture.md', () => {
   const page = readFileSync('docs/architecture.md', 'utf8');
 
   it('has a row for each folder of the source', () => {
-    const folders = sources.filter((name) => name.includes('/')).map((name) => `src/${name.slice(0, name.lastIndexOf('/'))}/`);
+    const folders = sources.filter((name) => name.includes('/')).map((name) =>
+      `src/${name.slice(0, name.lastIndexOf('/'))}/`
+    );
     const rows = new Set([...page.matchAll(/^\| \[(src\/[^\]]*)\]/gm)].map(([, name]) => name));
     for (const name of new Set(folders)) assert.ok(rows.has(name), name);
   });

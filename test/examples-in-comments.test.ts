@@ -30,7 +30,8 @@ declare global {
 }
 `;
 
-const lacking = (all: readonly Declaration[]): string[] => all.filter(({ hasExample }) => !hasExample).map(({ what }) => what);
+const lacking = (all: readonly Declaration[]): string[] =>
+  all.filter(({ hasExample }) => !hasExample).map(({ what }) => what);
 
 describe('examples in comments', () => {
   it('given all of them, each compiles', async () => {
@@ -41,7 +42,10 @@ describe('examples in comments', () => {
     try {
       writeFileSync(join(folder, 'context.d.ts'), CONTEXT);
       for (const { file, line, code } of examples) {
-        writeFileSync(join(folder, `${file.replaceAll('/', '-').replace(/\.ts$/, '')}-${line}.ts`), `${code}\nexport {};\n`);
+        writeFileSync(
+          join(folder, `${file.replaceAll('/', '-').replace(/\.ts$/, '')}-${line}.ts`),
+          `${code}\nexport {};\n`,
+        );
       }
       const config = {
         extends: '../../tsconfig.json',
@@ -67,8 +71,12 @@ describe('examples in comments', () => {
     const values = [api, abi, socket, registration].flatMap((module): unknown[] => Object.values(module));
     const names = values.flatMap((value) => (typeof value === 'function' ? value.name : []));
     assert.ok(names.length > 25);
-    const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: Record<string, { types?: string }> };
-    const entries = Object.keys(exports).filter((path) => /^\.\/\w+$/.test(path)).map((path) => `src/${path.slice(2)}/index.ts`);
+    const { exports } = JSON.parse(readFileSync('package.json', 'utf8')) as {
+      exports: Record<string, { types?: string }>;
+    };
+    const entries = Object.keys(exports).filter((path) => /^\.\/\w+$/.test(path)).map((path) =>
+      `src/${path.slice(2)}/index.ts`
+    );
     assert.ok(entries.length > 6);
     assert.deepEqual(lacking(publicNames(names, entries)), []);
   });

@@ -19,7 +19,7 @@ export function examplesInComments(): Example[] {
       [...comment[0].matchAll(/^[ \t]*\* @example\n((?:[ \t]*\*(?! @)(?!\/).*\n)+)/gm)].map(({ index, 1: body }) => {
         const line = text.slice(0, comment.index + index).split('\n').length;
         return { file, line, code: body.replace(/^[ \t]*\* ?/gm, '') };
-      }),
+      })
     );
   });
 }
@@ -38,7 +38,8 @@ const METHODS_IN = [
   'ring/buffer-ring.ts',
 ];
 /** The declarations that are public there. */
-const PUBLIC = /^export (?:abstract )?(?:class|interface) (\w+Methods|Reactor|IoUring|ProvidedBufRing|\w+Operations|\w+Registrations|EntryModifiers)\b.*\{\n([\s\S]*?)^\}/gm;
+const PUBLIC =
+  /^export (?:abstract )?(?:class|interface) (\w+Methods|Reactor|IoUring|ProvidedBufRing|\w+Operations|\w+Registrations|EntryModifiers)\b.*\{\n([\s\S]*?)^\}/gm;
 const METHOD = /^  \/\*\*((?:(?!\*\/)[\s\S])*)\*\/\n  (?:override )?(?:async )?(?!get )(\w+)(?:<[^\n(]*>)?\(/gm;
 
 /** Every public method of a reactor, a ring and a group of buffers. Of overloads, one example serves all. */
@@ -61,7 +62,9 @@ export function publicMethods(): Declaration[] {
 export function publicNames(names: readonly string[], entries: readonly string[]): Declaration[] {
   const sources = FILES.map((file) => [file, readFileSync(join('src', file), 'utf8')] as const);
   const ofNames = names.map((name) => {
-    const declaration = new RegExp(`/\\*\\*((?:(?!\\*/)[\\s\\S])*)\\*/\\nexport (?:async )?(?:class|function) ${name}\\b`);
+    const declaration = new RegExp(
+      `/\\*\\*((?:(?!\\*/)[\\s\\S])*)\\*/\\nexport (?:async )?(?:class|function) ${name}\\b`,
+    );
     const found = sources.flatMap(([file, text]) => {
       const comment = declaration.exec(text)?.[1];
       return comment === undefined ? [] : [{ what: `src/${file}: ${name}`, hasExample: comment.includes('@example') }];

@@ -16,8 +16,8 @@ export function listen(server: Server): void {
 }
 
 /** Where a lean listener listens. */
-export const leanAddress: { unix: string } | { hostname: string; port: number; backlog: number } =
-  unix === undefined ? { hostname: HOST, port: 0, backlog: BACKLOG } : { unix };
+export const leanAddress: { unix: string } | { hostname: string; port: number; backlog: number } = unix === undefined
+  ? { hostname: HOST, port: 0, backlog: BACKLOG } : { unix };
 
 /** Prints where it does. */
 export function printLean({ port }: { readonly port?: number | undefined }): void {

@@ -53,7 +53,8 @@ const APPLICATIONS: Record<string, () => Promise<Server> | Server> = {
     const port = Number(option('--upstream'));
     const agent = new Agent({ keepAlive: true });
     return createServer((incoming, response) => {
-      const answered = (answer: IncomingMessage): void => void answer.pipe(response.writeHead(answer.statusCode!, answer.headers));
+      const answered = (answer: IncomingMessage): void =>
+        void answer.pipe(response.writeHead(answer.statusCode!, answer.headers));
       incoming.pipe(request({ host: '127.0.0.1', port, agent, path: incoming.url, method: incoming.method }, answered));
     });
   },

@@ -25,8 +25,9 @@ const direct = option('--descriptors') === 'direct';
 
 function serve(ring: IoUring, listener: number): never {
   const memory = new Uint8Array(SLOTS * MESSAGE_BYTES);
-  const requests = Array.from({ length: SLOTS }, (_, slot) =>
-    memory.subarray(slot * MESSAGE_BYTES, (slot + 1) * MESSAGE_BYTES),
+  const requests = Array.from(
+    { length: SLOTS },
+    (_, slot) => memory.subarray(slot * MESSAGE_BYTES, (slot + 1) * MESSAGE_BYTES),
   );
 
   function accept(): void {

@@ -15,7 +15,10 @@ const DRIVERS: Record<string, () => Promise<{ ask: () => Promise<unknown>; end: 
   async pg() {
     const { default: pg } = await import('pg');
     const pool = new pg.Pool({ host: '127.0.0.1', port, user: 'postgres', database: 'postgres', max: inFlight });
-    return { ask: () => pool.query({ name: 'one', text: 'SELECT $1::int AS number', values: [1] }), end: () => pool.end() };
+    return {
+      ask: () => pool.query({ name: 'one', text: 'SELECT $1::int AS number', values: [1] }),
+      end: () => pool.end(),
+    };
   },
 };
 

@@ -79,7 +79,9 @@ async function streamWrite(): Promise<void> {
 }
 
 const path = (i: number): string => paths[i % count];
-const [readFile, writeFile, stat] = [callbacks.readFile, callbacks.writeFile, callbacks.stat].map((call) => promisify(call as never)) as [
+const [readFile, writeFile, stat] = [callbacks.readFile, callbacks.writeFile, callbacks.stat].map((call) =>
+  promisify(call as never)
+) as [
   (path: string) => Promise<unknown>,
   (path: string, data: Buffer) => Promise<unknown>,
   (path: string) => Promise<unknown>,

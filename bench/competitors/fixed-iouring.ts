@@ -12,9 +12,7 @@ const registered = option('--registered');
 const opened = openFile();
 const nextOffset = randomOffsets(opened);
 const arena = allocateAligned(depth * BLOCK_BYTES);
-const blocks = Array.from({ length: depth }, (_, slot) =>
-  arena.subarray(slot * BLOCK_BYTES, (slot + 1) * BLOCK_BYTES),
-);
+const blocks = Array.from({ length: depth }, (_, slot) => arena.subarray(slot * BLOCK_BYTES, (slot + 1) * BLOCK_BYTES));
 const ring = new IoUring(depth, { cqEntries: 2 * depth });
 
 // All blocks are one registered buffer, and the file is number 0 of the table.

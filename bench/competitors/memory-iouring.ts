@@ -14,9 +14,7 @@ const step = Number(option('--step'));
 const fd = openFile();
 const nextOffset = randomOffsets(fd);
 const arena = allocateAligned(PAIRS * BLOCK_BYTES);
-const blocks = Array.from({ length: PAIRS }, (_, slot) =>
-  arena.subarray(slot * BLOCK_BYTES, (slot + 1) * BLOCK_BYTES),
-);
+const blocks = Array.from({ length: PAIRS }, (_, slot) => arena.subarray(slot * BLOCK_BYTES, (slot + 1) * BLOCK_BYTES));
 const ring = new IoUring(2 * PAIRS, { cqEntries: 4 * PAIRS });
 const collect = globalThis.gc;
 if (collect === undefined) {

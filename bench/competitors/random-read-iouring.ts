@@ -7,9 +7,7 @@ const depth = Number(option('--depth'));
 const fd = openFile();
 const nextOffset = randomOffsets(fd);
 const arena = allocateAligned(depth * BLOCK_BYTES);
-const blocks = Array.from({ length: depth }, (_, slot) =>
-  arena.subarray(slot * BLOCK_BYTES, (slot + 1) * BLOCK_BYTES),
-);
+const blocks = Array.from({ length: depth }, (_, slot) => arena.subarray(slot * BLOCK_BYTES, (slot + 1) * BLOCK_BYTES));
 const ring = new IoUring(depth, { cqEntries: 2 * depth });
 
 function issue(slot: number): void {

@@ -22,7 +22,7 @@ const report = new StreamReport();
 
 function pump(socket: LeanSocket<Stream>): void {
   const stream = socket.data;
-  for (let turn = 0; stream.last === undefined && turn < BYTES_A_TURN; ) {
+  for (let turn = 0; stream.last === undefined && turn < BYTES_A_TURN;) {
     if (!wrote(socket, piece)) {
       return;
     }

@@ -12,7 +12,7 @@ await Promise.all(sockets.map((socket) => once(socket, 'open')));
 const latencies: number[] = [];
 const start = performance.now();
 const work = async (socket: WebSocket): Promise<void> => {
-  for (let now = start; now - start < 1000 * seconds; ) {
+  for (let now = start; now - start < 1000 * seconds;) {
     socket.send(MESSAGE);
     await once(socket, 'message');
     const then = performance.now();

@@ -28,9 +28,7 @@ const REPORT = PIECES + 2;
 const CLOSE = PIECES + 3;
 
 function serve(ring: IoUring, memory: Uint8Array, listener: number): never {
-  const pieces = Array.from({ length: PIECES }, (_, piece) =>
-    memory.subarray(piece * size, (piece + 1) * size),
-  );
+  const pieces = Array.from({ length: PIECES }, (_, piece) => memory.subarray(piece * size, (piece + 1) * size));
   const zeroCopy = way !== 'send';
   const options = way === 'fixed' ? { fixed: 0, reportUsage: true } : { reportUsage: true };
   const nothing = new Uint8Array(1);

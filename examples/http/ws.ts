@@ -3,7 +3,10 @@ import http from 'iouring/http';
 import { WebSocket, WebSocketServer } from 'ws';
 
 const server = http.createServer();
-new WebSocketServer({ server }).on('connection', (socket) => socket.on('message', (data) => socket.send(`echo ${String(data)}`)));
+new WebSocketServer({ server }).on(
+  'connection',
+  (socket) => socket.on('message', (data) => socket.send(`echo ${String(data)}`)),
+);
 
 server.listen(0, '127.0.0.1', () => {
   const { port } = server.address() as { port: number };

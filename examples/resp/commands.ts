@@ -141,7 +141,9 @@ function setWithTime(name: string, ms: number): (context: Context) => void {
   return ({ request, replies, keyspace }) => {
     const time = timeOf(integer(request, 2), ms, keyspace.now);
     if (time === NOT_AN_INTEGER) return replies.error(NOT_AN_INTEGER);
-    if (typeof time === 'string' || time <= keyspace.now) return replies.error(`ERR invalid expire time in '${name}' command`);
+    if (typeof time === 'string' || time <= keyspace.now) {
+      return replies.error(`ERR invalid expire time in '${name}' command`);
+    }
     const key = request.latin1(1);
     keyspace.expire(key, keyspace.set(key, request.bytes, request.starts[3], request.ends[3]), time);
     replies.simple('OK');
@@ -304,8 +306,12 @@ function unknownSubcommand(name: string, request: Request, replies: Replies): vo
 
 function info({ replies, keyspace, server }: Context): void {
   const sections = {
-    Server: { redis_version: server.parameters['version'], redis_mode: 'standalone', process_id: process.pid,
-      uptime_in_seconds: Math.floor((Date.now() - server.startedAt) / 1000) },
+    Server: {
+      redis_version: server.parameters['version'],
+      redis_mode: 'standalone',
+      process_id: process.pid,
+      uptime_in_seconds: Math.floor((Date.now() - server.startedAt) / 1000),
+    },
     Clients: { connected_clients: server.clients, maxclients: server.parameters['maxclients'] },
     Memory: { used_memory: process.memoryUsage.rss() },
     Persistence: { loading: 0 },
@@ -314,7 +320,8 @@ function info({ replies, keyspace, server }: Context): void {
     Keyspace: keyspace.size > 0 ? { db0: `keys=${keyspace.size}` } : {},
   };
   const text = Object.entries(sections).map(([name, fields]) =>
-    [`# ${name}`, ...Object.entries(fields).map(([key, value]) => `${key}:${value}`), ''].join('\r\n'));
+    [`# ${name}`, ...Object.entries(fields).map(([key, value]) => `${key}:${value}`), ''].join('\r\n')
+  );
   replies.text(text.join('\r\n'));
 }
 
@@ -385,8 +392,9 @@ const TABLE: readonly (readonly [string, number, readonly string[], Keys, (conte
   ['del', -2, ['write'], ALL, (context) => countKeys(context, (key) => context.keyspace.delete(key))],
   ['unlink', -2, ['write', 'fast'], ALL, (context) => countKeys(context, (key) => context.keyspace.delete(key))],
   ['exists', -2, READS, ALL, (context) => countKeys(context, (key) => context.keyspace.get(key) !== undefined)],
-  ['type', 2, READS, ONE, ({ request, replies, keyspace }) =>
-    replies.simple(keyspace.get(request.latin1(1)) === undefined ? 'none' : 'string')],
+  ['type', 2, READS, ONE,
+    ({ request, replies, keyspace }) =>
+      replies.simple(keyspace.get(request.latin1(1)) === undefined ? 'none' : 'string')],
   ['expire', -3, ['write', 'fast'], ONE, expire('expire', 1000, false)],
   ['pexpire', -3, ['write', 'fast'], ONE, expire('pexpire', 1, false)],
   ['expireat', -3, ['write', 'fast'], ONE, expire('expireat', 1000, true)],
@@ -445,7 +453,9 @@ export function execute(context: Context): void {
 
 function unknown(request: Request): string {
   let rest = '';
-  for (let i = 1; i < request.count && rest.length < SHOWN_MAX; i++) rest += `'${shown(request, i, SHOWN_MAX - rest.length)}' `;
+  for (let i = 1; i < request.count && rest.length < SHOWN_MAX; i++) {
+    rest += `'${shown(request, i, SHOWN_MAX - rest.length)}' `;
+  }
   return `ERR unknown command '${shown(request, 0, SHOWN_MAX)}', with args beginning with: ${rest}`;
 }
 

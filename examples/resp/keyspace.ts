@@ -33,7 +33,7 @@ export class Entry {
     }
     this.length = length;
     const to = this.bytes;
-    if (length <= 64) for (let i = 0; i < length; i++) to[i] = bytes[start + i];
+    if (length <= 64) { for (let i = 0; i < length; i++) to[i] = bytes[start + i]; }
     else to.set(bytes.subarray(start, end));
   }
 

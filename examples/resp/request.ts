@@ -132,7 +132,7 @@ export class Request {
     const unquoted = Buffer.allocUnsafe(end - start);
     let to = 0;
     this.bytes = unquoted;
-    for (let at = start; at < end; ) {
+    for (let at = start; at < end;) {
       if (isSpace(bytes[at])) {
         at++;
         continue;

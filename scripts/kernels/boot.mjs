@@ -13,15 +13,17 @@ function commandFor({ arch, image, program, isOwn }, only) {
   const disk = join(WORK, `initrd-${arch}.cpio`);
   // What the kernel does not know it hands on: to the programs inside, as their environment.
   const limit = process.env.LIMIT_MS === undefined ? [] : [`LIMIT_MS=${process.env.LIMIT_MS}`];
-  const words = [...limit, 'loglevel=5', 'panic=1', 'mitigations=off', 'no_timer_check', 'rdinit=/init', `ONLY=${only}`];
+  const words = [...limit, 'loglevel=5', 'panic=1', 'mitigations=off', 'no_timer_check', 'rdinit=/init',
+    `ONLY=${only}`];
   if (program !== undefined) {
-    return [image, ['mem=3G', `uml_dir=${join(WORK, 'uml')}`, `initrd=${disk}`, 'con=null', 'con0=fd:0,fd:1', ...words]];
+    return [image, ['mem=3G', `uml_dir=${join(WORK, 'uml')}`, `initrd=${disk}`, 'con=null', 'con0=fd:0,fd:1',
+      ...words]];
   }
-  const [qemu, serial, cpu] =
-    arch === 'amd64'
-      ? ['qemu-system-x86_64', 'ttyS0', ['-cpu', 'max,la57=off']]
-      : ['qemu-system-aarch64', 'ttyAMA0', ['-M', 'virt', '-cpu', 'neoverse-n1']];
-  return [qemu, [...cpu, ...EMULATED, '-kernel', image, '-initrd', disk, '-append', [`console=${serial}`, ...words].join(' ')]];
+  const [qemu, serial, cpu] = arch === 'amd64'
+    ? ['qemu-system-x86_64', 'ttyS0', ['-cpu', 'max,la57=off']]
+    : ['qemu-system-aarch64', 'ttyAMA0', ['-M', 'virt', '-cpu', 'neoverse-n1']];
+  return [qemu, [...cpu, ...EMULATED, '-kernel', image, '-initrd', disk, '-append',
+    [`console=${serial}`, ...words].join(' ')]];
 }
 
 /**

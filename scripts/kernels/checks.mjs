@@ -191,13 +191,24 @@ const checks = {
     const ring = await ringOf();
     try {
       const { fd } = sender._handle;
-      orRefused(() => ring.prepSendto(fd, Buffer.from('x'), 1, { address: '127.0.0.1', port: meant.address().port, family: 'IPv4' }, 1));
+      orRefused(() =>
+        ring.prepSendto(
+          fd,
+          Buffer.from('x'),
+          1,
+          { address: '127.0.0.1', port: meant.address().port, family: 'IPv4' },
+          1,
+        )
+      );
       const [res] = results(ring, 1);
       if (res === -22) throw new Refused('needs Linux 6.1');
       assert.equal(res, 1);
-      await within((async () => {
-        while (meant.got.length === 0) await sleep(10);
-      })(), 'the datagram');
+      await within(
+        (async () => {
+          while (meant.got.length === 0) await sleep(10);
+        })(),
+        'the datagram',
+      );
     } finally {
       await sleep(50);
       assert.deepEqual(connected.got, [], 'the wrong peer got it');
@@ -233,7 +244,9 @@ const checks = {
     await within(io.close(), 'close');
   },
   async 'reactor-worker'() {
-    const code = `import(${JSON.stringify(join(DIST, 'index.js'))}).then(({ IoUring }) => { const ring = new IoUring(8); ring.prepTimeout(1e9, 1); require('node:worker_threads').parentPort.postMessage(1); ring.submitAndWait(1); })`;
+    const code = `import(${
+      JSON.stringify(join(DIST, 'index.js'))
+    }).then(({ IoUring }) => { const ring = new IoUring(8); ring.prepTimeout(1e9, 1); require('node:worker_threads').parentPort.postMessage(1); ring.submitAndWait(1); })`;
     const worker = new Worker(code, { eval: true });
     await once(worker, 'message');
     await within(worker.terminate(), 'the end of a worker');
@@ -253,14 +266,23 @@ const checks = {
   },
   /** A short write at the file's own position does not move it, on most kernels. */
   async 'fs-file-too-large'() {
-    const code = `import(${JSON.stringify(join(DIST, 'fs/index.js'))}).then((fs) => fs.writeFile(process.env.FILE, Buffer.alloc(100_000))).then(() => console.log('done'), (error) => console.log(error.code))`;
-    const said = execFileSync('sh', ['-c', `trap '' XFSZ; ulimit -f 32; exec node -e "$CODE"`], { env: { ...process.env, CODE: code, FILE: join(place, 'large') }, encoding: 'utf8' });
+    const code = `import(${
+      JSON.stringify(join(DIST, 'fs/index.js'))
+    }).then((fs) => fs.writeFile(process.env.FILE, Buffer.alloc(100_000))).then(() => console.log('done'), (error) => console.log(error.code))`;
+    const said = execFileSync('sh', ['-c', `trap '' XFSZ; ulimit -f 32; exec node -e "$CODE"`], {
+      env: { ...process.env, CODE: code, FILE: join(place, 'large') },
+      encoding: 'utf8',
+    });
     assert.equal(said.trim(), 'EFBIG');
   },
   /** On Debian's 6.12 the signal of a ring with DEFER_TASKRUN gets lost. */
   async 'net-echo'() {
     const { listen } = await load('socket/index.js');
-    const server = await listen({ hostname: '127.0.0.1', port: 0, socket: { data: (socket, data) => void socket.write(data) } });
+    const server = await listen({
+      hostname: '127.0.0.1',
+      port: 0,
+      socket: { data: (socket, data) => void socket.write(data) },
+    });
     const peer = nodeNet.createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1');
     await once(peer, 'listening');
     // In turns: an emulator that stands still for a while does so for both.
@@ -293,11 +315,15 @@ const checks = {
     fs.writeFileSync(file, Buffer.alloc(1 << 16, 'x'));
     await assert.rejects(io.open(file, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY), { code: 'ENOTDIR' });
     fs.symlinkSync(file, join(place, 'link'));
-    await assert.rejects(io.open(join(place, 'link'), fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW), { code: 'ELOOP' });
+    await assert.rejects(io.open(join(place, 'link'), fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW), {
+      code: 'ELOOP',
+    });
     const fd = await io.open(file, fs.constants.O_RDONLY).then(async (plain) => {
       await io.closeFd(plain);
       // A file system in memory has no direct I/O before Linux 6.6.
-      return io.open(file, fs.constants.O_RDONLY | fs.constants.O_DIRECT).catch((error) => assert.equal(error.code, 'EINVAL'));
+      return io.open(file, fs.constants.O_RDONLY | fs.constants.O_DIRECT).catch((error) =>
+        assert.equal(error.code, 'EINVAL')
+      );
     });
     if (fd !== undefined) assert.equal(await io.read(fd, allocateAligned(1 << 16), { offset: 0 }), 1 << 16);
     if (fd !== undefined) await io.closeFd(fd);
@@ -309,7 +335,10 @@ const checks = {
     await io.close();
   },
   async 'doctor'() {
-    const said = execFileSync('node', [join(DIST, 'cli/main.js'), 'doctor', '--json'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+    const said = execFileSync('node', [join(DIST, 'cli/main.js'), 'doctor', '--json'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     assert.equal(JSON.parse(said).usable, true);
   },
   async 'cp'() {
@@ -359,7 +388,8 @@ for (const name of names) {
   clearTimeout(timer);
   const took = `${((performance.now() - start) / 1000).toFixed(1)} s`;
   if (isSuite) tellTests(said);
-  const why = status === null ? 'hangs' : (/^(?:\w*Error|iouring:).*/m.exec(said)?.[0] ?? said.trim().split('\n').at(-1));
+  const why = status === null ? 'hangs'
+    : (/^(?:\w*Error|iouring:).*/m.exec(said)?.[0] ?? said.trim().split('\n').at(-1));
   if (status === 0) console.log(`ok ${name}${isSuite ? ` (${took})` : ''}`);
   else if (status !== 3) console.log(`not ok ${name}: ${why} (${took})`);
 }

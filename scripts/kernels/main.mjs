@@ -34,9 +34,12 @@ if (chosen.length === 0) {
 }
 
 const machines = fetchKernels(chosen);
-for (const arch of new Set(chosen.filter(({ isOwn }) => !isOwn).map((kernel) => kernel.arch))) pack(arch, values.tests !== '');
+for (const arch of new Set(chosen.filter(({ isOwn }) => !isOwn).map((kernel) => kernel.arch))) {
+  pack(arch, values.tests !== '');
+}
 
-const titles = ['Linux', 'processor', 'version', 'pass', 'refused', 'fail', 'what is refused, with the Linux that it needs', 'on'];
+const titles = ['Linux', 'processor', 'version', 'pass', 'refused', 'fail',
+  'what is refused, with the Linux that it needs', 'on'];
 const today = new Date().toISOString().slice(0, 10);
 const rows = [];
 for (const machine of machines) {
@@ -46,7 +49,8 @@ for (const machine of machines) {
     only: tests || values.only,
     seconds: Number(values.seconds),
   });
-  const row = [title(machine), machine.arch, version, `${passed}`, `${refused.length}`, failed.join(', ') || '–', refused.join(', ') || '–', today];
+  const row = [title(machine), machine.arch, version, `${passed}`, `${refused.length}`, failed.join(', ') || '–',
+    refused.join(', ') || '–', today];
   rows.push(row);
   console.log(`It took ${seconds} s`);
   // After each: what was seen is not lost if a later one is called off.
@@ -63,7 +67,9 @@ function write([head, ...body]) {
   const [begin, end] = ['<!-- kernels: written by npm run test:kernels -- --write -->\n', '<!-- end of kernels -->'];
   const [before, rest] = readFileSync(page, 'utf8').split(begin);
   const [old, after] = rest.split(end);
-  const stood = old.split('\n').slice(2).map((line) => line.split(' | ').map((cell) => cell.replaceAll(/^\| | \|$/g, '')));
+  const stood = old.split('\n').slice(2).map((line) =>
+    line.split(' | ').map((cell) => cell.replaceAll(/^\| | \|$/g, ''))
+  );
   const all = KERNELS.flatMap((kernel) => {
     const isOf = (row) => row[0] === title(kernel) && row[1] === kernel.arch;
     const row = body.find(isOf) ?? stood.find(isOf);

@@ -14,12 +14,22 @@ const NEWEST = String.raw`[0-9.]+\+deb13(\.[0-9]+)?`;
  */
 export const KERNELS = [
   { name: '5.10-uml', arch: 'amd64', note: 'user-mode Linux; io_uring as 5.10 had it', program: '5.10' },
-  ...['amd64', 'arm64'].map((arch) => ({ name: '5.10', arch, note: "Debian 11; its io_uring is 5.15's", pattern: '5\\.10\\.0-[0-9]+' })),
+  ...['amd64', 'arm64'].map((arch) => ({
+    name: '5.10',
+    arch,
+    note: "Debian 11; its io_uring is 5.15's",
+    pattern: '5\\.10\\.0-[0-9]+',
+  })),
   ...['amd64', 'arm64'].map((arch) => ({ name: '6.1', arch, note: 'Debian 12', pattern: '6\\.1\\.0-[0-9]+' })),
   ...['amd64', 'arm64'].map((arch) => ({ name: '6.12', arch, note: 'Debian 13', pattern: CURRENT })),
   { name: '6.12-16k', arch: 'arm64', note: 'Debian 13; pages of 16 KiB', pattern: CURRENT, flavour: '16k' },
   ...['amd64', 'arm64'].map((arch) => ({ name: 'newest', arch, note: "Debian 13's backports", pattern: NEWEST })),
-  { name: 'own', arch: process.arch === 'arm64' ? 'arm64' : 'amd64', note: 'the machine that booted the others', isOwn: true },
+  {
+    name: 'own',
+    arch: process.arch === 'arm64' ? 'arm64' : 'amd64',
+    note: 'the machine that booted the others',
+    isOwn: true,
+  },
 ];
 
 const TOOLS = {
@@ -31,7 +41,12 @@ const TOOLS = {
 
 /** Run a command; what it prints on stdout. */
 export function run(command, args, options = {}) {
-  return execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 28, ...options });
+  return execFileSync(command, args, {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    maxBuffer: 1 << 28,
+    ...options,
+  });
 }
 
 const isThere = (tool) => run('sh', ['-c', `command -v ${tool} || :`]) !== '';
@@ -57,13 +72,16 @@ function ownApt() {
       `deb ${key} ${security} ${suite}-security main`,
     ]);
     writeFileSync(join(apt, 'sources.list'), [...sources, `deb ${key} ${main} trixie-backports main`, ''].join('\n'));
-    writeFileSync(configuration, [
-      'APT::Architecture "amd64"; APT::Architectures { "amd64"; "arm64"; }; APT::Sandbox::User "root";',
-      'Acquire::Languages "none"; Acquire::Check-Valid-Until "false";',
-      `Dir::Etc::sourcelist "${apt}/sources.list"; Dir::Etc::sourceparts "${apt}/parts";`,
-      `Dir::State "${apt}"; Dir::State::status "/dev/null"; Dir::Cache "${apt}/cache";`,
-      '',
-    ].join('\n'));
+    writeFileSync(
+      configuration,
+      [
+        'APT::Architecture "amd64"; APT::Architectures { "amd64"; "arm64"; }; APT::Sandbox::User "root";',
+        'Acquire::Languages "none"; Acquire::Check-Valid-Until "false";',
+        `Dir::Etc::sourcelist "${apt}/sources.list"; Dir::Etc::sourceparts "${apt}/parts";`,
+        `Dir::State "${apt}"; Dir::State::status "/dev/null"; Dir::Cache "${apt}/cache";`,
+        '',
+      ].join('\n'),
+    );
     run('apt-get', ['update', '-q'], { env: { ...process.env, APT_CONFIG: configuration } });
     writeFileSync(join(apt, 'updated'), '');
   }
@@ -98,8 +116,13 @@ function newest({ arch, pattern, flavour }) {
 /** Which file of the unpacked package it is, and of which package. */
 function source(kernel) {
   if (kernel.program === undefined) return { name: newest(kernel), file: /^vmlinuz/ };
-  const versions = run('apt-cache', ['madison', 'user-mode-linux'], apt).split('\n').map((line) => line.split('|')[1]?.trim());
-  return { name: `user-mode-linux=${versions.find((version) => version?.startsWith(kernel.program))}`, file: /^linux\.uml$/ };
+  const versions = run('apt-cache', ['madison', 'user-mode-linux'], apt).split('\n').map((line) =>
+    line.split('|')[1]?.trim()
+  );
+  return {
+    name: `user-mode-linux=${versions.find((version) => version?.startsWith(kernel.program))}`,
+    file: /^linux\.uml$/,
+  };
 }
 
 /** Download what is not there yet. To have a newer kernel, remove its folder. @returns the kernels with their images */

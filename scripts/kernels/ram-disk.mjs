@@ -1,4 +1,15 @@
-import { chmodSync, cpSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { execPath, versions } from 'node:process';
 import { run, unpack, WORK } from './packages.mjs';
@@ -19,7 +30,8 @@ poweroff -f
 `;
 
 /** The libraries of node for arm64, wherever its packages have them. */
-const LIBRARIES = /^(ld-linux.*\.so.*|lib[cm]\.so\.6|libdl\.so\..*|libpthread\.so\..*|libstdc\+\+\.so\.6|libgcc_s\.so\.1)$/;
+const LIBRARIES =
+  /^(ld-linux.*\.so.*|lib[cm]\.so\.6|libdl\.so\..*|libpthread\.so\..*|libstdc\+\+\.so\.6|libgcc_s\.so\.1)$/;
 
 const archive = (folder, file) =>
   run('sh', ['-c', `find . | cpio --quiet -o -H newc -R 0:0 > '${file}'`], { cwd: folder });

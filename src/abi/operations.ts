@@ -248,12 +248,19 @@ export const OPERATIONS: readonly Operation[] = [
     variants: { attributes: '6.14' },
     lends: [
       {
-        field: 'addr', what: 'iovec', access: 'read', until: 'submit',
+        field: 'addr',
+        what: 'iovec',
+        access: 'read',
+        until: 'submit',
         through: { access: 'write', until: 'completion' },
       },
       {
-        field: 'attr_ptr', what: 'attributes', access: 'read', until: 'completion',
-        through: { access: 'write', until: 'completion' }, variant: 'attributes',
+        field: 'attr_ptr',
+        what: 'attributes',
+        access: 'read',
+        until: 'completion',
+        through: { access: 'write', until: 'completion' },
+        variant: 'attributes',
       },
     ],
     result: 'bytes read',
@@ -270,12 +277,19 @@ export const OPERATIONS: readonly Operation[] = [
     variants: { attributes: '6.14' },
     lends: [
       {
-        field: 'addr', what: 'iovec', access: 'read', until: 'submit',
+        field: 'addr',
+        what: 'iovec',
+        access: 'read',
+        until: 'submit',
         through: { access: 'read', until: 'completion' },
       },
       {
-        field: 'attr_ptr', what: 'attributes', access: 'read', until: 'completion',
-        through: { access: 'read', until: 'completion' }, variant: 'attributes',
+        field: 'attr_ptr',
+        what: 'attributes',
+        access: 'read',
+        until: 'completion',
+        through: { access: 'read', until: 'completion' },
+        variant: 'attributes',
       },
     ],
     result: 'bytes written',
@@ -305,8 +319,12 @@ export const OPERATIONS: readonly Operation[] = [
     lends: [
       { field: 'addr', what: 'buffer', access: 'write', until: 'completion' },
       {
-        field: 'attr_ptr', what: 'attributes', access: 'read', until: 'completion',
-        through: { access: 'write', until: 'completion' }, variant: 'attributes',
+        field: 'attr_ptr',
+        what: 'attributes',
+        access: 'read',
+        until: 'completion',
+        through: { access: 'write', until: 'completion' },
+        variant: 'attributes',
       },
     ],
     result: 'bytes read',
@@ -324,8 +342,12 @@ export const OPERATIONS: readonly Operation[] = [
     lends: [
       { field: 'addr', what: 'buffer', access: 'read', until: 'completion' },
       {
-        field: 'attr_ptr', what: 'attributes', access: 'read', until: 'completion',
-        through: { access: 'read', until: 'completion' }, variant: 'attributes',
+        field: 'attr_ptr',
+        what: 'attributes',
+        access: 'read',
+        until: 'completion',
+        through: { access: 'read', until: 'completion' },
+        variant: 'attributes',
       },
     ],
     result: 'bytes written',
@@ -378,7 +400,10 @@ export const OPERATIONS: readonly Operation[] = [
     since: '5.3',
     lends: [
       {
-        field: 'addr', what: 'msghdr', access: 'read', until: 'submit',
+        field: 'addr',
+        what: 'msghdr',
+        access: 'read',
+        until: 'submit',
         through: { access: 'read', until: 'completion' },
       },
     ],
@@ -397,7 +422,10 @@ export const OPERATIONS: readonly Operation[] = [
     later: { prepRecvmsgMultishot: 'multishot' },
     lends: [
       {
-        field: 'addr', what: 'msghdr', access: 'readwrite', until: 'completion',
+        field: 'addr',
+        what: 'msghdr',
+        access: 'readwrite',
+        until: 'completion',
         through: { access: 'write', until: 'completion' },
       },
     ],
@@ -565,8 +593,12 @@ export const OPERATIONS: readonly Operation[] = [
     lends: [
       { field: 'addr', what: 'buffer', access: 'write', until: 'completion' },
       {
-        field: 'attr_ptr', what: 'attributes', access: 'read', until: 'completion',
-        through: { access: 'write', until: 'completion' }, variant: 'attributes',
+        field: 'attr_ptr',
+        what: 'attributes',
+        access: 'read',
+        until: 'completion',
+        through: { access: 'write', until: 'completion' },
+        variant: 'attributes',
       },
     ],
     result: 'bytes read',
@@ -584,8 +616,12 @@ export const OPERATIONS: readonly Operation[] = [
     lends: [
       { field: 'addr', what: 'buffer', access: 'read', until: 'completion' },
       {
-        field: 'attr_ptr', what: 'attributes', access: 'read', until: 'completion',
-        through: { access: 'read', until: 'completion' }, variant: 'attributes',
+        field: 'attr_ptr',
+        what: 'attributes',
+        access: 'read',
+        until: 'completion',
+        through: { access: 'read', until: 'completion' },
+        variant: 'attributes',
       },
     ],
     result: 'bytes written',
@@ -629,8 +665,12 @@ export const OPERATIONS: readonly Operation[] = [
       { field: 'addr', what: 'buffer', access: 'read', until: 'completion' },
       { field: 'addr2', what: 'sockaddr', access: 'read', until: 'submit', variant: 'sendto' },
       {
-        field: 'addr', what: 'iovec', access: 'read', until: 'submit',
-        through: { access: 'read', until: 'completion' }, variant: 'vectorized',
+        field: 'addr',
+        what: 'iovec',
+        access: 'read',
+        until: 'submit',
+        through: { access: 'read', until: 'completion' },
+        variant: 'vectorized',
       },
     ],
     result: 'bytes sent',
@@ -945,8 +985,12 @@ export const OPERATIONS: readonly Operation[] = [
       { field: 'addr', what: 'buffer', access: 'read', until: 'notification' },
       { field: 'addr2', what: 'sockaddr', access: 'read', until: 'submit' },
       {
-        field: 'addr', what: 'iovec', access: 'read', until: 'submit',
-        through: { access: 'read', until: 'notification' }, variant: 'vectorized',
+        field: 'addr',
+        what: 'iovec',
+        access: 'read',
+        until: 'submit',
+        through: { access: 'read', until: 'notification' },
+        variant: 'vectorized',
       },
     ],
     result: 'bytes sent; a second completion with IORING_CQE_F_NOTIF when the buffer is free',
@@ -963,7 +1007,10 @@ export const OPERATIONS: readonly Operation[] = [
     variants: { fixed: '6.15' },
     lends: [
       {
-        field: 'addr', what: 'msghdr', access: 'read', until: 'submit',
+        field: 'addr',
+        what: 'msghdr',
+        access: 'read',
+        until: 'submit',
         through: { access: 'read', until: 'notification' },
       },
     ],
@@ -1027,7 +1074,10 @@ export const OPERATIONS: readonly Operation[] = [
     since: '6.7',
     lends: [
       {
-        field: 'addr', what: 'futex_waitv', access: 'read', until: 'submit',
+        field: 'addr',
+        what: 'futex_waitv',
+        access: 'read',
+        until: 'submit',
         through: { access: 'read', until: 'completion' },
       },
     ],
@@ -1111,7 +1161,10 @@ export const OPERATIONS: readonly Operation[] = [
     since: '6.15',
     lends: [
       {
-        field: 'addr', what: 'iovec', access: 'read', until: 'submit',
+        field: 'addr',
+        what: 'iovec',
+        access: 'read',
+        until: 'submit',
         through: { access: 'write', until: 'completion' },
       },
     ],
@@ -1128,7 +1181,10 @@ export const OPERATIONS: readonly Operation[] = [
     since: '6.15',
     lends: [
       {
-        field: 'addr', what: 'iovec', access: 'read', until: 'submit',
+        field: 'addr',
+        what: 'iovec',
+        access: 'read',
+        until: 'submit',
         through: { access: 'read', until: 'completion' },
       },
     ],

@@ -39,7 +39,11 @@ const commandsWith = (option: string): string =>
 async function main(args: string[]): Promise<number> {
   try {
     if (args[0] === 'run') return (await run(args.slice(1), REGISTER)) ?? print(HELP);
-    const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { ...ALL_OPTIONS, ...GENERAL } });
+    const { values, positionals } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: { ...ALL_OPTIONS, ...GENERAL },
+    });
     if (values.version) return print(`${version()}\n`);
     if (values.help || positionals.length === 0) return print(HELP, values.help ? 0 : 2);
     const [name, ...rest] = positionals;

@@ -5,7 +5,8 @@ import { readFileSync } from 'node:fs';
 const { require_module: requiresModules } = process.features as { require_module?: boolean };
 
 /** The URL of `iouring/register`: what package.json says for this version of Node. */
-export const REGISTER = new URL(requiresModules ? '../register/index.js' : '../register/eager.js', import.meta.url).href;
+export const REGISTER =
+  new URL(requiresModules ? '../register/index.js' : '../register/eager.js', import.meta.url).href;
 
 /** The version of this package. */
 export function version(): string {

@@ -18,11 +18,12 @@ const ofNode = (name: string): unknown => (node as unknown as Record<string, unk
 export const createSocket = createUdpSocket as Dgram['createSocket'] & typeof createUdpSocket;
 
 /** Every name that `node:dgram` has in this version of Node; those that stand here go through the ring. */
-const dgram: Omit<Dgram, 'createSocket' | 'Socket'> & { createSocket: typeof createSocket; Socket: typeof UdpSocket } = {
-  ...node,
-  createSocket,
-  Socket: UdpSocket,
-};
+const dgram: Omit<Dgram, 'createSocket' | 'Socket'> & { createSocket: typeof createSocket; Socket: typeof UdpSocket } =
+  {
+    ...node,
+    createSocket,
+    Socket: UdpSocket,
+  };
 
 export default dgram;
 export { UdpSocket as Socket };

@@ -28,7 +28,9 @@ export function copyFile(src: PathLike, dest: PathLike, mode = 0): Promise<void>
   const from = io && plainPath(src);
   const to = io && plainPath(dest);
   const byNode = (): Promise<void> => node.copyFile(src, dest, mode);
-  if (io === undefined || from === undefined || to === undefined || (mode !== 0 && mode !== COPYFILE_EXCL)) return byNode();
+  if (io === undefined || from === undefined || to === undefined || (mode !== 0 && mode !== COPYFILE_EXCL)) {
+    return byNode();
+  }
   return admission.run(async () => {
     const isDone = await copySmall(io, from, to);
     if (!isDone) await byNode();
@@ -45,7 +47,8 @@ export async function copySmall(io: Reactor, from: PlainPath, to: PlainPath): Pr
   try {
     const status = io.statx(source, '', AT_EMPTY_PATH, STATX_TYPE | STATX_MODE);
     const [bytes, { mode }] = await all(io.read(source, memory.bytes, ownOptions({ offset: 0 })), status);
-    const isWhole = bytes < SMALL && (await io.read(source, probe.bytes, ownOptions({ offset: bytes, length: 1 }))) === 0;
+    const isWhole = bytes < SMALL &&
+      (await io.read(source, probe.bytes, ownOptions({ offset: bytes, length: 1 }))) === 0;
     if (!isWhole || !(await status).isFile()) return false;
     return await writeNew(io, to, memory.bytes.subarray(0, bytes), mode & PERMISSIONS);
   } catch {

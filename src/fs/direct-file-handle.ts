@@ -45,14 +45,20 @@ export function directFileHandleClass(Base: HotFileHandleClass, base: HandleBase
       const target = ArrayBuffer.isView(buffer) ? rangeOf(bytesOf(buffer), offset ?? 0, length) : undefined;
       if (target === undefined || !this.#isPlain(position)) return super.read(...(args as [])) as Promise<never>;
       const transfer = this.#lent(target, position);
-      if (transfer !== undefined) return readLent(this.#io, this.#user, buffer, target, transfer, position as number) as Promise<never>;
-      return this.#read(target, position).then((bytesRead) => ({ __proto__: null, bytesRead, buffer })) as Promise<never>;
+      if (transfer !== undefined) {
+        return readLent(this.#io, this.#user, buffer, target, transfer, position as number) as Promise<never>;
+      }
+      return this.#read(target, position).then((bytesRead) => ({ __proto__: null, bytesRead, buffer })) as Promise<
+        never
+      >;
     }
 
     override readv(...args: readonly unknown[]): Promise<never> {
       if (!FileHandle.#is(this)) return super.readv(...(args as unknown as [[]])) as Promise<never>;
       const [buffers, position] = args;
-      if (!areViews(buffers) || !this.#isPlain(position)) return super.readv(...(args as unknown as [[]])) as Promise<never>;
+      if (!areViews(buffers) || !this.#isPlain(position)) {
+        return super.readv(...(args as unknown as [[]])) as Promise<never>;
+      }
       const lengths = buffers.map(byteLengthOf);
       const all = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + length, 0));
       return this.#read(all, position).then((bytesRead) => {
@@ -70,7 +76,7 @@ export function directFileHandleClass(Base: HotFileHandleClass, base: HandleBase
 
     async #readFile(encoding: BufferEncoding | null, signal: AbortSignal | null): Promise<Buffer | string> {
       const pieces: Buffer[] = [];
-      for (let bytes = -1; bytes !== 0; ) {
+      for (let bytes = -1; bytes !== 0;) {
         refuseIfAborted(signal);
         const memory = Buffer.allocUnsafeSlow(STAGED_MAX);
         bytes = await this.#read(memory, null);
@@ -92,7 +98,9 @@ export function directFileHandleClass(Base: HotFileHandleClass, base: HandleBase
         if (encoding !== undefined && data.length > 0) source = Buffer.from(data, encoding ?? 'utf8');
       } else if (ArrayBuffer.isView(data)) {
         // To Node null is options here, without anything in them.
-        if (offset === null || isObject(offset)) ({ offset, length, position } = (offset ?? NOTHING) as Record<string, unknown>);
+        if (offset === null || isObject(offset)) {
+          ({ offset, length, position } = (offset ?? NOTHING) as Record<string, unknown>);
+        }
         source = rangeOf(bytesOf(data), offset ?? 0, length);
       }
       if (source === undefined || !this.#isPlain(position)) {
@@ -100,25 +108,37 @@ export function directFileHandleClass(Base: HotFileHandleClass, base: HandleBase
       }
       const transfer = this.#lent(source, position);
       if (transfer !== undefined) {
-        return writeLent(this.#io, this.#user, data, source, transfer, position as number) as Promise<unknown> as Promise<never>;
+        return writeLent(this.#io, this.#user, data, source, transfer, position as number) as Promise<
+          unknown
+        > as Promise<never>;
       }
-      return this.#write(source, position).then((bytesWritten) => ({ __proto__: null, bytesWritten, buffer: data })) as Promise<never>;
+      return this.#write(source, position).then((bytesWritten) => ({
+        __proto__: null,
+        bytesWritten,
+        buffer: data,
+      })) as Promise<never>;
     }
 
     override writev(...args: readonly unknown[]): Promise<never> {
       if (!FileHandle.#is(this)) return super.writev(...(args as unknown as [[]])) as Promise<never>;
       const [buffers, position] = args;
-      if (!areViews(buffers) || !this.#isPlain(position)) return super.writev(...(args as unknown as [[]])) as Promise<never>;
+      if (!areViews(buffers) || !this.#isPlain(position)) {
+        return super.writev(...(args as unknown as [[]])) as Promise<never>;
+      }
       const all = Buffer.concat(buffers.map(bytesOf));
-      return this.#write(all, position).then((bytesWritten) => ({ __proto__: null, bytesWritten, buffers })) as Promise<never>;
+      return this.#write(all, position).then((bytesWritten) => ({ __proto__: null, bytesWritten, buffers })) as Promise<
+        never
+      >;
     }
 
     override writeFile(...args: readonly unknown[]): Promise<void> {
-      return (FileHandle.#is(this) ? this.#writeFile(args) : undefined) ?? super.writeFile(...(args as unknown as ['']));
+      return (FileHandle.#is(this) ? this.#writeFile(args) : undefined) ??
+        super.writeFile(...(args as unknown as ['']));
     }
 
     override appendFile(...args: readonly unknown[]): Promise<void> {
-      return (FileHandle.#is(this) ? this.#writeFile(args) : undefined) ?? super.appendFile(...(args as unknown as ['']));
+      return (FileHandle.#is(this) ? this.#writeFile(args) : undefined) ??
+        super.appendFile(...(args as unknown as ['']));
     }
 
     #writeFile([data, given]: readonly unknown[]): Promise<void> | undefined {
@@ -128,7 +148,7 @@ export function directFileHandleClass(Base: HotFileHandleClass, base: HandleBase
       const pieces = bytes === undefined ? data : [bytes];
       if (!isIterable(pieces)) return undefined;
       return writeEach(pieces, options.encoding, options.signal, async (piece) => {
-        for (let at = 0; at < piece.length; ) at += await this.#write(piece.subarray(at), null);
+        for (let at = 0; at < piece.length;) at += await this.#write(piece.subarray(at), null);
       });
     }
 
@@ -136,7 +156,9 @@ export function directFileHandleClass(Base: HotFileHandleClass, base: HandleBase
     #lent(memory: Uint8Array, position: unknown): Staged['transfer'] {
       const { alignment } = this;
       const fixed = isPosition(position) && memory.length > 0 ? this.#io.placeOf(memory) : undefined;
-      if (fixed === undefined || !isMultiple(alignment, position as number, memory.length, memory.byteOffset)) return undefined;
+      if (fixed === undefined || !isMultiple(alignment, position as number, memory.length, memory.byteOffset)) {
+        return undefined;
+      }
       return registeredAt(fixed);
     }
 
@@ -188,7 +210,14 @@ export function directFileHandleClass(Base: HotFileHandleClass, base: HandleBase
         const all = Math.ceil((before + wanted) / alignment) * alignment;
         const memory = staging.take(all);
         try {
-          const { bytesRead } = await readLent(io, user, target, memory.bytes.subarray(0, all), memory.transfer, position + done - before);
+          const { bytesRead } = await readLent(
+            io,
+            user,
+            target,
+            memory.bytes.subarray(0, all),
+            memory.transfer,
+            position + done - before,
+          );
           const bytes = Math.max(0, Math.min(wanted, bytesRead - before));
           put(memory.bytes.subarray(before, before + bytes), bytes, target, done);
           done += bytes;
@@ -208,7 +237,10 @@ export function directFileHandleClass(Base: HotFileHandleClass, base: HandleBase
       const [io, user, { alignment }] = [this.#io, this.#user, this];
       const { length } = source;
       if (!isMultiple(alignment, position, length)) {
-        throw wrongValue('position', `a direct write begins at a multiple of ${alignment} and is as long: not ${length} bytes at ${position}`);
+        throw wrongValue(
+          'position',
+          `a direct write begins at a multiple of ${alignment} and is as long: not ${length} bytes at ${position}`,
+        );
       }
       const transfer = this.#lent(source, position);
       if (transfer !== undefined) return (await writeLent(io, user, source, source, transfer, position)).bytesWritten;
@@ -219,7 +251,14 @@ export function directFileHandleClass(Base: HotFileHandleClass, base: HandleBase
         const memory = staging.take(piece.length);
         memory.bytes.set(piece);
         try {
-          const { bytesWritten } = await writeLent(io, user, source, memory.bytes.subarray(0, piece.length), memory.transfer, position + done);
+          const { bytesWritten } = await writeLent(
+            io,
+            user,
+            source,
+            memory.bytes.subarray(0, piece.length),
+            memory.transfer,
+            position + done,
+          );
           done += bytesWritten;
           if (bytesWritten < piece.length) break;
         } catch (error) {

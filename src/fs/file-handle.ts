@@ -4,13 +4,30 @@ import { outOfRange, wrongType } from '../ring/arguments/argument-errors.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import type { HandleBase } from './handle-base.ts';
 import { ownOptions } from '../ring/arguments/own-options.ts';
-import { isObject, abortedBy, isOwnPosition, isPosition, NOTHING, plainEncoding, plainFileOptions } from './plain-arguments.ts';
+import {
+  isObject,
+  abortedBy,
+  isOwnPosition,
+  isPosition,
+  NOTHING,
+  plainEncoding,
+  plainFileOptions,
+} from './plain-arguments.ts';
 import { readDescriptor } from './read-descriptor.ts';
 import { hasPermissionModel, ringForFiles } from './ring-or-node.ts';
 import { IS_SHOWN, shownHandleClass } from './shown-handle.ts';
 import { STAGED_MAX, STAGED_WRITE_MAX } from './staging.ts';
 import { isPlain, isSeekable, learnBigInts, plainStatOptions, statOpen } from './stat.ts';
-import { PIECES_MAX, readInto, readIntoAll, userOf, writeFrom, writeFromAll, type Position, type User } from './transfer.ts';
+import {
+  PIECES_MAX,
+  readInto,
+  readIntoAll,
+  userOf,
+  writeFrom,
+  writeFromAll,
+  type Position,
+  type User,
+} from './transfer.ts';
 import { byteLengthOf, bytesAt, bytesOf, honest, isBytes, isHonest } from './view.ts';
 import { arrayBuffers, streamsNatively, type WebStream } from './web-stream.ts';
 import { isIterable, plainData, writeAll, writeEach } from './write-descriptor.ts';
@@ -68,7 +85,9 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
       if (io !== undefined && plan !== undefined && !this.#isNodes(plan.position)) {
         return this.#read(io, buffer as ArrayBufferView, plan) as Promise<never>;
       }
-      if (!ArrayBuffer.isView(buffer) || isHonest(buffer)) return this.#inOrder('read', position, () => super.read(...(args as []))) as Promise<never>;
+      if (!ArrayBuffer.isView(buffer) || isHonest(buffer)) {
+        return this.#inOrder('read', position, () => super.read(...(args as []))) as Promise<never>;
+      }
       const all = { __proto__: null, buffer: bytesOf(buffer), offset, length, position };
       const reading = this.#inOrder('read', position, () => super.read(all as never) as Promise<{ bytesRead: number }>);
       return reading.then(({ bytesRead }) => ({ __proto__: null, bytesRead, buffer })) as Promise<never>;
@@ -76,7 +95,9 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
 
     #read(io: Reactor, target: ArrayBufferView, { offset, length, position }: Plan): Promise<unknown> {
       if (position !== undefined) return readInto(io, this.#user, target, offset, length, position);
-      return this.#used(() => this.#inOrder('read', null, () => readInto(io, this.#user, target, offset, length, undefined)));
+      return this.#used(() =>
+        this.#inOrder('read', null, () => readInto(io, this.#user, target, offset, length, undefined))
+      );
     }
 
     override write(...args: readonly unknown[]): Promise<never> {
@@ -90,11 +111,14 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
         // What stands second is the position, and then the encoding.
         const encoding = plainEncoding(length);
         position = offset;
-        const isPlainText = encoding !== undefined && encoding !== 'hex' && data.length > 0 && data.length <= STAGED_WRITE_MAX;
-        if (isPlainText) plan = planOf((bytes = Buffer.from(data, encoding ?? 'utf8')), 0, undefined, offset);
+        const isPlainText = encoding !== undefined && encoding !== 'hex' && data.length > 0 &&
+          data.length <= STAGED_WRITE_MAX;
+        if (isPlainText) plan = planOf(bytes = Buffer.from(data, encoding ?? 'utf8'), 0, undefined, offset);
       } else if (ArrayBuffer.isView(data)) {
         // To Node null is options here, without anything in them.
-        if (offset === null || isObject(offset)) ({ offset, length, position } = (offset ?? NOTHING) as Record<string, unknown>);
+        if (offset === null || isObject(offset)) {
+          ({ offset, length, position } = (offset ?? NOTHING) as Record<string, unknown>);
+        }
         plan = planOf(data, offset, length, position);
         if (plan !== undefined) bytes = part(data, plan);
       }
@@ -102,7 +126,11 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
         return this.#write(io, data, bytes!, plan.position) as Promise<never>;
       }
       if (!ArrayBuffer.isView(data) || isHonest(data)) {
-        return this.#inOrder('write', position, () => super.write(...(args as unknown as [''])) as Promise<unknown>) as Promise<never>;
+        return this.#inOrder(
+          'write',
+          position,
+          () => super.write(...(args as unknown as [''])) as Promise<unknown>,
+        ) as Promise<never>;
       }
       const all = [bytesOf(data), offset, length, position] as unknown as [Uint8Array];
       const writing = this.#inOrder('write', position, () => super.write(...all));
@@ -118,13 +146,25 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
     override readv(...args: readonly unknown[]): Promise<never> {
       if (!FileHandle.#is(this)) return super.readv(...(args as [[]])) as Promise<never>;
       const [buffers, position] = args;
-      return this.#vectored('read', buffers, position, readIntoAll, (honest) => super.readv(honest as [], ...(args.slice(1) as []))) as Promise<never>;
+      return this.#vectored(
+        'read',
+        buffers,
+        position,
+        readIntoAll,
+        (honest) => super.readv(honest as [], ...(args.slice(1) as [])),
+      ) as Promise<never>;
     }
 
     override writev(...args: readonly unknown[]): Promise<never> {
       if (!FileHandle.#is(this)) return super.writev(...(args as [[]])) as Promise<never>;
       const [buffers, position] = args;
-      return this.#vectored('write', buffers, position, writeFromAll, (honest) => super.writev(honest as [], ...(args.slice(1) as []))) as Promise<never>;
+      return this.#vectored(
+        'write',
+        buffers,
+        position,
+        writeFromAll,
+        (honest) => super.writev(honest as [], ...(args.slice(1) as [])),
+      ) as Promise<never>;
     }
 
     async #vectored(
@@ -139,7 +179,9 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
       const length = isPlain ? buffers.reduce((sum, buffer) => sum + byteLengthOf(buffer), 0) : 0;
       const most = way === 'read' ? STAGED_MAX : STAGED_WRITE_MAX;
       if (!isPlain || length === 0 || length > most || this.#isNodes(position)) {
-        if (!Array.isArray(buffers) || buffers.every((buffer) => honest(buffer) === buffer)) return this.#inOrder(way, position, () => byNode(buffers));
+        if (!Array.isArray(buffers) || buffers.every((buffer) => honest(buffer) === buffer)) {
+          return this.#inOrder(way, position, () => byNode(buffers));
+        }
         const plain = buffers.map(honest);
         return { __proto__: null, ...(await this.#inOrder(way, position, () => byNode(plain))), buffers };
       }
@@ -161,24 +203,28 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
       const io = this.#io;
       const options = plainFileOptions(args[0], 'r');
       const { fd } = this.#user;
-      const work =
-        io === undefined || options === undefined || this.#isNodes(undefined)
-          ? (): Promise<unknown> => super.readFile(...(args as []))
-          : (): Promise<unknown> => readDescriptor(io, fd, options);
+      const work = io === undefined || options === undefined || this.#isNodes(undefined)
+        ? (): Promise<unknown> => super.readFile(...(args as []))
+        : (): Promise<unknown> => readDescriptor(io, fd, options);
       return this.#inUse('read', work) as Promise<never>;
     }
 
     override writeFile(...args: readonly unknown[]): Promise<void> {
-      const byNode = (data: unknown, options: unknown): Promise<void> => super.writeFile(data as string, options as BufferEncoding);
+      const byNode = (data: unknown, options: unknown): Promise<void> =>
+        super.writeFile(data as string, options as BufferEncoding);
       return FileHandle.#is(this) ? this.#writeFile(args, byNode) : byNode(args[0], args[1]);
     }
 
     override appendFile(...args: readonly unknown[]): Promise<void> {
-      const byNode = (data: unknown, options: unknown): Promise<void> => super.appendFile(data as string, options as BufferEncoding);
+      const byNode = (data: unknown, options: unknown): Promise<void> =>
+        super.appendFile(data as string, options as BufferEncoding);
       return FileHandle.#is(this) ? this.#writeFile(args, byNode) : byNode(args[0], args[1]);
     }
 
-    #writeFile([data, given]: readonly unknown[], byNode: (data: unknown, options: unknown) => Promise<void>): Promise<void> {
+    #writeFile(
+      [data, given]: readonly unknown[],
+      byNode: (data: unknown, options: unknown) => Promise<void>,
+    ): Promise<void> {
       const io = this.#io;
       const options = plainFileOptions(given, 'w');
       if (io === undefined || options === undefined) return this.#inUse('write', () => byNode(honest(data), given));
@@ -300,7 +346,8 @@ function newLane(): Lane {
 }
 
 export function areViews(buffers: unknown): buffers is readonly ArrayBufferView[] {
-  return Array.isArray(buffers) && buffers.length <= PIECES_MAX && buffers.every((buffer) => ArrayBuffer.isView(buffer));
+  return Array.isArray(buffers) && buffers.length <= PIECES_MAX &&
+    buffers.every((buffer) => ArrayBuffer.isView(buffer));
 }
 
 /** Which bytes of `view`, and where in the file; undefined unless all of it is plain. */
@@ -319,7 +366,8 @@ function planOf(view: ArrayBufferView, offset: unknown, length: unknown, positio
 function lengthMisuse(length: unknown): Error | undefined {
   if (length === undefined || length === null) return undefined;
   if (typeof length !== 'number') return wrongType('length', 'of type number', length);
-  return Number.isInteger(length) && Math.abs(length) < 2 ** 31 ? undefined : outOfRange('length', 'an integer', length);
+  return Number.isInteger(length) && Math.abs(length) < 2 ** 31 ? undefined
+    : outOfRange('length', 'an integer', length);
 }
 
 function part(view: ArrayBufferView, { offset, length }: Plan): Uint8Array {

@@ -115,7 +115,9 @@ export function hotFileHandleClass(Base: HandleBase['FileHandle'], base: HandleB
       const [buffer, offset = 0, length, position] = args;
       const memory = this.#user.fd !== -1 && isPosition(position) ? rangeOf(buffer, offset, length) : undefined;
       const place = memory && this.#io.placeOf(memory);
-      if (memory === undefined || (place === undefined && byteLengthOf(memory) > STAGED_MAX)) return super.read(...(args as [])) as Promise<never>;
+      if (memory === undefined || (place === undefined && byteLengthOf(memory) > STAGED_MAX)) {
+        return super.read(...(args as [])) as Promise<never>;
+      }
       const [io, user, at] = [this.#io, this.#user, position as number];
       return (
         place === undefined
@@ -134,7 +136,8 @@ export function hotFileHandleClass(Base: HandleBase['FileHandle'], base: HandleB
       }
       const [io, user, at] = [this.#io, this.#user, position as number];
       return (
-        place === undefined ? writeFrom(io, user.fd, user, buffer, memory, at) : writeLent(io, user, buffer, memory, registeredAt(place), at)
+        place === undefined ? writeFrom(io, user.fd, user, buffer, memory, at)
+          : writeLent(io, user, buffer, memory, registeredAt(place), at)
       ) as Promise<unknown> as Promise<never>;
     }
   };
@@ -154,4 +157,6 @@ function isIndex(value: unknown): value is number {
 }
 
 /** Node's is the last: that is the one which `ReturnType` tells of. */
-export type Open = ((path: PathLike, options: OpenOptions) => Promise<HotFileHandle>) & typeof import('node:fs/promises').open;
+export type Open =
+  & ((path: PathLike, options: OpenOptions) => Promise<HotFileHandle>)
+  & typeof import('node:fs/promises').open;

@@ -107,4 +107,3 @@ async function* each<K extends string, T>(
     await Promise.all(begun.slice(first));
   }
 }
-

@@ -16,7 +16,8 @@ export function openFile(
   mode = 0o666,
   signal: AbortSignal | null = null,
 ): Promise<number> {
-  const options = signal === null ? (mode === 0o666 ? OPEN : ownOptions({ ...OPEN, mode })) : ownOptions({ ...OPEN, mode, signal });
+  const options = signal === null ? (mode === 0o666 ? OPEN : ownOptions({ ...OPEN, mode }))
+    : ownOptions({ ...OPEN, mode, signal });
   return io.open(path, flags | O_CLOEXEC, options);
 }
 

@@ -61,14 +61,19 @@ export function symlink(target: PathLike, path: PathLike, type?: string | null):
 export const mkdir = function mkdir(path: PathLike, options?: unknown): Promise<string | undefined> {
   const io = ringForPaths(IORING_OP_MKDIRAT);
   const name = io && plainPath(path);
-  const { mode, recursive = false } = (isObject(options) ? options : ownOptions({ mode: options })) as Record<string, unknown>;
+  const { mode, recursive = false } = (isObject(options) ? options : ownOptions({ mode: options })) as Record<
+    string,
+    unknown
+  >;
   const permissions = plainMode(mode, 0o777);
   if (io === undefined || name === undefined || permissions === undefined) {
     const misuse = modeMisuse(mode);
     if (misuse !== undefined) return Promise.reject(misuse);
     return node.mkdir(path, options as { recursive: true });
   }
-  if (recursive === true) return makeDirectories(io, name, permissions, () => node.mkdir(path, options as { recursive: true }));
+  if (recursive === true) {
+    return makeDirectories(io, name, permissions, () => node.mkdir(path, options as { recursive: true }));
+  }
   if (recursive !== false) return node.mkdir(path, options as { recursive: true });
   return io.mkdir(name, permissions) as Promise<undefined>;
 } as typeof node.mkdir;

@@ -49,7 +49,9 @@ const FLAGS: Readonly<Record<string, number>> = {
 /** The same with the modifiers the other way round: `xw`, `sr+`. */
 const ALL_FLAGS = new Map<unknown, number>([
   ...Object.entries(FLAGS),
-  ...Object.entries(FLAGS).map(([name, bits]): [string, number] => [`${name[1] ?? ''}${name[0]}${name.slice(2)}`, bits]),
+  ...Object.entries(FLAGS).map((
+    [name, bits],
+  ): [string, number] => [`${name[1] ?? ''}${name[0]}${name.slice(2)}`, bits]),
 ]);
 // `+r` is none.
 for (const name of ['+r', '+w', '+a']) ALL_FLAGS.delete(name);
@@ -119,12 +121,17 @@ export function plainFileOptions(options: unknown, fallback: 'r' | 'w' | 'a'): F
     return encoding === undefined ? undefined : { ...defaults, encoding };
   }
   if (typeof options !== 'object') return undefined;
-  const { flag, flush = false, mode, buffer, encoding: givenEncoding, signal: givenSignal } = options as Record<string, unknown>;
+  const { flag, flush = false, mode, buffer, encoding: givenEncoding, signal: givenSignal } = options as Record<
+    string,
+    unknown
+  >;
   const encoding = plainEncoding(givenEncoding);
   const signal = plainSignal(givenSignal);
   const flags = plainFlags(flag || undefined, fallback);
   const permissions = plainMode(mode, 0o666);
-  if (encoding === undefined || signal === undefined || flags === undefined || permissions === undefined) return undefined;
+  if (encoding === undefined || signal === undefined || flags === undefined || permissions === undefined) {
+    return undefined;
+  }
   // A buffer of the caller's own came with Node 26.
   if (typeof flush !== 'boolean' || buffer !== undefined) return undefined;
   return { encoding, flags, mode: permissions, flush, signal };

@@ -35,7 +35,10 @@ export async function readRest(
   const size = await sizeOf(io, fd);
   if (size > SIZE_MAX) throw tooLarge(size);
   const sink = encoding === null ? new BytesSink(head, size) : new TextSink(head, encoding);
-  const options: { syscall: string; offset?: number; length?: number; signal?: AbortSignal } = ownOptions({ ...READ, ...abortedBy(signal) });
+  const options: { syscall: string; offset?: number; length?: number; signal?: AbortSignal } = ownOptions({
+    ...READ,
+    ...abortedBy(signal),
+  });
   const staging = stagingOf(io);
   const memory = staging.take(STAGED_MAX);
   try {

@@ -21,7 +21,9 @@ const OF_ITS_OWN = new Set(['pull', 'pullSync', 'writer']);
  * when the ring reads or writes there, as it does in read(2) and write(2): what two write at the same time would
  * overwrite each other.
  */
-export function shownHandleClass({ FileHandle: Base, fdOf }: HandleBase): new (...args: readonly unknown[]) => ShownHandle {
+export function shownHandleClass(
+  { FileHandle: Base, fdOf }: HandleBase,
+): new (...args: readonly unknown[]) => ShownHandle {
   class FileHandle extends Base {
     // Where the number is no property of the class nobody can be seen asking for it.
     #isShown = fdOf === undefined;

@@ -34,7 +34,9 @@ function byPath(
   const io = ringForPaths();
   const name = io && plainPath(path);
   const isBigint = plainStatOptions(rest[0]);
-  if (io !== undefined && name !== undefined && isPlain(isBigint)) return statOf(io, syscall, AT_FDCWD, name, flags, isBigint);
+  if (io !== undefined && name !== undefined && isPlain(isBigint)) {
+    return statOf(io, syscall, AT_FDCWD, name, flags, isBigint);
+  }
   const made = node[syscall](path as string, ...(rest as []));
   return isBigint === true ? learnBigInts(made as Promise<unknown> as Promise<BigIntStats>) : made;
 }
@@ -148,8 +150,20 @@ function stats(statx: Statx): Stats {
   statx.toNumbers(n);
   if (takesMilliseconds === false) return new StatsOfNode(...n);
   return new StatsOfNode(
-    n[0], n[1], n[2], n[3], n[4], n[5], n[6], n[7], n[8], n[9],
-    milliseconds(n, 10), milliseconds(n, 12), milliseconds(n, 14), milliseconds(n, 16),
+    n[0],
+    n[1],
+    n[2],
+    n[3],
+    n[4],
+    n[5],
+    n[6],
+    n[7],
+    n[8],
+    n[9],
+    milliseconds(n, 10),
+    milliseconds(n, 12),
+    milliseconds(n, 14),
+    milliseconds(n, 16),
   );
 }
 
@@ -181,9 +195,23 @@ function isOfBigInts(BigIntStats: BigIntStatsClass): boolean {
 }
 
 function bigIntStats(statx: Statx): BigIntStats {
-  const { dev, mode, nlink, uid, gid, rdev, blksize, ino, sizeBigint, blocks, atimeNs, mtimeNs, ctimeNs, btimeNs } = statx;
+  const { dev, mode, nlink, uid, gid, rdev, blksize, ino, sizeBigint, blocks, atimeNs, mtimeNs, ctimeNs, btimeNs } =
+    statx;
   const [device, kind, links, owner, group, special, block] = [dev, mode, nlink, uid, gid, rdev, blksize].map(BigInt);
   return new BigIntStatsOfNode!(
-    device, kind, links, owner, group, special, block, ino, sizeBigint, BigInt(blocks), atimeNs, mtimeNs, ctimeNs, btimeNs,
+    device,
+    kind,
+    links,
+    owner,
+    group,
+    special,
+    block,
+    ino,
+    sizeBigint,
+    BigInt(blocks),
+    atimeNs,
+    mtimeNs,
+    ctimeNs,
+    btimeNs,
   );
 }

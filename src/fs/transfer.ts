@@ -190,7 +190,14 @@ class LentTransfer<T> extends Sequence<T> {
   readonly #buffer: unknown;
   #io: Reactor | undefined;
 
-  constructor(name: 'read' | 'write', user: User, buffer: unknown, memory: Uint8Array, transfer: Staged['transfer'], offset: number) {
+  constructor(
+    name: 'read' | 'write',
+    user: User,
+    buffer: unknown,
+    memory: Uint8Array,
+    transfer: Staged['transfer'],
+    offset: number,
+  ) {
     super();
     this.name = name;
     this.fd = user.fd;
@@ -219,10 +226,9 @@ class LentTransfer<T> extends Sequence<T> {
     if (this.#io !== undefined && this.#io.placeOf(memory) !== this.#transfer?.fixed) this.#transfer = undefined;
     const { place } = this.#user;
     const file = place ?? this.fd;
-    const isQueued =
-      this.name === 'read'
-        ? ring.prepRead(file, memory, this.#length, slot, this.#offset, this.#transfer)
-        : ring.prepWrite(file, memory, this.#length, slot, this.#offset, this.#transfer);
+    const isQueued = this.name === 'read'
+      ? ring.prepRead(file, memory, this.#length, slot, this.#offset, this.#transfer)
+      : ring.prepWrite(file, memory, this.#length, slot, this.#offset, this.#transfer);
     return isQueued && (place === undefined || markRegisteredFile(ring));
   }
 
@@ -230,7 +236,8 @@ class LentTransfer<T> extends Sequence<T> {
     this.failed();
     const buffer = this.#buffer;
     return (
-      this.name === 'read' ? { __proto__: null, bytesRead: bytes, buffer } : { __proto__: null, bytesWritten: bytes, buffer }
+      this.name === 'read' ? { __proto__: null, bytesRead: bytes, buffer }
+        : { __proto__: null, bytesWritten: bytes, buffer }
     ) as T;
   }
 
@@ -282,7 +289,12 @@ export async function readIntoAll(
 }
 
 /** Copy what was read to several, which were so long when that was asked for. */
-export function putAll(memory: Buffer, bytes: number, targets: readonly ArrayBufferView[], lengths: readonly number[]): void {
+export function putAll(
+  memory: Buffer,
+  bytes: number,
+  targets: readonly ArrayBufferView[],
+  lengths: readonly number[],
+): void {
   let at = 0;
   for (const [i, target] of targets.entries()) {
     if (at >= bytes) return;

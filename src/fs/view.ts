@@ -5,7 +5,8 @@
 type Getter<T> = (this: ArrayBufferView) => T;
 
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
-const getter = <T>(prototype: object, name: string | symbol): Getter<T> => Object.getOwnPropertyDescriptor(prototype, name)!.get as Getter<T>;
+const getter = <T>(prototype: object, name: string | symbol): Getter<T> =>
+  Object.getOwnPropertyDescriptor(prototype, name)!.get as Getter<T>;
 
 const tagOf = getter<string | undefined>(typedArray, Symbol.toStringTag);
 const [bytesOfArray, offsetOfArray, memoryOfArray] = [
@@ -18,7 +19,11 @@ const [bytesOfDataView, offsetOfDataView, memoryOfDataView] = [
   getter<number>(DataView.prototype, 'byteOffset'),
   getter<ArrayBufferLike>(DataView.prototype, 'buffer'),
 ];
-const setBytes = Object.getOwnPropertyDescriptor(typedArray, 'set')!.value as (this: Uint8Array, from: Uint8Array, at: number) => void;
+const setBytes = Object.getOwnPropertyDescriptor(typedArray, 'set')!.value as (
+  this: Uint8Array,
+  from: Uint8Array,
+  at: number,
+) => void;
 
 /** Is it a Uint8Array, or a Buffer? */
 export function isBytes(value: unknown): value is Uint8Array {
@@ -38,7 +43,9 @@ export function byteLengthOf(view: ArrayBufferView): number {
 
 /** `length` bytes of a view from `offset` on, which it has, as an array that says of itself what is so. */
 export function bytesAt(view: ArrayBufferView, offset: number, length: number): Uint8Array {
-  if (tagOf.call(view) !== undefined) return new Uint8Array(memoryOfArray.call(view), offsetOfArray.call(view) + offset, length);
+  if (tagOf.call(view) !== undefined) {
+    return new Uint8Array(memoryOfArray.call(view), offsetOfArray.call(view) + offset, length);
+  }
   return new Uint8Array(memoryOfDataView.call(view), offsetOfDataView.call(view) + offset, length);
 }
 
@@ -55,10 +62,21 @@ export function putBytes(from: Uint8Array, target: ArrayBufferView, at: number):
 }
 
 const PLAIN = new Set<unknown>([Buffer.prototype, DataView.prototype]);
-for (const Kind of [
-  Uint8Array, Uint8ClampedArray, Int8Array, Uint16Array, Int16Array, Uint32Array, Int32Array, Float32Array, Float64Array, BigInt64Array,
-  BigUint64Array,
-]) {
+for (
+  const Kind of [
+    Uint8Array,
+    Uint8ClampedArray,
+    Int8Array,
+    Uint16Array,
+    Int16Array,
+    Uint32Array,
+    Int32Array,
+    Float32Array,
+    Float64Array,
+    BigInt64Array,
+    BigUint64Array,
+  ]
+) {
   PLAIN.add(Kind.prototype);
 }
 const SHADOWABLE = ['length', 'byteLength', 'byteOffset', 'buffer'] as const;

@@ -20,7 +20,8 @@ export function streamsNatively({ FileHandle: { prototype } }: HandleBase): bool
     prototype.readableWebStream.call(Object.create(prototype) as FileHandle);
     return false;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'ERR_INVALID_ARG_TYPE' && (error as Error).message.includes('streamBase');
+    return (error as NodeJS.ErrnoException).code === 'ERR_INVALID_ARG_TYPE' &&
+      (error as Error).message.includes('streamBase');
   }
 }
 
@@ -47,7 +48,9 @@ export function arrayBuffers(handle: FileHandle, hold: WebStream): WebStream {
       try {
         const { bytesRead, buffer } = await handle.read(new Uint8Array(CHUNK));
         if (isOver) return;
-        if (bytesRead > 0) return controller.enqueue(bytesRead === CHUNK ? buffer.buffer : buffer.buffer.slice(0, bytesRead));
+        if (bytesRead > 0) {
+          return controller.enqueue(bytesRead === CHUNK ? buffer.buffer : buffer.buffer.slice(0, bytesRead));
+        }
         controller.close();
         await letGo();
       } catch (error) {

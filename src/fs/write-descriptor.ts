@@ -15,7 +15,9 @@ export function plainData(data: unknown, encoding: BufferEncoding | null): Uint8
 
 export function isIterable(data: unknown): data is Pieces {
   if (typeof data !== 'object' || data === null) return false;
-  const { [Symbol.iterator]: iterator, [Symbol.asyncIterator]: asyncIterator } = data as Partial<AsyncIterable<unknown> & Iterable<unknown>>;
+  const { [Symbol.iterator]: iterator, [Symbol.asyncIterator]: asyncIterator } = data as Partial<
+    AsyncIterable<unknown> & Iterable<unknown>
+  >;
   return typeof iterator === 'function' || typeof asyncIterator === 'function';
 }
 
@@ -30,7 +32,7 @@ export async function writeAll(
   signal: AbortSignal | null,
   position: Position,
 ): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
+  for (let done = 0; done < bytes.length;) {
     if (done > 0 || bytes.length > STAGED_MAX) refuseIfAborted(signal);
     const piece = bytes.subarray(done, done + STAGED_MAX);
     const at = position === undefined ? undefined : position + done;

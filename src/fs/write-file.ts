@@ -9,7 +9,14 @@ import { node } from './node-promises.ts';
 import { isOpenHandle } from './open.ts';
 import { closing, openFile } from './open-file.ts';
 import { ownOptions } from '../ring/arguments/own-options.ts';
-import { abortedBy, modeMisuse, plainFileOptions, plainPath, type FileOptions, type PlainPath } from './plain-arguments.ts';
+import {
+  abortedBy,
+  modeMisuse,
+  plainFileOptions,
+  plainPath,
+  type FileOptions,
+  type PlainPath,
+} from './plain-arguments.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { STAGED_MAX, stagingOf, type Staged, type Staging } from './staging.ts';
 import { honest } from './view.ts';

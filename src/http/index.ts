@@ -12,7 +12,8 @@ import { module as http } from './module.ts';
 type Http = typeof http;
 /** A name that not every version of Node has: undefined where it is missing, and in types that are older. */
 type OfNode<K extends string> = K extends keyof Http ? Http[K] : undefined;
-const ofNode = <K extends string>(name: K): OfNode<K> => (http as unknown as Record<string, unknown>)[name] as OfNode<K>;
+const ofNode = <K extends string>(name: K): OfNode<K> =>
+  (http as unknown as Record<string, unknown>)[name] as OfNode<K>;
 
 export default http;
 export const {

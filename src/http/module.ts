@@ -1,4 +1,9 @@
-import http, { type Agent as NodeAgent, type ClientRequest, type RequestOptions, type Server as NodeServer } from 'node:http';
+import http, {
+  type Agent as NodeAgent,
+  type ClientRequest,
+  type RequestOptions,
+  type Server as NodeServer,
+} from 'node:http';
 import type { Socket } from 'node:net';
 import { constructorFunction } from '../net/dropin/constructor-function.ts';
 import { createConnection } from '../net/module.ts';
@@ -65,7 +70,10 @@ type Input = string | URL | RequestOptions;
 /** As `http.request`, with our agent where none is chosen. */
 export const request = function request(input: Input, options?: RequestOptions | Answer, done?: Answer): ClientRequest {
   const isPlace = typeof input === 'string' || input instanceof URL;
-  if (isPlace) return typeof options === 'function' ? requestOfNode(input, ours(), options) : requestOfNode(input, ours(options), done);
+  if (isPlace) {
+    return typeof options === 'function' ? requestOfNode(input, ours(), options)
+      : requestOfNode(input, ours(options), done);
+  }
   return requestOfNode(ours(input), options as Answer | undefined);
 } as typeof http.request;
 

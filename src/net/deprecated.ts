@@ -12,6 +12,14 @@ const moved = (what: string, to: string): string => `${what} of iouring/net is d
 /** @deprecated import it from `iouring/socket` */
 export const listen: typeof listenNow = deprecate(listenNow, moved('listen', 'iouring/socket'), 'IOURING_DEP0001');
 /** @deprecated import it from `iouring/socket` */
-export const connectLean: typeof connect = deprecate(connect, moved('connect with handlers', 'iouring/socket'), 'IOURING_DEP0002');
+export const connectLean: typeof connect = deprecate(
+  connect,
+  moved('connect with handlers', 'iouring/socket'),
+  'IOURING_DEP0002',
+);
 /** @deprecated import it from `iouring/dgram` */
-export const createSocket: typeof createUdpSocket = deprecate(createUdpSocket, moved('createSocket', 'iouring/dgram'), 'IOURING_DEP0003');
+export const createSocket: typeof createUdpSocket = deprecate(
+  createUdpSocket,
+  moved('createSocket', 'iouring/dgram'),
+  'IOURING_DEP0003',
+);

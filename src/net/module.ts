@@ -43,12 +43,20 @@ export const connect = function connect(...args: unknown[]): unknown {
 } as LeanConnect & typeof node.connect;
 
 /** @deprecated import it from `iouring/socket` */
-type LeanConnect = <T = unknown>(options: ConnectOptions<T> & { unix: string; port?: undefined }) => Promise<LeanSocket<T>>;
+type LeanConnect = <T = unknown>(
+  options: ConnectOptions<T> & { unix: string; port?: undefined },
+) => Promise<LeanSocket<T>>;
 
 function isLean(options: unknown): options is ConnectOptions & { unix: string; port?: undefined } {
   if (typeof options !== 'object' || options === null) return false;
-  const { port, path, socket } = options as { port?: unknown; path?: unknown; socket?: { open?: unknown; data?: unknown } | null };
-  if (port !== undefined || (path !== undefined && path !== null) || typeof socket !== 'object' || socket === null) return false;
+  const { port, path, socket } = options as {
+    port?: unknown;
+    path?: unknown;
+    socket?: { open?: unknown; data?: unknown } | null;
+  };
+  if (port !== undefined || (path !== undefined && path !== null) || typeof socket !== 'object' || socket === null) {
+    return false;
+  }
   return typeof socket.open === 'function' || typeof socket.data === 'function';
 }
 
@@ -79,4 +87,7 @@ function tellForeign(): void {
 const throughRing = { Server, Socket, Stream: Socket, connect, createConnection, createServer };
 
 /** Every name that `node:net` has in this version of Node; those that stand here go through the ring. */
-export const net: Omit<typeof import('node:net'), 'connect'> & { connect: typeof connect } = { ...node, ...throughRing };
+export const net: Omit<typeof import('node:net'), 'connect'> & { connect: typeof connect } = {
+  ...node,
+  ...throughRing,
+};

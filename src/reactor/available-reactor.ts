@@ -68,7 +68,8 @@ export class AvailableReactor {
     if (last !== undefined) {
       // It will not learn it.
       this.#attempts = ATTEMPTS_MAX;
-      const message = `Cannot use io_uring for ${this.#module}: ${last.name} needs Linux ${last.since}, this is ${release()}`;
+      const message =
+        `Cannot use io_uring for ${this.#module}: ${last.name} needs Linux ${last.since}, this is ${release()}`;
       throw wrongState('ERR_IOURING_UNSUPPORTED', message);
     }
     this.#proved = reactor;

@@ -69,7 +69,13 @@ export class BufferPool {
    * @param hasArrivals are there completions that were reaped, and of which nobody was told so far? They may have
    *   buffers.
    */
-  constructor(ring: IoUring, bufSize: number, entries: number, nextGroup: () => number, hasArrivals = (): boolean => false) {
+  constructor(
+    ring: IoUring,
+    bufSize: number,
+    entries: number,
+    nextGroup: () => number,
+    hasArrivals = (): boolean => false,
+  ) {
     this.bufSize = bufSize;
     this.#hasArrivals = hasArrivals;
     this.#ring = ring;
@@ -138,7 +144,7 @@ export class BufferPool {
 
   /** Under an id that is free: that of a group that was given back may still be the one of a receive in flight. */
   #register(entries: number): ProvidedBufRing {
-    for (let tries = 0; ; tries++) {
+    for (let tries = 0;; tries++) {
       try {
         return this.#ring.registerBufRing(entries, this.bufSize, this.#nextGroup());
       } catch (error) {

@@ -74,7 +74,8 @@ export class LinkError extends Error {
     const isCancelled = ({ reason }: PromiseRejectedResult): boolean =>
       (reason as NodeJS.ErrnoException).code === 'ECANCELED';
     // Those that did not run for it say that they were cancelled, those before it too if nothing was begun.
-    const isCause = (result: PromiseSettledResult<unknown>): boolean => result.status === 'rejected' && !isCancelled(result);
+    const isCause = (result: PromiseSettledResult<unknown>): boolean =>
+      result.status === 'rejected' && !isCancelled(result);
     const cause = results.findIndex(isCause);
     const failed = cause >= 0 ? cause : results.findIndex(({ status }) => status === 'rejected');
     const { reason } = results[failed] as PromiseRejectedResult;

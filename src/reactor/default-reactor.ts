@@ -38,7 +38,8 @@ function chosenWait(): Wait | undefined {
   if (wanted === 'ring' || wanted === 'loop') return wanted;
   if (!isToldOf) {
     isToldOf = true;
-    const message = `The environment variable ${WAIT_VARIABLE} is '${wanted}', and is ignored: it can be 'ring' or 'loop'`;
+    const message =
+      `The environment variable ${WAIT_VARIABLE} is '${wanted}', and is ignored: it can be 'ring' or 'loop'`;
     process.emitWarning(message, { type: 'IOURingWarning', code: 'IOURING_WAIT' });
   }
   return undefined;

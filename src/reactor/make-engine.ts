@@ -21,11 +21,13 @@ let isProved = false;
  */
 export function makeEngine(places: number, cqEntries: number | undefined, observer: Observer, wait: Wait): Engine {
   const completions = cqEntries ?? Math.min(65536, Math.max(256, places * 8));
-  for (let size = places; ; ) {
+  for (let size = places;;) {
     const isWhole = size === places;
     let engine: Engine | undefined;
     try {
-      const options = ownOptions({ cqEntries: isWhole ? completions : Math.max(2 * size, Math.ceil((completions * size) / places)) });
+      const options = ownOptions({
+        cqEntries: isWhole ? completions : Math.max(2 * size, Math.ceil((completions * size) / places)),
+      });
       engine = new Engine(size, options, koffiNative(), observer, wait);
       // Where memory is short, there may be none left for anything but the ring.
       if (!isProved || !isWhole) prove(engine.ring);

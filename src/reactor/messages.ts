@@ -29,7 +29,9 @@ export function messageData(tag: number): number {
  * process alive and is told of the end, but no entry in the ring: the kernel needs none to post a message. So what ends
  * it is the cancellation alone, which finds nothing.
  */
-export class Messages extends Submission implements AsyncIterableIterator<RingMessage, undefined>, AsyncDisposable, Abortable {
+export class Messages extends Submission
+  implements AsyncIterableIterator<RingMessage, undefined>, AsyncDisposable, Abortable
+{
   readonly #engine: Engine;
   readonly #signal: AbortSignal | undefined;
   #items: RingMessage[] = [];
@@ -44,7 +46,10 @@ export class Messages extends Submission implements AsyncIterableIterator<RingMe
     const signal = options?.signal;
     checkSignal(signal);
     if (engine.mailbox !== undefined) {
-      throw wrongState('ERR_INVALID_STATE', 'The messages of this reactor are iterated already: end that iteration first');
+      throw wrongState(
+        'ERR_INVALID_STATE',
+        'The messages of this reactor are iterated already: end that iteration first',
+      );
     }
     this.#engine = engine;
     this.#signal = signal;

@@ -78,33 +78,50 @@ function endsOf({ a: fds }: Asked): [reader: number, writer: number] {
 type Transfer = [memory: Lendable, length: number | undefined, offset: FileOffset | undefined];
 type Vectored = [buffers: readonly Lendable[], offset: FileOffset | undefined, transfer: TransferOptions | undefined];
 
-const READ = kind('read', IORING_OP_READ, NUMBER, (ring, { fd, slot, a: memory, b: length, c: offset }: Asked<Transfer>) =>
-  ring.prepRead(fd, memory, lengthOf(memory, length), slot, offset),
+const READ = kind(
+  'read',
+  IORING_OP_READ,
+  NUMBER,
+  (ring, { fd, slot, a: memory, b: length, c: offset }: Asked<Transfer>) =>
+    ring.prepRead(fd, memory, lengthOf(memory, length), slot, offset),
 );
 const SPECIAL_READ = kind(
   'read',
   IORING_OP_READ,
   NUMBER,
   (ring, { fd, slot, a: memory, b: length, c: offset, d: special }: Asked<[...Transfer, Special]>) =>
-    ring.prepRead(special.registeredFile ?? fd, memory, lengthOf(memory, length), slot, offset, specialTransfer(memory, special)) &&
+    ring.prepRead(
+      special.registeredFile ?? fd,
+      memory,
+      lengthOf(memory, length),
+      slot,
+      offset,
+      specialTransfer(memory, special),
+    ) &&
     markIfRegistered(ring, special),
 );
 const WRITE = kind(
   'write',
   IORING_OP_WRITE,
   NUMBER,
-  (ring, { fd, slot, a: memory, b: length, c: offset, d: special, outcome }: Asked<[...Transfer, Special | undefined]>) => {
+  (
+    ring,
+    { fd, slot, a: memory, b: length, c: offset, d: special, outcome }: Asked<[...Transfer, Special | undefined]>,
+  ) => {
     const bytes = lengthOf(memory, length);
-    const isPrepared =
-      special === undefined
-        ? ring.prepWrite(fd, memory, bytes, slot, offset)
-        : ring.prepWrite(special.registeredFile ?? fd, memory, bytes, slot, offset, specialTransfer(memory, special)) &&
-          markIfRegistered(ring, special);
+    const isPrepared = special === undefined
+      ? ring.prepWrite(fd, memory, bytes, slot, offset)
+      : ring.prepWrite(special.registeredFile ?? fd, memory, bytes, slot, offset, specialTransfer(memory, special)) &&
+        markIfRegistered(ring, special);
     return isPrepared && begun(outcome);
   },
 );
-const READV = kind('readv', IORING_OP_READV, NUMBER, (ring, { fd, slot, a: buffers, b: offset, c: transfer }: Asked<Vectored>) =>
-  ring.prepReadv(fd, buffers, slot, offset, transfer),
+const READV = kind(
+  'readv',
+  IORING_OP_READV,
+  NUMBER,
+  (ring, { fd, slot, a: buffers, b: offset, c: transfer }: Asked<Vectored>) =>
+    ring.prepReadv(fd, buffers, slot, offset, transfer),
 );
 const WRITEV = kind(
   'writev',
@@ -114,8 +131,11 @@ const WRITEV = kind(
     ring.prepWritev(fd, buffers, slot, offset, transfer) && begun(outcome),
 );
 type Flushed = { datasync: boolean; offset: number | bigint; length: number };
-const FSYNC = kind('fsync', IORING_OP_FSYNC, NOTHING, (ring, { fd, slot, a: what }: Asked<[Flushed]>) =>
-  ring.prepFsync(fd, slot, what),
+const FSYNC = kind(
+  'fsync',
+  IORING_OP_FSYNC,
+  NOTHING,
+  (ring, { fd, slot, a: what }: Asked<[Flushed]>) => ring.prepFsync(fd, slot, what),
 );
 const SYNC_FILE_RANGE = kind(
   'sync_file_range',
@@ -131,8 +151,11 @@ const FALLOCATE = kind(
   (ring, { fd, slot, a: mode, b: offset, c: length }: Asked<[number, number | bigint, number | bigint]>) =>
     ring.prepFallocate(fd, mode, offset, length, slot),
 );
-const FTRUNCATE = kind('ftruncate', IORING_OP_FTRUNCATE, NOTHING, (ring, { fd, slot, a: length }: Asked<[number | bigint]>) =>
-  ring.prepFtruncate(fd, length, slot),
+const FTRUNCATE = kind(
+  'ftruncate',
+  IORING_OP_FTRUNCATE,
+  NOTHING,
+  (ring, { fd, slot, a: length }: Asked<[number | bigint]>) => ring.prepFtruncate(fd, length, slot),
 );
 const FADVISE = kind(
   'fadvise',
@@ -145,25 +168,36 @@ const MADVISE = kind(
   'madvise',
   IORING_OP_MADVISE,
   NOTHING,
-  (ring, { slot, a: buf, b: length, c: advice }: Asked<[Lendable, number, number]>) => ring.prepMadvise(buf, length, advice, slot),
+  (ring, { slot, a: buf, b: length, c: advice }: Asked<[Lendable, number, number]>) =>
+    ring.prepMadvise(buf, length, advice, slot),
 );
 const SPLICE = kind(
   'splice',
   IORING_OP_SPLICE,
   NUMBER,
-  (ring, { fd, slot, a: offIn, b: fdOut, c: offOut, d: nbytes, e: flags }: Asked<[FileOffset, number, FileOffset, number, number]>) =>
-    ring.prepSplice(fd, offIn, fdOut, offOut, nbytes, slot, { flags, fixedIn: false }),
+  (
+    ring,
+    { fd, slot, a: offIn, b: fdOut, c: offOut, d: nbytes, e: flags }: Asked<
+      [FileOffset, number, FileOffset, number, number]
+    >,
+  ) => ring.prepSplice(fd, offIn, fdOut, offOut, nbytes, slot, { flags, fixedIn: false }),
 );
-const TEE = kind('tee', IORING_OP_TEE, NUMBER, (ring, { fd, slot, a: fdOut, b: nbytes, c: flags }: Asked<[number, number, number]>) =>
-  ring.prepTee(fd, fdOut, nbytes, slot, { flags, fixedIn: false }),
+const TEE = kind(
+  'tee',
+  IORING_OP_TEE,
+  NUMBER,
+  (ring, { fd, slot, a: fdOut, b: nbytes, c: flags }: Asked<[number, number, number]>) =>
+    ring.prepTee(fd, fdOut, nbytes, slot, { flags, fixedIn: false }),
 );
 const CLOSE = kind('close', IORING_OP_CLOSE, NOTHING, (ring, { fd, slot }: Asked<[]>) => ring.prepClose(fd, slot));
 const PIPE = kind(
   'pipe',
   IORING_OP_PIPE,
   PIPE_ENDS,
-  (ring, { slot, a: fds, b: flags, c: options }: Asked<[Int32Array<ArrayBuffer>, number, DescriptorOptions | undefined]>) =>
-    ring.prepPipe(fds, slot, { flags: withCloexec(flags, options), direct: undefined } as { flags: number }),
+  (
+    ring,
+    { slot, a: fds, b: flags, c: options }: Asked<[Int32Array<ArrayBuffer>, number, DescriptorOptions | undefined]>,
+  ) => ring.prepPipe(fds, slot, { flags: withCloexec(flags, options), direct: undefined } as { flags: number }),
 );
 
 /** Operations on open files. */
@@ -178,7 +212,8 @@ export abstract class FileMethods extends OperationMethods {
    */
   read(fd: number, buf: Lendable, options?: ReadWriteOptions): Promise<number> {
     const { offset, length, rwFlags, registeredFile } = options ?? NONE;
-    const own = startsAtFilePosition(offset, registeredFile) ? new AtPosition(fd, lengthOf(buf, length), false, chainOf(this)) : undefined;
+    const own = startsAtFilePosition(offset, registeredFile)
+      ? new AtPosition(fd, lengthOf(buf, length), false, chainOf(this)) : undefined;
     const special = specialOf(registeredOf(this), buf, rwFlags, registeredFile);
     if (special === undefined) return run(this, READ, fd, options, own, memoryOf(buf), length, offset);
     return run(this, SPECIAL_READ, fd, options, own, memoryOf(buf), length, offset, special);
@@ -196,7 +231,8 @@ export abstract class FileMethods extends OperationMethods {
   write(fd: number, data: Data, options?: ReadWriteOptions): Promise<number> {
     const { offset, length, rwFlags, registeredFile } = options ?? NONE;
     const memory = bytesOf(data);
-    const own = startsAtFilePosition(offset, registeredFile) ? new AtPosition(fd, lengthOf(memory, length), true, chainOf(this)) : undefined;
+    const own = startsAtFilePosition(offset, registeredFile)
+      ? new AtPosition(fd, lengthOf(memory, length), true, chainOf(this)) : undefined;
     const special = specialOf(registeredOf(this), data, rwFlags, registeredFile);
     return run(this, WRITE, fd, options, own, memory, length, offset, special);
   }
@@ -210,7 +246,8 @@ export abstract class FileMethods extends OperationMethods {
   readv(fd: number, buffers: readonly Lendable[], options?: Omit<ReadWriteOptions, 'length'>): Promise<number> {
     const { offset, rwFlags } = options ?? NONE;
     const transfer = transferOf(rwFlags);
-    const own = startsAtFilePosition(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), false, chainOf(this)) : undefined;
+    const own = startsAtFilePosition(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), false, chainOf(this))
+      : undefined;
     return run(this, READV, fd, options, own, buffers, offset, transfer);
   }
 
@@ -222,7 +259,8 @@ export abstract class FileMethods extends OperationMethods {
   writev(fd: number, buffers: readonly Lendable[], options?: Omit<ReadWriteOptions, 'length'>): Promise<number> {
     const { offset, rwFlags } = options ?? NONE;
     const transfer = transferOf(rwFlags);
-    const own = startsAtFilePosition(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), true, chainOf(this)) : undefined;
+    const own = startsAtFilePosition(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), true, chainOf(this))
+      : undefined;
     return run(this, WRITEV, fd, options, own, buffers, offset, transfer);
   }
 
@@ -445,7 +483,7 @@ class AtPosition implements Outcome<number> {
     }
     let before = this.#before;
     // All of a chain are handed over at once, before the first begins.
-    if (this.#earlier !== undefined && before >= 0) for (const earlier of this.#earlier) before += earlier.#done;
+    if (this.#earlier !== undefined && before >= 0) { for (const earlier of this.#earlier) before += earlier.#done; }
     moveBehindWrite(this.#fd, before, res);
     return res;
   }

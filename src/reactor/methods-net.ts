@@ -18,7 +18,16 @@ import type { Lendable } from '../ring/memory/lent-memory.ts';
 import type { Msghdr, MsghdrInit } from '../ring/structs/msghdr.ts';
 import type { AcceptOptions } from '../ring/prepare/network.ts';
 import type { SocketAddressLike } from '../ring/structs/socket-address.ts';
-import { bytesOf, chainOf, lengthOf, memoryOf, run, withCloexec, type Data, type DescriptorOptions } from './methods.ts';
+import {
+  bytesOf,
+  chainOf,
+  lengthOf,
+  memoryOf,
+  run,
+  withCloexec,
+  type Data,
+  type DescriptorOptions,
+} from './methods.ts';
 import { PathMethods } from './methods-path.ts';
 import type { Subject } from './operation-error.ts';
 import {
@@ -69,8 +78,12 @@ const SOCKET = kind(
   'socket',
   IORING_OP_SOCKET,
   DESCRIPTOR,
-  (ring, { slot, a: domain, b: type, c: protocol, d: options }: Asked<[number, number, number, DescriptorOptions | undefined]>) =>
-    ring.prepSocket(domain, withCloexec(type, options), protocol, slot),
+  (
+    ring,
+    { slot, a: domain, b: type, c: protocol, d: options }: Asked<
+      [number, number, number, DescriptorOptions | undefined]
+    >,
+  ) => ring.prepSocket(domain, withCloexec(type, options), protocol, slot),
 );
 const BIND = kind(
   'bind',
@@ -79,11 +92,17 @@ const BIND = kind(
   (ring, { fd, slot, a: address }: Asked<[SocketAddressLike]>) => ring.prepBind(fd, address, slot),
   toAddress,
 );
-const LISTEN = kind('listen', IORING_OP_LISTEN, NOTHING, (ring, { fd, slot, a: backlog }: Asked<[number]>) =>
-  ring.prepListen(fd, backlog, slot),
+const LISTEN = kind(
+  'listen',
+  IORING_OP_LISTEN,
+  NOTHING,
+  (ring, { fd, slot, a: backlog }: Asked<[number]>) => ring.prepListen(fd, backlog, slot),
 );
-const ACCEPT = kind('accept', IORING_OP_ACCEPT, ACCEPTED, (ring, { fd, slot, a: accept }: Asked<[AcceptOptions | undefined]>) =>
-  ring.prepAccept(fd, slot, accept),
+const ACCEPT = kind(
+  'accept',
+  IORING_OP_ACCEPT,
+  ACCEPTED,
+  (ring, { fd, slot, a: accept }: Asked<[AcceptOptions | undefined]>) => ring.prepAccept(fd, slot, accept),
 );
 const CONNECT = kind(
   'connect',
@@ -92,8 +111,11 @@ const CONNECT = kind(
   (ring, { fd, slot, a: address }: Asked<[SocketAddressLike]>) => ring.prepConnect(fd, address, slot),
   toAddress,
 );
-const SHUTDOWN = kind('shutdown', IORING_OP_SHUTDOWN, NOTHING, (ring, { fd, slot, a: how }: Asked<[number]>) =>
-  ring.prepShutdown(fd, how, slot),
+const SHUTDOWN = kind(
+  'shutdown',
+  IORING_OP_SHUTDOWN,
+  NOTHING,
+  (ring, { fd, slot, a: how }: Asked<[number]>) => ring.prepShutdown(fd, how, slot),
 );
 
 type Sent = [memory: Lendable, length: number | undefined, flags: number, to: SocketAddressLike | undefined];
@@ -114,7 +136,10 @@ const send = (prep: 'prepSend' | 'prepSendZc', opcode: number): Kind<number, Sen
 const SEND = send('prepSend', IORING_OP_SEND);
 const SEND_ZC = send('prepSendZc', IORING_OP_SEND_ZC);
 
-const sendmsg = (prep: 'prepSendmsg' | 'prepSendmsgZc', opcode: number): Kind<number, [msg: Msghdr | MsghdrInit, flags: number]> =>
+const sendmsg = (
+  prep: 'prepSendmsg' | 'prepSendmsgZc',
+  opcode: number,
+): Kind<number, [msg: Msghdr | MsghdrInit, flags: number]> =>
   kind('sendmsg', opcode, AWAITED, (ring, { fd, slot, a: msg, b: flags, outcome }) => {
     beginMessage(outcome, msg);
     return ring[prep](fd, msg, slot, flags);
@@ -136,7 +161,10 @@ const RECVMSG = kind(
   'recvmsg',
   IORING_OP_RECVMSG,
   AWAITED,
-  (ring, { fd, slot, a: msg, b: flags, c: options, outcome }: Asked<[Msghdr, number, DescriptorOptions | undefined]>) => {
+  (
+    ring,
+    { fd, slot, a: msg, b: flags, c: options, outcome }: Asked<[Msghdr, number, DescriptorOptions | undefined]>,
+  ) => {
     beginMessage(outcome, msg);
     return ring.prepRecvmsg(fd, msg, slot, hasControlRoom(msg) ? withCloexec(flags, options, MSG_CMSG_CLOEXEC) : flags);
   },

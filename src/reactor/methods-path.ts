@@ -21,7 +21,17 @@ import { Statx } from '../ring/structs/statx.ts';
 import { run, withCloexec, type DescriptorOptions } from './methods.ts';
 import { FileMethods } from './methods-file.ts';
 import type { Subject } from './operation-error.ts';
-import { DESCRIPTOR, FILLED, kind, NOTHING, NUMBER, type Asked, type Kind, type OperationOptions, type Outcome } from './operation.ts';
+import {
+  DESCRIPTOR,
+  FILLED,
+  kind,
+  NOTHING,
+  NUMBER,
+  type Asked,
+  type Kind,
+  type OperationOptions,
+  type Outcome,
+} from './operation.ts';
 
 /** For the layers on top, which do not look further down. */
 export { Statx };
@@ -46,8 +56,10 @@ const OPENAT2 = kind(
   'openat2',
   IORING_OP_OPENAT2,
   DESCRIPTOR,
-  (ring, { slot, a: dirfd, b: path, c: how, d: options }: Asked<[number, PathLike, OpenHow, DescriptorOptions | undefined]>) =>
-    ring.prepOpenat2(dirfd, path, closedOnExec(how, options), slot),
+  (
+    ring,
+    { slot, a: dirfd, b: path, c: how, d: options }: Asked<[number, PathLike, OpenHow, DescriptorOptions | undefined]>,
+  ) => ring.prepOpenat2(dirfd, path, closedOnExec(how, options), slot),
   ofSecond,
 );
 type Status = [statx: Statx, dirfd: number, path: PathLike, flags: number, mask: number];
@@ -56,15 +68,22 @@ const statOf = (name: string): Kind<Statx, Status> =>
     name,
     IORING_OP_STATX,
     FILLED as Outcome<Statx>,
-    (ring, { slot, a: statx, b: dirfd, c: path, d: flags, e: mask }) => ring.prepStatx(dirfd, path, flags, mask, statx, slot),
-    ({ c: path, d: flags }) => (((flags as number) & AT_EMPTY_PATH) !== 0 && path === '' ? undefined : { path: path as PathLike }),
+    (ring, { slot, a: statx, b: dirfd, c: path, d: flags, e: mask }) =>
+      ring.prepStatx(dirfd, path, flags, mask, statx, slot),
+    (
+      { c: path, d: flags },
+    ) => (((flags as number) & AT_EMPTY_PATH) !== 0 && path === '' ? undefined : { path: path as PathLike }),
   );
 const STATX = statOf('statx');
 const STAT = statOf('stat');
 const LSTAT = statOf('lstat');
-const FSTAT = kind('fstat', IORING_OP_STATX, FILLED as Outcome<Statx>, (ring, { slot, a: statx, b: fd }: Asked<[Statx, number]>) =>
-  // Not AT_FDCWD, which is a directory's descriptor and not a file's.
-  ring.prepStatx(Math.max(-1, checkFd('fd', fd)), '', AT_EMPTY_PATH, STAT_MASK, statx, slot),
+const FSTAT = kind(
+  'fstat',
+  IORING_OP_STATX,
+  FILLED as Outcome<Statx>,
+  (ring, { slot, a: statx, b: fd }: Asked<[Statx, number]>) =>
+    // Not AT_FDCWD, which is a directory's descriptor and not a file's.
+    ring.prepStatx(Math.max(-1, checkFd('fd', fd)), '', AT_EMPTY_PATH, STAT_MASK, statx, slot),
 );
 /** The fields that `fs.Stats` has. */
 const STAT_MASK = STATX_BASIC_STATS | STATX_BTIME;
@@ -104,7 +123,8 @@ const MKDIRAT = kind(
   'mkdirat',
   IORING_OP_MKDIRAT,
   NOTHING,
-  (ring, { slot, a: path, b: dirfd, c: mode }: Asked<[PathLike, number, number]>) => ring.prepMkdirat(dirfd, path, mode, slot),
+  (ring, { slot, a: path, b: dirfd, c: mode }: Asked<[PathLike, number, number]>) =>
+    ring.prepMkdirat(dirfd, path, mode, slot),
   ofPath,
 );
 const MKDIR = kind(
@@ -148,7 +168,8 @@ const GETXATTR = kind(
   'getxattr',
   IORING_OP_GETXATTR,
   NUMBER,
-  (ring, { slot, a: path, b: name, c: value }: Asked<[PathLike, string, Lendable]>) => ring.prepGetxattr(path, name, value, slot),
+  (ring, { slot, a: path, b: name, c: value }: Asked<[PathLike, string, Lendable]>) =>
+    ring.prepGetxattr(path, name, value, slot),
   ofPath,
 );
 const SETXATTR = kind(
@@ -159,8 +180,11 @@ const SETXATTR = kind(
     ring.prepSetxattr(path, name, value, slot, { flags }),
   ofPath,
 );
-const FGETXATTR = kind('fgetxattr', IORING_OP_FGETXATTR, NUMBER, (ring, { fd, slot, a: name, b: value }: Asked<[string, Lendable]>) =>
-  ring.prepFgetxattr(fd, name, value, slot),
+const FGETXATTR = kind(
+  'fgetxattr',
+  IORING_OP_FGETXATTR,
+  NUMBER,
+  (ring, { fd, slot, a: name, b: value }: Asked<[string, Lendable]>) => ring.prepFgetxattr(fd, name, value, slot),
 );
 const FSETXATTR = kind(
   'fsetxattr',

@@ -19,16 +19,40 @@ import { Siginfo } from '../ring/structs/siginfo.ts';
 import type { Duration } from '../ring/structs/timespec.ts';
 import { chainOf, run } from './methods.ts';
 import { NetMethods } from './methods-net.ts';
-import { AWAITED, AWAITED_FILLED, DONE, kind, NOTHING, NUMBER, type Asked, type OperationOptions, type Outcome } from './operation.ts';
+import {
+  AWAITED,
+  AWAITED_FILLED,
+  DONE,
+  kind,
+  NOTHING,
+  NUMBER,
+  type Asked,
+  type OperationOptions,
+  type Outcome,
+} from './operation.ts';
 import { ownOptions } from '../ring/arguments/own-options.ts';
 
 const SLEPT: Outcome<void> = ownOptions({ ...DONE, success: -ETIME });
 
-const NOP = kind('nop', IORING_OP_NOP, NUMBER, (ring, { slot, a: nop }: Asked<[NopOptions | undefined]>) => ring.prepNop(slot, nop));
-const SLEEP = kind('sleep', IORING_OP_TIMEOUT, SLEPT, (ring, { slot, a: time, b: timer }: Asked<[Duration, TimerOptions | undefined]>) =>
-  ring.prepTimeout(time, slot, timer),
+const NOP = kind(
+  'nop',
+  IORING_OP_NOP,
+  NUMBER,
+  (ring, { slot, a: nop }: Asked<[NopOptions | undefined]>) => ring.prepNop(slot, nop),
 );
-const POLL = kind('poll', IORING_OP_POLL_ADD, AWAITED, (ring, { fd, slot, a: mask }: Asked<[number]>) => ring.prepPollAdd(fd, mask, slot));
+const SLEEP = kind(
+  'sleep',
+  IORING_OP_TIMEOUT,
+  SLEPT,
+  (ring, { slot, a: time, b: timer }: Asked<[Duration, TimerOptions | undefined]>) =>
+    ring.prepTimeout(time, slot, timer),
+);
+const POLL = kind(
+  'poll',
+  IORING_OP_POLL_ADD,
+  AWAITED,
+  (ring, { fd, slot, a: mask }: Asked<[number]>) => ring.prepPollAdd(fd, mask, slot),
+);
 type EpollEvent = { events: number; data?: number | bigint } | null;
 const EPOLL_CTL = kind(
   'epoll_ctl',
@@ -37,8 +61,11 @@ const EPOLL_CTL = kind(
   (ring, { fd: epfd, slot, a: op, b: fd, c: event }: Asked<[number, number, EpollEvent]>) =>
     ring.prepEpollCtl(epfd, op, fd, event, slot),
 );
-const EPOLL_WAIT = kind('epoll_wait', IORING_OP_EPOLL_WAIT, AWAITED, (ring, { fd, slot, a: events }: Asked<[EpollEvents]>) =>
-  ring.prepEpollWait(fd, events, slot),
+const EPOLL_WAIT = kind(
+  'epoll_wait',
+  IORING_OP_EPOLL_WAIT,
+  AWAITED,
+  (ring, { fd, slot, a: events }: Asked<[EpollEvents]>) => ring.prepEpollWait(fd, events, slot),
 );
 const FUTEX_WAIT = kind(
   'futex_wait',
@@ -54,8 +81,11 @@ const FUTEX_WAKE = kind(
   (ring, { slot, a: futex, b: nr, c: match }: Asked<[Futex, number, FutexOptions | undefined]>) =>
     ring.prepFutexWake(futex, nr, slot, match),
 );
-const FUTEX_WAITV = kind('futex_waitv', IORING_OP_FUTEX_WAITV, AWAITED, (ring, { slot, a: waiters }: Asked<[readonly FutexWaiter[]]>) =>
-  ring.prepFutexWaitv(waiters, slot),
+const FUTEX_WAITV = kind(
+  'futex_waitv',
+  IORING_OP_FUTEX_WAITV,
+  AWAITED,
+  (ring, { slot, a: waiters }: Asked<[readonly FutexWaiter[]]>) => ring.prepFutexWaitv(waiters, slot),
 );
 const WAITID = kind(
   'waitid',
@@ -64,8 +94,12 @@ const WAITID = kind(
   (ring, { slot, a: info, b: idtype, c: id, d: flags }: Asked<[Siginfo, number, number, number]>) =>
     ring.prepWaitid(idtype, id, flags, info, slot),
 );
-const SQE = kind('sqe', undefined, AWAITED, (ring, { slot, a: sqe, b: more }: Asked<[RawSqe, { lend: readonly Lendable[] } | undefined]>) =>
-  ring.prepSqe(sqe, slot, more),
+const SQE = kind(
+  'sqe',
+  undefined,
+  AWAITED,
+  (ring, { slot, a: sqe, b: more }: Asked<[RawSqe, { lend: readonly Lendable[] } | undefined]>) =>
+    ring.prepSqe(sqe, slot, more),
 );
 
 /** The options that the ring's own method is given, if any: `options` without those that every operation has. */

@@ -135,4 +135,3 @@ export function memoryOf<T extends Lendable>(buf: T): T {
 export function bytesOf(data: Data): Lendable {
   return typeof data === 'string' ? Buffer.from(data) : memoryOf(data);
 }
-

@@ -59,7 +59,7 @@ export class Observer {
   #record(name: string, durationMs: number): void {
     const { histograms } = this;
     let histogram = histograms!.get(name);
-    if (histogram === undefined) histograms!.set(name, (histogram = createHistogram()));
+    if (histogram === undefined) histograms!.set(name, histogram = createHistogram());
     histogram.record(Math.max(1, Math.round(durationMs * 1e6)));
   }
 }

@@ -38,7 +38,11 @@ export function operationError(errno: number, syscall: string, subject?: Subject
     // As Node words what happens to sockets.
     const where = addressFields(address);
     const place = where.port === undefined ? where.address : `${where.address}:${where.port}`;
-    return Object.assign(new Error(`${syscall} ${code}${place === undefined ? '' : ` ${place}`}${cause}`), fields, where);
+    return Object.assign(
+      new Error(`${syscall} ${code}${place === undefined ? '' : ` ${place}`}${cause}`),
+      fields,
+      where,
+    );
   }
   const from = path === undefined ? '' : ` '${textOf(path)}'`;
   const to = dest === undefined ? '' : ` -> '${textOf(dest)}'`;

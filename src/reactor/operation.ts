@@ -79,7 +79,13 @@ export function kind<T, Args extends Arguments>(
   prepare: Kind<T, Args>['prepare'],
   subject?: Kind<T>['subject'],
 ): Kind<T, Args> {
-  return ownOptions({ name, form: typeof form === 'number' ? ownOptions({ opcode: form }) : form, outcome, prepare, subject });
+  return ownOptions({
+    name,
+    form: typeof form === 'number' ? ownOptions({ opcode: form }) : form,
+    outcome,
+    prepare,
+    subject,
+  });
 }
 
 /** Instead of a value: there is another operation to do first, which is prepared next. */
@@ -144,7 +150,8 @@ export const AWAITED_FILLED: Outcome<unknown> = ownOptions({ ...FILLED, isUnboun
  */
 let settled: Operation | undefined;
 let give: (operation: Operation, resolve: (value: unknown) => void, reject: (error: Error) => void) => void;
-const take = (resolve: (value: unknown) => void, reject: (error: Error) => void): void => give(settled!, resolve, reject);
+const take = (resolve: (value: unknown) => void, reject: (error: Error) => void): void =>
+  give(settled!, resolve, reject);
 
 /** Fields that few operations have, so that the others do without the room for them. */
 class Extras {

@@ -23,14 +23,21 @@ export function prove(ring: IoUring): void {
   ring.submitAndWait(1, ownOptions({ timeoutMs: PATIENCE_MS }));
   if (ring.forEachCompletion(() => {}) === 0) {
     const reason = 'an operation that does nothing was accepted, and not done within a second';
-    throw wrongState('ERR_IOURING_UNSUPPORTED', `Cannot use io_uring: ${reason}; update the kernel, or leave that sandbox`);
+    throw wrongState(
+      'ERR_IOURING_UNSUPPORTED',
+      `Cannot use io_uring: ${reason}; update the kernel, or leave that sandbox`,
+    );
   }
   try {
     ring.registerBufRing(BUFFERS, 1, GROUP)[Symbol.dispose]();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOMEM') {
-      throw kernelError(ENOMEM, 'io_uring_register', 'no memory is left for receive buffers; raise the limit on locked memory: ulimit -l');
+      throw kernelError(
+        ENOMEM,
+        'io_uring_register',
+        'no memory is left for receive buffers; raise the limit on locked memory: ulimit -l',
+      );
     }
     // Before 5.19 there are none, and what needs them says so itself.
     if (code !== 'EINVAL') throw error;

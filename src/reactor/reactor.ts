@@ -24,7 +24,16 @@ import { messageData, Messages, type RingMessage } from './messages.ts';
 import type { ManyOptions } from './multishot.ts';
 import { Observer } from './observer.ts';
 import { operationError } from './operation-error.ts';
-import { kind, NOTHING, NUMBER, type Asked, type Kind, type Operation, type OperationOptions, type Outcome } from './operation.ts';
+import {
+  kind,
+  NOTHING,
+  NUMBER,
+  type Asked,
+  type Kind,
+  type Operation,
+  type OperationOptions,
+  type Outcome,
+} from './operation.ts';
 import { ownOptions } from '../ring/arguments/own-options.ts';
 import { PollEvents } from './poll-many.ts';
 import { ReadChunks } from './read-many.ts';
@@ -109,16 +118,27 @@ export function partsOf(reactor: Reactor): { readonly engine: Engine; readonly p
 
 const COUNT: Outcome<number> = ownOptions({ ...NUMBER, success: -ENOENT });
 
-const MESSAGE = kind('message', IORING_OP_MSG_RING, NOTHING, (ring, { fd, slot, a: value, b: tag }: Asked<[number, number]>) => {
-  checkInteger('value', value, -(2 ** 31), 2 ** 31 - 1);
-  return ring.prepMsgRing(fd, value, messageData(tag), slot);
-});
-const CANCEL = kind('cancel', { opcode: IORING_OP_ASYNC_CANCEL, variant: 'descriptor' }, COUNT, (ring, { slot, a: fd }: Asked<[number]>) =>
-  ring.prepCancelFd(fd, slot, { all: true, fixed: false }),
+const MESSAGE = kind(
+  'message',
+  IORING_OP_MSG_RING,
+  NOTHING,
+  (ring, { fd, slot, a: value, b: tag }: Asked<[number, number]>) => {
+    checkInteger('value', value, -(2 ** 31), 2 ** 31 - 1);
+    return ring.prepMsgRing(fd, value, messageData(tag), slot);
+  },
+);
+const CANCEL = kind(
+  'cancel',
+  { opcode: IORING_OP_ASYNC_CANCEL, variant: 'descriptor' },
+  COUNT,
+  (ring, { slot, a: fd }: Asked<[number]>) => ring.prepCancelFd(fd, slot, { all: true, fixed: false }),
 );
 /** It has names of its own, and takes its answers itself. */
-const SEQUENCE = kind('sequence', undefined, NOTHING as Outcome<unknown>, (ring, { slot, a: sequence }: Asked<[Sequence<unknown>]>) =>
-  sequence.prepare(ring, slot),
+const SEQUENCE = kind(
+  'sequence',
+  undefined,
+  NOTHING as Outcome<unknown>,
+  (ring, { slot, a: sequence }: Asked<[Sequence<unknown>]>) => sequence.prepare(ring, slot),
 );
 
 /**
@@ -324,7 +344,10 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     return this.#chain(first as readonly LinkStep[], second as { signal?: AbortSignal | undefined } | undefined);
   }
 
-  async #chain(steps: readonly LinkStep[], options: { signal?: AbortSignal | undefined } | undefined): Promise<unknown[]> {
+  async #chain(
+    steps: readonly LinkStep[],
+    options: { signal?: AbortSignal | undefined } | undefined,
+  ): Promise<unknown[]> {
     const signal = options?.signal;
     checkSignal(signal);
     if (signal?.aborted) throw new AbortError(signal);
@@ -420,7 +443,9 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     const path = isOpen ? null : terminated(file);
     const fd = isOpen ? checkFd('fd', file) : AT_FDCWD;
     const result = koffiNative().setTimes(fd, path, TIMES, isOpen ? 0 : AT_SYMLINK_NOFOLLOW);
-    if (result < 0) throw operationError(-result, isOpen ? 'futimens' : 'utimensat', isOpen ? undefined : { path: file });
+    if (result < 0) {
+      throw operationError(-result, isOpen ? 'futimens' : 'utimensat', isOpen ? undefined : { path: file });
+    }
   }
 
   /**
@@ -435,8 +460,10 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     const target = isOpen ? checkFd('fd', file) : terminated(file);
     let names = NAMES;
     let length = koffiNative().listAttributes(target, names);
-    if (length === -ERANGE) length = koffiNative().listAttributes(target, (names = Buffer.alloc(XATTR_LIST_MAX)));
-    if (length < 0) throw operationError(-length, isOpen ? 'flistxattr' : 'llistxattr', isOpen ? undefined : { path: file });
+    if (length === -ERANGE) length = koffiNative().listAttributes(target, names = Buffer.alloc(XATTR_LIST_MAX));
+    if (length < 0) {
+      throw operationError(-length, isOpen ? 'flistxattr' : 'llistxattr', isOpen ? undefined : { path: file });
+    }
     return length === 0 ? [] : names.toString('utf8', 0, length - 1).split('\0');
   }
 
@@ -612,7 +639,9 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   override close(options?: { drain?: boolean | undefined }): Promise<void>;
   /** @deprecated {@link closeFd} closes a descriptor. */
   override close(fd: number, options?: OperationOptions): Promise<void>;
-  override close(...args: [target?: number | { drain?: boolean | undefined }, options?: OperationOptions]): Promise<void> {
+  override close(
+    ...args: [target?: number | { drain?: boolean | undefined }, options?: OperationOptions]
+  ): Promise<void> {
     const [target, options] = args;
     if (typeof target === 'number') {
       warnOfCloseWithFd();
@@ -665,7 +694,9 @@ function checkCloseOptions(options: unknown): boolean {
   const isPlain = prototype === null || Object.getPrototypeOf(prototype) === null;
   if (!isPlain) throw wrongType('options', expected, options);
   for (const name of Reflect.ownKeys(options)) {
-    if (name !== 'drain') throw wrongValue('options', `close has no option ${String(name)}; to close a descriptor, use closeFd`);
+    if (name !== 'drain') {
+      throw wrongValue('options', `close has no option ${String(name)}; to close a descriptor, use closeFd`);
+    }
   }
   const drain = Object.hasOwn(options, 'drain') ? (options as { drain?: unknown }).drain : undefined;
   if (drain !== undefined && typeof drain !== 'boolean') throw wrongType('options.drain', 'of type boolean', drain);

@@ -61,7 +61,8 @@ export class ReadChunks extends StreamChunks {
 
   protected override fail(res: number): void {
     if (res !== -EBADFD) return super.fail(res);
-    const message = 'Cannot read many times: only pipes, sockets, terminals and other files that can be polled; use read';
+    const message =
+      'Cannot read many times: only pipes, sockets, terminals and other files that can be polled; use read';
     this.finish(Object.assign(new Error(message), { code: 'EBADFD', errno: res, syscall: 'read' }));
   }
 

@@ -67,7 +67,13 @@ export class Chunk implements Disposable {
 
   /** For console.log. */
   [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
-    return shown('Chunk', () => (this.#bytes === undefined ? { disposed: true } : { bytes: this.#bytes }), depth, options, show);
+    return shown(
+      'Chunk',
+      () => (this.#bytes === undefined ? { disposed: true } : { bytes: this.#bytes }),
+      depth,
+      options,
+      show,
+    );
   }
 
   static {
@@ -128,7 +134,14 @@ abstract class Buffered<T extends Chunk> extends Multishot<T> implements Starved
   protected pool: BufferPool;
   protected group: PooledGroup | undefined;
 
-  constructor(engine: Engine, name: string, form: Form, fd: number, options: ManyOptions | undefined, pool: BufferPool) {
+  constructor(
+    engine: Engine,
+    name: string,
+    form: Form,
+    fd: number,
+    options: ManyOptions | undefined,
+    pool: BufferPool,
+  ) {
     super(engine, name, form, checkFd('fd', fd), options);
     this.pool = pool;
   }
@@ -170,7 +183,14 @@ export abstract class StreamChunks extends Buffered<Chunk> {
   /** Buffers in a row: full ones of the small, or ones of the large that would have fitted into a small. */
   #streak = 0;
 
-  constructor(engine: Engine, name: string, form: Form, fd: number, options: ManyOptions | undefined, pools: BufferPools) {
+  constructor(
+    engine: Engine,
+    name: string,
+    form: Form,
+    fd: number,
+    options: ManyOptions | undefined,
+    pools: BufferPools,
+  ) {
     super(engine, name, form, fd, options, pools.small);
     this.#pools = pools;
   }
@@ -218,7 +238,13 @@ export class ReceivedChunks extends StreamChunks {
   }
 
   protected override write(ring: IoUring, bgid: number): boolean {
-    return ring.prepRecvMultishot(this.fd, bgid, this.slot, { flags: this.#flags, pollFirst: false, bundle: false, len: 0, limit: 0 });
+    return ring.prepRecvMultishot(this.fd, bgid, this.slot, {
+      flags: this.#flags,
+      pollFirst: false,
+      bundle: false,
+      len: 0,
+      limit: 0,
+    });
   }
 
   protected override filled(res: number, bid: number | undefined, c: Completion): void {

@@ -13,7 +13,9 @@ export class RegisteredMemory {
   readonly #ring: IoUring;
   readonly #index = new WeakMap<ArrayBufferLike, number>();
   readonly #vacant: number[] = [];
-  readonly #gone = new FinalizationRegistry<{ place: number; memory: WeakRef<ArrayBuffer> }>((held) => this.#forget(held));
+  readonly #gone = new FinalizationRegistry<{ place: number; memory: WeakRef<ArrayBuffer> }>((held) =>
+    this.#forget(held)
+  );
   #isMade = false;
   /** No table, or no more memory may be pinned. */
   #isRefused = false;

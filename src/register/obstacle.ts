@@ -9,10 +9,14 @@ const SYSCTL = '/proc/sys/kernel/io_uring_disabled';
  * programs want to wait: the first socket or file that wants a ring finds out the rest.
  */
 export function obstacle(): Error | undefined {
-  if (process.env[DISABLING_VARIABLE] === '1') return refusal(`the environment variable ${DISABLING_VARIABLE} is set to 1`, 'ERR_IOURING_DISABLED');
+  if (process.env[DISABLING_VARIABLE] === '1') {
+    return refusal(`the environment variable ${DISABLING_VARIABLE} is set to 1`, 'ERR_IOURING_DISABLED');
+  }
   const { platform } = process;
   if (platform !== 'linux') return refusal(`it exists only on Linux, this is ${platform}`, 'ERR_IOURING_UNSUPPORTED');
-  if (valueOf(SYSCTL) === '2') return refusal('the administrator disabled it for all processes (kernel.io_uring_disabled is 2)', 'EPERM');
+  if (valueOf(SYSCTL) === '2') {
+    return refusal('the administrator disabled it for all processes (kernel.io_uring_disabled is 2)', 'EPERM');
+  }
   return undefined;
 }
 

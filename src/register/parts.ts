@@ -44,7 +44,9 @@ export function chosenParts(parts: readonly Part[], env: NodeJS.ProcessEnv = pro
   if (strangers.length > 0) {
     // The program starts all the same, with what was understood.
     const message =
-      `The environment variable ${VARIABLE} names '${strangers.join("', '")}', which is ignored: it can be 'off', or a list of ` +
+      `The environment variable ${VARIABLE} names '${
+        strangers.join("', '")
+      }', which is ignored: it can be 'off', or a list of ` +
       `${MODULES.join(', ')} and of parts of them, such as http.server and fs.readFile`;
     process.emitWarning(message, { type: 'IOURingWarning', code: VARIABLE });
   }

@@ -167,5 +167,8 @@ function forbidden({ side }: Replacement): string | undefined {
 
 /** Look like the function that it stands for. */
 function imitate(ours: Call, { name, length }: Call): void {
-  Object.defineProperties(ours, { name: { value: name, configurable: true }, length: { value: length, configurable: true } });
+  Object.defineProperties(ours, {
+    name: { value: name, configurable: true },
+    length: { value: length, configurable: true },
+  });
 }

@@ -63,7 +63,9 @@ const LISTEN = 'net.Server.prototype._listen2';
 const LISTEN_ARGUMENTS = 6;
 
 /** A row for the servers that `isOurs` knows. */
-function servers({ isOurs, ...row }: Pick<Replacement, 'part' | 'reason'> & { isOurs(server: ServerClass): boolean }): Row<'sockets'> {
+function servers(
+  { isOurs, ...row }: Pick<Replacement, 'part' | 'reason'> & { isOurs(server: ServerClass): boolean },
+): Row<'sockets'> {
   return {
     ...row,
     side: 'sockets',
@@ -100,7 +102,8 @@ function isHttpServer(server: object): boolean {
 
 /** Is it a server that `net.createServer` makes, and of no class that extends it? */
 function isPlainServer(server: ServerClass): boolean {
-  return Object.getPrototypeOf(server) === nodeNet().Server.prototype && !server.listeners('connection').some(isOfCluster);
+  return Object.getPrototypeOf(server) === nodeNet().Server.prototype &&
+    !server.listeners('connection').some(isOfCluster);
 }
 
 /**
@@ -114,7 +117,9 @@ function isOfCluster({ name }: { name: string }): boolean {
 const CONNECT_NEEDS = 'a socket that connects has no handle before, and keeps `onread` under the symbol kBuffer';
 
 /** A row for the sockets that `isOurs` knows by what they are told to connect to. */
-function clients({ isOurs, ...row }: Pick<Replacement, 'part' | 'reason' | 'needs'> & { isOurs(target: unknown): boolean }): Row<'sockets'> {
+function clients(
+  { isOurs, ...row }: Pick<Replacement, 'part' | 'reason' | 'needs'> & { isOurs(target: unknown): boolean },
+): Row<'sockets'> {
   return {
     ...row,
     side: 'sockets',
@@ -126,7 +131,8 @@ function clients({ isOurs, ...row }: Pick<Replacement, 'part' | 'reason' | 'need
       const connect = original as unknown as (this: net.Socket, ...args: unknown[]) => unknown;
       return function (this: net.Socket, ...args: unknown[]): unknown {
         const side = isPlainSocket(this) && isOurs(args[0]) ? ring() : undefined;
-        return side === undefined ? connect.apply(this, args) : side.connectAdopted(this, args, () => connect.apply(this, args));
+        return side === undefined ? connect.apply(this, args)
+          : side.connectAdopted(this, args, () => connect.apply(this, args));
       };
     },
   };
@@ -143,7 +149,8 @@ function isOfAgent(target: unknown): boolean {
  * user's?
  */
 function isPlainSocket(socket: net.Socket): boolean {
-  return Object.getPrototypeOf(socket) === nodeNet().Socket.prototype && hasNoHandle(socket) && userBuffer(socket) === null;
+  return Object.getPrototypeOf(socket) === nodeNet().Socket.prototype && hasNoHandle(socket) &&
+    userBuffer(socket) === null;
 }
 
 function hasNoHandle(socket: net.Socket): boolean {
@@ -167,10 +174,7 @@ const DATAGRAMS: Row<'datagrams'> = {
   owner: () => builtin('node:dgram') as object,
   key: 'createSocket',
   misfit: () => undefined,
-  replace:
-    (original, ring) =>
-    (...args) =>
-      ((ring()?.createSocket as Call | undefined) ?? original)(...args),
+  replace: (original, ring) => (...args) => ((ring()?.createSocket as Call | undefined) ?? original)(...args),
 };
 
 /** The functions that `iouring/fs` does through the ring. The callbacks and streams of node:fs are to follow. */
@@ -201,13 +205,10 @@ function file(name: (typeof FILES)[number]): Row<'files'> {
     name: `fs.promises.${name}`,
     reason: 'the ring has an operation for it',
     needs: 'fs.promises is an ordinary object',
-      owner: () => builtin('node:fs/promises') as object,
+    owner: () => builtin('node:fs/promises') as object,
     key: name,
     misfit: () => undefined,
-    replace:
-      (original, ring) =>
-      (...args) =>
-        ((ring()?.promises[name] as Call | undefined) ?? original)(...args),
+    replace: (original, ring) => (...args) => ((ring()?.promises[name] as Call | undefined) ?? original)(...args),
   };
 }
 
@@ -222,7 +223,8 @@ export const REPLACEMENTS: readonly Replacement[] = [
   clients({
     part: 'http.client',
     reason: 'the agents of node:http connect by it, whenever they took their functions',
-    needs: `${CONNECT_NEEDS}; an agent calls its options \`_agentKey\`, and where it does not, its sockets are those of net.client`,
+    needs:
+      `${CONNECT_NEEDS}; an agent calls its options \`_agentKey\`, and where it does not, its sockets are those of net.client`,
     isOurs: isOfAgent,
   }),
   clients({

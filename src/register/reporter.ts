@@ -11,7 +11,8 @@ import { renderReport, type Report, type SocketCount } from './report.ts';
 const SWEEP_AT = 1024;
 
 /** Methods of the reactor that are no work on files. */
-const NOT_FILES = new Set(['connect', 'accept', 'sleep', 'pollAdd', 'recv', 'send', 'sendZc', 'sendmsg', 'recvmsg', 'shutdown', 'socket', 'nop']);
+const NOT_FILES = new Set(['connect', 'accept', 'sleep', 'pollAdd', 'recv', 'send', 'sendZc', 'sendmsg', 'recvmsg',
+  'shutdown', 'socket', 'nop']);
 
 /**
  * Counts what a thread does, from when it is made on. It listens to what Node tells of sockets, and changes none of
@@ -56,7 +57,7 @@ export class Reporter {
     const way = isRing ? 'ring' : 'node';
     const key = `${way} ${reason}`;
     let count = this.#counts.get(key);
-    if (count === undefined) this.#counts.set(key, (count = { way, reason, sockets: 0, bytesRead: 0, bytesWritten: 0 }));
+    if (count === undefined) this.#counts.set(key, count = { way, reason, sockets: 0, bytesRead: 0, bytesWritten: 0 });
     count.sockets++;
     count.bytesRead += bytesRead;
     count.bytesWritten += bytesWritten;
@@ -76,7 +77,9 @@ export class Reporter {
     const outcome = outcomes.find(({ part }) => part === KINDS[kind]);
     if (outcome?.left !== undefined) return `${kind}: ${outcome.left}`;
     if (this.#wayOf(socket) === 'early') return `${kind}: Node’s for its first 16 writes`;
-    if (sides.sockets === undefined && unloadable.sockets !== undefined) return `${kind}: not loaded: ${unloadable.sockets}`;
+    if (sides.sockets === undefined && unloadable.sockets !== undefined) {
+      return `${kind}: not loaded: ${unloadable.sockets}`;
+    }
     return `${kind}: stays Node’s, as TLS, HTTP/2, classes that extend net.Socket, and handles that others have taken do`;
   }
 
@@ -112,13 +115,17 @@ const KINDS = {
 
 function kindOf(socket: Socket & { server?: object | null }): keyof typeof KINDS {
   const { server } = socket;
-  if (server !== undefined && server !== null) return 'closeIdleConnections' in server ? 'accepted by node:http' : 'accepted';
+  if (server !== undefined && server !== null) {
+    return 'closeIdleConnections' in server ? 'accepted by node:http' : 'accepted';
+  }
   return socket.listenerCount('agentRemove') > 0 ? 'connected by an agent' : 'connected';
 }
 
 /** The use that is made of io_uring, in words. */
 function useOf(ring: { hasSockets: boolean } | undefined, outcomes: readonly Outcome[]): string {
-  if (ring !== undefined) return ring.hasSockets ? 'multishot accept and receive, provided buffers' : 'files only: sockets need Linux 6.0';
+  if (ring !== undefined) {
+    return ring.hasSockets ? 'multishot accept and receive, provided buffers' : 'files only: sockets need Linux 6.0';
+  }
   if (outcomes.some(({ left }) => left === undefined)) return 'none was needed';
   const reasons = [...new Set(outcomes.map(({ left }) => left!))];
   const others = reasons.filter((reason) => !reason.startsWith('IOURING does not name'));

@@ -500,12 +500,18 @@ export class ProvidedBufRing implements Disposable {
 
   /** For console.log. */
   [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
-    return shown('ProvidedBufRing', () => ({
-      group: this.group,
-      entries: this.entries,
-      bufSize: this.bufSize,
-      incremental: this.#group.incremental,
-      closed: this.#group.ended !== undefined,
-    }), depth, options, show);
+    return shown(
+      'ProvidedBufRing',
+      () => ({
+        group: this.group,
+        entries: this.entries,
+        bufSize: this.bufSize,
+        incremental: this.#group.incremental,
+        closed: this.#group.ended !== undefined,
+      }),
+      depth,
+      options,
+      show,
+    );
   }
 }

@@ -149,12 +149,18 @@ export class Completion {
 
   /** For console.log. */
   [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
-    return shown('Completion', () => ({
-      userData: this.userData64 <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(this.userData64) : this.userData64,
-      ...resultFields(this.res),
-      flags: flagNames(CQE_FLAGS, this.flags & 0xffff),
-      ...(this.bufferId() === undefined ? {} : { bufferId: this.bufferId() }),
-    }), depth, options, show);
+    return shown(
+      'Completion',
+      () => ({
+        userData: this.userData64 <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(this.userData64) : this.userData64,
+        ...resultFields(this.res),
+        flags: flagNames(CQE_FLAGS, this.flags & 0xffff),
+        ...(this.bufferId() === undefined ? {} : { bufferId: this.bufferId() }),
+      }),
+      depth,
+      options,
+      show,
+    );
   }
 }
 

@@ -49,24 +49,24 @@ const THEMES = [
 
 // The same as types; each method stands with its documentation in the file of its theme.
 // oxlint-disable-next-line typescript/no-unsafe-declaration-merging -- `THEMES` have all that it promises
-export interface IoUring
-  extends
-    // prepare/: each queues one entry, and returns false when the queue is full
-    ReadWriteOperations,
-    FileOperations,
-    PathOperations,
-    NetworkOperations,
-    FutexAndProcessOperations,
-    ControlOperations,
-    CommandOperations,
-    // changes of the entry just prepared
-    EntryModifiers,
-    // register/: each is one call of io_uring_register(2)
-    BufferRegistrations,
-    FileRegistrations,
-    RingRegistrations,
-    ControlRegistrations,
-    ZcrxRegistrations {}
+export interface IoUring extends
+  // prepare/: each queues one entry, and returns false when the queue is full
+  ReadWriteOperations,
+  FileOperations,
+  PathOperations,
+  NetworkOperations,
+  FutexAndProcessOperations,
+  ControlOperations,
+  CommandOperations,
+  // changes of the entry just prepared
+  EntryModifiers,
+  // register/: each is one call of io_uring_register(2)
+  BufferRegistrations,
+  FileRegistrations,
+  RingRegistrations,
+  ControlRegistrations,
+  ZcrxRegistrations
+{}
 
 /**
  * A Linux io_uring instance: one submission queue, one completion queue, for one thread.
@@ -331,16 +331,22 @@ export class IoUring extends Ring implements Disposable {
 
   /** For console.log. */
   [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
-    return shown('IoUring', () => ({
-      fd: this.fd,
-      closed: this.closed,
-      sqEntries: this.sqEntries,
-      cqEntries: this.cqEntries,
-      sqReady: this.sqReady,
-      cqReady: this.cqReady,
-      setupFlags: flagNames(SETUP_FLAGS, this.setupFlags),
-      features: flagNames(FEATURES, this.features),
-    }), depth, options, show);
+    return shown(
+      'IoUring',
+      () => ({
+        fd: this.fd,
+        closed: this.closed,
+        sqEntries: this.sqEntries,
+        cqEntries: this.cqEntries,
+        sqReady: this.sqReady,
+        cqReady: this.cqReady,
+        setupFlags: flagNames(SETUP_FLAGS, this.setupFlags),
+        features: flagNames(FEATURES, this.features),
+      }),
+      depth,
+      options,
+      show,
+    );
   }
 
   static {

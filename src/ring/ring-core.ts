@@ -116,7 +116,19 @@ export class RingCore {
       if (this.silent !== undefined && held instanceof ChainMember) this.silent.add(held, slot);
     }
     sq.push(
-      opcode, flags, ioprio, fd, offLow, offHigh, addrLow, addrHigh, len, opFlags, low, high, bufGroup,
+      opcode,
+      flags,
+      ioprio,
+      fd,
+      offLow,
+      offHigh,
+      addrLow,
+      addrHigh,
+      len,
+      opFlags,
+      low,
+      high,
+      bufGroup,
     );
     return true;
   }
@@ -215,7 +227,7 @@ export class RingCore {
 
   /** The kernel took only a part of what was submitted, or all of it. */
   chainsTaken(all: boolean): void {
-    if (!all) for (const chain of this.chained ?? []) chain.isBroken = true;
+    if (!all) { for (const chain of this.chained ?? []) chain.isBroken = true; }
     this.chained = undefined;
   }
 

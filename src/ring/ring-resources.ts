@@ -372,7 +372,7 @@ export class RingResources {
   /** The group of buffers that PROVIDE_BUFFERS gave under this id. */
   classicGroup(id: number): ClassicGroup {
     let group = this.#classic.get(id);
-    if (group === undefined) this.#classic.set(id, (group = new ClassicGroup(id)));
+    if (group === undefined) this.#classic.set(id, group = new ClassicGroup(id));
     if (!this.groups.has(id)) this.groups.set(id, group);
     return group;
   }

@@ -253,8 +253,7 @@ function allocateRings(
 const insisted = (flags: number, { flag, wanted }: Switch): number => (wanted ? flags | flag : flags);
 
 /** The features that everything here is built on; all of them are in 5.6. */
-const REQUIRED =
-  IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_RW_CUR_POS;
+const REQUIRED = IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_SUBMIT_STABLE | IORING_FEAT_RW_CUR_POS;
 
 function checkFeatures(native: Native, setup: Setup): Setup {
   if ((setup.features & REQUIRED) === REQUIRED) return setup;
@@ -281,21 +280,22 @@ function tiers(options: IoUringOptions): number[] {
   let without = wanted.reduce((flags, s) => (s.wanted === false ? flags | s.flag : flags), 0);
   if (options.sqPoll) without |= IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_COOP_TASKRUN;
   if (options.coopTaskrun || options.singleIssuer === false) without |= IORING_SETUP_DEFER_TASKRUN;
-  let flags =
-    IORING_SETUP_NO_SQARRAY |
+  let flags = IORING_SETUP_NO_SQARRAY |
     IORING_SETUP_DEFER_TASKRUN |
     IORING_SETUP_SINGLE_ISSUER |
     IORING_SETUP_COOP_TASKRUN |
     IORING_SETUP_SUBMIT_ALL;
   const found = [flags];
-  for (const youngest of [
-    IORING_SETUP_NO_SQARRAY, // 6.6
-    IORING_SETUP_DEFER_TASKRUN, // 6.1
-    IORING_SETUP_SINGLE_ISSUER, // 6.0
-    IORING_SETUP_COOP_TASKRUN, // 5.19
-    IORING_SETUP_SUBMIT_ALL, // 5.18
-  ]) {
-    found.push((flags &= ~youngest));
+  for (
+    const youngest of [
+      IORING_SETUP_NO_SQARRAY, // 6.6
+      IORING_SETUP_DEFER_TASKRUN, // 6.1
+      IORING_SETUP_SINGLE_ISSUER, // 6.0
+      IORING_SETUP_COOP_TASKRUN, // 5.19
+      IORING_SETUP_SUBMIT_ALL, // 5.18
+    ]
+  ) {
+    found.push(flags &= ~youngest);
   }
   return [...new Set(found.map((tier) => complete((tier & ~without) | forced)))];
 }

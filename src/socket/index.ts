@@ -10,4 +10,11 @@
  */
 export { connectLean as connect } from '../net/lean/connect.ts';
 export { listen } from '../net/lean/listen.ts';
-export type { ConnectOptions, LeanSocket, Listener, ListenOptions, SocketHandlers, Writable } from '../net/lean/types.ts';
+export type {
+  ConnectOptions,
+  LeanSocket,
+  Listener,
+  ListenOptions,
+  SocketHandlers,
+  Writable,
+} from '../net/lean/types.ts';

@@ -76,8 +76,7 @@ describe('a header of io_uring', () => {
 });
 
 function compareHeader(t: TestContext, origin: string): void {
-  const head =
-    `#include <linux/time_types.h>\n#include <${origin}/io_uring.h>\n` +
+  const head = `#include <linux/time_types.h>\n#include <${origin}/io_uring.h>\n` +
     includes(['query', 'zcrx', 'bpf_filter'].map((part) => `${origin}/io_uring/${part}`).join(' '));
   const text = compiler && preprocess(head);
   if (!text) return t.skip(origin === 'linux' ? NEEDS : 'needs a C compiler and <liburing/io_uring.h>');

@@ -67,7 +67,7 @@ describe('OPERATIONS', () => {
 
   it('zero-copy sends, and nothing else, lend until the notification', () => {
     const untilNotified = OPERATIONS.filter(({ lends }) =>
-      lends.some(({ until, through }) => until === 'notification' || through?.until === 'notification'),
+      lends.some(({ until, through }) => until === 'notification' || through?.until === 'notification')
     );
     assert.deepEqual(
       untilNotified.map((row) => row.name),

@@ -44,7 +44,8 @@ describe('the benchmark against another commit', () => {
   it('given a scenario, has what stands on this package, and its twin with the same program over there', () => {
     const [ours, twin, ...others] = withTwins(scenarioOf(() => 1), then).competitors;
     assert.deepEqual([ours.name, twin.name, twin.against], ['iouring', 'iouring, main', 'iouring']);
-    assert.deepEqual(twin.command({ group: '', name: '' }).args, ['/elsewhere/build/bench/competitors/nop-iouring.js', '--batch', '8']);
+    assert.deepEqual(twin.command({ group: '', name: '' }).args, ['/elsewhere/build/bench/competitors/nop-iouring.js',
+      '--batch', '8']);
     assert.deepEqual(others, []);
   });
 

@@ -68,7 +68,10 @@ describe('iouring', () => {
     assert.deepEqual(await iouring('--version'), { status: 0, stdout: `${version}\n`, stderr: '' });
   });
 
-  for (const args of [[], ['nonsense'], ['constructor'], ['toString', '--json'], ['doctor', '--nonsense'], ['doctor', 'what']]) {
+  for (
+    const args of [[], ['nonsense'], ['constructor'], ['toString', '--json'], ['doctor', '--nonsense'], ['doctor',
+      'what']]
+  ) {
     it(`'iouring ${args.join(' ')}' is wrong usage: a word on stderr, exit 2`, async () => {
       const { status, stdout, stderr } = await iouring(...args);
       assert.equal(status, 2);
@@ -79,7 +82,8 @@ describe('iouring', () => {
 });
 
 describe('iouring, with more on Object.prototype than there should be', () => {
-  const more = 'timeoutMs: -1, rwFlags: 1 << 30, registeredFile: 9999, resolve: 1 << 30, minLeft: () => 7, combine: false, throwIfNoEntry: false, constants: 1';
+  const more =
+    'timeoutMs: -1, rwFlags: 1 << 30, registeredFile: 9999, resolve: 1 << 30, minLeft: () => 7, combine: false, throwIfNoEntry: false, constants: 1';
   const added = `data:text/javascript,${encodeURIComponent(`Object.assign(Object.prototype, { ${more} })`)}`;
   for (const [way, disabled] of [['through io_uring', '0'], ['through Node', '1']]) {
     const env = { ...process.env, NODE_OPTIONS: `--import ${added}`, IOURING_DISABLED: disabled };
@@ -90,11 +94,16 @@ describe('iouring, with more on Object.prototype than there should be', () => {
       for (const name of ['small', 'd/small']) folder.file(`source/${name}`, 'x');
       folder.file('source/large', Buffer.alloc(3_000_000, 'x'));
       for (const from of ['source', 'source/.']) {
-        const { status, stderr } = await run(process.execPath, [main, 'cp', '--no-progress', `${folder.path}/${from}`, join(folder.path, 'new')], { env });
+        const { status, stderr } = await run(process.execPath, [main, 'cp', '--no-progress', `${folder.path}/${from}`,
+          join(folder.path, 'new')], { env });
         assert.equal(status, 0, stderr);
       }
       execFileSync('diff', ['-r', join(folder.path, 'source'), join(folder.path, 'new')]);
-      assert.equal((await run(process.execPath, [main, 'cp', join(folder.path, 'nothing'), join(folder.path, 'x')], { env })).status, 1);
+      assert.equal(
+        (await run(process.execPath, [main, 'cp', join(folder.path, 'nothing'), join(folder.path, 'x')], { env }))
+          .status,
+        1,
+      );
     });
 
     it(`${way}: serve answers as it does without`, async () => {

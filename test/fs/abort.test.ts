@@ -20,9 +20,12 @@ it('an abort in the next tick', async () => {
   }
 });
 
-const byNode = process.env['IOURING_DISABLED'] === '1' && 'only the ring can stop them: this is the run without io_uring';
+const byNode = process.env['IOURING_DISABLED'] === '1' &&
+  'only the ring can stop them: this is the run without io_uring';
 
-it('given any number of operations that wait for the other end of a pipe, they are stopped in the kernel', { skip: byNode }, async () => {
+it('given any number of operations that wait for the other end of a pipe, they are stopped in the kernel', {
+  skip: byNode,
+}, async () => {
   using temporary = new Temporary();
   const path = join(temporary.path, 'pipe');
   execFileSync('mkfifo', [path]);

@@ -140,7 +140,11 @@ describe('files that are opened to be fast', () => {
       };
       assert.ok((await use('r', (handle) => handle.readFile())).equals(contents));
       assert.equal(await use('r', (handle) => handle.readFile('latin1')), contents.toString('latin1'));
-      assert.ok((await buffer((await open(path, options)).createReadStream({ start: 7, end: 700_000 }))).equals(contents.subarray(7, 700_001)));
+      assert.ok(
+        (await buffer((await open(path, options)).createReadStream({ start: 7, end: 700_000 }))).equals(
+          contents.subarray(7, 700_001),
+        ),
+      );
       assert.ok((await use('r', (handle) => buffer(handle.readableWebStream() as never))).equals(contents));
       await use('r', async (handle) => {
         const view = new DataView(new ArrayBuffer(50), 3, 10);
@@ -148,13 +152,19 @@ describe('files that are opened to be fast', () => {
         assert.ok(Buffer.from(view.buffer, 3, 10).equals(contents.subarray(5, 15)));
         const pieces = [Buffer.alloc(5), new Uint16Array(3), Buffer.alloc(600_000)];
         assert.equal((await handle.readv(pieces, 1)).bytesRead, 600_011);
-        assert.ok(Buffer.concat(pieces.map((piece) => Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength))).equals(contents.subarray(1, 600_012)));
+        assert.ok(
+          Buffer.concat(pieces.map((piece) => Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength))).equals(
+            contents.subarray(1, 600_012),
+          ),
+        );
         // Where it stands, one after the other: Node's own threads overtake each other.
         const reads: { buffer: Buffer }[] = [];
         const next = (): Promise<{ buffer: Buffer }> => handle.read(Buffer.alloc(100), { length: 77 });
         if (byNode === false) reads.push(...(await Promise.all(Array.from({ length: 5 }, next))));
         else while (reads.length < 5) reads.push(await next());
-        assert.ok(Buffer.concat(reads.map(({ buffer }) => buffer.subarray(0, 77))).equals(contents.subarray(0, 5 * 77)));
+        assert.ok(
+          Buffer.concat(reads.map(({ buffer }) => buffer.subarray(0, 77))).equals(contents.subarray(0, 5 * 77)),
+        );
         assert.equal((await handle.read()).bytesRead, 16_384);
         assert.equal((await handle.stat()).size, contents.length);
         assert.equal((await handle.read(Buffer.alloc(9), 0, 9, contents.length + 5)).bytesRead, 0);
@@ -178,22 +188,26 @@ describe('files that are opened to be fast', () => {
     });
   }
 
-  it('direct: as many transfers at once as there is no registered memory for are done all the same', { skip: byNode }, async (t) => {
-    using folder = new Temporary();
-    // For each size that memory is handed out in, more than is kept registered.
-    for (const size of [4096, 16_384, 65_536, 520_192]) {
-      const path = folder.file('x', Buffer.alloc(size, 'contents '));
-      const handle = await open(path, { direct: true, flags: 'r+' }).catch((error: NodeJS.ErrnoException) => error);
-      if (handle instanceof Error) return t.skip(`the file system of ${folder.path} has no direct I/O`);
-      const target = new Uint8Array(size);
-      const reads = Array.from({ length: Math.ceil(2 ** 25 / size) }, () => handle.read(target, 0, size, 0));
-      for (const { bytesRead } of await Promise.all(reads)) assert.equal(bytesRead, size);
-      assert.ok(readFileSync(path).equals(target));
-      const writes = Array.from({ length: 70 }, () => handle.write(target, 0, size, 0));
-      for (const { bytesWritten } of await Promise.all(writes)) assert.equal(bytesWritten, size);
-      await handle.close();
-    }
-  });
+  it(
+    'direct: as many transfers at once as there is no registered memory for are done all the same',
+    { skip: byNode },
+    async (t) => {
+      using folder = new Temporary();
+      // For each size that memory is handed out in, more than is kept registered.
+      for (const size of [4096, 16_384, 65_536, 520_192]) {
+        const path = folder.file('x', Buffer.alloc(size, 'contents '));
+        const handle = await open(path, { direct: true, flags: 'r+' }).catch((error: NodeJS.ErrnoException) => error);
+        if (handle instanceof Error) return t.skip(`the file system of ${folder.path} has no direct I/O`);
+        const target = new Uint8Array(size);
+        const reads = Array.from({ length: Math.ceil(2 ** 25 / size) }, () => handle.read(target, 0, size, 0));
+        for (const { bytesRead } of await Promise.all(reads)) assert.equal(bytesRead, size);
+        assert.ok(readFileSync(path).equals(target));
+        const writes = Array.from({ length: 70 }, () => handle.write(target, 0, size, 0));
+        for (const { bytesWritten } of await Promise.all(writes)) assert.equal(bytesWritten, size);
+        await handle.close();
+      }
+    },
+  );
 
   it('one place after the other is given up when a file is closed, not before what is under way is done', async () => {
     using folder = new Temporary();
@@ -223,7 +237,9 @@ describe('files that are opened to be fast', () => {
     for (const handle of others) await handle.close();
   });
 
-  it('memory that is given up while a transfer from a view of it waits for room: it is read into all the same', { skip: byNode }, async () => {
+  it('memory that is given up while a transfer from a view of it waits for room: it is read into all the same', {
+    skip: byNode,
+  }, async () => {
     using folder = new Temporary();
     const path = join(folder.path, 'pipe');
     execFileSync('mkfifo', [path]);

@@ -37,7 +37,9 @@ describe('names', () => {
     await using theirs = await node.open('/dev/null');
     await using handle = await ours.open('/dev/null');
     const prototype = Object.getPrototypeOf(handle) as object;
-    const methods = Object.getOwnPropertyNames(Object.getPrototypeOf(theirs)).filter((name) => name !== 'constructor' && name !== 'fd');
+    const methods = Object.getOwnPropertyNames(Object.getPrototypeOf(theirs)).filter((name) =>
+      name !== 'constructor' && name !== 'fd'
+    );
     const isRing = process.env['IOURING_DISABLED'] !== '1';
     // Without a ring they are Node's own handles.
     if (!isRing) assert.equal(prototype, Object.getPrototypeOf(theirs));

@@ -37,7 +37,8 @@ describe('without io_uring', () => {
   });
 
   it('the tests of this folder pass', async () => {
-    const tests = ['abort', 'beyond', 'fuzz', 'exported-names', 'receivers', 'scarce-disk', 'special', 'webassembly'].map((name) => here(`./${name}.test.js`));
+    const tests = ['abort', 'beyond', 'fuzz', 'exported-names', 'receivers', 'scarce-disk', 'special', 'webassembly']
+      .map((name) => here(`./${name}.test.js`));
     const env = { ...process.env, IOURING_DISABLED: '1', IOURING_FUZZ_SEQUENCES: '4' };
     // This is a test itself, which a runner within would take itself for a part of.
     delete (env as NodeJS.ProcessEnv)['NODE_TEST_CONTEXT'];
@@ -79,10 +80,18 @@ describe('the permission model', () => {
           mkdir: (fs) => fs.mkdir(${JSON.stringify(join(folder.path, 'new'))}),
           rm: (fs) => fs.rm(${JSON.stringify(folder.path)}, { recursive: true }),
           rename: (fs) => fs.rename(${JSON.stringify(allowed)}, ${JSON.stringify(join(folder.path, 'new'))}),
-          symlink: (fs) => fs.symlink(${JSON.stringify(join(folder.path, 'forbidden'))}, ${JSON.stringify(join(folder.path, 'new'))}),
-          cp: (fs) => fs.cp(${JSON.stringify(join(folder.path, 'forbidden'))}, ${JSON.stringify(join(folder.path, 'new'))}, { recursive: true }),
-          fchmod: async (fs) => { const h = await fs.open(${JSON.stringify(allowed)}); try { await h.chmod(0o777) } finally { await h.close() } },
-          fsync: async (fs) => { const h = await fs.open(${JSON.stringify(allowed)}); try { await h.sync() } finally { await h.close() } },
+          symlink: (fs) => fs.symlink(${JSON.stringify(join(folder.path, 'forbidden'))}, ${
+        JSON.stringify(join(folder.path, 'new'))
+      }),
+          cp: (fs) => fs.cp(${JSON.stringify(join(folder.path, 'forbidden'))}, ${
+        JSON.stringify(join(folder.path, 'new'))
+      }, { recursive: true }),
+          fchmod: async (fs) => { const h = await fs.open(${
+        JSON.stringify(allowed)
+      }); try { await h.chmod(0o777) } finally { await h.close() } },
+          fsync: async (fs) => { const h = await fs.open(${
+        JSON.stringify(allowed)
+      }); try { await h.sync() } finally { await h.close() } },
         };
         for (const [name, call] of Object.entries(calls)) {
           const answers = [];
@@ -91,7 +100,9 @@ describe('the permission model', () => {
           if (!/fchmod|fsync/.test(name) && !/ERR_ACCESS_DENIED/.test(answers[1])) console.log(name, answers[1]);
         }
         const handle = await ours.open(${JSON.stringify(allowed)});
-        console.log((await handle.read(Buffer.alloc(3))).buffer.toString(), await ours.readFile(${JSON.stringify(allowed)}, 'utf8'));
+        console.log((await handle.read(Buffer.alloc(3))).buffer.toString(), await ours.readFile(${
+        JSON.stringify(allowed)
+      }, 'utf8'));
         await handle.close();
         console.log(${addons} ? defaultReactor().stats.submitted > 0 : 'no ring');
       `;

@@ -43,18 +43,77 @@ interface Twin {
   readonly handles: Handle[];
 }
 
-const NAMES = ['a', 'b', 'c', 'd/e', 'd/f', 'd', 'ü ß', '%41', '...', 'x'.repeat(255), 'x'.repeat(256), 'none/x', 'a/x', 'link', 'loop'];
+const NAMES = ['a', 'b', 'c', 'd/e', 'd/f', 'd', 'ü ß', '%41', '...', 'x'.repeat(255), 'x'.repeat(256), 'none/x', 'a/x',
+  'link', 'loop'];
 const ENDS = ['', '', '', '', '', '/', '/.', '//', '\0', '/../a'];
 const TEXTS = ['', 'x', 'hello', 'ü ß €', '\ud800', 'a\nb\nc\n', 'x'.repeat(5000), 'y'.repeat(70_000)];
-const ENCODINGS = ['utf8', 'utf-8', 'latin1', 'base64', 'base64url', 'hex', 'ascii', 'ucs2', 'utf16le', 'binary', 'UTF8'];
+const ENCODINGS = ['utf8', 'utf-8', 'latin1', 'base64', 'base64url', 'hex', 'ascii', 'ucs2', 'utf16le', 'binary',
+  'UTF8'];
 const FLAGS = [
-  'r', 'rs', 'sr', 'r+', 'rs+', 'sr+', 'w', 'wx', 'xw', 'w+', 'wx+', 'xw+', 'a', 'ax', 'xa', 'a+', 'ax+', 'xa+', 'as', 'sa', 'as+', 'sa+',
-  '+r', 'rw', 'R', 'rx', ' r', 0, 1, 2, 0o102, 0o2000000, 2 ** 31, -1, 1.5,
+  'r',
+  'rs',
+  'sr',
+  'r+',
+  'rs+',
+  'sr+',
+  'w',
+  'wx',
+  'xw',
+  'w+',
+  'wx+',
+  'xw+',
+  'a',
+  'ax',
+  'xa',
+  'a+',
+  'ax+',
+  'xa+',
+  'as',
+  'sa',
+  'as+',
+  'sa+',
+  '+r',
+  'rw',
+  'R',
+  'rx',
+  ' r',
+  0,
+  1,
+  2,
+  0o102,
+  0o2000000,
+  2 ** 31,
+  -1,
+  1.5,
 ];
-const MODES = [0o644, 0o600, 0o777, 0o400, '644', '0755', '888', '', -1, 1.5, 2 ** 32, 2 ** 33, 0o100644, 'rw', true, 4n];
+const MODES = [0o644, 0o600, 0o777, 0o400, '644', '0755', '888', '', -1, 1.5, 2 ** 32, 2 ** 33, 0o100644, 'rw', true,
+  4n];
 const WRONG = (): unknown[] => [
-  null, undefined, 1.5, -1, -2, 2 ** 53, 2 ** 31, NaN, Infinity, '', 'x', '5', {}, [], Symbol('s'), () => {}, 1n, -1n, true, false,
-  new Date(0), Buffer.alloc(0), new Uint8Array(3), new AbortController().signal, { valueOf: () => 3 },
+  null,
+  undefined,
+  1.5,
+  -1,
+  -2,
+  2 ** 53,
+  2 ** 31,
+  NaN,
+  Infinity,
+  '',
+  'x',
+  '5',
+  {},
+  [],
+  Symbol('s'),
+  () => {},
+  1n,
+  -1n,
+  true,
+  false,
+  new Date(0),
+  Buffer.alloc(0),
+  new Uint8Array(3),
+  new AbortController().signal,
+  { valueOf: () => 3 },
 ];
 
 const one = <T>(random: Random, of: readonly T[]): T => of[random(of.length)];
@@ -73,7 +132,9 @@ function pathOf({ random, root }: Twin): unknown {
       return path;
     }
   }
-  if (form === 2 && chance(random, 30)) return new URL(one(random, ['http://x/y', 'file:///a%2Fb', 'file:///a%00b', 'file://host/x']));
+  if (form === 2 && chance(random, 30)) {
+    return new URL(one(random, ['http://x/y', 'file:///a%2Fb', 'file:///a%00b', 'file://host/x']));
+  }
   return form === 3 ? new Uint8Array(Buffer.from(path)) : path;
 }
 
@@ -97,9 +158,11 @@ function dataOf(twin: Twin): unknown {
   const pieces = Array.from({ length: random(4) }, () => (chance(random, 80) ? one(random, TEXTS) : bytesOf(twin)));
   if (form === 7) return pieces;
   if (form === 8) return Readable.from(pieces);
-  if (form === 9) return (async function* each() {
-    for (const piece of pieces) yield piece;
-  })();
+  if (form === 9) {
+    return (async function* each() {
+      for (const piece of pieces) yield piece;
+    })();
+  }
   if (form === 10) return new Set<unknown>([...pieces, chance(random, 30) ? 5 : 'z']);
   return one(random, WRONG());
 }
@@ -119,7 +182,9 @@ function optionsOf(random: Random): unknown {
   const options: Record<string, unknown> = {};
   if (chance(random, 50)) options['encoding'] = chance(random, 85) ? one(random, ENCODINGS) : one(random, WRONG());
   if (chance(random, 30)) options['flag'] = chance(random, 85) ? one(random, FLAGS) : one(random, WRONG());
-  if (chance(random, 30)) options['mode'] = chance(random, 85) ? one(random, MODES) : one(random, WRONG().filter((mode) => mode !== 2 ** 31));
+  if (chance(random, 30)) {
+    options['mode'] = chance(random, 85) ? one(random, MODES) : one(random, WRONG().filter((mode) => mode !== 2 ** 31));
+  }
   if (chance(random, 20)) options['flush'] = chance(random, 80) ? chance(random, 50) : one(random, WRONG());
   if (chance(random, 15)) options['signal'] = signalOf(random);
   return options;
@@ -128,7 +193,8 @@ function optionsOf(random: Random): unknown {
 const positionOf = (random: Random): unknown =>
   chance(random, 10) ? one(random, WRONG()) : one(random, [undefined, null, -1, 0, 1, 5, 4096, 70_000, 3n, 0n]);
 const numberOf = (random: Random): unknown =>
-  chance(random, 15) ? one(random, WRONG()) : one(random, [undefined, 0, 1, 2, 8, 4096, 20_000, 65_536, 65_545, 600_000]);
+  chance(random, 15) ? one(random, WRONG())
+    : one(random, [undefined, 0, 1, 2, 8, 4096, 20_000, 65_536, 65_545, 600_000]);
 
 function statOptionsOf(random: Random): unknown[] {
   const form = random(5);
@@ -190,8 +256,16 @@ const CALLS: Record<string, (twin: Twin) => unknown[]> = {
   },
   link: (t) => [pathOf(t), pathOf(t)],
   lstat: (t) => [pathOf(t), ...statOptionsOf(t.random)],
-  mkdir: (t) => [pathOf(t), ...one(t.random, [[], [], [0o700], ['755'], [{ recursive: true }], [{ recursive: true, mode: 0o711 }], [{ recursive: 'x' }], [{ mode: 'zz' }], [null], [{}], [5.5]])],
-  open: (t) => [pathOf(t), ...(chance(t.random, 20) ? [] : [one(t.random, FLAGS), ...(chance(t.random, 40) ? [one(t.random, MODES)] : [])])],
+  mkdir: (
+    t,
+  ) => [pathOf(t),
+    ...one(t.random, [[], [], [0o700], ['755'], [{ recursive: true }], [{ recursive: true, mode: 0o711 }], [{
+      recursive: 'x',
+    }], [{ mode: 'zz' }], [null], [{}], [5.5]])],
+  open: (
+    t,
+  ) => [pathOf(t),
+    ...(chance(t.random, 20) ? [] : [one(t.random, FLAGS), ...(chance(t.random, 40) ? [one(t.random, MODES)] : [])])],
   readdir: (t) => [pathOf(t), ...one(t.random, [[], [{ withFileTypes: true }], ['buffer'], [{ encoding: 'latin1' }]])],
   readFile: (t) => {
     const [path, options] = [pathOf(t), optionsOf(t.random)];
@@ -205,18 +279,34 @@ const CALLS: Record<string, (twin: Twin) => unknown[]> = {
   rm: (t) => [pathOf(t), rmOptionsOf(t.random)],
   rmdir: (t) => [pathOf(t), ...one(t.random, [[], [], [], [{}], [{ maxRetries: -1 }], [null]])],
   stat: (t) => [pathOf(t), ...statOptionsOf(t.random)],
-  symlink: (t) => [chance(t.random, 50) ? one(t.random, ['a', 'd', '../x', 'nowhere', '']) : pathOf(t), pathOf(t), ...one(t.random, [[], ['file'], ['dir'], ['junction'], ['x'], [null], [5]])],
+  symlink: (
+    t,
+  ) => [chance(t.random, 50) ? one(t.random, ['a', 'd', '../x', 'nowhere', '']) : pathOf(t), pathOf(t),
+    ...one(t.random, [[], ['file'], ['dir'], ['junction'], ['x'], [null], [5]])],
   truncate: (t) => [pathOf(t), ...one(t.random, [[], [0], [3], [5000], [-1], [1.5], ['x'], [2n], [null]])],
   unlink: (t) => [pathOf(t)],
   utimes: (t) => [pathOf(t), one(t.random, [0, 1.5, '3', new Date(5), 'x', -1]), one(t.random, [0, new Date(7), NaN])],
   writeFile: (t) => [pathOf(t), dataOf(t), optionsOf(t.random)],
 };
 const WEIGHTED = [
-  ...Object.keys(CALLS), 'open', 'open', 'open', 'open', 'writeFile', 'writeFile', 'writeFile', 'readFile', 'readFile', 'mkdir', 'appendFile', 'symlink',
+  ...Object.keys(CALLS),
+  'open',
+  'open',
+  'open',
+  'open',
+  'writeFile',
+  'writeFile',
+  'writeFile',
+  'readFile',
+  'readFile',
+  'mkdir',
+  'appendFile',
+  'symlink',
 ];
 
 /** What ends the process in Node is left out here: a length of a read that is no integer, and a mode of 2^31. */
-const lengthOf = (random: Random): unknown => one(random, [undefined, undefined, 0, 1, 2, 8, 4096, 20_000, 65_536, 65_545, 600_000, -1, null]);
+const lengthOf = (random: Random): unknown =>
+  one(random, [undefined, undefined, 0, 1, 2, 8, 4096, 20_000, 65_536, 65_545, 600_000, -1, null]);
 
 /** Calls of a handle. */
 const METHODS: Record<string, (twin: Twin) => unknown[]> = {
@@ -229,14 +319,26 @@ const METHODS: Record<string, (twin: Twin) => unknown[]> = {
   read: (t) => {
     const { random } = t;
     const form = random(6);
-    if (form === 0) return [{ buffer: chance(random, 80) ? bytesOf(t) : one(random, WRONG()), offset: numberOf(random), length: lengthOf(random), position: positionOf(random) }];
-    if (form === 1) return [bytesOf(t), { offset: numberOf(random), length: lengthOf(random), position: positionOf(random) }];
+    if (form === 0) {
+      return [{
+        buffer: chance(random, 80) ? bytesOf(t) : one(random, WRONG()),
+        offset: numberOf(random),
+        length: lengthOf(random),
+        position: positionOf(random),
+      }];
+    }
+    if (form === 1) {
+      return [bytesOf(t), { offset: numberOf(random), length: lengthOf(random), position: positionOf(random) }];
+    }
     if (form === 2) return chance(random, 50) ? [] : [one(random, WRONG())];
     const args = [bytesOf(t), numberOf(random), lengthOf(random), positionOf(random)];
     return args.slice(0, 1 + random(4));
   },
   readFile: (t) => [optionsOf(t.random)],
-  readv: (t) => [chance(t.random, 90) ? Array.from({ length: t.random(4) }, () => bytesOf(t)) : one(t.random, WRONG()), positionOf(t.random)],
+  readv: (
+    t,
+  ) => [chance(t.random, 90) ? Array.from({ length: t.random(4) }, () => bytesOf(t)) : one(t.random, WRONG()),
+    positionOf(t.random)],
   stat: (t) => statOptionsOf(t.random),
   sync: () => [],
   truncate: (t) => one(t.random, [[], [0], [3], [5000], [-1], [1.5], ['x'], [2n], [null]]),
@@ -244,14 +346,21 @@ const METHODS: Record<string, (twin: Twin) => unknown[]> = {
   write: (t) => {
     const { random } = t;
     const form = random(5);
-    if (form === 0) return [one(random, TEXTS), positionOf(random), one(random, [undefined, ...ENCODINGS, 'nonsense', null, 5])];
-    if (form === 1) return [bytesOf(t), { offset: numberOf(random), length: numberOf(random), position: positionOf(random) }];
+    if (form === 0) {
+      return [one(random, TEXTS), positionOf(random), one(random, [undefined, ...ENCODINGS, 'nonsense', null, 5])];
+    }
+    if (form === 1) {
+      return [bytesOf(t), { offset: numberOf(random), length: numberOf(random), position: positionOf(random) }];
+    }
     if (form === 2) return [one(random, WRONG()), ...(chance(random, 50) ? [3] : [])];
     const args = [bytesOf(t), numberOf(random), numberOf(random), positionOf(random)];
     return args.slice(0, 1 + random(4));
   },
   writeFile: (t) => [dataOf(t), optionsOf(t.random)],
-  writev: (t) => [chance(t.random, 90) ? Array.from({ length: t.random(4) }, () => bytesOf(t)) : one(t.random, WRONG()), positionOf(t.random)],
+  writev: (
+    t,
+  ) => [chance(t.random, 90) ? Array.from({ length: t.random(4) }, () => bytesOf(t)) : one(t.random, WRONG()),
+    positionOf(t.random)],
 };
 
 /** One random call: what it was, and what came of it. */
@@ -264,12 +373,15 @@ async function step(twin: Twin): Promise<{ call: string; outcome: string }> {
   const isTree = (of: string): boolean => of === 'cp' && twin.room !== 'enough';
   const name = isOnHandle ? one(random, Object.keys(METHODS)) : one(random, WEIGHTED.filter((of) => !isTree(of)));
   const args = isOnHandle ? METHODS[name](twin) : CALLS[name](twin);
-  const call = inspect({ i, name, args }, { depth: 4, breakLength: Infinity, maxArrayLength: 10, maxStringLength: 300 }).replaceAll(root, 'ROOT');
-  const called = (): unknown => (!isOnHandle ? fs[name](...args) : name === 'fd' ? handles[i].fd >= 0 : handles[i][name](...args));
+  const call = inspect({ i, name, args }, { depth: 4, breakLength: Infinity, maxArrayLength: 10, maxStringLength: 300 })
+    .replaceAll(root, 'ROOT');
+  const called =
+    (): unknown => (!isOnHandle ? fs[name](...args) : name === 'fd' ? handles[i].fd >= 0 : handles[i][name](...args));
   const { text: told, value } = await outcomeOf(root, called);
   // Each of the twins has a disk of its own then.
   const text = twin.room === 'a full disk' ? told.replace(/\bdev: \d+/, 'dev: its own') : told;
-  const standing = isOnHandle && descriptorOf(handles[i]) !== -1 ? `, it stands at ${standingAt(descriptorOf(handles[i]))}` : '';
+  const standing = isOnHandle && descriptorOf(handles[i]) !== -1
+    ? `, it stands at ${standingAt(descriptorOf(handles[i]))}` : '';
   if (name === 'open' && text === 'FileHandle') {
     handles.push(value as Handle);
     if (handles.length > HANDLES_MAX) await handles.shift()!.close();
@@ -305,7 +417,11 @@ async function sequence(seed: number, room: Room): Promise<void> {
       // Now and then: to find where they began to differ, let it be at every step.
       if (i % TREES_EVERY === 0) assert.deepEqual(treeOf(twins[1].root), treeOf(twins[0].root), where);
     }
-    assert.deepEqual(treeOf(twins[1].root), treeOf(twins[0].root), `IOURING_SEED=${SEED}, ${room}, the trees of seed ${seed}\n${log.slice(-100).join('\n')}`);
+    assert.deepEqual(
+      treeOf(twins[1].root),
+      treeOf(twins[0].root),
+      `IOURING_SEED=${SEED}, ${room}, the trees of seed ${seed}\n${log.slice(-100).join('\n')}`,
+    );
   } finally {
     process.chdir(home);
     for (const { handles } of twins) for (const handle of handles) await handle.close().catch(() => {});

@@ -79,8 +79,11 @@ const program = `
   console.log(JSON.stringify(wrong));
 `;
 
-it('given options in Object.prototype, calls ignore them', { skip: process.env['IOURING_DISABLED'] === '1' && 'this is the run without io_uring' }, async () => {
-  const { status, stdout, stderr } = await run(process.execPath, ['--no-warnings', '--input-type=module', '-e', program]);
+it('given options in Object.prototype, calls ignore them', {
+  skip: process.env['IOURING_DISABLED'] === '1' && 'this is the run without io_uring',
+}, async () => {
+  const { status, stdout, stderr } = await run(process.execPath, ['--no-warnings', '--input-type=module', '-e',
+    program]);
   assert.equal(status, 0, stderr);
   assert.deepEqual(JSON.parse(stdout), []);
 });

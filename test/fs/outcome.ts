@@ -27,7 +27,10 @@ function describeError(root: string, error: unknown): string {
   const fields = Object.fromEntries(Object.entries(error).filter(([key]) => key !== 'result'));
   const { name, message, cause } = error;
   const kind = Object.prototype.toString.call(error);
-  return withoutRoot(root, `${kind} ${inspect({ name, message, ...fields, cause: cause instanceof Error ? cause.name : cause })}`);
+  return withoutRoot(
+    root,
+    `${kind} ${inspect({ name, message, ...fields, cause: cause instanceof Error ? cause.name : cause })}`,
+  );
 }
 
 export function describe(root: string, value: unknown): string {
@@ -36,9 +39,13 @@ export function describe(root: string, value: unknown): string {
     return `${kind} ${value.length} ${createHash('sha1').update(value).digest('hex')}`;
   }
   if (ArrayBuffer.isView(value)) {
-    return `${value.constructor.name} ${describe(root, Buffer.from(value.buffer, value.byteOffset, value.byteLength).subarray())}`;
+    return `${value.constructor.name} ${
+      describe(root, Buffer.from(value.buffer, value.byteOffset, value.byteLength).subarray())
+    }`;
   }
-  if (typeof value === 'string') return withoutRoot(root, value.length > 300 ? describe(root, Buffer.from(value)) : inspect(value));
+  if (typeof value === 'string') {
+    return withoutRoot(root, value.length > 300 ? describe(root, Buffer.from(value)) : inspect(value));
+  }
   if (value instanceof Dirent) return `${value.name} ${kinds(value)}`;
   if (Array.isArray(value)) return `[${value.map((one) => describe(root, one)).join(', ')}]`;
   if (typeof value !== 'object' || value === null) return inspect(value);
@@ -53,7 +60,9 @@ function describeStats(stats: Stats): string {
   const { mode, nlink, uid, gid, size, dev, rdev, blksize, birthtimeMs, mtimeMs, atimeMs, ctimeMs } = stats;
   const shown = { mode, nlink, uid, gid, size: stats.isDirectory() ? 0 : size, dev, rdev, blksize };
   const times = [birthtimeMs, mtimeMs, atimeMs, ctimeMs, stats.mtime, stats.birthtime].map((time) => typeof time);
-  const kind = `${stats.constructor.name} ${stats instanceof Stats} ${Object.keys(stats).join()} ${times.join()} ${stats.mtime instanceof Date}`;
+  const kind = `${stats.constructor.name} ${stats instanceof Stats} ${Object.keys(stats).join()} ${times.join()} ${
+    stats.mtime instanceof Date
+  }`;
   return `${kind} ${inspect(shown)} ${kinds(stats)}`;
 }
 

@@ -27,7 +27,12 @@ const PROGRAMS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
 const SWAPPED = ['--import', file('swap-fs.js')];
 
 /** What a program printed. */
-async function printed(program: string, folder: string, loader: string[] = [], more: NodeJS.ProcessEnv = {}): Promise<string[]> {
+async function printed(
+  program: string,
+  folder: string,
+  loader: string[] = [],
+  more: NodeJS.ProcessEnv = {},
+): Promise<string[]> {
   mkdirSync(folder);
   const node = [process.execPath, ...loader, file(`packages/${program}.js`), folder];
   const limited = ['-c', `ulimit -n ${DESCRIPTORS_MAX} && exec timeout ${SECONDS_MAX} "$@"`, 'sh', ...node];

@@ -55,7 +55,13 @@ it('given a handle of another kind, methods of handles work on it', async () => 
   for (const receiver of [theirs, plain, fixed]) {
     for (const { read, write, stat, sync, readFile, writeFile, truncate } of [theirs, plain, fixed]) {
       const target = Buffer.alloc(8);
-      const { bytesRead } = await (read as (...args: unknown[]) => Promise<{ bytesRead: number }>).call(receiver, target, 0, 8, 0);
+      const { bytesRead } = await (read as (...args: unknown[]) => Promise<{ bytesRead: number }>).call(
+        receiver,
+        target,
+        0,
+        8,
+        0,
+      );
       assert.equal(bytesRead, 8);
       assert.equal(target.toString(), 'contents');
       await (write as (...args: unknown[]) => Promise<unknown>).call(receiver, target, 0, 8, 0);

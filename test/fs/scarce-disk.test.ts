@@ -34,8 +34,10 @@ const CALLS: Record<string, (fs: Fs, path: string, folder: string) => Promise<un
   'writeFile, text': (fs, path) => fs.writeFile(path, 'ü'.repeat(20_000)),
   'writeFile, much': (fs, path) => fs.writeFile(path, bytes(700_000)),
   'writeFile, flushed': (fs, path) => fs.writeFile(path, bytes(20_000), { flush: true }),
-  'writeFile, with a signal': (fs, path) => fs.writeFile(path, bytes(700_000), { signal: new AbortController().signal }),
-  'writeFile, in pieces': (fs, path) => fs.writeFile(path, [bytes(5000), bytes(5000), bytes(5000), bytes(5000), bytes(5000)] as never),
+  'writeFile, with a signal': (fs, path) =>
+    fs.writeFile(path, bytes(700_000), { signal: new AbortController().signal }),
+  'writeFile, in pieces': (fs, path) =>
+    fs.writeFile(path, [bytes(5000), bytes(5000), bytes(5000), bytes(5000), bytes(5000)] as never),
   'writeFile, over something': async (fs, path) => {
     await fs.writeFile(path, 'something');
     await fs.writeFile(path, bytes(20_000), { flag: 'r+' });
@@ -45,7 +47,8 @@ const CALLS: Record<string, (fs: Fs, path: string, folder: string) => Promise<un
   },
   copyFile: async (fs, path, folder) => fs.copyFile(join(folder, '../large'), path),
   // Since Node 26 the words are others.
-  'cp of a tree': (fs, path, folder) => fs.cp(join(folder, '../tree'), `${path} tree`, { recursive: true }).catch(({ code }) => code as string),
+  'cp of a tree': (fs, path, folder) =>
+    fs.cp(join(folder, '../tree'), `${path} tree`, { recursive: true }).catch(({ code }) => code as string),
 };
 
 /** Transfers of an open file. */
@@ -88,11 +91,13 @@ const TRANSFERS: Record<string, (handle: Handle, note: (what: unknown) => Promis
     await note(handle.writeFile(bytes(700_000)));
     await note(handle.writeFile(bytes(5000)));
   },
-  'writeFile in pieces': async (handle, note) => note(handle.writeFile([bytes(9000), bytes(9000), bytes(9000)] as never)),
+  'writeFile in pieces': async (handle, note) =>
+    note(handle.writeFile([bytes(9000), bytes(9000), bytes(9000)] as never)),
   appendFile: async (handle, note) => {
     for (let i = 0; i < 3; i++) await note(handle.appendFile(bytes(7000)));
   },
-  createWriteStream: (handle, note) => note(pipeline([bytes(9000), bytes(9000), bytes(9000)], handle.createWriteStream())),
+  createWriteStream: (handle, note) =>
+    note(pipeline([bytes(9000), bytes(9000), bytes(9000)], handle.createWriteStream())),
   'createWriteStream, several pieces at once': async (handle, note) => {
     const stream = handle.createWriteStream();
     stream.cork();
@@ -120,7 +125,9 @@ async function account(fs: Fs, folder: string): Promise<string[]> {
   };
   const contents = (name: string): void => {
     const has = statSync(path, { throwIfNoEntry: false });
-    lines.push(`${name}: ${has === undefined ? 'no file' : `${has.size} bytes, ${readFileSync(path).toString('latin1')}`}`);
+    lines.push(
+      `${name}: ${has === undefined ? 'no file' : `${has.size} bytes, ${readFileSync(path).toString('latin1')}`}`,
+    );
     rmSync(path, { force: true });
     rmSync(`${path} tree`, { recursive: true, force: true });
   };
@@ -144,8 +151,12 @@ async function account(fs: Fs, folder: string): Promise<string[]> {
 
 /** The lines in which two accounts differ would be lost among those in which they do not. */
 function compare(actual: readonly string[], expected: readonly string[]): void {
-  const short = (line = 'nothing'): string => (line.length > 300 ? `${line.slice(0, 150)} … ${line.slice(-150)}` : line);
-  for (const [i, line] of expected.entries()) assert.ok(actual[i] === line, `${short(actual[i])}\nbut Node: ${short(line)}`);
+  const short = (
+    line = 'nothing',
+  ): string => (line.length > 300 ? `${line.slice(0, 150)} … ${line.slice(-150)}` : line);
+  for (const [i, line] of expected.entries()) {
+    assert.ok(actual[i] === line, `${short(actual[i])}\nbut Node: ${short(line)}`);
+  }
   assert.equal(actual.length, expected.length);
 }
 
@@ -185,18 +196,27 @@ describe('room for 16 KiB: the same outcome, the same bytes, the same place afte
   });
 
   // Node's own threads overtake each other.
-  it('given writes that do not wait for each other, and one that is short', { skip: byNode || noSizeLimit }, async () => {
-    using folder = new Temporary();
-    const path = join(folder.path, 'file');
-    const handle = await ours.open(path, 'w');
-    using _limit = new SizeLimit(ROOM);
-    const writes = await Promise.allSettled(Array.from({ length: 5 }, (_, i) => handle.write(bytes(5000, `${i}`))));
-    const counts = writes.map((one) => (one.status === 'fulfilled' ? one.value.bytesWritten : (one.reason as NodeJS.ErrnoException).code));
-    assert.deepEqual(counts, [5000, 5000, 5000, ROOM - 15_000, 'EFBIG']);
-    assert.equal(standingAt(handle.fd), ROOM);
-    await handle.close();
-    assert.equal(readFileSync(path, 'latin1'), Array.from({ length: 4 }, (_, i) => `${i}`.repeat(5000)).join('').slice(0, ROOM));
-  });
+  it(
+    'given writes that do not wait for each other, and one that is short',
+    { skip: byNode || noSizeLimit },
+    async () => {
+      using folder = new Temporary();
+      const path = join(folder.path, 'file');
+      const handle = await ours.open(path, 'w');
+      using _limit = new SizeLimit(ROOM);
+      const writes = await Promise.allSettled(Array.from({ length: 5 }, (_, i) => handle.write(bytes(5000, `${i}`))));
+      const counts = writes.map((
+        one,
+      ) => (one.status === 'fulfilled' ? one.value.bytesWritten : (one.reason as NodeJS.ErrnoException).code));
+      assert.deepEqual(counts, [5000, 5000, 5000, ROOM - 15_000, 'EFBIG']);
+      assert.equal(standingAt(handle.fd), ROOM);
+      await handle.close();
+      assert.equal(
+        readFileSync(path, 'latin1'),
+        Array.from({ length: 4 }, (_, i) => `${i}`.repeat(5000)).join('').slice(0, ROOM),
+      );
+    },
+  );
 });
 
 describe('sectors that cannot be read', () => {
@@ -206,7 +226,9 @@ describe('sectors that cannot be read', () => {
       read: async (_fs, handle) => {
         const results: unknown[] = [];
         for (let i = 0; i < 3; i++) {
-          results.push(await handle.read(Buffer.alloc(5000)).then(({ bytesRead }) => bytesRead, ({ code }) => code as string));
+          results.push(
+            await handle.read(Buffer.alloc(5000)).then(({ bytesRead }) => bytesRead, ({ code }) => code as string),
+          );
         }
         return results;
       },
@@ -223,7 +245,9 @@ describe('sectors that cannot be read', () => {
       for (const fs of both) {
         const handle = await fs.open(disk.path);
         const { text: outcome } = await outcomeOf(disk.path, () => read(fs, handle));
-        outcomes.push(`${outcome}, it stands at ${handle.fd === -1 ? 'no place, being closed' : standingAt(handle.fd)}`);
+        outcomes.push(
+          `${outcome}, it stands at ${handle.fd === -1 ? 'no place, being closed' : standingAt(handle.fd)}`,
+        );
         await handle.close();
       }
       assert.equal(outcomes[1], outcomes[0], name);
@@ -248,6 +272,9 @@ describe('a descriptor that a child process has, too', () => {
       if (++written % 20 === 0) await new Promise(setImmediate);
     }
     const all = readFileSync(path, 'latin1').split('\n');
-    assert.deepEqual([all.filter((line) => line === 'child').length, all.filter((line) => line === 'parent').length], [lines, written]);
+    assert.deepEqual([all.filter((line) => line === 'child').length, all.filter((line) => line === 'parent').length], [
+      lines,
+      written,
+    ]);
   });
 });

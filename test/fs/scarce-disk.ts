@@ -4,7 +4,8 @@ import { closeSync, mkdirSync, openSync, readFileSync, readSync, truncateSync, w
 import { join } from 'node:path';
 import { Temporary } from '../kernel/temporary.ts';
 
-const run = (command: string, ...args: string[]): string => execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
+const run = (command: string, ...args: string[]): string =>
+  execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
 
 /** Why something cannot be had here; false: it can. */
 function refusalOf(attempt: () => Disposable): string | false {

@@ -3,7 +3,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { once, type EventEmitter } from 'node:events';
-import { createReadStream, existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from 'node:fs';
+import {
+  createReadStream,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import * as node from 'node:fs/promises';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -30,7 +39,10 @@ async function same(root: string, call: (fs: typeof node) => Promise<unknown>): 
 
 describe('special files', () => {
   it('/proc and /sys: files of size 0 that hold something', async () => {
-    for (const path of ['/proc/self/limits', '/proc/filesystems', '/sys/kernel/mm/transparent_hugepage/enabled', '/proc/self/cmdline']) {
+    for (
+      const path of ['/proc/self/limits', '/proc/filesystems', '/sys/kernel/mm/transparent_hugepage/enabled',
+        '/proc/self/cmdline']
+    ) {
       assert.ok((await ours.readFile(path)).length > 0);
       await same('/', (fs) => fs.readFile(path, 'utf8'));
     }
@@ -55,10 +67,13 @@ describe('special files', () => {
     using folder = new Temporary();
     const path = join(folder.path, 'pipe');
     execFileSync('mkfifo', [path]);
-    const [read] = await Promise.all([ours.readFile(path, 'utf8'), ours.writeFile(path, (function* pieces() {
-      yield 'first ';
-      yield 'x'.repeat(200_000);
-    })())]);
+    const [read] = await Promise.all([ours.readFile(path, 'utf8'), ours.writeFile(
+      path,
+      (function* pieces() {
+        yield 'first ';
+        yield 'x'.repeat(200_000);
+      })(),
+    )]);
     assert.equal(read, `first ${'x'.repeat(200_000)}`);
     // A read that waits does not keep a write of the same handle.
     await using both = await ours.open(path, 'r+');
@@ -81,7 +96,9 @@ describe('special files', () => {
         await out.close();
         await terminal.close();
       `.replace(/\s+/g, ' ');
-      const child = spawn('script', ['-qec', `${process.execPath} --input-type=module -e "${program}"`, '/dev/null'], { stdio: ['pipe', 'pipe', 'inherit'] });
+      const child = spawn('script', ['-qec', `${process.execPath} --input-type=module -e "${program}"`, '/dev/null'], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      });
       child.stdout.setEncoding('utf8');
       let seen = '';
       for await (const chunk of child.stdout) {
@@ -108,9 +125,16 @@ describe('special files', () => {
     const reading = ours.readFile(path, { signal: abort.signal });
     const reason = new Error('enough');
     setImmediate(() => abort.abort(reason));
-    await assert.rejects(reading, { name: 'AbortError', code: 'ABORT_ERR', message: 'The operation was aborted', cause: reason });
+    await assert.rejects(reading, {
+      name: 'AbortError',
+      code: 'ABORT_ERR',
+      message: 'The operation was aborted',
+      cause: reason,
+    });
     const second = new AbortController();
-    const writer = spawn('sh', ['-c', `exec 3>'${path}'; echo here >&3; read x`], { stdio: ['pipe', 'ignore', 'inherit'] });
+    const writer = spawn('sh', ['-c', `exec 3>'${path}'; echo here >&3; read x`], {
+      stdio: ['pipe', 'ignore', 'inherit'],
+    });
     await using handle = await ours.open(path);
     assert.equal((await handle.read(Buffer.alloc(5), 0, 5)).buffer.toString(), 'here\n');
     const rest = handle.readFile({ signal: second.signal });
@@ -162,30 +186,34 @@ describe('special files', () => {
     }
   });
 
-  it('given memory that goes away during a read, it is not written to, and the read succeeds', { skip: byNode }, async () => {
-    using folder = new Temporary();
-    await using handle = await ours.open(folder.file('x', 'x'.repeat(5000)));
-    for (const view of [new Uint8Array(5000), new Uint16Array(2500), new DataView(new ArrayBuffer(5000))]) {
-      const reading = handle.read(view, 0, 5000, 0);
-      const taken = structuredClone(view.buffer, { transfer: [view.buffer] });
-      assert.equal((await reading).bytesRead, 5000);
-      assert.ok(new Uint8Array(taken).every((byte) => byte === 0));
-      // What comes behind it in the file goes where it belongs.
-      const [gone, other] = [new DataView(new ArrayBuffer(2000)), Buffer.alloc(3001)];
-      const scattered = handle.readv([gone, other], 0);
+  it(
+    'given memory that goes away during a read, it is not written to, and the read succeeds',
+    { skip: byNode },
+    async () => {
+      using folder = new Temporary();
+      await using handle = await ours.open(folder.file('x', 'x'.repeat(5000)));
+      for (const view of [new Uint8Array(5000), new Uint16Array(2500), new DataView(new ArrayBuffer(5000))]) {
+        const reading = handle.read(view, 0, 5000, 0);
+        const taken = structuredClone(view.buffer, { transfer: [view.buffer] });
+        assert.equal((await reading).bytesRead, 5000);
+        assert.ok(new Uint8Array(taken).every((byte) => byte === 0));
+        // What comes behind it in the file goes where it belongs.
+        const [gone, other] = [new DataView(new ArrayBuffer(2000)), Buffer.alloc(3001)];
+        const scattered = handle.readv([gone, other], 0);
+        structuredClone(gone.buffer, { transfer: [gone.buffer] });
+        assert.equal((await scattered).bytesRead, 5000);
+        assert.equal(other.toString(), `${'x'.repeat(3000)}\0`);
+      }
+      // In their turn, behind others, they are written as they are then, and what is gone is nothing.
+      await using out = await ours.open(join(folder.path, 'y'), 'w');
+      const [gone, other] = [new DataView(new ArrayBuffer(5)), Buffer.from('world')];
+      const writes = [out.write('hello '), out.writev([new Uint8Array(gone.buffer), other]), out.writev([gone, other])];
       structuredClone(gone.buffer, { transfer: [gone.buffer] });
-      assert.equal((await scattered).bytesRead, 5000);
-      assert.equal(other.toString(), `${'x'.repeat(3000)}\0`);
-    }
-    // In their turn, behind others, they are written as they are then, and what is gone is nothing.
-    await using out = await ours.open(join(folder.path, 'y'), 'w');
-    const [gone, other] = [new DataView(new ArrayBuffer(5)), Buffer.from('world')];
-    const writes = [out.write('hello '), out.writev([new Uint8Array(gone.buffer), other]), out.writev([gone, other])];
-    structuredClone(gone.buffer, { transfer: [gone.buffer] });
-    for (const { bytesWritten } of await Promise.all(writes)) assert.ok(bytesWritten > 0);
-    await out.close();
-    assert.equal(readFileSync(join(folder.path, 'y'), 'utf8'), 'hello worldworld');
-  });
+      for (const { bytesWritten } of await Promise.all(writes)) assert.ok(bytesWritten > 0);
+      await out.close();
+      assert.equal(readFileSync(join(folder.path, 'y'), 'utf8'), 'hello worldworld');
+    },
+  );
 });
 
 describe('handles', () => {
@@ -228,7 +256,9 @@ describe('handles', () => {
   });
 
   // Node's own threads overtake each other.
-  it('what is written one after the other without waiting comes in this order; what is read is read once', { skip: byNode }, async () => {
+  it('what is written one after the other without waiting comes in this order; what is read is read once', {
+    skip: byNode,
+  }, async () => {
     using folder = new Temporary();
     const path = join(folder.path, 'x');
     for (const flag of ['w+', 'a+']) {
@@ -278,16 +308,21 @@ describe('handles', () => {
       (handle as unknown as EventEmitter).on('close', () => closed++);
       const fd = handle.fd;
       assert.equal(readlinkSync(`/proc/self/fd/${fd}`), path);
-      const reads = [handle.read(Buffer.alloc(10), 0, 10, 0), handle.read(Buffer.alloc(10)), handle.stat(), handle.readFile()];
+      const reads = [handle.read(Buffer.alloc(10), 0, 10, 0), handle.read(Buffer.alloc(10)), handle.stat(),
+        handle.readFile()];
       const [one, other] = [handle.close(), handle.close()];
       await Promise.all([...reads, one, other]);
       assert.deepEqual([handle.fd, closed], [-1, 1]);
       await handle.close();
       await assert.rejects(handle.read(), /file closed/);
     }
-    await Promise.allSettled(Array.from({ length: 3000 }, (_, i) => (i % 3 === 0 ? ours.readFile(`${path}/none`) : ours.readFile(path))));
+    await Promise.allSettled(
+      Array.from({ length: 3000 }, (_, i) => (i % 3 === 0 ? ours.readFile(`${path}/none`) : ours.readFile(path))),
+    );
     await Promise.all(Array.from({ length: 1000 }, (_, i) => ours.writeFile(join(folder.path, `${i}`), `${i}`)));
-    await Promise.all(Array.from({ length: 1000 }, (_, i) => ours.copyFile(join(folder.path, `${i}`), join(folder.path, `copy ${i}`))));
+    await Promise.all(
+      Array.from({ length: 1000 }, (_, i) => ours.copyFile(join(folder.path, `${i}`), join(folder.path, `copy ${i}`))),
+    );
     await Promise.all(Array.from({ length: 1000 }, (_, i) => ours.appendFile(join(folder.path, `copy ${i}`), '!')));
     for (let i = 0; i < 1000; i++) assert.equal(readFileSync(join(folder.path, `copy ${i}`), 'utf8'), `${i}!`);
     assert.equal(openFiles(), before);
@@ -328,22 +363,26 @@ describe('handles', () => {
 });
 
 describe('the reactor under it', () => {
-  it('may be drained: what has begun is finished; or closed: it fails, and nothing stays open. The next call has a new one', { skip: byNode }, async () => {
-    using folder = new Temporary();
-    const paths = Array.from({ length: 100 }, (_, i) => folder.file(`${i}`, `contents ${i}`));
-    await ours.readFile(paths[0]);
-    const before = openFiles();
-    const drained = Promise.all(paths.map((path) => ours.readFile(path, 'utf8')));
-    await Promise.resolve();
-    await defaultReactor().close({ drain: true });
-    assert.equal((await drained)[99], 'contents 99');
-    const closed = Promise.allSettled(paths.map((path) => ours.readFile(path, 'utf8')));
-    await Promise.resolve();
-    await defaultReactor().close();
-    for (const { status } of await closed) assert.match(status, /fulfilled|rejected/);
-    assert.equal(await ours.readFile(paths[5], 'utf8'), 'contents 5');
-    assert.ok(openFiles() <= before, `${openFiles()} open, ${before} before`);
-  });
+  it(
+    'may be drained: what has begun is finished; or closed: it fails, and nothing stays open. The next call has a new one',
+    { skip: byNode },
+    async () => {
+      using folder = new Temporary();
+      const paths = Array.from({ length: 100 }, (_, i) => folder.file(`${i}`, `contents ${i}`));
+      await ours.readFile(paths[0]);
+      const before = openFiles();
+      const drained = Promise.all(paths.map((path) => ours.readFile(path, 'utf8')));
+      await Promise.resolve();
+      await defaultReactor().close({ drain: true });
+      assert.equal((await drained)[99], 'contents 99');
+      const closed = Promise.allSettled(paths.map((path) => ours.readFile(path, 'utf8')));
+      await Promise.resolve();
+      await defaultReactor().close();
+      for (const { status } of await closed) assert.match(status, /fulfilled|rejected/);
+      assert.equal(await ours.readFile(paths[5], 'utf8'), 'contents 5');
+      assert.ok(openFiles() <= before, `${openFiles()} open, ${before} before`);
+    },
+  );
 });
 
 describe('trees', () => {
@@ -360,7 +399,8 @@ describe('trees', () => {
     await node.cp(source, expected, { recursive: true });
     await ours.cp(source, actual, { recursive: true });
     execFileSync('diff', ['-r', '--no-dereference', expected, actual]);
-    const modes = (path: string): string => execFileSync('find', ['.', '-printf', '%P %m %y %l\\n'], { cwd: path }).toString().split('\n').sort().join('\n');
+    const modes = (path: string): string =>
+      execFileSync('find', ['.', '-printf', '%P %m %y %l\\n'], { cwd: path }).toString().split('\n').sort().join('\n');
     assert.equal(modes(actual), modes(expected));
     const fifo = join(source, '3/pipe');
     execFileSync('mkfifo', [fifo]);
@@ -385,4 +425,3 @@ describe('trees', () => {
     for (const { status } of await waiting) assert.equal(status, 'rejected');
   });
 });
-

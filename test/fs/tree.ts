@@ -12,8 +12,8 @@ export function treeOf(root: string): string[] {
       const contents = stat.isFile() && stat.size < 2 ** 26
         ? createHash('sha1').update(readFileSync(join(root, inner))).digest('hex')
         : stat.isSymbolicLink()
-          ? readlinkSync(join(root, inner)).replaceAll(root, 'ROOT').replaceAll(dirname(root), 'ABOVE')
-          : '';
+        ? readlinkSync(join(root, inner)).replaceAll(root, 'ROOT').replaceAll(dirname(root), 'ABOVE')
+        : '';
       const links = stat.isDirectory() ? '' : `${stat.nlink} links, ${stat.size} bytes`;
       lines.push(`${inner} ${stat.mode.toString(8)} ${links} ${contents}`);
       if (stat.isDirectory()) visit(inner);

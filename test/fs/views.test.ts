@@ -31,13 +31,17 @@ for (const name of ['length', 'byteLength', 'byteOffset']) {
 LIES['buffer is another'] = (bytes) => Object.defineProperty(bytes, 'buffer', { value: new ArrayBuffer(1000) });
 LIES['its methods are others'] = (bytes) => {
   const other = (): Uint8Array => Buffer.from('somebody else’s');
-  for (const name of ['subarray', 'slice', 'set', 'toString', Symbol.iterator]) Object.defineProperty(bytes, name, { value: other });
+  for (const name of ['subarray', 'slice', 'set', 'toString', Symbol.iterator]) {
+    Object.defineProperty(bytes, name, { value: other });
+  }
   return bytes;
 };
 LIES['the prototype of another kind'] = (bytes) => Object.setPrototypeOf(bytes, Float64Array.prototype) as Bytes;
 LIES['all of them change when they are looked at'] = (bytes) => {
   let looks = 0;
-  for (const name of ['length', 'byteLength']) Object.defineProperty(bytes, name, { get: () => (looks++ % 2 === 0 ? 9 : 300) });
+  for (const name of ['length', 'byteLength']) {
+    Object.defineProperty(bytes, name, { get: () => (looks++ % 2 === 0 ? 9 : 300) });
+  }
   return bytes;
 };
 
@@ -84,7 +88,10 @@ describe('views that lie', { skip: byNode }, () => {
             await write(handle, path, lying(madeOf(length)));
             // Asked for the number, it would be read and written by Node where it stands.
             await handle.close();
-            assert.ok(readFileSync(path).equals(madeOf(length)), `${name}, ${length} bytes, ${lie}: ${readFileSync(path).toString('latin1', 0, 400)}`);
+            assert.ok(
+              readFileSync(path).equals(madeOf(length)),
+              `${name}, ${length} bytes, ${lie}: ${readFileSync(path).toString('latin1', 0, 400)}`,
+            );
           }
         }
       }
@@ -104,8 +111,17 @@ describe('views that lie', { skip: byNode }, () => {
             await handle.close();
             assert.equal(bytesRead, length, `${name}, ${lie}`);
             const around = Buffer.from(buffer, byteOffset - 4, length + 1000);
-            assert.equal(around.toString('latin1', 4, 4 + length), 'contents '.repeat(length).slice(0, length), `${name}, ${lie}`);
-            assert.ok(around.subarray(4 + length).equals(Buffer.alloc(length + 1000, 'secret').subarray(4 + length, around.length)), `${name}, ${lie}`);
+            assert.equal(
+              around.toString('latin1', 4, 4 + length),
+              'contents '.repeat(length).slice(0, length),
+              `${name}, ${lie}`,
+            );
+            assert.ok(
+              around.subarray(4 + length).equals(
+                Buffer.alloc(length + 1000, 'secret').subarray(4 + length, around.length),
+              ),
+              `${name}, ${lie}`,
+            );
           }
         }
       }
@@ -115,7 +131,10 @@ describe('views that lie', { skip: byNode }, () => {
   it('memory of a fast file’s own: all of it is transferred, where it lies', async () => {
     using folder = new Temporary();
     const contents = Buffer.alloc(4096, 'contents ');
-    for (const lie of ['length is 300', 'length is 100000', 'byteLength is 300', 'byteLength is 2147483648', 'buffer is another']) {
+    for (
+      const lie of ['length is 300', 'length is 100000', 'byteLength is 300', 'byteLength is 2147483648',
+        'buffer is another']
+    ) {
       const path = folder.file('x', contents);
       await using handle = await open(path, { fixed: true, flags: 'r+' });
       const memory = handle.allocate(4096);

@@ -30,9 +30,13 @@ async function chunksOf(open: Open, path: string, ...options: unknown[]): Promis
   const handle = await open(path);
   held.add(handle);
   const [kinds, bytes]: [string[], Buffer[]] = [[], []];
-  for await (const chunk of handle.readableWebStream(...(options as [])) as unknown as AsyncIterable<ArrayBuffer | Uint8Array>) {
+  for await (
+    const chunk of handle.readableWebStream(...(options as [])) as unknown as AsyncIterable<ArrayBuffer | Uint8Array>
+  ) {
     kinds.push(`${chunk.constructor.name} ${chunk.byteLength}`);
-    bytes.push(chunk instanceof ArrayBuffer ? Buffer.from(chunk) : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+    bytes.push(
+      chunk instanceof ArrayBuffer ? Buffer.from(chunk) : Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength),
+    );
   }
   await handle.close();
   held.delete(handle);

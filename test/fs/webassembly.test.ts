@@ -10,7 +10,9 @@ import { Temporary } from '../kernel/temporary.ts';
 
 /** Its types come with the browser's, which this project has not. */
 declare const WebAssembly: {
-  Memory: new (descriptor: { initial: number; maximum?: number; shared?: boolean }) => { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  Memory: new (
+    descriptor: { initial: number; maximum?: number; shared?: boolean },
+  ) => { readonly buffer: ArrayBuffer; grow(pages: number): number };
 };
 
 it('every call takes WebAssembly memory, which can grow afterwards, and while it is at it', async (t) => {

@@ -79,7 +79,8 @@ function makeOld(sqes: DataView, { lastOperation, features }: Age): void {
   for (let at = 0; at < sqes.byteLength; at += IO_URING_SQE_SIZE) {
     const opcode = sqes.getUint8(at + IO_URING_SQE.opcode);
     const flags = sqes.getUint16(at + IO_URING_SQE.ioprio, true);
-    const isYoung = opcode > lastOperation || (opcode === IORING_OP_ACCEPT && flags > 0 && flags !== IORING_ACCEPT_DONTWAIT);
+    const isYoung = opcode > lastOperation ||
+      (opcode === IORING_OP_ACCEPT && flags > 0 && flags !== IORING_ACCEPT_DONTWAIT);
     if (isYoung && opcode !== UNKNOWN_OPERATION) {
       refused.push(opcode);
       sqes.setUint8(at + IO_URING_SQE.opcode, UNKNOWN_OPERATION);

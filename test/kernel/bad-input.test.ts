@@ -190,13 +190,15 @@ describe('modifiers', () => {
     const [a, b] = files.socketPair();
     writeSync(writer, 'data');
     writeSync(b, 'data');
-    for (const prepare of [
-      () => ring.prepRead(reader, null, 8, 1),
-      () => ring.prepWrite(writer, null, 8, 1),
-      () => ring.prepRecv(a, null, 8, 1),
-      () => ring.prepSend(a, null, 8, 1),
-      () => ring.prepSendto(a, null, 8, { path: '' }, 1),
-    ]) {
+    for (
+      const prepare of [
+        () => ring.prepRead(reader, null, 8, 1),
+        () => ring.prepWrite(writer, null, 8, 1),
+        () => ring.prepRecv(a, null, 8, 1),
+        () => ring.prepSend(a, null, 8, 1),
+        () => ring.prepSendto(a, null, 8, { path: '' }, 1),
+      ]
+    ) {
       assert.equal(prepare(), true);
       assert.ok([-EFAULT, -EISCONN, -EINVAL].includes(complete(ring).res), String(prepare));
     }
@@ -224,7 +226,8 @@ describe('buffers', () => {
     ['a view of a detached one', () => detachedView(Uint8Array), 'ERR_INVALID_ARG_VALUE', /detached/],
     ['a DataView of a detached one', () => detachedView(DataView), 'ERR_INVALID_ARG_VALUE', /detached/],
     ['memory of WebAssembly', () => ofWebAssembly(), 'ERR_INVALID_ARG_VALUE', /WebAssembly.*copy it/],
-    ['a view of memory of WebAssembly', () => Buffer.from(ofWebAssembly(), 64, 8), 'ERR_INVALID_ARG_VALUE', /WebAssembly/],
+    ['a view of memory of WebAssembly', () => Buffer.from(ofWebAssembly(), 64, 8), 'ERR_INVALID_ARG_VALUE',
+      /WebAssembly/],
   ];
   for (const [name, make, code, message] of buffers) {
     it(`${name}: a TypeError, ${code}`, () => {
@@ -327,12 +330,14 @@ describe('offsets', () => {
 });
 
 describe('times', () => {
-  for (const [value, name, code] of [
-    [-1, 'RangeError', 'ERR_OUT_OF_RANGE'],
-    [NaN, 'RangeError', 'ERR_OUT_OF_RANGE'],
-    [2 ** 53, 'RangeError', 'ERR_OUT_OF_RANGE'],
-    ['1', 'TypeError', 'ERR_INVALID_ARG_TYPE'],
-  ] as const) {
+  for (
+    const [value, name, code] of [
+      [-1, 'RangeError', 'ERR_OUT_OF_RANGE'],
+      [NaN, 'RangeError', 'ERR_OUT_OF_RANGE'],
+      [2 ** 53, 'RangeError', 'ERR_OUT_OF_RANGE'],
+      ['1', 'TypeError', 'ERR_INVALID_ARG_TYPE'],
+    ] as const
+  ) {
     it(`${value} (${typeof value}): ${code}, of a timer and of a wait`, () => {
       using ring = new IoUring(8);
       refused(ring, () => ring.prepTimeout(any<number>(value), 1), name, code, /timeoutMs/);

@@ -48,7 +48,9 @@ const ARMED: Record<string, (ring: IoUring, fd: number) => void> = {
 describe('a buffer group that is disposed of while a receive is armed on it', () => {
   for (const [what, arm] of Object.entries(ARMED)) {
     const skip = what === 'a bundle' && without('6.10', 'IORING_RECVSEND_BUNDLE');
-    it(`${what}: no other group gets its id before the receive is over, with classic buffers in between or not`, { skip }, () => {
+    it(`${what}: no other group gets its id before the receive is over, with classic buffers in between or not`, {
+      skip,
+    }, () => {
       for (const detour of [false, true]) {
         using files = new Descriptors();
         using ring = new IoUring(8);
@@ -151,11 +153,20 @@ it('a receive that waits for all of it is refused on an incremental group: the k
   const buffers = ring.registerBufRing(2, 64, GROUP, { incremental: true });
   const refused = { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE', message: /MSG_WAITALL/ };
   assert.throws(() => ring.prepRecvMultishot(socket, GROUP, 1, { flags: MSG_WAITALL }), refused);
-  for (const prepare of [
-    () => ring.prepRecv(socket, null, 10, 1, MSG_WAITALL),
-    () => ring.prepRecvmsg(socket, new Msghdr({ iov: [new Uint8Array(10)] }), 1, MSG_WAITALL),
-    () => ring.prepSqe({ opcode: IORING_OP_RECV, fd: socket, flags: IOSQE_BUFFER_SELECT, bufIndex: GROUP, opFlags: MSG_WAITALL }, 1),
-  ]) {
+  for (
+    const prepare of [
+      () => ring.prepRecv(socket, null, 10, 1, MSG_WAITALL),
+      () => ring.prepRecvmsg(socket, new Msghdr({ iov: [new Uint8Array(10)] }), 1, MSG_WAITALL),
+      () =>
+        ring.prepSqe({
+          opcode: IORING_OP_RECV,
+          fd: socket,
+          flags: IOSQE_BUFFER_SELECT,
+          bufIndex: GROUP,
+          opFlags: MSG_WAITALL,
+        }, 1),
+    ]
+  ) {
     assert.throws(() => {
       prepare();
       ring.sqeSetBufGroup(GROUP);
@@ -188,7 +199,10 @@ describe('a datagram that is cut, with MSG_TRUNC', () => {
   const LENGTH = 300;
 
   /** Receive three of them. What is shown, and whether each buffer can be given back once. */
-  function receive(options: { bufSize: number; incremental?: boolean; len?: number }, arm: 'multishot' | 'single' | 'message'): string[] {
+  function receive(
+    options: { bufSize: number; incremental?: boolean; len?: number },
+    arm: 'multishot' | 'single' | 'message',
+  ): string[] {
     using files = new Descriptors();
     using ring = new IoUring(8);
     const { bufSize, incremental = false, len = 0 } = options;
@@ -199,7 +213,9 @@ describe('a datagram that is cut, with MSG_TRUNC', () => {
     for (let i = 0; i < 3; i++) {
       writeSync(peer, Buffer.alloc(LENGTH, 65 + i));
       if (arm === 'single') ring.prepRecv(socket, null, len || bufSize, 1, MSG_TRUNC);
-      if (arm === 'message') ring.prepRecvmsg(socket, new Msghdr({ iov: [new Uint8Array(len || bufSize)] }), 1, MSG_TRUNC);
+      if (arm === 'message') {
+        ring.prepRecvmsg(socket, new Msghdr({ iov: [new Uint8Array(len || bufSize)] }), 1, MSG_TRUNC);
+      }
       if (arm !== 'multishot') ring.sqeSetBufGroup(GROUP);
       const c = complete(ring);
       assert.equal(c.res, LENGTH, 'the length of the datagram');

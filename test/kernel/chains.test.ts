@@ -182,7 +182,6 @@ describe('a chain that keeps silent', () => {
     assert.ok(received.every((byte) => byte === 7));
     isOver(ring);
   });
-
 });
 
 describe('a chain that the kernel’s own thread takes', () => {
@@ -260,7 +259,6 @@ describe('close with a silent chain in flight', () => {
       }
     }
   });
-
 });
 
 it('the operation that silence is about most is one that does nothing', () => {

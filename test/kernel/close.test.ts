@@ -274,7 +274,11 @@ const SHAPES: Record<string, IoUringOptions> = {
   'with completions of both sizes': { cqeMixed: true },
   'without deferred work': { deferTaskrun: false },
   'with the least that there is': {
-    deferTaskrun: false, singleIssuer: false, coopTaskrun: false, noSqArray: false, submitAll: false,
+    deferTaskrun: false,
+    singleIssuer: false,
+    coopTaskrun: false,
+    noSqArray: false,
+    submitAll: false,
   },
 };
 

@@ -88,10 +88,33 @@ export interface Method {
 
 /** TypeScript keeps these from callers; at run time they are there. */
 const PROTECTED = new Set([
-  'addressBuffer', 'alignBig', 'array', 'bufferGroup', 'chainsTaken', 'checkOpen', 'endChain', 'findKey', 'findKeys',
-  'grown', 'iovecs', 'isRefused', 'isRefusedBig', 'lease', 'placeAddress', 'placePath', 'queue', 'register',
-  'registerResource', 'registeredWait', 'registeredWaits', 'scratch', 'socketAddress', 'tags', 'timespec',
-  'updateResource', 'userDataForKernel',
+  'addressBuffer',
+  'alignBig',
+  'array',
+  'bufferGroup',
+  'chainsTaken',
+  'checkOpen',
+  'endChain',
+  'findKey',
+  'findKeys',
+  'grown',
+  'iovecs',
+  'isRefused',
+  'isRefusedBig',
+  'lease',
+  'placeAddress',
+  'placePath',
+  'queue',
+  'register',
+  'registerResource',
+  'registeredWait',
+  'registeredWaits',
+  'scratch',
+  'socketAddress',
+  'tags',
+  'timespec',
+  'updateResource',
+  'userDataForKernel',
 ]);
 
 /** Methods that a closed ring has as well as an open one. */
@@ -126,7 +149,10 @@ const NOWHERE = '/nonexistent/iouring';
 type Options = Partial<Omit<Argument, 'kind' | 'name'>>;
 
 const a = (kind: Kind, name: string, value: unknown, options: Options = {}): Argument => ({
-  kind, name, value, ...options,
+  kind,
+  name,
+  value,
+  ...options,
 });
 const OPTIONAL = { optional: true } as const;
 
@@ -246,7 +272,10 @@ export const METHODS: readonly Method[] = [
     options({ ...timer, etimeSuccess: bool('options.etimeSuccess') }),
   ]),
   prepares('prepPollAdd', () => [
-    fd(), u32('mask', 1), userData(), options({ multishot: bool('options.multishot'), level: bool('options.level') }),
+    fd(),
+    u32('mask', 1),
+    userData(),
+    options({ multishot: bool('options.multishot'), level: bool('options.level') }),
   ]),
   prepares('prepPollRemove', () => [userData('target', 8), userData()]),
   prepares('prepPollUpdate', () => [
@@ -279,7 +308,9 @@ export const METHODS: readonly Method[] = [
     () => [{ any: true }, 7],
   ),
   prepares('prepCancelFd', () => [
-    fd(), userData(), options({ all: bool('options.all'), fixed: bool('options.fixed') }),
+    fd(),
+    userData(),
+    options({ all: bool('options.all'), fixed: bool('options.fixed') }),
   ]),
   prepares('prepMsgRing', () => [
     fd('ringFd'),
@@ -302,7 +333,9 @@ export const METHODS: readonly Method[] = [
     () => [new Int32Array(2).fill(-1), 'alloc', 7],
   ),
   prepares('prepFixedFdInstall', () => [
-    i31('slot', 3), userData(), options({ noCloexec: bool('options.noCloexec') }),
+    i31('slot', 3),
+    userData(),
+    options({ noCloexec: bool('options.noCloexec') }),
   ]),
   prepares('prepProvideBuffers', () => [
     buffer('buf', 64),
@@ -360,7 +393,10 @@ export const METHODS: readonly Method[] = [
     'prepUringCmd',
     () => [fd(), u32('cmdOp', 1), userData(), options(command())],
     () => [
-      CLOSED, 1, 7, { addr: 5n, addr3: 6, cmd: new Uint8Array(16), pointers: new Map([[8, new Uint8Array(8)]]) },
+      CLOSED,
+      1,
+      7,
+      { addr: 5n, addr3: 6, cmd: new Uint8Array(16), pointers: new Map([[8, new Uint8Array(8)]]) },
     ],
     () => [CLOSED, 1, 7, { multishot: GROUP, addr: new Uint8Array(8) }],
     () => [CLOSED, 1, 7],
@@ -434,7 +470,7 @@ export const METHODS: readonly Method[] = [
       () => [CLOSED, null, 8, 7],
       () => [CLOSED, new Uint8Array(8), 8, 7, -1n, { pi: pi() }],
       () => [CLOSED, new Uint8Array(8), 8, 7, 2n ** 40n, { fixed: 3, pi: pi() }],
-    ),
+    )
   ),
   ...['prepReadv', 'prepWritev'].map((name) =>
     prepares(
@@ -442,7 +478,7 @@ export const METHODS: readonly Method[] = [
       () => [fd(), buffers(), userData(), fileOffset(), options(transfer())],
       () => [CLOSED, [new Uint8Array(8), new DataView(new ArrayBuffer(16), 8)], 7, null, { pi: pi() }],
       () => [CLOSED, [], 7],
-    ),
+    )
   ),
   prepares('prepReadMultishot', () => [
     fd(),
@@ -463,10 +499,17 @@ export const METHODS: readonly Method[] = [
   prepares('prepFallocate', () => [fd(), u32('mode'), position('offset'), position('length', 2 ** 40), userData()]),
   prepares('prepFtruncate', () => [fd(), position('length', 2 ** 40), userData()]),
   prepares('prepFadvise', () => [
-    fd(), position('offset', 2n ** 40n), position('length'), u32('advice', 1), userData(),
+    fd(),
+    position('offset', 2n ** 40n),
+    position('length'),
+    u32('advice', 1),
+    userData(),
   ]),
   prepares('prepMadvise', () => [
-    a('buffer', 'buf', pages()), len('len', 65536), integer('advice', 0, 2 ** 32 - 1), userData(),
+    a('buffer', 'buf', pages()),
+    len('len', 65536),
+    integer('advice', 0, 2 ** 32 - 1),
+    userData(),
   ]),
   prepares('prepSplice', () => [
     fd('fdIn'),
@@ -531,7 +574,12 @@ export const METHODS: readonly Method[] = [
     options({ direct: a('slotOrAlloc', 'options.direct', 3) }),
   ]),
   prepares('prepStatx', () => [
-    fd('dirfd'), path(), u32('flags'), u32('mask', 0x7ff), a('statx', 'statx', new Statx()), userData(),
+    fd('dirfd'),
+    path(),
+    u32('flags'),
+    u32('mask', 0x7ff),
+    a('statx', 'statx', new Statx()),
+    userData(),
   ]),
   prepares('prepRenameat', () => [
     fd('olddirfd'),
@@ -549,7 +597,12 @@ export const METHODS: readonly Method[] = [
   prepares('prepSymlinkat', () => [path('target'), fd('newdirfd'), path('linkpath', `${NOWHERE}/new`), userData()]),
   prepares('prepSymlink', () => [path('target'), path('linkpath', `${NOWHERE}/new`), userData()]),
   prepares('prepLinkat', () => [
-    fd('olddirfd'), path('oldpath'), fd('newdirfd'), path('newpath', `${NOWHERE}/new`), u32('flags'), userData(),
+    fd('olddirfd'),
+    path('oldpath'),
+    fd('newdirfd'),
+    path('newpath', `${NOWHERE}/new`),
+    u32('flags'),
+    userData(),
   ]),
   prepares('prepLink', () => [path('oldpath'), path('newpath', `${NOWHERE}/new`), userData()]),
   prepares('prepGetxattr', () => [path(), a('name', 'name', 'user.iouring'), buffer('value'), userData()]),
@@ -573,7 +626,10 @@ export const METHODS: readonly Method[] = [
   prepares(
     'prepSocket',
     () => [
-      i31('domain', 2), u32('type', 1), i31('protocol'), userData(),
+      i31('domain', 2),
+      u32('type', 1),
+      i31('protocol'),
+      userData(),
       options({ direct: a('slotOrAlloc', 'options.direct', 3) }),
     ],
     () => [2, 1, 0, 7],
@@ -649,7 +705,12 @@ export const METHODS: readonly Method[] = [
     () => [CLOSED, null, 8, 7],
   ),
   prepares('prepSendto', () => [
-    fd(), { ...buffer(), nullable: true }, len(), address(), userData(), optional(u32('flags', 64)),
+    fd(),
+    { ...buffer(), nullable: true },
+    len(),
+    address(),
+    userData(),
+    optional(u32('flags', 64)),
   ]),
   prepares('prepSendBundle', () => [
     fd(),
@@ -903,8 +964,8 @@ export function call(ring: IoUring, name: string, values: readonly unknown[]): u
  * lacks: the methods that need it are refused by name there.
  */
 export function openForAll(entries = 8): IoUring {
-  const ring =
-    orWithout(() => new IoUring(entries, { sqe128: true, disabled: true })) ?? new IoUring(entries, { disabled: true });
+  const ring = orWithout(() => new IoUring(entries, { sqe128: true, disabled: true })) ??
+    new IoUring(entries, { disabled: true });
   orWithout(() => ring.registerWaitRegion(4));
   orWithout(() => ring.registerBufRing(1, 16, GROUP));
   return ring;

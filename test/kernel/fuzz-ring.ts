@@ -121,7 +121,13 @@ class Episode {
       this.#ends.push(i % 3 === 2 ? datagramPair(this.#files) : this.#files.socketPair());
     }
     const options: IoUringOptions[] = [
-      {}, {}, { deferTaskrun: false }, { cqEntries: 64 }, { cqe32: true }, { sqe128: true }, { cqeMixed: true },
+      {},
+      {},
+      { deferTaskrun: false },
+      { cqEntries: 64 },
+      { cqe32: true },
+      { sqe128: true },
+      { cqeMixed: true },
       { registerRingFd: false },
     ];
     this.#ring = new IoUring(8 << this.#random(4), this.#pick(options));
@@ -219,7 +225,12 @@ class Episode {
       if (isQueued) this.#select(group);
     }
     if (!isQueued) return;
-    this.#operations.set(userData, { channel, group, generation: this.#generations.get(group) ?? 0, how: `kind ${kind}, ${cut}` });
+    this.#operations.set(userData, {
+      channel,
+      group,
+      generation: this.#generations.get(group) ?? 0,
+      how: `kind ${kind}, ${cut}`,
+    });
   }
 
   /** An entry that cannot have its group is queued all the same, and fails: nothing may come of that. */
@@ -319,7 +330,7 @@ class Episode {
     this.#other.registerBuffers([guarded.bytes]);
     try {
       this.#ring.cloneBuffers(this.#other, { replace: this.#random(2) === 0 });
-      this.#watched.push((this.#registered = guarded));
+      this.#watched.push(this.#registered = guarded);
     } finally {
       this.#other.unregisterBuffers();
     }
@@ -364,7 +375,7 @@ class Episode {
     else this.#ring.submit();
     const max = this.#random(3) === 0 ? 1 + this.#random(5) : undefined;
     if (this.#random(5) === 0) this.#ring.peek();
-    if (this.#random(8) === 0) for (const c of this.#ring.copyCompletions(max)) this.#complete(c);
+    if (this.#random(8) === 0) { for (const c of this.#ring.copyCompletions(max)) this.#complete(c); }
     else this.#ring.forEachCompletion((c) => this.#complete(c), max);
   }
 
@@ -389,7 +400,9 @@ class Episode {
     let bytes = 0;
     for (const view of current.buffers.bytes(c)) {
       bytes += view.length;
-      for (const byte of view) assert.equal(byte, channel + 1, `received in buffer ${bid} of group ${group}: ${this.#tell(c, operation)}`);
+      for (const byte of view) {
+        assert.equal(byte, channel + 1, `received in buffer ${bid} of group ${group}: ${this.#tell(c, operation)}`);
+      }
     }
     assert.ok(bytes <= Math.max(0, c.res));
     current.held.push(c.copy());
@@ -406,7 +419,8 @@ class Episode {
   #end(): void {
     const ring = this.#ring;
     if (this.#random(2) === 0) {
-      const owed = (): [number, Operation][] => [...this.#operations].filter(([, operation]) => operation.isMute !== true);
+      const owed = (): [number, Operation][] =>
+        [...this.#operations].filter(([, operation]) => operation.isMute !== true);
       for (let i = 0; owed().length > 0; i++) {
         assert.ok(i < 1000, `operations ${JSON.stringify(owed())} never end`);
         Atomics.add(beat, 0, 1);

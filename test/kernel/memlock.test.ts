@@ -27,7 +27,10 @@ async function under(t: TestContext, kilobytes: number, body: string): Promise<s
     };
     ${body}`;
   const script = `ulimit -l ${kilobytes}; exec "$0" --input-type=module -e "$1"`;
-  const { status, stdout, stderr } = await run('sh', ['-c', script, process.execPath, program], { uid: USER, gid: USER });
+  const { status, stdout, stderr } = await run('sh', ['-c', script, process.execPath, program], {
+    uid: USER,
+    gid: USER,
+  });
   if (/EACCES|ERR_MODULE_NOT_FOUND|Permission denied/.test(stderr)) {
     t.skip('this folder cannot be read by others');
     return undefined;

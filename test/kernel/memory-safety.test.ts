@@ -116,11 +116,13 @@ describe('pins', () => {
     ring.submit();
     const memory = buffer.buffer as ArrayBuffer & { transfer?(): ArrayBuffer };
     const { port1 } = new MessageChannel();
-    for (const attempt of [
-      () => structuredClone(memory, { transfer: [memory] }),
-      () => port1.postMessage(memory, [memory]),
-      () => memory.transfer?.(),
-    ]) {
+    for (
+      const attempt of [
+        () => structuredClone(memory, { transfer: [memory] }),
+        () => port1.postMessage(memory, [memory]),
+        () => memory.transfer?.(),
+      ]
+    ) {
       try {
         attempt();
       } catch {
@@ -145,12 +147,14 @@ describe('pins', () => {
       let controller: ReadableByteStreamController | undefined;
       const stream = new ReadableStream({ type: 'bytes', start: (c) => void (controller = c) });
       const reader = new ReadableStream({ type: 'bytes' }).getReader({ mode: 'byob' });
-      for (const attempt of [
-        () => transfer?.call(memory),
-        () => structuredClone(memory, { transfer: [memory] }),
-        () => controller!.enqueue(new Uint8Array(memory, 0, 16)),
-        () => reader.read(new Uint8Array(memory, 0, 16)).catch(() => {}),
-      ]) {
+      for (
+        const attempt of [
+          () => transfer?.call(memory),
+          () => structuredClone(memory, { transfer: [memory] }),
+          () => controller!.enqueue(new Uint8Array(memory, 0, 16)),
+          () => reader.read(new Uint8Array(memory, 0, 16)).catch(() => {}),
+        ]
+      ) {
         try {
           await Promise.race([Promise.resolve(attempt()), new Promise((resolve) => setImmediate(resolve))]);
         } catch {
@@ -572,10 +576,12 @@ describe('objects that change while they are read', () => {
       () => changing('length', () => 1),
     ];
     for (const make of lists) {
-      for (const prepare of [
-        (list: Uint8Array[]) => ring.prepReadv(reader, list, 1),
-        (list: Uint8Array[]) => ring.prepRecvmsg(reader, new Msghdr({ iov: list }), 1),
-      ]) {
+      for (
+        const prepare of [
+          (list: Uint8Array[]) => ring.prepReadv(reader, list, 1),
+          (list: Uint8Array[]) => ring.prepRecvmsg(reader, new Msghdr({ iov: list }), 1),
+        ]
+      ) {
         const isReceive = String(prepare).includes('Recvmsg');
         const [socket, peer] = files.socketPair();
         given.length = 0;
@@ -662,11 +668,13 @@ describe('objects that change while they are read', () => {
         assert.equal(complete(ring).res, 6);
         assert.equal(Buffer.from(seen).toString('utf8', 0, 6), 'abcabc');
       }
-      for (const send of [
-        () => ring.prepSend(socket, liar(), 4, 1),
-        () => ring.prepWrite(socket, liar(), 300, 1),
-        () => ring.prepSendZc(socket, liar(), 4, 1),
-      ]) {
+      for (
+        const send of [
+          () => ring.prepSend(socket, liar(), 4, 1),
+          () => ring.prepWrite(socket, liar(), 300, 1),
+          () => ring.prepSendZc(socket, liar(), 4, 1),
+        ]
+      ) {
         assert.throws(send, { code: 'ERR_OUT_OF_RANGE', message: /3 bytes/ }, String(send));
       }
       ring.registerBuffers([liar()]);
@@ -674,7 +682,9 @@ describe('objects that change while they are read', () => {
       assert.equal(complete(ring).res, -EFAULT, 'it is outside of what is registered');
       const address = Object.defineProperties(Buffer.from([1, 0]), { length: lie, byteLength: lie });
       assert.deepEqual(readSocketAddress(address), { family: 'unix', path: '' });
-      const out = new Msghdr({ name: 16 }).parse(Object.defineProperties(Buffer.alloc(40), { length: lie, byteLength: lie }));
+      const out = new Msghdr({ name: 16 }).parse(
+        Object.defineProperties(Buffer.alloc(40), { length: lie, byteLength: lie }),
+      );
       assert.equal(out?.payload.byteLength, 8);
       const data = Object.defineProperties(Buffer.from([7, 0, 0, 0]), { length: lie, byteLength: lie });
       assert.deepEqual(rightsOf({ level: 1, type: 1, data }), [7]);
@@ -687,15 +697,17 @@ describe('objects that change while they are read', () => {
     const views = [new Uint8Array(resizable(8)), new DataView(growable(8)), detachedView(Uint8Array)];
     for (const bad of [resizable(8), detached(), ...views]) {
       for (const list of [[bad], [good, bad], [bad, good], [good, good, bad]]) {
-        for (const prepare of [
-          () => ring.prepReadv(0, list, 1),
-          () => ring.prepWritev(0, list, 1),
-          () => ring.prepSendv(0, list, 1),
-          () => ring.prepSendmsg(0, { iov: list }, 1),
-          () => ring.prepSendmsgZc(0, { iov: list }, 1),
-          () => ring.prepRecvmsg(0, new Msghdr({ iov: list }), 1),
-          () => ring.registerBuffers(list),
-        ]) {
+        for (
+          const prepare of [
+            () => ring.prepReadv(0, list, 1),
+            () => ring.prepWritev(0, list, 1),
+            () => ring.prepSendv(0, list, 1),
+            () => ring.prepSendmsg(0, { iov: list }, 1),
+            () => ring.prepSendmsgZc(0, { iov: list }, 1),
+            () => ring.prepRecvmsg(0, new Msghdr({ iov: list }), 1),
+            () => ring.registerBuffers(list),
+          ]
+        ) {
           assert.throws(prepare, { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' }, String(prepare));
         }
       }
@@ -987,15 +999,17 @@ describe('close', () => {
     const buffers = ring.registerBufRing(2, 16, 1);
     ring.prepNop(1);
     ring.close();
-    for (const use of [
-      () => buffers.bytes(0, 1),
-      () => buffers.recycle(0),
-      () => buffers.add(0, 1),
-      () => buffers.head(),
-      () => buffers.available(),
-      () => ring.submitAndWait(1, { timeoutMs: 1 }),
-      () => ring.submitAndWait(1, { deadline: 1n, minWaitMs: 1, noIowait: true }),
-    ]) {
+    for (
+      const use of [
+        () => buffers.bytes(0, 1),
+        () => buffers.recycle(0),
+        () => buffers.add(0, 1),
+        () => buffers.head(),
+        () => buffers.available(),
+        () => ring.submitAndWait(1, { timeoutMs: 1 }),
+        () => ring.submitAndWait(1, { deadline: 1n, minWaitMs: 1, noIowait: true }),
+      ]
+    ) {
       assert.throws(use, { code: 'ERR_IOURING_CLOSED', message: /closed/ }, String(use));
     }
     ring.close();
@@ -1006,7 +1020,12 @@ describe('close', () => {
     assert.equal(buffers.group, 1);
     const { cqReady, sqReady, sqSpaceLeft, cqHasOverflow, cqOverflow, cqEventfdEnabled } = ring;
     assert.deepEqual({ cqReady, sqReady, sqSpaceLeft, cqHasOverflow, cqOverflow, cqEventfdEnabled }, {
-      cqReady: 0, sqReady: 0, sqSpaceLeft: 0, cqHasOverflow: false, cqOverflow: 0, cqEventfdEnabled: false,
+      cqReady: 0,
+      sqReady: 0,
+      sqSpaceLeft: 0,
+      cqHasOverflow: false,
+      cqOverflow: 0,
+      cqEventfdEnabled: false,
     });
   });
 

@@ -16,8 +16,19 @@ import { completions } from './operations/completions.ts';
 import { openRing, recorder, Recorder } from './operations/recorder.ts';
 
 const MODULES = [
-  'control', 'timers', 'polls', 'cancel', 'buffers', 'wait', 'command', 'modifiers', 'shapes', 'no-room',
-  'file', 'path', 'net',
+  'control',
+  'timers',
+  'polls',
+  'cancel',
+  'buffers',
+  'wait',
+  'command',
+  'modifiers',
+  'shapes',
+  'no-room',
+  'file',
+  'path',
+  'net',
 ];
 
 for (const name of MODULES) {

@@ -72,7 +72,7 @@ describe('set-up', () => {
         ring.prepTimeout(0, 3);
         ring.prepSend(peer, buffer, 8, 5);
         const seen = new Map<number, number>();
-        for (const start = performance.now(); seen.size < 5; ) {
+        for (const start = performance.now(); seen.size < 5;) {
           ring.submitAndWait(1, { timeoutMs: 1000 });
           ring.forEachCompletion((c) => {
             seen.set(c.userData, c.res);
@@ -112,7 +112,8 @@ describe('set-up', () => {
       try { for (;;) rings.push(new IoUring(1)); }
       catch (error) { console.log(error.code, error.errno, error.syscall, /ulimit -n/.test(error.message)); }
     `;
-    const { stdout } = await run('sh', ['-c', 'ulimit -n 512; exec "$0" --input-type=module -e "$1"', process.execPath, code]);
+    const { stdout } = await run('sh', ['-c', 'ulimit -n 512; exec "$0" --input-type=module -e "$1"', process.execPath,
+      code]);
     assert.equal(stdout, 'EMFILE -24 io_uring_setup true\n');
   });
 });
@@ -205,7 +206,7 @@ describe('waiting', () => {
     ring.prepTimeout(2, 1);
     ring.submit();
     let found = 0;
-    for (const start = performance.now(); found === 0; ) {
+    for (const start = performance.now(); found === 0;) {
       found = ring.forEachCompletion(() => {});
       assert.ok(performance.now() - start < 10_000);
     }
@@ -246,9 +247,10 @@ describe('waiting', () => {
       });`;
     const workerData = new URL('../../src/index.js', import.meta.url).href;
     const results = [1, 2, 3].map(
-      () => new Promise((resolve, reject) => {
-        new Worker(code, { eval: true, workerData }).once('message', resolve).once('error', reject);
-      }),
+      () =>
+        new Promise((resolve, reject) => {
+          new Worker(code, { eval: true, workerData }).once('message', resolve).once('error', reject);
+        }),
     );
     using ring = new IoUring(8);
     for (let i = 0; i < 1000; i++) {

@@ -49,10 +49,14 @@ describe('a seccomp filter', () => {
 
   it('in a container: the message names its default profile, and what to run it with', async (t) => {
     // Those that come before it are not to be found by what they leave.
-    const setup = "delete process.env.AWS_LAMBDA_FUNCTION_NAME; delete process.env.KUBERNETES_SERVICE_HOST; process.env.container = 'podman';";
+    const setup =
+      "delete process.env.AWS_LAMBDA_FUNCTION_NAME; delete process.env.KUBERNETES_SERVICE_HOST; process.env.container = 'podman';";
     if (existsSync('/var/run/secrets/kubernetes.io')) return t.skip('this is a Kubernetes');
     for (const errno of existsSync('/proc/sys/kernel/io_uring_disabled') ? [1, 38] : [1]) {
-      assert.match(await answer(425, errno, ask, setup), /io_uring_setup .*seccomp filter.*Podman's default profile; podman run --security-opt seccomp=iouring\.json/);
+      assert.match(
+        await answer(425, errno, ask, setup),
+        /io_uring_setup .*seccomp filter.*Podman's default profile; podman run --security-opt seccomp=iouring\.json/,
+      );
     }
   });
 

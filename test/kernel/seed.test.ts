@@ -184,7 +184,7 @@ describe('the seed surface', () => {
     const buffers = Array.from({ length: 10 }, () => Buffer.alloc(16));
     let submits = 0;
     let done = 0;
-    for (let next = 0; done < buffers.length; ) {
+    for (let next = 0; done < buffers.length;) {
       while (next < 10 && ring.prepRead(fd, buffers[next], 16, next, 16 * next)) next++;
       ring.submitAndWait(1);
       submits++;

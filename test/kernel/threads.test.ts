@@ -102,7 +102,7 @@ describe('a ring and threads', () => {
     assert.ok(mappings() <= before);
     files.close(reader);
     // The kernel ends a ring in its own time.
-    for (const start = performance.now(); ; await new Promise((resolve) => setImmediate(resolve))) {
+    for (const start = performance.now();; await new Promise((resolve) => setImmediate(resolve))) {
       try {
         writeSync(writer, 'x');
       } catch (error) {
@@ -190,7 +190,9 @@ describe('a ring and threads', () => {
       import(workerData.api).then(({ IoUring }) => {
         try { new IoUring(8, { sqPoll: true }); } catch (error) { parentPort.postMessage([error.code, error.message]); }
       });`;
-    const [[code_, message]] = (await once(new Worker(code, { eval: true, workerData: { api } }), 'message')) as [string[]];
+    const [[code_, message]] = (await once(new Worker(code, { eval: true, workerData: { api } }), 'message')) as [
+      string[],
+    ];
     assert.equal(code_, 'ERR_IOURING_UNSUPPORTED');
     assert.match(message, /worker/);
   });
@@ -205,7 +207,10 @@ describe('a ring and threads', () => {
         parentPort.postMessage(first.fd === second.fd);
       });`;
     const worker = new Worker(code, { eval: true, workerData: { api } });
-    const [[same], [exitCode]] = (await Promise.all([once(worker, 'message'), once(worker, 'exit')])) as [[boolean], [number]];
+    const [[same], [exitCode]] = (await Promise.all([once(worker, 'message'), once(worker, 'exit')])) as [
+      [boolean],
+      [number],
+    ];
     assert.deepEqual([same, exitCode], [true, 0]);
   });
 

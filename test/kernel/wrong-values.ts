@@ -45,7 +45,9 @@ export function detachedView<T extends ArrayBufferView>(View: new (memory: Array
   return view;
 }
 
-declare const WebAssembly: { Memory: new (descriptor: object) => { readonly buffer: ArrayBuffer; grow(pages: number): number } };
+declare const WebAssembly: {
+  Memory: new (descriptor: object) => { readonly buffer: ArrayBuffer; grow(pages: number): number };
+};
 
 /** One for all: it takes some gigabytes of address space. */
 const instance = new WebAssembly.Memory({ initial: 1, maximum: 2 });
@@ -140,8 +142,10 @@ const WRONG: Record<Kind, (argument: Argument) => Wrong[]> = {
     [[], RANGE],
     ...elements!.flatMap((element, i) =>
       wrongFor(element).map(([wrong, code, name = element.name]): Wrong => [
-        (value as unknown[]).with(i, wrong), code, name,
-      ]),
+        (value as unknown[]).with(i, wrong),
+        code,
+        name,
+      ])
     ),
   ],
   milliseconds: () => [...of(RANGE, -1, NaN, 2 ** 53), ...of(TYPE, '1', 1n, {}, true, Symbol('x'))],
@@ -176,8 +180,10 @@ const WRONG: Record<Kind, (argument: Argument) => Wrong[]> = {
 function wrongFields({ fields, value }: Argument): Wrong[] {
   return Object.entries(fields ?? {}).flatMap(([key, field]) =>
     wrongFor(field).map(([wrong, code, name = field.name]): Wrong => [
-      { ...(value as object), [key]: wrong }, code, name,
-    ]),
+      { ...(value as object), [key]: wrong },
+      code,
+      name,
+    ])
   );
 }
 

@@ -67,8 +67,9 @@ export class Random {
   /** Any 64 bits: numbers as far as they go, and bigints. */
   u64(): number | bigint {
     const edges = [0, 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1, 0n, 1n << 63n, (1n << 64n) - 1n];
-    return this.#edgy<number | bigint>(edges, () =>
-      this.bool() ? this.between(0, 2 ** 53 - 1) : (BigInt(this.word()) << 32n) | BigInt(this.word()),
+    return this.#edgy<number | bigint>(
+      edges,
+      () => this.bool() ? this.between(0, 2 ** 53 - 1) : (BigInt(this.word()) << 32n) | BigInt(this.word()),
     );
   }
 

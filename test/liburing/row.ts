@@ -94,9 +94,20 @@ export function number(value: Value): bigint {
 /** How two entries differ, by what is where. */
 export function difference(ours: string, theirs: string): string {
   const parts: [string, number, number][] = [
-    ['opcode', 0, 1], ['flags', 1, 1], ['ioprio', 2, 2], ['fd', 4, 4], ['off', 8, 8], ['addr', 16, 8], ['len', 24, 4],
-    ['op flags', 28, 4], ['user_data', 32, 8], ['buf_index', 40, 2], ['personality', 42, 2], ['file_index', 44, 4],
-    ['addr3', 48, 8], ['pad2', 56, 8],
+    ['opcode', 0, 1],
+    ['flags', 1, 1],
+    ['ioprio', 2, 2],
+    ['fd', 4, 4],
+    ['off', 8, 8],
+    ['addr', 16, 8],
+    ['len', 24, 4],
+    ['op flags', 28, 4],
+    ['user_data', 32, 8],
+    ['buf_index', 40, 2],
+    ['personality', 42, 2],
+    ['file_index', 44, 4],
+    ['addr3', 48, 8],
+    ['pad2', 56, 8],
   ];
   const read = (entry: string, offset: number, size: number): string =>
     `0x${Buffer.from(entry.slice(offset * 2, (offset + size) * 2), 'hex').reverse().toString('hex')}`;
@@ -148,7 +159,7 @@ export class Memory {
   lend(piece: Piece | null): Uint8Array | null {
     if (piece === null) return null;
     let buffer = this.#lent.get(piece);
-    if (buffer === undefined) this.#lent.set(piece, (buffer = make(piece)));
+    if (buffer === undefined) this.#lent.set(piece, buffer = make(piece));
     // Whatever it is: a Lendable as good as any.
     return buffer as Uint8Array;
   }
@@ -156,7 +167,7 @@ export class Memory {
   /** Numbers to be lent as they are. */
   int32(list: readonly number[]): Int32Array {
     let buffer = this.#lent.get(list);
-    if (buffer === undefined) this.#lent.set(list, (buffer = Int32Array.from(list)));
+    if (buffer === undefined) this.#lent.set(list, buffer = Int32Array.from(list));
     return buffer as Int32Array;
   }
 

@@ -42,7 +42,11 @@ export const commandRows: readonly Row[] = [
       return [['io_uring_prep_futex_wait', address, a.value, a.mask, a.flags, 0]];
     },
     fields: (a, m) => ({
-      opcode: 51, fd: a.flags, off: a.value, addr: m.lent('addr', m.int32(a.futex)), addr3: a.mask,
+      opcode: 51,
+      fd: a.flags,
+      off: a.value,
+      addr: m.lent('addr', m.int32(a.futex)),
+      addr3: a.mask,
     }),
   }),
   row({
@@ -54,27 +58,37 @@ export const commandRows: readonly Row[] = [
       return [['io_uring_prep_futex_wait', address, a.value >>> 0, 0xffff_ffff, 130, 0]];
     },
     fields: (a, m) => ({
-      opcode: 51, fd: 130, off: a.value >>> 0, addr: m.lent('addr', m.int32(a.futex)), addr3: 0xffff_ffff,
+      opcode: 51,
+      fd: 130,
+      off: a.value >>> 0,
+      addr: m.lent('addr', m.int32(a.futex)),
+      addr3: 0xffff_ffff,
     }),
   }),
   row({
     name: 'io_uring_prep_futex_wake',
     draw: (r) => ({ futex: [r.fd(), r.fd()], nr: r.count(), mask: r.u32(), flags: r.of([2, 6, 130, 0]) }),
-    ours: (ring, { futex, nr, ...options }, userData, m) =>
-      ring.prepFutexWake(m.int32(futex), nr, userData, options),
+    ours: (ring, { futex, nr, ...options }, userData, m) => ring.prepFutexWake(m.int32(futex), nr, userData, options),
     theirs: (a, m) => {
       const address = m.lent('addr', m.int32(a.futex));
       return [['io_uring_prep_futex_wake', address, a.nr, a.mask, a.flags, 0]];
     },
     fields: (a, m) => ({
-      opcode: 52, fd: a.flags, off: a.nr, addr: m.lent('addr', m.int32(a.futex)), addr3: a.mask,
+      opcode: 52,
+      fd: a.flags,
+      off: a.nr,
+      addr: m.lent('addr', m.int32(a.futex)),
+      addr3: a.mask,
     }),
   }),
   row({
     name: 'io_uring_prep_futex_waitv',
-    draw: (r) => Array.from({ length: r.between(1, 128) }, () => ({
-      futex: [r.fd()], value: r.u32(), flags: r.of([2, 130]),
-    })),
+    draw: (r) =>
+      Array.from({ length: r.between(1, 128) }, () => ({
+        futex: [r.fd()],
+        value: r.u32(),
+        flags: r.of([2, 130]),
+      })),
     ours: (ring, a, userData, m) =>
       ring.prepFutexWaitv(a.map(({ futex, ...more }) => ({ futex: m.int32(futex), ...more })), userData),
     theirs: (a, m) => [['io_uring_prep_futex_waitv', m.copy('addr', 'the waiters', waiters(a, m)), a.length, 0]],
@@ -83,7 +97,10 @@ export const commandRows: readonly Row[] = [
   row({
     name: 'io_uring_prep_waitid',
     draw: (r) => ({
-      idtype: r.between(0, 3), id: r.count(), options: r.flags([1, 2, 4, 8, 0x100_0000]), info: r.bool(),
+      idtype: r.between(0, 3),
+      id: r.count(),
+      options: r.flags([1, 2, 4, 8, 0x100_0000]),
+      info: r.bool(),
     }),
     ours: (ring, a, userData, m) =>
       ring.prepWaitid(a.idtype, a.id, a.options, a.info ? m.once(a, () => new Siginfo()) : null, userData),
@@ -92,7 +109,11 @@ export const commandRows: readonly Row[] = [
       return [['io_uring_prep_waitid', a.idtype, a.id, info, a.options, 0]];
     },
     fields: (a, m) => ({
-      opcode: 50, fd: a.id, len: a.idtype, addr2: a.info ? m.own('off', 'the siginfo') : null, file_index: a.options,
+      opcode: 50,
+      fd: a.id,
+      len: a.idtype,
+      addr2: a.info ? m.own('off', 'the siginfo') : null,
+      file_index: a.options,
     }),
   }),
 
@@ -106,8 +127,12 @@ export const commandRows: readonly Row[] = [
   row({
     name: 'URING_CMD with fields',
     draw: (r) => ({
-      fd: r.fd(), op: r.u32(), len: r.u32(), fixed: r.u16(),
-      addr: r.bool() ? r.u64() : r.buffer(), addr3: r.bool() ? r.u64() : r.buffer(),
+      fd: r.fd(),
+      op: r.u32(),
+      len: r.u32(),
+      fixed: r.u16(),
+      addr: r.bool() ? r.u64() : r.buffer(),
+      addr3: r.bool() ? r.u64() : r.buffer(),
     }),
     ours: (ring, a, userData, m) => {
       const addr = typeof a.addr === 'object' ? m.lend(a.addr) : a.addr;
@@ -115,7 +140,12 @@ export const commandRows: readonly Row[] = [
       return ring.prepUringCmd(a.fd, a.op, userData, { addr, len: a.len, addr3, fixed: a.fixed });
     },
     fields: (a, m) => ({
-      opcode: 46, fd: a.fd, cmd_op: a.op, len: a.len, op_flags: 1, buf_index: a.fixed,
+      opcode: 46,
+      fd: a.fd,
+      cmd_op: a.op,
+      len: a.len,
+      op_flags: 1,
+      buf_index: a.fixed,
       addr: typeof a.addr === 'object' ? m.lent('addr', m.lend(a.addr)) : a.addr,
       addr3: typeof a.addr3 === 'object' ? m.lent('addr3', m.lend(a.addr3)) : a.addr3,
     }),
@@ -152,16 +182,24 @@ export const commandRows: readonly Row[] = [
   row({
     name: 'io_uring_prep_cmd_sock',
     draw: (r) => ({
-      op: r.between(0, 4), fd: r.fd(), level: r.u32(), optname: r.u32(), optval: r.bool() ? r.buffer() : null,
+      op: r.between(0, 4),
+      fd: r.fd(),
+      level: r.u32(),
+      optname: r.u32(),
+      optval: r.bool() ? r.buffer() : null,
     }),
-    ours: (ring, a, userData, m) =>
-      ring.prepCmdSock(a.op, a.fd, a.level, a.optname, m.lend(a.optval), userData),
+    ours: (ring, a, userData, m) => ring.prepCmdSock(a.op, a.fd, a.level, a.optname, m.lend(a.optval), userData),
     theirs: (a, m) => {
       const optval = m.lent('addr3', m.lend(a.optval));
       return [['io_uring_prep_cmd_sock', a.op, a.fd, a.level, a.optname, optval, a.optval?.size ?? 0]];
     },
     fields: (a, m) => ({
-      opcode: 46, fd: a.fd, cmd_op: a.op, level: a.level, optname: a.optname, optlen: a.optval?.size ?? 0,
+      opcode: 46,
+      fd: a.fd,
+      cmd_op: a.op,
+      level: a.level,
+      optname: a.optname,
+      optlen: a.optval?.size ?? 0,
       optval: m.lent('addr3', m.lend(a.optval)),
     }),
   }),
@@ -175,7 +213,11 @@ export const commandRows: readonly Row[] = [
       return [['io_uring_prep_cmd_getsockname', a.fd, m.own('addr', 'the address'), length, a.peer]];
     },
     fields: (a, m) => ({
-      opcode: 46, fd: a.fd, cmd_op: 5, addr: m.own('addr', 'the address'), optlen: a.peer,
+      opcode: 46,
+      fd: a.fd,
+      cmd_op: 5,
+      addr: m.own('addr', 'the address'),
+      optlen: a.peer,
       addr3: m.copy('addr3', 'the room for an address', Uint8Array.of(128, 0, 0, 0)),
     }),
   }),
@@ -197,13 +239,26 @@ export const commandRows: readonly Row[] = [
   row({
     name: 'an entry as it is',
     draw: (r) => ({
-      opcode: r.between(0, 62), flags: r.flags([1, 2, 16]), ioprio: r.u16(), fd: r.fd(), off: r.u64(), addr: r.u64(),
-      len: r.u32(), opFlags: r.u32(), bufIndex: r.u16(), personality: r.u16(), fileIndex: r.u32(),
-      addr3: r.u64(), pad2: r.u64(),
+      opcode: r.between(0, 62),
+      flags: r.flags([1, 2, 16]),
+      ioprio: r.u16(),
+      fd: r.fd(),
+      off: r.u64(),
+      addr: r.u64(),
+      len: r.u32(),
+      opFlags: r.u32(),
+      bufIndex: r.u16(),
+      personality: r.u16(),
+      fileIndex: r.u32(),
+      addr3: r.u64(),
+      pad2: r.u64(),
     }),
     ours: (ring, a, userData) => ring.prepSqe(a, userData),
     fields: ({ opFlags, bufIndex, fileIndex, ...same }) => ({
-      ...same, op_flags: opFlags, buf_index: bufIndex, file_index: fileIndex,
+      ...same,
+      op_flags: opFlags,
+      buf_index: bufIndex,
+      file_index: fileIndex,
     }),
   }),
   row({
@@ -214,7 +269,10 @@ export const commandRows: readonly Row[] = [
       return ring.prepSqe(fields, userData, { lend: [m.lend(a.off)] });
     },
     fields: (a, m) => ({
-      opcode: a.opcode, fd: -1, off: m.lent('off', m.lend(a.off)), addr: m.lent('addr', m.lend(a.addr)),
+      opcode: a.opcode,
+      fd: -1,
+      off: m.lent('off', m.lend(a.off)),
+      addr: m.lent('addr', m.lend(a.addr)),
       addr3: m.lent('addr3', m.lend(a.addr3)),
     }),
   }),

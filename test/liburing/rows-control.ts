@@ -50,8 +50,7 @@ export const controlRows: readonly Row[] = [
       opcode: 0,
       fd: a.fd ?? -1,
       len: a.result ?? 0,
-      op_flags:
-        (a.result === undefined ? 0 : 1) |
+      op_flags: (a.result === undefined ? 0 : 1) |
         (a.fd === undefined ? 0 : 2) |
         (a.fixedFile ? 4 : 0) |
         (a.fixedBuffer === undefined ? 0 : 8) |
@@ -204,8 +203,7 @@ export const controlRows: readonly Row[] = [
       fd: match.fd ?? -1,
       addr: match.userData ?? 0,
       len: match.opcode ?? 0,
-      op_flags:
-        (all ? ALL : 0) | 32 |
+      op_flags: (all ? ALL : 0) | 32 |
         (match.fd === undefined ? 0 : 2) | (match.fixed ? 8 : 0) |
         (match.userData === undefined ? 0 : 16),
     }),
@@ -223,29 +221,43 @@ export const controlRows: readonly Row[] = [
     ours: (ring, { fd, res, data, ...options }, userData) => ring.prepMsgRing(fd, res, data, userData, options),
     theirs: (a) => [['io_uring_prep_msg_ring_cqe_flags', a.fd, a.res, a.data, a.skipCqe, a.cqeFlags]],
     fields: (a) => ({
-      opcode: 40, fd: a.fd, off: a.data, len: a.res, op_flags: (a.skipCqe ? 1 : 0) | 2, file_index: a.cqeFlags,
+      opcode: 40,
+      fd: a.fd,
+      off: a.data,
+      len: a.res,
+      op_flags: (a.skipCqe ? 1 : 0) | 2,
+      file_index: a.cqeFlags,
     }),
   }),
   row({
     name: 'io_uring_prep_msg_ring_fd',
     // As an int it is never more in C.
     draw: (r) => ({ fd: r.fd(), source: r.count(), target: r.slot(), data: r.u64(), skipCqe: r.bool() }),
-    ours: (ring, a, userData) =>
-      ring.prepMsgRingFd(a.fd, a.source, a.target, a.data, userData, { skipCqe: a.skipCqe }),
+    ours: (ring, a, userData) => ring.prepMsgRingFd(a.fd, a.source, a.target, a.data, userData, { skipCqe: a.skipCqe }),
     theirs: (a) => [['io_uring_prep_msg_ring_fd', a.fd, a.source, fileIndex(a.target), a.data, a.skipCqe]],
     fields: (a) => ({
-      opcode: 40, fd: a.fd, off: a.data, addr: 1, op_flags: a.skipCqe, file_index: fileIndex(a.target) + 1,
+      opcode: 40,
+      fd: a.fd,
+      off: a.data,
+      addr: 1,
+      op_flags: a.skipCqe,
+      file_index: fileIndex(a.target) + 1,
       addr3: a.source,
     }),
   }),
   row({
     name: 'io_uring_prep_msg_ring_fd_alloc',
     draw: (r) => ({ fd: r.fd(), source: r.count(), data: r.u64(), skipCqe: r.bool() }),
-    ours: (ring, a, userData) =>
-      ring.prepMsgRingFd(a.fd, a.source, 'alloc', a.data, userData, { skipCqe: a.skipCqe }),
+    ours: (ring, a, userData) => ring.prepMsgRingFd(a.fd, a.source, 'alloc', a.data, userData, { skipCqe: a.skipCqe }),
     theirs: (a) => [['io_uring_prep_msg_ring_fd_alloc', a.fd, a.source, a.data, a.skipCqe]],
     fields: (a) => ({
-      opcode: 40, fd: a.fd, off: a.data, addr: 1, op_flags: a.skipCqe, file_index: 0xffff_ffff, addr3: a.source,
+      opcode: 40,
+      fd: a.fd,
+      off: a.data,
+      addr: 1,
+      op_flags: a.skipCqe,
+      file_index: 0xffff_ffff,
+      addr3: a.source,
     }),
   }),
 
@@ -275,8 +287,7 @@ export const controlRows: readonly Row[] = [
       const buf = r.buffer();
       return { buf, size: r.between(1, Math.floor(buf.size / nr)), nr, bgid: r.u16(), bid: r.between(0, 65536 - nr) };
     },
-    ours: (ring, a, userData, m) =>
-      ring.prepProvideBuffers(m.lend(a.buf), a.size, a.nr, a.bgid, a.bid, userData),
+    ours: (ring, a, userData, m) => ring.prepProvideBuffers(m.lend(a.buf), a.size, a.nr, a.bgid, a.bid, userData),
     theirs: (a, m) => {
       const address = m.lent('addr', m.lend(a.buf));
       return [['io_uring_prep_provide_buffers', address, a.size, a.nr, a.bgid, a.bid]];
@@ -314,7 +325,13 @@ export const controlRows: readonly Row[] = [
       return queued;
     },
     fields: (a) => ({
-      opcode: 22, flags: 2 | 16 | 32, ioprio: a.ioprio, fd: a.fd, off: -1, len: a.size, buf_group: a.bgid,
+      opcode: 22,
+      flags: 2 | 16 | 32,
+      ioprio: a.ioprio,
+      fd: a.fd,
+      off: -1,
+      len: a.size,
+      buf_group: a.bgid,
       personality: a.id,
     }),
   }),

@@ -37,7 +37,12 @@ export const fileRows: readonly Row[] = [
       ['io_uring_sqe_set_buf_group', a.bgid],
     ],
     fields: (a) => ({
-      opcode: 22, flags: 32, fd: a.fd, off: position(a.offset), len: a.len, buf_group: a.bgid,
+      opcode: 22,
+      flags: 32,
+      fd: a.fd,
+      off: position(a.offset),
+      len: a.len,
+      buf_group: a.bgid,
     }),
   }),
   row({
@@ -46,7 +51,11 @@ export const fileRows: readonly Row[] = [
     ours: (ring, { fd, buf, offset, rwFlags }, userData, m) =>
       ring.prepRead(fd, m.lend(buf), buf.size, userData, offset, { rwFlags }),
     fields: (a, m) => ({
-      opcode: 22, fd: a.fd, off: position(a.offset), addr: m.lent('addr', m.lend(a.buf)), len: a.buf.size,
+      opcode: 22,
+      fd: a.fd,
+      off: position(a.offset),
+      addr: m.lent('addr', m.lend(a.buf)),
+      len: a.buf.size,
       op_flags: a.rwFlags,
     }),
   }),
@@ -82,15 +91,25 @@ export const fileRows: readonly Row[] = [
   row({
     name: 'READ_FIXED and WRITE_FIXED with flags',
     draw: (r) => ({
-      fd: r.fd(), buf: r.buffer(), offset: r.offset(), fixed: r.u16(), rwFlags: r.u32(), write: r.bool(),
+      fd: r.fd(),
+      buf: r.buffer(),
+      offset: r.offset(),
+      fixed: r.u16(),
+      rwFlags: r.u32(),
+      write: r.bool(),
     }),
     ours: (ring, { fd, buf, offset, write, ...options }, userData, m) =>
       write
         ? ring.prepWrite(fd, m.lend(buf), buf.size, userData, offset, options)
         : ring.prepRead(fd, m.lend(buf), buf.size, userData, offset, options),
     fields: (a, m) => ({
-      opcode: a.write ? 5 : 4, fd: a.fd, off: position(a.offset), addr: m.lent('addr', m.lend(a.buf)),
-      len: a.buf.size, op_flags: a.rwFlags, buf_index: a.fixed,
+      opcode: a.write ? 5 : 4,
+      fd: a.fd,
+      off: position(a.offset),
+      addr: m.lent('addr', m.lend(a.buf)),
+      len: a.buf.size,
+      op_flags: a.rwFlags,
+      buf_index: a.fixed,
     }),
   }),
   row({
@@ -123,8 +142,13 @@ export const fileRows: readonly Row[] = [
       return [['io_uring_prep_readv_fixed', fd, iovecs, buffers.length, position(a.offset), rwFlags, fixed]];
     },
     fields: (a, m) => ({
-      opcode: 60, fd: a.fd, off: position(a.offset), addr: m.iovecs('addr', a.buffers), len: a.buffers.length,
-      op_flags: a.rwFlags, buf_index: a.fixed,
+      opcode: 60,
+      fd: a.fd,
+      off: position(a.offset),
+      addr: m.iovecs('addr', a.buffers),
+      len: a.buffers.length,
+      op_flags: a.rwFlags,
+      buf_index: a.fixed,
     }),
   }),
   row({
@@ -157,8 +181,13 @@ export const fileRows: readonly Row[] = [
       return [['io_uring_prep_writev_fixed', fd, iovecs, buffers.length, position(a.offset), rwFlags, fixed]];
     },
     fields: (a, m) => ({
-      opcode: 61, fd: a.fd, off: position(a.offset), addr: m.iovecs('addr', a.buffers), len: a.buffers.length,
-      op_flags: a.rwFlags, buf_index: a.fixed,
+      opcode: 61,
+      fd: a.fd,
+      off: position(a.offset),
+      addr: m.iovecs('addr', a.buffers),
+      len: a.buffers.length,
+      op_flags: a.rwFlags,
+      buf_index: a.fixed,
     }),
   }),
   row({
@@ -219,7 +248,9 @@ export const fileRows: readonly Row[] = [
   row({
     name: 'io_uring_prep_fadvise64',
     draw: (r) => ({
-      fd: r.fd(), offset: r.length(), length: r.of([r.between(2 ** 32, 2 ** 53 - 1), (1n << 63n) - 1n, 1n << 32n]),
+      fd: r.fd(),
+      offset: r.length(),
+      length: r.of([r.between(2 ** 32, 2 ** 53 - 1), (1n << 63n) - 1n, 1n << 32n]),
       advice: r.u32(),
     }),
     ours: (ring, a, userData) => ring.prepFadvise(a.fd, a.offset, a.length, a.advice, userData),
@@ -241,7 +272,12 @@ export const fileRows: readonly Row[] = [
   row({
     name: 'io_uring_prep_splice',
     draw: (r) => ({
-      fdIn: r.fd(), offIn: r.offset(), fdOut: r.fd(), offOut: r.offset(), nbytes: r.u32(), flags: r.u32(),
+      fdIn: r.fd(),
+      offIn: r.offset(),
+      fdOut: r.fd(),
+      offOut: r.offset(),
+      nbytes: r.u32(),
+      flags: r.u32(),
       fixedIn: r.bool(),
     }),
     ours: (ring, { fdIn, offIn, fdOut, offOut, nbytes, ...options }, userData) =>
@@ -256,8 +292,7 @@ export const fileRows: readonly Row[] = [
   row({
     name: 'io_uring_prep_tee',
     draw: (r) => ({ fdIn: r.fd(), fdOut: r.fd(), nbytes: r.u32(), flags: r.u32(), fixedIn: r.bool() }),
-    ours: (ring, { fdIn, fdOut, nbytes, ...options }, userData) =>
-      ring.prepTee(fdIn, fdOut, nbytes, userData, options),
+    ours: (ring, { fdIn, fdOut, nbytes, ...options }, userData) => ring.prepTee(fdIn, fdOut, nbytes, userData, options),
     theirs: (a) => {
       const flags = (a.fixedIn ? a.flags | SPLICE_F_FD_IN_FIXED : a.flags) >>> 0;
       return [['io_uring_prep_tee', a.fdIn, a.fdOut, a.nbytes, flags]];
@@ -291,7 +326,10 @@ export const fileRows: readonly Row[] = [
       return [['io_uring_prep_pipe_direct', address, a.flags, fileIndex(a.slot)]];
     },
     fields: (a, m) => ({
-      opcode: 62, addr: m.lent('addr', m.int32(a.fds)), op_flags: a.flags, file_index: fileIndex(a.slot) + 1,
+      opcode: 62,
+      addr: m.lent('addr', m.int32(a.fds)),
+      op_flags: a.flags,
+      file_index: fileIndex(a.slot) + 1,
     }),
   }),
 ];

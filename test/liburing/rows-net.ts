@@ -144,7 +144,10 @@ export const netRows: readonly Row[] = [
     draw: (r) => ({ fd: r.fd(), dontwait: r.bool(), pollFirst: r.bool() }),
     ours: (ring, { fd, ...options }, userData) => ring.prepAccept(fd, userData, options),
     fields: (a) => ({
-      opcode: 13, ioprio: (a.dontwait ? 2 : 0) | (a.pollFirst ? 4 : 0), fd: a.fd, op_flags: NONBLOCK | CLOEXEC,
+      opcode: 13,
+      ioprio: (a.dontwait ? 2 : 0) | (a.pollFirst ? 4 : 0),
+      fd: a.fd,
+      op_flags: NONBLOCK | CLOEXEC,
     }),
   }),
   row({
@@ -164,7 +167,10 @@ export const netRows: readonly Row[] = [
     draw: (r) => ({ fd: r.fd(), dontwait: r.bool(), pollFirst: r.bool() }),
     ours: (ring, { fd, ...options }, userData) => ring.prepAcceptMultishot(fd, userData, options),
     fields: (a) => ({
-      opcode: 13, ioprio: 1 | (a.dontwait ? 2 : 0) | (a.pollFirst ? 4 : 0), fd: a.fd, op_flags: NONBLOCK | CLOEXEC,
+      opcode: 13,
+      ioprio: 1 | (a.dontwait ? 2 : 0) | (a.pollFirst ? 4 : 0),
+      fd: a.fd,
+      op_flags: NONBLOCK | CLOEXEC,
     }),
   }),
 
@@ -189,7 +195,12 @@ export const netRows: readonly Row[] = [
     ours: (ring, a, userData, m) =>
       ring.prepSend(a.fd, m.lend(a.buf), a.buf.size, userData, a.flags, { pollFirst: true }),
     fields: (a, m) => ({
-      opcode: 26, ioprio: 1, fd: a.fd, addr: m.lent('addr', m.lend(a.buf)), len: a.buf.size, op_flags: a.flags,
+      opcode: 26,
+      ioprio: 1,
+      fd: a.fd,
+      addr: m.lent('addr', m.lend(a.buf)),
+      len: a.buf.size,
+      op_flags: a.flags,
     }),
   }),
   row({
@@ -205,15 +216,19 @@ export const netRows: readonly Row[] = [
   row({
     name: 'io_uring_prep_sendto',
     draw: (r) => ({ fd: r.fd(), buf: r.buffer(), flags: r.u32(), to: address(r) }),
-    ours: (ring, a, userData, m) =>
-      ring.prepSendto(a.fd, m.lend(a.buf), a.buf.size, given(a.to), userData, a.flags),
+    ours: (ring, a, userData, m) => ring.prepSendto(a.fd, m.lend(a.buf), a.buf.size, given(a.to), userData, a.flags),
     theirs: (a, m) => {
       const [buf, to] = [m.lent('addr', m.lend(a.buf)), sockaddr(m, 'off', a.to)];
       return [['io_uring_prep_sendto', a.fd, buf, a.buf.size, a.flags, to, length(a.to)]];
     },
     fields: (a, m) => ({
-      opcode: 26, fd: a.fd, addr2: sockaddr(m, 'off', a.to), addr: m.lent('addr', m.lend(a.buf)), len: a.buf.size,
-      op_flags: a.flags, addr_len: length(a.to),
+      opcode: 26,
+      fd: a.fd,
+      addr2: sockaddr(m, 'off', a.to),
+      addr: m.lent('addr', m.lend(a.buf)),
+      len: a.buf.size,
+      op_flags: a.flags,
+      addr_len: length(a.to),
     }),
   }),
   row({
@@ -227,7 +242,13 @@ export const netRows: readonly Row[] = [
       ['io_uring_sqe_set_buf_group', a.bgid],
     ],
     fields: (a) => ({
-      opcode: 26, flags: 32, ioprio: 16, fd: a.fd, len: a.len, op_flags: a.flags, buf_group: a.bgid,
+      opcode: 26,
+      flags: 32,
+      ioprio: 16,
+      fd: a.fd,
+      len: a.len,
+      op_flags: a.flags,
+      buf_group: a.bgid,
     }),
   }),
   row({
@@ -242,11 +263,18 @@ export const netRows: readonly Row[] = [
     draw: (r) => ({ fd: r.fd(), buffers: r.buffers(), flags: r.u32(), to: address(r), pollFirst: r.bool() }),
     ours: (ring, a, userData, m) =>
       ring.prepSendv(a.fd, a.buffers.map((b) => m.lend(b)), userData, a.flags, {
-        to: given(a.to), pollFirst: a.pollFirst,
+        to: given(a.to),
+        pollFirst: a.pollFirst,
       }),
     fields: (a, m) => ({
-      opcode: 26, ioprio: 32 | (a.pollFirst ? 1 : 0), fd: a.fd, addr2: sockaddr(m, 'off', a.to),
-      addr: m.iovecs('addr', a.buffers), len: a.buffers.length, op_flags: a.flags, addr_len: length(a.to),
+      opcode: 26,
+      ioprio: 32 | (a.pollFirst ? 1 : 0),
+      fd: a.fd,
+      addr2: sockaddr(m, 'off', a.to),
+      addr: m.iovecs('addr', a.buffers),
+      len: a.buffers.length,
+      op_flags: a.flags,
+      addr_len: length(a.to),
     }),
   }),
   row({
@@ -254,7 +282,11 @@ export const netRows: readonly Row[] = [
     draw: (r) => ({ fd: r.fd(), buffers: r.buffers() }),
     ours: (ring, a, userData, m) => ring.prepSendv(a.fd, a.buffers.map((b) => m.lend(b)), userData),
     fields: (a, m) => ({
-      opcode: 26, ioprio: 32, fd: a.fd, addr: m.iovecs('addr', a.buffers), len: a.buffers.length,
+      opcode: 26,
+      ioprio: 32,
+      fd: a.fd,
+      addr: m.iovecs('addr', a.buffers),
+      len: a.buffers.length,
     }),
   }),
   row({
@@ -263,8 +295,13 @@ export const netRows: readonly Row[] = [
     ours: (ring, { fd, buffers, flags, ...options }, userData, m) =>
       ring.prepSendv(fd, buffers.map((b) => m.lend(b)), userData, flags, { zeroCopy: true, ...options }),
     fields: (a, m) => ({
-      opcode: 47, ioprio: 32 | 4 | (a.reportUsage ? 8 : 0), fd: a.fd, addr: m.iovecs('addr', a.buffers),
-      len: a.buffers.length, op_flags: a.flags, buf_index: a.fixed,
+      opcode: 47,
+      ioprio: 32 | 4 | (a.reportUsage ? 8 : 0),
+      fd: a.fd,
+      addr: m.iovecs('addr', a.buffers),
+      len: a.buffers.length,
+      op_flags: a.flags,
+      buf_index: a.fixed,
     }),
   }),
   row({
@@ -309,7 +346,12 @@ export const netRows: readonly Row[] = [
     ours: (ring, a, userData, m) =>
       ring.prepSendmsg(a.fd, { iov: a.buffers.map((b) => m.lend(b)) }, userData, a.flags, { pollFirst: true }),
     fields: (a, m) => ({
-      opcode: 9, ioprio: 1, fd: a.fd, addr: m.message('addr', a.buffers), len: 1, op_flags: a.flags,
+      opcode: 9,
+      ioprio: 1,
+      fd: a.fd,
+      addr: m.message('addr', a.buffers),
+      len: 1,
+      op_flags: a.flags,
     }),
   }),
   row({
@@ -324,7 +366,12 @@ export const netRows: readonly Row[] = [
     ours: (ring, a, userData, m) => ring.prepSendmsgZc(a.fd, msghdr(m, a), userData, a.flags, { fixed: a.fixed }),
     theirs: (a, m) => [['io_uring_prep_sendmsg_zc_fixed', a.fd, m.message('addr', a.buffers), a.flags, a.fixed]],
     fields: (a, m) => ({
-      opcode: 48, ioprio: 4, fd: a.fd, addr: m.message('addr', a.buffers), len: 1, op_flags: a.flags,
+      opcode: 48,
+      ioprio: 4,
+      fd: a.fd,
+      addr: m.message('addr', a.buffers),
+      len: 1,
+      op_flags: a.flags,
       buf_index: a.fixed,
     }),
   }),
@@ -336,8 +383,12 @@ export const netRows: readonly Row[] = [
       return ring.prepSendmsgZc(a.fd, msghdr(m, a), userData, a.flags, { reportUsage, pollFirst });
     },
     fields: (a, m) => ({
-      opcode: 48, ioprio: (a.reportUsage ? 8 : 0) | (a.pollFirst ? 1 : 0), fd: a.fd,
-      addr: m.message('addr', a.buffers), len: 1, op_flags: a.flags,
+      opcode: 48,
+      ioprio: (a.reportUsage ? 8 : 0) | (a.pollFirst ? 1 : 0),
+      fd: a.fd,
+      addr: m.message('addr', a.buffers),
+      len: 1,
+      op_flags: a.flags,
     }),
   }),
 
@@ -360,7 +411,11 @@ export const netRows: readonly Row[] = [
       return queued;
     },
     fields: (a) => ({
-      opcode: 27, flags: 32, ioprio: (a.bundle ? 16 : 0) | (a.pollFirst ? 1 : 0), fd: a.fd, len: a.len,
+      opcode: 27,
+      flags: 32,
+      ioprio: (a.bundle ? 16 : 0) | (a.pollFirst ? 1 : 0),
+      fd: a.fd,
+      len: a.len,
       buf_group: a.bgid,
     }),
   }),
@@ -375,7 +430,13 @@ export const netRows: readonly Row[] = [
       ['io_uring_sqe_set_buf_group', a.bgid],
     ],
     fields: (a) => ({
-      opcode: 27, flags: 32, ioprio: 2, fd: a.fd, len: a.len, op_flags: a.flags, buf_group: a.bgid,
+      opcode: 27,
+      flags: 32,
+      ioprio: 2,
+      fd: a.fd,
+      len: a.len,
+      op_flags: a.flags,
+      buf_group: a.bgid,
     }),
   }),
   // Where there is no helper yet for the group: it is 0 in both.
@@ -389,14 +450,26 @@ export const netRows: readonly Row[] = [
   row({
     name: 'RECV, multishot with modifiers',
     draw: (r) => ({
-      fd: r.fd(), bgid: r.u16(), flags: r.u32(), bundle: r.bool(), len: r.u32(), limit: r.u32(), pollFirst: r.bool(),
+      fd: r.fd(),
+      bgid: r.u16(),
+      flags: r.u32(),
+      bundle: r.bool(),
+      len: r.u32(),
+      limit: r.u32(),
+      pollFirst: r.bool(),
     }),
     group: (a) => a.bgid,
     ours: (ring, { fd, bgid, ...options }, userData) =>
       ring.prepRecvMultishot(fd, bgid, userData, { ...options, flags: bundledFlags(options) }),
     fields: (a) => ({
-      opcode: 27, flags: 32, ioprio: 2 | (a.bundle ? 16 : 0) | (a.pollFirst ? 1 : 0), fd: a.fd, len: a.len,
-      op_flags: bundledFlags(a), buf_group: a.bgid, optlen: a.limit,
+      opcode: 27,
+      flags: 32,
+      ioprio: 2 | (a.bundle ? 16 : 0) | (a.pollFirst ? 1 : 0),
+      fd: a.fd,
+      len: a.len,
+      op_flags: bundledFlags(a),
+      buf_group: a.bgid,
+      optlen: a.limit,
     }),
   }),
   row({
@@ -410,7 +483,12 @@ export const netRows: readonly Row[] = [
     draw: message,
     ours: (ring, a, userData, m) => ring.prepRecvmsg(a.fd, msghdr(m, a), userData, a.flags, { pollFirst: true }),
     fields: (a, m) => ({
-      opcode: 10, ioprio: 1, fd: a.fd, addr: m.message('addr', a.buffers), len: 1, op_flags: a.flags,
+      opcode: 10,
+      ioprio: 1,
+      fd: a.fd,
+      addr: m.message('addr', a.buffers),
+      len: 1,
+      op_flags: a.flags,
     }),
   }),
   row({
@@ -431,7 +509,13 @@ export const netRows: readonly Row[] = [
     ours: (ring, a, userData, m) =>
       ring.prepRecvmsgMultishot(a.fd, a.bgid, m.once(a, () => new Msghdr({})), userData, a.flags),
     fields: (a, m) => ({
-      opcode: 10, flags: 32, ioprio: 2, fd: a.fd, addr: m.message('addr', []), len: 1, op_flags: a.flags,
+      opcode: 10,
+      flags: 32,
+      ioprio: 2,
+      fd: a.fd,
+      addr: m.message('addr', []),
+      len: 1,
+      op_flags: a.flags,
       buf_group: a.bgid,
     }),
   }),

@@ -40,7 +40,11 @@ export const pathRows: readonly Row[] = [
     ours: (ring, a, userData) => ring.prepOpen(pathLike(a.path), a.flags, userData, { mode: a.mode }),
     theirs: (a, m) => [['io_uring_prep_open', m.text('addr', a.path), a.flags, a.mode]],
     fields: (a, m) => ({
-      opcode: 18, fd: AT_FDCWD, addr: m.text('addr', a.path), len: a.mode, op_flags: a.flags,
+      opcode: 18,
+      fd: AT_FDCWD,
+      addr: m.text('addr', a.path),
+      len: a.mode,
+      op_flags: a.flags,
     }),
   }),
   row({
@@ -52,14 +56,20 @@ export const pathRows: readonly Row[] = [
       return [['io_uring_prep_open_direct', path, a.flags, a.mode, fileIndex(a.direct)]];
     },
     fields: (a, m) => ({
-      opcode: 18, fd: AT_FDCWD, addr: m.text('addr', a.path), len: a.mode, op_flags: a.flags,
+      opcode: 18,
+      fd: AT_FDCWD,
+      addr: m.text('addr', a.path),
+      len: a.mode,
+      op_flags: a.flags,
       file_index: fileIndex(a.direct) + 1,
     }),
   }),
   row({
     name: 'io_uring_prep_openat2',
     draw: (r) => ({
-      dirfd: r.fd(), path: r.path(), how: { flags: r.between(0, 2 ** 53 - 1), mode: r.u16(), resolve: r.u32() },
+      dirfd: r.fd(),
+      path: r.path(),
+      how: { flags: r.between(0, 2 ** 53 - 1), mode: r.u16(), resolve: r.u32() },
     }),
     ours: (ring, a, userData) => ring.prepOpenat2(a.dirfd, pathLike(a.path), a.how, userData),
     theirs: (a, m) => [['io_uring_prep_openat2', a.dirfd, m.text('addr', a.path), openHow(m, a.how)]],
@@ -67,7 +77,10 @@ export const pathRows: readonly Row[] = [
   row({
     name: 'io_uring_prep_openat2_direct',
     draw: (r) => ({
-      dirfd: r.fd(), path: r.path(), how: { flags: r.u32(), mode: r.u16(), resolve: r.u32() }, direct: r.slot(),
+      dirfd: r.fd(),
+      path: r.path(),
+      how: { flags: r.u32(), mode: r.u16(), resolve: r.u32() },
+      direct: r.slot(),
     }),
     ours: (ring, { dirfd, path, how, direct }, userData) =>
       ring.prepOpenat2(dirfd, pathLike(path), how, userData, { direct }),
@@ -189,8 +202,7 @@ export const pathRows: readonly Row[] = [
   row({
     name: 'io_uring_prep_fsetxattr',
     draw: (r) => ({ fd: r.fd(), name: r.word26(), value: r.buffer(), flags: r.u32() }),
-    ours: (ring, a, userData, m) =>
-      ring.prepFsetxattr(a.fd, a.name, m.lend(a.value), userData, { flags: a.flags }),
+    ours: (ring, a, userData, m) => ring.prepFsetxattr(a.fd, a.name, m.lend(a.value), userData, { flags: a.flags }),
     theirs: (a, m) => {
       const [name, value] = [m.text('addr', a.name), m.lent('off', m.lend(a.value))];
       return [['io_uring_prep_fsetxattr', a.fd, name, value, a.flags, a.value.size]];

@@ -31,7 +31,9 @@ describe('names of iouring/socket and iouring/dgram', () => {
 
   it('what iouring/net had of them works, and says once that it has moved', async () => {
     const text = `
-      import { connect, createServer, createSocket, listen } from ${JSON.stringify(new URL('../../src/net/index.js', import.meta.url).href)};
+      import { connect, createServer, createSocket, listen } from ${
+      JSON.stringify(new URL('../../src/net/index.js', import.meta.url).href)
+    };
       process.on('warning', ({ name, code, message }) => console.log(name, code, message));
       for (let i = 0; i < 2; i++) {
         const listener = listen({ unix: '\\0iouring-test-' + process.pid + i, socket: { data: (socket, data) => void socket.end(data) } });
@@ -89,7 +91,9 @@ describe('names', () => {
     }
   });
 
-  for (const [name, passed] of Object.entries({ Socket: PASSED_THROUGH_OF_SOCKETS, Server: PASSED_THROUGH_OF_SERVERS })) {
+  for (
+    const [name, passed] of Object.entries({ Socket: PASSED_THROUGH_OF_SOCKETS, Server: PASSED_THROUGH_OF_SERVERS })
+  ) {
     it(`what a ${name} has is ours, or Node’s and in the list`, () => {
       const own = (all[name] as { prototype: object }).prototype;
       const theirs = (nodes[name] as { prototype: object }).prototype;

@@ -24,11 +24,16 @@ describe('without io_uring', () => {
       });
     `;
     const programOf = async (env: NodeJS.ProcessEnv): Promise<string> => {
-      const { status, stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', text], { env: { ...process.env, ...env } });
+      const { status, stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', text], {
+        env: { ...process.env, ...env },
+      });
       assert.equal(status, 0, stderr);
       return stdout;
     };
-    assert.equal(await programOf({ IOURING_DISABLED: '1' }), 'iouring/net ERR_IOURING_DISABLED\ntrue true\nhello true\n');
+    assert.equal(
+      await programOf({ IOURING_DISABLED: '1' }),
+      'iouring/net ERR_IOURING_DISABLED\ntrue true\nhello true\n',
+    );
     assert.equal(await programOf({ IOURING_DISABLED: '0' }), 'false true\nhello true\n');
   });
 
@@ -59,7 +64,9 @@ describe('without io_uring', () => {
   });
 
   it('the tests of this folder pass', { timeout: 120_000 }, async () => {
-    const tests = ['dropin/socket', 'dropin/server', 'exported-names', 'dropin/protocols'].map((name) => fileURLToPath(new URL(`./${name}.test.js`, import.meta.url)));
+    const tests = ['dropin/socket', 'dropin/server', 'exported-names', 'dropin/protocols'].map((name) =>
+      fileURLToPath(new URL(`./${name}.test.js`, import.meta.url))
+    );
     const env: NodeJS.ProcessEnv = { ...process.env, IOURING_DISABLED: '1' };
     // This is a test itself, which a runner within would take itself for a part of.
     delete env['NODE_TEST_CONTEXT'];

@@ -31,7 +31,10 @@ describe('iouring/net on Linux 5.15', () => {
     const [{ module, error }] = told;
     assert.equal(module, 'iouring/net');
     assert.equal((error as NodeJS.ErrnoException).code, 'ERR_IOURING_UNSUPPORTED');
-    assert.match(error.message, /^Cannot use io_uring for iouring\/net: IORING_OP_SEND_ZC needs Linux 6\.0, this is \d/);
+    assert.match(
+      error.message,
+      /^Cannot use io_uring for iouring\/net: IORING_OP_SEND_ZC needs Linux 6\.0, this is \d/,
+    );
     assert.deepEqual(refused, []);
   });
 });

@@ -106,7 +106,11 @@ for (const [kind, lie] of Object.entries(LIARS)) {
           for (const length of LENGTHS) {
             // Node reads what a view says of its place and its bytes; only of `length` it knows better.
             const liar = Object.defineProperty(truth(), 'length', { value: length });
-            socket.send(kind === 'an own property' && name === 'node' ? liar : lie(truth(), length), server.address().port, HOST);
+            socket.send(
+              kind === 'an own property' && name === 'node' ? liar : lie(truth(), length),
+              server.address().port,
+              HOST,
+            );
             const [message] = (await once(server, 'message')) as [Buffer];
             assert.equal(message.toString('latin1'), 'a'.repeat(size), String(length));
           }

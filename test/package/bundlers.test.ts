@@ -78,7 +78,10 @@ for (const format of ['cjs', 'esm'] as const) {
     it('without koffi goes through Node, and says that it is a bundle and what to install', async () => {
       using folder = new Temporary();
       const stdout = await runWith(folder, {});
-      assert.match(stdout, /^false .*Cannot find module 'koffi'.*is a bundle.*npm install koffi@\d+.*mark iouring external/);
+      assert.match(
+        stdout,
+        /^false .*Cannot find module 'koffi'.*is a bundle.*npm install koffi@\d+.*mark iouring external/,
+      );
       assert.match(stdout, /\ntrue\ntrue\nserved\n$/);
     });
 
@@ -101,7 +104,12 @@ describe('what is not used', () => {
   });
 
   it('is not in the bundle: nothing of entries that are only imported', async () => {
-    assert.equal(await bundle(`import * as ring from 'iouring'; import * as fs from 'iouring/fs'; import * as net from 'iouring/net';`), '');
+    assert.equal(
+      await bundle(
+        `import * as ring from 'iouring'; import * as fs from 'iouring/fs'; import * as net from 'iouring/net';`,
+      ),
+      '',
+    );
   });
 });
 
@@ -120,14 +128,30 @@ const REGISTERED = `
 const BUNDLERS: Record<string, (folder: string) => Promise<string>> = {
   async esbuild(folder) {
     const outfile = join(folder, 'out.cjs');
-    await build({ entryPoints: [join(folder, 'app.mjs')], bundle: true, platform: 'node', format: 'cjs', outfile, preserveSymlinks: true, logLevel: 'silent' });
+    await build({
+      entryPoints: [join(folder, 'app.mjs')],
+      bundle: true,
+      platform: 'node',
+      format: 'cjs',
+      outfile,
+      preserveSymlinks: true,
+      logLevel: 'silent',
+    });
     return outfile;
   },
   async rollup(folder) {
     const { rollup } = await import('rollup');
     // Its plug-in that looks packages up is another package.
-    const entry = { name: 'entry', resolveId: (id: string) => (id === 'iouring/register' ? resolve('dist/register/eager.js') : null) };
-    const bundle = await rollup({ input: join(folder, 'app.mjs'), external: /^node:/, plugins: [entry], logLevel: 'silent' });
+    const entry = {
+      name: 'entry',
+      resolveId: (id: string) => (id === 'iouring/register' ? resolve('dist/register/eager.js') : null),
+    };
+    const bundle = await rollup({
+      input: join(folder, 'app.mjs'),
+      external: /^node:/,
+      plugins: [entry],
+      logLevel: 'silent',
+    });
     const file = join(folder, 'out.mjs');
     await bundle.write({ file, format: 'esm' });
     await bundle.close();
@@ -135,7 +159,12 @@ const BUNDLERS: Record<string, (folder: string) => Promise<string>> = {
   },
   async rolldown(folder) {
     const { rolldown } = await import('rolldown');
-    const bundle = await rolldown({ input: join(folder, 'app.mjs'), platform: 'node', resolve: { symlinks: false }, logLevel: 'silent' });
+    const bundle = await rolldown({
+      input: join(folder, 'app.mjs'),
+      platform: 'node',
+      resolve: { symlinks: false },
+      logLevel: 'silent',
+    });
     const file = join(folder, 'out.mjs');
     await bundle.write({ file, format: 'esm', codeSplitting: false });
     await bundle.close();
@@ -151,14 +180,20 @@ const BUNDLERS: Record<string, (folder: string) => Promise<string>> = {
       resolve: { symlinks: false },
     });
     await new Promise<void>((done, failed) => {
-      compiler.run((error, stats) => (error !== null || stats?.hasErrors() === true ? failed(error ?? new Error(stats!.toString())) : done()));
+      compiler.run((
+        error,
+        stats,
+      ) => (error !== null || stats?.hasErrors() === true ? failed(error ?? new Error(stats!.toString())) : done()));
     });
     await new Promise((done) => compiler.close(done));
     return join(folder, 'out.cjs');
   },
   async ncc(folder) {
     const { createRequire } = await import('node:module');
-    const ncc = createRequire(import.meta.url)('@vercel/ncc') as (entry: string, options: object) => Promise<{ code: string }>;
+    const ncc = createRequire(import.meta.url)('@vercel/ncc') as (
+      entry: string,
+      options: object,
+    ) => Promise<{ code: string }>;
     const { code } = await ncc(join(folder, 'app.mjs'), { quiet: true, cache: false, esm: true });
     const file = join(folder, 'out.mjs');
     writeFileSync(file, code);
@@ -177,7 +212,10 @@ async function goesThroughRing(file: string): Promise<void> {
 }
 
 /** The same in CommonJS. */
-const REQUIRED = REGISTERED.replace("import 'iouring/register';", "require('iouring/register');").replace("import http from 'node:http';", "const http = require('node:http');");
+const REQUIRED = REGISTERED.replace("import 'iouring/register';", "require('iouring/register');").replace(
+  "import http from 'node:http';",
+  "const http = require('node:http');",
+);
 
 describe('iouring/register in a bundle', { timeout: 120_000 }, () => {
   it('of esbuild, required by CommonJS, puts the server on the ring', async () => {
@@ -185,7 +223,14 @@ describe('iouring/register in a bundle', { timeout: 120_000 }, () => {
     link(made, { iouring: '.', koffi: 'node_modules/koffi' });
     const entry = made.file('app.cjs', REQUIRED);
     const outfile = join(made.path, 'out.cjs');
-    await build({ entryPoints: [entry], bundle: true, platform: 'node', outfile, preserveSymlinks: true, logLevel: 'silent' });
+    await build({
+      entryPoints: [entry],
+      bundle: true,
+      platform: 'node',
+      outfile,
+      preserveSymlinks: true,
+      logLevel: 'silent',
+    });
     await goesThroughRing(outfile);
   });
 

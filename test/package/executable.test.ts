@@ -37,7 +37,15 @@ describe('a single executable', { timeout: 120_000, skip: cannot }, () => {
     mkdirSync(modules);
     symlinkSync(resolve('.'), join(modules, 'iouring'));
     const main = join(folder.path, 'main.cjs');
-    await build({ stdin: { contents: PROGRAM, resolveDir: folder.path }, bundle: true, platform: 'node', format: 'cjs', outfile: main, preserveSymlinks: true, logLevel: 'silent' });
+    await build({
+      stdin: { contents: PROGRAM, resolveDir: folder.path },
+      bundle: true,
+      platform: 'node',
+      format: 'cjs',
+      outfile: main,
+      preserveSymlinks: true,
+      logLevel: 'silent',
+    });
     rmSync(modules, { recursive: true });
     const blob = join(folder.path, 'main.blob');
     const config = folder.file('sea.json', JSON.stringify({ main, output: blob, disableExperimentalSEAWarning: true }));
@@ -46,14 +54,18 @@ describe('a single executable', { timeout: 120_000, skip: cannot }, () => {
     program = join(folder.path, 'program');
     copyFileSync(process.execPath, program);
     chmodSync(program, 0o755);
-    const injected = await run(process.execPath, [resolve('node_modules/postject/dist/cli.js'), program, 'NODE_SEA_BLOB', blob, '--sentinel-fuse', FUSE]);
+    const injected = await run(process.execPath, [resolve('node_modules/postject/dist/cli.js'), program,
+      'NODE_SEA_BLOB', blob, '--sentinel-fuse', FUSE]);
     assert.equal(injected.status, 0, injected.stdout + injected.stderr);
   });
   after(() => folder[Symbol.dispose]());
 
   async function outcome(): Promise<{ stdout: string; operations: number }> {
     const { NODE_OPTIONS: _, ...rest } = process.env;
-    const { status, stdout, stderr } = await run(program, [], { cwd: '/', env: { ...rest, IOURING: 'http', IOURING_REPORT: 'json', NODE_NO_WARNINGS: '1' } });
+    const { status, stdout, stderr } = await run(program, [], {
+      cwd: '/',
+      env: { ...rest, IOURING: 'http', IOURING_REPORT: 'json', NODE_NO_WARNINGS: '1' },
+    });
     assert.equal(status, 0, stderr);
     return { stdout, operations: (JSON.parse(stderr) as { operations: number }).operations };
   }

@@ -45,7 +45,9 @@ function bundled(): { file: string; map: { sources: string[]; sourcesContent: (s
   const dist = join(project.path, 'node_modules/iouring/dist');
   const scripts = readdirSync(dist, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.js'));
   // A file that only names what others define has no map.
-  const mapped = scripts.map((name) => join(dist, name)).filter((file) => /^\/\/# sourceMappingURL=/m.test(readFileSync(file, 'utf8')));
+  const mapped = scripts.map((name) => join(dist, name)).filter((file) =>
+    /^\/\/# sourceMappingURL=/m.test(readFileSync(file, 'utf8'))
+  );
   return mapped.map((file) => ({ file, map: JSON.parse(readFileSync(`${file}.map`, 'utf8')) }));
 }
 
@@ -122,7 +124,11 @@ describe('the installed package', () => {
     it(`imports ${names.join(', ')} where no more than ${files} files may be open`, async () => {
       const text = names.map((name) => `import '${name}';`).join(' ');
       const command = `ulimit -n ${files} && exec "$0" --input-type=module -e "${text}"`;
-      assert.deepEqual(await run('sh', ['-c', command, process.execPath], inProject), { status: 0, stdout: '', stderr: '' });
+      assert.deepEqual(await run('sh', ['-c', command, process.execPath], inProject), {
+        status: 0,
+        stdout: '',
+        stderr: '',
+      });
     });
   }
 
@@ -214,7 +220,9 @@ describe('the installed package', () => {
   it('ships the licence of every package that it contains', () => {
     const licences = readFileSync(join(project.path, 'node_modules/iouring/dist/THIRD-PARTY-LICENSES.txt'), 'utf8');
     const sources = bundled().flatMap(({ map }) => map.sources);
-    const packages = new Set(sources.flatMap((source) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source)?.[1] ?? []));
+    const packages = new Set(
+      sources.flatMap((source) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source)?.[1] ?? []),
+    );
     assert.ok(packages.size > 0);
     for (const name of packages) assert.match(licences, new RegExp(`^Name: ${name}$`, 'm'));
   });
@@ -224,7 +232,10 @@ describe('the bundled entries', () => {
   for (const [name, file] of Object.entries(files)) {
     it(`${name}: have the names of the sources, and functions say the same name`, async () => {
       const source = new URL(`../../src/${file.replace(/^\.\/dist\//, '')}`, import.meta.url);
-      const [ours, unbundled] = (await Promise.all([import(resolve(file)), import(source.href)])) as Record<string, unknown>[];
+      const [ours, unbundled] = (await Promise.all([import(resolve(file)), import(source.href)])) as Record<
+        string,
+        unknown
+      >[];
       const named = (module: Record<string, unknown>): string[] =>
         Object.entries(module).map(([key, value]) => (typeof value === 'function' ? `${key}: ${value.name}` : key));
       assert.deepEqual(named(ours), named(unbundled));
@@ -250,10 +261,12 @@ describe('importing never throws', () => {
     const { usable, problem } = diagnose();
     console.log(usable, problem.code, problem.remedy.length > 0);`;
 
-  for (const [what, property, value, message] of [
-    ['on another platform', 'platform', 'darwin', /exists only on Linux, this is darwin/],
-    ['on another processor', 'arch', 's390x', /x86-64 and arm64.* this is s390x/],
-  ] as const) {
+  for (
+    const [what, property, value, message] of [
+      ['on another platform', 'platform', 'darwin', /exists only on Linux, this is darwin/],
+      ['on another processor', 'arch', 's390x', /x86-64 and arm64.* this is s390x/],
+    ] as const
+  ) {
     it(`${what}: only using it does, with a clear error`, async () => {
       const args = ['--import', pretend(property, value), '--input-type=module', '-e', code];
       const { status, stdout } = await node(...args);
@@ -263,10 +276,14 @@ describe('importing never throws', () => {
     });
   }
 
-  for (const [what, name, message] of [
-    ['without koffi', 'koffi', /koffi could not be loaded \(Cannot find module 'koffi'\); install it: npm install koffi/],
-    ['without koffi’s binary, as with --omit=optional', '@koromix', /dependency @koromix\/koffi-linux-\w+, .*--include=optional/],
-  ] as const) {
+  for (
+    const [what, name, message] of [
+      ['without koffi', 'koffi',
+        /koffi could not be loaded \(Cannot find module 'koffi'\); install it: npm install koffi/],
+      ['without koffi’s binary, as with --omit=optional', '@koromix',
+        /dependency @koromix\/koffi-linux-\w+, .*--include=optional/],
+    ] as const
+  ) {
     it(`${what}: only using it does, and says what to install`, async () => {
       const away = join(project.path, 'node_modules', name);
       const kept = join(project.path, 'kept');
@@ -278,11 +295,14 @@ describe('importing never throws', () => {
         assert.match(stdout, /false ERR_IOURING_UNSUPPORTED true/);
         // And with iouring/register a server listens all the same.
         const args = ['--import', 'iouring/register', '--input-type=module', '-e', LISTENS];
-        assert.deepEqual(await run(process.execPath, args, { ...inProject, env: { ...process.env, IOURING: 'http' } }), {
-          status: 0,
-          stdout: 'listens\n',
-          stderr: '',
-        });
+        assert.deepEqual(
+          await run(process.execPath, args, { ...inProject, env: { ...process.env, IOURING: 'http' } }),
+          {
+            status: 0,
+            stdout: 'listens\n',
+            stderr: '',
+          },
+        );
       } finally {
         renameSync(kept, away);
       }

@@ -42,7 +42,8 @@ it(`an abort storm, IOURING_SEED=${SEED}`, async () => {
     (_, options) => io.accept(listener, options),
     (_, options) => io.nop(options),
     (_, options) => io.statx(file, '', 0x1000, undefined, options),
-    (buffer, { signal }) => io.chain([['poll', one(pipes)[0], POLLIN], ['read', file, buffer, { offset: 0 }]], { signal }),
+    (buffer, { signal }) =>
+      io.chain([['poll', one(pipes)[0], POLLIN], ['read', file, buffer, { offset: 0 }]], { signal }),
   ];
 
   /** Moments: in the same tick, in a microtask, in a tick, in a turn of the loop, or later; none twice in a row. */

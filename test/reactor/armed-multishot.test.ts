@@ -270,10 +270,12 @@ describe('an armed multishot', () => {
     bench.is('armed', true);
   });
 
-  for (const [name, prepare] of [
-    ['armed', (bench: Bench) => bench.armed()],
-    ['stopping', (bench: Bench) => bench.stopping()],
-  ] as const) {
+  for (
+    const [name, prepare] of [
+      ['armed', (bench: Bench) => bench.armed()],
+      ['stopping', (bench: Bench) => bench.stopping()],
+    ] as const
+  ) {
     it(`${name} when the ring breaks, is free and lost`, async () => {
       await using bench = new Bench();
       const probe = await prepare(bench);

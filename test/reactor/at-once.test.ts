@@ -21,14 +21,21 @@ describe('at once', () => {
       const { atimeNs, mtimeNs } = statSync(path, { bigint: true });
       // Node's own numbers of times before 1970 are not exact.
       if (ns >= 0n) assert.deepEqual([atimeNs, mtimeNs], [ns, ns + 5n]);
-      else assert.match(execFileSync('stat', ['-c', '%.9Y', path], { encoding: 'utf8' }), ns === -1n ? /^0\.000000004/ : /^-86399\.999999996/);
+      else {assert.match(
+          execFileSync('stat', ['-c', '%.9Y', path], { encoding: 'utf8' }),
+          ns === -1n ? /^0\.000000004/ : /^-86399\.999999996/,
+        );}
     }
     closeSync(fd);
     const link = join(folder.path, 'link');
     symlinkSync('nowhere', link);
     io.setTimes(link, 7n, 8n);
     assert.equal(lstatSync(link, { bigint: true }).mtimeNs, 8n);
-    assert.throws(() => io.setTimes(join(folder.path, 'none'), 1n, 1n), { code: 'ENOENT', syscall: 'utimensat', path: join(folder.path, 'none') });
+    assert.throws(() => io.setTimes(join(folder.path, 'none'), 1n, 1n), {
+      code: 'ENOENT',
+      syscall: 'utimensat',
+      path: join(folder.path, 'none'),
+    });
     assert.throws(() => io.setTimes(fd, 1n, 1n), { code: 'EBADF', syscall: 'futimens' });
     assert.throws(() => io.setTimes('a\0b', 1n, 1n), { code: 'ERR_INVALID_ARG_VALUE' });
   });
@@ -42,7 +49,8 @@ describe('at once', () => {
     } catch (error) {
       return t.skip(`no user attributes in ${folder.path}: ${(error as Error).message}`);
     }
-    const listed = (file: string | number): string[] => io.listxattr(file).filter((name) => name.startsWith('user.')).sort();
+    const listed = (file: string | number): string[] =>
+      io.listxattr(file).filter((name) => name.startsWith('user.')).sort();
     assert.deepEqual(listed(path), names);
     const fd = openSync(path, 'r');
     assert.deepEqual(listed(fd), names);

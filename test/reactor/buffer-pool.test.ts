@@ -115,7 +115,12 @@ describe('the buffers of a reactor', () => {
 });
 
 /** A ring that makes groups of nothing, and takes note of which it has. */
-function groupsOnly(): { readonly ring: IoUring; readonly sizes: Map<number, number>; inUse: Set<number>; cqReady: number } {
+function groupsOnly(): {
+  readonly ring: IoUring;
+  readonly sizes: Map<number, number>;
+  inUse: Set<number>;
+  cqReady: number;
+} {
   const sizes = new Map<number, number>();
   const kernel = {
     sizes,
@@ -125,7 +130,9 @@ function groupsOnly(): { readonly ring: IoUring; readonly sizes: Map<number, num
     cqHasOverflow: false,
     closed: false,
     registerBufRing(entries: number, bufSize: number, group: number) {
-      if (sizes.has(group) || kernel.inUse.has(group)) throw Object.assign(new Error('it is there'), { code: 'EEXIST' });
+      if (sizes.has(group) || kernel.inUse.has(group)) {
+        throw Object.assign(new Error('it is there'), { code: 'EEXIST' });
+      }
       sizes.set(group, entries);
       const memory = new Uint8Array(entries * bufSize);
       return { group, entries, bytes: () => memory, recycle: () => {}, [Symbol.dispose]: () => sizes.delete(group) };
@@ -150,7 +157,7 @@ describe('a pool', () => {
   const pass = (t: TestContext, looks: number): void => {
     for (; looks > 0; looks--) t.mock.timers.tick(LOOK_MS);
   };
-  const counter = (): (() => number) => {
+  const counter = (): () => number => {
     let last = 0;
     return () => last++ % 8;
   };

@@ -79,17 +79,21 @@ describe('close', () => {
     const close = io.close.bind(io) as (target: unknown) => Promise<void>;
     await using file = await openFile('/dev/null');
     const inherited = Object.create({ drain: true }) as object;
-    const things = [undefined, null, '3', true, 3n, [], [3], file, new Map(), new Date(), () => {}, Symbol.iterator, inherited];
+    const things = [undefined, null, '3', true, 3n, [], [3], file, new Map(), new Date(), () => {}, Symbol.iterator,
+      inherited];
     for (const thing of things) await assert.rejects(close(thing), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' });
     const unknown = [{ fd: 3 }, { drain: true, signal: AbortSignal.timeout(1) }, { [Symbol('drain')]: true }];
-    for (const options of unknown) await assert.rejects(close(options), { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' });
+    for (const options of unknown) {
+      await assert.rejects(close(options), { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' });
+    }
     await assert.rejects(close({ drain: 1 }), { name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' });
     assert.equal(io.closed, false);
     assert.equal(await io.nop(), 0);
   });
 
   it('given options, those of no prototype and of another realm included, closes the reactor', async () => {
-    const all = [{}, { drain: undefined }, { drain: false }, { drain: true }, Object.create(null), runInNewContext('({})')];
+    const all = [{}, { drain: undefined }, { drain: false }, { drain: true }, Object.create(null),
+      runInNewContext('({})')];
     for (const options of all as { drain?: boolean }[]) {
       const io = new Reactor();
       await io.close(options);

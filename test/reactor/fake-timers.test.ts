@@ -21,7 +21,8 @@ const faked = (imports: string, body: string): string => `
   clock.uninstall();`;
 
 async function printed(text: string, env: NodeJS.ProcessEnv = {}): Promise<string> {
-  const { status, stdout, stderr } = await run('timeout', ['20', process.execPath, '--input-type=module', '--eval', text], {
+  const { status, stdout, stderr } = await run('timeout', ['20', process.execPath, '--input-type=module', '--eval',
+    text], {
     env: { ...process.env, ...env },
   });
   assert.equal(status, 0, stderr + stdout);
@@ -43,7 +44,10 @@ describe('with fake timers', () => {
         io.unregisterFile(place);
         await io.nop();
         await io.close();`;
-      assert.equal(await printed(faked(`import { Reactor } from ${at('index.js')};`, body)), 'TimeoutError\ndone true\n');
+      assert.equal(
+        await printed(faked(`import { Reactor } from ${at('index.js')};`, body)),
+        'TimeoutError\ndone true\n',
+      );
     });
   }
 

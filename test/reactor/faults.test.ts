@@ -213,12 +213,14 @@ describe('a peer that closes', () => {
   it('given a connection that is reset, each waiting operation is told once', async () => {
     await using io = new Reactor();
     await using peer = new Peer(io);
-    for (const wait of [
-      (fd: number) => io.recv(fd, new Uint8Array(8)),
-      (fd: number) => io.recvMany(fd).next(),
-      (fd: number) => io.send(fd, Buffer.alloc(32 << 20)),
-      (fd: number) => io.send(fd, Buffer.alloc(32 << 20), { zeroCopy: true }),
-    ]) {
+    for (
+      const wait of [
+        (fd: number) => io.recv(fd, new Uint8Array(8)),
+        (fd: number) => io.recvMany(fd).next(),
+        (fd: number) => io.send(fd, Buffer.alloc(32 << 20)),
+        (fd: number) => io.send(fd, Buffer.alloc(32 << 20), { zeroCopy: true }),
+      ]
+    ) {
       const [ours, theirs] = await peer.connection();
       const waiting = reasonOf(wait(ours).then(() => io.send(ours, 'x')));
       await turns();
@@ -415,7 +417,7 @@ describe('no descriptors left', () => {
     // Whatever is lower is taken, so that the limit is felt.
     const holes: number[] = [];
     const top = Math.max(...readdirSync('/proc/self/fd').map(Number));
-    for (let fd = openSync('/dev/null', 'r'); ; fd = openSync('/dev/null', 'r')) {
+    for (let fd = openSync('/dev/null', 'r');; fd = openSync('/dev/null', 'r')) {
       holes.push(files.own(fd));
       if (fd > top) break;
     }
@@ -774,7 +776,7 @@ describe('close with everything in flight', () => {
       writeSync(fds[1], 'x');
     }
     const all = Promise.allSettled(iterations);
-    for (let seen = -1; seen !== kept.length; ) {
+    for (let seen = -1; seen !== kept.length;) {
       seen = kept.length;
       await turns(20);
     }

@@ -7,7 +7,15 @@ import { describe } from 'node:test';
 import { Reactor } from '../../src/index.ts';
 import { moveBehindRead, moveBehindWrite, positionOf } from '../../src/reactor/file-position.ts';
 import { it } from '../asking.ts';
-import { noSizeLimit, noSmallDisk, noSpoiltDisk, READABLE, SizeLimit, SmallDisk, SpoiltDisk } from '../fs/scarce-disk.ts';
+import {
+  noSizeLimit,
+  noSmallDisk,
+  noSpoiltDisk,
+  READABLE,
+  SizeLimit,
+  SmallDisk,
+  SpoiltDisk,
+} from '../fs/scarce-disk.ts';
 import { Descriptors } from '../kernel/libc.ts';
 import { Temporary } from '../kernel/temporary.ts';
 
@@ -27,7 +35,9 @@ const WRITES: Record<string, Write> = {
   writev: (io, fd, data) => io.writev(fd, [data.subarray(0, 100), data.subarray(100)]),
   'a step of a chain': async (io, fd, data) => {
     // One that comes short ends the chain, which says what it came to.
-    const failure = await io.chain([['write', fd, data]]).catch((error: { results: [{ value?: number; reason?: Error }] }) => error);
+    const failure = await io.chain([['write', fd, data]]).catch((
+      error: { results: [{ value?: number; reason?: Error }] },
+    ) => error);
     if (Array.isArray(failure)) return failure[0];
     const [{ value, reason }] = failure.results;
     if (value === undefined) throw reason;
@@ -54,7 +64,10 @@ async function writeThrice(write: Write, path: string, flags: number): Promise<u
 
 describe('a short write where the file stands', () => {
   for (const [name, write] of Object.entries(WRITES)) {
-    for (const [kind, flags] of [['a file', constants.O_RDWR], ['a file that is appended to', constants.O_WRONLY | constants.O_APPEND]] as const) {
+    for (
+      const [kind, flags] of [['a file', constants.O_RDWR], ['a file that is appended to',
+        constants.O_WRONLY | constants.O_APPEND]] as const
+    ) {
       const expected = (code: string): unknown[] => [10_000, 10_000, ROOM - 10_000, ROOM, code, ROOM];
 
       it(`${name}, ${kind}, on a full disk`, { skip: noSmallDisk }, async () => {
@@ -76,7 +89,9 @@ describe('a short write where the file stands', () => {
     const fd = openSync(folder.file('x', 'before'), 'r+');
     using _limit = new SizeLimit(ROOM);
     const [one, other] = ['a', 'b'].map((of) => Buffer.alloc(10_000, of));
-    await assert.rejects(io.chain([['write', fd, one], ['write', fd, other], ['write', fd, one]]), { name: 'LinkError' });
+    await assert.rejects(io.chain([['write', fd, one], ['write', fd, other], ['write', fd, one]]), {
+      name: 'LinkError',
+    });
     assert.equal(positionOf(fd), ROOM);
     closeSync(fd);
   });
@@ -116,7 +131,8 @@ describe('a short read where the file stands', () => {
     using descriptors = new Descriptors();
     await using io = new Reactor({ entries: 8 });
     const fd = openSync(folder.file('x', 'x'.repeat(100)), 'r');
-    assert.deepEqual([await io.read(fd, Buffer.alloc(70)), await io.read(fd, Buffer.alloc(70)), positionOf(fd)], [70, 30, 100]);
+    assert.deepEqual([await io.read(fd, Buffer.alloc(70)), await io.read(fd, Buffer.alloc(70)), positionOf(fd)], [70,
+      30, 100]);
     closeSync(fd);
     const [reader, writer] = descriptors.pipe();
     writeSync(writer, 'hello');

@@ -37,8 +37,10 @@ describe('performance.eventLoopUtilization()', () => {
   it('counts what is slept in the ring as idle, whoever took the function before', async () => {
     const [utilization, share, count] = (await printed(`
       const { eventLoopUtilization } = performance;
-      ${TICKING.replace('import { Reactor }', '')
-        .replace(`from '${INDEX}';`, `const { Reactor } = await import('${INDEX}');`)}
+      ${
+      TICKING.replace('import { Reactor }', '')
+        .replace(`from '${INDEX}';`, `const { Reactor } = await import('${INDEX}');`)
+    }
       const first = eventLoopUtilization();
       const start = performance.now();
       const from = waits.count;
@@ -50,7 +52,10 @@ describe('performance.eventLoopUtilization()', () => {
       process.exit();`)) as number[];
     assert.ok(count > 10);
     // What it slept is idle, to a hair; how much that is depends on who else wants the processor.
-    assert.ok(utilization <= 1 - share + 0.05, `utilization ${utilization}, ${share} of the time was slept in the ring`);
+    assert.ok(
+      utilization <= 1 - share + 0.05,
+      `utilization ${utilization}, ${share} of the time was slept in the ring`,
+    );
     assert.ok(share > 0.3, `${share} of the time was slept in the ring`);
   });
 
@@ -93,7 +98,9 @@ describe('performance.eventLoopUtilization()', () => {
       await app.ready();
       const server = net.createServer((socket) => app.server.emit('connection', socket));
       server.listen(0, '127.0.0.1', () => console.log(server.address().port));`;
-    const child = spawn(process.execPath, ['--input-type=module', '--eval', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const ended = once(child, 'exit');
     try {
       const [port] = (await once(child.stdout, 'data')) as [Buffer];
@@ -122,7 +129,9 @@ describe('performance.eventLoopUtilization()', () => {
 });
 
 /** libuv as koffi would show it, with one thing about it that is not as it should be, perhaps. */
-function fakeLibuv(wrong: Partial<Record<string, unknown>> = {}): { koffi: typeof Koffi; libc: Koffi.LibraryHandle; fields: BigUint64Array } {
+function fakeLibuv(
+  wrong: Partial<Record<string, unknown>> = {},
+): { koffi: typeof Koffi; libc: Koffi.LibraryHandle; fields: BigUint64Array } {
   const fields = new BigUint64Array(19);
   fields.set([7n, 8n, 9n], 1);
   fields[18] = 5_000n;
@@ -139,7 +148,9 @@ function fakeLibuv(wrong: Partial<Record<string, unknown>> = {}): { koffi: typeo
     uv_update_time: () => undefined,
     uv_backend_fd: () => wrong['fd'] ?? 12,
     // What the fields say, or what they do not.
-    uv_metrics_idle_time: () => Number(fields[18]) * ((wrong['isConstant'] === undefined ? 1 : 0) as number) + ((wrong['isConstant'] ?? 0) as number),
+    uv_metrics_idle_time: () =>
+      Number(fields[18]) * ((wrong['isConstant'] === undefined ? 1 : 0) as number) +
+      ((wrong['isConstant'] ?? 0) as number),
     uv_metrics_info: (_loop: number, info: BigUint64Array) => {
       info.set(fields.subarray(1, 17));
       if (wrong['info'] !== undefined) info[2]++;
@@ -186,21 +197,23 @@ describe('the event loop', () => {
     assert.equal(fields[18], 2n ** 53n + 1_000_000n);
   });
 
-  for (const [name, wrong] of Object.entries({
-    'libuv is older than what the layout was seen in': { version: 0x01_2c_02 },
-    'libuv is a later major version': { version: 0x02_00_00 },
-    'Node does not tell the loop': { status: 9 },
-    'there is no such function': { missing: 'uv_metrics_info' },
-    'the version has no function': { missing: 'uv_version' },
-    'the loop has no descriptor': { fd: -1 },
-    'the fields are nowhere': { fieldsAt: 0n },
-    'the fields are at no address for them': { fieldsAt: 0x2001n },
-    'the counters are others than uv_metrics_info tells': { info: true },
-    'uv_metrics_info refuses': { infoStatus: -22 },
-    'the loop seems to be asleep while this runs': { entryTime: 17n },
-    'the idle time is another': { isConstant: 4_999 },
-    'the idle time is not read from there': { isConstant: 5_000 },
-  })) {
+  for (
+    const [name, wrong] of Object.entries({
+      'libuv is older than what the layout was seen in': { version: 0x01_2c_02 },
+      'libuv is a later major version': { version: 0x02_00_00 },
+      'Node does not tell the loop': { status: 9 },
+      'there is no such function': { missing: 'uv_metrics_info' },
+      'the version has no function': { missing: 'uv_version' },
+      'the loop has no descriptor': { fd: -1 },
+      'the fields are nowhere': { fieldsAt: 0n },
+      'the fields are at no address for them': { fieldsAt: 0x2001n },
+      'the counters are others than uv_metrics_info tells': { info: true },
+      'uv_metrics_info refuses': { infoStatus: -22 },
+      'the loop seems to be asleep while this runs': { entryTime: 17n },
+      'the idle time is another': { isConstant: 4_999 },
+      'the idle time is not read from there': { isConstant: 5_000 },
+    })
+  ) {
     it(`is not, and nothing is written, where ${name}`, () => assert.equal(found(wrong), undefined));
   }
 

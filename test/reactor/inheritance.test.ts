@@ -3,7 +3,16 @@ import assert from 'node:assert/strict';
 import { closeSync, constants, readFileSync } from 'node:fs';
 import { describe } from 'node:test';
 import koffi from 'koffi';
-import { AF_INET, AF_UNIX, AT_FDCWD, MSG_CMSG_CLOEXEC, O_CLOEXEC, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from '../../src/abi/index.ts';
+import {
+  AF_INET,
+  AF_UNIX,
+  AT_FDCWD,
+  MSG_CMSG_CLOEXEC,
+  O_CLOEXEC,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+} from '../../src/abi/index.ts';
 import { Msghdr, Reactor, rights, rightsOf, type DescriptorOptions } from '../../src/index.ts';
 
 import { it } from '../asking.ts';
@@ -33,7 +42,9 @@ const MAKERS: Record<string, (io: Reactor, options?: DescriptorOptions) => Promi
     using files = new Descriptors();
     const [ours, theirs] = files.socketPair();
     await io.sendmsg(theirs, { iov: [Buffer.from('x')], control: [rights([0])] });
-    for await (const datagram of io.recvmsgMany(ours, { controllen: 64, ...options })) return rightsOf(datagram.control[0])!;
+    for await (const datagram of io.recvmsgMany(ours, { controllen: 64, ...options })) {
+      return rightsOf(datagram.control[0])!;
+    }
     return [];
   },
 };
@@ -43,7 +54,9 @@ function inherited(fds: number[]): boolean[] {
   const spawn = koffi.load(null).func(
     'int posix_spawn(_Out_ int *pid, str path, void *actions, void *attributes, const char **argv, const char **envp)',
   ) as (...args: unknown[]) => number;
-  const waitpid = koffi.load(null).func('int waitpid(int pid, _Out_ int *status, int options)') as (...args: unknown[]) => number;
+  const waitpid = koffi.load(null).func('int waitpid(int pid, _Out_ int *status, int options)') as (
+    ...args: unknown[]
+  ) => number;
   return fds.map((fd) => {
     // Node closes all but those that it is told of: it is no such program.
     const [pid, status] = [[-1], [-1]];
@@ -57,7 +70,11 @@ describe('descriptors', () => {
   for (const [name, make] of Object.entries(MAKERS)) {
     it(`that ${name} makes are closed in a program that is started; with cloexec: false they are not`, async () => {
       await using io = new Reactor();
-      for (const [options, isInherited] of [[undefined, false], [{}, false], [{ cloexec: true }, false], [{ cloexec: false }, true]] as const) {
+      for (
+        const [options, isInherited] of [[undefined, false], [{}, false], [{ cloexec: true }, false], [{
+          cloexec: false,
+        }, true]] as const
+      ) {
         const fds = await make(io, options);
         assert.ok(fds.length > 0);
         try {
@@ -66,7 +83,10 @@ describe('descriptors', () => {
           fds.forEach((fd) => closeSync(fd));
         }
       }
-      await assert.rejects(make(io, { cloexec: 1 as never }), { code: 'ERR_INVALID_ARG_TYPE', message: /options\.cloexec/ });
+      await assert.rejects(make(io, { cloexec: 1 as never }), {
+        code: 'ERR_INVALID_ARG_TYPE',
+        message: /options\.cloexec/,
+      });
     });
   }
 
@@ -92,7 +112,8 @@ describe('descriptors', () => {
   it('keep the other flags that they were asked for with, and wrong flags are refused as before', async () => {
     await using io = new Reactor();
     const [reader, writer] = await io.pipe({ flags: O_NONBLOCK });
-    const flagsOf = (fd: number): number => Number.parseInt(/^flags:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))![1], 8);
+    const flagsOf = (fd: number): number =>
+      Number.parseInt(/^flags:\s*(\d+)$/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))![1], 8);
     assert.equal(flagsOf(reader) & O_NONBLOCK, O_NONBLOCK);
     await Promise.all([io.closeFd(reader), io.closeFd(writer)]);
     await assert.rejects(io.open('/dev/null', 'r' as never), { code: 'ERR_INVALID_ARG_TYPE' });

@@ -9,11 +9,66 @@ const url = (name: string): string => JSON.stringify(new URL(name, import.meta.u
 
 /** The names of all that a reactor's operations, and the ring's beneath them, may be given. */
 const NAMES = [
-  'absolute', 'address', 'alignment', 'all', 'before', 'bundle', 'clock', 'cloexec', 'control', 'controllen', 'count', 'cqe32',
-  'cqeFlags', 'datasync', 'deadline', 'dest', 'direct', 'discard', 'dontwait', 'drain', 'etimeSuccess', 'failed', 'fixed', 'fixedBuffer',
-  'fixedFile', 'fixedIn', 'flags', 'histograms', 'into', 'iov', 'isExclusive', 'length', 'lend', 'len', 'level', 'limit', 'mask',
-  'minWaitMs', 'mode', 'multishot', 'noIowait', 'offset', 'outcome', 'path', 'pi', 'pollFirst', 'registeredFile', 'reportUsage', 'result',
-  'rwFlags', 'signal', 'skipCqe', 'subject', 'success', 'syscall', 'taskWork', 'timeoutMs', 'to', 'whole', 'zeroCopy',
+  'absolute',
+  'address',
+  'alignment',
+  'all',
+  'before',
+  'bundle',
+  'clock',
+  'cloexec',
+  'control',
+  'controllen',
+  'count',
+  'cqe32',
+  'cqeFlags',
+  'datasync',
+  'deadline',
+  'dest',
+  'direct',
+  'discard',
+  'dontwait',
+  'drain',
+  'etimeSuccess',
+  'failed',
+  'fixed',
+  'fixedBuffer',
+  'fixedFile',
+  'fixedIn',
+  'flags',
+  'histograms',
+  'into',
+  'iov',
+  'isExclusive',
+  'length',
+  'lend',
+  'len',
+  'level',
+  'limit',
+  'mask',
+  'minWaitMs',
+  'mode',
+  'multishot',
+  'noIowait',
+  'offset',
+  'outcome',
+  'path',
+  'pi',
+  'pollFirst',
+  'registeredFile',
+  'reportUsage',
+  'result',
+  'rwFlags',
+  'signal',
+  'skipCqe',
+  'subject',
+  'success',
+  'syscall',
+  'taskWork',
+  'timeoutMs',
+  'to',
+  'whole',
+  'zeroCopy',
 ];
 
 /** Every kind of operation, with no options, or with some. What came of each is printed. */
@@ -40,7 +95,9 @@ const program = (folder: string, isPolluted: boolean): string => `
   const io = new Reactor();
   await io.nop();
   if (${isPolluted}) {
-    for (const name of ${JSON.stringify(NAMES)}) Object.defineProperty(Object.prototype, name, { __proto__: null, value: Symbol('of ' + name), configurable: true, writable: true });
+    for (const name of ${
+  JSON.stringify(NAMES)
+}) Object.defineProperty(Object.prototype, name, { __proto__: null, value: Symbol('of ' + name), configurable: true, writable: true });
   }
   try {
     const fd = await io.open(path + '/file', 0o102, { __proto__: null, mode: 0o600 });

@@ -9,7 +9,11 @@ const PIECES = 400;
 const libc = koffi.load(null);
 const malloc = libc.func('malloc', 'uintptr_t', ['size_t']) as (bytes: number) => number;
 const free = libc.func('free', 'void', ['uintptr_t']) as (address: number) => void;
-const memset = libc.func('memset', 'uintptr_t', ['uintptr_t', 'int', 'size_t']) as (to: number, byte: number, bytes: number) => number;
+const memset = libc.func('memset', 'uintptr_t', ['uintptr_t', 'int', 'size_t']) as (
+  to: number,
+  byte: number,
+  bytes: number,
+) => number;
 
 /** Page faults that it takes to allocate 25 MiB in pieces and to write to them. They are freed. */
 function faults(): number {

@@ -51,12 +51,15 @@ async function drain(io: Reactor, fd: number): Promise<number> {
 /** Ways to send much. */
 const WAYS = {
   send: (io: Reactor, fd: number, options: object) => io.send(fd, DATA, options),
-  sendmsg: (io: Reactor, fd: number, options: object) => io.sendmsg(fd, { iov: [DATA.subarray(0, 5e6), DATA.subarray(5e6)] }, options),
+  sendmsg: (io: Reactor, fd: number, options: object) =>
+    io.sendmsg(fd, { iov: [DATA.subarray(0, 5e6), DATA.subarray(5e6)] }, options),
 };
 
 describe('a time limit', () => {
   for (const [name, way] of Object.entries(WAYS)) {
-    for (const [kind, isTcp, zeroCopy] of [['unix', false, false], ['TCP', true, false], ['TCP', true, true]] as const) {
+    for (
+      const [kind, isTcp, zeroCopy] of [['unix', false, false], ['TCP', true, false], ['TCP', true, true]] as const
+    ) {
       const what = `${name}${zeroCopy ? ' with zeroCopy' : ''} over ${kind}`;
 
       it(`of ${what}, whose peer reads nothing: the error tells what has gone out, and no more goes`, async () => {
@@ -104,7 +107,9 @@ describe('a time limit', () => {
     const filling = await failureOf(io.send(ours, DATA, { timeoutMs: LIMIT_MS }));
     const one = await io.recv(theirs, new Uint8Array(3 * 2 ** 20));
     const data = Buffer.alloc(20_000, 'x');
-    const error = await io.send(ours, data, { zeroCopy: true, timeoutMs: LIMIT_MS, flags: MSG_WAITALL }).catch((reason: unknown) => reason);
+    const error = await io.send(ours, data, { zeroCopy: true, timeoutMs: LIMIT_MS, flags: MSG_WAITALL }).catch((
+      reason: unknown,
+    ) => reason);
     const sent = error instanceof TimeoutError ? error.result! : (error as number);
     shutdownWrite(ours);
     assert.equal(one + (await drain(io, theirs)), filling.result! + sent);
@@ -120,7 +125,11 @@ describe('a time limit', () => {
     const buffer = Buffer.alloc(8);
     const ways = {
       recv: () => io.recv(ours, buffer, { flags, timeoutMs: LIMIT_MS }),
-      recvmsg: () => io.recvmsg(ours, new Msghdr({ iov: [buffer.subarray(0, 2), buffer.subarray(2)] }), { flags, timeoutMs: LIMIT_MS }),
+      recvmsg: () =>
+        io.recvmsg(ours, new Msghdr({ iov: [buffer.subarray(0, 2), buffer.subarray(2)] }), {
+          flags,
+          timeoutMs: LIMIT_MS,
+        }),
     };
     for (const [name, way] of Object.entries(ways)) {
       writeSync(theirs, 'part');
@@ -231,7 +240,8 @@ describe('a send of much', () => {
 class Scripted extends WaitMethods {
   constructor(answers: number[], sent: string[]) {
     const ring = {
-      prepSend: (_fd: number, memory: Uint8Array, length: number) => sent.push(Buffer.from(memory).toString('latin1', 0, length)),
+      prepSend: (_fd: number, memory: Uint8Array, length: number) =>
+        sent.push(Buffer.from(memory).toString('latin1', 0, length)),
       sqeSetFlags: () => {},
       prepLinkTimeout: () => true,
     };

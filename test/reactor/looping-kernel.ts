@@ -111,7 +111,14 @@ export class SleepingKernel extends LoopingKernel {
     return this.loop;
   }
 
-  override enterWith(fd: number, toSubmit: number, minComplete: number, flags: number, argument: number, size: number): number {
+  override enterWith(
+    fd: number,
+    toSubmit: number,
+    minComplete: number,
+    flags: number,
+    argument: number,
+    size: number,
+  ): number {
     const step = minComplete > 0 ? this.script.shift() : undefined;
     if (minComplete > 0) {
       this.answers.push((call) => {

@@ -143,7 +143,7 @@ describe('recvMany', () => {
     }
     await mine.return!();
     assert.ok(io.stats.buffersOut <= 64, `${io.stats.buffersOut} buffers are held`);
-    for (let next = await iterator.next(); ; next = await iterator.next()) {
+    for (let next = await iterator.next();; next = await iterator.next()) {
       received += (next.value as Chunk).bytes.byteLength;
       if (received === sent.length) break;
     }
@@ -276,7 +276,7 @@ describe('readMany', () => {
     const [reader, writer] = files.pipe();
     const sent = Buffer.alloc(500_000, '0123456789');
     const writing = (async () => {
-      for (let at = 0; at < sent.length; ) at += await io.write(writer, sent.subarray(at));
+      for (let at = 0; at < sent.length;) at += await io.write(writer, sent.subarray(at));
       files.close(writer);
     })();
     const pieces: Uint8Array[] = [];
@@ -286,11 +286,13 @@ describe('readMany', () => {
   });
 
   describe('given a named pipe that was opened without O_NONBLOCK', () => {
-    for (const [what, writes] of Object.entries({
-      'ends when its writer has gone, after all of the data': [100, 100],
-      'ends when its writer has gone without a word': [],
-      'ends when its writer has gone and left more than a buffer holds': [60_000],
-    })) {
+    for (
+      const [what, writes] of Object.entries({
+        'ends when its writer has gone, after all of the data': [100, 100],
+        'ends when its writer has gone without a word': [],
+        'ends when its writer has gone and left more than a buffer holds': [60_000],
+      })
+    ) {
       for (const isEarly of [false, true]) {
         it(`${what}${isEarly ? ', before it begins' : ''}`, async () => {
           using files = new Descriptors();
@@ -310,7 +312,9 @@ describe('readMany', () => {
             leave();
           }
           let total = 0;
-          for (let result = await first; !result.done; result = await iteration.next()) total += result.value.bytes.length;
+          for (let result = await first; !result.done; result = await iteration.next()) {
+            total += result.value.bytes.length;
+          }
           assert.equal(total, writes.reduce((sum, bytes) => sum + bytes, 0));
           assert.deepEqual(await iteration.next(), { value: undefined, done: true });
           await io.nop();

@@ -148,7 +148,10 @@ it('between threads: sleeping loops are woken; a thread that ends leaves nothing
     const exit = once(worker, 'exit');
     await io.message(ringFd, 0, 1);
     assert.deepEqual(await exit, [0]);
-    await assert.rejects(io.message(ringFd, 1), (error: NodeJS.ErrnoException) => /^(EBADF|EBADFD|EOWNERDEAD)$/.test(error.code!));
+    await assert.rejects(
+      io.message(ringFd, 1),
+      (error: NodeJS.ErrnoException) => /^(EBADF|EBADFD|EOWNERDEAD)$/.test(error.code!),
+    );
   };
   // Its first one opens what a process keeps.
   await stop(await start());

@@ -78,7 +78,9 @@ describe('files', () => {
     assert.equal(await io.fallocate(fd, 0, 0, 100), undefined);
     assert.equal((await io.statx(fd, '', AT_EMPTY_PATH)).size, 100);
     assert.equal((await io.statx(AT_FDCWD, path)).mode & 0o777, 0o640);
-    for (const status of [await io.stat(path), await io.lstat(path), await io.fstat(fd)]) assert.equal(status.size, 100);
+    for (const status of [await io.stat(path), await io.lstat(path), await io.fstat(fd)]) {
+      assert.equal(status.size, 100);
+    }
     assert.equal(await io.closeFd(fd), undefined);
     // The older name.
     assert.equal(await io.close(openSync('/dev/null', 'r')), undefined);
@@ -112,11 +114,13 @@ describe('files', () => {
       await io.closeFd(fd);
     }
     const path = new URL(`file://${temporary.path}/none%20such`);
-    for (const [promise, syscall, name] of [
-      [io.open(path, O_RDONLY), 'open', `${temporary.path}/none such`],
-      [io.openat(dir, Buffer.from('nöne'), O_RDONLY), 'openat', 'nöne'],
-      [io.openat2(dir, 'none', { flags: O_RDONLY }), 'openat2', 'none'],
-    ] as const) {
+    for (
+      const [promise, syscall, name] of [
+        [io.open(path, O_RDONLY), 'open', `${temporary.path}/none such`],
+        [io.openat(dir, Buffer.from('nöne'), O_RDONLY), 'openat', 'nöne'],
+        [io.openat2(dir, 'none', { flags: O_RDONLY }), 'openat2', 'none'],
+      ] as const
+    ) {
       await assert.rejects(promise, {
         name: 'Error',
         message: `ENOENT: no such file or directory, ${syscall} '${name}'`,
@@ -242,7 +246,7 @@ describe('sockets', () => {
     const data = Buffer.alloc(100_000, 'zero copy ');
     const pieces = Buffer.alloc(data.length);
     const receiving = (async () => {
-      for (let at = 0; at < pieces.length; ) at += await io.recv(server, pieces.subarray(at));
+      for (let at = 0; at < pieces.length;) at += await io.recv(server, pieces.subarray(at));
     })();
     assert.equal(await io.send(client, data, { zeroCopy: true }), data.length);
     await receiving;
@@ -437,11 +441,16 @@ describe('chains', () => {
     });
     const abort = new AbortController();
     setImmediate(() => abort.abort());
-    await assert.rejects(io.chain([['nop'], ['poll', reader, POLLIN], ['write', writer, 'x']], { signal: abort.signal }), {
-      name: 'AbortError',
-    });
+    await assert.rejects(
+      io.chain([['nop'], ['poll', reader, POLLIN], ['write', writer, 'x']], { signal: abort.signal }),
+      {
+        name: 'AbortError',
+      },
+    );
     await assert.rejects(io.chain([['nop']], { signal: AbortSignal.abort() }), { name: 'AbortError' });
-    await assert.rejects(io.chain([['nop'], ['poll', reader, POLLIN, { signal: AbortSignal.abort() }]]), { code: 'ABORT_ERR' });
+    await assert.rejects(io.chain([['nop'], ['poll', reader, POLLIN, { signal: AbortSignal.abort() }]]), {
+      code: 'ABORT_ERR',
+    });
     assert.equal(io.stats.inFlight, 0);
   });
 });
@@ -549,7 +558,9 @@ describe('memory', () => {
     using files = new Descriptors();
     await using io = new Reactor();
     const [reader, writer] = files.pipe();
-    const resizable = new (ArrayBuffer as unknown as new (n: number, o: object) => ArrayBuffer)(8, { maxByteLength: 16 });
+    const resizable = new (ArrayBuffer as unknown as new (n: number, o: object) => ArrayBuffer)(8, {
+      maxByteLength: 16,
+    });
     await assert.rejects(io.read(reader, new Uint8Array(resizable)), { code: 'ERR_INVALID_ARG_VALUE' });
     const memory = new Uint8Array(8);
     const reading = io.read(reader, memory);

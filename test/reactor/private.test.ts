@@ -13,11 +13,13 @@ import { Submission } from '../../src/reactor/submission.ts';
 import { it } from '../asking.ts';
 import { Descriptors } from '../kernel/libc.ts';
 
-const INTERNAL = [BufferPool, BufferPools, Engine, Observer, PooledGroup, RegisteredFiles, RegisteredMemory, Submission];
+const INTERNAL = [BufferPool, BufferPools, Engine, Observer, PooledGroup, RegisteredFiles, RegisteredMemory,
+  Submission];
 
 /** Every object that can be reached by reading properties, with the way there. Getters of prototypes are asked, too. */
 function* reachable(root: object): Generator<[way: string, found: object]> {
-  const seen = new Set<unknown>([Object.prototype, Function.prototype, Promise.prototype, Array.prototype, Error.prototype]);
+  const seen = new Set<unknown>([Object.prototype, Function.prototype, Promise.prototype, Array.prototype,
+    Error.prototype]);
   const queue: [string, unknown, object][] = [['', root, root]];
   for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
     const [way, found, owner] = next;
@@ -84,7 +86,9 @@ describe('what a program can reach', () => {
       assertPrivate(iteration, name);
       await iteration.return!();
     }
-    const linked = await io.chain([['nop'], ['open', '/nowhere/at/all', 0]]).catch((reason: unknown) => reason as object);
+    const linked = await io.chain([['nop'], ['open', '/nowhere/at/all', 0]]).catch((reason: unknown) =>
+      reason as object
+    );
     const late = await io.sleep(1000, { timeoutMs: 1 }).catch((reason: unknown) => reason as object);
     assertPrivate(linked, 'LinkError');
     assertPrivate(late as object, 'TimeoutError');
@@ -93,11 +97,24 @@ describe('what a program can reach', () => {
   it('by options that only the package has: they are not looked at', async () => {
     await using io = new Reactor();
     const handed: unknown[] = [];
-    const outcome = { waits: false, value: (...all: unknown[]) => handed.push(all), failed: (...all: unknown[]) => void handed.push(all), discard: (...all: unknown[]) => handed.push(all) };
+    const outcome = {
+      waits: false,
+      value: (...all: unknown[]) => handed.push(all),
+      failed: (...all: unknown[]) => void handed.push(all),
+      discard: (...all: unknown[]) => handed.push(all),
+    };
     assert.equal(await io.nop({ outcome } as object), 0);
     await assert.rejects(io.open('/nowhere/at/all', 0, { outcome } as object), { code: 'ENOENT' });
     await assert.rejects(io.nop({ outcome, timeoutMs: -1 } as object), { code: 'ERR_OUT_OF_RANGE' });
-    const sequence = { name: 'nop', fd: -1, waits: false, subject: undefined, prepare: (...all: unknown[]) => handed.push(all), value: () => 0, failed: () => {} };
+    const sequence = {
+      name: 'nop',
+      fd: -1,
+      waits: false,
+      subject: undefined,
+      prepare: (...all: unknown[]) => handed.push(all),
+      value: () => 0,
+      failed: () => {},
+    };
     assert.throws(() => io.perform(sequence as never), { code: 'ERR_INVALID_ARG_TYPE' });
     assert.deepEqual(handed, []);
   });

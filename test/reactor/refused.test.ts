@@ -103,7 +103,10 @@ describe('a filter that forbids', () => {
 
     it(`${name} alone, in a worker too: the drop-ins go through Node`, { skip: hasOwnRing }, async () => {
       using folder = new Temporary();
-      const body = `${PROLOGUE}${DROP_INS}${USE(`${folder.path}/file`)}`.replace("'koffi'", JSON.stringify(import.meta.resolve('koffi')));
+      const body = `${PROLOGUE}${DROP_INS}${USE(`${folder.path}/file`)}`.replace(
+        "'koffi'",
+        JSON.stringify(import.meta.resolve('koffi')),
+      );
       const worker = `
         const { Worker } = await import('node:worker_threads');
         await once(new Worker(new URL(${JSON.stringify(`data:text/javascript,${encodeURIComponent(body)}`)})), 'exit');
@@ -111,16 +114,20 @@ describe('a filter that forbids', () => {
       assert.deepEqual((await program(PROLOGUE, forbid(number), worker)).sort(), fallenBack(`EPERM ${name}`));
     });
 
-    it(`${name} alone: a reactor is refused, and the doctor says what the drop-ins do`, { skip: hasOwnRing }, async () => {
-      const reactor = `
+    it(
+      `${name} alone: a reactor is refused, and the doctor says what the drop-ins do`,
+      { skip: hasOwnRing },
+      async () => {
+        const reactor = `
         const { Reactor } = await import(${url('index.js')});
         try { new Reactor(); } catch (error) { console.log(error.code, error.errno, error.syscall); }
       `;
-      const [refusal, dropIns, status] = await program(PROLOGUE, forbid(number), reactor, DOCTOR);
-      assert.equal(refusal, `EPERM -1 ${name}`);
-      assert.match(dropIns, /^go through Node: /);
-      assert.equal(status, '1');
-    });
+        const [refusal, dropIns, status] = await program(PROLOGUE, forbid(number), reactor, DOCTOR);
+        assert.equal(refusal, `EPERM -1 ${name}`);
+        assert.match(dropIns, /^go through Node: /);
+        assert.equal(status, '1');
+      },
+    );
   }
 });
 

@@ -89,7 +89,9 @@ describe('while the thread sleeps in its ring', () => {
       const first = waits.count;
       await timeout(ms);
       // The loop counts whole milliseconds.
-      for (const { limitMs } of waits.calls.slice(first)) assert.ok(limitMs <= ms + 1, `${limitMs} ms for a timer of ${ms}`);
+      for (const { limitMs } of waits.calls.slice(first)) {
+        assert.ok(limitMs <= ms + 1, `${limitMs} ms for a timer of ${ms}`);
+      }
     }
     await waits.asleep();
     assert.ok(waits.count > from);
@@ -193,9 +195,12 @@ describe('while the thread sleeps in its ring', () => {
   });
 
   it('messages of a worker wake it', async () => {
-    const worker = new Worker(`const { parentPort } = require('node:worker_threads'); parentPort.on('message', (m) => parentPort.postMessage(m));`, {
-      eval: true,
-    });
+    const worker = new Worker(
+      `const { parentPort } = require('node:worker_threads'); parentPort.on('message', (m) => parentPort.postMessage(m));`,
+      {
+        eval: true,
+      },
+    );
     const isWoken = await waits.isWokenBy(async () => {
       const answer = once(worker, 'message');
       worker.postMessage(7);
@@ -214,7 +219,9 @@ describe('while the thread sleeps in its ring', () => {
         await timeout(1);
         const order: string[] = [];
         const { count } = waits;
-        const read = io.read(pageCache, new Uint8Array(100), { offset: 0 }).then(() => order.push('read', String(waits.count - count)));
+        const read = io.read(pageCache, new Uint8Array(100), { offset: 0 }).then(() =>
+          order.push('read', String(waits.count - count))
+        );
         const later = immediate().then(() => order.push('immediate'));
         await Promise.all([read, later]);
         assert.deepEqual(order, ['read', '0', 'immediate']);
@@ -258,7 +265,10 @@ describe('two reactors in a thread', () => {
     const waits = both[0].count + both[1].count;
     const rounds = passes() - pass;
     assert.equal(settled, 60);
-    assert.ok(waits + rounds < 60 * 20, `${waits} waits in the ring and ${rounds} rounds of the loop for 60 completions`);
+    assert.ok(
+      waits + rounds < 60 * 20,
+      `${waits} waits in the ring and ${rounds} rounds of the loop for 60 completions`,
+    );
   });
 });
 
@@ -273,7 +283,8 @@ describe('a process', () => {
     const child = spawn(process.execPath, sleeping(body), { stdio: ['pipe', 'pipe', 'inherit'] });
     const ended = once(child, 'exit');
     await once(child.stdout, 'data');
-    const switches = (): number => Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))![1]);
+    const switches = (): number =>
+      Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))![1]);
     let woken = Infinity;
     // What V8 does after the start takes its time.
     for (let i = 0; i < 30 && woken !== 0; i++) {
@@ -305,14 +316,21 @@ describe('a process', () => {
   });
 
   it('ends when it is told to: by its own words, by a timer, and by a handler', async () => {
-    for (const exit of ['process.exit(0)', 'setTimeout(() => process.exit(0), 5)', 'io.sleep(5).then(() => process.exit(0))']) {
+    for (
+      const exit of ['process.exit(0)', 'setTimeout(() => process.exit(0), 5)',
+        'io.sleep(5).then(() => process.exit(0))']
+    ) {
       assert.equal(await ends(`await waits.tick(${TICK_MS}); io.sleep(1e6); console.log('on'); ${exit}`), 'on\n');
     }
   });
 
   it('answers its inspector', async () => {
-    const [first, ...rest] = sleeping(`await waits.tick(${LONG_TICK_MS}); globalThis.waits = waits; console.log('asleep');`);
-    const child = spawn(process.execPath, ['--inspect=127.0.0.1:0', first, ...rest], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const [first, ...rest] = sleeping(
+      `await waits.tick(${LONG_TICK_MS}); globalThis.waits = waits; console.log('asleep');`,
+    );
+    const child = spawn(process.execPath, ['--inspect=127.0.0.1:0', first, ...rest], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const ended = once(child, 'exit');
     let told = '';
     child.stderr.setEncoding('utf8').on('data', (text: string) => (told += text));
@@ -361,13 +379,17 @@ describe('workers', () => {
       parentPort.on('message', () => parentPort.postMessage(waits.loopReady));
       parentPort.postMessage(waits.count);
     }`;
-  const worker = (workerData: string): Worker => new Worker(new URL(`data:text/javascript,${encodeURIComponent(WORKER)}`), { workerData });
+  const worker = (workerData: string): Worker =>
+    new Worker(new URL(`data:text/javascript,${encodeURIComponent(WORKER)}`), { workerData });
 
   it('eight of them have a reactor each that sleeps in its ring', async () => {
     const counts = await Promise.all(
       Array.from({ length: 8 }, async () => {
         const one = worker('work');
-        const [[count], [code]] = (await Promise.all([once(one, 'message'), once(one, 'exit')])) as [number[], number[]];
+        const [[count], [code]] = (await Promise.all([once(one, 'message'), once(one, 'exit')])) as [
+          number[],
+          number[],
+        ];
         assert.equal(code, 0);
         return count;
       }),

@@ -25,7 +25,8 @@ const arm = process.arch === 'arm64';
 /** A program: of a variable of the environment, of PATH, or as `npm run test:runtimes` fetches it. */
 function find(variable: string, name: string, place: string, packaged: string): string | undefined {
   const inPath = (process.env['PATH'] ?? '').split(delimiter).map((path) => join(path, name));
-  const places = [process.env[variable], ...(name === 'node' ? [] : inPath), join('build/runtimes', place, 'node_modules', packaged)];
+  const places = [process.env[variable], ...(name === 'node' ? [] : inPath),
+    join('build/runtimes', place, 'node_modules', packaged)];
   return places.find((path) => path !== undefined && path !== '' && existsSync(path));
 }
 
@@ -33,7 +34,11 @@ const runtimes: { name: string; program: string | undefined; args?: string[] }[]
   { name: 'node', program: process.execPath },
   { name: 'node', program: find('NODE_NEWEST', 'node', 'node26', `node-linux-${process.arch}/bin/node`) },
   { name: 'bun', program: find('BUN', 'bun', 'bun', `@oven/bun-linux-${arm ? 'aarch64' : 'x64'}/bin/bun`) },
-  { name: 'deno', program: find('DENO', 'deno', 'deno', `@deno/linux-${process.arch}-glibc/deno`), args: ['run', '-A'] },
+  {
+    name: 'deno',
+    program: find('DENO', 'deno', 'deno', `@deno/linux-${process.arch}-glibc/deno`),
+    args: ['run', '-A'],
+  },
 ];
 
 describe('the reactor', () => {

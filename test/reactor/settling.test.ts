@@ -32,7 +32,7 @@ function realEngine(wait: Wait = 'ring'): Engine {
 }
 
 function spin(ms: number): void {
-  for (const end = performance.now() + ms; performance.now() < end; );
+  for (const end = performance.now() + ms; performance.now() < end;);
 }
 
 /** An engine over a fake kernel, with an operation in flight that never completes by itself. */
@@ -108,7 +108,9 @@ describe('a wait in the ring', () => {
     await scene.sleepsThrough(...all.slice(0, 1).map((one) => () => scene.complete(one)));
     const from = kernel.entriesSeen.length;
     kernel.script.push(...all.slice(1).map((one) => () => scene.complete(one)));
-    for (let i = 0; i < 400 && kernel.script.length > 0; i++) await (kernel.waits.length % 3 === 0 ? scene.wake() : immediate());
+    for (let i = 0; i < 400 && kernel.script.length > 0; i++) {
+      await (kernel.waits.length % 3 === 0 ? scene.wake() : immediate());
+    }
     const polls = kernel.entriesSeen.slice(from).filter(({ userData }) => userData === BigInt(LOOP_READY));
     assert.ok(polls.length <= 2, `${polls.length} polls for 19 waits`);
     await scene.end();
@@ -160,7 +162,7 @@ describe('a wait in the ring', () => {
     kernel.loop.timeoutMs = 40;
     const limits: number[] = [];
     // Each takes a while, and what its completion leads to runs between the turn and the next wait.
-    const sparse = (meanwhile: () => void): ((call: EnterCall) => void) => {
+    const sparse = (meanwhile: () => void): (call: EnterCall) => void => {
       const one = scene.begin(() => process.nextTick(meanwhile));
       return ({ time }) => {
         limits.push(Math.round(Number(time) / 1e6));
@@ -169,7 +171,8 @@ describe('a wait in the ring', () => {
       };
     };
     const nothing = (): void => {};
-    const script = [sparse(nothing), sparse(nothing), sparse(() => kernel.loop.events++), sparse(nothing), sparse(nothing)];
+    const script = [sparse(nothing), sparse(nothing), sparse(() => kernel.loop.events++), sparse(nothing),
+      sparse(nothing)];
     await scene.warmUp();
     kernel.script.push(...script);
     while (kernel.script.length === script.length) await scene.wake();
@@ -249,7 +252,11 @@ describe('completions', () => {
 });
 
 describe('events of Node’s kind', () => {
-  const told = async (wait: Wait, begin: (engine: Engine, event: (name: string) => void) => void, count: number): Promise<string[]> => {
+  const told = async (
+    wait: Wait,
+    begin: (engine: Engine, event: (name: string) => void) => void,
+    count: number,
+  ): Promise<string[]> => {
     const engine = realEngine(wait);
     const order: string[] = [];
     const all: TestEvent[] = [];
@@ -282,7 +289,9 @@ describe('events of Node’s kind', () => {
     return order;
   };
   const expected = (name: string): string[] =>
-    ['data', 'tick', 'micro', 'micro in tick', 'tick of micro', 'tick in micro', 'last'].map((what) => `${what}${name}`);
+    ['data', 'tick', 'micro', 'micro in tick', 'tick of micro', 'tick in micro', 'last'].map((what) =>
+      `${what}${name}`
+    );
   const sorted = (order: string[], names: string[]): void => {
     // Ticks before microtasks or the other way round: it is Node's order within one event. Between events nothing is
     // mixed.
@@ -296,7 +305,8 @@ describe('events of Node’s kind', () => {
 
   for (const wait of ['ring', 'loop'] as const) {
     it(`that complete together are told one at a time, with all that each leads to: wait: '${wait}'`, async () => {
-      const three = (_engine: Engine, event: (name: string) => void): void => void setImmediate(() => ['0', '1', '2'].forEach(event));
+      const three = (_engine: Engine, event: (name: string) => void): void =>
+        void setImmediate(() => ['0', '1', '2'].forEach(event));
       sorted(await told(wait, three, 3), ['0', '1', '2']);
     });
 

@@ -15,7 +15,18 @@ describe('an eventfd that is never signalled for deferred work', () => {
     kernel.result = () => undefined;
     const engine = new Engine(8, {}, kernel, new Observer(false));
     const poll = kind('poll', undefined, AWAITED, (ring, { fd, slot }) => ring.prepPollAdd(fd, 1, slot));
-    const operation = new Operation(engine, poll, 7, undefined, AWAITED, undefined, undefined, undefined, undefined, undefined);
+    const operation = new Operation(
+      engine,
+      poll,
+      7,
+      undefined,
+      AWAITED,
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+      undefined,
+    );
     const promise = operation.promise();
     engine.submit(operation);
     await new Promise((resolve) => void setImmediate(resolve));

@@ -93,7 +93,9 @@ describe('places', () => {
   it('given a place that was never used, finds nothing', () => {
     const slots = new Slots();
     occupied(slots);
-    for (const userData of [1, 2 ** 17, 2 ** 31, 2 ** 32, 2 ** 40 + 1, 2 ** 48, 2 ** 51, 2 ** 53 - 1]) assert.equal(slots.find(userData), undefined);
+    for (const userData of [1, 2 ** 17, 2 ** 31, 2 ** 32, 2 ** 40 + 1, 2 ** 48, 2 ** 51, 2 ** 53 - 1]) {
+      assert.equal(slots.find(userData), undefined);
+    }
   });
 
   it('given the end, finds nothing', () => {

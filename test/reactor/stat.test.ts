@@ -28,9 +28,22 @@ function nodeErrorOf(call: () => unknown): object {
 }
 
 const NUMBERS = [
-  'dev', 'mode', 'nlink', 'uid', 'gid', 'rdev', 'blksize', 'size', 'blocks', 'mtimeMs', 'ctimeMs', 'birthtimeMs', 'atimeMs',
+  'dev',
+  'mode',
+  'nlink',
+  'uid',
+  'gid',
+  'rdev',
+  'blksize',
+  'size',
+  'blocks',
+  'mtimeMs',
+  'ctimeMs',
+  'birthtimeMs',
+  'atimeMs',
 ] as const;
-const KINDS = ['isFile', 'isDirectory', 'isSymbolicLink', 'isFIFO', 'isSocket', 'isCharacterDevice', 'isBlockDevice'] as const;
+const KINDS = ['isFile', 'isDirectory', 'isSymbolicLink', 'isFIFO', 'isSocket', 'isCharacterDevice',
+  'isBlockDevice'] as const;
 
 function alike(ours: Statx, theirs: fs.Stats): void {
   assert.ok(ours instanceof Statx);

@@ -89,7 +89,7 @@ describe('one tick', () => {
           stores.push(storage.getStore());
           await io.nop().then(() => stores.push(storage.getStore()));
           return stores;
-        }),
+        })
       ),
     );
     assert.deepEqual(seen, [[1, 1, 1], [2, 2, 2], [3, 3, 3]]);
@@ -104,7 +104,10 @@ describe('the process', () => {
   };
 
   it('ends though a reactor is open, when nothing is in flight', async () => {
-    assert.equal(await ends(`const io = new Reactor(); await io.nop(); await io.sleep(1); console.log('done');`), 'done\n');
+    assert.equal(
+      await ends(`const io = new Reactor(); await io.nop(); await io.sleep(1); console.log('done');`),
+      'done\n',
+    );
   });
 
   it('lives as long as something is in flight', async () => {
@@ -113,7 +116,10 @@ describe('the process', () => {
 
   it('ends all the same after unref(), and lives again after ref()', async () => {
     assert.equal(await ends(`const io = new Reactor().unref(); io.sleep(1e6).then(() => console.log('slept'));`), '');
-    assert.equal(await ends(`const io = new Reactor(); io.sleep(1e6); setImmediate(() => setImmediate(() => io.unref()));`), '');
+    assert.equal(
+      await ends(`const io = new Reactor(); io.sleep(1e6); setImmediate(() => setImmediate(() => io.unref()));`),
+      '',
+    );
     const body = `const io = new Reactor().unref(); io.sleep(30).then(() => console.log('slept')); io.ref();`;
     assert.equal(await ends(body), 'slept\n');
   });

@@ -63,7 +63,7 @@ export class Waits {
 
   /** Resolves when a wait that is to come is over. */
   async asleep(): Promise<void> {
-    for (const { count } = this; this.count === count; ) await this.io.sleep(1);
+    for (const { count } = this; this.count === count;) await this.io.sleep(1);
   }
 
   /**

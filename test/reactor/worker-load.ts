@@ -7,7 +7,7 @@ const io = new Reactor({ entries: 64 });
 
 async function readOn(): Promise<never> {
   const buffer = new Uint8Array(4096);
-  for (let i = 0; ; i++) await io.read(file, buffer, { offset: (i % 16) * 4096 });
+  for (let i = 0;; i++) await io.read(file, buffer, { offset: (i % 16) * 4096 });
 }
 
 if (how === undefined) {

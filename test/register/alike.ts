@@ -19,7 +19,11 @@ interface Options {
 }
 
 /** Run a program with everything through the ring that can be, or nothing. */
-async function outcome(file: string, isFlagged: boolean, { flags = [], isLate = false, env: own }: Options): Promise<{ status: number; stdout: string; stderr: string }> {
+async function outcome(
+  file: string,
+  isFlagged: boolean,
+  { flags = [], isLate = false, env: own }: Options,
+): Promise<{ status: number; stdout: string; stderr: string }> {
   // Workers and children have it by the environment as well.
   const way = isLate ? { REGISTER } : { NODE_OPTIONS: `--import=${REGISTER}` };
   const env = environment({ ...own?.(), ...(isFlagged && { IOURING: 'http,net', IOURING_REPORT: 'json', ...way }) });
@@ -35,7 +39,9 @@ export function alike(title: string, text: string, options: Options = {}): void 
     const [plain, flagged] = await Promise.all([outcome(file, false, options), outcome(file, true, options)]);
     assert.ok(plain.stdout.length > 0, plain.stderr);
     assert.deepEqual([flagged.status, flagged.stdout], [plain.status, plain.stdout], flagged.stderr);
-    const reports = flagged.stderr.trim().split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Report);
+    const reports = flagged.stderr.trim().split('\n').filter((line) => line.startsWith('{')).map((line) =>
+      JSON.parse(line) as Report
+    );
     assert.ok(options.isIdle === true || reports.some(({ operations }) => operations > 0), flagged.stderr);
   });
 }

@@ -14,12 +14,13 @@ type Client = (port: number) => Promise<string>;
 
 /** Send it, and say all that is answered until the connection is over. */
 function sends(...pieces: string[]): Client {
-  return (port) => exchange(port, async (socket) => {
-    for (const piece of pieces) {
-      socket.write(piece);
-      await turn();
-    }
-  });
+  return (port) =>
+    exchange(port, async (socket) => {
+      for (const piece of pieces) {
+        socket.write(piece);
+        await turn();
+      }
+    });
 }
 
 async function exchange(port: number, talk: (socket: Socket) => Promise<void> | void): Promise<string> {
@@ -36,7 +37,8 @@ async function exchange(port: number, talk: (socket: Socket) => Promise<void> | 
 
 const get = (path: string, headers = ''): string => `GET ${path} HTTP/1.1\r\nHost: x\r\n${headers}\r\n`;
 const CLOSE = 'Connection: close\r\n';
-const post = (body: string, headers = CLOSE): string => `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\nContent-Type: text/x\r\n${headers}\r\n`;
+const post = (body: string, headers = CLOSE): string =>
+  `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\nContent-Type: text/x\r\n${headers}\r\n`;
 const BODY = 'x'.repeat(4096);
 const CHUNK = `4000\r\n${'y'.repeat(0x4000)}\r\n`;
 

@@ -48,7 +48,9 @@ const SERVER = `
 `;
 
 describe('clients of HTTP', () => {
-  alike('fetch: answers, bodies, redirects, streams, what is cut, refused, reset, nonsense, aborted', `${SERVER}
+  alike(
+    'fetch: answers, bodies, redirects, streams, what is cut, refused, reset, nonsense, aborted',
+    `${SERVER}
     const text = async (path, options) => {
       const response = await fetch(base + path, options);
       const body = await response.text();
@@ -62,9 +64,12 @@ describe('clients of HTTP', () => {
     await tried('nobody', () => fetch('http://127.0.0.1:' + nobody));
     await tried('abort', () => { const abort = new AbortController(); server.once('request', () => abort.abort()); return fetch(base + '/hang', { signal: abort.signal }); });
     await tried('many', async () => (await Promise.all(Array.from({ length: 50 }, (_, i) => text('/' + i)))).join().length);
-    finish();`);
+    finish();`,
+  );
 
-  alike('undici: request, stream, pool, pipelining, upgrade, events, errors, close', `${SERVER}
+  alike(
+    'undici: request, stream, pool, pipelining, upgrade, events, errors, close',
+    `${SERVER}
     import { Agent, Client, Pool, request, stream } from 'undici';
     import { Writable } from 'node:stream';
     const client = new Client(base, { pipelining: 4 });
@@ -98,9 +103,12 @@ describe('clients of HTTP', () => {
     await tried('nobody', async () => read(await request('http://127.0.0.1:' + nobody)));
     await agent.destroy();
     await pool.close();
-    finish();`);
+    finish();`,
+  );
 
-  alike('http.request: keep-alive, reuse, timeouts, upgrade, 100 Continue, trailers, errors', `${SERVER}
+  alike(
+    'http.request: keep-alive, reuse, timeouts, upgrade, 100 Continue, trailers, errors',
+    `${SERVER}
     const agent = new http.Agent({ keepAlive: true, maxSockets: 2 });
     const ask = (path, { body, ...options } = {}) => new Promise((done, failed) => {
       const request = http.request({ host: '127.0.0.1', port, path, agent, ...options }, (response) => {
@@ -127,9 +135,12 @@ describe('clients of HTTP', () => {
     }));
     show(Object.keys(agent.sockets).length, Object.keys(agent.freeSockets).length, sockets.size);
     agent.destroy();
-    finish();`);
+    finish();`,
+  );
 
-  alike('ws: messages, pings, fragments, compression, closes, refusals, a server that ends', `
+  alike(
+    'ws: messages, pings, fragments, compression, closes, refusals, a server that ends',
+    `
     import { WebSocket, WebSocketServer } from 'ws';
     for (const perMessageDeflate of [false, true]) {
       const server = http.createServer();
@@ -164,9 +175,12 @@ describe('clients of HTTP', () => {
       server.close();
       await once(server, 'close');
       console.log('server:', ends.sort().join());
-    }`);
+    }`,
+  );
 
-  alike('express and fastify, with fetch, one process: routes, errors, streams, files', `
+  alike(
+    'express and fastify, with fetch, one process: routes, errors, streams, files',
+    `
     import express from 'express';
     import { fastify } from 'fastify';
     import { createReadStream } from 'node:fs';
@@ -197,7 +211,8 @@ describe('clients of HTTP', () => {
     }
     server.close();
     server.closeAllConnections();
-    await other.close();`);
+    await other.close();`,
+  );
 });
 
 const missing = (...programs: string[]): string | false => {
@@ -220,7 +235,9 @@ describe('drivers of databases', () => {
   });
 
   for (const how of ['TCP', 'a unix socket']) {
-    alike(`pg over ${how}: queries, a pool behind express, rows, errors, notifications, a connection that the server ends`, `
+    alike(
+      `pg over ${how}: queries, a pool behind express, rows, errors, notifications, a connection that the server ends`,
+      `
       import express from 'express';
       import pg from 'pg';
       const config = { host: process.env.PG_HOST, port: Number(process.env.PG_PORT), user: 'postgres', database: 'postgres' };
@@ -258,12 +275,16 @@ describe('drivers of databases', () => {
       await new pg.Client({ ...config, host: '127.0.0.1', port: 1 }).connect().catch(({ code, message, syscall }) => console.log(code, message, syscall));
       server.close();
       await pool.end();
-      await client.end();`, {
-      env: () => ({ PG_HOST: how === 'TCP' ? '127.0.0.1' : postgres!.folder, PG_PORT: `${postgres!.port}` }),
-      skip: noPostgres,
-    });
+      await client.end();`,
+      {
+        env: () => ({ PG_HOST: how === 'TCP' ? '127.0.0.1' : postgres!.folder, PG_PORT: `${postgres!.port}` }),
+        skip: noPostgres,
+      },
+    );
 
-    alike(`ioredis over ${how}: pipelines, transactions, bytes, subscriptions, a blocking command, a connection that is killed`, `
+    alike(
+      `ioredis over ${how}: pipelines, transactions, bytes, subscriptions, a blocking command, a connection that is killed`,
+      `
       import { Redis } from 'ioredis';
       const place = process.env.REDIS_PATH ? { path: process.env.REDIS_PATH } : { host: '127.0.0.1', port: Number(process.env.REDIS_PORT) };
       const prefix = 'p' + process.pid + ':';
@@ -303,9 +324,11 @@ describe('drivers of databases', () => {
         await one.quit();
         await ended;
       }
-      console.log(log.filter((line) => line.startsWith('client')).join(), log.filter((line) => line.startsWith('blocked')).join());`, {
-      env: () => (how === 'TCP' ? { REDIS_PORT: `${redis!.port}` } : { REDIS_PATH: redis!.unix }),
-      skip: noRedis,
-    });
+      console.log(log.filter((line) => line.startsWith('client')).join(), log.filter((line) => line.startsWith('blocked')).join());`,
+      {
+        env: () => (how === 'TCP' ? { REDIS_PORT: `${redis!.port}` } : { REDIS_PATH: redis!.unix }),
+        skip: noRedis,
+      },
+    );
   }
 });

@@ -39,7 +39,10 @@ function wentThroughRing({ sockets, operations }: Report): void {
   const counts = sockets.map(({ way, reason, sockets: n }) => `${n} ${reason}, ${way}`);
   // Node 20 has no message for those that an agent connects.
   assert.ok(counts.includes('1 accepted by node:http, ring'), counts.join('; '));
-  assert.ok(counts.every((count) => count.endsWith('ring') || count.includes('for its first 16 writes')), counts.join('; '));
+  assert.ok(
+    counts.every((count) => count.endsWith('ring') || count.includes('for its first 16 writes')),
+    counts.join('; '),
+  );
 }
 
 describe('the table', () => {
@@ -48,7 +51,9 @@ describe('the table', () => {
       assert.ok(row.reason.length > 10 && row.needs.length > 10, row.name);
       assert.equal(misfitOf(row), undefined, row.name);
     }
-    const text = `const { report } = await import(${JSON.stringify(REGISTER)}); console.log(JSON.stringify(report().replaced));`;
+    const text = `const { report } = await import(${
+      JSON.stringify(REGISTER)
+    }); console.log(JSON.stringify(report().replaced));`;
     const { stdout } = await program(text, { IOURING: 'net, http, dgram, fs', IOURING_REPORT: '1' });
     assert.deepEqual(JSON.parse(stdout), REPLACEMENTS.map(({ part, name }) => `${part}: ${name}`));
   });
@@ -77,7 +82,10 @@ describe('how it gets into a program', () => {
     files.first = folder.file('first.mjs', `import 'iouring/register'; import http from 'http'; ${EXCHANGE}`);
     files.last = folder.file('last.mjs', `import http from 'http'; import 'iouring/register'; ${EXCHANGE}`);
     files.required = folder.file('first.cjs', `require('iouring/register'); const http = require('http'); ${EXCHANGE}`);
-    files.worker = folder.file('worker.mjs', `import { Worker } from 'node:worker_threads'; new Worker(new URL('app.mjs', import.meta.url));`);
+    files.worker = folder.file(
+      'worker.mjs',
+      `import { Worker } from 'node:worker_threads'; new Worker(new URL('app.mjs', import.meta.url));`,
+    );
     files.parent = folder.file('parent.cjs', `require('child_process').fork(__dirname + '/app.cjs', { cwd: '/' });`);
   });
   after(() => folder[Symbol.dispose]());
@@ -94,11 +102,13 @@ describe('how it gets into a program', () => {
   it('--import, of the entry that loads everything at once', () => single('cjs', ['--import', EAGER]));
   it('NODE_OPTIONS with its address', () => single('cjs', [], { NODE_OPTIONS: `--import=${REGISTER}` }));
 
-  for (const [title, name, flags] of [
-    ['--require, of an ES module', 'esm', ['--require', 'iouring/register']],
-    ['--require, of CommonJS', 'cjs', ['--require', 'iouring/register']],
-    ['require() as the first line', 'required', []],
-  ] as const) {
+  for (
+    const [title, name, flags] of [
+      ['--require, of an ES module', 'esm', ['--require', 'iouring/register']],
+      ['--require, of CommonJS', 'cjs', ['--require', 'iouring/register']],
+      ['require() as the first line', 'required', []],
+    ] as const
+  ) {
     it(title, async (t) => {
       if (!requiresEsm) return t.skip('needs a Node that can require ES modules: 20.19 or 22.12');
       return single(name, ['--no-warnings', ...flags]);
@@ -159,24 +169,28 @@ const REPLACED = `
   const { report, unregister } = await import(${JSON.stringify(REGISTER)});
   const replaced = () => functions().map((one, i) => Number(one !== before[i])).join('');`;
 
-const STRANGE = "which is ignored: it can be 'off', or a list of net, http, dgram, fs and of parts of them, such as http.server and fs.readFile";
+const STRANGE =
+  "which is ignored: it can be 'off', or a list of net, http, dgram, fs and of parts of them, such as http.server and fs.readFile";
 
 describe('IOURING', () => {
-  for (const [value, expected, warning] of [
-    ['off', '0000', ''],
-    ['http', '1100', ''],
-    ['net', '1100', ''],
-    ['http.server', '1000', ''],
-    ['net.client', '0100', ''],
-    ['fs,dgram', '0011', ''],
-    ['fs.readFile', '0010', ''],
-    ['fs.stat', '0000', ''],
-    [' net , fs,', '1110', ''],
-    ['http.server,nonsense', '1000', `The environment variable IOURING names 'nonsense', ${STRANGE}`],
-    ['net.nonsense,fs.readFile', '0010', `The environment variable IOURING names 'net.nonsense', ${STRANGE}`],
-  ]) {
+  for (
+    const [value, expected, warning] of [
+      ['off', '0000', ''],
+      ['http', '1100', ''],
+      ['net', '1100', ''],
+      ['http.server', '1000', ''],
+      ['net.client', '0100', ''],
+      ['fs,dgram', '0011', ''],
+      ['fs.readFile', '0010', ''],
+      ['fs.stat', '0000', ''],
+      [' net , fs,', '1110', ''],
+      ['http.server,nonsense', '1000', `The environment variable IOURING names 'nonsense', ${STRANGE}`],
+      ['net.nonsense,fs.readFile', '0010', `The environment variable IOURING names 'net.nonsense', ${STRANGE}`],
+    ]
+  ) {
     it(`'${value}'`, async () => {
-      const text = `process.on('warning', ({ name, message }) => console.log(name, message)); ${REPLACED} console.log(replaced());`;
+      const text =
+        `process.on('warning', ({ name, message }) => console.log(name, message)); ${REPLACED} console.log(replaced());`;
       const { stdout } = await program(text, { IOURING: value }, ['--no-warnings']);
       assert.deepEqual(stdout.trim().split('\n'), [expected, ...(warning === '' ? [] : [`IOURingWarning ${warning}`])]);
     });
@@ -184,8 +198,13 @@ describe('IOURING', () => {
 
   for (const value of [undefined, '']) {
     it(`${value === undefined ? 'not set' : `'${value}'`}: on is what the table says is on by default`, async () => {
-      const text = `const { report } = await import(${JSON.stringify(REGISTER)}); console.log(JSON.stringify(report().replaced));`;
-      const { stdout } = await program(text, { IOURING_REPORT: '1', ...(value === undefined ? {} : { IOURING: value }) });
+      const text = `const { report } = await import(${
+        JSON.stringify(REGISTER)
+      }); console.log(JSON.stringify(report().replaced));`;
+      const { stdout } = await program(text, {
+        IOURING_REPORT: '1',
+        ...(value === undefined ? {} : { IOURING: value }),
+      });
       assert.deepEqual(JSON.parse(stdout), REPLACEMENTS.filter(isDefault).map(({ part, name }) => `${part}: ${name}`));
     });
   }
@@ -216,7 +235,12 @@ describe('IOURING', () => {
         const isOurs = ({ way, reason }) => way === 'ring' || reason.endsWith('for its first 16 writes');
         const kinds = new Set(report().sockets.filter(isOurs).map(({ reason }) => reason.split(': ')[0]));
         console.log([...kinds].join());`;
-      const kinds = { 'http.server': 'accepted by node:http', 'http.client': 'connected by an agent', 'net.server': 'accepted', 'net.client': 'connected' };
+      const kinds = {
+        'http.server': 'accepted by node:http',
+        'http.client': 'connected by an agent',
+        'net.server': 'accepted',
+        'net.client': 'connected',
+      };
       const { stdout, stderr } = await program(text, { IOURING: part, IOURING_REPORT: '1' }, []);
       assert.equal(stdout, `${kinds[part as keyof typeof kinds]}\n`, stderr);
     });
@@ -260,7 +284,10 @@ describe('where there is no io_uring', () => {
     const quiet = await program(text, env, []);
     assert.deepEqual([quiet.stdout, quiet.stderr], ['iouring/register ERR_IOURING_DISABLED\n0000\n', '']);
     const { stderr } = await program(text, { ...env, NODE_DEBUG: 'iouring' }, []);
-    assert.match(stderr, /^IOURING \d+: io_uring is not used: the environment variable IOURING_DISABLED is set to 1[^\n]*\n$/);
+    assert.match(
+      stderr,
+      /^IOURING \d+: io_uring is not used: the environment variable IOURING_DISABLED is set to 1[^\n]*\n$/,
+    );
   });
 
   it('as a container says when the first server listens: it listens through Node, and Node has its functions back', async () => {

@@ -20,7 +20,11 @@ export function environment(own: Record<string, string> = {}): NodeJS.ProcessEnv
 }
 
 /** Run a program's text, as an ES module. */
-export function program(text: string, env: Record<string, string>, flags = ['--import', REGISTER]): ReturnType<typeof run> {
+export function program(
+  text: string,
+  env: Record<string, string>,
+  flags = ['--import', REGISTER],
+): ReturnType<typeof run> {
   return run(process.execPath, [...flags, '--input-type=module', '-e', text], { env: environment(env) });
 }
 
@@ -28,5 +32,9 @@ export function program(text: string, env: Record<string, string>, flags = ['--i
 export function start(name: string, isFlagged: boolean): ChildProcess {
   const env = environment(isFlagged ? { IOURING: 'http,net', IOURING_REPORT: 'json' } : {});
   const execArgv = isFlagged ? ['--import', REGISTER] : [];
-  return fork(new URL(`./apps/${name}.js`, import.meta.url), { env, execArgv, stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+  return fork(new URL(`./apps/${name}.js`, import.meta.url), {
+    env,
+    execArgv,
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
 }

@@ -32,12 +32,17 @@ describe('the names of iouring/http', () => {
       const made = (ours[name] as unknown as () => object)();
       assert.ok(made instanceof ours[name] && made instanceof http[name]);
     }
-    assert.deepEqual((ours.globalAgent as unknown as { options: object }).options, (http.globalAgent as unknown as { options: object }).options);
+    assert.deepEqual(
+      (ours.globalAgent as unknown as { options: object }).options,
+      (http.globalAgent as unknown as { options: object }).options,
+    );
   });
 });
 
 /** A server of ours, its port, and the sockets that it has accepted. */
-async function serve(listener: http.RequestListener): Promise<AsyncDisposable & { port: number; server: http.Server; sockets: net.Socket[] }> {
+async function serve(
+  listener: http.RequestListener,
+): Promise<AsyncDisposable & { port: number; server: http.Server; sockets: net.Socket[] }> {
   const sockets: net.Socket[] = [];
   const server = ours.createServer(listener).on('connection', (socket) => sockets.push(socket));
   server.listen(0, '127.0.0.1');
@@ -87,7 +92,9 @@ describe('what goes through the ring', () => {
     await once(server, 'listening');
     const { port } = server.address() as net.AddressInfo;
     const accepted = once(server, 'connection') as Promise<[net.Socket]>;
-    const response = await new Promise<http.IncomingMessage>((done) => http.get({ host: '127.0.0.1', port, agent: false }, done));
+    const response = await new Promise<http.IncomingMessage>((done) =>
+      http.get({ host: '127.0.0.1', port, agent: false }, done)
+    );
     assert.equal(wayOf(response.socket), 'node');
     assert.equal(wayOf((await accepted)[0]), 'node');
     assert.equal(await text(response), 'Node’s');
@@ -122,7 +129,9 @@ describe('what goes through the ring', () => {
     await using served = await serve(() => {});
     const failure = async ({ createServer }: Pick<typeof http, 'createServer'>): Promise<unknown[]> => {
       type ListenError = NodeJS.ErrnoException & { address?: string; port?: number };
-      const error = await new Promise<ListenError>((done) => createServer().once('error', done).listen(served.port, '127.0.0.1'));
+      const error = await new Promise<ListenError>((done) =>
+        createServer().once('error', done).listen(served.port, '127.0.0.1')
+      );
       return [error.code, error.message, error.errno, error.syscall, error.address, error.port];
     };
     const [actual, expected] = await Promise.all([failure(ours), failure(http)]);
@@ -132,13 +141,15 @@ describe('what goes through the ring', () => {
 });
 
 describe('the examples run', () => {
-  for (const [name, answer] of [
-    ['express', '200 {"hello":"express"}\n'],
-    ['fastify', '200 {"hello":"fastify"}\n'],
-    ['hono', '200 {"hello":"hono"}\n'],
-    ['koa', '200 {"hello":"koa"}\n'],
-    ['ws', 'echo hello\n'],
-  ]) {
+  for (
+    const [name, answer] of [
+      ['express', '200 {"hello":"express"}\n'],
+      ['fastify', '200 {"hello":"fastify"}\n'],
+      ['hono', '200 {"hello":"hono"}\n'],
+      ['koa', '200 {"hello":"koa"}\n'],
+      ['ws', 'echo hello\n'],
+    ]
+  ) {
     it(name, { timeout: 30_000 }, async () => {
       const path = new URL(`../../examples/http/${name}.js`, import.meta.url).pathname;
       const { status, stdout, stderr } = await run(process.execPath, [path], { env: environment() });

@@ -15,7 +15,9 @@ const ONLY_NUMBERS = `data:text/javascript,export default async function* (event
 
 describe('a cluster', () => {
   for (const policy of ['SCHED_RR', 'SCHED_NONE']) {
-    alike(`answers, loses a worker, starts another, and disconnects: ${policy}`, `
+    alike(
+      `answers, loses a worker, starts another, and disconnects: ${policy}`,
+      `
       cluster.schedulingPolicy = cluster.${policy};
       if (cluster.isPrimary) {
         const start = async () => {
@@ -39,11 +41,15 @@ describe('a cluster', () => {
         });
       } else {
         http.createServer((request, response) => response.end('worker')).listen(0, '127.0.0.1');
-      }`, { isIdle: true });
+      }`,
+      { isIdle: true },
+    );
   }
 
   if (major >= 24) {
-    alike('with reusePort each worker accepts by itself', `
+    alike(
+      'with reusePort each worker accepts by itself',
+      `
       if (cluster.isPrimary) {
         const { createServer } = net;
         const holder = createServer().listen({ port: 0, host: '127.0.0.1', reusePort: true });
@@ -57,10 +63,13 @@ describe('a cluster', () => {
       } else {
         const server = http.createServer((request, response) => response.end('worker'));
         server.listen({ port: Number(process.env.PORT), host: '127.0.0.1', reusePort: true }, () => process.send('ready'));
-      }`);
+      }`,
+    );
   }
 
-  alike('given a primary that hands connections to workers, as sticky sessions do, each is answered', `
+  alike(
+    'given a primary that hands connections to workers, as sticky sessions do, each is answered',
+    `
     if (cluster.isPrimary) {
       const workers = [cluster.fork(), cluster.fork()];
       await Promise.all(workers.map((worker) => once(worker, 'message')));
@@ -77,11 +86,14 @@ describe('a cluster', () => {
         socket.resume();
       });
       process.send('ready');
-    }`);
+    }`,
+  );
 });
 
 describe('what is handed to another process', () => {
-  alike('a socket, to a child', `
+  alike(
+    'a socket, to a child',
+    `
     import { fork } from 'node:child_process';
     if (process.argv[2] !== 'child') {
       const child = fork(process.argv[1], ['child']);
@@ -96,9 +108,12 @@ describe('what is handed to another process', () => {
       process.on('message', async (message, socket) => {
         for await (const data of socket) socket.end(message + ' ' + data);
       });
-    }`);
+    }`,
+  );
 
-  alike('a socket, from a child that has accepted or connected it', `
+  alike(
+    'a socket, from a child that has accepted or connected it',
+    `
     import { fork } from 'node:child_process';
     if (process.argv[2] !== 'child') {
       const child = fork(process.argv[1], ['child']);
@@ -115,9 +130,12 @@ describe('what is handed to another process', () => {
       server.close();
       const other = net.createServer(async (socket) => { for await (const data of socket) console.log(String(data)); other.close(() => process.send('done')); });
       const connected = net.connect(await listening(other), '127.0.0.1', () => process.send('connected', connected));
-    }`);
+    }`,
+  );
 
-  alike('a server', `
+  alike(
+    'a server',
+    `
     import { fork } from 'node:child_process';
     if (process.argv[2] !== 'child') {
       const child = fork(process.argv[1], ['child']);
@@ -134,11 +152,15 @@ describe('what is handed to another process', () => {
         server.on('connection', (socket) => { socket.end('from the child'); server.close(); });
         process.send('ready');
       });
-    }`, { isIdle: true });
+    }`,
+    { isIdle: true },
+  );
 });
 
 describe('an end', () => {
-  alike('on SIGTERM under load loses no request that was begun', `
+  alike(
+    'on SIGTERM under load loses no request that was begun',
+    `
     import { fork } from 'node:child_process';
     if (process.argv[2] !== 'child') {
       const child = fork(process.argv[1], ['child']);
@@ -170,9 +192,13 @@ describe('an end', () => {
       const port = await listening(server);
       process.send(port);
       process.once('SIGTERM', () => server.close(() => { process.exitCode = begun === done ? 0 : 9; process.disconnect(); }));
-    }`, { isIdle: true });
+    }`,
+    { isIdle: true },
+  );
 
-  alike('fastify with @fastify/under-pressure answers no 503 that is not there without', `
+  alike(
+    'fastify with @fastify/under-pressure answers no 503 that is not there without',
+    `
     import { fastify } from 'fastify';
     import pressure from '@fastify/under-pressure';
     const app = fastify();
@@ -186,7 +212,8 @@ describe('an end', () => {
     for (let i = 0; i < 40; i++) { await Promise.all(Array.from({ length: 8 }, ask)); await new Promise((done) => setTimeout(done, 5)); }
     console.log(JSON.stringify(answers));
     agent.destroy();
-    await app.close();`);
+    await app.close();`,
+  );
 
   it('node --watch starts a program anew', { timeout: 60_000 }, async () => {
     using folder = new Temporary();
@@ -216,21 +243,29 @@ describe('an end', () => {
     }
   });
 
-  alike('node --test', `
+  alike(
+    'node --test',
+    `
     import { it } from 'node:test';
     const server = http.createServer((request, response) => response.end('x'));
     it('given requests, answers', async () => {
       const port = await listening(server);
       for (let i = 0; i < 10; i++) if ((await get(port)) !== 'x') throw new Error('wrong');
       server.close();
-    });`, { flags: ['--test', '--test-reporter', ONLY_NUMBERS], isIdle: true });
+    });`,
+    { flags: ['--test', '--test-reporter', ONLY_NUMBERS], isIdle: true },
+  );
 
-  alike('under the inspector', `
+  alike(
+    'under the inspector',
+    `
     import inspector from 'node:inspector';
     const server = http.createServer((request, response) => response.end('x'));
     const port = await listening(server);
     const { host } = new URL(inspector.url());
     const [about] = await (await fetch('http://' + host + '/json/list')).json();
     console.log(await get(port), about.type);
-    server.close();`, { flags: ['--inspect=127.0.0.1:0'] });
+    server.close();`,
+    { flags: ['--inspect=127.0.0.1:0'] },
+  );
 });

@@ -4,7 +4,9 @@ import { describe } from 'node:test';
 import { alike } from './alike.ts';
 
 describe('those who observe', () => {
-  alike('diagnostics channels of net, http and undici', `
+  alike(
+    'diagnostics channels of net, http and undici',
+    `
     import { subscribe } from 'node:diagnostics_channel';
     const log = [];
     for (const name of [
@@ -22,9 +24,12 @@ describe('those who observe', () => {
     await (await fetch('http://127.0.0.1:' + port)).text();
     server.close();
     server.closeAllConnections();
-    console.log(log.join('\\n'));`);
+    console.log(log.join('\\n'));`,
+  );
 
-  alike('AsyncLocalStorage, in listeners of servers, sockets and requests', `
+  alike(
+    'AsyncLocalStorage, in listeners of servers, sockets and requests',
+    `
     import { AsyncLocalStorage } from 'node:async_hooks';
     const storage = new AsyncLocalStorage();
     const say = (what) => console.log(what, storage.getStore());
@@ -47,10 +52,13 @@ describe('those who observe', () => {
     storage.run('socket', () => {
       const socket = net.connect(port, '127.0.0.1', () => { tell('connect'); socket.end(); });
       socket.resume().on('end', () => tell('ended')).on('close', () => { tell('closed'); server.close(() => console.log(told.join())); server.closeAllConnections(); });
-    });`);
+    });`,
+  );
 
   for (const order of ['before', 'after']) {
-    alike(`OpenTelemetry’s instrumentation of http, loaded ${order}`, `
+    alike(
+      `OpenTelemetry’s instrumentation of http, loaded ${order}`,
+      `
       import { createRequire } from 'node:module';
       const require = createRequire(import.meta.url);
       const { context, trace } = require('@opentelemetry/api');
@@ -78,11 +86,15 @@ describe('those who observe', () => {
         const { name, kind, status, attributes } = span;
         const shown = Object.entries(attributes).filter(([key]) => !/port|url|host/.test(key)).map(([key, value]) => key + '=' + value);
         console.log(name, kind, JSON.stringify(status), shown.sort().join(), span.parentSpanContext !== undefined);
-      }`, { isLate: order === 'before' });
+      }`,
+      { isLate: order === 'before' },
+    );
   }
 
   for (const order of ['before', 'after']) {
-    alike(`OpenTelemetry’s instrumentation of net, loaded ${order}`, `
+    alike(
+      `OpenTelemetry’s instrumentation of net, loaded ${order}`,
+      `
       import { createRequire } from 'node:module';
       import { fileURLToPath } from 'node:url';
       const require = createRequire(import.meta.url);
@@ -111,10 +123,14 @@ describe('those who observe', () => {
       for (const { name, kind, status, attributes } of exporter.getFinishedSpans()) {
         const shown = Object.entries(attributes).filter(([key, value]) => value !== port && !/port$/.test(key) && !String(value).startsWith(folder));
         console.log(name, kind, JSON.stringify(status).replaceAll(port, 'port').replaceAll(folder, ''), shown.map(([key, value]) => key + '=' + value).sort().join());
-      }`, { isLate: order === 'before' });
+      }`,
+      { isLate: order === 'before' },
+    );
   }
 
-  alike('perf_hooks: entries of net and http, and of timerify', `
+  alike(
+    'perf_hooks: entries of net and http, and of timerify',
+    `
     import { PerformanceObserver, performance } from 'node:perf_hooks';
     const log = [];
     const observer = new PerformanceObserver((list) => {
@@ -135,13 +151,18 @@ describe('those who observe', () => {
     // Entries are told of in a turn of their own.
     while (!log.some((entry) => entry.startsWith('function'))) await new Promise(setImmediate);
     await new Promise(setImmediate);
-    console.log(log.sort().join('\\n'));`);
+    console.log(log.sort().join('\\n'));`,
+  );
 
-  for (const [title, flags, error] of [
-    ['--enable-source-maps', ['--enable-source-maps'], 'original.ts'],
-    ['without source maps', [], 'compiled.mjs'],
-  ] as const) {
-    alike(`the stack of an error in a listener: ${title}`, `
+  for (
+    const [title, flags, error] of [
+      ['--enable-source-maps', ['--enable-source-maps'], 'original.ts'],
+      ['without source maps', [], 'compiled.mjs'],
+    ] as const
+  ) {
+    alike(
+      `the stack of an error in a listener: ${title}`,
+      `
       import { writeFileSync } from 'node:fs';
       import { transformSync } from 'esbuild';
       const source = 'type Text = string;\\n\\nexport function answer(): Text {\\n  throw new Error("on purpose");\\n}\\n';
@@ -158,19 +179,30 @@ describe('those who observe', () => {
       });
       const stack = await get(await listening(server));
       console.log(stack.includes(${JSON.stringify(error)}), stack.replace(/[^ (]*[/]/g, ''));
-      server.close();`, { flags: [...flags] });
+      server.close();`,
+      { flags: [...flags] },
+    );
   }
 
-  for (const flag of ['--disable-proto=throw', '--disable-proto=delete', '--frozen-intrinsics', '--disallow-code-generation-from-strings', '--throw-deprecation']) {
-    alike(flag, `
+  for (
+    const flag of ['--disable-proto=throw', '--disable-proto=delete', '--frozen-intrinsics',
+      '--disallow-code-generation-from-strings', '--throw-deprecation']
+  ) {
+    alike(
+      flag,
+      `
       const server = http.createServer((request, response) => response.end('x'));
       const port = await listening(server);
       console.log(await get(port), await (await fetch('http://127.0.0.1:' + port)).text());
       server.close();
-      server.closeAllConnections();`, { flags: [flag] });
+      server.closeAllConnections();`,
+      { flags: [flag] },
+    );
   }
 
-  alike('getConnections, closeIdleConnections, what keeps the process alive', `
+  alike(
+    'getConnections, closeIdleConnections, what keeps the process alive',
+    `
     const server = http.createServer((request, response) => request.url === '/wait' ? server.once('go', () => response.end('waited')) : response.end('x'));
     const port = await listening(server);
     const agent = new http.Agent({ keepAlive: true });
@@ -185,5 +217,6 @@ describe('those who observe', () => {
     server.emit('go');
     console.log(await waits);
     server.close(() => console.log('closed', server.listening, server.address()));
-    agent.destroy();`);
+    agent.destroy();`,
+  );
 });

@@ -18,16 +18,25 @@ const entry = (name: string): string => JSON.stringify(pathToFileURL(resolve(`di
 
 /** What a program may try; each says how it ends. `net`, `http`, `dgram` and `fs` are Node's, or ours. */
 const ATTEMPTS: Record<string, string> = {
-  'to listen': `net.createServer().on('error', failed).listen(0, '127.0.0.1', function () { this.close(); done('listens'); })`,
-  'to listen at a path': `net.createServer().on('error', failed).listen(FOLDER + '/socket', function () { this.close(); done('listens'); })`,
-  'to connect': `net.connect(PORT, '127.0.0.1').on('error', failed).on('connect', function () { this.destroy(); done('connected'); })`,
-  'to connect to a name': `net.connect(PORT, 'localhost').on('error', failed).on('connect', function () { this.destroy(); done('connected'); })`,
-  'to connect a socket that is there': `new net.Socket().on('error', failed).connect(PORT, '127.0.0.1', function () { this.destroy(); done('connected'); })`,
+  'to listen':
+    `net.createServer().on('error', failed).listen(0, '127.0.0.1', function () { this.close(); done('listens'); })`,
+  'to listen at a path':
+    `net.createServer().on('error', failed).listen(FOLDER + '/socket', function () { this.close(); done('listens'); })`,
+  'to connect':
+    `net.connect(PORT, '127.0.0.1').on('error', failed).on('connect', function () { this.destroy(); done('connected'); })`,
+  'to connect to a name':
+    `net.connect(PORT, 'localhost').on('error', failed).on('connect', function () { this.destroy(); done('connected'); })`,
+  'to connect a socket that is there':
+    `new net.Socket().on('error', failed).connect(PORT, '127.0.0.1', function () { this.destroy(); done('connected'); })`,
   'to connect to a path': `net.connect(FOLDER + '/nobody').on('error', failed)`,
-  'to serve HTTP': `http.createServer().on('error', failed).listen(0, '127.0.0.1', function () { this.close(); done('listens'); })`,
-  'to request': `http.get({ host: '127.0.0.1', port: PORT, agent: false }).on('error', failed).on('response', (response) => response.resume().on('end', () => done('answered')))`,
-  'to bind': `dgram.createSocket('udp4').on('error', failed).bind(0, '127.0.0.1', function () { this.close(); done('bound'); })`,
-  'to send': `dgram.createSocket('udp4').on('error', failed).send('x', 9, '127.0.0.1', (error) => (error ? failed(error) : done('sent')))`,
+  'to serve HTTP':
+    `http.createServer().on('error', failed).listen(0, '127.0.0.1', function () { this.close(); done('listens'); })`,
+  'to request':
+    `http.get({ host: '127.0.0.1', port: PORT, agent: false }).on('error', failed).on('response', (response) => response.resume().on('end', () => done('answered')))`,
+  'to bind':
+    `dgram.createSocket('udp4').on('error', failed).bind(0, '127.0.0.1', function () { this.close(); done('bound'); })`,
+  'to send':
+    `dgram.createSocket('udp4').on('error', failed).send('x', 9, '127.0.0.1', (error) => (error ? failed(error) : done('sent')))`,
   'to read a file that is not named': `fs.readFile('/etc/hostname').then(() => done('read'), failed)`,
   'to write a file that is not named': `fs.writeFile('/tmp/forbidden', 'x').then(() => done('written'), failed)`,
   'to read a file that is named': `fs.readFile(FOLDER + '/allowed', 'utf8').then(done, failed)`,
@@ -68,7 +77,8 @@ describe('under the permission model', { timeout: 60_000 }, () => {
   before(async () => {
     folder = new Temporary();
     folder.file('allowed', 'allowed');
-    server = createServer((socket) => socket.on('error', () => {}).end('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n')).listen(0, '127.0.0.1');
+    server = createServer((socket) => socket.on('error', () => {}).end('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n'))
+      .listen(0, '127.0.0.1');
     await once(server, 'listening');
   });
   after(() => {
@@ -80,8 +90,14 @@ describe('under the permission model', { timeout: 60_000 }, () => {
     const file = folder.file('program.mjs', text);
     const root = realpathSync('.');
     const allowed = [root, folder.path].map((path) => `--allow-fs-read=${path}`);
-    const own = { FOLDER: folder.path, PORT: `${(server.address() as AddressInfo).port}`, IOURING: 'net,http,dgram,fs', IOURING_REPORT: '1' };
-    const args = [PERMISSION, ...allowed, `--allow-fs-write=${folder.path}`, '--allow-addons', '--no-warnings', ...flags, file];
+    const own = {
+      FOLDER: folder.path,
+      PORT: `${(server.address() as AddressInfo).port}`,
+      IOURING: 'net,http,dgram,fs',
+      IOURING_REPORT: '1',
+    };
+    const args = [PERMISSION, ...allowed, `--allow-fs-write=${folder.path}`, '--allow-addons', '--no-warnings',
+      ...flags, file];
     const { stdout, stderr } = await run(process.execPath, args, { env: environment(own) });
     assert.ok(stdout.length > 0, stderr);
     return stdout;
@@ -92,21 +108,39 @@ describe('under the permission model', { timeout: 60_000 }, () => {
       const expected = await outcome(program(OF_NODE, ATTEMPTS), flags);
       assert.match(expected, /not named: ERR_ACCESS_DENIED/);
       assert.match(expected, /is named: allowed/);
-      if (knowsNetwork) assert.match(expected, flags.length > 0 ? /^to connect: connected$/m : /^to connect: ERR_ACCESS_DENIED/m);
+      if (knowsNetwork) {
+        assert.match(expected, flags.length > 0 ? /^to connect: connected$/m : /^to connect: ERR_ACCESS_DENIED/m);
+      }
       assert.equal(await outcome(program(OURS, ATTEMPTS), flags), expected, 'imported by name');
-      assert.equal(await outcome(program(OF_NODE, ATTEMPTS), ['--import', REGISTER, ...flags]), expected, 'with the flag');
+      assert.equal(
+        await outcome(program(OF_NODE, ATTEMPTS), ['--import', REGISTER, ...flags]),
+        expected,
+        'with the flag',
+      );
     });
   }
 
-  it('iouring/socket is refused as well, until the network is allowed, and when it is no more', { skip: knowsNetwork ? false : 'needs a Node with --allow-net' }, async () => {
+  it('iouring/socket is refused as well, until the network is allowed, and when it is no more', {
+    skip: knowsNetwork ? false : 'needs a Node with --allow-net',
+  }, async () => {
     const modules = `import { connect, listen } from ${entry('socket')}; const socket = { data() {} };`;
     const attempts = {
       'to listen': `(listen({ port: 0, hostname: '127.0.0.1', socket }).stop(), done('listens'))`,
-      'to connect': `connect({ port: PORT, hostname: '127.0.0.1', socket }).then((one) => { one.terminate(); done('connected'); }, failed)`,
+      'to connect':
+        `connect({ port: PORT, hostname: '127.0.0.1', socket }).then((one) => { one.terminate(); done('connected'); }, failed)`,
     };
-    assert.match(await outcome(program(modules, attempts), []), /^to listen: ERR_ACCESS_DENIED.*\nto connect: ERR_ACCESS_DENIED.*\n$/);
-    assert.equal(await outcome(program(modules, attempts), ['--allow-net']), 'to listen: listens\nto connect: connected\n');
+    assert.match(
+      await outcome(program(modules, attempts), []),
+      /^to listen: ERR_ACCESS_DENIED.*\nto connect: ERR_ACCESS_DENIED.*\n$/,
+    );
+    assert.equal(
+      await outcome(program(modules, attempts), ['--allow-net']),
+      'to listen: listens\nto connect: connected\n',
+    );
     const drops = program(`${modules} process.permission.drop('net');`, attempts);
-    assert.match(await outcome(drops, ['--allow-net']), /^to listen: ERR_ACCESS_DENIED.*\nto connect: ERR_ACCESS_DENIED.*\n$/);
+    assert.match(
+      await outcome(drops, ['--allow-net']),
+      /^to listen: ERR_ACCESS_DENIED.*\nto connect: ERR_ACCESS_DENIED.*\n$/,
+    );
   });
 });

@@ -48,7 +48,11 @@ describe('iouring run', { timeout: 60_000 }, () => {
 
   /** Run it; `signal` is sent when it says that it waits. */
   async function iouring(args: string[], env: Record<string, string>, signal?: NodeJS.Signals): Promise<Ended> {
-    const child = spawn(process.execPath, [MAIN, 'run', ...args], { cwd: '/', env: environment(env), stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [MAIN, 'run', ...args], {
+      cwd: '/',
+      env: environment(env),
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     if (signal !== undefined) child.stdout.once('data', () => child.kill(signal));
     const [stdout, stderr, [status, by]] = await Promise.all([
       text(child.stdout),
@@ -59,7 +63,10 @@ describe('iouring run', { timeout: 60_000 }, () => {
   }
 
   it('gives arguments and options through, and the exit status back; without --report it says nothing', async () => {
-    const { status, stdout, stderr } = await iouring(['--no-deprecation', app, 'end', '--report', '-x'], { ...CHOSEN, NODE_OPTIONS: '--no-warnings' });
+    const { status, stdout, stderr } = await iouring(['--no-deprecation', app, 'end', '--report', '-x'], {
+      ...CHOSEN,
+      NODE_OPTIONS: '--no-warnings',
+    });
     const { rest, options, execArgv } = JSON.parse(stdout) as { rest: string[]; options: string; execArgv: string[] };
     assert.deepEqual(rest, ['--report', '-x']);
     assert.match(options, /^--import=file:\/\/\/.*\/dist\/register\/index\.js --no-warnings$/);
@@ -85,9 +92,16 @@ describe('iouring run', { timeout: 60_000 }, () => {
   it('IOURING_REPORT=json: the same for programs', async () => {
     const { stderr } = await iouring(['--report', app, 'end'], { ...CHOSEN, IOURING_REPORT: 'json' });
     const { sockets, systemCalls, operations, kernel, replaced, left } = JSON.parse(stderr) as Report;
-    assert.ok(sockets.some(({ way, sockets: n, bytesRead, bytesWritten }) => way === 'ring' && n === 1 && bytesRead > 0 && bytesWritten > 0));
+    assert.ok(
+      sockets.some(({ way, sockets: n, bytesRead, bytesWritten }) =>
+        way === 'ring' && n === 1 && bytesRead > 0 && bytesWritten > 0
+      ),
+    );
     assert.ok(systemCalls > 0 && operations >= systemCalls && kernel !== '');
-    assert.ok(replaced.includes('net.client: net.Socket.prototype.connect') && left.some(({ name }) => name === 'dgram: dgram.createSocket'));
+    assert.ok(
+      replaced.includes('net.client: net.Socket.prototype.connect') &&
+        left.some(({ name }) => name === 'dgram: dgram.createSocket'),
+    );
   });
 
   it('a program that throws ends as it does by itself, with a report', async () => {

@@ -220,7 +220,6 @@ describe('a chain that the kernel refuses as a whole, for an entry of it is wron
       ring.close();
       assert.deepEqual(kernel.log, ['unmap', 'unmap', 'close']);
     });
-
   }
 });
 

@@ -114,8 +114,7 @@ export class FakeKernel implements Native {
   /** Setup flags that this kernel answers EINVAL to. */
   unknownFlags = 0;
   setupAnswer = 0;
-  features =
-    IORING_FEAT_SINGLE_MMAP |
+  features = IORING_FEAT_SINGLE_MMAP |
     IORING_FEAT_NODROP |
     IORING_FEAT_SUBMIT_STABLE |
     IORING_FEAT_RW_CUR_POS |
@@ -399,7 +398,7 @@ export class FakeKernel implements Native {
 
   /** Take `count` places from the submission queue, and complete what is in them. How many were taken. */
   consume(count: number): number {
-    for (let i = 0; i < count; ) i += this.#consumeOne();
+    for (let i = 0; i < count;) i += this.#consumeOne();
     return count;
   }
 

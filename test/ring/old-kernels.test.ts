@@ -139,7 +139,7 @@ describe('registrations on old kernels', () => {
     ring.submit();
     let calls = 0;
     kernel.answers = Array.from({ length: 4 }, () => (call) => {
-      if (++calls === 4) for (const userData of kernel.inFlight) kernel.post(userData, -125);
+      if (++calls === 4) { for (const userData of kernel.inFlight) kernel.post(userData, -125); }
       return kernel.consume(call.toSubmit);
     });
     ring.close();
@@ -198,7 +198,8 @@ describe('fields that old kernels ignore', () => {
     ['a send of several buffers', /6\.17/, (ring) => ring.prepSendv(3, [new Uint8Array(4)], 1)],
     ['a bundle', /6\.10/, (ring) => ring.prepRecv(3, null, 0, 1, 0, { bundle: true })],
     ['a cancellation by opcode', /6\.6/, (ring) => ring.prepCancel({ opcode: IORING_OP_RECV }, 1)],
-    ['a cancellation by descriptor and userData', /6\.6/, (ring) => ring.prepCancel({ fd: 3, userData: 5 }, 1, { all: true })],
+    ['a cancellation by descriptor and userData', /6\.6/,
+      (ring) => ring.prepCancel({ fd: 3, userData: 5 }, 1, { all: true })],
     ['a cancellation by slot', /6\.0/, (ring) => ring.prepCancelFd(0, 1, { fixed: true })],
     ['a NOP that injects a result', /6\.10/, (ring) => ring.prepNop(1, { result: 7 })],
   ];
@@ -300,7 +301,11 @@ describe('methods whose form is younger than their operation', () => {
       const flags = opcode === IORING_OP_ACCEPT ? words[0] >>> 16 : opcode === IORING_OP_TIMEOUT_REMOVE ? words[7] : 0;
       return flags !== 0 && !knowsFlags ? -22 : -88;
     };
-    const operations = OPERATIONS.map(({ code, name }) => ({ opcode: code, name, supported: code <= age.lastOperation }));
+    const operations = OPERATIONS.map(({ code, name }) => ({
+      opcode: code,
+      name,
+      supported: code <= age.lastOperation,
+    }));
     const methods = methodSupport(ring, operations);
     ring.close();
     return { kernel, has: (name) => methods.find((method) => method.name === name)!.supported };
@@ -309,10 +314,14 @@ describe('methods whose form is younger than their operation', () => {
   it('5.15: they are tried, and what the kernel says EINVAL to, or would do otherwise, is not there', () => {
     const { has, kernel } = methodsOn(LINUX_5_15, false);
     const there = ['prepAccept', 'prepCancel', 'prepCloseDirect', 'prepPollUpdate', 'prepRecv', 'prepSend'];
-    const missing = ['prepAcceptMultishot', 'prepTimeoutUpdate', 'prepRecvMultishot', 'prepRecvmsgMultishot', 'prepSendto', 'prepSendv', 'prepSocket', 'prepMsgRingFd'];
+    const missing = ['prepAcceptMultishot', 'prepTimeoutUpdate', 'prepRecvMultishot', 'prepRecvmsgMultishot',
+      'prepSendto', 'prepSendv', 'prepSocket', 'prepMsgRingFd'];
     assert.deepEqual(there.filter((name) => !has(name)), []);
     assert.deepEqual(missing.filter(has), []);
-    assert.ok(kernel.entriesSeen.every(({ opcode }) => opcode !== IORING_OP_RECV && opcode !== IORING_OP_SEND), 'it would receive or send');
+    assert.ok(
+      kernel.entriesSeen.every(({ opcode }) => opcode !== IORING_OP_RECV && opcode !== IORING_OP_SEND),
+      'it would receive or send',
+    );
   });
 
   it('the same kernel with the flags of a younger one has what came with them', () => {

@@ -30,8 +30,19 @@ const OWN = new Set(['setupFlags', 'features', 'thread']);
 
 /** Methods of a ring whose names do not begin as those of a group do. */
 const OTHERS = new Set([
-  'forEachCompletion', 'peek', 'completions', 'copyCompletions', 'close', 'closeRingFd', 'cloneBuffers',
-  'cqEventfdToggle', 'enableRings', 'probe', 'resizeRings', 'setWait', 'toJSON',
+  'forEachCompletion',
+  'peek',
+  'completions',
+  'copyCompletions',
+  'close',
+  'closeRingFd',
+  'cloneBuffers',
+  'cqEventfdToggle',
+  'enableRings',
+  'probe',
+  'resizeRings',
+  'setWait',
+  'toJSON',
 ]);
 
 describe('a ring', () => {

@@ -72,7 +72,7 @@ const OTHERS: [name: string, values: () => unknown[]][] = [
 
 const all: Prepared[] = [
   ...METHODS.filter(({ prepares, name }) => prepares && name !== 'prepSqe').flatMap((method) =>
-    callsOf(method).map(([what, values]) => prepare(method.name, what, values())),
+    callsOf(method).map(([what, values]) => prepare(method.name, what, values()))
   ),
   ...OTHERS.map(([name, values], i) => prepare(name, `${name}, ${i}`, values())),
 ];

@@ -5,7 +5,16 @@ import { once } from 'node:events';
 import { describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { AF_INET, SOCK_DGRAM } from '../../src/abi/index.ts';
-import { Completion, EpollEvents, IoUring, Msghdr, Reactor, Siginfo, SocketAddressBuffer, Statx } from '../../src/index.ts';
+import {
+  Completion,
+  EpollEvents,
+  IoUring,
+  Msghdr,
+  Reactor,
+  Siginfo,
+  SocketAddressBuffer,
+  Statx,
+} from '../../src/index.ts';
 import { IORING_CQE_BUFFER_SHIFT, IORING_CQE_F_BUFFER, IORING_CQE_F_MORE } from '../../src/abi/flags.ts';
 import { FakeKernel } from './fake-kernel.ts';
 
@@ -57,7 +66,8 @@ describe('a ring in console.log', () => {
   it('given groups of buffers, each shows its size and whether it is closed', () => {
     using ring = new IoUring(8);
     const group = ring.registerBufRing(4, 64, 9);
-    const shown = (closed: boolean): string => `ProvidedBufRing { group: 9, entries: 4, bufSize: 64, incremental: false, closed: ${closed} }`;
+    const shown = (closed: boolean): string =>
+      `ProvidedBufRing { group: 9, entries: 4, bufSize: 64, incremental: false, closed: ${closed} }`;
     assert.equal(inspect(group, { breakLength: 200 }), shown(false));
     group[Symbol.dispose]();
     assert.equal(inspect(group, { breakLength: 200 }), shown(true));

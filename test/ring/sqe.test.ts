@@ -193,14 +193,16 @@ describe('entries', () => {
     const { kernel, ring } = open();
     const VECTORIZED = 1 << 5;
     const memory = new Uint8Array(16);
-    for (const prepare of [
-      () => ring.prepSend(3, memory, 16, 1),
-      () => ring.prepSendZc(3, memory, 16, 1),
-      () => ring.prepSendmsg(3, { iov: [memory] }, 1),
-      () => ring.prepRecv(3, memory, 16, 1),
-      () => ring.prepRecvMultishot(3, GROUP, 1),
-      () => ring.prepAccept(3, 1),
-    ]) {
+    for (
+      const prepare of [
+        () => ring.prepSend(3, memory, 16, 1),
+        () => ring.prepSendZc(3, memory, 16, 1),
+        () => ring.prepSendmsg(3, { iov: [memory] }, 1),
+        () => ring.prepRecv(3, memory, 16, 1),
+        () => ring.prepRecvMultishot(3, GROUP, 1),
+        () => ring.prepAccept(3, 1),
+      ]
+    ) {
       assert.equal(prepare(), true);
       assert.throws(() => ring.sqeSetIoprio(VECTORIZED), { code: 'ERR_INVALID_STATE' }, String(prepare));
       ring.submit();
@@ -364,7 +366,6 @@ describe('entries of both sizes', () => {
       }
     }
   });
-
 });
 
 /** A completion as a caller sees it. */

@@ -85,7 +85,7 @@ function argument(kernel: FakeKernel, entry: Entry, what: Lend['what'], address:
 
 function text(kernel: FakeKernel, address: bigint): string {
   const bytes: number[] = [];
-  for (let at = address; ; at++) {
+  for (let at = address;; at++) {
     const byte = kernel.read(at, 1).getUint8(0);
     if (byte === 0) return Buffer.from(bytes).toString();
     bytes.push(byte);

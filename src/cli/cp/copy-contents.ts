@@ -61,7 +61,7 @@ export class CopyContents {
   /** Write what was read of a small file; and the rest, of one that has grown or did not say how large it is. */
   async writeSmall(source: number, copy: number, memory: Buffer, length: number): Promise<void> {
     const isAll = length <= SMALL;
-    for (let at = 0; length > 0; ) {
+    for (let at = 0; length > 0;) {
       this.#checkStop();
       await writeFully(this.#io, copy, memory, length, at);
       this.#tally.bytes += length;
@@ -111,7 +111,7 @@ export class CopyContents {
    * twice.
    */
   async #copyRange(source: number, copy: number, first: number, last: number): Promise<number> {
-    for (let at = first; at < last && this.#hasRangeCopy; ) {
+    for (let at = first; at < last && this.#hasRangeCopy;) {
       this.#checkStop();
       const start = performance.now();
       let copied = 0;
@@ -202,9 +202,19 @@ async function readFully(io: CopyCalls, fd: number, memory: Buffer): Promise<num
 }
 
 /** The kernel may write less than it was asked to, on a full disk or at a limit: the rest of it tells why. */
-async function writeFully(io: CopyCalls, fd: number, memory: Uint8Array, length: number, offset: number): Promise<void> {
-  for (let written = 0; written < length; ) {
-    const more = await io.write(fd, written === 0 ? memory : memory.subarray(written, length), new Span(offset + written, length - written));
+async function writeFully(
+  io: CopyCalls,
+  fd: number,
+  memory: Uint8Array,
+  length: number,
+  offset: number,
+): Promise<void> {
+  for (let written = 0; written < length;) {
+    const more = await io.write(
+      fd,
+      written === 0 ? memory : memory.subarray(written, length),
+      new Span(offset + written, length - written),
+    );
     if (more === 0) throw Object.assign(new Error('EIO: nothing was written, write'), { code: 'EIO' });
     written += more;
   }

@@ -51,7 +51,13 @@ export class CopyProgress {
     const seconds = (performance.now() - this.#start) / 1000;
     const rate = bytes / seconds;
     const left = rate > 0 ? Math.ceil((found.bytes - bytes) / rate) : 0;
-    return { done: sized(bytes), all: sized(found.bytes), files: `${files}/${found.files}`, rate: sized(rate), left: `${left} s` };
+    return {
+      done: sized(bytes),
+      all: sized(found.bytes),
+      files: `${files}/${found.files}`,
+      rate: sized(rate),
+      left: `${left} s`,
+    };
   }
 }
 

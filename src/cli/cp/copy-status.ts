@@ -47,7 +47,14 @@ export function isOwnedAs(status: BigIntStats, uid: number, gid: number): boolea
  * owner may do anything: the group's bits of a mode mean something else beside an ACL. Times are last.
  * @param names the attributes of the source
  */
-export async function setStatus(io: CopyCalls, source: number, copy: number, status: BigIntStats, made: Made, names: readonly string[]): Promise<void> {
+export async function setStatus(
+  io: CopyCalls,
+  source: number,
+  copy: number,
+  status: BigIntStats,
+  made: Made,
+  names: readonly string[],
+): Promise<void> {
   const { isOwned } = made;
   const wanted = Number(status.mode) & PERMISSIONS;
   const isPlain = isOwned && names.length === 0 && !made.hasAcl;

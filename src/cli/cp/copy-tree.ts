@@ -1,5 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { chownSync, constants, fstatSync, lchownSync, lstatSync, type BigIntStats, type Dirent, type Stats } from 'node:fs';
+import {
+  chownSync,
+  constants,
+  fstatSync,
+  lchownSync,
+  lstatSync,
+  type BigIntStats,
+  type Dirent,
+  type Stats,
+} from 'node:fs';
 import { readdir, readlink } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { AT_FDCWD, RENAME_NOREPLACE } from '../../abi/index.ts';
@@ -8,7 +17,17 @@ import { CopyContents, SMALL, STOPPED } from './copy-contents.ts';
 import { descriptorPath } from '../descriptor-path.ts';
 import { join, nameOf, pathed, pathOf, told, type Path, type Place } from './copy-place.ts';
 import { O_CLOEXEC, O_PATH, READ_DIRECTORY } from '../open-flags.ts';
-import { allowed, attributesOf, DEFAULT_ACL, isAcl, isOwnedAs, PERMISSIONS, removeInherited, setStatus, type Made } from './copy-status.ts';
+import {
+  allowed,
+  attributesOf,
+  DEFAULT_ACL,
+  isAcl,
+  isOwnedAs,
+  PERMISSIONS,
+  removeInherited,
+  setStatus,
+  type Made,
+} from './copy-status.ts';
 import { Limit } from '../../reactor/limit.ts';
 import { BIGINT, IF_ANY } from '../call-options.ts';
 
@@ -144,7 +163,11 @@ export class TreeCopy {
     const directory = newDirectory(tree, dirname(from), dirname(to), ROOT, undefined);
     await this.#begin(directory, CLOSED, parent, false);
     try {
-      await this.#entry(kind, { directory: AT_FDCWD, name: from, path: from }, { directory: parent, name: basename(to), path: to }, directory);
+      await this.#entry(kind, { directory: AT_FDCWD, name: from, path: from }, {
+        directory: parent,
+        name: basename(to),
+        path: to,
+      }, directory);
     } finally {
       tree.copy = CLOSED;
     }
@@ -156,7 +179,8 @@ export class TreeCopy {
     const name = isFresh ? temporaryName() : basename(to);
     if (isFresh) await told(to, io.mkdirat(parent, name, FOR_OWNER));
     // A path may end where no name is: in a dot, or in the root of all.
-    const copy = await (isFresh ? told(to, io.openat(parent, name, DIRECTORY)) : this.#existing(to, io.open(to, DIRECTORY)));
+    const copy =
+      await (isFresh ? told(to, io.openat(parent, name, DIRECTORY)) : this.#existing(to, io.open(to, DIRECTORY)));
     const source = await io.open(from, DIRECTORY).catch(async (error: unknown) => {
       await io.closeFd(copy);
       throw error;
@@ -341,7 +365,9 @@ export class TreeCopy {
   #checkSame({ copy, there, to }: Directory): void {
     if (there === undefined) return;
     const { dev, ino } = fstatSync(copy);
-    if (dev !== there.dev || ino !== there.ino) throw failure('ESTALE', 'somebody has put another directory in its place', to);
+    if (dev !== there.dev || ino !== there.ino) {
+      throw failure('ESTALE', 'somebody has put another directory in its place', to);
+    }
   }
 
   // ---------------------------------------------------------------- files and links
@@ -358,7 +384,10 @@ export class TreeCopy {
   async #file(from: Place, to: Place, directory: Directory): Promise<void> {
     const io = this.#io;
     // It may have become a pipe meanwhile, which nobody writes to.
-    const source = await told(from.path, io.openat(from.directory, from.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    const source = await told(
+      from.path,
+      io.openat(from.directory, from.name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC),
+    );
     try {
       const status = fstatSync(source, BIGINT);
       if (!status.isFile()) throw failure('EINVAL', 'it is no regular file any more', from.path);
@@ -366,7 +395,13 @@ export class TreeCopy {
       if (status.nlink === 1n) {
         await this.#copyFile(source, status, to, directory);
       } else {
-        const first = await this.#linkTo(status, from, to, directory, () => this.#copyFile(source, status, to, directory));
+        const first = await this.#linkTo(
+          status,
+          from,
+          to,
+          directory,
+          () => this.#copyFile(source, status, to, directory),
+        );
         if (!first) this.bytes += Number(status.size);
       }
       this.files++;
@@ -376,7 +411,13 @@ export class TreeCopy {
   }
 
   /** A file with several names is copied under the first, and the others are linked to that. Was this the first? */
-  async #linkTo({ dev, ino }: BigIntStats, from: Place, to: Place, directory: Directory, copy: () => Promise<void>): Promise<boolean> {
+  async #linkTo(
+    { dev, ino }: BigIntStats,
+    from: Place,
+    to: Place,
+    directory: Directory,
+    copy: () => Promise<void>,
+  ): Promise<boolean> {
     const key = `${dev}:${ino}`;
     const known = this.#linked.get(key);
     if (known === undefined) {
@@ -391,7 +432,11 @@ export class TreeCopy {
     return false;
   }
 
-  async #link({ directory: { tree, below, copy }, name: first }: Linked, directory: Directory, name: Path): Promise<void> {
+  async #link(
+    { directory: { tree, below, copy }, name: first }: Linked,
+    directory: Directory,
+    name: Path,
+  ): Promise<void> {
     const io = this.#io;
     if (tree === directory.tree && below === directory.below) return io.linkat(copy, first, directory.copy, name);
     if (tree.isFresh && tree.copy !== CLOSED) {
@@ -478,7 +523,9 @@ export class TreeCopy {
     const target = await told(from.path, readlink(pathOf(from), 'buffer'));
     const status = lstatSync(pathOf(from), BIGINT);
     await this.#named(to, directory, (name) => io.symlinkat(target, directory.copy, name));
-    if (Number(status.uid) !== this.#uid || Number(status.gid) !== directory.group) await this.#own(to, directory, status);
+    if (Number(status.uid) !== this.#uid || Number(status.gid) !== directory.group) {
+      await this.#own(to, directory, status);
+    }
     io.setTimes(pathOf(to), status.atimeNs, status.mtimeNs);
     this.symlinks++;
   }
@@ -535,7 +582,16 @@ function temporaryName(): string {
 }
 
 function newDirectory(tree: Tree, from: Path, to: Path, below: Path, parent: Directory | undefined): Directory {
-  const open = { source: CLOSED, copy: CLOSED, isForNamesOnly: false, there: undefined, isNew: false, hasAcl: false, group: 0, hasDefaultAcl: false };
+  const open = {
+    source: CLOSED,
+    copy: CLOSED,
+    isForNamesOnly: false,
+    there: undefined,
+    isNew: false,
+    hasAcl: false,
+    group: 0,
+    hasDefaultAcl: false,
+  };
   return { tree, from, to, below, parent, ...open, status: undefined, pending: 1 };
 }
 

@@ -26,11 +26,15 @@ const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
  * @throws {TypeError} wrong usage
  */
 export async function cp(paths: readonly string[], { json, progress }: CpOptions): Promise<number> {
-  if (paths.length < 2) throw new TypeError(paths.length === 0 ? 'cp: what, and where to?' : `cp: where to copy '${paths[0]}'?`);
+  if (paths.length < 2) {
+    throw new TypeError(paths.length === 0 ? 'cp: what, and where to?' : `cp: where to copy '${paths[0]}'?`);
+  }
   const sources = paths.slice(0, -1);
   const destination = paths[paths.length - 1];
   const isInto = statOf(destination)?.isDirectory() ?? false;
-  if (sources.length > 1 && !isInto) throw new TypeError(`cp: '${destination}' is no directory to put several things into`);
+  if (sources.length > 1 && !isInto) {
+    throw new TypeError(`cp: '${destination}' is no directory to put several things into`);
+  }
   const { io, isRing } = calls();
   const copy = new TreeCopy(io, ...atOnce());
   const start = performance.now();
@@ -64,11 +68,24 @@ export async function cp(paths: readonly string[], { json, progress }: CpOptions
   const { files, directories, symlinks, bytes, failures } = copy;
   for (const { path, message } of failures) if (!json) process.stderr.write(`iouring cp: ${path}: ${message}\n`);
   if (json) {
-    const summary = { files, directories, symlinks, bytes, seconds, ring: isRing, interrupted: status !== 0, errors: failures };
+    const summary = {
+      files,
+      directories,
+      symlinks,
+      bytes,
+      seconds,
+      ring: isRing,
+      interrupted: status !== 0,
+      errors: failures,
+    };
     process.stdout.write(`${JSON.stringify(summary)}\n`);
   } else if (progress) {
     const end = status === 0 ? '' : ', interrupted';
-    process.stderr.write(`${files} files, ${directories} directories, ${symlinks} links, ${sized(bytes)} in ${seconds.toFixed(1)} s${end}\n`);
+    process.stderr.write(
+      `${files} files, ${directories} directories, ${symlinks} links, ${sized(bytes)} in ${
+        seconds.toFixed(1)
+      } s${end}\n`,
+    );
   }
   return status === 0 && failures.length > 0 ? 1 : status;
 }

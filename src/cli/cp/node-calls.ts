@@ -11,7 +11,7 @@ const { COPYFILE_FICLONE_FORCE, O_DIRECTORY, O_NOFOLLOW } = fs.constants;
 const { futimesSync, lutimesSync, readSync } = fs;
 const [open, close, ftruncate] = [promisify(fs.open), promisify(fs.close), promisify(fs.ftruncate)];
 const [mkdir, link, symlink, unlink, rename] = [fs.mkdir, fs.link, fs.symlink, fs.unlink, fs.rename].map((call) =>
-  promisify(call as (...args: never[]) => void),
+  promisify(call as (...args: never[]) => void)
 ) as unknown as ((...args: unknown[]) => Promise<void>)[];
 const [read, write, copyFile] = [promisify(fs.read), promisify(fs.write), promisify(fs.copyFile)];
 
@@ -90,10 +90,19 @@ export class NodeCalls implements CopyCalls {
   }
 
   /** Not over what is there, if that is not wanted: a directory without anything in it would give way. */
-  async renameat(fromDirectory: number, from: Path, toDirectory: number, to: Path, options?: RenameFlags): Promise<void> {
+  async renameat(
+    fromDirectory: number,
+    from: Path,
+    toDirectory: number,
+    to: Path,
+    options?: RenameFlags,
+  ): Promise<void> {
     const [former, latter] = [this.#at(fromDirectory, from), this.#at(toDirectory, to)];
     if (options?.flags === RENAME_NOREPLACE && fs.lstatSync(latter, IF_ANY) !== undefined) {
-      throw Object.assign(new Error(`EEXIST: file already exists, rename '${former.toString()}' -> '${latter.toString()}'`), { code: 'EEXIST' });
+      throw Object.assign(
+        new Error(`EEXIST: file already exists, rename '${former.toString()}' -> '${latter.toString()}'`),
+        { code: 'EEXIST' },
+      );
     }
     await rename(former, latter);
   }
@@ -118,7 +127,7 @@ export class NodeCalls implements CopyCalls {
 
   seek(fd: number, offset: number, what: 'data' | 'hole'): number | undefined {
     const window = this.#window;
-    for (let at = offset - (offset % BLOCK); ; ) {
+    for (let at = offset - (offset % BLOCK);;) {
       const length = readSync(fd, window, 0, WINDOW, at);
       for (let block = 0; block < length; block += BLOCK) {
         const isHole = isZero(window, block, Math.min(length, block + BLOCK));

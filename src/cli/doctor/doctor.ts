@@ -11,7 +11,9 @@ export function doctor(options: { json: boolean }, write: (text: string) => void
 
 /** Which way the drop-ins take: what they do at first is done here, and not concluded from anything. */
 function waysOfDropIns({ usable }: Diagnosis): string {
-  if (process.env['IOURING_DISABLED'] === '1') return 'go through Node: the environment variable IOURING_DISABLED is set to 1';
+  if (process.env['IOURING_DISABLED'] === '1') {
+    return 'go through Node: the environment variable IOURING_DISABLED is set to 1';
+  }
   if (!usable) return 'go through Node: there is no io_uring';
   let io: Reactor;
   try {

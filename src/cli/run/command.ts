@@ -1,4 +1,5 @@
-export const HELP = `  run [NODE OPTION ...] APP [ARGUMENT ...]  start a program with iouring/register: Node's own modules go through the ring, as far as
+export const HELP =
+  `  run [NODE OPTION ...] APP [ARGUMENT ...]  start a program with iouring/register: Node's own modules go through the ring, as far as
                   the environment variable IOURING chooses: a list of net, http, dgram and fs
     --report        print in the end, on stderr, what went through the ring; this option comes first
 `;

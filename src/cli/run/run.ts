@@ -14,7 +14,10 @@ const OF_TERMINAL: ReadonlySet<string> = new Set(['SIGINT', 'SIGQUIT', 'SIGWINCH
  * @param args what node is given: its options, the program, and its arguments
  * @param entry URL of `iouring/register`
  */
-export async function runProgram(args: readonly string[], { report, entry }: { report: boolean; entry: string }): Promise<number> {
+export async function runProgram(
+  args: readonly string[],
+  { report, entry }: { report: boolean; entry: string },
+): Promise<number> {
   sayIfUnusable();
   const { NODE_OPTIONS: options = '', IOURING_REPORT: format } = process.env;
   const env = {
@@ -42,10 +45,14 @@ export async function runProgram(args: readonly string[], { report, entry }: { r
 /** Docker's default profile forbids io_uring: many meet it there first. */
 function sayIfUnusable(): void {
   if (process.env['IOURING_DISABLED'] === '1') {
-    process.stderr.write('iouring: the program runs on Node’s own modules: the environment variable IOURING_DISABLED is set to 1\n');
+    process.stderr.write(
+      'iouring: the program runs on Node’s own modules: the environment variable IOURING_DISABLED is set to 1\n',
+    );
     return;
   }
   const { usable, problem } = diagnose();
   if (usable) return;
-  process.stderr.write(`iouring: the program runs on Node’s own modules: ${problem?.message}; 'iouring doctor' says what to do\n`);
+  process.stderr.write(
+    `iouring: the program runs on Node’s own modules: ${problem?.message}; 'iouring doctor' says what to do\n`,
+  );
 }

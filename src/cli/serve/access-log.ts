@@ -146,18 +146,20 @@ export class AccessLog {
 
 function jsonLine({ address, request, status, bytes, milliseconds }: Access): string {
   const fields = request?.fields;
-  return `${JSON.stringify({
-    time: new Date().toISOString(),
-    address,
-    method: request?.method,
-    target: request?.target,
-    version: request?.version,
-    status,
-    bytes,
-    ms: Math.round(milliseconds * 1000) / 1000,
-    referer: fields?.['referer'],
-    userAgent: fields?.['user-agent'],
-  })}\n`;
+  return `${
+    JSON.stringify({
+      time: new Date().toISOString(),
+      address,
+      method: request?.method,
+      target: request?.target,
+      version: request?.version,
+      status,
+      bytes,
+      ms: Math.round(milliseconds * 1000) / 1000,
+      referer: fields?.['referer'],
+      userAgent: fields?.['user-agent'],
+    })
+  }\n`;
 }
 
 /** So that it ends where its quotation mark is. */

@@ -10,7 +10,9 @@ declare module 'bare-http-parser' {
   }
 
   namespace HTTPParser {
-    type ParsedEvent = ParsedRequest | ParsedResponse | { readonly type: 3; readonly data: Buffer } | { readonly type: 4 };
+    type ParsedEvent = ParsedRequest | ParsedResponse | { readonly type: 3; readonly data: Buffer } | {
+      readonly type: 4;
+    };
 
     interface ParsedRequest {
       readonly type: 1;

@@ -20,7 +20,8 @@ const OPTIONS = {
 type Values = Given<typeof OPTIONS>;
 
 export const serveCommand: Command<typeof OPTIONS> = {
-  help: `  serve DIR       serve the files of a folder over HTTP/1.1, and nothing outside of it, until SIGINT or SIGTERM: then what
+  help:
+    `  serve DIR       serve the files of a folder over HTTP/1.1, and nothing outside of it, until SIGINT or SIGTERM: then what
                   was asked for is still answered; a second signal does not wait
     --host ADDRESS    an IP address; default 127.0.0.1; '::' is all of this machine's
     --port NUMBER     default 8080; 0 has the kernel choose one

@@ -13,7 +13,10 @@ const POLICY = `Content-Security-Policy: default-src 'none'; style-src 'unsafe-i
 
 /** A page of what is in a directory, the directories first. */
 export async function listingAnswer(directory: ServedFile, path: string, withHidden: boolean): Promise<Answer> {
-  const entries = await readdir(directory.path, { __proto__: null, withFileTypes: true, encoding: 'latin1' } as { withFileTypes: true; encoding: 'latin1' });
+  const entries = await readdir(
+    directory.path,
+    { __proto__: null, withFileTypes: true, encoding: 'latin1' } as { withFileTypes: true; encoding: 'latin1' },
+  );
   const shown = entries.filter(({ name }) => withHidden || !isHidden(name));
   const limit = new Limit(AT_ONCE);
   const rows = await Promise.all(
@@ -26,8 +29,12 @@ export async function listingAnswer(directory: ServedFile, path: string, withHid
         const date = stats === undefined ? '' : stats.mtime.toISOString().slice(0, 16).replace('T', ' ');
         const href = `./${escapePath(entry.name)}${isDirectory ? '/' : ''}`;
         const name = `${escapeHtml(pathBytes(entry.name).toString())}${isDirectory ? '/' : ''}`;
-        return { isDirectory, name, row: `<tr><td><a href="${href}">${name}</a></td><td>${size}</td><td>${date}</td></tr>` };
-      }),
+        return {
+          isDirectory,
+          name,
+          row: `<tr><td><a href="${href}">${name}</a></td><td>${size}</td><td>${date}</td></tr>`,
+        };
+      })
     ),
   );
   rows.sort((a, b) => Number(b.isDirectory) - Number(a.isDirectory) || (a.name < b.name ? -1 : 1));

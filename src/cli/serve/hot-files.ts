@@ -59,7 +59,7 @@ export class HotFile {
     const { size } = this.status;
     // Of its own: memory of a pool that was lent cannot be transferred any more.
     const bytes = Buffer.allocUnsafeSlow(size);
-    for (let length = 0; length < size; ) {
+    for (let length = 0; length < size;) {
       const read = await this.file.read(bytes.subarray(length), length, size - length);
       if (read === 0) return undefined;
       length += read;
@@ -70,7 +70,8 @@ export class HotFile {
 
   isSame({ kind, size, mtimeNs, ctimeNs, inode }: FileStatus): boolean {
     const { status } = this;
-    return kind === status.kind && size === status.size && mtimeNs === status.mtimeNs && ctimeNs === status.ctimeNs && inode === status.inode;
+    return kind === status.kind && size === status.size && mtimeNs === status.mtimeNs && ctimeNs === status.ctimeNs &&
+      inode === status.inode;
   }
 }
 
@@ -166,7 +167,9 @@ export class HotFiles {
     try {
       return await this.#tree.open(path);
     } catch (error) {
-      if (!['EMFILE', 'ENFILE'].includes((error as NodeJS.ErrnoException).code ?? '') || this.#kept.size === 0) throw error;
+      if (!['EMFILE', 'ENFILE'].includes((error as NodeJS.ErrnoException).code ?? '') || this.#kept.size === 0) {
+        throw error;
+      }
       for (const [other, hot] of this.#kept) this.#drop(other, hot);
       return await this.#tree.open(path);
     }

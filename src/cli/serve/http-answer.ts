@@ -61,7 +61,12 @@ export function plainAnswer(status: number, fields = ''): Answer {
 /** A page. */
 export function textAnswer(status: number, type: string, text: string, fields = ''): Answer {
   const body = Buffer.from(text);
-  return { status, fields: `Content-Type: ${type}\r\nX-Content-Type-Options: nosniff\r\n${fields}`, length: body.length, body: [body] };
+  return {
+    status,
+    fields: `Content-Type: ${type}\r\nX-Content-Type-Options: nosniff\r\n${fields}`,
+    length: body.length,
+    body: [body],
+  };
 }
 
 /** It is elsewhere. @param location escaped */
@@ -117,7 +122,10 @@ function multipart(parts: readonly FilePart[], { contentType, status }: HotFile,
 function rangesOf(range: string, size: number): FilePart[] | 'unsatisfiable' | undefined {
   if (!/^\s*bytes\s*=/i.test(range)) return undefined;
   // The parser finds more than there is at the end unsatisfiable; RFC 9110, 14.1.2, has it mean everything.
-  const clipped = range.replace(/([=,]\s*)-(\d+)/g, (all, before: string, last: string) => (Number(last) > size ? `${before}-${size}` : all));
+  const clipped = range.replace(
+    /([=,]\s*)-(\d+)/g,
+    (all, before: string, last: string) => (Number(last) > size ? `${before}-${size}` : all),
+  );
   const ranges = parseRange(size, clipped, { __proto__: null, combine: true } as { combine: true });
   if (ranges === -1) return 'unsatisfiable';
   if (ranges === -2 || ranges.length > PARTS_MAX) return undefined;

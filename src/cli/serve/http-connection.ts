@@ -164,7 +164,8 @@ export class HttpConnection {
       found = { answer: plainAnswer(refusal, refusal === 503 ? 'Retry-After: 1\r\n' : ''), file: undefined };
     }
     const { answer, file } = found;
-    const keepAlive = refusal === undefined && request!.keepAlive && !(isLast && (this.#site.isStopping || this.#isEndedByPeer));
+    const keepAlive = refusal === undefined && request!.keepAlive &&
+      !(isLast && (this.#site.isStopping || this.#isEndedByPeer));
     const head = Buffer.from(this.#head(answer, request, keepAlive), 'latin1');
     const before = this.#taken;
     try {
@@ -184,7 +185,8 @@ export class HttpConnection {
   }
 
   #head({ status, fields, length }: Answer, request: HttpRequest | undefined, keepAlive: boolean): string {
-    const connection = !keepAlive ? 'Connection: close\r\n' : request?.version === 'HTTP/1.0' ? 'Connection: keep-alive\r\n' : '';
+    const connection = !keepAlive ? 'Connection: close\r\n'
+      : request?.version === 'HTTP/1.0' ? 'Connection: keep-alive\r\n' : '';
     // A 204 has none, and of a 304 it would be that of the file.
     const size = status === 204 || status === 304 ? '' : `Content-Length: ${length}\r\n`;
     return `${statusLine(status)}Server: iouring\r\nDate: ${this.#site.date()}\r\n${connection}${fields}${size}\r\n`;
@@ -204,13 +206,14 @@ export class HttpConnection {
     if (Buffer.isBuffer(piece)) return this.#write(piece);
     const { offset, length } = piece;
     const { contentsNow } = file!;
-    return contentsNow === undefined ? this.#sendPart(file!.file, offset, length) : this.#write(contentsNow.subarray(offset, offset + length));
+    return contentsNow === undefined ? this.#sendPart(file!.file, offset, length)
+      : this.#write(contentsNow.subarray(offset, offset + length));
   }
 
   async #sendPart(file: ServedFile, offset: number, length: number): Promise<void> {
     const buffer = this.#site.buffers.take();
     try {
-      for (let sent = 0; sent < length; ) {
+      for (let sent = 0; sent < length;) {
         const read = await file.read(buffer, offset + sent, Math.min(length - sent, buffer.length));
         if (read === 0) throw new Error('A file became shorter while it was sent');
         const wait = this.#write(buffer.subarray(0, read));

@@ -17,7 +17,10 @@ export interface HttpRequest {
 }
 
 /** A request, or something that is none, whose connection ends with this status. */
-export type Incoming = { readonly request: HttpRequest; readonly refusal?: number } | { readonly request?: undefined; readonly refusal: number };
+export type Incoming = { readonly request: HttpRequest; readonly refusal?: number } | {
+  readonly request?: undefined;
+  readonly refusal: number;
+};
 
 /** Bytes of a body that are read off: nobody wants it. */
 const BODY_MAX = 64 << 10;
@@ -41,7 +44,12 @@ export class RequestReader {
 
   /** @param headMax bytes of a request's line and fields */
   constructor(headMax: number) {
-    this.#parser = new HTTPParser({ __proto__: null, maxHeaderSize: headMax, maxHeadersCount: FIELDS_MAX } as { maxHeaderSize: number; maxHeadersCount: number });
+    this.#parser = new HTTPParser(
+      { __proto__: null, maxHeaderSize: headMax, maxHeadersCount: FIELDS_MAX } as {
+        maxHeaderSize: number;
+        maxHeadersCount: number;
+      },
+    );
   }
 
   /** The head of a request is there, and its body is not. */
@@ -101,4 +109,6 @@ export class RequestReader {
 }
 
 /** Anything that is no HTTP is answered with 400. */
-const STATUS_OF_ERROR = { __proto__: null, HEADER_OVERFLOW: 431, INVALID_METHOD: 501 } as unknown as Readonly<Record<string, number | undefined>>;
+const STATUS_OF_ERROR = { __proto__: null, HEADER_OVERFLOW: 431, INVALID_METHOD: 501 } as unknown as Readonly<
+  Record<string, number | undefined>
+>;

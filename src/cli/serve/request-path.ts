@@ -45,7 +45,10 @@ export function isHidden(path: string): boolean {
 
 /** A path as it stands in a URL: only what needs no escape in any part of one is left as it is. */
 export function escapePath(path: string): string {
-  return path.replace(/[^A-Za-z0-9\-._~/]/g, (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`);
+  return path.replace(
+    /[^A-Za-z0-9\-._~/]/g,
+    (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`,
+  );
 }
 
 /** A path as bytes. */

@@ -1,5 +1,11 @@
 import { subscribe } from 'node:diagnostics_channel';
-import { IORING_OP_CLOSE, IORING_OP_OPENAT, IORING_OP_OPENAT2, IORING_OP_READ, IORING_OP_STATX } from '../../abi/index.ts';
+import {
+  IORING_OP_CLOSE,
+  IORING_OP_OPENAT,
+  IORING_OP_OPENAT2,
+  IORING_OP_READ,
+  IORING_OP_STATX,
+} from '../../abi/index.ts';
 import { defaultReactor, type Reactor } from '../../index.ts';
 import { listen, type ListenOptions, type Listener, type SocketHandlers } from '../../socket/index.ts';
 import { AccessLog } from './access-log.ts';
@@ -42,7 +48,8 @@ export async function serve(folders: readonly string[], options: ServeOptions): 
   if (folders.length > 1) throw new TypeError(`serve: one folder at a time, not '${folders[1]}' as well`);
   const io = ring();
   const sockets = new SocketsThroughNode();
-  const tree = await (io === undefined ? NodeTree.of(folder, options.dotfiles) : RingTree.of(io, folder, options.dotfiles));
+  const tree =
+    await (io === undefined ? NodeTree.of(folder, options.dotfiles) : RingTree.of(io, folder, options.dotfiles));
   const open = new OpenConnections();
   const rates = new ServeRates(() => open.size);
   const say = (text: string): void => rates.around(() => process.stderr.write(`iouring serve: ${text}\n`));
@@ -110,7 +117,12 @@ function handlersOf(site: Site, open: OpenConnections): SocketHandlers<HttpConne
 }
 
 /** Resolves when a signal has come and all that was asked for is answered. A second one does not wait. */
-async function stopped(listener: Listener, site: Site, open: OpenConnections, log: AccessLog | undefined): Promise<void> {
+async function stopped(
+  listener: Listener,
+  site: Site,
+  open: OpenConnections,
+  log: AccessLog | undefined,
+): Promise<void> {
   const offs: (() => void)[] = [];
   const on = (signal: NodeJS.Signals, handler: () => void): void => {
     process.on(signal, handler);
@@ -176,7 +188,8 @@ class SocketsThroughNode {
   /** In words, for who starts it; `hasFiles`: files are read through the ring. */
   way(hasFiles: boolean): string {
     if (!hasFiles) return 'without io_uring, through Node';
-    return this.#because === undefined ? 'through io_uring' : `files through io_uring, sockets through Node (${this.#because.message})`;
+    return this.#because === undefined ? 'through io_uring'
+      : `files through io_uring, sockets through Node (${this.#because.message})`;
   }
 }
 

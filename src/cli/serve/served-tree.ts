@@ -101,7 +101,9 @@ export class RingTree implements ServedTree {
     }
     const found = await this.#descriptor(bytes, BENEATH);
     try {
-      const [root, real] = await Promise.all([this.#folder, found].map((fd) => readlink(descriptorPath(fd)!, 'latin1')));
+      const [root, real] = await Promise.all(
+        [this.#folder, found].map((fd) => readlink(descriptorPath(fd)!, 'latin1')),
+      );
       if (isHidden(real.slice(root.length))) throw notThere(path);
       return found;
     } catch (error) {
@@ -111,7 +113,7 @@ export class RingTree implements ServedTree {
   }
 
   async #descriptor(path: string | Buffer, resolve: number): Promise<number> {
-    for (let attempt = 1; ; attempt++) {
+    for (let attempt = 1;; attempt++) {
       try {
         return await this.#io.openat2(this.#folder, path, how(FIND, resolve));
       } catch (error) {
@@ -163,7 +165,11 @@ function statusOf(path: string, statx: Statx): FileStatus {
 export function kindOf(path: string, stats: { isFile(): boolean; isDirectory(): boolean }): FileStatus['kind'] {
   if (stats.isFile()) return 'file';
   if (stats.isDirectory()) return 'directory';
-  throw Object.assign(new Error(`ENXIO: no such device or address, open '${path}'`), { code: 'ENXIO', syscall: 'open', path });
+  throw Object.assign(new Error(`ENXIO: no such device or address, open '${path}'`), {
+    code: 'ENXIO',
+    syscall: 'open',
+    path,
+  });
 }
 
 /** A hidden file is as good as none. */

@@ -34,9 +34,19 @@ const ATTEMPTS = 3;
 /** Statuses of HTTP for the kernel's answers about a file. A link that leads out is as good as none. */
 const STATUS_OF_CODE = {
   __proto__: null,
-  ENOENT: 404, ENOTDIR: 404, ELOOP: 404, ENAMETOOLONG: 404, EXDEV: 404, EINVAL: 404,
-  EACCES: 403, EPERM: 403, ENXIO: 403,
-  EMFILE: 503, ENFILE: 503, ENOMEM: 503, EAGAIN: 503,
+  ENOENT: 404,
+  ENOTDIR: 404,
+  ELOOP: 404,
+  ENAMETOOLONG: 404,
+  EXDEV: 404,
+  EINVAL: 404,
+  EACCES: 403,
+  EPERM: 403,
+  ENXIO: 403,
+  EMFILE: 503,
+  ENFILE: 503,
+  ENOMEM: 503,
+  EAGAIN: 503,
 } as unknown as Readonly<Record<string, number | undefined>>;
 
 /** A folder, as what requests ask for. */
@@ -123,7 +133,8 @@ export class Site {
       if (file.status.kind === 'directory') {
         this.release(file);
         // An index that is a directory is none.
-        return wanted.isDirectory ? this.#directory(wanted) : bare(redirectAnswer(`/${escapePath(path)}/${wanted.query}`));
+        return wanted.isDirectory ? this.#directory(wanted)
+          : bare(redirectAnswer(`/${escapePath(path)}/${wanted.query}`));
       }
       const answer = fileAnswer(request, file);
       const isSent = request.method === 'GET' && (answer.status === 200 || answer.status === 206);

@@ -58,7 +58,7 @@ const classes = new Map<unknown, StreamClass>();
 function streamClassFor(handle: object): StreamClass {
   const { constructor } = handle;
   let found = classes.get(constructor);
-  if (found === undefined) classes.set(constructor, (found = streamClass(handle)));
+  if (found === undefined) classes.set(constructor, found = streamClass(handle));
   return found;
 }
 
@@ -110,21 +110,29 @@ function streamClass(handle: object): StreamClass {
   };
   for (const [name, get] of Object.entries(getters)) define(prototype, name, ownOptions({ get }));
   // The stream is not read because its socket is: whoever wants to read from the stream is to ask.
-  define(prototype, 'reading', ownOptions({
-    get(this: Handle): boolean {
-      return this[OWNER].isConsumed && this[OWNER].connection.isReading;
-    },
-    set(): void {},
-  }));
-  define(prototype, '_consumed', ownOptions({
-    get(this: Handle): boolean {
-      return this[OWNER].isConsumed;
-    },
-    // The server of node:http has its parser read from it.
-    set(this: Handle, is: boolean): void {
-      if (is) this[OWNER].isConsumed = true;
-    },
-  }));
+  define(
+    prototype,
+    'reading',
+    ownOptions({
+      get(this: Handle): boolean {
+        return this[OWNER].isConsumed && this[OWNER].connection.isReading;
+      },
+      set(): void {},
+    }),
+  );
+  define(
+    prototype,
+    '_consumed',
+    ownOptions({
+      get(this: Handle): boolean {
+        return this[OWNER].isConsumed;
+      },
+      // The server of node:http has its parser read from it.
+      set(this: Handle, is: boolean): void {
+        if (is) this[OWNER].isConsumed = true;
+      },
+    }),
+  );
   return made;
 }
 
@@ -141,7 +149,11 @@ function leftOver(this: Handle, bytes: ArrayBuffer | undefined): void {
 /** Node sets some of these on the object itself. */
 function define(prototype: object, name: string, descriptor: PropertyDescriptor): void {
   const isData = Object.hasOwn(descriptor, 'value');
-  Object.defineProperty(prototype, name, ownOptions({ ...descriptor, configurable: true, ...(isData ? { writable: true } : {}) }));
+  Object.defineProperty(
+    prototype,
+    name,
+    ownOptions({ ...descriptor, configurable: true, ...(isData ? { writable: true } : {}) }),
+  );
 }
 
 /**

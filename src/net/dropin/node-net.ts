@@ -123,7 +123,8 @@ const OF_SOCKETS = ['_writeGeneric', '_getsockname', '_getpeername', '_reset', '
  * Other runtimes have the same names, some even the same JavaScript, and no descriptors behind them.
  */
 export function isBuiltAsNode(): boolean {
-  const isFunction = (owner: object, name: string): boolean => typeof (owner as Record<string, unknown>)[name] === 'function';
+  const isFunction = (owner: object, name: string): boolean =>
+    typeof (owner as Record<string, unknown>)[name] === 'function';
   return (
     hasUvLoop() &&
     isFunction(node, '_createServerHandle') &&

@@ -14,9 +14,14 @@ const Base = node.Server as unknown as new () => ServerClass;
  * given, what is looked up, shared in a cluster or refused, is Node's to do.
  * @param listen Node's own `_listen2`
  */
-export function listenThroughRing(server: ServerClass, place: ListenPlace, listen: (...place: ListenPlace) => void): void {
+export function listenThroughRing(
+  server: ServerClass,
+  place: ListenPlace,
+  listen: (...place: ListenPlace) => void,
+): void {
   const io = ringForSockets();
-  const [bound, address, addressType] = server._handle === null && io !== undefined ? bind(place) : [server._handle, place[0], place[2]];
+  const [bound, address, addressType] = server._handle === null && io !== undefined ? bind(place)
+    : [server._handle, place[0], place[2]];
   const isOurs = io !== undefined && typeof bound === 'object' && bound !== null && isNative(bound);
   const listening = isOurs ? new Listening(server, transportOf(io), bound) : undefined;
   if (isOurs) {

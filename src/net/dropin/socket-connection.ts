@@ -233,7 +233,9 @@ export class SocketConnection extends Connection {
   #take(bytes: Buffer, receiverOwnsMemory: boolean): void {
     const { socket } = this;
     socket._unrefTimer();
-    if (this.#stream?.isConsumed === true) return this.#isParsed ? giveToParser(this.#parser, this.#toStream, bytes) : this.#stream.received(bytes);
+    if (this.#stream?.isConsumed === true) {
+      return this.#isParsed ? giveToParser(this.#parser, this.#toStream, bytes) : this.#stream.received(bytes);
+    }
     if (this.#isGuarded) return void socket.destroy();
     if (this.#userBuffer !== undefined) return this.#userBuffer.received(this, bytes);
     // A decoder makes text of it at once.

@@ -78,7 +78,8 @@ class SocketMethods extends Base {
     if (this[IS_LENT]) return connection.seen ?? connection.handle;
     if (!connection.isOpen) return (!connection.isLetGo && connection.seen) || null;
     if (this.listenerCount('agentRemove') > 0) return connection.handle;
-    const isTaken = this.parser !== undefined && this.parser !== null && this.server !== null && connection.isTakenBy(this.parser);
+    const isTaken = this.parser !== undefined && this.parser !== null && this.server !== null &&
+      connection.isTakenBy(this.parser);
     const who = isTaken ? undefined : whoAsks();
     if (who === 'child process') return connection.native;
     if (who === 'protocol' && goesToNode(this, connection)) return asNode(this, '_handle') as NativeHandle | null;
@@ -251,7 +252,8 @@ function isClosedOnly(connection: SocketConnection | null | undefined): boolean 
 function isTakenOver(socket: SocketMethods): boolean {
   const connection = socket[CONNECTION];
   const { parser } = socket;
-  return parser !== undefined && parser !== null && socket.server !== null && isOpen(connection) && !connection.hasParser(parser);
+  return parser !== undefined && parser !== null && socket.server !== null && isOpen(connection) &&
+    !connection.hasParser(parser);
 }
 
 /** A listener of Node's that finds the connection's handle. */
@@ -295,7 +297,8 @@ function connectBy<T>(socket: SocketMethods, args: readonly unknown[], connect: 
 function callsOthers(socket: SocketMethods, [first]: readonly unknown[]): boolean {
   // As net.connect hands them on.
   const options: unknown = Array.isArray(first) ? first[0] : first;
-  const hasLookup = typeof options === 'object' && options !== null && (options as { lookup?: unknown }).lookup !== undefined;
+  const hasLookup = typeof options === 'object' && options !== null &&
+    (options as { lookup?: unknown }).lookup !== undefined;
   return hasLookup || socket.listenerCount('connectionAttempt') > 0;
 }
 
@@ -334,7 +337,10 @@ interface ConnectRequest {
  * came before it: the server to which it goes, in the same process, has accepted it then.
  */
 function tellInOrder(socket: SocketMethods, handle: NativeHandle): void {
-  const methods = handle as unknown as Record<string, ((request: ConnectRequest, ...place: unknown[]) => number) | undefined>;
+  const methods = handle as unknown as Record<
+    string,
+    ((request: ConnectRequest, ...place: unknown[]) => number) | undefined
+  >;
   for (const name of ['connect', 'connect6'] as const) {
     const method = methods[name];
     if (method === undefined) continue;
@@ -400,7 +406,13 @@ function connectionOf(socket: SocketMethods): SocketConnection | undefined {
   const keeps = socket[KEEPS_DESCRIPTOR];
   socket._handle = null;
   if (!keeps) handle.close();
-  const connection = attach(socket, transportOf(io), fd, handle.getpeername !== undefined, keeps ? () => handle.close() : undefined);
+  const connection = attach(
+    socket,
+    transportOf(io),
+    fd,
+    handle.getpeername !== undefined,
+    keeps ? () => handle.close() : undefined,
+  );
   if (!isRef) connection.unref();
   return connection;
 }
@@ -425,9 +437,21 @@ function goesToNode(socket: SocketMethods, connection: SocketConnection): boolea
   return true;
 }
 
-function attach(socket: SocketMethods, transport: Transport, fd: number, isTcp: boolean, closed?: () => void): SocketConnection {
+function attach(
+  socket: SocketMethods,
+  transport: Transport,
+  fd: number,
+  isTcp: boolean,
+  closed?: () => void,
+): SocketConnection {
   const { [USER_BUFFER]: userBuffer, [SCOPE]: scope, [IS_SHARED]: isShared } = socket;
-  return (socket[CONNECTION] = new SocketConnection(transport, fd, socket, { isTcp, userBuffer, scope, isShared, closed }));
+  return (socket[CONNECTION] = new SocketConnection(transport, fd, socket, {
+    isTcp,
+    userBuffer,
+    scope,
+    isShared,
+    closed,
+  }));
 }
 
 /** Is it a handle of Node's on a connected socket, with which nobody but the socket works, and which writes nothing? */
@@ -453,7 +477,8 @@ export const Socket: typeof node.Socket = constructorFunction(
     // So node:child_process makes one of what it was sent, and process.stdout is one of what this process was started
     // with.
     this[IS_SHARED] = this[KEEPS_DESCRIPTOR] || (options as { handle?: unknown } | undefined)?.handle !== undefined;
-    const given = userBuffer === undefined ? options : ownOptions({ ...(options as SocketConstructorOpts), onread: userBuffer.option });
+    const given = userBuffer === undefined ? options
+      : ownOptions({ ...(options as SocketConstructorOpts), onread: userBuffer.option });
     Reflect.apply(node.Socket, this, [given]);
   },
 );
@@ -486,7 +511,8 @@ const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(SocketMe
 const adoptedPrototype = Object.create(prototypeOfNode, methods) as object;
 
 /**
- * How the data of a socket goes; `early`: through Node as long as it has not shown that it lasts; undefined: none has come
+ * How the data of a socket goes; `early`: through Node as long as it has not shown that it lasts; undefined: none has
+ * come
  * so far.
  */
 export function wayOf(socket: object): 'ring' | 'node' | 'early' | undefined {

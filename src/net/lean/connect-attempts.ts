@@ -21,7 +21,11 @@ export type Attempt<S> = (candidate: Candidate, stop: AbortSignal | undefined) =
  * @returns the connection; rejects with why there is none: the error of the only address, or an AggregateError that has
  *   those of all and the first one's `code`, as Node's
  */
-export async function connectInOrder<S>(hostname: string, stop: AbortSignal | undefined, attempt: Attempt<S>): Promise<S> {
+export async function connectInOrder<S>(
+  hostname: string,
+  stop: AbortSignal | undefined,
+  attempt: Attempt<S>,
+): Promise<S> {
   const family = isIP(hostname);
   if (family !== 0) return attempt({ address: hostname, family: family as 4 | 6 }, stop);
   const errors: NodeJS.ErrnoException[] = [];
@@ -34,7 +38,9 @@ export async function connectInOrder<S>(hostname: string, stop: AbortSignal | un
     }
   }
   if (errors.length === 1) throw errors[0];
-  throw Object.assign(new AggregateError(errors, errors.map((error) => error.message).join('; ')), { code: errors[0].code });
+  throw Object.assign(new AggregateError(errors, errors.map((error) => error.message).join('; ')), {
+    code: errors[0].code,
+  });
 }
 
 /**
@@ -51,7 +57,8 @@ export async function connectWithin<S>(
   const stopping = new AbortController();
   const onAbort = (): void => stopping.abort(new AbortError(signal!));
   signal?.addEventListener('abort', onAbort, ownOptions({ once: true }));
-  const timer = timeoutMs === undefined ? undefined : setTimeout(() => stopping.abort(new TimeoutError('connect', timeoutMs)), timeoutMs);
+  const timer = timeoutMs === undefined ? undefined
+    : setTimeout(() => stopping.abort(new TimeoutError('connect', timeoutMs)), timeoutMs);
   try {
     return await attempt(stopping.signal);
   } catch (error) {

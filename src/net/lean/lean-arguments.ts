@@ -48,7 +48,12 @@ export interface ListenSettings<T> extends SocketSettings<T>, ListenTarget {}
 /** Where to connect to: one of the two. */
 export type ConnectPlace =
   | { readonly kind: 'unix'; readonly path: string }
-  | { readonly kind: 'tcp'; readonly hostname: string; readonly port: number; readonly localAddress: string | undefined };
+  | {
+    readonly kind: 'tcp';
+    readonly hostname: string;
+    readonly port: number;
+    readonly localAddress: string | undefined;
+  };
 
 export interface ConnectSettings<T> extends SocketSettings<T> {
   readonly place: ConnectPlace;
@@ -86,7 +91,9 @@ export function checkHandlers<T>(handlers: SocketHandlers<T>): SocketHandlers<T>
   if (typeof handlers !== 'object' || handlers === null) throw wrongType('options.socket', 'an object', handlers);
   for (const name of HANDLERS) {
     const handler: unknown = handlers[name];
-    if (handler !== undefined && typeof handler !== 'function') throw wrongType(`options.socket.${name}`, 'of type function', handler);
+    if (handler !== undefined && typeof handler !== 'function') {
+      throw wrongType(`options.socket.${name}`, 'of type function', handler);
+    }
   }
   return handlers;
 }
@@ -128,14 +135,22 @@ export function bytesOf(data: Writable, byteOffset?: number, byteLength?: number
   if (byteOffset === undefined && byteLength === undefined) return bytes;
   const offset = byteOffset === undefined ? 0 : checkInteger('byteOffset', byteOffset, 0, lengthOf(bytes));
   const rest = lengthOf(bytes) - offset;
-  return bytesIn(bytes, offset, offset + (byteLength === undefined ? rest : checkInteger('byteLength', byteLength, 0, rest)));
+  return bytesIn(
+    bytes,
+    offset,
+    offset + (byteLength === undefined ? rest : checkInteger('byteLength', byteLength, 0, rest)),
+  );
 }
 
 function viewOf(data: unknown): Uint8Array {
   if (types.isUint8Array(data)) return data;
   if (ArrayBuffer.isView(data)) return bytesInView(data);
   if (types.isAnyArrayBuffer(data)) return new Uint8Array(data);
-  throw wrongType('data', 'of type string or an instance of ArrayBuffer, SharedArrayBuffer, Buffer, TypedArray, or DataView', data);
+  throw wrongType(
+    'data',
+    'of type string or an instance of ArrayBuffer, SharedArrayBuffer, Buffer, TypedArray, or DataView',
+    data,
+  );
 }
 
 function checkSocket<T>(options: ListenOptions<T> | ConnectOptions<T>): SocketSettings<T> {
@@ -145,14 +160,15 @@ function checkSocket<T>(options: ListenOptions<T> | ConnectOptions<T>): SocketSe
     handlers: checkHandlers(socket),
     data: data as T,
     allowHalfOpen: checkBoolean('options.allowHalfOpen', allowHalfOpen),
-    writableHighWaterMark:
-      writableHighWaterMark === undefined
-        ? HIGH_WATER_MARK
-        : checkInteger('options.writableHighWaterMark', writableHighWaterMark, 1, INT_MAX),
+    writableHighWaterMark: writableHighWaterMark === undefined
+      ? HIGH_WATER_MARK
+      : checkInteger('options.writableHighWaterMark', writableHighWaterMark, 1, INT_MAX),
   };
 }
 
-function listenPlace({ hostname, port, unix, fd }: Pick<ListenOptions, 'hostname' | 'port' | 'unix' | 'fd'>): ListenPlace {
+function listenPlace(
+  { hostname, port, unix, fd }: Pick<ListenOptions, 'hostname' | 'port' | 'unix' | 'fd'>,
+): ListenPlace {
   if (unix !== undefined) {
     refuseBeside('unix', { hostname, port, fd });
     return { kind: 'unix', path: checkUnixPath(unix) };
@@ -166,7 +182,9 @@ function listenPlace({ hostname, port, unix, fd }: Pick<ListenOptions, 'hostname
   // A name may have several addresses, and looking it up takes time: listening is done when the call returns.
   const address = hostname === 'localhost' ? '127.0.0.1' : hostname;
   if (typeof address !== 'string') throw wrongType('options.hostname', 'of type string', hostname);
-  if (isIP(address) === 0) throw wrongValue('options.hostname', `it must be an IP address or 'localhost'. Received '${address}'`);
+  if (isIP(address) === 0) {
+    throw wrongValue('options.hostname', `it must be an IP address or 'localhost'. Received '${address}'`);
+  }
   return { kind: 'tcp', address, port: number };
 }
 
@@ -178,11 +196,17 @@ function connectPlace({ hostname, port, unix, localAddress }: Destination): Conn
     return { kind: 'unix', path: checkUnixPath(unix) };
   }
   if (port === undefined) {
-    throw Object.assign(new TypeError('The "options.port" or "options.unix" argument must be specified'), { code: 'ERR_MISSING_ARGS' });
+    throw Object.assign(new TypeError('The "options.port" or "options.unix" argument must be specified'), {
+      code: 'ERR_MISSING_ARGS',
+    });
   }
   const number = checkInteger('options.port', port, 0, PORT_MAX);
-  if (hostname !== undefined && typeof hostname !== 'string') throw wrongType('options.hostname', 'of type string', hostname);
-  if (localAddress !== undefined && typeof localAddress !== 'string') throw wrongType('options.localAddress', 'of type string', localAddress);
+  if (hostname !== undefined && typeof hostname !== 'string') {
+    throw wrongType('options.hostname', 'of type string', hostname);
+  }
+  if (localAddress !== undefined && typeof localAddress !== 'string') {
+    throw wrongType('options.localAddress', 'of type string', localAddress);
+  }
   if (localAddress !== undefined && isIP(localAddress) === 0) {
     throw Object.assign(new TypeError(`Invalid IP address: ${localAddress}`), { code: 'ERR_INVALID_IP_ADDRESS' });
   }
@@ -199,9 +223,13 @@ function refuseBeside(name: string, others: Record<string, unknown>): void {
 function checkUnixPath(path: unknown): string {
   if (typeof path !== 'string') throw wrongType('options.unix', 'of type string', path);
   if (path === '' || path === '\0') throw wrongValue('options.unix', 'it is empty');
-  if (path.includes('\0', 1)) throw wrongValue('options.unix', 'it must be without null bytes but for the first of an abstract name');
+  if (path.includes('\0', 1)) {
+    throw wrongValue('options.unix', 'it must be without null bytes but for the first of an abstract name');
+  }
   // The kernel would cut it, or libuv would.
-  if (Buffer.byteLength(path) > UNIX_PATH_MAX) throw wrongValue('options.unix', `it must have at most ${UNIX_PATH_MAX} bytes`);
+  if (Buffer.byteLength(path) > UNIX_PATH_MAX) {
+    throw wrongValue('options.unix', `it must have at most ${UNIX_PATH_MAX} bytes`);
+  }
   return path;
 }
 

@@ -2,7 +2,14 @@ import { clearTimeout, nextTick, setTimeout, throwUncaught } from '../../native/
 import { Connection, type EndPoint } from '../transport/connection.ts';
 import { bytesIn, lengthOf } from '../transport/intrinsic.ts';
 import type { Transport } from '../transport/transport.ts';
-import { bytesOf, checkDelay, checkSeconds, checkTimeoutMs, warnOfSeconds, type SocketSettings } from './lean-arguments.ts';
+import {
+  bytesOf,
+  checkDelay,
+  checkSeconds,
+  checkTimeoutMs,
+  warnOfSeconds,
+  type SocketSettings,
+} from './lean-arguments.ts';
 import type { LeanSocket, Listener, SocketHandlers, Writable } from './types.ts';
 
 /** All that the sockets of a listener have in common. */

@@ -77,7 +77,7 @@ export class LeanListener<T> implements Listener<T>, AcceptorOwner, Shared<T> {
       closeNow(this.#fd);
       this.#fd = -1;
     }
-    if (closeConnections) for (const connection of this.#connections) connection.finish(undefined, true);
+    if (closeConnections) { for (const connection of this.#connections) connection.finish(undefined, true); }
   }
 
   reload({ socket }: { socket: SocketHandlers<T> }): void {

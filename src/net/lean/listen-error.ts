@@ -20,7 +20,9 @@ export interface ListenError extends Error {
 export function listenError(errno: number, address?: string, port?: number): ListenError {
   const code = errnoName(errno);
   const host = address === undefined ? '' : ` ${address}`;
-  const error = new Error(`listen ${code}: ${errnoMessage(errno)}${host}${port !== undefined && port > 0 ? `:${port}` : ''}`);
+  const error = new Error(
+    `listen ${code}: ${errnoMessage(errno)}${host}${port !== undefined && port > 0 ? `:${port}` : ''}`,
+  );
   return Object.assign(error, {
     errno: -errno,
     code,

@@ -55,7 +55,8 @@ export class NodeLeanSocket<T> implements LeanSocket<T> {
     this.remoteFamily = socket.remoteFamily as 'IPv4' | 'IPv6' | undefined;
     this.localAddress = this.remoteAddress === undefined ? undefined : socket.localAddress;
     this.localPort = this.remoteAddress === undefined ? undefined : socket.localPort;
-    this.localFamily = this.remoteAddress === undefined ? undefined : (socket.localFamily as 'IPv4' | 'IPv6' | undefined);
+    this.localFamily = this.remoteAddress === undefined ? undefined
+      : (socket.localFamily as 'IPv4' | 'IPv6' | undefined);
   }
 
   /** Call `open`, and the other handlers when their time comes. */
@@ -234,7 +235,8 @@ export class NodeLeanSocket<T> implements LeanSocket<T> {
   /** A handler has thrown. */
   #failed(thrown: unknown): void {
     if (this.#error === undefined) {
-      this.#error = thrown instanceof Error ? thrown : new Error(`A handler has thrown ${String(thrown)}`, { cause: thrown });
+      this.#error = thrown instanceof Error ? thrown
+        : new Error(`A handler has thrown ${String(thrown)}`, { cause: thrown });
       this.#isThrown = true;
     }
     this.#socket.destroy();

@@ -1,7 +1,13 @@
 /** The lean face on top of node:net, for where there is no io_uring. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { connectInOrder, connectWithin } from './connect-attempts.ts';
-import { checkConnect, checkHandlers, checkListen, type ConnectSettings, type ListenSettings } from './lean-arguments.ts';
+import {
+  checkConnect,
+  checkHandlers,
+  checkListen,
+  type ConnectSettings,
+  type ListenSettings,
+} from './lean-arguments.ts';
 import type { ConnectOptions, LeanSocket, Listener, ListenOptions, SocketHandlers } from './types.ts';
 import { NodeLeanSocket, type SocketOwner } from './node-lean-socket.ts';
 import { listenNow } from './node-listening.ts';
@@ -26,16 +32,26 @@ export function connectThroughNode<T = unknown>(options: ConnectOptions<T>): Pro
   const settings = checkConnect(options);
   const { place } = settings;
   return connectWithin(settings, (stop) => {
-    if (place.kind === 'unix') return opened(connect(ownOptions({ path: place.path, allowHalfOpen: true })), settings, stop);
+    if (place.kind === 'unix') {
+      return opened(connect(ownOptions({ path: place.path, allowHalfOpen: true })), settings, stop);
+    }
     const { port, localAddress } = place;
     return connectInOrder(place.hostname, stop, ({ address, family }) => {
       const from = localAddress === undefined ? undefined : { localAddress };
-      return opened(connect(ownOptions({ host: address, port, family, noDelay: true, allowHalfOpen: true, ...from })), settings, stop);
+      return opened(
+        connect(ownOptions({ host: address, port, family, noDelay: true, allowHalfOpen: true, ...from })),
+        settings,
+        stop,
+      );
     });
   });
 }
 
-function opened<T>(socket: Socket, settings: ConnectSettings<T>, stop: AbortSignal | undefined): Promise<NodeLeanSocket<T>> {
+function opened<T>(
+  socket: Socket,
+  settings: ConnectSettings<T>,
+  stop: AbortSignal | undefined,
+): Promise<NodeLeanSocket<T>> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => {
       // What comes of it is nobody's business any more.
@@ -105,7 +121,7 @@ class NodeListener<T> implements Listener<T>, SocketOwner<T> {
       this.#isStopped = true;
       this.#server.close();
     }
-    if (closeConnections) for (const socket of this.#sockets) socket.terminate();
+    if (closeConnections) { for (const socket of this.#sockets) socket.terminate(); }
   }
 
   reload({ socket }: { socket: SocketHandlers<T> }): void {

@@ -50,10 +50,15 @@ export function listenNow(server: Server, target: ListenTarget): void {
 function listenTcp(server: Server, address: string | undefined, port: number, target: ListenTarget): void {
   const { backlog, reusePort, ipv6Only } = target;
   if (reusePort && !hasReusePort()) {
-    throw wrongState('ERR_FEATURE_UNAVAILABLE_ON_PLATFORM', 'Cannot listen: this version of the runtime has no reusePort');
+    throw wrongState(
+      'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM',
+      'Cannot listen: this version of the runtime has no reusePort',
+    );
   }
   if (createServerHandle === undefined) {
-    server.listen(ownOptions({ port, host: address ?? ANY_6, backlog, exclusive: true, reusePort, ipv6Only } as net.ListenOptions));
+    server.listen(
+      ownOptions({ port, host: address ?? ANY_6, backlog, exclusive: true, reusePort, ipv6Only } as net.ListenOptions),
+    );
     // It tells why by an event later on; nearly always it is this.
     if (!server.listening) throw listenError(EADDRINUSE, address ?? ANY_6, port);
     return;

@@ -1,4 +1,13 @@
-import { AF_INET, AF_INET6, AF_UNIX, IPPROTO_TCP, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM, TCP_NODELAY } from '../../abi/socket-flags.ts';
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  IPPROTO_TCP,
+  SOCK_CLOEXEC,
+  SOCK_NONBLOCK,
+  SOCK_STREAM,
+  TCP_NODELAY,
+} from '../../abi/socket-flags.ts';
 import type { Reactor } from '../../reactor/reactor.ts';
 import { bindTo, closeNow, openSocket, setsockopt } from '../transport/socket-calls.ts';
 import { connectInOrder, connectWithin } from './connect-attempts.ts';
@@ -13,7 +22,9 @@ import { transportOf } from '../transport/transport.ts';
 export function connectThroughRing<T>(io: Reactor, settings: ConnectSettings<T>): Promise<LeanSocket<T>> {
   const { place } = settings;
   return connectWithin(settings, async (stop) => {
-    if (place.kind === 'unix') return open(io, settings, await connected(io, AF_UNIX, ownOptions({ path: place.path }), undefined, stop));
+    if (place.kind === 'unix') {
+      return open(io, settings, await connected(io, AF_UNIX, ownOptions({ path: place.path }), undefined, stop));
+    }
     const { port, localAddress } = place;
     return connectInOrder(place.hostname, stop, async ({ address, family }, attemptStop) => {
       const domain = family === 6 ? AF_INET6 : AF_INET;

@@ -362,10 +362,13 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
     if (reason !== undefined) return this.failed(reason, 'write');
     // A unix socket that waits to send hears of a reset; whoever reads no more and tries again, as libuv does, hears
     // that the peer is gone.
-    if ((errno === ECONNRESET || errno === EPIPE) && this.hearsOfGonePeer && this.#receiver.isEndTold) return this.failed(socketError(EPIPE, 'write'), 'write');
+    if ((errno === ECONNRESET || errno === EPIPE) && this.hearsOfGonePeer && this.#receiver.isEndTold) {
+      return this.failed(socketError(EPIPE, 'write'), 'write');
+    }
     // With libuv whoever reads, and waits to write, is told when it reads. Only one of the two hears of an error from
     // the kernel.
-    const toldToReader = wasWaiting && this.#receiver.isWanted ? errnoOfReader(errno, this.#receiver.failure, this.#fd) : 0;
+    const toldToReader = wasWaiting && this.#receiver.isWanted ? errnoOfReader(errno, this.#receiver.failure, this.#fd)
+      : 0;
     if (toldToReader !== 0) this.failed(socketError(toldToReader, 'read'), 'read');
     else this.failed(socketError(errno, 'write'), 'write');
   }

@@ -179,7 +179,9 @@ export class Receiver extends ArmedMultishot implements Starved {
 
   /** When it is closed: was something taken from the kernel that the owner has not been given? */
   get hasLeft(): boolean {
-    if (!this.#hasLeft) this.engine.peek(this, (res, flags) => (this.#hasLeft ||= res > 0 && (flags & IORING_CQE_F_BUFFER) !== 0));
+    if (!this.#hasLeft) {
+      this.engine.peek(this, (res, flags) => (this.#hasLeft ||= res > 0 && (flags & IORING_CQE_F_BUFFER) !== 0));
+    }
     return this.#hasLeft;
   }
 
@@ -287,7 +289,7 @@ export class Receiver extends ArmedMultishot implements Starved {
         this.#turn = -1;
         this.#bulk(reads);
         if (!this.#isReadingOn && this.#isWanted && this.#kept === undefined) this.#arm();
-      }),
+      })
     );
   }
 

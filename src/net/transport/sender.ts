@@ -301,7 +301,7 @@ export class Sender extends Submission {
       segment.memory.set(bytes, segment.end);
       segment.end += length;
     } else {
-      for (let from = 0; from < length; ) {
+      for (let from = 0; from < length;) {
         segment = this.#open(length - from);
         const part = Math.min(length - from, segment.memory.length - segment.end);
         segment.memory.set(bytesIn(bytes, from, from + part), segment.end);
@@ -463,7 +463,7 @@ export class Sender extends Submission {
 
   /** So many bytes from the beginning are sent. */
   #advance(bytes: number): void {
-    for (let left = bytes; left > 0; ) {
+    for (let left = bytes; left > 0;) {
       const first = this.#first!;
       const part = Math.min(left, first.end - first.start);
       first.start += part;

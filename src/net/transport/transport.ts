@@ -75,7 +75,7 @@ export class Transport {
     let memory = this.#bulk.get(bytes);
     // Somebody may have transferred it.
     if (memory === undefined || lengthOf(memory) === 0) {
-      this.#bulk.set(bytes, (memory = Buffer.allocUnsafeSlow(bytes)));
+      this.#bulk.set(bytes, memory = Buffer.allocUnsafeSlow(bytes));
       keepFreedMemory();
     }
     return memory;
@@ -112,6 +112,6 @@ const transports = new WeakMap<Reactor, Transport>();
 /** The one of a reactor. */
 export function transportOf(reactor: Reactor): Transport {
   let transport = transports.get(reactor);
-  if (transport === undefined) transports.set(reactor, (transport = new Transport(reactor)));
+  if (transport === undefined) transports.set(reactor, transport = new Transport(reactor));
   return transport;
 }

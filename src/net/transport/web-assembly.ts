@@ -27,7 +27,7 @@ export function mayBeWebAssembly(memory: ArrayBufferLike): boolean {
   const length = memoryLength(memory);
   if (length === 0 || length % PAGE !== 0) return false;
   let is = known.get(memory);
-  if (is === undefined) known.set(memory, (is = !canBeTransferred(memory)));
+  if (is === undefined) known.set(memory, is = !canBeTransferred(memory));
   return is;
 }
 

@@ -39,7 +39,13 @@ export class DatagramSend extends Submission {
   readonly #to: Destination | undefined;
   #res = 0;
 
-  constructor(owner: DatagramSenderOwner, memory: Buffer, length: number, to: Destination | undefined, done: SendDone | undefined) {
+  constructor(
+    owner: DatagramSenderOwner,
+    memory: Buffer,
+    length: number,
+    to: Destination | undefined,
+    done: SendDone | undefined,
+  ) {
     super(owner.fd);
     this.#owner = owner;
     this.memory = memory;

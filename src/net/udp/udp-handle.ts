@@ -321,7 +321,12 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
   }
 
   /** As the handle's own: of what `node:dgram` has made of the arguments of its `send()`. */
-  readonly #sendRequest = (request: SendRequest, list: readonly ArrayBufferView[], count: number, ...args: unknown[]): number => {
+  readonly #sendRequest = (
+    request: SendRequest,
+    list: readonly ArrayBufferView[],
+    count: number,
+    ...args: unknown[]
+  ): number => {
     const [port, address] = args as [number, string];
     const to = args.length > 1 ? this.destination(address, port) : undefined;
     // An address that is none is for Node to refuse, and one with a zone for it to look up.

@@ -134,7 +134,11 @@ function slice(data: string | Uint8Array, offset: unknown, length: unknown): Uin
   return bytesIn(data, offset, offset + length);
 }
 
-function doneOf(callback: SendCallback | undefined, address: string | undefined, port: number | undefined): SendDone | undefined {
+function doneOf(
+  callback: SendCallback | undefined,
+  address: string | undefined,
+  port: number | undefined,
+): SendDone | undefined {
   if (callback === undefined) return undefined;
   const call = (res: number): void => {
     if (res >= 0) callback(null, res);

@@ -55,7 +55,9 @@ export class Arrivals {
   /** Shows the completions of `submission` itself, the oldest first. Nothing is taken. */
   show(submission: Submission, see: (res: number, flags: number) => void): void {
     for (let i = this.#head; i < this.#tail; i++) {
-      if (this.#submissions[i] === submission && this.#words[3 * i] === 0) see(this.#words[3 * i + 1], this.#words[3 * i + 2]);
+      if (this.#submissions[i] === submission && this.#words[3 * i] === 0) {
+        see(this.#words[3 * i + 1], this.#words[3 * i + 2]);
+      }
     }
   }
 

@@ -1,6 +1,8 @@
 import { Submission } from '../submission.ts';
 
-/** A call that has its turn among the events, and nothing of which goes to the kernel: see {@link Engine.behindEvents}. */
+/**
+ * A call that has its turn among the events, and nothing of which goes to the kernel: see {@link Engine.behindEvents}.
+ */
 export class OrderedCall extends Submission {
   readonly #call: () => void;
 

@@ -39,7 +39,9 @@ export class Slots {
   #open(): number {
     const place = this.#table.length;
     const generation = Math.floor(Math.random() * 2 ** 11) * GENERATION_STEP;
-    this.#userData.push(place < PLACES ? place + generation : (place % PLACES) + generation + Math.floor(place / PLACES) * HIGH);
+    this.#userData.push(
+      place < PLACES ? place + generation : (place % PLACES) + generation + Math.floor(place / PLACES) * HIGH,
+    );
     return place;
   }
 
@@ -76,7 +78,8 @@ export class Slots {
 }
 
 function placeOf(userData: number): number {
-  return userData < SMALL_MAX ? userData & (PLACES - 1) : (userData & (PLACES - 1)) + Math.floor(userData / HIGH) * PLACES;
+  return userData < SMALL_MAX ? userData & (PLACES - 1)
+    : (userData & (PLACES - 1)) + Math.floor(userData / HIGH) * PLACES;
 }
 
 /** 0, {@link TIMER} or {@link CANCEL}. */

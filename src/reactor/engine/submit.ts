@@ -86,7 +86,9 @@ export class SubmitQueue {
     if (this.#first === undefined && this.#isWelcome(submission) && this.#launch(submission)) return;
     const { timeLeft } = submission;
     // A timer of the loop counts to 2^31-1; nothing waits for room so long.
-    if (timeLeft !== undefined && timeLeft <= TIMER_MAX_MS) setTimeout(() => this.#expire(submission), timeLeft).unref();
+    if (timeLeft !== undefined && timeLeft <= TIMER_MAX_MS) {
+      setTimeout(() => this.#expire(submission), timeLeft).unref();
+    }
     if (this.#last === undefined) this.#first = submission;
     else this.#last.nextQueued = submission;
     this.#last = submission;
@@ -332,7 +334,11 @@ export class SubmitQueue {
     const left = [...this.waiting(), ...this.#slots, ...this.removeLate()];
     this.#first = this.#last = undefined;
     clearTimeout(this.#stuck);
-    this.queued = this.inFlight = this.idlers = this.#load = 0;
+    this.queued =
+      this.inFlight =
+      this.idlers =
+      this.#load =
+        0;
     this.#slots.clear();
     return left;
   }

@@ -8,8 +8,7 @@ export function wrongType(name: string, expected: string, received: unknown): Ty
 
 /** A value of the right kind outside its range, in Node's shape: a RangeError with `ERR_OUT_OF_RANGE`. */
 export function outOfRange(name: string, expected: string, received: unknown): RangeError {
-  const message =
-    `The value of "${name}" is out of range. It must be ${expected}. Received ${describe(received)}`;
+  const message = `The value of "${name}" is out of range. It must be ${expected}. Received ${describe(received)}`;
   return Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' });
 }
 

@@ -1,5 +1,6 @@
 /**
- * The `code` of every error that this package makes itself; those of the kernel's refusals are the names of error numbers, such as
+ * The `code` of every error that this package makes itself; those of the kernel's refusals are the names of error
+ * numbers, such as
  * `ENOENT`, which are Node's too. Each one's cause and remedy: docs/errors.md.
  *
  * @example

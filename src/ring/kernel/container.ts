@@ -42,32 +42,28 @@ const LAMBDA: Container = {
 const GVISOR: Container = {
   name: 'gVisor',
   cause: 'gVisor stands in for the kernel, and has no io_uring that is of use',
-  remedy:
-    'run this container by runc in place of runsc: without runtimeClassName in Kubernetes, ' +
+  remedy: 'run this container by runc in place of runsc: without runtimeClassName in Kubernetes, ' +
     'with --runtime=runc in Docker',
   isFilter: false,
 };
 const KUBERNETES: Container = {
   name: 'Kubernetes',
   cause: "a seccomp filter forbids it, likely Kubernetes' RuntimeDefault",
-  remedy:
-    'put a profile that allows io_uring on the node, and set securityContext.seccompProfile to type Localhost ' +
+  remedy: 'put a profile that allows io_uring on the node, and set securityContext.seccompProfile to type Localhost ' +
     `with its name: ${PROFILE} (to try: type Unconfined)`,
   isFilter: true,
 };
 const PODMAN: Container = {
   name: 'Podman',
   cause: "a seccomp filter forbids it, likely Podman's default profile",
-  remedy:
-    'podman run --security-opt seccomp=iouring.json, with a profile that allows io_uring: ' +
+  remedy: 'podman run --security-opt seccomp=iouring.json, with a profile that allows io_uring: ' +
     `${PROFILE} (to try: seccomp=unconfined)`,
   isFilter: true,
 };
 const DOCKER: Container = {
   name: 'Docker',
   cause: "a seccomp filter forbids it, likely Docker's default profile",
-  remedy:
-    'docker run --security-opt seccomp=iouring.json, with a profile that allows io_uring: ' +
+  remedy: 'docker run --security-opt seccomp=iouring.json, with a profile that allows io_uring: ' +
     `${PROFILE} (to try: seccomp=unconfined)`,
   isFilter: true,
 };

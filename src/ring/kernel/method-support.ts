@@ -86,7 +86,7 @@ export function methodSupport(ring: IoUring, operations: readonly OperationSuppo
           supported = isTried ? succeeds(ring, () => tries(trial)) : kernel.isFrom(version(since));
         }
         return { name, opcode: code, since, supported };
-      }),
+      })
     );
   } finally {
     buffers?.[Symbol.dispose]();

@@ -69,8 +69,7 @@ const SWITCH = '/proc/sys/kernel/io_uring_disabled';
 
 const FILTERED: Refusal = {
   cause: 'a seccomp filter forbids it, as the default profiles of Docker, Podman and Kubernetes do',
-  remedy:
-    'allow io_uring_setup, io_uring_enter and io_uring_register in the profile' +
+  remedy: 'allow io_uring_setup, io_uring_enter and io_uring_register in the profile' +
     ' (to try: docker run --security-opt seccomp=unconfined)',
 };
 
@@ -88,8 +87,7 @@ function explainForbidden(container: Container | undefined): Refusal {
   }
   if (disabled === '1') {
     return {
-      cause:
-        'the administrator reserved io_uring for CAP_SYS_ADMIN and one group (kernel.io_uring_disabled is 1)',
+      cause: 'the administrator reserved io_uring for CAP_SYS_ADMIN and one group (kernel.io_uring_disabled is 1)',
       remedy: 'join the group in kernel.io_uring_group, or as root: sysctl kernel.io_uring_disabled=0',
     };
   }

@@ -145,7 +145,7 @@ function isAttachedView(buffer: Lendable): boolean {
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object;
 const getter = (prototype: object, name: string): ((this: unknown) => unknown) | undefined =>
   Object.getOwnPropertyDescriptor(prototype, name)?.get;
-const ofView = <T>(name: string): ((view: ArrayBufferView) => T) => {
+const ofView = <T>(name: string): (view: ArrayBufferView) => T => {
   const ofTypedArray = getter(typedArray, name)!;
   const ofDataView = getter(DataView.prototype, name)!;
   return (view) => (types.isDataView(view) ? ofDataView : ofTypedArray).call(view) as T;
@@ -153,7 +153,7 @@ const ofView = <T>(name: string): ((view: ArrayBufferView) => T) => {
 const viewed = ofView<ArrayBufferLike>('buffer');
 const viewOffset = ofView<number>('byteOffset');
 const viewLength = ofView<number>('byteLength');
-const ofMemory = <T>(unshared: string, shared: string): ((memory: ArrayBufferLike) => T) => {
+const ofMemory = <T>(unshared: string, shared: string): (memory: ArrayBufferLike) => T => {
   const ofUnshared = getter(ArrayBuffer.prototype, unshared);
   const ofShared = getter(SharedArrayBuffer.prototype, shared);
   return (memory) => (types.isSharedArrayBuffer(memory) ? ofShared : ofUnshared)?.call(memory) as T;

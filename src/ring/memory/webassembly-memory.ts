@@ -41,7 +41,7 @@ export function isWebAssemblyMemory(memory: ArrayBufferLike): boolean {
   pageSize ??= typeof WebAssembly === 'object' && WebAssembly.validate(WITH_SMALL_PAGES) ? 1 : 65536;
   if (lengthOf.call(memory) % pageSize !== 0) return false;
   let answer = known.get(memory);
-  if (answer === undefined) known.set(memory, (answer = isIt(memory)));
+  if (answer === undefined) known.set(memory, answer = isIt(memory));
   return answer;
 }
 

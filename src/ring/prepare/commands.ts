@@ -214,7 +214,19 @@ export const commandOperations: CommandOperations = {
       high = memory.addressHigh;
     }
     const queued = core.queue(
-      IORING_OP_URING_CMD, 0, 0, file, cmdOp, 0, level, optname, 0, 0, 0, userData, optval ?? undefined,
+      IORING_OP_URING_CMD,
+      0,
+      0,
+      file,
+      cmdOp,
+      0,
+      level,
+      optname,
+      0,
+      0,
+      0,
+      userData,
+      optval ?? undefined,
     );
     if (queued && optval !== null) core.sq.extend(length, low, high);
     return queued;
@@ -227,7 +239,19 @@ export const commandOperations: CommandOperations = {
     checkUserData('userData', userData);
     const [low, high, lengthLow, lengthHigh] = addressBuffer(core, address);
     const queued = core.queue(
-      IORING_OP_URING_CMD, 0, 0, file, SOCKET_URING_OP_GETSOCKNAME, 0, low, high, 0, 0, 0, userData, address,
+      IORING_OP_URING_CMD,
+      0,
+      0,
+      file,
+      SOCKET_URING_OP_GETSOCKNAME,
+      0,
+      low,
+      high,
+      0,
+      0,
+      0,
+      userData,
+      address,
     );
     if (queued) core.sq.extend(peer, lengthLow, lengthHigh);
     return queued;
@@ -239,7 +263,18 @@ export const commandOperations: CommandOperations = {
     checkInteger('offset', offset, 0, Number.MAX_SAFE_INTEGER);
     checkInteger('nbytes', nbytes, 0, Number.MAX_SAFE_INTEGER);
     const queued = core.queue(
-      IORING_OP_URING_CMD, 0, 0, file, BLOCK_URING_CMD_DISCARD, 0, lowWord(offset), highWord(offset), 0, 0, 0, userData,
+      IORING_OP_URING_CMD,
+      0,
+      0,
+      file,
+      BLOCK_URING_CMD_DISCARD,
+      0,
+      lowWord(offset),
+      highWord(offset),
+      0,
+      0,
+      0,
+      userData,
       undefined,
     );
     if (queued) core.sq.extend(0, lowWord(nbytes), highWord(nbytes));
@@ -249,7 +284,19 @@ export const commandOperations: CommandOperations = {
   prepCmdZoneResetAll(fd, userData) {
     const file = checkFd('fd', fd);
     return coreOf(this).queue(
-      IORING_OP_URING_CMD, 0, 0, file, BLOCK_URING_CMD_ZONE_RESET_ALL, 0, 0, 0, 0, 0, 0, userData, undefined,
+      IORING_OP_URING_CMD,
+      0,
+      0,
+      file,
+      BLOCK_URING_CMD_ZONE_RESET_ALL,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      userData,
+      undefined,
     );
   },
 
@@ -293,8 +340,19 @@ export const commandOperations: CommandOperations = {
       core.alignBig();
     }
     const queued = core.queue(
-      opcode, flags, ioprio, file, offLow, offHigh, addrLow, addrHigh, len, opFlags,
-      bufIndex | (personality << 16), userData, held(core, lent, (flags & IOSQE_BUFFER_SELECT) !== 0),
+      opcode,
+      flags,
+      ioprio,
+      file,
+      offLow,
+      offHigh,
+      addrLow,
+      addrHigh,
+      len,
+      opFlags,
+      bufIndex | (personality << 16),
+      userData,
+      held(core, lent, (flags & IOSQE_BUFFER_SELECT) !== 0),
     );
     if (!queued) return false;
     if (fileIndex !== 0 || addr3Low !== 0 || addr3High !== 0 || padLow !== 0 || padHigh !== 0) {
@@ -342,7 +400,18 @@ function command(
     core.alignBig();
   }
   const queued = core.queue(
-    opcode, modifiers, 0, file, cmdOp, 0, addrLow, addrHigh, len, flags, index, userData,
+    opcode,
+    modifiers,
+    0,
+    file,
+    cmdOp,
+    0,
+    addrLow,
+    addrHigh,
+    len,
+    flags,
+    index,
+    userData,
     held(core, lent, multishot !== undefined),
   );
   if (!queued) return false;

@@ -412,7 +412,19 @@ export const controlOperations: ControlOperations = {
     if (core.isRefused()) return false;
     const address = core.timespec(time);
     return core.queue(
-      IORING_OP_TIMEOUT, 0, 0, -1, count, 0, lowWord(address), highWord(address), 1, flags, 0, userData, undefined,
+      IORING_OP_TIMEOUT,
+      0,
+      0,
+      -1,
+      count,
+      0,
+      lowWord(address),
+      highWord(address),
+      1,
+      flags,
+      0,
+      userData,
+      undefined,
     );
   },
 
@@ -420,7 +432,19 @@ export const controlOperations: ControlOperations = {
     const core = coreOf(this);
     const [low, high] = key(core, target);
     return core.queue(
-      IORING_OP_TIMEOUT_REMOVE, 0, 0, -1, 0, 0, low, high, 0, 0, 0, userData, undefined,
+      IORING_OP_TIMEOUT_REMOVE,
+      0,
+      0,
+      -1,
+      0,
+      0,
+      low,
+      high,
+      0,
+      0,
+      0,
+      userData,
+      undefined,
     );
   },
 
@@ -432,8 +456,19 @@ export const controlOperations: ControlOperations = {
     if (core.isRefused()) return false;
     const address = core.timespec(time);
     return core.queue(
-      IORING_OP_TIMEOUT_REMOVE, 0, 0, -1, lowWord(address), highWord(address), low, high,
-      0, flags, 0, userData, undefined,
+      IORING_OP_TIMEOUT_REMOVE,
+      0,
+      0,
+      -1,
+      lowWord(address),
+      highWord(address),
+      low,
+      high,
+      0,
+      flags,
+      0,
+      userData,
+      undefined,
     );
   },
 
@@ -444,7 +479,19 @@ export const controlOperations: ControlOperations = {
     if (core.isRefused()) return false;
     const address = core.timespec(time);
     return core.queue(
-      IORING_OP_LINK_TIMEOUT, 0, 0, -1, 0, 0, lowWord(address), highWord(address), 1, flags, 0, userData, undefined,
+      IORING_OP_LINK_TIMEOUT,
+      0,
+      0,
+      -1,
+      0,
+      0,
+      lowWord(address),
+      highWord(address),
+      1,
+      flags,
+      0,
+      userData,
+      undefined,
     );
   },
 
@@ -482,7 +529,19 @@ export const controlOperations: ControlOperations = {
     if (core.isRefused()) return false;
     const next = newUserData === undefined ? 0 : core.userDataForKernel(newUserData);
     return core.queue(
-      IORING_OP_POLL_REMOVE, 0, 0, -1, lowWord(next), highWord(next), low, high, how, mask, 0, userData, undefined,
+      IORING_OP_POLL_REMOVE,
+      0,
+      0,
+      -1,
+      lowWord(next),
+      highWord(next),
+      low,
+      high,
+      how,
+      mask,
+      0,
+      userData,
+      undefined,
     );
   },
 
@@ -512,7 +571,19 @@ export const controlOperations: ControlOperations = {
       const keyLow = slots.length === 0 ? low : pins.keyLow(slots[0]);
       const keyHigh = slots.length === 0 ? high : pins.keyHigh(slots[0]);
       return core.queue(
-        IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, keyLow, keyHigh, len, flags, 0, userData, undefined,
+        IORING_OP_ASYNC_CANCEL,
+        0,
+        0,
+        file,
+        0,
+        0,
+        keyLow,
+        keyHigh,
+        len,
+        flags,
+        0,
+        userData,
+        undefined,
       );
     }
     return cancelEach(core, slots, file, low, high, len, flags, userData);
@@ -532,7 +603,18 @@ export const controlOperations: ControlOperations = {
     let flags = options?.cqeFlags === undefined ? 0 : IORING_MSG_RING_FLAGS_PASS;
     if (options?.skipCqe) flags |= IORING_MSG_RING_CQE_SKIP;
     const queued = core.queue(
-      IORING_OP_MSG_RING, 0, 0, file, lowWord(data), highWord(data), IORING_MSG_DATA, 0, res, flags, 0, userData,
+      IORING_OP_MSG_RING,
+      0,
+      0,
+      file,
+      lowWord(data),
+      highWord(data),
+      IORING_MSG_DATA,
+      0,
+      res,
+      flags,
+      0,
+      userData,
       undefined,
     );
     if (queued && passed !== 0) core.sq.extend(passed, 0, 0);
@@ -548,7 +630,18 @@ export const controlOperations: ControlOperations = {
     checkUserData('data', data);
     const flags = options?.skipCqe ? IORING_MSG_RING_CQE_SKIP : 0;
     const queued = core.queue(
-      IORING_OP_MSG_RING, 0, 0, file, lowWord(data), highWord(data), IORING_MSG_SEND_FD, 0, 0, flags, 0, userData,
+      IORING_OP_MSG_RING,
+      0,
+      0,
+      file,
+      lowWord(data),
+      highWord(data),
+      IORING_MSG_SEND_FD,
+      0,
+      0,
+      flags,
+      0,
+      userData,
       undefined,
     );
     if (queued) core.sq.extend(index, sourceSlot, 0);
@@ -563,7 +656,19 @@ export const controlOperations: ControlOperations = {
     const { addressLow, addressHigh } = memory;
     const first = offset === 'alloc' ? -1 : checkInteger('offset', offset, 0, 2 ** 31 - 1);
     return core.queue(
-      IORING_OP_FILES_UPDATE, 0, 0, -1, first, first >> 31, addressLow, addressHigh, count, 0, 0, userData, fds,
+      IORING_OP_FILES_UPDATE,
+      0,
+      0,
+      -1,
+      first,
+      first >> 31,
+      addressLow,
+      addressHigh,
+      count,
+      0,
+      0,
+      userData,
+      fds,
     );
   },
 
@@ -571,7 +676,19 @@ export const controlOperations: ControlOperations = {
     const file = checkInteger('slot', slot, 0, 2 ** 31 - 1);
     const flags = options?.noCloexec ? IORING_FIXED_FD_NO_CLOEXEC : 0;
     return coreOf(this).queue(
-      IORING_OP_FIXED_FD_INSTALL, IOSQE_FIXED_FILE, 0, file, 0, 0, 0, 0, 0, flags, 0, userData, DESCRIPTOR,
+      IORING_OP_FIXED_FD_INSTALL,
+      IOSQE_FIXED_FILE,
+      0,
+      file,
+      0,
+      0,
+      0,
+      0,
+      0,
+      flags,
+      0,
+      userData,
+      DESCRIPTOR,
     );
   },
 
@@ -589,7 +706,19 @@ export const controlOperations: ControlOperations = {
     // Also where there is a buffer ring now: the kernel may take the entry when that is gone.
     const lent = core.lease(core.resources.classicGroup(bgid).provide(buf, nr));
     return core.queue(
-      IORING_OP_PROVIDE_BUFFERS, 0, 0, nr, bid, 0, addressLow, addressHigh, bufSize, 0, bgid, userData, lent,
+      IORING_OP_PROVIDE_BUFFERS,
+      0,
+      0,
+      nr,
+      bid,
+      0,
+      addressLow,
+      addressHigh,
+      bufSize,
+      0,
+      bgid,
+      userData,
+      lent,
     );
   },
 
@@ -627,8 +756,19 @@ function nop(core: RingCore, opcode: number, userData: UserData, options: NopOpt
   }
   if (flags !== 0) core.demand(YOUNG_FIELDS.nop);
   return core.queue(
-    opcode, 0, 0, file, lowWord(first), highWord(first), lowWord(second), highWord(second),
-    result ?? 0, flags, fixedBuffer ?? 0, userData, undefined,
+    opcode,
+    0,
+    0,
+    file,
+    lowWord(first),
+    highWord(first),
+    lowWord(second),
+    highWord(second),
+    result ?? 0,
+    flags,
+    fixedBuffer ?? 0,
+    userData,
+    undefined,
   );
 }
 
@@ -660,7 +800,19 @@ function cancelEach(
   for (const slot of slots) {
     const keyLow = pins.keyLow(slot);
     sq.push(
-      IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, keyLow, pins.keyHigh(slot), len, flags, commonLow, commonHigh, 0,
+      IORING_OP_ASYNC_CANCEL,
+      0,
+      0,
+      file,
+      0,
+      0,
+      keyLow,
+      pins.keyHigh(slot),
+      len,
+      flags,
+      commonLow,
+      commonHigh,
+      0,
     );
   }
   sq.push(IORING_OP_ASYNC_CANCEL, 0, 0, file, 0, 0, low, high, len, flags, commonLow, commonHigh, 0);

@@ -23,8 +23,7 @@ import { DESCRIPTOR, Lease, NOTHING } from '../pins.ts';
 import { coreOf, LINKS, type RingCore } from '../ring-core.ts';
 
 /** The modifiers that a caller may set on any entry. */
-const MODIFIERS =
-  IOSQE_FIXED_FILE |
+const MODIFIERS = IOSQE_FIXED_FILE |
   IOSQE_IO_DRAIN |
   IOSQE_IO_LINK |
   IOSQE_IO_HARDLINK |
@@ -186,8 +185,7 @@ function silence(core: RingCore, flags: number): void {
     return;
   }
   if (!linked) {
-    const message =
-      'Cannot keep silent: nothing would tell when the memory is free again.' +
+    const message = 'Cannot keep silent: nothing would tell when the memory is free again.' +
       ' Link it to an operation that completes (IOSQE_IO_LINK), or leave IOSQE_CQE_SKIP_SUCCESS away';
     throw wrongState('ERR_INVALID_STATE', message);
   }
@@ -222,4 +220,3 @@ function namesNoBuffer(): Error {
   const message = 'Cannot keep silent and take a provided buffer: only the completion names it';
   return wrongState('ERR_INVALID_STATE', message);
 }
-

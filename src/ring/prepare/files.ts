@@ -229,7 +229,19 @@ export const fileOperations: FileOperations = {
       throw wrongValue('options.length', 'a range has an end: give offset and length, or neither for the whole file');
     }
     return coreOf(this).queue(
-      IORING_OP_FSYNC, 0, 0, file, lowWord(offset), highWord(offset), 0, 0, length, flags, 0, userData, undefined,
+      IORING_OP_FSYNC,
+      0,
+      0,
+      file,
+      lowWord(offset),
+      highWord(offset),
+      0,
+      0,
+      length,
+      flags,
+      0,
+      userData,
+      undefined,
     );
   },
 
@@ -239,7 +251,19 @@ export const fileOperations: FileOperations = {
     checkUint32('length', length);
     checkUint32('flags', flags);
     return coreOf(this).queue(
-      IORING_OP_SYNC_FILE_RANGE, 0, 0, file, lowWord(from), highWord(from), 0, 0, length, flags, 0, userData, undefined,
+      IORING_OP_SYNC_FILE_RANGE,
+      0,
+      0,
+      file,
+      lowWord(from),
+      highWord(from),
+      0,
+      0,
+      length,
+      flags,
+      0,
+      userData,
+      undefined,
     );
   },
 
@@ -249,8 +273,19 @@ export const fileOperations: FileOperations = {
     const from = checkPosition('offset', offset);
     const bytes = checkPosition('length', length);
     return coreOf(this).queue(
-      IORING_OP_FALLOCATE, 0, 0, file, lowWord(from), highWord(from), lowWord(bytes), highWord(bytes), mode, 0, 0,
-      userData, undefined,
+      IORING_OP_FALLOCATE,
+      0,
+      0,
+      file,
+      lowWord(from),
+      highWord(from),
+      lowWord(bytes),
+      highWord(bytes),
+      mode,
+      0,
+      0,
+      userData,
+      undefined,
     );
   },
 
@@ -258,7 +293,19 @@ export const fileOperations: FileOperations = {
     const file = checkFd('fd', fd);
     const bytes = checkPosition('length', length);
     return coreOf(this).queue(
-      IORING_OP_FTRUNCATE, 0, 0, file, lowWord(bytes), highWord(bytes), 0, 0, 0, 0, 0, userData, undefined,
+      IORING_OP_FTRUNCATE,
+      0,
+      0,
+      file,
+      lowWord(bytes),
+      highWord(bytes),
+      0,
+      0,
+      0,
+      0,
+      0,
+      userData,
+      undefined,
     );
   },
 
@@ -270,8 +317,19 @@ export const fileOperations: FileOperations = {
     const high = highWord(bytes);
     const long = high !== 0;
     return coreOf(this).queue(
-      IORING_OP_FADVISE, 0, 0, file, lowWord(from), highWord(from), long ? lowWord(bytes) : 0, high,
-      long ? 0 : lowWord(bytes), advice, 0, userData, undefined,
+      IORING_OP_FADVISE,
+      0,
+      0,
+      file,
+      lowWord(from),
+      highWord(from),
+      long ? lowWord(bytes) : 0,
+      high,
+      long ? 0 : lowWord(bytes),
+      advice,
+      0,
+      userData,
+      undefined,
     );
   },
 
@@ -286,11 +344,24 @@ export const fileOperations: FileOperations = {
     const { addressLow, addressHigh } = memory;
     const { pageSize } = core.resources.native;
     if (addressLow & (pageSize - 1) || length % pageSize !== 0) {
-      const reason = `it must begin at a page, and length be whole pages of ${pageSize} bytes: allocateAligned(bytes, ${pageSize})`;
+      const reason =
+        `it must begin at a page, and length be whole pages of ${pageSize} bytes: allocateAligned(bytes, ${pageSize})`;
       throw wrongValue('buf', reason);
     }
     return core.queue(
-      IORING_OP_MADVISE, 0, 0, -1, 0, 0, addressLow, addressHigh, length, advice, 0, userData, buf,
+      IORING_OP_MADVISE,
+      0,
+      0,
+      -1,
+      0,
+      0,
+      addressLow,
+      addressHigh,
+      length,
+      advice,
+      0,
+      userData,
+      buf,
     );
   },
 
@@ -329,7 +400,19 @@ export const fileOperations: FileOperations = {
     const { addressLow, addressHigh } = memory;
     const lent = index === 0 ? core.lease(new PipeEnds(fds)) : fds;
     const queued = core.queue(
-      IORING_OP_PIPE, 0, 0, 0, 0, 0, addressLow, addressHigh, 0, flags, 0, userData, lent,
+      IORING_OP_PIPE,
+      0,
+      0,
+      0,
+      0,
+      0,
+      addressLow,
+      addressHigh,
+      0,
+      flags,
+      0,
+      userData,
+      lent,
     );
     if (queued && index !== 0) core.sq.extend(index, 0, 0);
     return queued;
@@ -352,8 +435,19 @@ function pipe(
   checkUint32('nbytes', nbytes);
   const flags = checkFlags('options.flags', options?.flags) | (options?.fixedIn ? SPLICE_F_FD_IN_FIXED : 0);
   const queued = core.queue(
-    opcode, 0, 0, target, lowWord(offOut), highWord(offOut), lowWord(offIn), highWord(offIn), nbytes, flags, 0,
-    userData, undefined,
+    opcode,
+    0,
+    0,
+    target,
+    lowWord(offOut),
+    highWord(offOut),
+    lowWord(offIn),
+    highWord(offIn),
+    nbytes,
+    flags,
+    0,
+    userData,
+    undefined,
   );
   if (queued) core.sq.extend(source, 0, 0);
   return queued;

@@ -160,7 +160,18 @@ export const futexAndProcessOperations: FutexAndProcessOperations = {
     writeEpollEvent(arena.view, arena.offset, events, data);
     const { address } = arena;
     return core.queue(
-      IORING_OP_EPOLL_CTL, 0, 0, file, target, 0, lowWord(address), highWord(address), op, 0, 0, userData,
+      IORING_OP_EPOLL_CTL,
+      0,
+      0,
+      file,
+      target,
+      0,
+      lowWord(address),
+      highWord(address),
+      op,
+      0,
+      0,
+      userData,
       undefined,
     );
   },
@@ -172,7 +183,19 @@ export const futexAndProcessOperations: FutexAndProcessOperations = {
     const max = memory.findWhole(memoryOfEpollEvents(events)) / EPOLL_EVENT_SIZE;
     const { addressLow, addressHigh } = memory;
     return core.queue(
-      IORING_OP_EPOLL_WAIT, 0, 0, file, 0, 0, addressLow, addressHigh, max, 0, 0, userData, events,
+      IORING_OP_EPOLL_WAIT,
+      0,
+      0,
+      file,
+      0,
+      0,
+      addressLow,
+      addressHigh,
+      max,
+      0,
+      0,
+      userData,
+      events,
     );
   },
 
@@ -214,7 +237,19 @@ export const futexAndProcessOperations: FutexAndProcessOperations = {
       return futex;
     });
     return core.queue(
-      IORING_OP_FUTEX_WAITV, 0, 0, 0, 0, 0, lowWord(address), highWord(address), list.length, 0, 0, userData, lent,
+      IORING_OP_FUTEX_WAITV,
+      0,
+      0,
+      0,
+      0,
+      0,
+      lowWord(address),
+      highWord(address),
+      list.length,
+      0,
+      0,
+      userData,
+      lent,
     );
   },
 
@@ -232,7 +267,19 @@ export const futexAndProcessOperations: FutexAndProcessOperations = {
       high = memory.addressHigh;
     }
     const queued = core.queue(
-      IORING_OP_WAITID, 0, 0, id, low, high, 0, 0, idtype, 0, 0, userData, info ?? undefined,
+      IORING_OP_WAITID,
+      0,
+      0,
+      id,
+      low,
+      high,
+      0,
+      0,
+      idtype,
+      0,
+      0,
+      userData,
+      info ?? undefined,
     );
     if (queued) core.sq.extend(how, 0, 0);
     return queued;
@@ -255,7 +302,19 @@ function queueFutex(
   locate(core, 'futex', futex);
   const { addressLow, addressHigh } = memory;
   const queued = core.queue(
-    opcode, 0, 0, flags, value, 0, addressLow, addressHigh, 0, 0, 0, userData, futex,
+    opcode,
+    0,
+    0,
+    flags,
+    value,
+    0,
+    addressLow,
+    addressHigh,
+    0,
+    0,
+    0,
+    userData,
+    futex,
   );
   if (queued) core.sq.extend(0, mask, 0);
   return queued;

@@ -430,7 +430,19 @@ export const networkOperations: NetworkOperations = {
     const index = fileIndex('options.direct', options?.direct);
     const lent = index === 0 ? DESCRIPTOR : undefined;
     const queued = core.queue(
-      IORING_OP_SOCKET, 0, 0, domain, type, 0, 0, 0, protocol, 0, 0, userData, lent,
+      IORING_OP_SOCKET,
+      0,
+      0,
+      domain,
+      type,
+      0,
+      0,
+      0,
+      protocol,
+      0,
+      0,
+      userData,
+      lent,
     );
     if (queued && index !== 0) core.sq.extend(index, 0, 0);
     return queued;
@@ -502,7 +514,19 @@ export const networkOperations: NetworkOperations = {
       group = sourceFor(core, IORING_OP_RECV, how, bgid, len, flags);
     }
     const queued = core.queue(
-      IORING_OP_RECV, IOSQE_BUFFER_SELECT, how, file, 0, 0, 0, 0, len, flags, bgid, userData, group,
+      IORING_OP_RECV,
+      IOSQE_BUFFER_SELECT,
+      how,
+      file,
+      0,
+      0,
+      0,
+      0,
+      len,
+      flags,
+      bgid,
+      userData,
+      group,
     );
     if (queued && limit !== 0) core.sq.extend(limit, 0, 0);
     return queued;
@@ -528,7 +552,18 @@ export const networkOperations: NetworkOperations = {
     const len = checkFlags('options.len', options?.len);
     const how = IORING_RECVSEND_BUNDLE | (options?.pollFirst ? IORING_RECVSEND_POLL_FIRST : 0);
     return core.queue(
-      IORING_OP_SEND, IOSQE_BUFFER_SELECT, how, file, 0, 0, 0, 0, len, flags, bgid, userData,
+      IORING_OP_SEND,
+      IOSQE_BUFFER_SELECT,
+      how,
+      file,
+      0,
+      0,
+      0,
+      0,
+      len,
+      flags,
+      bgid,
+      userData,
       sourceFor(core, IORING_OP_SEND, how, bgid, len, flags),
     );
   },
@@ -550,8 +585,19 @@ export const networkOperations: NetworkOperations = {
     const toLength = bytes?.length ?? 0;
     const address = core.iovecs(list);
     const queued = core.queue(
-      opcode, 0, how, file, lowWord(to), highWord(to), lowWord(address), highWord(address), list.length, flags,
-      fixed ?? 0, userData, list,
+      opcode,
+      0,
+      how,
+      file,
+      lowWord(to),
+      highWord(to),
+      lowWord(address),
+      highWord(address),
+      list.length,
+      flags,
+      fixed ?? 0,
+      userData,
+      list,
     );
     if (queued && to !== 0) core.sq.extend(toLength, 0, 0);
     return queued;
@@ -592,8 +638,19 @@ export const networkOperations: NetworkOperations = {
     const address = msghdr(core, msg);
     const lent = core.lease(new Lease(msg, group));
     return core.queue(
-      IORING_OP_RECVMSG, IOSQE_BUFFER_SELECT, IORING_RECV_MULTISHOT, file, 0, 0, lowWord(address), highWord(address),
-      1, flags, bgid, userData, lent,
+      IORING_OP_RECVMSG,
+      IOSQE_BUFFER_SELECT,
+      IORING_RECV_MULTISHOT,
+      file,
+      0,
+      0,
+      lowWord(address),
+      highWord(address),
+      1,
+      flags,
+      bgid,
+      userData,
+      lent,
     );
   },
 
@@ -603,7 +660,19 @@ export const networkOperations: NetworkOperations = {
     checkUint32('zcrxId', zcrxId);
     const len = checkFlags('options.len', options?.len);
     const queued = core.queue(
-      IORING_OP_RECV_ZC, 0, IORING_RECV_MULTISHOT, file, 0, 0, 0, 0, len, 0, 0, userData, undefined,
+      IORING_OP_RECV_ZC,
+      0,
+      IORING_RECV_MULTISHOT,
+      file,
+      0,
+      0,
+      0,
+      0,
+      len,
+      0,
+      0,
+      userData,
+      undefined,
     );
     if (queued && zcrxId !== 0) core.sq.extend(zcrxId, 0, 0);
     return queued;
@@ -623,7 +692,19 @@ function toAddress(
   const place = core.placeAddress(bytes);
   const { length } = bytes;
   return core.queue(
-    opcode, 0, 0, file, length, 0, lowWord(place), highWord(place), 0, 0, 0, userData, undefined,
+    opcode,
+    0,
+    0,
+    file,
+    length,
+    0,
+    lowWord(place),
+    highWord(place),
+    0,
+    0,
+    0,
+    userData,
+    undefined,
   );
 }
 
@@ -647,7 +728,19 @@ function accept(
   let lent: unknown = result;
   if (address !== undefined) lent = result === undefined ? address : core.lease(new AddressedAccept(address));
   const queued = core.queue(
-    IORING_OP_ACCEPT, 0, how, file, lengthLow, lengthHigh, low, high, 0, flags, 0, userData, lent,
+    IORING_OP_ACCEPT,
+    0,
+    how,
+    file,
+    lengthLow,
+    lengthHigh,
+    low,
+    high,
+    0,
+    flags,
+    0,
+    userData,
+    lent,
   );
   if (queued && index !== 0) core.sq.extend(index, 0, 0);
   return queued;
@@ -682,7 +775,19 @@ function queueMessage(
   checkUserData('userData', userData);
   const address = msghdr(core, msg);
   return core.queue(
-    opcode, 0, how, file, 0, 0, lowWord(address), highWord(address), 1, flags, fixed, userData, msg,
+    opcode,
+    0,
+    how,
+    file,
+    0,
+    0,
+    lowWord(address),
+    highWord(address),
+    1,
+    flags,
+    fixed,
+    userData,
+    msg,
   );
 }
 
@@ -723,7 +828,19 @@ function sendTo(
   if (core.isRefused()) return false;
   const place = core.placeAddress(bytes);
   const queued = core.queue(
-    opcode, 0, how, file, lowWord(place), highWord(place), low, high, len, flags, fixed, userData, buf ?? undefined,
+    opcode,
+    0,
+    how,
+    file,
+    lowWord(place),
+    highWord(place),
+    low,
+    high,
+    len,
+    flags,
+    fixed,
+    userData,
+    buf ?? undefined,
   );
   if (queued) core.sq.extend(length, 0, 0);
   return queued;
@@ -750,7 +867,19 @@ function transferOn(
   memory.find(buf, len);
   const { addressLow, addressHigh } = memory;
   return core.queue(
-    opcode, 0, how, file, 0, 0, addressLow, addressHigh, len, flags, fixed, userData, buf,
+    opcode,
+    0,
+    how,
+    file,
+    0,
+    0,
+    addressLow,
+    addressHigh,
+    len,
+    flags,
+    fixed,
+    userData,
+    buf,
   );
 }
 

@@ -293,7 +293,18 @@ export const pathOperations: PathOperations = {
     if (core.isRefused()) return false;
     const address = core.placePath(bytes);
     const queued = core.queue(
-      IORING_OP_OPENAT, 0, 0, directory, 0, 0, lowWord(address), highWord(address), mode, flags, 0, userData,
+      IORING_OP_OPENAT,
+      0,
+      0,
+      directory,
+      0,
+      0,
+      lowWord(address),
+      highWord(address),
+      mode,
+      flags,
+      0,
+      userData,
       index === 0 ? DESCRIPTOR : undefined,
     );
     if (queued && index !== 0) core.sq.extend(index, 0, 0);
@@ -324,8 +335,19 @@ export const pathOperations: PathOperations = {
     view.setBigUint64(offset + OPEN_HOW.mode, BigInt(mode), true);
     view.setBigUint64(offset + OPEN_HOW.resolve, BigInt(resolve), true);
     const queued = core.queue(
-      IORING_OP_OPENAT2, 0, 0, directory, lowWord(arena.address), highWord(arena.address), lowWord(address),
-      highWord(address), OPEN_HOW_SIZE, 0, 0, userData, index === 0 ? DESCRIPTOR : undefined,
+      IORING_OP_OPENAT2,
+      0,
+      0,
+      directory,
+      lowWord(arena.address),
+      highWord(arena.address),
+      lowWord(address),
+      highWord(address),
+      OPEN_HOW_SIZE,
+      0,
+      0,
+      userData,
+      index === 0 ? DESCRIPTOR : undefined,
     );
     if (queued && index !== 0) core.sq.extend(index, 0, 0);
     return queued;
@@ -343,8 +365,19 @@ export const pathOperations: PathOperations = {
     if (core.isRefused()) return false;
     const address = core.placePath(bytes);
     return core.queue(
-      IORING_OP_STATX, 0, 0, directory, addressLow, addressHigh, lowWord(address), highWord(address), mask, flags, 0,
-      userData, statx,
+      IORING_OP_STATX,
+      0,
+      0,
+      directory,
+      addressLow,
+      addressHigh,
+      lowWord(address),
+      highWord(address),
+      mask,
+      flags,
+      0,
+      userData,
+      statx,
     );
   },
 
@@ -384,8 +417,19 @@ export const pathOperations: PathOperations = {
     if (core.isRefused()) return false;
     const [first, second] = paths.map((bytes) => core.placePath(bytes));
     return core.queue(
-      IORING_OP_SYMLINKAT, 0, 0, directory, lowWord(second), highWord(second), lowWord(first), highWord(first), 0, 0, 0,
-      userData, undefined,
+      IORING_OP_SYMLINKAT,
+      0,
+      0,
+      directory,
+      lowWord(second),
+      highWord(second),
+      lowWord(first),
+      highWord(first),
+      0,
+      0,
+      0,
+      userData,
+      undefined,
     );
   },
 
@@ -442,7 +486,19 @@ function attribute(
   if (core.isRefused()) return false;
   const [nameAddress, pathAddress = 0] = names.map((bytes) => core.placePath(bytes));
   const queued = core.queue(
-    opcode, 0, 0, fd, low, high, lowWord(nameAddress), highWord(nameAddress), length, flags, 0, userData, value,
+    opcode,
+    0,
+    0,
+    fd,
+    low,
+    high,
+    lowWord(nameAddress),
+    highWord(nameAddress),
+    length,
+    flags,
+    0,
+    userData,
+    value,
   );
   if (queued && pathAddress !== 0) core.sq.extend(0, lowWord(pathAddress), highWord(pathAddress));
   return queued;
@@ -461,7 +517,19 @@ function onePath(
   if (core.isRefused()) return false;
   const address = core.placePath(bytes);
   return core.queue(
-    opcode, 0, 0, dirfd, 0, 0, lowWord(address), highWord(address), len, flags, 0, userData, undefined,
+    opcode,
+    0,
+    0,
+    dirfd,
+    0,
+    0,
+    lowWord(address),
+    highWord(address),
+    len,
+    flags,
+    0,
+    userData,
+    undefined,
   );
 }
 
@@ -481,7 +549,18 @@ function twoPaths(
   if (core.isRefused()) return false;
   const [first, second] = paths.map((bytes) => core.placePath(bytes));
   return core.queue(
-    opcode, 0, 0, from, lowWord(second), highWord(second), lowWord(first), highWord(first), to, flags, 0, userData,
+    opcode,
+    0,
+    0,
+    from,
+    lowWord(second),
+    highWord(second),
+    lowWord(first),
+    highWord(first),
+    to,
+    flags,
+    0,
+    userData,
     undefined,
   );
 }

@@ -187,8 +187,19 @@ export const readWriteOperations: ReadWriteOperations = {
     const len = checkFlags('options.len', options?.len);
     const offset = filePosition(options?.offset);
     return core.queue(
-      IORING_OP_READ_MULTISHOT, IOSQE_BUFFER_SELECT, 0, file, lowWord(offset), highWord(offset), 0, 0, len, 0, bgid,
-      userData, group,
+      IORING_OP_READ_MULTISHOT,
+      IOSQE_BUFFER_SELECT,
+      0,
+      file,
+      lowWord(offset),
+      highWord(offset),
+      0,
+      0,
+      len,
+      0,
+      bgid,
+      userData,
+      group,
     );
   },
 };
@@ -242,7 +253,19 @@ function transfer(
   memory.find(buf, len);
   const { addressLow, addressHigh } = memory;
   return core.queue(
-    opcode, 0, 0, file, low, high, addressLow, addressHigh, len, flags, fixed, userData, buf,
+    opcode,
+    0,
+    0,
+    file,
+    low,
+    high,
+    addressLow,
+    addressHigh,
+    len,
+    flags,
+    fixed,
+    userData,
+    buf,
   );
 }
 
@@ -265,8 +288,19 @@ function vectored(
   if (core.isRefused()) return false;
   const address = core.iovecs(list);
   const queued = core.queue(
-    opcode, 0, 0, file, lowWord(position), highWord(position), lowWord(address), highWord(address), list.length,
-    flags, fixed, userData, attributes === undefined ? list : [list, attributes],
+    opcode,
+    0,
+    0,
+    file,
+    lowWord(position),
+    highWord(position),
+    lowWord(address),
+    highWord(address),
+    list.length,
+    flags,
+    fixed,
+    userData,
+    attributes === undefined ? list : [list, attributes],
   );
   if (queued && attributes !== undefined) {
     const { memory } = core;

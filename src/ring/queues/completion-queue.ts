@@ -42,8 +42,7 @@ export class CompletionQueue {
 
   /** Take this ring for one's own: that of a new ring, or the one that a resized one got in place of the old. */
   attach(ring: ArrayBuffer, params: DataView): void {
-    const offset = (field: number): number =>
-      params.getUint32(IO_URING_PARAMS.cq_off + field, true) >>> 2;
+    const offset = (field: number): number => params.getUint32(IO_URING_PARAMS.cq_off + field, true) >>> 2;
     this.entries = params.getUint32(IO_URING_PARAMS.cq_entries, true);
     this.mask = this.entries - 1;
     this.first = offset(IO_CQRING_OFFSETS.cqes);

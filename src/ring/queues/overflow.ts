@@ -11,10 +11,9 @@ import type { RingCore } from '../ring-core.ts';
  * @returns are there completions now?
  */
 export function flushOverflow({ sq, cq, resources }: RingCore, reaped: number, ioPolled: boolean): boolean {
-  const held =
-    reaped === 0
-      ? sq.flags & (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN)
-      : sq.recentFlags & IORING_SQ_CQ_OVERFLOW;
+  const held = reaped === 0
+    ? sq.flags & (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN)
+    : sq.recentFlags & IORING_SQ_CQ_OVERFLOW;
   if (held === 0 && (reaped > 0 || !ioPolled)) return false;
   cq.publish();
   const result = resources.enter(0, 0, IORING_ENTER_GETEVENTS);

@@ -201,7 +201,7 @@ export class Reaper {
     if (flags & IORING_CQE_F_SKIP) return 0;
     const { shift, words } = this.cq;
     const big = shift === 3 || (this.cq.mixed && (flags & IORING_CQE_F_32) !== 0);
-    if (big) for (let i = 0; i < 4; i++) extra[i] = words[word + 4 + i];
+    if (big) { for (let i = 0; i < 4; i++) extra[i] = words[word + 4 + i]; }
     Completion.setExtra(this.#cursor, big ? extra : undefined);
     return big && shift === 2 ? 2 : 1;
   }

@@ -48,8 +48,7 @@ export class SubmissionQueue {
 
   /** Take these rings for one's own: those of a new ring, or those that a resized one got in place of the old. */
   attach(ring: ArrayBuffer, sqes: ArrayBuffer, params: DataView): void {
-    const offset = (field: number): number =>
-      params.getUint32(IO_URING_PARAMS.sq_off + field, true) >>> 2;
+    const offset = (field: number): number => params.getUint32(IO_URING_PARAMS.sq_off + field, true) >>> 2;
     this.entries = params.getUint32(IO_URING_PARAMS.sq_entries, true);
     this.#mask = this.entries - 1;
     this.#kernelHead = offset(IO_SQRING_OFFSETS.head);

@@ -137,7 +137,7 @@ export class Submitter {
     const wanted = Math.min(waitNr, cq.entries);
     const { timeoutMs, enough } = registeredWait(this.core, index, wanted);
     const start = monotonicNow();
-    for (let consumed = 0; ; ) {
+    for (let consumed = 0;;) {
       const toSubmit = sq.publish();
       const offset = index * IO_URING_REG_WAIT_SIZE;
       const result = resources.enterRegistered(toSubmit, wanted, IORING_ENTER_GETEVENTS, offset);
@@ -226,7 +226,7 @@ export class Submitter {
     const { sq, cq, resources } = this.core;
     let consumed = 0;
     let before = -1;
-    for (let stalls = 0; ; ) {
+    for (let stalls = 0;;) {
       if (result > 0) consumed += result;
       const toSubmit = sq.refresh();
       // Consumed, it says, and nothing went.
@@ -256,10 +256,9 @@ export class Submitter {
       if (toSubmit === 0 && this.#minWaitUs !== 0 && cq.ready > 0) return consumed;
       if (toSubmit === 0 && monotonicNow() >= deadline) return consumed;
       // Without anything to wait for, or to be let through, the kernel need not look for completions.
-      result =
-        waitNr === 0 && stalls === 0 && deadline === Infinity
-          ? resources.enter(toSubmit, 0, 0)
-          : this.#enterUntil(toSubmit, waitNr, deadline);
+      result = waitNr === 0 && stalls === 0 && deadline === Infinity
+        ? resources.enter(toSubmit, 0, 0)
+        : this.#enterUntil(toSubmit, waitNr, deadline);
     }
   }
 
@@ -273,17 +272,16 @@ export class Submitter {
   #submitPolled(waitNr: number, deadline: number): number {
     const { sq, cq, resources } = this.core;
     const shown = sq.show();
-    for (let stalls = 0; ; ) {
+    for (let stalls = 0;;) {
       let flags = waitNr > 0 ? IORING_ENTER_GETEVENTS | this.#waitFlags : 0;
       if (sq.flags & IORING_SQ_NEED_WAKEUP) flags |= IORING_ENTER_SQ_WAKEUP;
       // No room: wait until the thread has consumed something, or the next entry would find the queue full.
       if (sq.refresh() >= sq.entries) flags |= IORING_ENTER_SQ_WAIT;
       if (flags === 0) return shown;
       const left = deadline === Infinity ? Infinity : Math.max(0, deadline - monotonicNow());
-      const result =
-        left === Infinity && this.#minWaitUs === 0
-          ? resources.enter(shown, cq.slotsFor(waitNr), flags)
-          : resources.enterFor(shown, cq.slotsFor(waitNr), flags, left, this.#minWaitUs);
+      const result = left === Infinity && this.#minWaitUs === 0
+        ? resources.enter(shown, cq.slotsFor(waitNr), flags)
+        : resources.enterFor(shown, cq.slotsFor(waitNr), flags, left, this.#minWaitUs);
       const errno = result < 0 ? -result : 0;
       if (errno === ETIME) return shown;
       if (errno !== 0 && errno !== EINTR && errno !== EAGAIN && errno !== EBUSY) throw enterRefusal(errno);

@@ -288,11 +288,11 @@ export interface ControlRegistrations {
    */
   registerBpfFilter(
     filter: {
-    opcode: number;
-    program: readonly BpfInstruction[];
-    denyRest?: boolean;
-    pduSize?: number;
-  },
+      opcode: number;
+      program: readonly BpfInstruction[];
+      denyRest?: boolean;
+      pduSize?: number;
+    },
   ): void;
 
   /**

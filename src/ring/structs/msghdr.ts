@@ -206,12 +206,18 @@ export class Msghdr {
 
   /** For console.log. */
   [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
-    return shown('Msghdr', () => ({
-      name: this.name,
-      iov: this.iov.map(({ byteLength }) => byteLength),
-      controlLength: this.controlLength,
-      flags: this.flags,
-    }), depth, options, show);
+    return shown(
+      'Msghdr',
+      () => ({
+        name: this.name,
+        iov: this.iov.map(({ byteLength }) => byteLength),
+        controlLength: this.controlLength,
+        flags: this.flags,
+      }),
+      depth,
+      options,
+      show,
+    );
   }
 }
 
@@ -295,13 +301,19 @@ export class RecvmsgOut {
 
   /** For console.log. */
   [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
-    return shown('RecvmsgOut', () => ({
-      name: this.name,
-      payloadLength: this.payloadLength,
-      flags: this.flags,
-      truncated: this.truncated,
-      controlTruncated: this.controlTruncated,
-    }), depth, options, show);
+    return shown(
+      'RecvmsgOut',
+      () => ({
+        name: this.name,
+        payloadLength: this.payloadLength,
+        flags: this.flags,
+        truncated: this.truncated,
+        controlTruncated: this.controlTruncated,
+      }),
+      depth,
+      options,
+      show,
+    );
   }
 }
 
@@ -444,7 +456,7 @@ function encoded(name: string, control: readonly ControlMessage[]): Uint8Array {
 function controlMessages(view: DataView, start: number, length: number): ControlMessage[] {
   const found: ControlMessage[] = [];
   const end = start + length;
-  for (let at = start; end - at >= CMSGHDR_SIZE; ) {
+  for (let at = start; end - at >= CMSGHDR_SIZE;) {
     const size = lengthAt(view, at + CMSGHDR.cmsg_len);
     if (size < CMSGHDR_SIZE || size > end - at) break;
     found.push({

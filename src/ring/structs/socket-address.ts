@@ -274,7 +274,7 @@ function textOfIPv6(bytes: Uint8Array, offset: number): string {
   // The longest run of zeros, the first of several, and of at least two.
   let start = -1;
   let length = 1;
-  for (let i = 0; i < 8; ) {
+  for (let i = 0; i < 8;) {
     let end = i;
     while (end < 8 && word(bytes, offset + 2 * end) === 0) end++;
     if (end - i > length) {
@@ -363,7 +363,13 @@ export class SocketAddressBuffer {
 
   /** For console.log. */
   [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
-    return shown('SocketAddressBuffer', () => ({ address: this.address, truncated: this.truncated }), depth, options, show);
+    return shown(
+      'SocketAddressBuffer',
+      () => ({ address: this.address, truncated: this.truncated }),
+      depth,
+      options,
+      show,
+    );
   }
 }
 

@@ -17,8 +17,8 @@ export function checkMilliseconds(name: string, value: unknown): asserts value i
 export function checkDuration(name: string, value: unknown): asserts value is Duration {
   if (typeof value !== 'bigint') {
     if (typeof value !== 'number') {
-    throw wrongType(name, 'of type number (milliseconds) or bigint (nanoseconds)', value);
-  }
+      throw wrongType(name, 'of type number (milliseconds) or bigint (nanoseconds)', value);
+    }
     return checkMilliseconds(name, value);
   }
   if (value < 0n || value > 0x7fff_ffff_ffff_ffffn) {

@@ -3,7 +3,21 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import {
-  chmodSync, chownSync, existsSync, lchownSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, statSync, symlinkSync, unlinkSync, writeFileSync,
+  chmodSync,
+  chownSync,
+  existsSync,
+  lchownSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -15,7 +29,9 @@ import { Temporary } from '../../kernel/temporary.ts';
 import { run } from '../../run.ts';
 
 const MAIN = join(process.cwd(), 'dist/cli/main.js');
-const WAYS: readonly [string, NodeJS.ProcessEnv][] = [['through io_uring', {}], ['through Node', { IOURING_DISABLED: '1' }]];
+const WAYS: readonly [string, NodeJS.ProcessEnv][] = [['through io_uring', {}], ['through Node', {
+  IOURING_DISABLED: '1',
+}]];
 const SOMEBODY = 12_345;
 const OTHER_GROUP = 23_456;
 const ACCESS = 'system.posix_acl_access';
@@ -24,7 +40,8 @@ const NEEDS_ROOT = process.getuid!() === 0 ? false : 'needs root';
 
 const io = new Reactor();
 after(() => io.close());
-const CALLS: readonly [string, () => CopyCalls][] = [['through io_uring', () => io], ['through Node', () => new NodeCalls()]];
+const CALLS: readonly [string, () => CopyCalls][] = [['through io_uring', () => io], ['through Node',
+  () => new NodeCalls()]];
 
 /** All that can be told of what is in a tree, but when it was read. */
 function listing(root: string): string[] {
@@ -36,12 +53,14 @@ function listing(root: string): string[] {
 }
 
 function modes(root: string): string {
-  return execFileSync('find', ['.', '-printf', '%P|%y|%m|%U|%G\\0'], { cwd: root }).toString('latin1').split('\0').sort().join('\n');
+  return execFileSync('find', ['.', '-printf', '%P|%y|%m|%U|%G\\0'], { cwd: root }).toString('latin1').split('\0')
+    .sort().join('\n');
 }
 
 /** An ACL as an attribute: with one user and one group more than the owner's, and a mask. */
 function acl(owner: number, user: number, group: number, namedGroup: number, mask: number, others: number): Buffer {
-  const entries = [[0x01, owner, -1], [0x02, user, SOMEBODY], [0x04, group, -1], [0x08, namedGroup, OTHER_GROUP], [0x10, mask, -1], [0x20, others, -1]];
+  const entries = [[0x01, owner, -1], [0x02, user, SOMEBODY], [0x04, group, -1], [0x08, namedGroup, OTHER_GROUP], [0x10,
+    mask, -1], [0x20, others, -1]];
   const bytes = Buffer.alloc(4 + 8 * entries.length);
   bytes.writeUInt32LE(2);
   for (const [i, [tag, permissions, id]] of entries.entries()) {
@@ -88,7 +107,10 @@ describe('iouring cp: the owner of the copy', { skip: NEEDS_ROOT }, () => {
       mkdirSync(source);
       mkdirSync(out);
       for (const path of [folder.path, source, out]) chmodSync(path, 0o777);
-      for (const [owner, uid, gid] of [['root', 0, 0], ['group', 0, SOMEBODY], ['own', SOMEBODY, SOMEBODY], ['user', SOMEBODY, 0]] as const) {
+      for (
+        const [owner, uid, gid] of [['root', 0, 0], ['group', 0, SOMEBODY], ['own', SOMEBODY, SOMEBODY], ['user',
+          SOMEBODY, 0]] as const
+      ) {
         for (const mode of [0o755, 0o4755, 0o2755, 0o6755, 0o1755, 0o7777, 0o6711]) {
           const name = `${owner}-${mode.toString(8)}`;
           writeFileSync(join(source, name), 'program');
@@ -103,11 +125,17 @@ describe('iouring cp: the owner of the copy', { skip: NEEDS_ROOT }, () => {
       const as = { uid: SOMEBODY, gid: SOMEBODY, cwd: '/', env: { ...process.env, ...env } };
       const expected = await run('cp', ['-a', source, join(out, 'expected')], as);
       assert.equal(expected.status, 0, expected.stderr);
-      const { status, stderr } = await run(process.execPath, [MAIN, 'cp', '--no-progress', source, join(out, 'actual')], as);
+      const { status, stderr } = await run(
+        process.execPath,
+        [MAIN, 'cp', '--no-progress', source, join(out, 'actual')],
+        as,
+      );
       assert.equal(status, 0, stderr);
       assert.equal(modes(join(out, 'actual')), modes(join(out, 'expected')));
       // Into what is there already, and allows too much, too.
-      for (const one of readdirSync(join(out, 'actual'))) if (one.endsWith('-directory')) chmodSync(join(out, 'actual', one), 0o7777);
+      for (const one of readdirSync(join(out, 'actual'))) {
+        if (one.endsWith('-directory')) chmodSync(join(out, 'actual', one), 0o7777);
+      }
       const again = await run(process.execPath, [MAIN, 'cp', '--no-progress', `${source}/.`, join(out, 'actual')], as);
       assert.equal(again.status, 0, again.stderr);
       assert.equal(modes(join(out, 'actual')), modes(join(out, 'expected')));
@@ -124,7 +152,9 @@ describe('iouring cp: the owner of the copy', { skip: NEEDS_ROOT }, () => {
       chownSync(copy, 0, OTHER_GROUP);
       chmodSync(copy, 0o2777);
       const paths = [source, join(source, 'file'), join(source, 'link')];
-      const { status, stderr } = await run(process.execPath, [MAIN, 'cp', '--no-progress', ...paths, copy], { env: { ...process.env, ...env } });
+      const { status, stderr } = await run(process.execPath, [MAIN, 'cp', '--no-progress', ...paths, copy], {
+        env: { ...process.env, ...env },
+      });
       assert.equal(status, 0, stderr);
       assert.equal(modes(join(copy, 'source')), modes(source));
       for (const name of ['file', 'link']) assert.equal(lstatSync(join(copy, name)).gid, 0);
@@ -191,7 +221,9 @@ describe('iouring cp: the owner of the copy', { skip: NEEDS_ROOT }, () => {
     for (const out of outs) {
       mkdirSync(join(out, 'there/d'), { recursive: true });
       try {
-        for (const path of [out, join(out, 'there'), join(out, 'there/d')]) await io.setxattr(path, DEFAULT, acl(7, 7, 7, 7, 7, 7));
+        for (const path of [out, join(out, 'there'), join(out, 'there/d')]) {
+          await io.setxattr(path, DEFAULT, acl(7, 7, 7, 7, 7, 7));
+        }
       } catch (error) {
         return t.skip(`no ACLs in ${folder.path}: ${(error as Error).message}`);
       }
@@ -239,7 +271,11 @@ describe('iouring cp: the owner of the copy', { skip: NEEDS_ROOT }, () => {
     chownSync(file, SOMEBODY, SOMEBODY);
     chmodSync(file, 0o444);
     const copy = join(folder.path, 'copy');
-    const { status, stderr } = await run(process.execPath, [MAIN, 'cp', '--no-progress', file, copy], { uid: SOMEBODY, gid: SOMEBODY, cwd: '/' });
+    const { status, stderr } = await run(process.execPath, [MAIN, 'cp', '--no-progress', file, copy], {
+      uid: SOMEBODY,
+      gid: SOMEBODY,
+      cwd: '/',
+    });
     assert.equal(status, 0, stderr);
     assert.deepEqual([statSync(copy).mode & 0o7777, io.listxattr(copy)], [0o444, ['user.kind']]);
   });
@@ -277,7 +313,7 @@ describe('iouring cp, while somebody turns directories into symbolic links', { s
    * more.
    */
   async function atEachCall(make: () => CopyCalls, prepare: () => Attempt): Promise<number> {
-    for (let when = 0; ; when++) {
+    for (let when = 0;; when++) {
       const { folder, copy, meddle, check } = prepare();
       using _gone = folder;
       let calls = 0;
@@ -349,7 +385,8 @@ describe('iouring cp, while somebody turns directories into symbolic links', { s
 
     it(`${way}: at no moment is something else that has the name of a copied link given away`, async () => {
       using folder = new Temporary();
-      const [link, target, precious] = [join(folder.path, 'link'), join(folder.path, 'target'), folder.file('precious', SECRET)];
+      const [link, target, precious] = [join(folder.path, 'link'), join(folder.path, 'target'),
+        folder.file('precious', SECRET)];
       symlinkSync('nowhere', link);
       lchownSync(link, SOMEBODY, SOMEBODY);
       const before = lstatSync(precious);
@@ -410,11 +447,16 @@ describe('iouring cp, and limits', { concurrency: 2 }, () => {
             writeFileSync(join(from, 'large'), readFileSync(source));
             writeFileSync(join(from, 'tiny'), 'x');
           }
-          const command = `ulimit -f 16; exec ${process.execPath} ${MAIN} cp --no-progress ${from} ${join(folder.path, into)}`;
+          const command = `ulimit -f 16; exec ${process.execPath} ${MAIN} cp --no-progress ${from} ${
+            join(folder.path, into)
+          }`;
           const { status, stderr } = await run('bash', ['-c', command], { env: { ...process.env, ...env } });
           assert.equal(status, 1, stderr);
           assert.match(stderr, /EFBIG/);
-          assert.deepEqual(readdirSync(join(folder.path, into), { recursive: true }).sort(), into === 'out' ? [] : ['from', 'from/tiny']);
+          assert.deepEqual(
+            readdirSync(join(folder.path, into), { recursive: true }).sort(),
+            into === 'out' ? [] : ['from', 'from/tiny'],
+          );
         }
       });
     }
@@ -451,7 +493,9 @@ describe('iouring cp, and limits', { concurrency: 2 }, () => {
         mkdirSync(directory, { recursive: true });
         for (let j = 0; j < 10; j++) writeFileSync(join(directory, `${j}`), `${i} ${j}`);
       }
-      const command = `ulimit -n 64; exec ${process.execPath} ${MAIN} cp --no-progress ${source} ${join(folder.path, 'copy')}`;
+      const command = `ulimit -n 64; exec ${process.execPath} ${MAIN} cp --no-progress ${source} ${
+        join(folder.path, 'copy')
+      }`;
       const { status, stderr } = await run('bash', ['-c', command], { env: { ...process.env, ...env } });
       assert.equal(status, 0, stderr);
       execFileSync('diff', ['-r', source, join(folder.path, 'copy')]);
@@ -466,7 +510,8 @@ describe('iouring cp, and limits', { concurrency: 2 }, () => {
       linkSync(join(one, 'd/file'), join(folder.path, 'third'));
       const out = join(folder.path, 'out');
       mkdirSync(out);
-      const { status, stderr } = await run(process.execPath, [MAIN, 'cp', '--no-progress', one, two, join(folder.path, 'third'), out], { env: { ...process.env, ...env } });
+      const { status, stderr } = await run(process.execPath, [MAIN, 'cp', '--no-progress', one, two,
+        join(folder.path, 'third'), out], { env: { ...process.env, ...env } });
       assert.equal(status, 0, stderr);
       const { ino, nlink } = statSync(join(out, 'one/d/file'));
       assert.equal(nlink, 3);
@@ -489,7 +534,8 @@ describe('iouring cp, and limits', { concurrency: 2 }, () => {
       writeFileSync(join(mounted, 'source'), Buffer.alloc(30_000_000, 'x'));
       for (const [way, env] of WAYS) {
         const copy = join(mounted, way);
-        const { status, stderr } = await run(process.execPath, [MAIN, 'cp', '--no-progress', join(mounted, 'source'), copy], { env: { ...process.env, ...env } });
+        const { status, stderr } = await run(process.execPath, [MAIN, 'cp', '--no-progress', join(mounted, 'source'),
+          copy], { env: { ...process.env, ...env } });
         assert.equal(status, 0, stderr);
         execFileSync('sync', ['-f', copy]);
         const used = execFileSync('btrfs', ['filesystem', 'du', '--raw', copy]).toString();

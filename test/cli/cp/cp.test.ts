@@ -2,7 +2,20 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import {
-  chmodSync, existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, utimesSync, writeFileSync, writeSync, openSync, closeSync,
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+  openSync,
+  closeSync,
 } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
@@ -44,7 +57,9 @@ function fill(root: string): void {
   symlinkSync('d/program', join(root, 'link'));
   symlinkSync('/nowhere/at/all', join(root, 'dangling'));
   symlinkSync('loop', join(root, 'loop'));
-  for (const name of ['new\nline', ' spaces ', 'ü €', '-rf', 'x'.repeat(255), '*']) writeFileSync(join(root, name), name);
+  for (const name of ['new\nline', ' spaces ', 'ü €', '-rf', 'x'.repeat(255), '*']) {
+    writeFileSync(join(root, name), name);
+  }
   const bytes = (name: string): Buffer => Buffer.from(`${root}/${name}`, 'latin1');
   writeFileSync(bytes('no text \xff'), 'x');
   mkdirSync(bytes('d/no text \xfe'));
@@ -65,18 +80,26 @@ function fill(root: string): void {
 
 describe('iouring cp on an older kernel', () => {
   for (const [linux, lost] of [['LINUX_5_10', true], ['LINUX_5_15', true], ['LINUX_6_1', false]] as const) {
-    it(`${linux}: through the ring, and through Node what the kernel has no operation for`, { timeout: 60_000 }, async () => {
-      using folder = new Temporary();
-      const [source, expected, actual] = ['source', 'expected', 'actual'].map((name) => join(folder.path, name));
-      mkdirSync(source);
-      fill(source);
-      execFileSync('cp', ['-a', source, expected]);
-      const { status, stdout, stderr } = await run(process.execPath, [...commandOn(linux), 'cp', '--json', source, actual]);
-      assert.equal(status, 0, stdout + stderr);
-      assert.equal(stderr, lost ? 'iouring cp: extended attributes and ACLs are not kept: that needs Linux 5.19\n' : '');
-      assert.equal((JSON.parse(stdout) as { ring: boolean }).ring, true);
-      sameTrees(expected, actual);
-    });
+    it(
+      `${linux}: through the ring, and through Node what the kernel has no operation for`,
+      { timeout: 60_000 },
+      async () => {
+        using folder = new Temporary();
+        const [source, expected, actual] = ['source', 'expected', 'actual'].map((name) => join(folder.path, name));
+        mkdirSync(source);
+        fill(source);
+        execFileSync('cp', ['-a', source, expected]);
+        const { status, stdout, stderr } = await run(process.execPath, [...commandOn(linux), 'cp', '--json', source,
+          actual]);
+        assert.equal(status, 0, stdout + stderr);
+        assert.equal(
+          stderr,
+          lost ? 'iouring cp: extended attributes and ACLs are not kept: that needs Linux 5.19\n' : '',
+        );
+        assert.equal((JSON.parse(stdout) as { ring: boolean }).ring, true);
+        sameTrees(expected, actual);
+      },
+    );
   }
 });
 
@@ -103,14 +126,18 @@ describe('iouring cp', () => {
     execFileSync('fallocate', ['--dig-holes', join(source, 'holes')]);
     execFileSync('cp', ['-a', source, expected]);
     const env = { ...process.env, IOURING_DISABLED: '1' };
-    const byNode = (...args: string[]): ReturnType<typeof run> => run(process.execPath, [MAIN, 'cp', '--no-progress', ...args], { env });
+    const byNode = (...args: string[]): ReturnType<typeof run> =>
+      run(process.execPath, [MAIN, 'cp', '--no-progress', ...args], { env });
     const { status, stderr } = await byNode(source, actual);
     assert.equal(status, 0, stderr);
     assert.match(stderr, /^iouring cp: there is no io_uring .* through Node; .*\n$/);
     assert.equal(listing(actual, ''), listing(expected, ''));
     execFileSync('diff', ['-r', '--no-dereference', expected, actual]);
     const times = (root: string): number[] =>
-      execFileSync('find', ['.', '-printf', '%T@ %P\\0'], { cwd: root }).toString('latin1').split('\0').sort((a, b) => (a.replace(/^\S+/, '') < b.replace(/^\S+/, '') ? -1 : 1)).map(parseFloat);
+      execFileSync('find', ['.', '-printf', '%T@ %P\\0'], { cwd: root }).toString('latin1').split('\0').sort((
+        a,
+        b,
+      ) => (a.replace(/^\S+/, '') < b.replace(/^\S+/, '') ? -1 : 1)).map(parseFloat);
     const [right, ours] = [times(expected), times(actual)];
     for (const [i, time] of right.entries()) assert.ok(!(Math.abs(time - ours[i]) > 2e-6), `${time} ${ours[i]}`);
     // What is there already is not replaced by a directory, nor by half a file.
@@ -178,7 +205,15 @@ describe('iouring cp', () => {
     const { seconds, ...summary } = JSON.parse(stdout) as { seconds: number };
     assert.deepEqual([status, stderr], [0, '']);
     assert.ok(seconds > 0);
-    assert.deepEqual(summary, { files: 2, directories: 2, symlinks: 1, bytes: 70_005, ring: true, interrupted: false, errors: [] });
+    assert.deepEqual(summary, {
+      files: 2,
+      directories: 2,
+      symlinks: 1,
+      bytes: 70_005,
+      ring: true,
+      interrupted: false,
+      errors: [],
+    });
     const again = await cp(join(folder.path, 'source'), join(folder.path, 'second'));
     assert.match(again.stderr, /2 files, 2 directories, 1 links, 68\.4 KiB in \d+\.\d s\n$/);
     const quiet = await cp(join(folder.path, 'source'), join(folder.path, 'third'), '--no-progress');
@@ -246,12 +281,14 @@ describe('iouring cp', () => {
     const file = folder.file('file', 'x');
     symlinkSync('d', join(folder.path, 'link'));
     const d = join(folder.path, 'd');
-    for (const [from, to, message] of [
-      [file, file, /are the same/],
-      [d, join(d, 'inner'), /cannot be copied into itself/],
-      [d, join(d, 'new'), /cannot be copied into itself/],
-      [d, join(folder.path, 'link/inner'), /cannot be copied into itself/],
-    ] as const) {
+    for (
+      const [from, to, message] of [
+        [file, file, /are the same/],
+        [d, join(d, 'inner'), /cannot be copied into itself/],
+        [d, join(d, 'new'), /cannot be copied into itself/],
+        [d, join(folder.path, 'link/inner'), /cannot be copied into itself/],
+      ] as const
+    ) {
       const { status, stderr } = await cp(from, to, '--no-progress');
       assert.equal(status, 1);
       assert.match(stderr, message);
@@ -259,7 +296,9 @@ describe('iouring cp', () => {
     assert.deepEqual(readdirSync(join(d, 'inner')), []);
     assert.equal(readFileSync(file, 'utf8'), 'x');
     assert.equal((await cp(join(folder.path, 'none'), join(folder.path, 'x'), '--no-progress')).status, 1);
-    for (const args of [[], [file], [file, d, file], [file, d, '--nonsense']]) assert.equal((await cp(...args)).status, 2, args.join());
+    for (const args of [[], [file], [file, d, file], [file, d, '--nonsense']]) {
+      assert.equal((await cp(...args)).status, 2, args.join());
+    }
   });
 
   it('given few descriptors, copies all the same', async () => {
@@ -267,7 +306,9 @@ describe('iouring cp', () => {
     const source = join(folder.path, 'source');
     mkdirSync(source);
     for (let i = 0; i < 2000; i++) folder.file(`source/${i}`, `${i}`);
-    const command = `ulimit -n 64; exec ${process.execPath} ${MAIN} cp ${source} ${join(folder.path, 'copy')} --no-progress`;
+    const command = `ulimit -n 64; exec ${process.execPath} ${MAIN} cp ${source} ${
+      join(folder.path, 'copy')
+    } --no-progress`;
     const { status, stderr } = await run('bash', ['-c', command]);
     assert.equal(status, 0, stderr);
     execFileSync('diff', ['-r', source, join(folder.path, 'copy')]);
@@ -286,7 +327,9 @@ describe('iouring cp', () => {
       assert.equal(existsSync(copy), signal === 'SIGINT');
       if (signal === 'SIGKILL') return;
       assert.deepEqual(readdirSync(folder.path).sort(), ['copy', 'source']);
-      for (const name of readdirSync(copy)) assert.ok(readFileSync(join(copy, name)).equals(readFileSync(join(source, name))), name);
+      for (const name of readdirSync(copy)) {
+        assert.ok(readFileSync(join(copy, name)).equals(readFileSync(join(source, name))), name);
+      }
     });
   }
 
@@ -299,10 +342,18 @@ describe('iouring cp', () => {
       const named = (): string[] => readdirSync(copy).filter((name) => !name.startsWith('.'));
       // The directory is there already: each file gets its name by itself. When the first has one there are others half
       // done.
-      const status = await interrupted(signal, [`${source}/.`, copy], copy, () => named().length, () => mkdirSync(copy));
+      const status = await interrupted(
+        signal,
+        [`${source}/.`, copy],
+        copy,
+        () => named().length,
+        () => mkdirSync(copy),
+      );
       assert.equal(status, { SIGINT: 130, SIGTERM: 143, SIGKILL: 'SIGKILL' }[signal]);
       assert.ok(named().length > 0 && named().length < FILES, `${named().length} of ${FILES}`);
-      for (const name of named()) assert.ok(readFileSync(join(copy, name)).equals(readFileSync(join(source, name))), name);
+      for (const name of named()) {
+        assert.ok(readFileSync(join(copy, name)).equals(readFileSync(join(source, name))), name);
+      }
       if (signal !== 'SIGKILL') assert.deepEqual(readdirSync(copy), named());
     });
   }
@@ -358,4 +409,3 @@ function ended(child: ChildProcess): Promise<number | string | null> {
 function turn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
-

@@ -40,9 +40,13 @@ describe('iouring serve', { concurrency: 4 }, () => {
 
       it('answers pipelined requests in their order, whatever they are', async () => {
         const paths = [3, 'large', 'nothing', 9, 0, 5, '%00', 7, 'large', 1];
-        const received = await served.exchange(`${paths.map((path) => get(`/${path}`)).join('')}${get('/2', CLOSE)}${get('/4')}`);
+        const received = await served.exchange(
+          `${paths.map((path) => get(`/${path}`)).join('')}${get('/2', CLOSE)}${get('/4')}`,
+        );
         assert.deepEqual(statuses(received), [200, 200, 404, 200, 200, 200, 400, 200, 200, 200, 200]);
-        const bodies = received.split(/HTTP\/1\.1 /).slice(1).map((response) => response.slice(response.indexOf('\r\n\r\n') + 4));
+        const bodies = received.split(/HTTP\/1\.1 /).slice(1).map((response) =>
+          response.slice(response.indexOf('\r\n\r\n') + 4)
+        );
         for (const [i, path] of [...paths, 2].entries()) {
           if (typeof path === 'number') assert.equal(bodies[i], String(path).repeat(path + 1));
           if (path === 'large') assert.equal(bodies[i], 'large'.repeat(LARGE / 5));
@@ -69,7 +73,8 @@ describe('iouring serve', { concurrency: 4 }, () => {
       it('keeps a connection as the client wants, of either version', async () => {
         assert.match(await served.exchange(get('/1', '', '1.0')), /^HTTP\/1\.1 200 .*Connection: close\r\n.*11$/s);
         const kept = await served.exchange(get('/1', 'Connection: keep-alive\r\n', '1.0') + get('/2', '', '1.0'));
-        assert.deepEqual([statuses(kept), kept.match(/Connection: [^\r]*/g)], [[200, 200], ['Connection: keep-alive', 'Connection: close']]);
+        assert.deepEqual([statuses(kept), kept.match(/Connection: [^\r]*/g)], [[200, 200], ['Connection: keep-alive',
+          'Connection: close']]);
         assert.deepEqual(statuses(await served.exchange(get('/1', 'Connection: foo, Close\r\n') + get('/2'))), [200]);
         const agent = new Agent({ keepAlive: true, maxSockets: 1 });
         const ports = new Set<number | undefined>();
@@ -92,7 +97,9 @@ describe('iouring serve', { concurrency: 4 }, () => {
       it('reads bodies off that nobody asked for, and refuses large ones', async () => {
         const chunked = 'Transfer-Encoding: chunked\r\n';
         const received = await served.exchange(
-          `${get('/1', 'Content-Length: 5\r\n')}GET /${get('/2', chunked)}5;x=y\r\nGET /\r\n0\r\nTrailer: x\r\n\r\n${get('/3', CLOSE)}`,
+          `${get('/1', 'Content-Length: 5\r\n')}GET /${get('/2', chunked)}5;x=y\r\nGET /\r\n0\r\nTrailer: x\r\n\r\n${
+            get('/3', CLOSE)
+          }`,
         );
         assert.deepEqual([statuses(received), received.slice(-4)], [[200, 200, 200], '3333']);
         assert.deepEqual(statuses(await served.exchange(get('/1', 'Content-Length: 100000\r\n') + get('/2'))), [413]);
@@ -126,7 +133,10 @@ describe('iouring serve', { concurrency: 4 }, () => {
         for (const head of MALFORMED) {
           const received = await served.exchange(`${head}${get('/2')}${get('/3', CLOSE)}`);
           const answers = statuses(received);
-          assert.ok(answers.length === 1 && (answers[0] === 400 || answers[0] === 501), `${JSON.stringify(head)}: ${answers.join()}`);
+          assert.ok(
+            answers.length === 1 && (answers[0] === 400 || answers[0] === 501),
+            `${JSON.stringify(head)}: ${answers.join()}`,
+          );
           assert.ok(received.includes('\r\nConnection: close\r\n'));
         }
         for (const request of MALFORMED_BODIES) {
@@ -144,12 +154,17 @@ describe('iouring serve', { concurrency: 4 }, () => {
         for (const response of ['HTTP/1.1 200 OK\r\n\r\n', 'HTTP/1.1 101 X\r\n\r\n']) {
           assert.deepEqual(statuses(await served.exchange(response + get('/2'))), [400], response);
           // A tunnel would have taken all of this, and said nothing.
-          assert.deepEqual(statuses(await served.exchange(`${get('/1')}${response}${get('/2')}`)), [200, 400], response);
+          assert.deepEqual(
+            statuses(await served.exchange(`${get('/1')}${response}${get('/2')}`)),
+            [200, 400],
+            response,
+          );
         }
         assert.equal(await served.stop(), 0);
         assert.equal(served.stderr, started);
         const lines = served.stdout.trim().split('\n').map((line) => line.replace(/.*\] /, ''));
-        assert.deepEqual(lines, ['"-" 400 16', '"GET /1 HTTP/1.1" 200 2', '"-" 400 16', '"-" 400 16', '"GET /1 HTTP/1.1" 200 2', '"-" 400 16']);
+        assert.deepEqual(lines, ['"-" 400 16', '"GET /1 HTTP/1.1" 200 2', '"-" 400 16', '"-" 400 16',
+          '"GET /1 HTTP/1.1" 200 2', '"-" 400 16']);
       });
 
       it('takes what is well-formed, be it unusual', async () => {
@@ -197,7 +212,12 @@ describe('iouring serve', { concurrency: 4 }, () => {
           return performance.now() - begin;
         };
         const [stuckFor, ...outcomes] = await Promise.all([
-          stuck(), timed(''), timed('GET /1 HT'), timed('GET /1 HTTP/1.1\r\nX: ', 'x'), timed(get('/1', 'Content-Length: 50\r\n'), 'x'), timed(get('/1')),
+          stuck(),
+          timed(''),
+          timed('GET /1 HT'),
+          timed('GET /1 HTTP/1.1\r\nX: ', 'x'),
+          timed(get('/1', 'Content-Length: 50\r\n'), 'x'),
+          timed(get('/1')),
         ]);
         const expected = [[], [408], [408], [408], [200]];
         assert.deepEqual(outcomes.map(([received]) => statuses(received)), expected);
@@ -292,7 +312,9 @@ describe('iouring serve', { concurrency: 4 }, () => {
         // It listens no more: so it has the first one.
         for (;;) {
           const probe = served.connect();
-          const isRefused = await new Promise((resolve) => probe.once('connect', () => resolve(false)).once('close', () => resolve(true)));
+          const isRefused = await new Promise((resolve) =>
+            probe.once('connect', () => resolve(false)).once('close', () => resolve(true))
+          );
           probe.destroy();
           if (isRefused) break;
         }
@@ -313,7 +335,8 @@ describe('iouring serve', { concurrency: 4 }, () => {
         assert.equal(await served.stop(), 0);
         const lines = served.stdout.split('\n');
         const time = String.raw`\[\d\d\/[A-Z][a-z][a-z]\/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}\]`;
-        const expected = ['"GET /5 HTTP/1.1" 200 6', String.raw`"GET /\"\\x HTTP/1.1" 404 14`, '"-" 400 16', '"HEAD /7 HTTP/1.1" 200 0', ''];
+        const expected = ['"GET /5 HTTP/1.1" 200 6', String.raw`"GET /\"\\x HTTP/1.1" 404 14`, '"-" 400 16',
+          '"HEAD /7 HTTP/1.1" 200 0', ''];
         assert.equal(lines.length, expected.length);
         for (const [i, line] of lines.slice(0, -1).entries()) {
           assert.match(line, new RegExp(String.raw`^127\.0\.0\.1 - - ${time} "`));
@@ -339,7 +362,14 @@ describe('iouring serve', { concurrency: 4 }, () => {
         assert.deepEqual([first, end], ['what was there', '']);
         const { time, ms, ...rest } = JSON.parse(second) as Record<string, unknown>;
         assert.deepEqual(rest, {
-          address: '127.0.0.1', method: 'GET', target: '/5', version: 'HTTP/1.1', status: 200, bytes: 6, referer: 'http://x/', userAgent: 'a "test"',
+          address: '127.0.0.1',
+          method: 'GET',
+          target: '/5',
+          version: 'HTTP/1.1',
+          status: 200,
+          bytes: 6,
+          referer: 'http://x/',
+          userAgent: 'a "test"',
         });
         assert.ok(Math.abs(Date.parse(time as string) - Date.now()) < 10_000 && typeof ms === 'number' && ms >= 0);
         assert.equal((JSON.parse(readFileSync(path, 'utf8')) as { target: string }).target, '/6');

@@ -3,7 +3,17 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -26,10 +36,17 @@ function fill(root: string): string {
   }
   writeFileSync(join(root, 'secret.txt'), SECRET);
   const file = (name: string, contents: string | Buffer): void => writeFileSync(join(site, name), contents);
-  for (const size of SIZES) file(`size-${size}`, Buffer.alloc(size, Buffer.from(Array.from({ length: 251 }, (_, i) => i))));
+  for (const size of SIZES) {
+    file(
+      `size-${size}`,
+      Buffer.alloc(size, Buffer.from(Array.from({ length: 251 }, (_, i) => i))),
+    );
+  }
   file('index.html', '<p>index');
   file('sub/index.html', '<p>sub');
-  for (const name of ['a b.txt', 'ü €.txt', '100%.txt', '<i>&"\'.txt', 'a?b#c.txt', 'back\\slash.txt', 'sub/deep/x.json']) file(name, `of ${name}`);
+  for (
+    const name of ['a b.txt', 'ü €.txt', '100%.txt', '<i>&"\'.txt', 'a?b#c.txt', 'back\\slash.txt', 'sub/deep/x.json']
+  ) file(name, `of ${name}`);
   writeFileSync(Buffer.concat([Buffer.from(`${site}/raw-`), Buffer.from([0xff])]), 'raw');
   for (const name of ['.hidden', 'sub/.env']) file(name, 'hidden');
   mkdirSync(join(site, '.git'));
@@ -62,7 +79,10 @@ describe('iouring serve', { concurrency: 4 }, () => {
       let served: Served;
       before(async () => {
         served = await Served.start(site, ['--no-log'], env);
-        assert.match(served.stderr, way === 'through io_uring' ? /through io_uring\n/ : /without io_uring, through Node\n/);
+        assert.match(
+          served.stderr,
+          way === 'through io_uring' ? /through io_uring\n/ : /without io_uring, through Node\n/,
+        );
       });
       after(async () => {
         await served[Symbol.asyncDispose]();
@@ -71,29 +91,41 @@ describe('iouring serve', { concurrency: 4 }, () => {
       const escaped = (name: string): string => encodeURIComponent(name).replaceAll('%2F', '/');
 
       it('serves every file as it is, twice', async () => {
-        const names = [...SIZES.map((size) => `size-${size}`), 'a b.txt', 'ü €.txt', '100%.txt', '<i>&"\'.txt', 'a?b#c.txt', 'back\\slash.txt'];
+        const names = [...SIZES.map((size) => `size-${size}`), 'a b.txt', 'ü €.txt', '100%.txt', '<i>&"\'.txt',
+          'a?b#c.txt', 'back\\slash.txt'];
         names.push('sub/deep/x.json', 'link-inside', 'sub/link-folder/x.json');
         for (const name of [...names, ...names]) {
           const { status, headers, body } = await served.get(`/${escaped(name)}`);
           const expected = readFileSync(join(site, name));
-          assert.deepEqual([status, headers['content-length'], body.equals(expected)], [200, String(expected.length), true], name);
+          assert.deepEqual([status, headers['content-length'], body.equals(expected)], [200, String(expected.length),
+            true], name);
         }
         assert.equal((await served.get('/raw-%FF')).body.toString(), 'raw');
         assert.equal((await served.get('/raw-%C3%BF')).status, 404);
       });
 
       it('the index of a directory, a redirect to it where the slash is missing, and nothing where there is no index', async () => {
-        for (const [path, text] of [['/', '<p>index'], ['/?query', '<p>index'], ['/sub/', '<p>sub'], ['/./sub/.//index.html', '<p>sub']]) {
+        for (
+          const [path, text] of [['/', '<p>index'], ['/?query', '<p>index'], ['/sub/', '<p>sub'], [
+            '/./sub/.//index.html',
+            '<p>sub',
+          ]]
+        ) {
           assert.equal((await served.get(path)).body.toString(), text);
         }
         const { status, headers } = await served.get('/sub?a=1&b');
         assert.deepEqual([status, headers.location], [301, '/sub/?a=1&b']);
         assert.equal((await served.get('//sub')).headers.location, '/sub/');
         assert.equal((await served.get('/sub/deep/')).status, 403);
-        for (const path of ['/a%20b.txt/', '/nothing', '/nothing/', '/sub/nothing', `/${'x'.repeat(300)}`, '/size-1/x']) {
+        for (
+          const path of ['/a%20b.txt/', '/nothing', '/nothing/', '/sub/nothing', `/${'x'.repeat(300)}`, '/size-1/x']
+        ) {
           assert.equal((await served.get(path)).status, 404, path);
         }
-        assert.match(await served.exchange('GET http://any.host/sub/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'), /^HTTP\/1.1 200 .*<p>sub$/s);
+        assert.match(
+          await served.exchange('GET http://any.host/sub/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'),
+          /^HTTP\/1.1 200 .*<p>sub$/s,
+        );
       });
 
       it('tells what kind of file it is', async () => {
@@ -114,25 +146,51 @@ describe('iouring serve', { concurrency: 4 }, () => {
         for (const path of ['/', '/size-3500001', '/nothing', '/sub']) {
           const [get, head] = [await served.get(path), await served.get(path, {}, { method: 'HEAD' })];
           // Meanwhile the clock may have moved on, and the file may have become settled.
-          const lasting = (headers: IncomingHttpHeaders): object => ({ ...headers, date: '', etag: headers.etag?.replace('W/', '') });
-          assert.deepEqual([head.status, lasting(head.headers), head.body.length], [get.status, lasting(get.headers), 0]);
+          const lasting = (headers: IncomingHttpHeaders): object => ({
+            ...headers,
+            date: '',
+            etag: headers.etag?.replace('W/', ''),
+          });
+          assert.deepEqual([head.status, lasting(head.headers), head.body.length], [get.status, lasting(get.headers),
+            0]);
         }
       });
 
       it('given any path, does not leave the folder', async () => {
-        const up = ['..', '%2e%2e', '.%2e', '%2E.', '..%00', '%c0%ae%c0%ae', '%252e%252e', '..%5c..', '..\\..', '....', '%u002e%u002e'];
+        const up = ['..', '%2e%2e', '.%2e', '%2E.', '..%00', '%c0%ae%c0%ae', '%252e%252e', '..%5c..', '..\\..', '....',
+          '%u002e%u002e'];
         const slashes = ['/', '%2f', '%5c', '\\', '//', '/./', '%252f', '%c0%af'];
         const attacks = up.flatMap((two) =>
           slashes.flatMap((slash) => [
             `/${two}${slash}secret.txt`,
             `/sub${slash}${two}${slash}${two}${slash}secret.txt`,
             `/sub${slash}deep${slash}${two}${slash}${two}${slash}${two}${slash}site-beside${slash}secret.txt`,
-          ]),
+          ])
         );
         attacks.push(
-          '/../secret.txt', '/..', '/../', '/sub/../../secret.txt', '/../site-beside/secret.txt', `/${folder.path}/secret.txt`, `/%2f${folder.path}/secret.txt`,
-          '/link-out', '/link-absolute', '/folder-out', '/folder-out/', '/folder-out/secret.txt', '/up/secret.txt', '/up/up/site/../secret.txt',
-          `/magic${folder.path}/secret.txt`, '/loop', '/dangling', '/secret.txt%00', '/index.html%00.txt', '/%', '/%2', '/%zz', '/proc/self/environ',
+          '/../secret.txt',
+          '/..',
+          '/../',
+          '/sub/../../secret.txt',
+          '/../site-beside/secret.txt',
+          `/${folder.path}/secret.txt`,
+          `/%2f${folder.path}/secret.txt`,
+          '/link-out',
+          '/link-absolute',
+          '/folder-out',
+          '/folder-out/',
+          '/folder-out/secret.txt',
+          '/up/secret.txt',
+          '/up/up/site/../secret.txt',
+          `/magic${folder.path}/secret.txt`,
+          '/loop',
+          '/dangling',
+          '/secret.txt%00',
+          '/index.html%00.txt',
+          '/%',
+          '/%2',
+          '/%zz',
+          '/proc/self/environ',
         );
         for (const path of attacks) {
           const received = await served.exchange(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
@@ -140,7 +198,11 @@ describe('iouring serve', { concurrency: 4 }, () => {
           assert.ok(!received.includes(SECRET), path);
         }
         for (const target of ['secret.txt', '../secret.txt', '*', 'file:///etc/passwd', 'ftp://x/y', 'x:80']) {
-          assert.match(await served.exchange(`GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`), /^HTTP\/1\.1 400 /, target);
+          assert.match(
+            await served.exchange(`GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`),
+            /^HTTP\/1\.1 400 /,
+            target,
+          );
         }
       });
 
@@ -166,7 +228,10 @@ describe('iouring serve', { concurrency: 4 }, () => {
         }
         isDone = true;
         await turning;
-        assert.deepEqual([...seen].filter((answer) => !['200 nothing special', '404 404 Not Found'].includes(answer)), []);
+        assert.deepEqual(
+          [...seen].filter((answer) => !['200 nothing special', '404 404 Not Found'].includes(answer)),
+          [],
+        );
       });
 
       it('hides names that begin with a dot; a pipe is no file, and keeps nobody waiting', async () => {
@@ -196,7 +261,9 @@ describe('iouring serve', { concurrency: 4 }, () => {
         } catch {
           t.diagnostic('no device can be made here');
         }
-        for (const path of ['/pipe', '/pipe-link', '/socket', ...(existsSync(join(site, 'device')) ? ['/device'] : [])]) {
+        for (
+          const path of ['/pipe', '/pipe-link', '/socket', ...(existsSync(join(site, 'device')) ? ['/device'] : [])]
+        ) {
           assert.equal((await served.get(path)).status, 403, path);
         }
         socket.close();
@@ -208,8 +275,17 @@ describe('iouring serve', { concurrency: 4 }, () => {
           const all = readFileSync(join(site, `size-${size}`));
           const last = size - 1;
           const ranges: [string, number, number][] = [
-            ['0-0', 0, 0], ['0-', 0, last], ['10-19', 10, 19], ['-1', last, last], ['-300', size - 300, last], [`-${size + 5}`, 0, last],
-            [`${last}-`, last, last], [`5-${size * 2}`, 5, last], ['0-9,10-19', 0, 19], ['10-30, 0-15', 0, 30], [' 3-4 ', 3, 4],
+            ['0-0', 0, 0],
+            ['0-', 0, last],
+            ['10-19', 10, 19],
+            ['-1', last, last],
+            ['-300', size - 300, last],
+            [`-${size + 5}`, 0, last],
+            [`${last}-`, last, last],
+            [`5-${size * 2}`, 5, last],
+            ['0-9,10-19', 0, 19],
+            ['10-30, 0-15', 0, 30],
+            [' 3-4 ', 3, 4],
           ];
           for (let i = 0; i < 20; i++) {
             const from = Math.floor(Math.random() * size);
@@ -226,7 +302,8 @@ describe('iouring serve', { concurrency: 4 }, () => {
           const parts = body.toString('latin1').split(`--${boundary}`);
           assert.deepEqual([parts[0], parts.at(-1), parts.length], ['', '--\r\n', 5]);
           for (const [i, [from, to]] of [[0, 99], [200, 299], [size - 50, last]].entries()) {
-            const start = `\r\nContent-Type: application/octet-stream\r\nContent-Range: bytes ${from}-${to}/${size}\r\n\r\n`;
+            const start =
+              `\r\nContent-Type: application/octet-stream\r\nContent-Range: bytes ${from}-${to}/${size}\r\n\r\n`;
             assert.equal(parts[i + 1], `${start}${all.toString('latin1', from, to + 1)}\r\n`);
           }
         }
@@ -239,7 +316,10 @@ describe('iouring serve', { concurrency: 4 }, () => {
         }
         assert.equal((await served.get('/size-0', { Range: 'bytes=0-' })).status, 416);
         const many = Array.from({ length: 200 }, (_, i) => `${i * 4}-${i * 4 + 1}`).join(',');
-        for (const range of ['bytes=x-y', 'bytes', 'lines=1-2', 'bytes=1', 'bytes=--1', 'bytes=1-2-3', 'bytes=0x1-2', `bytes=${many}`]) {
+        for (
+          const range of ['bytes=x-y', 'bytes', 'lines=1-2', 'bytes=1', 'bytes=--1', 'bytes=1-2-3', 'bytes=0x1-2',
+            `bytes=${many}`]
+        ) {
           assert.equal((await served.get('/size-1000', { Range: range })).status, 200, range);
         }
         assert.equal((await served.get('/size-1000', { Range: 'bytes=0-1' }, { method: 'HEAD' })).status, 200);
@@ -255,18 +335,35 @@ describe('iouring serve', { concurrency: 4 }, () => {
         const later = new Date(Date.parse(modified) + 1000).toUTCString();
         const earlier = new Date(Date.parse(modified) - 1000).toUTCString();
         const conditions: [Record<string, string>, number][] = [
-          [{ 'If-None-Match': etag }, 304], [{ 'If-None-Match': `"x", W/${etag}` }, 304], [{ 'If-None-Match': '*' }, 304], [{ 'If-None-Match': '"x"' }, 200],
-          [{ 'If-Modified-Since': modified }, 304], [{ 'If-Modified-Since': later }, 304], [{ 'If-Modified-Since': earlier }, 200],
-          [{ 'If-Modified-Since': 'no date' }, 200], [{ 'If-None-Match': '"x"', 'If-Modified-Since': later }, 200],
-          [{ 'If-Match': etag }, 200], [{ 'If-Match': '*' }, 200], [{ 'If-Match': '"x"' }, 412], [{ 'If-Match': `W/${etag}` }, 412],
-          [{ 'If-Unmodified-Since': earlier }, 412], [{ 'If-Unmodified-Since': modified }, 200], [{ 'If-Match': etag, 'If-Unmodified-Since': earlier }, 200],
-          [{ Range: 'bytes=0-9', 'If-Range': etag }, 206], [{ Range: 'bytes=0-9', 'If-Range': modified }, 206], [{ Range: 'bytes=0-9', 'If-Range': later }, 200],
-          [{ Range: 'bytes=0-9', 'If-Range': '"x"' }, 200], [{ Range: 'bytes=0-9', 'If-Range': `W/${etag}` }, 200], [{ Range: 'bytes=0-9', 'If-None-Match': etag }, 304],
+          [{ 'If-None-Match': etag }, 304],
+          [{ 'If-None-Match': `"x", W/${etag}` }, 304],
+          [{ 'If-None-Match': '*' }, 304],
+          [{ 'If-None-Match': '"x"' }, 200],
+          [{ 'If-Modified-Since': modified }, 304],
+          [{ 'If-Modified-Since': later }, 304],
+          [{ 'If-Modified-Since': earlier }, 200],
+          [{ 'If-Modified-Since': 'no date' }, 200],
+          [{ 'If-None-Match': '"x"', 'If-Modified-Since': later }, 200],
+          [{ 'If-Match': etag }, 200],
+          [{ 'If-Match': '*' }, 200],
+          [{ 'If-Match': '"x"' }, 412],
+          [{ 'If-Match': `W/${etag}` }, 412],
+          [{ 'If-Unmodified-Since': earlier }, 412],
+          [{ 'If-Unmodified-Since': modified }, 200],
+          [{ 'If-Match': etag, 'If-Unmodified-Since': earlier }, 200],
+          [{ Range: 'bytes=0-9', 'If-Range': etag }, 206],
+          [{ Range: 'bytes=0-9', 'If-Range': modified }, 206],
+          [{ Range: 'bytes=0-9', 'If-Range': later }, 200],
+          [{ Range: 'bytes=0-9', 'If-Range': '"x"' }, 200],
+          [{ Range: 'bytes=0-9', 'If-Range': `W/${etag}` }, 200],
+          [{ Range: 'bytes=0-9', 'If-None-Match': etag }, 304],
         ];
         for (const [fields, expected] of conditions) {
           const { status, headers, body } = await served.get('/size-1000', fields);
           assert.equal(status, expected, JSON.stringify(fields));
-          if (expected === 304) assert.deepEqual([headers.etag, headers['content-length'], body.length], [etag, undefined, 0]);
+          if (expected === 304) {
+            assert.deepEqual([headers.etag, headers['content-length'], body.length], [etag, undefined, 0]);
+          }
         }
       });
 
@@ -310,14 +407,19 @@ describe('iouring serve', { concurrency: 4 }, () => {
         assert.equal(headers['content-security-policy'], "default-src 'none'; style-src 'unsafe-inline'");
         assert.ok(!html.includes('<img') && html.includes('&lt;img src=x onerror=alert(1)&gt;'));
         const links = [...html.matchAll(/href="([^"]+)"/g)].map(([, href]) => href);
-        const names = ['../', './z%20folder/', './%3Cimg%20src%3Dx%20onerror%3Dalert%281%29%3E', './javascript%3Aalert%281%29', './x.json'];
+        const names = ['../', './z%20folder/', './%3Cimg%20src%3Dx%20onerror%3Dalert%281%29%3E',
+          './javascript%3Aalert%281%29', './x.json'];
         assert.deepEqual(links, names);
         for (const link of links.slice(1, 2)) assert.equal((await served.get(`/sub/deep/${link}`)).status, 200, link);
-        for (const link of links.slice(2)) assert.equal((await served.get(`/sub/deep/${link.slice(2)}`)).status, 200, link);
+        for (const link of links.slice(2)) {
+          assert.equal((await served.get(`/sub/deep/${link.slice(2)}`)).status, 200, link);
+        }
         assert.equal((await served.get('/.hidden')).body.toString(), 'hidden');
         assert.ok((await served.get('/.git/')).body.toString().includes('>config<'));
         assert.equal((await served.get('/')).body.toString(), '<p>index');
-        for (const path of ['/folder-out/', '/../', '/up/']) assert.match(String((await served.get(path)).status), /^40[04]$/);
+        for (const path of ['/folder-out/', '/../', '/up/']) {
+          assert.match(String((await served.get(path)).status), /^40[04]$/);
+        }
       });
     });
   }
@@ -338,7 +440,8 @@ describe('iouring serve, a user’s tools', () => {
     const out = folder.file('out', bytes.subarray(0, 700_000));
     assert.equal((await run('curl', ['-sfC', '-', '-o', out, url])).status, 0);
     assert.ok(readFileSync(out).equals(bytes));
-    const answers = await run('curl', ['-sf', '-o', '/dev/null', '-o', '/dev/null', '-z', 'Thu, 01 Jan 2015 00:00:00 GMT', '-w', '%{http_code} %{num_connects}\n', url, url]);
+    const answers = await run('curl', ['-sf', '-o', '/dev/null', '-o', '/dev/null', '-z',
+      'Thu, 01 Jan 2015 00:00:00 GMT', '-w', '%{http_code} %{num_connects}\n', url, url]);
     assert.equal(answers.stdout, '304 1\n304 0\n');
   });
 
@@ -356,7 +459,8 @@ describe('iouring serve, a user’s tools', () => {
       [['doctor', '--port', '1'], 2, /'--port' is for serve/],
       [['serve', join(folder.path, 'nothing')], 1, /ENOENT/],
       [['serve', folder.file('file')], 1, /ENOTDIR/],
-      [['serve', folder.path, '--port', String(served.port)], 1, /listen EADDRINUSE: address already in use 127\.0\.0\.1:/],
+      [['serve', folder.path, '--port', String(served.port)], 1,
+        /listen EADDRINUSE: address already in use 127\.0\.0\.1:/],
     ];
     const outcomes = await Promise.all(wrong.map(([args]) => main(...args)));
     for (const [i, [args, expected, message]] of wrong.entries()) {
@@ -378,7 +482,10 @@ describe('iouring serve on Linux 5.15', () => {
     using folder = new Temporary();
     folder.file('file', 'hello');
     await using served = await Served.start(folder.path, ['--no-log'], {}, commandOn('LINUX_5_15'));
-    assert.match(served.stderr, /, files through io_uring, sockets through Node \(Cannot use io_uring for iouring\/net: .* needs Linux 6\.0, this is \d/);
+    assert.match(
+      served.stderr,
+      /, files through io_uring, sockets through Node \(Cannot use io_uring for iouring\/net: .* needs Linux 6\.0, this is \d/,
+    );
     const { status, body } = await served.get('/file');
     assert.equal(status, 200);
     assert.equal(body.toString(), 'hello');

@@ -49,16 +49,28 @@ describe('a folder that is served', () => {
         assert.equal(await file.read(into, 10, 4), 0);
         await file.close();
       }
-      for (const [path, names] of [['', ['.git', 'beside', 'hidden', 'hidden-folder', 'inside', 'loop', 'out', 'pipe', 'sub']], ['sub', ['file']]] as const) {
+      for (
+        const [path, names] of [['', ['.git', 'beside', 'hidden', 'hidden-folder', 'inside', 'loop', 'out', 'pipe',
+          'sub']], ['sub', ['file']]] as const
+      ) {
         const directory = await tree.open(path);
         assert.equal(directory.status.kind, 'directory');
         assert.deepEqual(readdirSync(directory.path).sort(), names);
         await directory.close();
       }
       const refused: [string, string][] = [
-        ['out', 'EXDEV'], ['beside', 'EXDEV'], ['..', 'EXDEV'], ['../secret', 'EXDEV'], ['sub/../../secret', 'EXDEV'], ['loop', 'ELOOP'],
-        ['nothing', 'ENOENT'], ['sub/file/x', 'ENOTDIR'], ['pipe', 'ENXIO'],
-        ['hidden', 'ENOENT'], ['hidden-folder', 'ENOENT'], ['hidden-folder/config', 'ENOENT'],
+        ['out', 'EXDEV'],
+        ['beside', 'EXDEV'],
+        ['..', 'EXDEV'],
+        ['../secret', 'EXDEV'],
+        ['sub/../../secret', 'EXDEV'],
+        ['loop', 'ELOOP'],
+        ['nothing', 'ENOENT'],
+        ['sub/file/x', 'ENOTDIR'],
+        ['pipe', 'ENXIO'],
+        ['hidden', 'ENOENT'],
+        ['hidden-folder', 'ENOENT'],
+        ['hidden-folder/config', 'ENOENT'],
       ];
       for (const [path, code] of refused) await assert.rejects(tree.open(path), { code }, path);
       await tree.close();

@@ -48,19 +48,27 @@ export class Served implements AsyncDisposable {
         if (/ at .*\n/.test(served.stderr)) resolve();
       });
     });
-    await Promise.race([started, served.exited.then((code) => Promise.reject(new Error(`exit ${code}: ${served.stderr}`)))]);
+    await Promise.race([started, served.exited.then((code) =>
+      Promise.reject(new Error(`exit ${code}: ${served.stderr}`))
+    )]);
     served.port = Number(/:(\d+)\/, /.exec(served.stderr)?.[1]);
     return served;
   }
 
   get(path: string, headers: Record<string, string> = {}, options: RequestOptions = {}): Promise<Response> {
     return new Promise((resolve, reject) => {
-      const request = httpRequest({ host: '127.0.0.1', port: this.port, path, headers, agent: false, ...options }, (response) => {
-        const chunks: Buffer[] = [];
-        response.on('data', (chunk: Buffer) => chunks.push(chunk));
-        response.on('error', reject);
-        response.on('end', () => resolve({ status: response.statusCode!, headers: response.headers, body: Buffer.concat(chunks) }));
-      });
+      const request = httpRequest(
+        { host: '127.0.0.1', port: this.port, path, headers, agent: false, ...options },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk: Buffer) => chunks.push(chunk));
+          response.on('error', reject);
+          response.on(
+            'end',
+            () => resolve({ status: response.statusCode!, headers: response.headers, body: Buffer.concat(chunks) }),
+          );
+        },
+      );
       request.on('error', reject);
       request.end();
     });

@@ -31,8 +31,9 @@ async function copies(): Promise<void> {
   await tell('the time', () => lstatSync(at('copy with times/script')).mtimeMs);
   const filter = (from: string): boolean => !from.endsWith('5') && !from.includes('folder 7');
   await tell('copy what a filter lets through', () => fse.copy(at('tree'), at('filtered'), { filter }));
-  await tell('copy what an async filter lets through', () =>
-    fse.copy(at('tree/1'), at('filtered too'), { filter: async (from) => (await fse.stat(from)).size !== 1994 }),
+  await tell(
+    'copy what an async filter lets through',
+    () => fse.copy(at('tree/1'), at('filtered too'), { filter: async (from) => (await fse.stat(from)).size !== 1994 }),
   );
   await tell('copy what links lead to', () => fse.copy(at('tree/link'), at('followed'), { dereference: true }));
   await tell('copy over what is there', () => fse.copy(at('tree/0'), at('filtered/1')));

@@ -39,8 +39,9 @@ async function archives(): Promise<void> {
   await tell('its bytes', () => readFileSync(at('plain.tar')));
   await tell('create with gzip', () => create({ ...options, gzip: { level: 1 }, file: at('gzip.tgz') }, entries()));
   await tell('its bytes', () => readFileSync(at('gzip.tgz')));
-  await tell('create what links lead to', () =>
-    create({ ...options, follow: true, file: at('followed.tar') }, ['link', '3', 'big']),
+  await tell(
+    'create what links lead to',
+    () => create({ ...options, follow: true, file: at('followed.tar') }, ['link', '3', 'big']),
   );
   await tell('its bytes', () => readFileSync(at('followed.tar')));
   // One after the other: with several jobs tar itself may wait for a hard link for ever, on Node.
@@ -116,9 +117,7 @@ async function extractions(): Promise<void> {
   await tell('extract to nowhere', () => extract({ cwd: at('nowhere'), file: at('gzip.tgz') }));
   mkdirSync(at('extracted/stream'));
   const options = { cwd, portable: true, noDirRecurse: true, jobs: 1 };
-  await tell('extract a stream', () =>
-    pipeline(create(options, entries()), extract({ cwd: at('extracted/stream') })),
-  );
+  await tell('extract a stream', () => pipeline(create(options, entries()), extract({ cwd: at('extracted/stream') })));
   tellTree('extracted', 'stream');
 }
 

@@ -162,7 +162,8 @@ it('IORING_OP_READV, IORING_OP_WRITEV: pieces in order, empty ones too, short at
   assert.equal(run(ring), 8);
   assert.equal(file.contents, '\0\0abcdefgh');
   const memory = new ArrayBuffer(32);
-  const into = [new Uint8Array(memory, 3, 2), new DataView(memory, 8, 3), new Uint8Array(0), new Uint8Array(memory, 16)];
+  const into = [new Uint8Array(memory, 3, 2), new DataView(memory, 8, 3), new Uint8Array(0),
+    new Uint8Array(memory, 16)];
   ring.prepReadv(file.fd, into, 1, 1);
   assert.equal(run(ring), 9);
   assert.equal(Buffer.from(memory).toString(), '\0\0\0\0a\0\0\0bcd\0\0\0\0\0efgh\0\0\0\0\0\0\0\0\0\0\0\0');
@@ -261,7 +262,11 @@ it('IORING_OP_FSYNC: all of a file, its data only, a range of it; not a pipe', (
   using file = new OpenFile('data');
   using files = new Descriptors();
   using ring = openRing(8);
-  for (const options of [undefined, {}, { datasync: true }, { offset: 1, length: 2 }, { offset: 2n ** 40n, length: 1 }, { offset: 0 }]) {
+  for (
+    const options of [undefined, {}, { datasync: true }, { offset: 1, length: 2 }, { offset: 2n ** 40n, length: 1 }, {
+      offset: 0,
+    }]
+  ) {
     ring.prepFsync(file.fd, 1, options);
     assert.equal(run(ring), 0);
   }
@@ -324,7 +329,8 @@ it('IORING_OP_FTRUNCATE: shorter, longer, beyond 4 GiB', () => {
   ring.prepFtruncate(file.fd, 3 * 2 ** 32 + 1, 1);
   assert.equal(run(ring), 0);
   assert.equal(statSync(file.path).size, 3 * 2 ** 32 + 1);
-  refused(ring, 'ERR_OUT_OF_RANGE', [() => ring.prepFtruncate(file.fd, -1, 1), () => ring.prepFtruncate(file.fd, 0.5, 1)]);
+  refused(ring, 'ERR_OUT_OF_RANGE', [() => ring.prepFtruncate(file.fd, -1, 1), () =>
+    ring.prepFtruncate(file.fd, 0.5, 1)]);
 });
 
 it('IORING_OP_FADVISE: short and long ranges; not for pipes; an unknown advice is EINVAL', () => {
@@ -449,8 +455,10 @@ it('IORING_OP_PIPE: two descriptors, with the flags asked for', () => {
   assert.throws(() => readSync(reader, received), { code: 'EAGAIN' });
   ring.prepPipe(fds, 1, { flags: 1 });
   assert.equal(run(ring), -EINVAL);
-  refused(ring, 'ERR_INVALID_ARG_TYPE', [() => ring.prepPipe(any(new Uint8Array(8)), 1), () => ring.prepPipe(fds, 1, { direct: any('x') })]);
-  refused(ring, 'ERR_OUT_OF_RANGE', [() => ring.prepPipe(new Int32Array(1), 1), () => ring.prepPipe(fds, 1, { direct: -1 })]);
+  refused(ring, 'ERR_INVALID_ARG_TYPE', [() => ring.prepPipe(any(new Uint8Array(8)), 1), () =>
+    ring.prepPipe(fds, 1, { direct: any('x') })]);
+  refused(ring, 'ERR_OUT_OF_RANGE', [() => ring.prepPipe(new Int32Array(1), 1), () =>
+    ring.prepPipe(fds, 1, { direct: -1 })]);
 });
 
 it('IORING_OP_PIPE: two slots, chosen or picked, and no descriptor', () => {

@@ -86,7 +86,12 @@ function socket(ring: IoUring, files: Descriptors, domain = AF_INET, type = SOCK
 }
 
 /** A socket that listens at `address`, and where that is. */
-function listener(ring: IoUring, files: Descriptors, domain: number, address: SocketAddressLike): [number, SocketAddress] {
+function listener(
+  ring: IoUring,
+  files: Descriptors,
+  domain: number,
+  address: SocketAddressLike,
+): [number, SocketAddress] {
   const fd = socket(ring, files, domain);
   ring.prepBind(fd, address, 1);
   ring.sqeSetFlags(IOSQE_IO_LINK);
@@ -180,13 +185,15 @@ it('IORING_OP_BIND, IORING_OP_LISTEN, IORING_OP_CONNECT: a chain on a slot; addr
   ring.prepConnect(client, unheard, 1);
   assert.equal(run(ring), -ECONNREFUSED);
   const file = files.own(openSync(folder.file('a'), 'r'));
-  for (const prepare of [
-    () => ring.prepBind(file, { path: '/x' }, 1),
-    () => ring.prepListen(file, 1, 1),
-    () => ring.prepConnect(file, { path: '/x' }, 1),
-    () => ring.prepShutdown(file, SHUT_WR, 1),
-    () => ring.prepAccept(file, 1),
-  ]) {
+  for (
+    const prepare of [
+      () => ring.prepBind(file, { path: '/x' }, 1),
+      () => ring.prepListen(file, 1, 1),
+      () => ring.prepConnect(file, { path: '/x' }, 1),
+      () => ring.prepShutdown(file, SHUT_WR, 1),
+      () => ring.prepAccept(file, 1),
+    ]
+  ) {
     prepare();
     assert.equal(run(ring), -ENOTSOCK);
   }
@@ -244,7 +251,8 @@ it('IORING_OP_ACCEPT: without waiting; waiting first; flags; into slots; many', 
   assert.equal(readdirSync('/proc/self/fd').length, before + 4, 'our own ends only');
   ring.prepAcceptMultishot(fd, 7, { direct: any(1) });
   assert.equal(run(ring), -EINVAL);
-  refused(ring, 'ERR_INVALID_ARG_TYPE', [() => ring.prepAccept(fd, 1, { address: any({}) }), () => ring.prepAccept(any('1'), 1)]);
+  refused(ring, 'ERR_INVALID_ARG_TYPE', [() => ring.prepAccept(fd, 1, { address: any({}) }), () =>
+    ring.prepAccept(any('1'), 1)]);
   refused(ring, 'ERR_OUT_OF_RANGE', [() => ring.prepAccept(fd, 1, { flags: -1 })]);
 });
 
@@ -296,7 +304,8 @@ it('IORING_OP_SEND, IORING_OP_RECV: flags and waiting: all of it, none of it, on
     () => ring.prepRecv(a, buffer, 1, 1, 2 ** 32),
     () => ring.prepRecv(a, null, -1, 1),
   ]);
-  refused(ring, 'ERR_INVALID_ARG_TYPE', [() => ring.prepRecv(a, any('x'), 1, 1), () => ring.prepSend(a, any(undefined), 1, 1)]);
+  refused(ring, 'ERR_INVALID_ARG_TYPE', [() => ring.prepRecv(a, any('x'), 1, 1), () =>
+    ring.prepSend(a, any(undefined), 1, 1)]);
 });
 
 it('IORING_OP_RECV: a connection that the other side aborts is ECONNRESET', () => {
@@ -410,7 +419,11 @@ it('IORING_OP_SEND_ZC: the buffer is free with the notification; registered; whe
   const [local] = files.socketPair();
   ring.prepSendZc(local, buffer, 4, 5);
   const found = completions(ring, 2);
-  assert.deepEqual(found.map((c) => [c.res, c.hasMore()]), [[-EOPNOTSUPP, true], [0, false]], 'an error, and a notification');
+  assert.deepEqual(
+    found.map((c) => [c.res, c.hasMore()]),
+    [[-EOPNOTSUPP, true], [0, false]],
+    'an error, and a notification',
+  );
   refused(ring, 'ERR_INVALID_ARG_TYPE', [() => ring.prepSendZc(client, any(null), 4, 5)]);
   refused(ring, 'ERR_OUT_OF_RANGE', [() => ring.prepSendZc(client, buffer, 4, 5, 0, { fixed: 65536 })]);
 });
@@ -519,7 +532,7 @@ it('IORING_OP_RECV: bundles span buffers, in the order of the ring, however ofte
     const sent = Buffer.from(Array.from({ length }, () => next++ & 0xff));
     writeSync(a, sent);
     const received: Buffer[] = [];
-    for (let left = length; left > 0; ) {
+    for (let left = length; left > 0;) {
       ring.submitAndWait(1, { timeoutMs: 5000 });
       ring.forEachCompletion((c) => {
         assert.ok(c.res > 0, `${c.res}`);
@@ -552,7 +565,7 @@ it('IORING_OP_RECV: incremental buffers are filled bit by bit, and recycled when
       const sent = Buffer.from(Array.from({ length }, () => next++ & 0xff));
       writeSync(a, sent);
       const received: Buffer[] = [];
-      for (let left = length; left > 0; ) {
+      for (let left = length; left > 0;) {
         ring.submitAndWait(1, { timeoutMs: 5000 });
         ring.forEachCompletion((c) => {
           assert.ok(c.res > 0, `${c.res}`);
@@ -752,16 +765,18 @@ it('IORING_OP_LISTEN, IORING_OP_ACCEPT: not for datagrams, not before it listens
   using ring = openRing(8);
   const [udp] = datagrams(ring, files, LOOPBACK);
   const [seen, tcpSocket] = [new SocketAddressBuffer(), socket(ring, files)];
-  for (const [prepare, errno] of [
-    [() => ring.prepListen(udp, 1, 1), EOPNOTSUPP],
-    [() => ring.prepAccept(udp, 1), EOPNOTSUPP],
-    [() => ring.prepAcceptMultishot(udp, 1), EOPNOTSUPP],
-    [() => ring.prepAccept(tcpSocket, 1, { address: seen }), EINVAL],
-    [() => ring.prepAcceptMultishot(tcpSocket, 1), EINVAL],
-    [() => ring.prepRecv(tcpSocket, new Uint8Array(1), 1, 1), ENOTCONN],
-    [() => ring.prepSend(tcpSocket, new Uint8Array(1), 1, 1), EPIPE],
-    [() => ring.prepSend(udp, new Uint8Array(1), 1, 1), EDESTADDRREQ],
-  ] as const) {
+  for (
+    const [prepare, errno] of [
+      [() => ring.prepListen(udp, 1, 1), EOPNOTSUPP],
+      [() => ring.prepAccept(udp, 1), EOPNOTSUPP],
+      [() => ring.prepAcceptMultishot(udp, 1), EOPNOTSUPP],
+      [() => ring.prepAccept(tcpSocket, 1, { address: seen }), EINVAL],
+      [() => ring.prepAcceptMultishot(tcpSocket, 1), EINVAL],
+      [() => ring.prepRecv(tcpSocket, new Uint8Array(1), 1, 1), ENOTCONN],
+      [() => ring.prepSend(tcpSocket, new Uint8Array(1), 1, 1), EPIPE],
+      [() => ring.prepSend(udp, new Uint8Array(1), 1, 1), EDESTADDRREQ],
+    ] as const
+  ) {
     prepare();
     assert.equal(run(ring), -errno, String(prepare));
   }
@@ -890,13 +905,16 @@ it('IORING_OP_SEND, IORING_OP_SEND_ZC: a list of 1024 pieces, of odd kinds, chan
   const list = Array.from({ length: 1024 }, (_, i) => memory.subarray(i * 60, i * 60 + (i % 61)));
   const view = new DataView(memory.buffer, memory.byteOffset + 1, 5);
   const kinds = [view, new Uint16Array([0x4241]), new SharedArrayBuffer(3)];
-  for (const [pieces, options] of [
-    [list, {}],
-    [list, { zeroCopy: true }],
-    [kinds, {}],
-  ] as const) {
+  for (
+    const [pieces, options] of [
+      [list, {}],
+      [list, { zeroCopy: true }],
+      [kinds, {}],
+    ] as const
+  ) {
     const parts = pieces.map((piece) =>
-      ArrayBuffer.isView(piece) ? Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength) : Buffer.from(piece));
+      ArrayBuffer.isView(piece) ? Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength) : Buffer.from(piece)
+    );
     const expected = Buffer.concat(parts);
     const received = new Uint8Array(expected.length);
     const passed = [...pieces];
@@ -1093,7 +1111,7 @@ it('IORING_OP_SEND: from provided buffers one at a time; bundles of at most so m
   fill('aaaa', 'bbbb', 'cccc', 'dddd');
   ring.prepSendBundle(a, 4, 1, { len: 8 });
   let total = 0;
-  for (let more = true; more; ) {
+  for (let more = true; more;) {
     ring.submitAndWait(1, { timeoutMs: 5000 });
     for (const c of reap(ring)) {
       assert.ok(c.res > 0 && c.res <= 8, `${c.res}`);

@@ -105,16 +105,18 @@ it('IORING_OP_OPENAT: opens, creates with a mode under the umask, is exclusive, 
   }
   ring.prepOpenat(directory, 'made', O_RDWR | O_CREAT | O_EXCL, 1);
   assert.equal(run(ring), -EEXIST);
-  for (const [where, name, flags, errno] of [
-    [directory, 'none', O_RDONLY, ENOENT],
-    [directory, 'a/b', O_RDONLY, ENOTDIR],
-    [directory, '.', O_RDWR, EISDIR],
-    [-1, 'a', O_RDONLY, EBADF],
-    [fd, 'a', O_RDONLY, ENOTDIR],
-    [AT_FDCWD, '', O_RDONLY, ENOENT],
-    [AT_FDCWD, 'x'.repeat(256), O_RDONLY, ENAMETOOLONG],
-    [AT_FDCWD, 'x/'.repeat(3000), O_RDONLY, ENAMETOOLONG],
-  ] as const) {
+  for (
+    const [where, name, flags, errno] of [
+      [directory, 'none', O_RDONLY, ENOENT],
+      [directory, 'a/b', O_RDONLY, ENOTDIR],
+      [directory, '.', O_RDWR, EISDIR],
+      [-1, 'a', O_RDONLY, EBADF],
+      [fd, 'a', O_RDONLY, ENOTDIR],
+      [AT_FDCWD, '', O_RDONLY, ENOENT],
+      [AT_FDCWD, 'x'.repeat(256), O_RDONLY, ENAMETOOLONG],
+      [AT_FDCWD, 'x/'.repeat(3000), O_RDONLY, ENAMETOOLONG],
+    ] as const
+  ) {
     ring.prepOpenat(where, name, flags, 1);
     assert.equal(run(ring), -errno, `${name.slice(0, 8)} in ${where}`);
   }
@@ -227,7 +229,9 @@ it('IORING_OP_STATX: tells what node:fs tells, field by field', () => {
     assert.equal(run(ring), 0);
     assert.equal(statx.mask & STATX_BASIC_STATS, STATX_BASIC_STATS);
     assert.deepEqual(
-      [statx.mode, statx.nlink, statx.uid, statx.gid, statx.ino, statx.size, statx.blocks, statx.dev, statx.rdev].map(BigInt),
+      [statx.mode, statx.nlink, statx.uid, statx.gid, statx.ino, statx.size, statx.blocks, statx.dev, statx.rdev].map(
+        BigInt,
+      ),
       [stats.mode, stats.nlink, stats.uid, stats.gid, stats.ino, stats.size, stats.blocks, stats.dev, stats.rdev],
     );
     assert.deepEqual(
@@ -523,16 +527,18 @@ it('IORING_OP_OPENAT: a directory is no slot: IOSQE_FIXED_FILE is EBADF', () => 
   using ring = openRing(8);
   folder.file('a');
   ring.registerFiles([files.own(openSync(folder.path, 'r'))]);
-  for (const prepare of [
-    () => ring.prepOpenat(0, 'a', O_RDONLY, 1),
-    () => ring.prepOpenat2(0, 'a', {}, 1),
-    () => ring.prepUnlinkat(0, 'a', 0, 1),
-    () => ring.prepMkdirat(0, 'b', 0o700, 1),
-    () => ring.prepRenameat(0, 'a', 0, 'b', 1),
-    () => ring.prepSymlinkat('a', 0, 'b', 1),
-    () => ring.prepLinkat(0, 'a', 0, 'b', 0, 1),
-    () => ring.prepStatx(0, 'a', 0, STATX_SIZE, new Statx(), 1),
-  ]) {
+  for (
+    const prepare of [
+      () => ring.prepOpenat(0, 'a', O_RDONLY, 1),
+      () => ring.prepOpenat2(0, 'a', {}, 1),
+      () => ring.prepUnlinkat(0, 'a', 0, 1),
+      () => ring.prepMkdirat(0, 'b', 0o700, 1),
+      () => ring.prepRenameat(0, 'a', 0, 'b', 1),
+      () => ring.prepSymlinkat('a', 0, 'b', 1),
+      () => ring.prepLinkat(0, 'a', 0, 'b', 0, 1),
+      () => ring.prepStatx(0, 'a', 0, STATX_SIZE, new Statx(), 1),
+    ]
+  ) {
     prepare();
     ring.sqeSetFlags(IOSQE_FIXED_FILE);
     assert.equal(run(ring), -EBADF, String(prepare));

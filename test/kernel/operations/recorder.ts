@@ -384,7 +384,7 @@ function recordOf<T>(
   opcode: number,
 ): { taken: number; answers: Map<T, number> } {
   let record = records.get(opcode);
-  if (record === undefined) records.set(opcode, (record = { taken: 0, answers: new Map() }));
+  if (record === undefined) records.set(opcode, record = { taken: 0, answers: new Map() });
   return record;
 }
 

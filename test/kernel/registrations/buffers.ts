@@ -20,7 +20,11 @@ it('IORING_REGISTER_BUFFERS: reads and writes by index; a second table is EBUSY;
   const fd = files.own(openSync(path, 'r+'));
   const buffers = [allocateAligned(4096), allocateAligned(8192)];
   ring.registerBuffers(buffers);
-  assert.throws(() => ring.registerBuffers(buffers), { code: 'EBUSY', syscall: 'io_uring_register', message: /unregisterBuffers/ });
+  assert.throws(() => ring.registerBuffers(buffers), {
+    code: 'EBUSY',
+    syscall: 'io_uring_register',
+    message: /unregisterBuffers/,
+  });
   const inside = buffers[1].subarray(100, 104);
   ring.prepRead(fd, inside, 4, 1, 2, { fixed: 1 });
   assert.equal(complete(ring).res, 4);
@@ -120,7 +124,10 @@ it('IORING_REGISTER_CLONE_BUFFERS: both rings use the same memory, whole tables,
   assert.throws(() => target.cloneBuffers(another), { code: 'EBUSY', message: /replace/ });
   target.cloneBuffers(another, { srcOffset: 2, dstOffset: 0, count: 1, replace: true });
   assert.deepEqual([read(2, 0), read(1, 1), read(2, 2), read(0, 0)], [64, 64, 64, -EFAULT]);
-  assert.throws(() => target.cloneBuffers(another, { count: 9, replace: true }), { code: 'EINVAL', message: /outside/ });
+  assert.throws(() => target.cloneBuffers(another, { count: 9, replace: true }), {
+    code: 'EINVAL',
+    message: /outside/,
+  });
   assert.throws(() => target.cloneBuffers(another, { srcOffset: 2, count: 2, replace: true }), { code: 'EOVERFLOW' });
 });
 
@@ -161,15 +168,18 @@ it('registered buffers: misuse is refused before the kernel is asked', () => {
     () => ring.registerBuffers([buffer], { tags: [-1] }),
   ]);
   refused(ring, 'ERR_INVALID_ARG_VALUE', [
-    () => ring.registerBuffers([new Uint8Array(Reflect.construct(ArrayBuffer, [8, { maxByteLength: 16 }]) as ArrayBuffer)]),
+    () =>
+      ring.registerBuffers([new Uint8Array(Reflect.construct(ArrayBuffer, [8, { maxByteLength: 16 }]) as ArrayBuffer)]),
   ]);
   ring.close();
-  for (const call of [
-    () => ring.registerBuffers([buffer]),
-    () => ring.registerBuffersSparse(1),
-    () => ring.registerBuffersUpdate(0, [buffer]),
-    () => ring.unregisterBuffers(),
-  ]) {
+  for (
+    const call of [
+      () => ring.registerBuffers([buffer]),
+      () => ring.registerBuffersSparse(1),
+      () => ring.registerBuffersUpdate(0, [buffer]),
+      () => ring.unregisterBuffers(),
+    ]
+  ) {
     assert.throws(call, { code: 'ERR_IOURING_CLOSED' });
   }
 });

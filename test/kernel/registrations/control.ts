@@ -212,9 +212,12 @@ it('IORING_REGISTER_SYNC_CANCEL: ends operations by userData, descriptor, kind, 
   assert.equal(completions(ring, 4).length, 4);
   assert.throws(() => ring.registerSyncCancel(1), { code: 'ENOENT', message: /no such operation/ });
   assert.equal(ring.registerSyncCancel({ any: true }, { all: true }), 0);
-  refused(ring, 'ERR_INVALID_ARG_VALUE', [() => ring.registerSyncCancel({}), () => ring.registerSyncCancel({ fixed: true })]);
-  refused(ring, 'ERR_INVALID_ARG_TYPE', [() => ring.registerSyncCancel(any(undefined)), () => ring.registerSyncCancel(any('1'))]);
-  refused(ring, 'ERR_OUT_OF_RANGE', [() => ring.registerSyncCancel(-1), () => ring.registerSyncCancel(1, { timeoutMs: -1 })]);
+  refused(ring, 'ERR_INVALID_ARG_VALUE', [() => ring.registerSyncCancel({}), () =>
+    ring.registerSyncCancel({ fixed: true })]);
+  refused(ring, 'ERR_INVALID_ARG_TYPE', [() => ring.registerSyncCancel(any(undefined)), () =>
+    ring.registerSyncCancel(any('1'))]);
+  refused(ring, 'ERR_OUT_OF_RANGE', [() => ring.registerSyncCancel(-1), () =>
+    ring.registerSyncCancel(1, { timeoutMs: -1 })]);
 });
 
 it('IORING_REGISTER_NAPI, IORING_UNREGISTER_NAPI: settings are kept and told', () => {
@@ -260,13 +263,17 @@ it('IORING_REGISTER_QUERY: tells what the kernel has, in agreement with a ring',
 it('IORING_REGISTER_ZCRX_IFQ: is refused without such a network card, and the reason is given', () => {
   using ring = openRing(8, { cqe32: true });
   const options = { interfaceIndex: 1, rxQueue: 0, areaBytes: 65536, rqEntries: 16 };
-  assert.throws(() => ring.registerIfq(options), { syscall: 'io_uring_register', message: /network card|needs|interface/ });
+  assert.throws(() => ring.registerIfq(options), {
+    syscall: 'io_uring_register',
+    message: /network card|needs|interface/,
+  });
   assert.throws(() => ring.registerIfq({ ...options, interfaceIndex: 4711 }), { syscall: 'io_uring_register' });
   refused(ring, 'ERR_INVALID_ARG_VALUE', [
     () => ring.registerIfq({ ...options, areaBytes: 65537 }),
     () => ring.registerIfq({ ...options, rqEntries: 15 }),
   ]);
-  refused(ring, 'ERR_INVALID_ARG_TYPE', [() => ring.registerIfq(any(null)), () => ring.registerIfq({ ...options, rxQueue: any('0') })]);
+  refused(ring, 'ERR_INVALID_ARG_TYPE', [() => ring.registerIfq(any(null)), () =>
+    ring.registerIfq({ ...options, rxQueue: any('0') })]);
 });
 
 it('IORING_REGISTER_ZCRX_CTRL: Linux 6.19; before it is refused, and the reason is given', () => {
@@ -281,7 +288,8 @@ it('IORING_REGISTER_BPF_FILTER: Linux 7.0; before it is refused, and the reason 
   const allow = { opcode: IORING_OP_NOP, program: [{ code: 0x06, k: 1 }] };
   if (queryKernel().registerOpcodes > 37) return t.skip('this kernel has it: not written yet what it does');
   assert.throws(() => ring.registerBpfFilter(allow), { code: 'EINVAL', message: /Linux 7\.0/ });
-  refused(ring, 'ERR_INVALID_ARG_TYPE', [() => ring.registerBpfFilter(any(1)), () => ring.registerBpfFilter({ opcode: 0, program: any(1) })]);
+  refused(ring, 'ERR_INVALID_ARG_TYPE', [() => ring.registerBpfFilter(any(1)), () =>
+    ring.registerBpfFilter({ opcode: 0, program: any(1) })]);
   refused(ring, 'ERR_OUT_OF_RANGE', [
     () => ring.registerBpfFilter({ ...allow, opcode: 256 }),
     () => ring.registerBpfFilter({ ...allow, program: [] }),
@@ -296,7 +304,8 @@ it('registerRaw: what has no method', () => {
   assert.ok(buffer[0] >= IORING_OP_TEE, 'the last operation that there is');
   assert.throws(() => ring.registerRaw(200, null, 0), { code: 'EINVAL', syscall: 'io_uring_register' });
   assert.throws(() => ring.registerRaw(IORING_REGISTER_BUFFERS, null, 1), { code: 'EFAULT' });
-  refused(ring, 'ERR_INVALID_ARG_TYPE', [() => ring.registerRaw(0, any('x'), 1), () => ring.registerRaw(any('1'), null, 0)]);
+  refused(ring, 'ERR_INVALID_ARG_TYPE', [() => ring.registerRaw(0, any('x'), 1), () =>
+    ring.registerRaw(any('1'), null, 0)]);
 });
 
 it('control registrations: misuse is refused before the kernel is asked', () => {

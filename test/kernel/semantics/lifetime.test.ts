@@ -30,7 +30,7 @@ function threads(prefix: string): string[] {
 
 /** Look again and again until it is so. */
 function until(condition: () => boolean, what: string): void {
-  for (const start = performance.now(); !condition(); ) {
+  for (const start = performance.now(); !condition();) {
     if (performance.now() - start > LIMIT_MS) throw new Error(`never: ${what}`);
   }
 }
@@ -46,22 +46,26 @@ it('case 49: before it is enabled a ring delivers nothing, and is told so', () =
 });
 
 const pipesAtOnce = { skip: without('6.4', 'reads of pipes that need no worker') };
-it('case 49: DEFER_TASKRUN: completions appear when the ring is entered, and reaping enters it for them', pipesAtOnce, () => {
-  const { kernel, enters } = watched();
-  using files = new Descriptors();
-  using ring = new IoUring(8, { deferTaskrun: true }, kernel);
-  const [reader, writer] = files.pipe();
-  const buffer = Buffer.alloc(4);
-  ring.prepRead(reader, buffer, 4, 1);
-  ring.submit();
-  writeSync(writer, 'data');
-  assert.deepEqual([ring.cqReady, ring.peek(), buffer.toString('hex')], [0, undefined, '00000000']);
-  const calls = enters.length;
-  assert.deepEqual(reap(ring).map((c) => [c.userData, c.res]), [[1, 4]]);
-  assert.equal(enters.length, calls + 1);
-  assert.deepEqual(reap(ring), []);
-  assert.equal(enters.length, calls + 1, 'without need it does not');
-});
+it(
+  'case 49: DEFER_TASKRUN: completions appear when the ring is entered, and reaping enters it for them',
+  pipesAtOnce,
+  () => {
+    const { kernel, enters } = watched();
+    using files = new Descriptors();
+    using ring = new IoUring(8, { deferTaskrun: true }, kernel);
+    const [reader, writer] = files.pipe();
+    const buffer = Buffer.alloc(4);
+    ring.prepRead(reader, buffer, 4, 1);
+    ring.submit();
+    writeSync(writer, 'data');
+    assert.deepEqual([ring.cqReady, ring.peek(), buffer.toString('hex')], [0, undefined, '00000000']);
+    const calls = enters.length;
+    assert.deepEqual(reap(ring).map((c) => [c.userData, c.res]), [[1, 4]]);
+    assert.equal(enters.length, calls + 1);
+    assert.deepEqual(reap(ring), []);
+    assert.equal(enters.length, calls + 1, 'without need it does not');
+  },
+);
 
 it('case 51: the descriptor may be closed once it is registered; then everything goes by the index', () => {
   using plain = new IoUring(4, { registerRingFd: false });

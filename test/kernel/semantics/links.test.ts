@@ -180,7 +180,7 @@ it('case 40: a chain behind a barrier cannot be cancelled before it begins, and 
   assert.equal(ring.registerSyncCancel(1), 0);
   assert.deepEqual(results(ring, 1), new Map([[1, -ECANCELED]]));
   // A worker begins it, at some time now.
-  for (const start = performance.now(); isQuiet(ring); ) {
+  for (const start = performance.now(); isQuiet(ring);) {
     try {
       ring.registerSyncCancel(2);
       break;

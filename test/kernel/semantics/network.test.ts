@@ -103,14 +103,16 @@ it('case 86: socket, option, bind and listen as one chain on a slot; bad lengths
   const [reader] = files.pipe();
   const other = socket(files, SOCK_STREAM);
   const short = Uint8Array.of(AF_INET, 0, 0, 0);
-  for (const [prep, expected] of [
-    [() => ring.prepBind(other, short, 1), -EINVAL],
-    [() => ring.prepConnect(other, short, 1), -EINVAL],
-    [() => ring.prepBind(reader, loopback(0), 1), -ENOTSOCK],
-    [() => ring.prepListen(reader, 1, 1), -ENOTSOCK],
-    [() => ring.prepConnect(reader, loopback(1), 1), -ENOTSOCK],
-    [() => ring.prepListen(-1, 1, 1), -EBADF],
-  ] as const) {
+  for (
+    const [prep, expected] of [
+      [() => ring.prepBind(other, short, 1), -EINVAL],
+      [() => ring.prepConnect(other, short, 1), -EINVAL],
+      [() => ring.prepBind(reader, loopback(0), 1), -ENOTSOCK],
+      [() => ring.prepListen(reader, 1, 1), -ENOTSOCK],
+      [() => ring.prepConnect(reader, loopback(1), 1), -ENOTSOCK],
+      [() => ring.prepListen(-1, 1, 1), -EBADF],
+    ] as const
+  ) {
     prep();
     assert.equal(complete(ring).res, expected, String(prep));
   }
@@ -177,10 +179,12 @@ it('case 89: MSG_WAITALL goes on until all is there, in the kernel; the end of t
     const buffers = [Buffer.alloc(7), Buffer.alloc(13)];
     const whole = Buffer.alloc(20);
     for (const flags of [0, IOSQE_ASYNC]) {
-      for (const prep of [
-        () => ring.prepRecv(server, whole, 20, 1, MSG_WAITALL),
-        () => ring.prepRecvmsg(server, new Msghdr({ iov: buffers }), 1, MSG_WAITALL),
-      ]) {
+      for (
+        const prep of [
+          () => ring.prepRecv(server, whole, 20, 1, MSG_WAITALL),
+          () => ring.prepRecvmsg(server, new Msghdr({ iov: buffers }), 1, MSG_WAITALL),
+        ]
+      ) {
         prep();
         ring.sqeSetFlags(flags);
         ring.submit();
@@ -258,9 +262,9 @@ it('case 91: a message that cannot be sent yet is the kernel’s: what described
   assert.ok(completions(ring, 16).every((c) => c.res === -EBADF));
   const received = Buffer.alloc(filled + 39);
   const found = new Map<number, number>();
-  for (let got = 0; got < received.length; ) {
+  for (let got = 0; got < received.length;) {
     ring.prepRecv(server, received.subarray(got), received.length - got, 6);
-    for (const wanted = got; got === wanted; ) {
+    for (const wanted = got; got === wanted;) {
       ring.submitAndWait(1, { timeoutMs: 10_000 });
       for (const c of reap(ring)) {
         if (c.userData === 6) got += c.res;
@@ -297,17 +301,19 @@ it('case 93: a send without copying: the result, then the notification; the addr
   const [client, server] = tcpPair(files);
   const data = Buffer.alloc(8192, 'z');
   const received = Buffer.alloc(8192);
-  for (const [prep, length] of [
-    [() => ring.prepSendZc(client, data, 8192, 1, MSG_WAITALL), 8192],
-    [() => ring.prepSendmsgZc(client, { iov: [data.subarray(0, 100), data.subarray(0, 300)] }, 1, MSG_WAITALL), 400],
-    [() => ring.prepSendv(client, [data.subarray(0, 3), data.subarray(7, 9)], 1, MSG_WAITALL, { zeroCopy: true }), 5],
-  ] as const) {
+  for (
+    const [prep, length] of [
+      [() => ring.prepSendZc(client, data, 8192, 1, MSG_WAITALL), 8192],
+      [() => ring.prepSendmsgZc(client, { iov: [data.subarray(0, 100), data.subarray(0, 300)] }, 1, MSG_WAITALL), 400],
+      [() => ring.prepSendv(client, [data.subarray(0, 3), data.subarray(7, 9)], 1, MSG_WAITALL, { zeroCopy: true }), 5],
+    ] as const
+  ) {
     prep();
     const found = completions(ring, 2);
     const kinds = found.map((c) => [c.userData, c.hasMore(), c.isNotification()]);
     assert.deepEqual(kinds, [[1, true, false], [1, false, true]]);
     assert.equal(found[0].res, length);
-    for (let got = 0; got < length; ) got += readSync(server, received, 0, length - got, null);
+    for (let got = 0; got < length;) got += readSync(server, received, 0, length - got, null);
   }
   const udp = socket(files, SOCK_DGRAM);
   const target = socket(files, SOCK_DGRAM);
@@ -438,7 +444,7 @@ it('case 97: data and then at once the end of the stream: first the data, then 0
       other.prepShutdown(client, SHUT_WR, 2);
       assert.deepEqual(results(other, 2), new Map([[1, 10], [2, 0]]));
       let data = '';
-      for (let ended = false; !ended; ) {
+      for (let ended = false; !ended;) {
         ring.submitAndWait(1, { timeoutMs: 10_000 });
         const count = ring.forEachCompletion((c) => {
           assert.equal(c.userData, round);
@@ -494,10 +500,12 @@ it('case n: O_NONBLOCK or not, pipe, socket, eventfd, listener are waited for; o
   ring.prepAccept(fd, 3);
   ring.submit();
   assert.ok(isQuiet(ring));
-  for (const prep of [
-    () => ring.prepRead(reader, buffers[2], 8, 9, null, { rwFlags: RWF_NOWAIT }),
-    () => ring.prepAccept(fd, 9, { dontwait: true }),
-  ]) {
+  for (
+    const prep of [
+      () => ring.prepRead(reader, buffers[2], 8, 9, null, { rwFlags: RWF_NOWAIT }),
+      () => ring.prepAccept(fd, 9, { dontwait: true }),
+    ]
+  ) {
     prep();
     assert.equal(complete(ring).res, -EAGAIN);
   }

@@ -100,11 +100,13 @@ it('case 120: a wake-up tells how many it woke; a wait for several tells which o
   }
   ring.prepFutexWait(futexes[0], 1, 1);
   assert.equal(complete(ring).res, -EAGAIN, 'that is not its value');
-  for (const prep of [
-    () => ring.prepFutexWait(futexes[0], 0, 1, { flags: 0x1000 }),
-    () => ring.prepFutexWake(futexes[0], 1, 1, { flags: 0x1000 }),
-    () => ring.prepFutexWaitv([{ futex: futexes[0], value: 0, flags: 0x1000 }], 1),
-  ]) {
+  for (
+    const prep of [
+      () => ring.prepFutexWait(futexes[0], 0, 1, { flags: 0x1000 }),
+      () => ring.prepFutexWake(futexes[0], 1, 1, { flags: 0x1000 }),
+      () => ring.prepFutexWaitv([{ futex: futexes[0], value: 0, flags: 0x1000 }], 1),
+    ]
+  ) {
     prep();
     assert.equal(complete(ring).res, -EINVAL);
   }

@@ -148,7 +148,7 @@ it('case 69: after ENOBUFS the data is still in the socket: nothing of it is los
   const received: Buffer[] = [];
   let exhausted = 0;
   ring.prepRecvMultishot(server, 1, 1);
-  for (let left = 20_000; left > 0; ) {
+  for (let left = 20_000; left > 0;) {
     ring.submitAndWait(1, { timeoutMs: 10_000 });
     for (const c of reap(ring)) {
       if (c.res === -ENOBUFS) {
@@ -235,7 +235,7 @@ for (const [kind, pair] of [['TCP', tcpPair], ['unix', (files: Descriptors) => f
       assert.equal(c.bufferId(), added[0].bid, 'the first of them');
       assert.ok(Buffer.concat(outgoing.bytes(c)).equals(sent.subarray(done, done + c.res)));
       done += c.res;
-      for (let bytes = c.res; bytes > 0; ) {
+      for (let bytes = c.res; bytes > 0;) {
         const { bid, length } = added.shift()!;
         bytes -= length;
         free.push(bid);
@@ -284,7 +284,7 @@ it('case 72: a classic group serves bundles too: those after the first buffer ar
   assert.equal(writeSync(client, 'abcdefghijklmnopqrstuvwxyz'), 26);
   const pieces: string[] = [];
   let next = 0;
-  for (let left = 26; left > 0; ) {
+  for (let left = 26; left > 0;) {
     ring.prepRecv(server, null, 0, 2, 0, { bundle: true });
     ring.sqeSetBufGroup(5);
     const c = complete(ring);
@@ -682,7 +682,7 @@ it('case f: incremental buffers of 32, messages of 12: 12, 12, 8, and 4 from the
   const got: unknown[] = [];
   for (const message of ['abcdefghijkl', 'mnopqrstuvwx', 'ABCDEFGHIJKL']) {
     writeSync(b, message);
-    for (let bytes = 0; bytes < 12; ) {
+    for (let bytes = 0; bytes < 12;) {
       assert.equal(ring.submitAndWait(1, { timeoutMs: 10_000 }), 0);
       for (const c of reap(ring)) {
         got.push([c.res, c.bufferId(), c.bufferOffset(), c.bufferMore(), text(buffers, c)]);

@@ -138,11 +138,13 @@ it('case 102: a file opened into a slot takes the place of the one there; bad po
   ring.prepOpenat2(AT_FDCWD, two, {}, 1, { direct: 2 });
   assert.equal(complete(ring).res, -EINVAL, 'outside the table');
   const path = Buffer.from(`${two}\0`);
-  for (const [opcode, addr, off, len] of [
-    [IORING_OP_OPENAT, 16, 0, 0],
-    [IORING_OP_OPENAT2, 16, new Uint8Array(24), 24],
-    [IORING_OP_OPENAT2, path, 16, 24],
-  ] as const) {
+  for (
+    const [opcode, addr, off, len] of [
+      [IORING_OP_OPENAT, 16, 0, 0],
+      [IORING_OP_OPENAT2, 16, new Uint8Array(24), 24],
+      [IORING_OP_OPENAT2, path, 16, 24],
+    ] as const
+  ) {
     ring.prepSqe({ opcode, fd: AT_FDCWD, addr, off, len, fileIndex: 2 }, 1);
     assert.equal(complete(ring).res, -EFAULT);
   }
@@ -366,7 +368,7 @@ it('case 110: lists of places in one registered buffer: crooked, across pages, l
     const found = ring.copyCompletions();
     assert.deepEqual([found[0].res, found[0].hasMore()], [total, true]);
     const received = Buffer.alloc(total);
-    for (let got = 0; got < total; ) got += readSync(server, received, got, total - got, null);
+    for (let got = 0; got < total;) got += readSync(server, received, got, total - got, null);
     assert.deepEqual(received, expected);
     const notification = found[1] ?? complete(ring);
     assert.deepEqual([notification.isNotification(), notification.hasMore()], [true, false]);

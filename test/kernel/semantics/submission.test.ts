@@ -156,7 +156,7 @@ it('case 10: with sqPoll the queue may be full because the thread lags behind: s
   const { kernel, enters } = watched();
   using ring = new IoUring(2, { sqPoll: { idleMs: 1 } }, kernel);
   let reaped = 0;
-  for (let queued = 0; queued < 4000; ) {
+  for (let queued = 0; queued < 4000;) {
     // The kernel may be interrupted while it waits; then once more.
     for (let tries = 0; !ring.prepNop(queued); tries++) {
       assert.ok(tries < 20, 'there is room after a submit');

@@ -162,7 +162,10 @@ it('case 30: a timer counts completions or time, is removed or set anew, and kno
 
   ring.prepTimeout(2, 8, { multishot: true, count: 4 });
   assert.deepEqual(completions(ring, 4).map((c) => [c.res, c.hasMore()]), [
-    [-ETIME, true], [-ETIME, true], [-ETIME, true], [-ETIME, false],
+    [-ETIME, true],
+    [-ETIME, true],
+    [-ETIME, true],
+    [-ETIME, false],
   ]);
   ring.prepTimeoutRemove(8, 9);
   assert.equal(complete(ring).res, -ENOENT);

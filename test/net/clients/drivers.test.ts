@@ -42,8 +42,13 @@ describe('pg', () => {
         const isEncrypted = await client.query('SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()');
         await client.query('CREATE TEMP TABLE t (id int PRIMARY KEY, data bytea, text text)');
         await client.query('INSERT INTO t VALUES ($1, $2, $3)', [1, BYTES, 'ü'.repeat(100_000)]);
-        const { rows } = await client.query<{ data: Buffer; text: string }>('SELECT data, text FROM t WHERE id = $1', [1]);
-        const many = await client.query<{ n: number }>('SELECT n, repeat($1, n % 50) FROM generate_series(1, 50000) n', ['x']);
+        const { rows } = await client.query<{ data: Buffer; text: string }>('SELECT data, text FROM t WHERE id = $1', [
+          1,
+        ]);
+        const many = await client.query<{ n: number }>(
+          'SELECT n, repeat($1, n % 50) FROM generate_series(1, 50000) n',
+          ['x'],
+        );
         await client.query('BEGIN');
         await client.query('DELETE FROM t');
         await client.query('ROLLBACK');
@@ -58,7 +63,9 @@ describe('pg', () => {
         const pool = new pg.Pool({ ...config, max: 6 });
         const sums = await Promise.all(
           Array.from({ length: 60 }, async (_, i) => {
-            const { rows } = await pool.query<{ sum: string }>('SELECT sum(n) FROM generate_series(1, $1::int) n', [i * 100]);
+            const { rows } = await pool.query<{ sum: string }>('SELECT sum(n) FROM generate_series(1, $1::int) n', [
+              i * 100,
+            ]);
             return rows[0].sum;
           }),
         );
@@ -99,9 +106,14 @@ describe('pg', () => {
         assert.equal(outcome.sockets, 8);
         assert.deepEqual(outcome.isEncrypted, [{ ssl: how === 'TLS' }]);
         assert.equal(outcome.data, digest(BYTES));
-        assert.deepEqual([outcome.text, outcome.many, outcome.last, outcome.count], [100_000, 50_000, 50_000, [{ n: 1 }]]);
+        assert.deepEqual([outcome.text, outcome.many, outcome.last, outcome.count], [100_000, 50_000, 50_000, [{
+          n: 1,
+        }]]);
         assert.deepEqual(outcome.errors.map((error) => String(error).slice(0, 5)), ['22012', '42601', '23505']);
-        assert.deepEqual(outcome.sums, Array.from({ length: 60 }, (_, i) => (i === 0 ? null : String((i * 100 * (i * 100 + 1)) / 2))));
+        assert.deepEqual(
+          outcome.sums,
+          Array.from({ length: 60 }, (_, i) => (i === 0 ? null : String((i * 100 * (i * 100 + 1)) / 2))),
+        );
         assert.deepEqual([outcome.payload, outcome.cancelled, outcome.code], ['from another', '57014', '57P01']);
       },
     );
@@ -185,7 +197,8 @@ describe('ioredis', () => {
         assert.deepEqual(outcome.list, Array.from({ length: 10_000 }, (_, i) => `element ${i}`));
         assert.deepEqual(outcome.transaction, [[null, 1], [null, 11], [null, '11']]);
         assert.match(outcome.error as string, /^WRONGTYPE/);
-        assert.deepEqual([outcome.heard, outcome.value, outcome.after], [['news', 'something happened'], ['queue', 'at last'], '11']);
+        assert.deepEqual([outcome.heard, outcome.value, outcome.after], [['news', 'something happened'], ['queue',
+          'at last'], '11']);
       },
     );
   }

@@ -75,7 +75,11 @@ describe('http over sockets', () => {
       await using server = await serve(net, http.createServer(application), { noDelay: true });
       const { stdout, status } = await run('wrk', ['-t1', '-c50', '-d1s', `http://127.0.0.1:${server.port}/hello`]);
       t.diagnostic(`${nameOf(net)}: ${/Requests\/sec: +(.*)/.exec(stdout)?.[1]} requests a second`);
-      return { status, failures: /Socket errors.*|Non-2xx.*/.exec(stdout)?.[0], isLoaded: / [1-9]\d{2,} requests in /.test(stdout) };
+      return {
+        status,
+        failures: /Socket errors.*|Non-2xx.*/.exec(stdout)?.[0],
+        isLoaded: / [1-9]\d{2,} requests in /.test(stdout),
+      };
     },
     (outcome) => assert.deepEqual(outcome, { status: 0, failures: undefined, isLoaded: true }),
   );
@@ -98,7 +102,8 @@ describe('http over sockets', () => {
           pipelining: isPost || path === '/closing' ? 1 : 8,
           amount: 1000,
           sampleInt: 50,
-          ...(isPost ? { method: 'POST', body: BODY.subarray(0, 5000), expectBody: digest(BODY.subarray(0, 5000)) } : {}),
+          ...(isPost ? { method: 'POST', body: BODY.subarray(0, 5000), expectBody: digest(BODY.subarray(0, 5000)) }
+            : {}),
         });
         // What is on its way when the last one is answered is not counted, nor every second that ends its connection.
         const least = path === '/closing' ? 450 : 900;

@@ -24,7 +24,8 @@ describe('http2 over sockets', () => {
       const body = temporary.file('body', BODY);
       const printed = [];
       for (const scheme of ['https', 'http']) {
-        const server = scheme === 'https' ? http2.createSecureServer(IDENTITY, application) : http2.createServer(application);
+        const server = scheme === 'https' ? http2.createSecureServer(IDENTITY, application)
+          : http2.createServer(application);
         await using serving = await serve(net, server, { noDelay: true });
         const url = `${scheme}://localhost:${serving.port}`;
         const how = scheme === 'https' ? ['--http2', '--cacert', authority] : ['--http2-prior-knowledge'];
@@ -37,7 +38,11 @@ describe('http2 over sockets', () => {
           await curl(`${url}/large?bytes=3000000`),
           await curl('--data-binary', `@${body}`, `${url}/digest`),
           // All over one connection, at the same time. curl 7.88 cannot do that without TLS.
-          scheme === 'http' ? '' : await curl('-Z', '--no-progress-meter', ...Array.from({ length: 20 }, () => `${url}/large?bytes=40`)),
+          scheme === 'http' ? '' : await curl(
+            '-Z',
+            '--no-progress-meter',
+            ...Array.from({ length: 20 }, () => `${url}/large?bytes=40`),
+          ),
           scheme === 'https' ? await curl('--http1.1', '-w', '%{http_version}', `${url}/hello`) : '',
         );
       }
@@ -59,13 +64,21 @@ describe('http2 over sockets', () => {
       const url = `http://127.0.0.1:${server.port}`;
       const { stdout, status } = await run('nghttp', [`${url}/large?bytes=100000`, `${url}/large?bytes=100000`]);
       const load = await run('h2load', ['-n2000', '-c10', '-m20', `${url}/hello`]);
-      return { status, bytes: stdout.length, requests: /^requests: .*/m.exec(load.stdout)?.[0], codes: /^status codes: .*/m.exec(load.stdout)?.[0] };
+      return {
+        status,
+        bytes: stdout.length,
+        requests: /^requests: .*/m.exec(load.stdout)?.[0],
+        codes: /^status codes: .*/m.exec(load.stdout)?.[0],
+      };
     },
     ({ status, bytes, requests, codes }) => {
       assert.equal(status, 0);
       // The same address is asked for once.
       assert.equal(bytes, 100_000);
-      assert.match(requests ?? '', /2000 total, 2000 started, 2000 done, 2000 succeeded, 0 failed, 0 errored, 0 timeout/);
+      assert.match(
+        requests ?? '',
+        /2000 total, 2000 started, 2000 done, 2000 succeeded, 0 failed, 0 errored, 0 timeout/,
+      );
       assert.equal(codes, 'status codes: 2000 2xx, 0 3xx, 0 4xx, 0 5xx');
     },
     "libuv's handles",
@@ -77,7 +90,8 @@ describe('http2 over sockets', () => {
     async (net) => {
       const outcomes = [];
       for (const scheme of ['http', 'https']) {
-        const server = scheme === 'https' ? http2.createSecureServer(IDENTITY, application) : http2.createServer(application);
+        const server = scheme === 'https' ? http2.createSecureServer(IDENTITY, application)
+          : http2.createServer(application);
         await using serving = await serve(net, server);
         const session = http2.connect(`${scheme}://localhost:${serving.port}`, {
           createConnection: () => {

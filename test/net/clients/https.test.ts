@@ -27,7 +27,9 @@ describe('https over sockets', () => {
       const curl = async (...args: string[]): Promise<string> => {
         const all = ['-sS', '--max-time', '20', '-4', '--cacert', authority, ...args];
         const { status, stdout, stderr } = await run('curl', all);
-        return `${status} ${stderr.replaceAll(String(server.port), 'PORT')}${stdout.length > 1000 ? digest(Buffer.from(stdout)) : stdout}`;
+        return `${status} ${stderr.replaceAll(String(server.port), 'PORT')}${
+          stdout.length > 1000 ? digest(Buffer.from(stdout)) : stdout
+        }`;
       };
       return [
         await curl('--tls-max', '1.2', '-w', '%{ssl_verify_result}', `${url}/hello`),
@@ -62,7 +64,10 @@ describe('https over sockets', () => {
       const connect = (): tls.TLSSocket => {
         connections++;
         const options = { ca: CERTIFICATE, servername: 'localhost', session };
-        return tls.connect({ ...options, socket: net.connect(port, '127.0.0.1') }).on('session', (data) => (session = data));
+        return tls.connect({ ...options, socket: net.connect(port, '127.0.0.1') }).on(
+          'session',
+          (data) => (session = data),
+        );
       };
       const answers = [];
       for (const [path, body] of [['/echo', BODY], ['/large?bytes=2000000'], ['/hello']] as const) {

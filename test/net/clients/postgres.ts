@@ -43,11 +43,19 @@ export class PostgresServer implements AsyncDisposable {
     const init = ['-D', data, '-U', 'postgres', '--auth=trust', '--no-sync', '--encoding=UTF8', '--locale=C'];
     const { status, stderr } = await run(programPath('initdb')!, init, { ...as, cwd: temporary.path });
     if (status !== 0) throw new Error(stderr);
-    for (let attempt = 1; ; attempt++) {
+    for (let attempt = 1;; attempt++) {
       const port = await freePort();
       const settings = {
-        listen_addresses: '127.0.0.1', port, unix_socket_directories: temporary.path, fsync: 'off', shared_buffers: '16MB',
-        max_connections: 20, ssl: 'on', ssl_cert_file: certificate, ssl_key_file: key, autovacuum: 'off',
+        listen_addresses: '127.0.0.1',
+        port,
+        unix_socket_directories: temporary.path,
+        fsync: 'off',
+        shared_buffers: '16MB',
+        max_connections: 20,
+        ssl: 'on',
+        ssl_cert_file: certificate,
+        ssl_key_file: key,
+        autovacuum: 'off',
       };
       const args = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
       const peer = new Peer(programPath('postgres')!, ['-D', data, ...args], { ...as, cwd: temporary.path });

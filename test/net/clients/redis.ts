@@ -21,7 +21,7 @@ export class RedisServer implements AsyncDisposable {
   static async start(): Promise<RedisServer> {
     const folder = new Temporary();
     const unix = `${folder.path}/socket`;
-    for (let attempt = 1; ; attempt++) {
+    for (let attempt = 1;; attempt++) {
       const port = await freePort();
       const settings = { port, bind: '127.0.0.1', unixsocket: unix, dir: folder.path, save: '', appendonly: 'no' };
       const args = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)]);

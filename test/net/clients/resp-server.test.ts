@@ -114,17 +114,34 @@ const SESSION: readonly (readonly [string, string])[] = [
 
 /** What is no request, or no complete one. */
 const BROKEN: readonly string[] = [
-  '*a\r\n', '*\r\n', '*2147483648\r\n', '*99999999999999999999\r\n', '*1\r\nx\r\n', '*1\r\n$-1\r\n', '*1\r\n$a\r\n',
-  '*2\r\n$3\r\nGET\r\n$536870913\r\n', 'GET "a\r\n', "GET 'a'b\r\n", '*-1\r\nPING\r\n', '*0\r\n\r\nPING\r\n', '\r\n\n  \r\nPING\n',
-  'PING\r\n*3\r\n$3\r\nSET\r\n$1\r\na\r\n$3\r\nab', '*1\r\n$4\r\nPI', '*2', 'SET a "\\x41\\n\\q"\r\nGET a\r\n', 'quit\r\nPING\r\n',
-  'x'.repeat(70_000), "SET a 'it\\'s'\r\nGET a\r\n",
+  '*a\r\n',
+  '*\r\n',
+  '*2147483648\r\n',
+  '*99999999999999999999\r\n',
+  '*1\r\nx\r\n',
+  '*1\r\n$-1\r\n',
+  '*1\r\n$a\r\n',
+  '*2\r\n$3\r\nGET\r\n$536870913\r\n',
+  'GET "a\r\n',
+  "GET 'a'b\r\n",
+  '*-1\r\nPING\r\n',
+  '*0\r\n\r\nPING\r\n',
+  '\r\n\n  \r\nPING\n',
+  'PING\r\n*3\r\n$3\r\nSET\r\n$1\r\na\r\n$3\r\nab',
+  '*1\r\n$4\r\nPI',
+  '*2',
+  'SET a "\\x41\\n\\q"\r\nGET a\r\n',
+  'quit\r\nPING\r\n',
+  'x'.repeat(70_000),
+  "SET a 'it\\'s'\r\nGET a\r\n",
 ];
 
 /** Requests of all kinds, right and wrong; the same for the same seed. */
 function randomRequests(random: (n: number) => number, count: number): Buffer {
   const pick = <T>(all: readonly T[]): T => all[random(all.length)];
   const key = (): string => pick(['a', 'b', 'kéy', 'long '.repeat(20), '']);
-  const number = (): string => pick(['0', '1', '-1', '7', '1000', '9223372036854775807', '-9223372036854775808', '01', 'x', '1.5', '']);
+  const number = (): string =>
+    pick(['0', '1', '-1', '7', '1000', '9223372036854775807', '-9223372036854775808', '01', 'x', '1.5', '']);
   // Over already, or not as long as the test takes: what is in between depends on the clock.
   const time = (): string => pick(['100000', '2000000', '0', '-1', '9223372036854775807', '01', 'x', '']);
   const value = (): Buffer | string => {
@@ -159,7 +176,7 @@ function randomRequests(random: (n: number) => number, count: number): Buffer {
 /** Cut at random places. */
 function cut(bytes: Buffer, random: (n: number) => number, longest: number): Buffer[] {
   const pieces: Buffer[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const end = at + 1 + random(longest);
     pieces.push(bytes.subarray(at, end));
     at = end;
@@ -196,28 +213,34 @@ describe('resp-server', () => {
     }
   });
 
-  itWith(['redis-server'], `random requests, cut anywhere: the same answers as of a redis-server, IOURING_SEED=${SEED}`, async () => {
-    await using ours = await started();
-    await using theirs = await RedisServer.start();
-    const random = randomOf(SEED);
-    const requests = Buffer.concat([randomRequests(random, 3000), encode(['QUIT'])]);
-    const right = await answer(theirs.port, [requests], Infinity);
-    assert.ok(right.length > 100_000);
-    for (const longest of [requests.length, 5000, 20]) {
-      await answer(ours.port, [encode(['FLUSHALL'])]);
-      const got = await answer(ours.port, cut(requests, random, longest), Infinity);
-      const at = right.findIndex((byte, i) => byte !== got[i]);
-      const near = (bytes: Buffer): string => bytes.toString('latin1', Math.max(0, at - 200), at + 100);
-      if (at !== -1) assert.equal(near(got), near(right), `differs at ${at} of ${right.length}`);
-      assert.equal(got.length, right.length);
-    }
-  });
+  itWith(
+    ['redis-server'],
+    `random requests, cut anywhere: the same answers as of a redis-server, IOURING_SEED=${SEED}`,
+    async () => {
+      await using ours = await started();
+      await using theirs = await RedisServer.start();
+      const random = randomOf(SEED);
+      const requests = Buffer.concat([randomRequests(random, 3000), encode(['QUIT'])]);
+      const right = await answer(theirs.port, [requests], Infinity);
+      assert.ok(right.length > 100_000);
+      for (const longest of [requests.length, 5000, 20]) {
+        await answer(ours.port, [encode(['FLUSHALL'])]);
+        const got = await answer(ours.port, cut(requests, random, longest), Infinity);
+        const at = right.findIndex((byte, i) => byte !== got[i]);
+        const near = (bytes: Buffer): string => bytes.toString('latin1', Math.max(0, at - 200), at + 100);
+        if (at !== -1) assert.equal(near(got), near(right), `differs at ${at} of ${right.length}`);
+        assert.equal(got.length, right.length);
+      }
+    },
+  );
 
   itWith(['redis-benchmark'], 'redis-benchmark, with pipelines and without', async (t) => {
     await using server = await started();
     for (const pipeline of ['1', '16']) {
       const rates = await benchmark(server.port, '-n', pipeline === '1' ? '5000' : '50000', '-P', pipeline);
-      t.diagnostic(`${pipeline} at a time: ${Object.entries(rates).map(([test, rate]) => `${test} ${rate}`).join(', ')}`);
+      t.diagnostic(
+        `${pipeline} at a time: ${Object.entries(rates).map(([test, rate]) => `${test} ${rate}`).join(', ')}`,
+      );
       assert.deepEqual(Object.keys(rates), ['PING_INLINE', 'PING_MBULK', 'SET', 'GET', 'INCR', 'MSET (10 keys)']);
     }
     const client = driver(t, server.port);
@@ -281,7 +304,10 @@ describe('resp-server', () => {
       socket.write('PING\r\n');
       await once(socket, 'data');
     }
-    assert.equal((await answer(server.port, [latin1('PING\r\n')])).toString(), '-ERR max number of clients reached\r\n');
+    assert.equal(
+      (await answer(server.port, [latin1('PING\r\n')])).toString(),
+      '-ERR max number of clients reached\r\n',
+    );
     const closed = once(sockets[0], 'close');
     sockets[0].end();
     await closed;

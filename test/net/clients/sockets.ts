@@ -36,7 +36,7 @@ function sockets(): number {
 async function outcomeOf<T>(net: Net, body: (net: Net) => Promise<T>): Promise<T> {
   const before = sockets();
   const outcome = await body(net);
-  for (const until = performance.now() + CLOSED_WITHIN_MS; sockets() > before; ) {
+  for (const until = performance.now() + CLOSED_WITHIN_MS; sockets() > before;) {
     assert.ok(performance.now() < until, `${sockets() - before} sockets are left open`);
     await setImmediate();
   }

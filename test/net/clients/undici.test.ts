@@ -37,9 +37,14 @@ describe('undici over sockets', () => {
       const client = new Client(origin, { connect, pipelining: 8 });
       const hello = await (await client.request({ path: '/hello', method: 'GET' })).body.text();
       const body = large(300_000);
-      const echoed = digest(new Uint8Array(await (await client.request({ path: '/echo', method: 'POST', body })).body.arrayBuffer()));
+      const echoed = digest(
+        new Uint8Array(await (await client.request({ path: '/echo', method: 'POST', body })).body.arrayBuffer()),
+      );
       const pipelined = await Promise.all(
-        Array.from({ length: 20 }, async (_, i) => (await client.request({ path: `/request?${i}`, method: 'GET' })).body.text()),
+        Array.from(
+          { length: 20 },
+          async (_, i) => (await client.request({ path: `/request?${i}`, method: 'GET' })).body.text(),
+        ),
       );
       const ofClient = made;
       const agent = new Agent({ connect, connections: 4 });
@@ -53,13 +58,18 @@ describe('undici over sockets', () => {
       await agent.close();
       sockets.close();
       await once(sockets, 'close');
-      const gone = await request(`${origin}/hello`, { dispatcher: new Agent({ connect }) }).catch(({ code }: NodeJS.ErrnoException) => code);
+      const gone = await request(`${origin}/hello`, { dispatcher: new Agent({ connect }) }).catch((
+        { code }: NodeJS.ErrnoException,
+      ) => code);
       return { hello, echoed, pipelined, ofClient, connections: made - ofClient, many, gone };
     },
     (outcome) => {
       assert.equal(outcome.hello, 'hello\n');
       assert.equal(outcome.echoed, digest(large(300_000)));
-      assert.deepEqual(outcome.pipelined.map((text) => (JSON.parse(text) as { url: string }).url), Array.from({ length: 20 }, (_, i) => `/request?${i}`));
+      assert.deepEqual(
+        outcome.pipelined.map((text) => (JSON.parse(text) as { url: string }).url),
+        Array.from({ length: 20 }, (_, i) => `/request?${i}`),
+      );
       assert.deepEqual([outcome.ofClient, outcome.connections, outcome.gone], [1, 5, 'ECONNREFUSED']);
       assert.deepEqual(outcome.many, Array.from({ length: 20 }, () => 100_000));
     },

@@ -53,7 +53,9 @@ describe('ws over sockets', () => {
           socket.send(MESSAGE.subarray(0, size));
           echoes.push(await next(socket));
         }
-        for (let i = 0; i < 100; i++) socket.send(MESSAGE.subarray(i * 1000, (i + 1) * 1000), { fin: i === 99, binary: false });
+        for (let i = 0; i < 100; i++) {
+          socket.send(MESSAGE.subarray(i * 1000, (i + 1) * 1000), { fin: i === 99, binary: false });
+        }
         echoes.push(await next(socket));
         // A thousand at once come back in order.
         const order: string[] = [];
@@ -84,7 +86,13 @@ describe('ws over sockets', () => {
         gone.terminate();
         await once(gone, 'close');
         while (closes.length < 4) await new Promise((resolve) => void setImmediate(resolve));
-        return { echoes, isInOrder: order.every((text, i) => text === String(i)), answer: String(answer), endings, closes };
+        return {
+          echoes,
+          isInOrder: order.every((text, i) => text === String(i)),
+          answer: String(answer),
+          endings,
+          closes,
+        };
       },
       ({ echoes, isInOrder, answer, endings, closes }) => {
         const sizes = [0, 1, 125, 126, 65_535, 65_536, MESSAGE.length];
@@ -106,7 +114,9 @@ describe('ws over sockets', () => {
       await using serving = await serve(net, server);
       const connected = once(sockets, 'connection') as Promise<[WebSocket]>;
       const slow = connect(serving.port, '127.0.0.1');
-      slow.write('GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MTIzNDU2Nzg5MDEyMzQ1Ng==\r\n\r\n');
+      slow.write(
+        'GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MTIzNDU2Nzg5MDEyMzQ1Ng==\r\n\r\n',
+      );
       const [socket] = await connected;
       let sent = 0;
       for (let i = 0; i < 4; i++) socket.send(MESSAGE, () => sent++);

@@ -10,17 +10,25 @@ const KINDS = ['TCP', 'unix'] as const;
 
 type Place = { port: number; host: string } | { path: string };
 
-async function listening(net: Net, kind: (typeof KINDS)[number], name: string, options: object = {}): Promise<[Server, Place]> {
+async function listening(
+  net: Net,
+  kind: (typeof KINDS)[number],
+  name: string,
+  options: object = {},
+): Promise<[Server, Place]> {
   const server = net.createServer(options);
   if (kind === 'unix') server.listen(`\0${name}`);
   else server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  return [server, kind === 'unix' ? { path: `\0${name}` } : { port: (server.address() as AddressInfo).port, host: '127.0.0.1' }];
+  return [server,
+    kind === 'unix' ? { path: `\0${name}` } : { port: (server.address() as AddressInfo).port, host: '127.0.0.1' }];
 }
 
 function watch(story: Story, socket: Socket): void {
   socket.resume();
-  for (const event of ['end', 'error', 'close']) socket.on(event, (...args: unknown[]) => story.tell('socket', event, ...args));
+  for (const event of ['end', 'error', 'close']) {
+    socket.on(event, (...args: unknown[]) => story.tell('socket', event, ...args));
+  }
 }
 
 const MUCH = Buffer.alloc(16 << 20);

@@ -8,54 +8,71 @@ import { closed, sideBySide, type Net } from './side-by-side.ts';
 
 const KINDS = ['TCP', 'unix'] as const;
 
-async function listening(net: Net, kind: (typeof KINDS)[number], name: string, options: object = {}): Promise<[Server, Place]> {
+async function listening(
+  net: Net,
+  kind: (typeof KINDS)[number],
+  name: string,
+  options: object = {},
+): Promise<[Server, Place]> {
   const server = net.createServer(options);
   if (kind === 'unix') server.listen(`\0${name}`);
   else server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  return [server, kind === 'unix' ? { path: `\0${name}` } : { port: (server.address() as AddressInfo).port, host: '127.0.0.1' }];
+  return [server,
+    kind === 'unix' ? { path: `\0${name}` } : { port: (server.address() as AddressInfo).port, host: '127.0.0.1' }];
 }
 
 for (const kind of KINDS) {
   for (const data of [undefined, 'hello']) {
     describe(`${kind}, a server is closed, of peers that have sent ${data === undefined ? 'nothing' : 'something'}`, () => {
-      sideBySide('given no connection that was handed out yet, they get what they would from node:net', async (net, story, name) => {
-        await using peer = await PeerThread.start();
-        const [server, place] = await listening(net, kind, name);
-        story.server('server', server);
-        peer.do(['connect many', { place, count: 3, data }]);
-        server.close();
-        await closed(server);
-        story.tell('peers', await peer.ends());
-      });
+      sideBySide(
+        'given no connection that was handed out yet, they get what they would from node:net',
+        async (net, story, name) => {
+          await using peer = await PeerThread.start();
+          const [server, place] = await listening(net, kind, name);
+          story.server('server', server);
+          peer.do(['connect many', { place, count: 3, data }]);
+          server.close();
+          await closed(server);
+          story.tell('peers', await peer.ends());
+        },
+      );
 
-      sideBySide('given that the listener of the first closes it, the others get what they would from node:net', async (net, story, name) => {
-        await using peer = await PeerThread.start();
-        const [server, place] = await listening(net, kind, name);
-        story.server('server', server);
-        server.on('connection', (socket) => {
-          socket.resume();
-          socket.end();
-          server.close(() => story.tell('server', 'closed'));
-        });
-        peer.do(['connect many', { place, count: 3, data }]);
-        await closed(server);
-        story.tell('peers', (await peer.ends()).sort());
-      });
+      sideBySide(
+        'given that the listener of the first closes it, the others get what they would from node:net',
+        async (net, story, name) => {
+          await using peer = await PeerThread.start();
+          const [server, place] = await listening(net, kind, name);
+          story.server('server', server);
+          server.on('connection', (socket) => {
+            socket.resume();
+            socket.end();
+            server.close(() => story.tell('server', 'closed'));
+          });
+          peer.do(['connect many', { place, count: 3, data }]);
+          await closed(server);
+          story.tell('peers', (await peer.ends()).sort());
+        },
+      );
 
-      sideBySide('given that a tick of the first closes it, the others get what they would from node:net', async (net, story, name) => {
-        await using peer = await PeerThread.start();
-        const [server, place] = await listening(net, kind, name);
-        story.server('server', server);
-        server.on('connection', (socket) => {
-          socket.resume();
-          socket.end();
-          void Promise.resolve().then(() => process.nextTick(() => server.close(() => story.tell('server', 'closed'))));
-        });
-        peer.do(['connect many', { place, count: 3, data }]);
-        await closed(server);
-        story.tell('peers', (await peer.ends()).sort());
-      });
+      sideBySide(
+        'given that a tick of the first closes it, the others get what they would from node:net',
+        async (net, story, name) => {
+          await using peer = await PeerThread.start();
+          const [server, place] = await listening(net, kind, name);
+          story.server('server', server);
+          server.on('connection', (socket) => {
+            socket.resume();
+            socket.end();
+            void Promise.resolve().then(() =>
+              process.nextTick(() => server.close(() => story.tell('server', 'closed')))
+            );
+          });
+          peer.do(['connect many', { place, count: 3, data }]);
+          await closed(server);
+          story.tell('peers', (await peer.ends()).sort());
+        },
+      );
     });
   }
 

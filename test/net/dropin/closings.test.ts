@@ -13,11 +13,15 @@ const ROUNDS = Math.ceil(CONNECTIONS / 4 / CLOSINGS_A_ROUND);
 describe('the ends of many connections', () => {
   for (const place of ['TCP', 'unix'] as const) {
     for (const side of ['server', 'client'] as const) {
-      it(`${place}, ${side}: as many of each kind as with node:net`, { timeout: 60_000 + CONNECTIONS * 10 }, async () => {
-        const expected = await closings(node, side, place, ROUNDS);
-        const actual = await closings(ours, side, place, ROUNDS);
-        assert.deepEqual(actual, expected);
-      });
+      it(
+        `${place}, ${side}: as many of each kind as with node:net`,
+        { timeout: 60_000 + CONNECTIONS * 10 },
+        async () => {
+          const expected = await closings(node, side, place, ROUNDS);
+          const actual = await closings(ours, side, place, ROUNDS);
+          assert.deepEqual(actual, expected);
+        },
+      );
     }
   }
 });

@@ -300,8 +300,15 @@ const OTHER_FOR_UNIX = new Set([
 ]);
 
 /** How `rounds` connections of each way ended: how often each outcome came. */
-export async function closings(net: Net, side: Side, place: Place, rounds: number): Promise<Record<string, Record<string, number>>> {
-  const ways = [...Object.keys(WAYS), ...Object.keys(BROKEN)].filter((way) => place === 'TCP' || !OTHER_FOR_UNIX.has(way));
+export async function closings(
+  net: Net,
+  side: Side,
+  place: Place,
+  rounds: number,
+): Promise<Record<string, Record<string, number>>> {
+  const ways = [...Object.keys(WAYS), ...Object.keys(BROKEN)].filter((way) =>
+    place === 'TCP' || !OTHER_FOR_UNIX.has(way)
+  );
   const counts: Record<string, Record<string, number>> = Object.fromEntries(ways.map((way) => [way, {}]));
   for (let round = 0; round < rounds; round++) {
     using folder = new Temporary();

@@ -6,7 +6,15 @@ import { join } from 'node:path';
 import { describe } from 'node:test';
 import { lasting } from '../../../src/net/dropin/socket.ts';
 import { AF_INET, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from '../../../src/abi/socket-flags.ts';
-import { addressOf, bindTo, closeNow, connectTo, getsockopt, listenOn, openSocket } from '../../../src/net/transport/socket-calls.ts';
+import {
+  addressOf,
+  bindTo,
+  closeNow,
+  connectTo,
+  getsockopt,
+  listenOn,
+  openSocket,
+} from '../../../src/net/transport/socket-calls.ts';
 import { Temporary } from '../../kernel/temporary.ts';
 import { closed, sideBySide, type Net, type Story } from './side-by-side.ts';
 
@@ -16,7 +24,8 @@ lasting.writes = 16;
 const KINDS = ['TCP', 'IPv6', 'name', 'unix'] as const;
 type Kind = (typeof KINDS)[number];
 
-const EVENTS = ['lookup', 'connectionAttempt', 'connectionAttemptFailed', 'connectionAttemptTimeout', 'connect', 'ready', 'end', 'error', 'close'];
+const EVENTS = ['lookup', 'connectionAttempt', 'connectionAttemptFailed', 'connectionAttemptTimeout', 'connect',
+  'ready', 'end', 'error', 'close'];
 
 /** A server that listens, and how to connect to it. */
 async function listening(net: Net, story: Story, kind: Kind, folder: string): Promise<[Server, NetConnectOpts]> {
@@ -37,7 +46,9 @@ function watch(story: Story, socket: Socket, who = 'client', events = EVENTS): S
   return socket.resume();
 }
 
-const properties = ({ connecting, pending, readyState, bytesRead, bytesWritten, localAddress, remoteAddress, destroyed }: Socket): object => {
+const properties = (
+  { connecting, pending, readyState, bytesRead, bytesWritten, localAddress, remoteAddress, destroyed }: Socket,
+): object => {
   return { connecting, pending, readyState, bytesRead, bytesWritten, localAddress, remoteAddress, destroyed };
 };
 
@@ -49,7 +60,7 @@ describe('a server that is closed as soon as its client is connected', () => {
         using folder = new Temporary();
         const [server, options] = await listening(net, story, kind, folder.path);
         server.on('connection', () => story.tell('both', 'connection'));
-        if (when === 'later') for (let i = 0; i < 5; i++) await new Promise(setImmediate);
+        if (when === 'later') { for (let i = 0; i < 5; i++) await new Promise(setImmediate); }
         const client = watch(story, net.connect(options));
         client.once('connect', () => {
           story.tell('both', 'connect');
@@ -112,7 +123,9 @@ for (const kind of KINDS) {
       await once(client, 'connect');
       const [nodelay, keepalive] = [[6, 1], [1, 9]] as const;
       const fd = (client as unknown as { _handle: { fd: number } })._handle.fd;
-      if (kind !== 'unix') story.tell('client', getsockopt(fd, ...nodelay), getsockopt(fd, ...keepalive), getsockopt(fd, 6, 4));
+      if (kind !== 'unix') {
+        story.tell('client', getsockopt(fd, ...nodelay), getsockopt(fd, ...keepalive), getsockopt(fd, 6, 4));
+      }
       server.close();
       await closed(client, server);
     });

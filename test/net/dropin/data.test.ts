@@ -21,9 +21,15 @@ const MIB = 1024 * 1024;
 const bytes = randomBytes(MIB);
 
 /** Write `total` bytes in pieces of up to `most` bytes, as text now and then. Their hash. */
-async function write(socket: node.Socket, total: number, most: number, random: Random, isSlow: boolean): Promise<string> {
+async function write(
+  socket: node.Socket,
+  total: number,
+  most: number,
+  random: Random,
+  isSlow: boolean,
+): Promise<string> {
   const hash = createHash('sha1');
-  for (let left = total; left > 0; ) {
+  for (let left = total; left > 0;) {
     const length = Math.min(left, 1 + random(most));
     const start = random(bytes.length - length + 1);
     // The socket has it until it is written: it is not to be overwritten, which is why nothing here does.
@@ -59,7 +65,9 @@ describe('bytes', () => {
   for (const [server, client] of [['ours', 'ours'], ['ours', 'node'], ['node', 'ours']] as const) {
     for (const [most, slow] of [[300, ''], [40_000, 'reader'], [200_000, ''], [MIB, 'writer']] as const) {
       const isUnix = seed % 2 === 0;
-      const title = `${client} to ${server}, pieces of up to ${most} bytes${slow && `, a slow ${slow}`}${isUnix ? ', unix' : ''}`;
+      const title = `${client} to ${server}, pieces of up to ${most} bytes${slow && `, a slow ${slow}`}${
+        isUnix ? ', unix' : ''
+      }`;
       const random = randomOf(seed++);
       it(title, { timeout: 60_000 }, async () => {
         const total = most < 1000 ? MIB : 16 * MIB;
@@ -68,7 +76,9 @@ describe('bytes', () => {
         await once(listener, 'listening');
         const address = listener.address();
         const accepted = once(listener, 'connection') as Promise<[node.Socket]>;
-        const one = NETS[client].connect(typeof address === 'string' ? { path: address } : { port: address!.port, host: '127.0.0.1' });
+        const one = NETS[client].connect(
+          typeof address === 'string' ? { path: address } : { port: address!.port, host: '127.0.0.1' },
+        );
         one.allowHalfOpen = true;
         const [other] = await accepted;
         listener.close();
@@ -82,7 +92,8 @@ describe('bytes', () => {
         assert.equal(arrived, there);
         assert.equal(arrivedBack, back);
         await isOver;
-        assert.deepEqual([one.bytesWritten, other.bytesRead, other.bytesWritten, one.bytesRead], [total, total, total >> 2, total >> 2]);
+        assert.deepEqual([one.bytesWritten, other.bytesRead, other.bytesWritten, one.bytesRead], [total, total,
+          total >> 2, total >> 2]);
       });
     }
   }
@@ -95,11 +106,14 @@ describe('bytes', () => {
     const talk = async (random: Random): Promise<void> => {
       const socket = ours.connect(port, '127.0.0.1');
       const isOver = once(socket, 'close');
-      const [sent, echoed] = await Promise.all([write(socket, 100_000, 20_000, random, false), read(socket, random, false)]);
+      const [sent, echoed] = await Promise.all([write(socket, 100_000, 20_000, random, false),
+        read(socket, random, false)]);
       assert.equal(echoed, sent);
       await isOver;
     };
-    for (let round = 0; round < 3; round++) await Promise.all(Array.from({ length: 100 }, (_, index) => talk(randomOf(index + 1))));
+    for (let round = 0; round < 3; round++) {
+      await Promise.all(Array.from({ length: 100 }, (_, index) => talk(randomOf(index + 1))));
+    }
     listener.close();
     await once(listener, 'close');
   });
@@ -109,7 +123,10 @@ describe('bytes', () => {
     listener.listen(0, '127.0.0.1');
     await once(listener, 'listening');
     const socket = ours.connect((listener.address() as node.AddressInfo).port, '127.0.0.1');
-    const [[peer]] = (await Promise.all([once(listener, 'connection'), once(socket, 'connect')])) as [[node.Socket], unknown];
+    const [[peer]] = (await Promise.all([once(listener, 'connection'), once(socket, 'connect')])) as [
+      [node.Socket],
+      unknown,
+    ];
     listener.close();
     const memory = Buffer.alloc(100_000, 1);
     const received: Buffer[] = [];
@@ -133,7 +150,9 @@ interface GrowingMemory {
   readonly buffer: ArrayBuffer;
   grow(pages: number): number;
 }
-const { WebAssembly } = globalThis as unknown as { WebAssembly: { Memory: new (limits: { initial: number; maximum: number }) => GrowingMemory } };
+const { WebAssembly } = globalThis as unknown as {
+  WebAssembly: { Memory: new (limits: { initial: number; maximum: number }) => GrowingMemory };
+};
 
 describe('memory that cannot be lent, or is given away', () => {
   it('given memory of WebAssembly, copies it, and the memory can grow meanwhile', async (t) => {
@@ -148,7 +167,10 @@ describe('memory that cannot be lent, or is given away', () => {
     const server = ours.createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const client = ours.connect((server.address() as node.AddressInfo).port, '127.0.0.1');
-    const [[peer]] = (await Promise.all([once(server, 'connection'), once(client, 'connect')])) as [[node.Socket], unknown];
+    const [[peer]] = (await Promise.all([once(server, 'connection'), once(client, 'connect')])) as [
+      [node.Socket],
+      unknown,
+    ];
     server.close();
     // More than the kernel has room for.
     const PAGES = 1024;
@@ -174,7 +196,8 @@ describe('memory that cannot be lent, or is given away', () => {
   });
 
   const kinds: Record<string, () => ArrayBufferLike> = {
-    resizable: () => new (ArrayBuffer as new (length: number, options: object) => ArrayBuffer)(50_000, { maxByteLength: 100_000 }),
+    resizable: () =>
+      new (ArrayBuffer as new (length: number, options: object) => ArrayBuffer)(50_000, { maxByteLength: 100_000 }),
     shared: () => new SharedArrayBuffer(50_000),
     'transferred in the same tick': () => new ArrayBuffer(50_000),
   };
@@ -184,7 +207,10 @@ describe('memory that cannot be lent, or is given away', () => {
         const server = net.createServer().listen(0, '127.0.0.1');
         await once(server, 'listening');
         const client = net.connect((server.address() as node.AddressInfo).port, '127.0.0.1');
-        const [[peer]] = (await Promise.all([once(server, 'connection'), once(client, 'connect')])) as [[node.Socket], unknown];
+        const [[peer]] = (await Promise.all([once(server, 'connection'), once(client, 'connect')])) as [
+          [node.Socket],
+          unknown,
+        ];
         const memory = make();
         client.write(new Uint8Array(memory).fill(7));
         if (kind.startsWith('transferred')) {

@@ -12,12 +12,18 @@ const KINDS = ['TCP', 'unix'] as const;
 type Place = { port: number; host: string } | { path: string };
 
 /** A server that listens, and where. */
-async function listening(net: Net, kind: (typeof KINDS)[number], name: string, options: object = {}): Promise<[Server, Place]> {
+async function listening(
+  net: Net,
+  kind: (typeof KINDS)[number],
+  name: string,
+  options: object = {},
+): Promise<[Server, Place]> {
   const server = net.createServer(options);
   if (kind === 'unix') server.listen(`\0${name}`);
   else server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  return [server, kind === 'unix' ? { path: `\0${name}` } : { port: (server.address() as AddressInfo).port, host: '127.0.0.1' }];
+  return [server,
+    kind === 'unix' ? { path: `\0${name}` } : { port: (server.address() as AddressInfo).port, host: '127.0.0.1' }];
 }
 
 /**
@@ -81,10 +87,12 @@ for (const kind of KINDS) {
       sideBySide(`${what}, before it is accepted`, async (net, story, name) => {
         await using peer = await PeerThread.start();
         const [server, place] = await listening(net, kind, name);
-        const accepted = new Promise<Socket>((resolve) => server.on('connection', (socket) => {
-          watch(story, socket, !isOver);
-          resolve(socket);
-        }));
+        const accepted = new Promise<Socket>((resolve) =>
+          server.on('connection', (socket) => {
+            watch(story, socket, !isOver);
+            resolve(socket);
+          })
+        );
         peer.do(['connect', place], ...deeds);
         const socket = await accepted;
         server.close();
@@ -94,11 +102,13 @@ for (const kind of KINDS) {
       sideBySide(`${what}, while it is told of`, async (net, story, name) => {
         await using peer = await PeerThread.start();
         const [server, place] = await listening(net, kind, name);
-        const accepted = new Promise<Socket>((resolve) => server.on('connection', (socket) => {
-          watch(story, socket, !isOver);
-          peer.do(...deeds);
-          resolve(socket);
-        }));
+        const accepted = new Promise<Socket>((resolve) =>
+          server.on('connection', (socket) => {
+            watch(story, socket, !isOver);
+            peer.do(...deeds);
+            resolve(socket);
+          })
+        );
         peer.do(['connect', place]);
         const socket = await accepted;
         server.close();

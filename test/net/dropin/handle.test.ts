@@ -47,9 +47,11 @@ function describeHandle(socket: Socket): unknown {
   const out: { port?: number; address?: string } = {};
   const { bytesRead, bytesWritten, writeQueueSize } = handle;
   const refs = [handle.hasRef(), (handle.unref(), handle.hasRef()), (handle.ref(), handle.hasRef())];
-  const calls = [handle.getpeername?.(out), handle.getsockname?.({}), handle.setNoDelay?.(true), handle.setKeepAlive?.(true, 5)];
+  const calls = [handle.getpeername?.(out), handle.getsockname?.({}), handle.setNoDelay?.(true),
+    handle.setKeepAlive?.(true, 5)];
   const named = [out.port === socket.remotePort, out.address];
-  return [handle.fd >= 0, handle.getAsyncId() > 0, typeof handle.close, bytesRead, bytesWritten, writeQueueSize, refs, calls, named];
+  return [handle.fd >= 0, handle.getAsyncId() > 0, typeof handle.close, bytesRead, bytesWritten, writeQueueSize, refs,
+    calls, named];
 }
 
 for (const kind of ['TCP', 'unix'] as const) {
@@ -61,7 +63,9 @@ for (const kind of ['TCP', 'unix'] as const) {
       else server.listen(0, '127.0.0.1');
       await once(server, 'listening');
       const accepted = connection(server);
-      const client = net.connect(kind === 'unix' ? { path } : { port: (server.address() as AddressInfo).port, host: '127.0.0.1' });
+      const client = net.connect(
+        kind === 'unix' ? { path } : { port: (server.address() as AddressInfo).port, host: '127.0.0.1' },
+      );
       const [peer] = await Promise.all([accepted, once(client, 'connect')]);
       return [server, client, peer];
     };
@@ -101,7 +105,8 @@ for (const kind of ['TCP', 'unix'] as const) {
 
     sideBySide('getActiveResourcesInfo names the sockets that keep the process alive', async (net, story) => {
       using folder = new Temporary();
-      const count = (): number => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap' || name === 'PipeWrap').length;
+      const count = (): number =>
+        process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap' || name === 'PipeWrap').length;
       const before = count();
       const told = (who: string): void => story.tell(who, count() - before);
       const [server, client, peer] = await pair(net, folder.path);
@@ -145,7 +150,8 @@ describe('the sockets of node:http', () => {
 
   function describeSome(socket: Socket): unknown {
     const handle = handleOf(socket)!;
-    return [handle.fd >= 0, handle.getAsyncId() > 0, handle.hasRef(), handle.setNoDelay?.(true), typeof handle.close, handle.getpeername?.({})];
+    return [handle.fd >= 0, handle.getAsyncId() > 0, handle.hasRef(), handle.setNoDelay?.(true), typeof handle.close,
+      handle.getpeername?.({})];
   }
 });
 
@@ -187,28 +193,34 @@ describe('_handle, when somebody works on it', () => {
     await closed(client, peer, server);
   });
 
-  sideBySide('of a socket that is being connected: it stays the same, and what was replaced is called', async (net, story) => {
-    const server = net.createServer((socket) => socket.pipe(socket));
-    const port = await listen(story, server);
-    const client = story.socket('client', net.connect({ port, host: '127.0.0.1', noDelay: true, keepAlive: true }));
-    const handle = handleOf(client)!;
-    listenIn(story, 'handle', handle, ['setNoDelay', 'setKeepAlive', 'close']);
-    await once(client, 'connect');
-    story.tell('handle', handleOf(client) === handle, handle.fd >= 0);
-    client.end('hello');
-    server.close();
-    await closed(client, server);
-    story.tell('handle', handle.bytesRead);
-  });
+  sideBySide(
+    'of a socket that is being connected: it stays the same, and what was replaced is called',
+    async (net, story) => {
+      const server = net.createServer((socket) => socket.pipe(socket));
+      const port = await listen(story, server);
+      const client = story.socket('client', net.connect({ port, host: '127.0.0.1', noDelay: true, keepAlive: true }));
+      const handle = handleOf(client)!;
+      listenIn(story, 'handle', handle, ['setNoDelay', 'setKeepAlive', 'close']);
+      await once(client, 'connect');
+      story.tell('handle', handleOf(client) === handle, handle.fd >= 0);
+      client.end('hello');
+      server.close();
+      await closed(client, server);
+      story.tell('handle', handle.bytesRead);
+    },
+  );
 
   sideBySide('options that are set before there is a descriptor hold', async (net, story) => {
-    const option = (socket: Socket, level: number, name: number): number => getsockopt(handleOf(socket)!.fd, level, name);
+    const option = (socket: Socket, level: number, name: number): number =>
+      getsockopt(handleOf(socket)!.fd, level, name);
     for (const how of ['by the socket', 'by its handle', 'by node:tls'] as const) {
       const server = net.createServer((socket) => socket.resume());
       const port = await listen(story, server);
       const client = net.connect(port, '127.0.0.1');
       const secure = how === 'by node:tls' ? tls.connect({ socket: client }).on('error', () => {}) : undefined;
-      if (how === 'by its handle') story.tell(how, handleOf(client)!.setNoDelay!(true), handleOf(client)!.setKeepAlive!(true, 7));
+      if (how === 'by its handle') {
+        story.tell(how, handleOf(client)!.setNoDelay!(true), handleOf(client)!.setKeepAlive!(true, 7));
+      }
       else (secure ?? client).setNoDelay(true).setKeepAlive(true, 7000);
       await once(client, 'connect');
       const isKept = option(client, SOL_SOCKET, SO_KEEPALIVE);
@@ -220,21 +232,24 @@ describe('_handle, when somebody works on it', () => {
     }
   });
 
-  sideBySide('a handle that is closed: a write fails with EBADF, and without a handle the socket is closed', async (net, story) => {
-    for (const how of ['closed', 'taken away'] as const) {
-      const [server, client, peer] = await pair(net, story);
-      peer.on('error', () => {});
-      story.socket(how, client, ['error']);
-      const failed = once(client, 'error');
-      handleOf(client)!.close();
-      if (how === 'taken away') Object.assign(client, { _handle: null });
-      client.write('x', (error) => story.tell(`${how}, write`, error));
-      await failed;
-      peer.destroy();
-      server.close();
-      await closed(peer, server);
-    }
-  });
+  sideBySide(
+    'a handle that is closed: a write fails with EBADF, and without a handle the socket is closed',
+    async (net, story) => {
+      for (const how of ['closed', 'taken away'] as const) {
+        const [server, client, peer] = await pair(net, story);
+        peer.on('error', () => {});
+        story.socket(how, client, ['error']);
+        const failed = once(client, 'error');
+        handleOf(client)!.close();
+        if (how === 'taken away') Object.assign(client, { _handle: null });
+        client.write('x', (error) => story.tell(`${how}, write`, error));
+        await failed;
+        peer.destroy();
+        server.close();
+        await closed(peer, server);
+      }
+    },
+  );
 
   sideBySide('process._getActiveHandles lists the sockets that keep the process alive', async (net, story) => {
     const active = (): unknown[] => (process as unknown as { _getActiveHandles(): unknown[] })._getActiveHandles();
@@ -259,7 +274,9 @@ describe('_handle, when somebody works on it', () => {
     const agent = Object.assign(new http.Agent({ keepAlive: true }), { createConnection });
     const ids: unknown[] = [];
     for (let i = 0; i < 3; i++) {
-      const [response] = (await once(http.get({ port, host: '127.0.0.1', agent }), 'response')) as [http.IncomingMessage];
+      const [response] = (await once(http.get({ port, host: '127.0.0.1', agent }), 'response')) as [
+        http.IncomingMessage,
+      ];
       const { socket } = response;
       const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'async_id_symbol')!;
       ids.push((socket as unknown as Record<symbol, unknown>)[symbol]);
@@ -274,7 +291,8 @@ describe('_handle, when somebody works on it', () => {
 
   it('node:tls and node:http2 get a handle of libuv’s, from a server and for a client', async (t) => {
     const names: unknown[] = [];
-    const seen = (socket: Socket): void => void names.push(handleOf(socket)?.constructor.name, handleOf(socket)!.fd >= 0);
+    const seen = (socket: Socket): void =>
+      void names.push(handleOf(socket)?.constructor.name, handleOf(socket)!.fd >= 0);
     for (const server of [tls.createServer({ key: KEY, cert: CERTIFICATE }), http2.createServer()]) {
       const listener = ours.createServer((socket) => {
         server.emit('connection', socket);
@@ -302,24 +320,33 @@ describe('_handle, when somebody works on it', () => {
 });
 
 describe('_handle of a server', () => {
-  sideBySide('given a program that has replaced onconnection, it gets a handle of each connection', async (net, story) => {
-    const server = net.createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 5000 }, (socket) => socket.end('hello'));
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    type Connected = (this: unknown, status: number, client: Handle) => void;
-    const handle = (server as unknown as { _handle: { onconnection: Connected } })._handle;
-    const { onconnection } = handle;
-    handle.onconnection = function (status, client) {
-      const { setNoDelay, setKeepAlive } = client;
-      client.setNoDelay = (on) => (story.tell('handle', 'setNoDelay', on), setNoDelay!.call(client, on));
-      client.setKeepAlive = (on, seconds) => (story.tell('handle', 'setKeepAlive', on, seconds), setKeepAlive!.call(client, on, seconds));
-      story.tell('handle', status, client.fd >= 0);
-      onconnection.call(this, status, client);
-    };
-    const client = net.connect((server.address() as AddressInfo).port, '127.0.0.1');
-    const [data] = (await once(client, 'data')) as [Buffer];
-    story.tell('client', data.toString());
-    server.close();
-    await closed(client, server);
-  });
+  sideBySide(
+    'given a program that has replaced onconnection, it gets a handle of each connection',
+    async (net, story) => {
+      const server = net.createServer(
+        { noDelay: true, keepAlive: true, keepAliveInitialDelay: 5000 },
+        (socket) => socket.end('hello'),
+      );
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      type Connected = (this: unknown, status: number, client: Handle) => void;
+      const handle = (server as unknown as { _handle: { onconnection: Connected } })._handle;
+      const { onconnection } = handle;
+      handle.onconnection = function (status, client) {
+        const { setNoDelay, setKeepAlive } = client;
+        client.setNoDelay = (on) => (story.tell('handle', 'setNoDelay', on), setNoDelay!.call(client, on));
+        client.setKeepAlive = (
+          on,
+          seconds,
+        ) => (story.tell('handle', 'setKeepAlive', on, seconds), setKeepAlive!.call(client, on, seconds));
+        story.tell('handle', status, client.fd >= 0);
+        onconnection.call(this, status, client);
+      };
+      const client = net.connect((server.address() as AddressInfo).port, '127.0.0.1');
+      const [data] = (await once(client, 'data')) as [Buffer];
+      story.tell('client', data.toString());
+      server.close();
+      await closed(client, server);
+    },
+  );
 });

@@ -14,7 +14,10 @@ async function lengthServer(): Promise<{ port: number; [Symbol.asyncDispose](): 
     request.on('data', (chunk: Buffer) => (length += chunk.length));
     request.on('end', () => response.end(`${length}`));
   });
-  const listener = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => server.emit('connection', socket));
+  const listener = net.createServer(
+    { allowHalfOpen: true, noDelay: true },
+    (socket) => server.emit('connection', socket),
+  );
   listener.listen(0, '127.0.0.1');
   await once(listener, 'listening');
   return {
@@ -86,7 +89,10 @@ it('given many requests at once that are answered in a later tick, their answers
 it('given large answers that the kernel takes at once, nothing of them is left for the ring to do', async () => {
   const body = Buffer.alloc(30_000, 'x');
   const server = http.createServer((_request, response) => response.end(body));
-  const listener = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => server.emit('connection', socket));
+  const listener = net.createServer(
+    { allowHalfOpen: true, noDelay: true },
+    (socket) => server.emit('connection', socket),
+  );
   listener.listen(0, '127.0.0.1');
   await once(listener, 'listening');
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });

@@ -35,10 +35,13 @@ describe('node-internals.ts', () => {
   it('is the only file of src/net that reads stack traces, or the names of functions, classes and symbols of Node’s', () => {
     const files = readdirSync('src/net', { recursive: true, encoding: 'utf8' }).map((file) => join('src/net', file));
     // UDP looks for one symbol, and says so where there is none: then it goes through Node.
-    const others = files.filter((name) => name.endsWith('.ts') && name !== INTERNALS && name !== 'src/net/udp/udp-socket.ts');
+    const others = files.filter((name) =>
+      name.endsWith('.ts') && name !== INTERNALS && name !== 'src/net/udp/udp-socket.ts'
+    );
     for (const file of others) {
       const source = readFileSync(file, 'utf8');
-      const hack = /captureStackTrace|\['undefined'\]|\.name === |\{ name \} = |getOwnPropertySymbols|\.description\b|_parent\b/;
+      const hack =
+        /captureStackTrace|\['undefined'\]|\.name === |\{ name \} = |getOwnPropertySymbols|\.description\b|_parent\b/;
       assert.doesNotMatch(source, hack, file);
     }
   });
@@ -57,7 +60,9 @@ describe('what it is for', () => {
       server.listen(place);
       await once(server, 'listening');
       const address = server.address()!;
-      const client = ours.connect(typeof address === 'string' ? { path: address } : { port: address.port, host: '127.0.0.1' });
+      const client = ours.connect(
+        typeof address === 'string' ? { path: address } : { port: address.port, host: '127.0.0.1' },
+      );
       for (let i = 0; i < 20; i++) {
         client.write('x');
         await once(client, 'data');

@@ -23,7 +23,9 @@ const PRELUDE = `
 /** What a program prints, and how it ends. */
 async function outcome(net: string, text: string): Promise<{ status: number; stdout: string; stderr: string }> {
   const env = { ...process.env, NET: net };
-  const { status, stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', PRELUDE + text], { env });
+  const { status, stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', PRELUDE + text], {
+    env,
+  });
   return { status, stdout, stderr: /^\w*Error: .*$/m.exec(stderr)?.[0] ?? '' };
 }
 
@@ -36,7 +38,9 @@ function alike(title: string, text: string): void {
 }
 
 describe('the process', () => {
-  alike('ends when what is left is not referenced', `
+  alike(
+    'ends when what is left is not referenced',
+    `
     const server = net.createServer((socket) => socket.unref().on('data', () => {}));
     const port = await listen(server);
     const client = net.connect(port, '127.0.0.1');
@@ -45,17 +49,23 @@ describe('the process', () => {
     client.unref();
     server.unref();
     process.on('exit', () => console.log('exit'));
-  `);
+  `,
+  );
 
-  alike('given a referenced server, does not end', `
+  alike(
+    'given a referenced server, does not end',
+    `
     const server = net.createServer();
     server.unref();
     await listen(server);
     server.ref();
     setTimeout(() => { console.log('still here'); server.close(); }, 50).unref();
-  `);
+  `,
+  );
 
-  alike('given a socket that reads and was unreferenced before it was connected, does not end', `
+  alike(
+    'given a socket that reads and was unreferenced before it was connected, does not end',
+    `
     const server = net.createServer((socket) => setTimeout(() => socket.end('x'), 50)).unref();
     const port = await listen(server);
     const client = new net.Socket();
@@ -63,39 +73,54 @@ describe('the process', () => {
     client.ref();
     client.connect(port, '127.0.0.1');
     client.on('data', (data) => console.log(String(data)));
-  `);
+  `,
+  );
 
-  alike('given a socket that was unreferenced before it was connected, ends', `
+  alike(
+    'given a socket that was unreferenced before it was connected, ends',
+    `
     const server = net.createServer((socket) => socket.unref().resume());
     const port = await listen(server);
     const client = new net.Socket();
     client.unref();
     client.connect(port, '127.0.0.1', () => { console.log('connected'); server.unref(); });
-  `);
+  `,
+  );
 
-  alike('given a paused socket, ends', `
+  alike(
+    'given a paused socket, ends',
+    `
     const server = net.createServer({ pauseOnConnect: true }, () => server.unref());
     const port = await listen(server);
     const client = net.connect(port, '127.0.0.1', () => { console.log('connected'); client.unref(); });
-  `);
+  `,
+  );
 
-  alike('what was written before process.exit() arrives', `
+  alike(
+    'what was written before process.exit() arrives',
+    `
     import { fork, spawn } from 'node:child_process';
     const server = net.createServer((socket) => socket.on('data', (data) => console.log(String(data))).on('end', () => server.close()));
     const port = await listen(server);
     const text = "const { default: net } = await import(process.env.NET); const socket = net.connect(" + port +
       ", '127.0.0.1', () => { socket.write('last words', () => process.exit()); });";
     spawn(process.execPath, ['--input-type=module', '-e', text], { stdio: 'inherit' });
-  `);
+  `,
+  );
 
-  alike('given an error event without a listener, ends', `
+  alike(
+    'given an error event without a listener, ends',
+    `
     const server = net.createServer((socket) => socket.on('data', () => socket.resetAndDestroy()));
     const port = await listen(server);
     net.connect(port, '127.0.0.1').resume().write('x');
-  `);
+  `,
+  );
 
   for (const where of ['connection', 'data', 'end', 'close', 'drain']) {
-    alike(`what is thrown in '${where}' is an uncaught exception, and all goes on`, `
+    alike(
+      `what is thrown in '${where}' is an uncaught exception, and all goes on`,
+      `
       process.on('uncaughtException', (error) => console.log('uncaught', error.message));
       const fail = (what) => { if (what === '${where}') throw new Error('in ' + what); };
       let rounds = 0;
@@ -117,10 +142,13 @@ describe('the process', () => {
       next();
       // The last socket may tell of its end after the server does.
       server.on('close', () => setTimeout(() => console.log('closed'), 20));
-    `);
+    `,
+    );
   }
 
-  alike('async contexts', `
+  alike(
+    'async contexts',
+    `
     const storage = new AsyncLocalStorage();
     const told = {};
     const tell = (who, what) => (told[who] ??= []).push(what + ' ' + storage.getStore());
@@ -143,9 +171,12 @@ describe('the process', () => {
     storage.run('close', () => server.close(() => tell('server', 'closed')));
     await once(server, 'close');
     for (const key of Object.keys(told).sort()) console.log(key, [...new Set(told[key])].join());
-  `);
+  `,
+  );
 
-  alike('a worker thread', `
+  alike(
+    'a worker thread',
+    `
     const text = "const { default: net } = await import(process.env.NET); const { once } = await import('node:events');" +
       "const server = net.createServer((socket) => socket.end('from a worker')); server.listen(0); await once(server, 'listening');" +
       "const socket = net.connect(server.address().port); socket.on('data', (data) => console.log(String(data)));" +
@@ -153,9 +184,12 @@ describe('the process', () => {
     const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(text)));
     await once(worker, 'exit');
     console.log('done');
-  `);
+  `,
+  );
 
-  alike('what a worker wrote before it ended arrives', `
+  alike(
+    'what a worker wrote before it ended arrives',
+    `
     const server = net.createServer((socket) => socket.on('data', (data) => console.log(String(data))).on('end', () => server.close()));
     const port = await listen(server);
     const text = "const { default: net } = await import(process.env.NET); const socket = net.connect(" + port +
@@ -163,10 +197,13 @@ describe('the process', () => {
     const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(text)));
     await Promise.all([once(worker, 'exit'), once(server, 'close')]);
     console.log('done');
-  `);
+  `,
+  );
 
   for (const policy of ['rr', 'none']) {
-    alike(`a cluster (${policy})`, `
+    alike(
+      `a cluster (${policy})`,
+      `
       import { writeFileSync, mkdtempSync, rmSync } from 'node:fs';
       import { tmpdir } from 'node:os';
       const folder = mkdtempSync(tmpdir() + '/iouring-test-');
@@ -193,10 +230,13 @@ describe('the process', () => {
       await Promise.all(workers.map((worker) => once(worker, 'exit')));
       rmSync(folder, { recursive: true });
       console.log('done');
-    `);
+    `,
+    );
   }
 
-  alike('a server sent to a child process', `
+  alike(
+    'a server sent to a child process',
+    `
     import { writeFileSync, mkdtempSync, rmSync } from 'node:fs';
     import { tmpdir } from 'node:os';
     import { fork } from 'node:child_process';
@@ -219,9 +259,12 @@ describe('the process', () => {
     await once(client, 'close');
     await exit;
     rmSync(folder, { recursive: true });
-  `);
+  `,
+  );
 
-  alike('a socket sent to a child process, kept open or not, and one as its output', `
+  alike(
+    'a socket sent to a child process, kept open or not, and one as its output',
+    `
     import { writeFileSync, mkdtempSync, rmSync } from 'node:fs';
     import { tmpdir } from 'node:os';
     import { fork, spawn } from 'node:child_process';
@@ -264,9 +307,12 @@ describe('the process', () => {
     server.close();
     rmSync(folder, { recursive: true });
     console.log('done');
-  `);
+  `,
+  );
 
-  alike('a socket that two processes have: what one says it has written is written before what the other does then', `
+  alike(
+    'a socket that two processes have: what one says it has written is written before what the other does then',
+    `
     import { writeFileSync, mkdtempSync, rmSync } from 'node:fs';
     import { tmpdir } from 'node:os';
     import { fork } from 'node:child_process';
@@ -292,18 +338,24 @@ describe('the process', () => {
     await once(child, 'exit');
     console.log(child.exitCode);
     rmSync(folder, { recursive: true });
-  `);
+  `,
+  );
 
-  alike('a worker whose node:net is this one ends when nothing is left', `
+  alike(
+    'a worker whose node:net is this one ends when nothing is left',
+    `
     const text = "import { createRequire } from 'node:module'; const { default: net } = await import(process.env.NET);" +
       "Object.assign(createRequire('/')('node:net'), { Socket: net.Socket, Server: net.Server });" +
       "new net.Server().listen(0).unref(); console.log('listens');";
     const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(text)));
     await once(worker, 'exit');
     console.log('done');
-  `);
+  `,
+  );
 
-  alike('a socket that is reset while it is being ended: that is an error, and its peer gets the end', `
+  alike(
+    'a socket that is reset while it is being ended: that is an error, and its peer gets the end',
+    `
     for (const when of ['at once', 'in a tick']) {
       const server = net.createServer();
       const port = await listen(server);
@@ -321,5 +373,6 @@ describe('the process', () => {
     }
     // Node has lost the handle, which is still open.
     process.exit();
-  `);
+  `,
+  );
 });

@@ -37,13 +37,23 @@ const handler: Handler = (request, response): void => {
 };
 
 /** Listens, and hands its connections to another server. */
-async function front(net: Net, story: Story, server: { emit(event: 'connection', socket: Socket): boolean }): Promise<[Server, number]> {
+async function front(
+  net: Net,
+  story: Story,
+  server: { emit(event: 'connection', socket: Socket): boolean },
+): Promise<[Server, number]> {
   const listener = net.createServer((socket) => server.emit('connection', socket));
   return [listener, await listen(story, listener)];
 }
 
-async function request(module: typeof http | typeof https, options: https.RequestOptions, body = ''): Promise<unknown[]> {
-  const [response] = (await once(module.request({ host: '127.0.0.1', ...options }).end(body), 'response')) as [http.IncomingMessage];
+async function request(
+  module: typeof http | typeof https,
+  options: https.RequestOptions,
+  body = '',
+): Promise<unknown[]> {
+  const [response] = (await once(module.request({ host: '127.0.0.1', ...options }).end(body), 'response')) as [
+    http.IncomingMessage,
+  ];
   return [response.statusCode, response.headers['x-request'], await lengthOf(response)];
 }
 
@@ -87,7 +97,9 @@ describe('protocols', () => {
   sideBySide('http: pipelined, upgraded, and what is no request', async (net, story) => {
     const server = http.createServer(handler);
     server.on('upgrade', (_request, socket: Socket, head: Buffer) => {
-      socket.write(`HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n${head.toString()}`);
+      socket.write(
+        `HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n${head.toString()}`,
+      );
       socket.pipe(socket);
     });
     const [listener, port] = await front(net, story, server);
@@ -100,9 +112,17 @@ describe('protocols', () => {
       await closed(socket);
       story.tell(who, answer.replaceAll(/Date: .*/g, 'Date'));
     };
-    await talk('pipelined', `${'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(5)}GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    await talk(
+      'pipelined',
+      `${'GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(5)}GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+    );
     await talk('in pieces', ...'GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'.split(''));
-    await talk('upgraded', 'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhead', ' and', ' tail');
+    await talk(
+      'upgraded',
+      'GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nhead',
+      ' and',
+      ' tail',
+    );
     await talk('nonsense', 'what?\r\n\r\n');
     listener.close();
     await closed(listener);
@@ -122,7 +142,9 @@ describe('protocols', () => {
     const createConnection = (options: object): Socket => net.connect(options as { port: number });
     (agent as unknown as { createConnection: typeof createConnection }).createConnection = createConnection;
     const ask = async (): Promise<void> => {
-      const [response] = (await once(http.get({ port, host: '127.0.0.1', agent }), 'response')) as [http.IncomingMessage];
+      const [response] = (await once(http.get({ port, host: '127.0.0.1', agent }), 'response')) as [
+        http.IncomingMessage,
+      ];
       let text = '';
       for await (const data of response) text += String(data);
       story.tell('client', text);
@@ -148,32 +170,41 @@ describe('protocols', () => {
   sideBySide('https', async (net, story) => {
     const [listener, port] = await front(net, story, https.createServer(credentials, handler));
     const agent = new https.Agent({ keepAlive: true, rejectUnauthorized: false });
-    for (const path of ['/', '/big', '/big']) story.tell('https', await request(https, { port, path, agent, method: 'POST' }, BIG.toString()));
+    for (const path of ['/', '/big', '/big']) {
+      story.tell('https', await request(https, { port, path, agent, method: 'POST' }, BIG.toString()));
+    }
     agent.destroy();
     listener.close();
     await closed(listener);
   });
 
   for (const size of [10_000, 40_000]) {
-    sideBySide(`tls in a tunnel that is destroyed when what is behind it has ended: ${size} bytes arrive`, async (net, story) => {
-      const [inner, innerPort] = await front(net, story, tls.createServer(credentials, (socket) => socket.end(BIG.subarray(0, size))));
-      const tunnel = tls.createServer(credentials, (socket) => {
-        const behind = net.connect(innerPort, '127.0.0.1');
-        behind.pipe(socket).on('error', () => {});
-        socket.pipe(behind).on('error', () => {});
-        behind.on('end', () => socket.destroy());
-      });
-      const [outer, port] = await front(net, story, tunnel);
-      const socket = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
-      const client = tls.connect({ socket, rejectUnauthorized: false });
-      let length = 0;
-      client.on('data', (data: Buffer) => (length += data.length));
-      client.on('error', ({ code }: NodeJS.ErrnoException) => story.tell('client', code));
-      await closed(client);
-      story.tell('client', length);
-      for (const listener of [inner, outer]) listener.close();
-      await closed(inner, outer);
-    });
+    sideBySide(
+      `tls in a tunnel that is destroyed when what is behind it has ended: ${size} bytes arrive`,
+      async (net, story) => {
+        const [inner, innerPort] = await front(
+          net,
+          story,
+          tls.createServer(credentials, (socket) => socket.end(BIG.subarray(0, size))),
+        );
+        const tunnel = tls.createServer(credentials, (socket) => {
+          const behind = net.connect(innerPort, '127.0.0.1');
+          behind.pipe(socket).on('error', () => {});
+          socket.pipe(behind).on('error', () => {});
+          behind.on('end', () => socket.destroy());
+        });
+        const [outer, port] = await front(net, story, tunnel);
+        const socket = tls.connect({ port, host: '127.0.0.1', rejectUnauthorized: false });
+        const client = tls.connect({ socket, rejectUnauthorized: false });
+        let length = 0;
+        client.on('data', (data: Buffer) => (length += data.length));
+        client.on('error', ({ code }: NodeJS.ErrnoException) => story.tell('client', code));
+        await closed(client);
+        story.tell('client', length);
+        for (const listener of [inner, outer]) listener.close();
+        await closed(inner, outer);
+      },
+    );
   }
 
   sideBySide('http: what a body sets off comes before its message is complete', async (net, story) => {
@@ -189,7 +220,10 @@ describe('protocols', () => {
         if (request.url !== '/answered in between') return;
         request.pause();
         response.end();
-        response.on('finish', () => story.tell(request.url!, 'finish', (request as unknown as { _dumped: boolean })._dumped));
+        response.on(
+          'finish',
+          () => story.tell(request.url!, 'finish', (request as unknown as { _dumped: boolean })._dumped),
+        );
       });
       request.on('end', () => {
         told('end');
@@ -199,7 +233,9 @@ describe('protocols', () => {
     const [listener, port] = await front(net, story, server);
     const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
     for (const path of ['/', '/answered in between', '/']) {
-      for (const body of ['', 'a', 'b'.repeat(3000)]) story.tell(path, await request(http, { port, path: encodeURI(path), method: 'POST', agent }, body));
+      for (const body of ['', 'a', 'b'.repeat(3000)]) {
+        story.tell(path, await request(http, { port, path: encodeURI(path), method: 'POST', agent }, body));
+      }
     }
     agent.destroy();
     listener.close();
@@ -209,7 +245,9 @@ describe('protocols', () => {
   sideBySide('http2: a stream that is given up in the packet that asked for it', async (net, story) => {
     const server = http2.createServer();
     server.on('stream', (stream) => {
-      for (const event of ['aborted', 'error', 'finish', 'end', 'close']) stream.on(event, () => story.tell('server', event));
+      for (const event of ['aborted', 'error', 'finish', 'end', 'close']) {
+        stream.on(event, () => story.tell('server', event));
+      }
       stream.respond();
       stream.end('ok');
     });
@@ -274,7 +312,9 @@ describe('protocols', () => {
           });
         });
       if (when === 'the attempt' || when === 'a listener of connect') {
-        await new Promise((resolve) => socket.once(when === 'the attempt' ? 'connectionAttempt' : 'connect', () => resolve(taken())));
+        await new Promise((resolve) =>
+          socket.once(when === 'the attempt' ? 'connectionAttempt' : 'connect', () => resolve(taken()))
+        );
       } else {
         await taken();
       }

@@ -90,50 +90,59 @@ function sameAsNode(title: string, scenario: Scenario, places: readonly Place[] 
 
 describe('write', () => {
   for (const kibi of [1, 16, 32, 64, 128]) {
-    sameAsNode(`pieces of ${kibi} KiB that the kernel has room for are written when it returns`, async ({ socket, peer }, tell) => {
-      const order: string[] = [];
-      // A unix socket has room for 200 KiB.
-      const count = Math.min(8, Math.floor(190 / kibi));
-      for (let i = 0; i < count; i++) {
-        const returned = socket.write(Buffer.alloc(kibi * KIBI, i), () => order.push(`callback ${i}`));
-        tell(returned, socket.writableLength, socket.bytesWritten, socket.writableNeedDrain);
-      }
-      process.nextTick(() => order.push('tick'));
-      void Promise.resolve().then(() => order.push('microtask'));
-      setImmediate(() => order.push('immediate'));
-      await turns(2);
-      tell(order);
-      peer.drain();
-      tell(peer.bytes);
-    });
+    sameAsNode(
+      `pieces of ${kibi} KiB that the kernel has room for are written when it returns`,
+      async ({ socket, peer }, tell) => {
+        const order: string[] = [];
+        // A unix socket has room for 200 KiB.
+        const count = Math.min(8, Math.floor(190 / kibi));
+        for (let i = 0; i < count; i++) {
+          const returned = socket.write(Buffer.alloc(kibi * KIBI, i), () => order.push(`callback ${i}`));
+          tell(returned, socket.writableLength, socket.bytesWritten, socket.writableNeedDrain);
+        }
+        process.nextTick(() => order.push('tick'));
+        void Promise.resolve().then(() => order.push('microtask'));
+        setImmediate(() => order.push('immediate'));
+        await turns(2);
+        tell(order);
+        peer.drain();
+        tell(peer.bytes);
+      },
+    );
   }
 
-  sameAsNode('given corked writes, they go out together, and are written when uncork returns', async ({ socket, peer }, tell) => {
-    for (const large of [100, 20 * KIBI, 100 * KIBI]) {
-      socket.cork();
-      socket.write('head');
-      socket.write(Buffer.alloc(large), () => tell('called back'));
-      socket.write('tail');
-      socket.uncork();
-      tell(socket.writableLength, socket.bytesWritten);
-      await turn();
-      peer.drain();
-      tell(peer.bytes);
-    }
-  });
+  sameAsNode(
+    'given corked writes, they go out together, and are written when uncork returns',
+    async ({ socket, peer }, tell) => {
+      for (const large of [100, 20 * KIBI, 100 * KIBI]) {
+        socket.cork();
+        socket.write('head');
+        socket.write(Buffer.alloc(large), () => tell('called back'));
+        socket.write('tail');
+        socket.uncork();
+        tell(socket.writableLength, socket.bytesWritten);
+        await turn();
+        peer.drain();
+        tell(peer.bytes);
+      }
+    },
+  );
 
-  sameAsNode('given corked writes with an empty one at the end, the peer has them when uncork returns', ({ socket, peer }, tell) => {
-    for (const [last, encoding] of [['', 'utf8'], ['zz', 'hex'], [Buffer.alloc(0), undefined]] as const) {
-      socket.cork();
-      socket.write('head');
-      socket.write(Buffer.alloc(100 * KIBI));
-      if (typeof last === 'string') socket.write(last, encoding);
-      else socket.write(last);
-      socket.uncork();
-      peer.drain();
-      tell(peer.bytes);
-    }
-  });
+  sameAsNode(
+    'given corked writes with an empty one at the end, the peer has them when uncork returns',
+    ({ socket, peer }, tell) => {
+      for (const [last, encoding] of [['', 'utf8'], ['zz', 'hex'], [Buffer.alloc(0), undefined]] as const) {
+        socket.cork();
+        socket.write('head');
+        socket.write(Buffer.alloc(100 * KIBI));
+        if (typeof last === 'string') socket.write(last, encoding);
+        else socket.write(last);
+        socket.uncork();
+        peer.drain();
+        tell(peer.bytes);
+      }
+    },
+  );
 
   sameAsNode('callbacks come in the order of the writes', async ({ socket, peer }, tell) => {
     for (const [index, bytes] of [1, 30_000, 1, 300_000, 5, 10_000_000, 1].entries()) {
@@ -144,21 +153,24 @@ describe('write', () => {
     tell(peer.bytes > 10_300_000);
   });
 
-  sameAsNode('given more than the kernel has room for, the rest waits, with one drain', async ({ socket, peer }, tell) => {
-    let isFull = false;
-    for (let i = 0; i < 400 && !isFull; i++) isFull = !socket.write(Buffer.alloc(64 * KIBI));
-    const written = socket.bytesWritten;
-    tell(isFull, socket.writableLength > 0, socket.writableLength <= 64 * KIBI);
-    let before = -1;
-    while (socket.writableLength > 0 && peer.bytes !== before) {
-      before = peer.bytes;
+  sameAsNode(
+    'given more than the kernel has room for, the rest waits, with one drain',
+    async ({ socket, peer }, tell) => {
+      let isFull = false;
+      for (let i = 0; i < 400 && !isFull; i++) isFull = !socket.write(Buffer.alloc(64 * KIBI));
+      const written = socket.bytesWritten;
+      tell(isFull, socket.writableLength > 0, socket.writableLength <= 64 * KIBI);
+      let before = -1;
+      while (socket.writableLength > 0 && peer.bytes !== before) {
+        before = peer.bytes;
+        peer.drain();
+        await turns(10);
+      }
+      tell(socket.writableLength);
       peer.drain();
-      await turns(10);
-    }
-    tell(socket.writableLength);
-    peer.drain();
-    tell(peer.bytes === written);
-  });
+      tell(peer.bytes === written);
+    },
+  );
 
   sameAsNode('given no room in the kernel, a small piece waits, too', async ({ socket, peer }, tell) => {
     for (let i = 0; i < 10_000 && socket.write(Buffer.alloc(1000)); i++);
@@ -172,7 +184,13 @@ describe('write', () => {
 });
 
 describe('write and then the end', () => {
-  const amounts = { '1 KiB': [1, 1], '50 of 1 KiB': [50, 1], '100 of 1 KiB': [100, 1], '3 of 64 KiB': [3, 64], '32 of 64 KiB': [32, 64] } as const;
+  const amounts = {
+    '1 KiB': [1, 1],
+    '50 of 1 KiB': [50, 1],
+    '100 of 1 KiB': [100, 1],
+    '3 of 64 KiB': [3, 64],
+    '32 of 64 KiB': [32, 64],
+  } as const;
   for (const [amount, [count, kibi]] of Object.entries(amounts)) {
     for (const how of ['destroy', 'end, destroy', 'resetAndDestroy', 'destroySoon', 'end'] as const) {
       // Beyond the peer's window a reset takes along what the kernel has not sent: other pieces are other packets.
@@ -180,7 +198,9 @@ describe('write and then the end', () => {
       sameAsNode(`${amount}, ${how}: the same arrives`, async ({ socket, peer, closed }, tell) => {
         let called = 0;
         let failed = 0;
-        for (let i = 0; i < count; i++) socket.write(Buffer.alloc(kibi * KIBI), (error) => void (error ? failed++ : called++));
+        for (let i = 0; i < count; i++) {
+          socket.write(Buffer.alloc(kibi * KIBI), (error) => void (error ? failed++ : called++));
+        }
         if (how.startsWith('end')) socket.end();
         if (how.endsWith('estroy')) socket[how === 'end, destroy' ? 'destroy' : how as 'destroy']();
         if (how === 'destroySoon') socket.destroySoon();
@@ -242,63 +262,84 @@ describe('destroy', () => {
     }, how === 'destroy' ? ['TCP', 'unix'] : ['TCP']);
   }
 
-  sameAsNode('given data that comes after an end, the peer gets an end and no reset', async ({ socket, peer }, tell) => {
-    socket.resume();
-    await turns(3);
-    socket.destroy();
-    tell(peer.look());
-    tell(peer.send('late'));
-    tell(peer.look());
-    await turns(3);
-    tell(peer.look());
-  });
-
-  sameAsNode('given a paused socket with data that was not read, the peer gets what node:net sends it', async ({ socket, peer }, tell) => {
-    socket.pause();
-    await turns(3);
-    peer.send('unread');
-    await turns(5);
-    socket.destroy();
-    tell(peer.look());
-  }, ['TCP']);
-
-  sameAsNode('given data of the same turn that was not read, the peer gets what node:net sends it', async ({ socket, peer }, tell) => {
-    socket.on('data', () => tell('data'));
-    await turns(3);
-    peer.send('unread');
-    socket.destroy();
-    tell(peer.look());
-  }, ['TCP']);
-
-  sameAsNode('given data that was all read, the peer gets what node:net sends it', async ({ socket, peer, closed }, tell) => {
-    socket.once('data', (data: Buffer) => {
-      tell('data', data.length);
+  sameAsNode(
+    'given data that comes after an end, the peer gets an end and no reset',
+    async ({ socket, peer }, tell) => {
+      socket.resume();
+      await turns(3);
       socket.destroy();
       tell(peer.look());
-    });
-    peer.send('read');
-    await closed;
-  });
+      tell(peer.send('late'));
+      tell(peer.look());
+      await turns(3);
+      tell(peer.look());
+    },
+  );
 
-  sameAsNode('given data that was read and more behind it, the peer gets what node:net sends it', async ({ socket, peer, closed }, tell) => {
-    socket.once('data', () => {
-      peer.send('more');
+  sameAsNode(
+    'given a paused socket with data that was not read, the peer gets what node:net sends it',
+    async ({ socket, peer }, tell) => {
+      socket.pause();
+      await turns(3);
+      peer.send('unread');
+      await turns(5);
       socket.destroy();
       tell(peer.look());
-    });
-    peer.send('read');
-    await closed;
-  }, ['TCP']);
+    },
+    ['TCP'],
+  );
 
-  sameAsNode('given much that waits to be sent, the callbacks come in the order of node:net’s', async ({ socket, peer, closed }, tell) => {
-    for (let i = 0; i < 3; i++) socket.write(Buffer.alloc(20_000_000), (error) => tell('callback', i, error));
-    await turns(3);
-    socket.destroy();
-    tell('destroyed', socket.writableLength > 0);
-    setImmediate(() => tell('immediate'));
-    await closed;
-    tell(await peer.drainToEnd());
-  });
+  sameAsNode(
+    'given data of the same turn that was not read, the peer gets what node:net sends it',
+    async ({ socket, peer }, tell) => {
+      socket.on('data', () => tell('data'));
+      await turns(3);
+      peer.send('unread');
+      socket.destroy();
+      tell(peer.look());
+    },
+    ['TCP'],
+  );
+
+  sameAsNode(
+    'given data that was all read, the peer gets what node:net sends it',
+    async ({ socket, peer, closed }, tell) => {
+      socket.once('data', (data: Buffer) => {
+        tell('data', data.length);
+        socket.destroy();
+        tell(peer.look());
+      });
+      peer.send('read');
+      await closed;
+    },
+  );
+
+  sameAsNode(
+    'given data that was read and more behind it, the peer gets what node:net sends it',
+    async ({ socket, peer, closed }, tell) => {
+      socket.once('data', () => {
+        peer.send('more');
+        socket.destroy();
+        tell(peer.look());
+      });
+      peer.send('read');
+      await closed;
+    },
+    ['TCP'],
+  );
+
+  sameAsNode(
+    'given much that waits to be sent, the callbacks come in the order of node:net’s',
+    async ({ socket, peer, closed }, tell) => {
+      for (let i = 0; i < 3; i++) socket.write(Buffer.alloc(20_000_000), (error) => tell('callback', i, error));
+      await turns(3);
+      socket.destroy();
+      tell('destroyed', socket.writableLength > 0);
+      setImmediate(() => tell('immediate'));
+      await closed;
+      tell(await peer.drainToEnd());
+    },
+  );
 });
 
 describe('one connection serves another', () => {
@@ -344,7 +385,9 @@ describe('two connections', () => {
       const outcomes: string[][] = [];
       for (const net of [node, ours as Net]) {
         using folder = new Temporary();
-        const [first, second] = await Promise.all([0, 1].map((i) => connected(net, 'server', place, `${folder.path}/socket${i}`)));
+        const [first, second] = await Promise.all(
+          [0, 1].map((i) => connected(net, 'server', place, `${folder.path}/socket${i}`)),
+        );
         const told: string[] = [];
         const over = new Promise((resolve) => second.socket.on('data', () => resolve(told.push('data'))));
         first.socket.on('end', () => told.push('end')).resume();
@@ -373,19 +416,29 @@ describe('a peer that breaks off', () => {
     }, bytes === 10 ? [] : ['TCP', 'unix']);
   }
 
-  sameAsNode('given a write that waits, and a peer that has not read, tells what node:net tells', async ({ socket, peer, closed }, tell) => {
-    socket.resume();
-    for (let isFull = false; !isFull; ) isFull = !socket.write(Buffer.alloc(64 * KIBI), (error) => error && tell('callback', error));
-    await turns(3);
-    peer.reset();
-    await closed;
-  });
+  sameAsNode(
+    'given a write that waits, and a peer that has not read, tells what node:net tells',
+    async ({ socket, peer, closed }, tell) => {
+      socket.resume();
+      for (let isFull = false; !isFull;) {
+        isFull = !socket.write(Buffer.alloc(64 * KIBI), (error) => error && tell('callback', error));
+      }
+      await turns(3);
+      peer.reset();
+      await closed;
+    },
+  );
 
-  sameAsNode('given a write that waits, and nobody who reads, tells what node:net tells', async ({ socket, peer, closed }, tell) => {
-    socket.pause();
-    for (let isFull = false; !isFull; ) isFull = !socket.write(Buffer.alloc(64 * KIBI), (error) => error && tell('callback', error));
-    await turns(3);
-    peer.reset();
-    await closed;
-  });
+  sameAsNode(
+    'given a write that waits, and nobody who reads, tells what node:net tells',
+    async ({ socket, peer, closed }, tell) => {
+      socket.pause();
+      for (let isFull = false; !isFull;) {
+        isFull = !socket.write(Buffer.alloc(64 * KIBI), (error) => error && tell('callback', error));
+      }
+      await turns(3);
+      peer.reset();
+      await closed;
+    },
+  );
 });

@@ -52,7 +52,8 @@ describe('listen', () => {
       IPv6: (server, done) => server.listen({ port: 0, host: '::1' }, done),
       'IPv6 only': (server, done) => server.listen({ port: 0, ipv6Only: true }, done),
       path: (server, done) => server.listen(path, done),
-      'option path, for all': (server, done) => server.listen({ path: `${path}2`, readableAll: true, writableAll: true }, done),
+      'option path, for all': (server, done) =>
+        server.listen({ path: `${path}2`, readableAll: true, writableAll: true }, done),
       'abstract name': (server, done) => server.listen(`\0${name}`, done),
       fd: (server, done) => server.listen({ fd }, done),
     };
@@ -78,47 +79,52 @@ describe('listen', () => {
     await closed(free);
   });
 
-  sideBySide('given an address that is in use, not there or not allowed, fails as node:net does', async (net, story) => {
-    using folder = new Temporary();
-    const path = join(folder.path, 'socket');
-    story.call(folder.path, 'folder');
-    const first = net.createServer();
-    const port = await listen(story, first);
-    const unix = net.createServer();
-    unix.listen(path);
-    await once(unix, 'listening');
-    const wrong: Record<string, ListenOptions> = {
-      'port in use': { port, host: '127.0.0.1' },
-      'path in use': { path },
-      'no such folder': { path: join(folder.path, 'none', 'socket') },
-      'no such address': { port: 0, host: '192.0.2.1' },
-      'no such name': { port: 0, host: 'no.such.name.invalid' },
-      'no socket': { fd: 0 } as ListenOptions,
-    };
-    for (const [what, options] of Object.entries(wrong)) {
-      const server = story.server(what, net.createServer());
-      const failed = new Promise((resolve) => server.once('error', resolve));
-      server.listen(options);
-      story.tell(what, server.listening);
-      await failed;
-      story.tell(what, server.listening, server.address());
-      server.close((error) => story.tell(what, 'closed', error));
-      await closed(server);
-      // It may try again.
-      await listen(story, server);
-      server.close();
-      await closed(server);
-    }
-    first.close();
-    unix.close();
-    await closed(first, unix);
-  });
+  sideBySide(
+    'given an address that is in use, not there or not allowed, fails as node:net does',
+    async (net, story) => {
+      using folder = new Temporary();
+      const path = join(folder.path, 'socket');
+      story.call(folder.path, 'folder');
+      const first = net.createServer();
+      const port = await listen(story, first);
+      const unix = net.createServer();
+      unix.listen(path);
+      await once(unix, 'listening');
+      const wrong: Record<string, ListenOptions> = {
+        'port in use': { port, host: '127.0.0.1' },
+        'path in use': { path },
+        'no such folder': { path: join(folder.path, 'none', 'socket') },
+        'no such address': { port: 0, host: '192.0.2.1' },
+        'no such name': { port: 0, host: 'no.such.name.invalid' },
+        'no socket': { fd: 0 } as ListenOptions,
+      };
+      for (const [what, options] of Object.entries(wrong)) {
+        const server = story.server(what, net.createServer());
+        const failed = new Promise((resolve) => server.once('error', resolve));
+        server.listen(options);
+        story.tell(what, server.listening);
+        await failed;
+        story.tell(what, server.listening, server.address());
+        server.close((error) => story.tell(what, 'closed', error));
+        await closed(server);
+        // It may try again.
+        await listen(story, server);
+        server.close();
+        await closed(server);
+      }
+      first.close();
+      unix.close();
+      await closed(first, unix);
+    },
+  );
 
   sideBySide('wrong arguments', async (net, story) => {
     attempt(story, 'nobody', () => net.createServer(5 as never));
     attempt(story, 'nobody', () => net.createServer({ highWaterMark: 'x' } as never));
     attempt(story, 'nobody', () => net.createServer({ keepAliveInitialDelay: 'x' } as never));
-    for (const options of [{}, { port: -1 }, { port: 70_000 }, { port: 'x' }, { path: 5 }, { port: 0, signal: 'x' }, true]) {
+    for (
+      const options of [{}, { port: -1 }, { port: 70_000 }, { port: 'x' }, { path: 5 }, { port: 0, signal: 'x' }, true]
+    ) {
       attempt(story, JSON.stringify(options), () => net.createServer().listen(options as never).close());
     }
     const server = net.createServer();
@@ -248,7 +254,13 @@ describe('connections', () => {
   });
 
   sideBySide('the options of its sockets', async (net, story) => {
-    const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 7000, allowHalfOpen: true, pauseOnConnect: true };
+    const options = {
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: 7000,
+      allowHalfOpen: true,
+      pauseOnConnect: true,
+    };
     const server = net.createServer({ ...options, highWaterMark: 1234 } as object);
     const { getsockopt } = await import('../../../src/net/transport/socket-calls.ts');
     const port = await listen(story, server);
@@ -256,7 +268,14 @@ describe('connections', () => {
     const peer = await connection(server);
     const { fd } = (peer as unknown as { _handle: { fd: number } })._handle;
     const values = [[6, 1], [1, 9], [6, 4], [6, 5], [6, 6]].map(([level, name]) => getsockopt(fd, level, name));
-    story.tell('peer', values, peer.allowHalfOpen, peer.isPaused(), peer.readableHighWaterMark, peer.writableHighWaterMark);
+    story.tell(
+      'peer',
+      values,
+      peer.allowHalfOpen,
+      peer.isPaused(),
+      peer.readableHighWaterMark,
+      peer.writableHighWaterMark,
+    );
     peer.setKeepAlive(true, 9000);
     peer.setNoDelay(false);
     story.tell('peer', getsockopt(fd, 6, 4), getsockopt(fd, 6, 1));
@@ -271,7 +290,8 @@ describe('connections', () => {
 
 describe('a server and what observes it', () => {
   sideBySide('diagnostics channels', async (net, story) => {
-    const channels = ['net.server.socket', 'net.client.socket', 'tracing:net.server.listen:asyncStart', 'tracing:net.server.listen:asyncEnd', 'tracing:net.server.listen:error'];
+    const channels = ['net.server.socket', 'net.client.socket', 'tracing:net.server.listen:asyncStart',
+      'tracing:net.server.listen:asyncEnd', 'tracing:net.server.listen:error'];
     const subscriptions = channels.map((name) => {
       const listener = (message: unknown): void => story.tell(name, Object.keys(message as object).sort());
       subscribe(name, listener);
@@ -301,30 +321,38 @@ describe('a server and what observes it', () => {
     await server[Symbol.asyncDispose]();
   });
 
-  sideBySide('given calls without new, and on objects of other classes, Server does as node:net’s', async (net, story) => {
-    const make = net.Server as unknown as (this: unknown, listener?: () => void) => Server;
-    const server = make(() => {});
-    story.tell('server', server instanceof net.Server, server.constructor === net.Server, server.constructor.name);
-    const inherited = Object.create(net.Server.prototype) as Server;
-    make.call(inherited);
-    await listen(story, inherited);
-    const port = (inherited.address() as AddressInfo).port;
-    const OldSocket = function (this: unknown): void {
-      (net.Socket as unknown as (this: unknown) => void).call(this);
-    } as unknown as new () => import('node:net').Socket;
-    Object.setPrototypeOf(OldSocket.prototype as object, net.Socket.prototype);
-    const client = new OldSocket();
-    client.connect(port, '127.0.0.1');
-    const peer = await connection(inherited);
-    peer.end('hello');
-    client.once('data', (data: Buffer) => story.tell('client', data.toString()));
-    await closed(client);
-    inherited.close();
-    await closed(inherited);
-    class Derived extends net.Socket {
-      own = 'mine';
-    }
-    story.tell('derived', new Derived().own, new Derived() instanceof net.Server, (net as { Stream?: unknown }).Stream === net.Socket);
-    assert.ok(new Derived() instanceof net.Socket);
-  });
+  sideBySide(
+    'given calls without new, and on objects of other classes, Server does as node:net’s',
+    async (net, story) => {
+      const make = net.Server as unknown as (this: unknown, listener?: () => void) => Server;
+      const server = make(() => {});
+      story.tell('server', server instanceof net.Server, server.constructor === net.Server, server.constructor.name);
+      const inherited = Object.create(net.Server.prototype) as Server;
+      make.call(inherited);
+      await listen(story, inherited);
+      const port = (inherited.address() as AddressInfo).port;
+      const OldSocket = function (this: unknown): void {
+        (net.Socket as unknown as (this: unknown) => void).call(this);
+      } as unknown as new () => import('node:net').Socket;
+      Object.setPrototypeOf(OldSocket.prototype as object, net.Socket.prototype);
+      const client = new OldSocket();
+      client.connect(port, '127.0.0.1');
+      const peer = await connection(inherited);
+      peer.end('hello');
+      client.once('data', (data: Buffer) => story.tell('client', data.toString()));
+      await closed(client);
+      inherited.close();
+      await closed(inherited);
+      class Derived extends net.Socket {
+        own = 'mine';
+      }
+      story.tell(
+        'derived',
+        new Derived().own,
+        new Derived() instanceof net.Server,
+        (net as { Stream?: unknown }).Stream === net.Socket,
+      );
+      assert.ok(new Derived() instanceof net.Socket);
+    },
+  );
 });

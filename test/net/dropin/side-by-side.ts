@@ -47,7 +47,10 @@ export class Story {
     };
     for (const event of events) {
       if (event === 'data') {
-        socket.on('data', (bytes: Buffer | string) => data.push(typeof bytes === 'string' ? Buffer.from(bytes) : bytes));
+        socket.on(
+          'data',
+          (bytes: Buffer | string) => data.push(typeof bytes === 'string' ? Buffer.from(bytes) : bytes),
+        );
       } else {
         // The two directions do not wait for each other.
         const about = event === 'finish' || event === 'drain' ? `${who}, writing` : who;
@@ -70,7 +73,9 @@ export class Story {
   get text(): Record<string, string[]> {
     const named = (line: string): string =>
       [...this.#names].reduce((text, [value, name]) => text.replaceAll(value, name), line);
-    return Object.fromEntries([...this.#told].sort(([a], [b]) => (a < b ? -1 : 1)).map(([who, lines]) => [who, lines.map(named)]));
+    return Object.fromEntries(
+      [...this.#told].sort(([a], [b]) => (a < b ? -1 : 1)).map(([who, lines]) => [who, lines.map(named)]),
+    );
   }
 }
 
@@ -78,11 +83,18 @@ function describeValue(value: unknown): string {
   if (!(value instanceof Error)) return inspect(value, { breakLength: Infinity, sorted: true });
   const { name, message, errors } = value as AggregateError;
   const fields = Object.fromEntries(Object.entries(value));
-  return inspect({ name, message, ...fields, errors: errors?.map(describeValue) }, { breakLength: Infinity, sorted: true });
+  return inspect({ name, message, ...fields, errors: errors?.map(describeValue) }, {
+    breakLength: Infinity,
+    sorted: true,
+  });
 }
 
 /** A server that listens, on a port whose number is called `port`. */
-export async function listen(story: Story, server: node.Server, options: node.ListenOptions = { host: '127.0.0.1', port: 0 }): Promise<number> {
+export async function listen(
+  story: Story,
+  server: node.Server,
+  options: node.ListenOptions = { host: '127.0.0.1', port: 0 },
+): Promise<number> {
   server.listen(options);
   await once(server, 'listening');
   const { port } = server.address() as node.AddressInfo;
@@ -92,7 +104,9 @@ export async function listen(story: Story, server: node.Server, options: node.Li
 
 /** All of them have been closed. */
 export async function closed(...all: (node.Socket | node.Server)[]): Promise<void> {
-  await Promise.all(all.map((one) => over.has(one) ? Promise.resolve() : new Promise((resolve) => one.once('close', resolve))));
+  await Promise.all(
+    all.map((one) => over.has(one) ? Promise.resolve() : new Promise((resolve) => one.once('close', resolve))),
+  );
 }
 
 /** The next connection. */

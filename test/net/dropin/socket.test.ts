@@ -29,13 +29,35 @@ async function pair(
 /** An event, whatever becomes of it: `once` of node:events rejects at an error. */
 const told = (socket: Socket, event: string): Promise<unknown> => new Promise((resolve) => socket.once(event, resolve));
 const nextTick = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
-const written = (socket: Socket, data: string | Uint8Array): Promise<unknown> => new Promise((resolve) => socket.write(data, resolve));
+const written = (socket: Socket, data: string | Uint8Array): Promise<unknown> =>
+  new Promise((resolve) => socket.write(data, resolve));
 const properties = (socket: Socket): unknown => {
-  const { pending, connecting, readyState, destroyed, readable, writable, bytesRead, bytesWritten, allowHalfOpen } = socket;
+  const { pending, connecting, readyState, destroyed, readable, writable, bytesRead, bytesWritten, allowHalfOpen } =
+    socket;
   const { localAddress, localFamily, remoteAddress, remoteFamily, timeout, bufferSize } = socket;
   const ports = [typeof socket.localPort, typeof socket.remotePort];
-  const first = { pending, connecting, readyState, destroyed, readable, writable, bytesRead, bytesWritten, allowHalfOpen };
-  return { ...first, localAddress, localFamily, remoteAddress, remoteFamily, timeout, bufferSize, ports, names: typeof socket.address() };
+  const first = {
+    pending,
+    connecting,
+    readyState,
+    destroyed,
+    readable,
+    writable,
+    bytesRead,
+    bytesWritten,
+    allowHalfOpen,
+  };
+  return {
+    ...first,
+    localAddress,
+    localFamily,
+    remoteAddress,
+    remoteFamily,
+    timeout,
+    bufferSize,
+    ports,
+    names: typeof socket.address(),
+  };
 };
 
 describe('a connection', () => {
@@ -48,7 +70,13 @@ describe('a connection', () => {
     story.tell('client', 'connecting', properties(client));
     const [peer] = await Promise.all([connection(server), once(client, 'connect')]);
     story.socket('peer', peer);
-    story.tell('peer', 'accepted', properties(peer), (peer as Socket & { server: unknown }).server === server, peer instanceof net.Socket);
+    story.tell(
+      'peer',
+      'accepted',
+      properties(peer),
+      (peer as Socket & { server: unknown }).server === server,
+      peer instanceof net.Socket,
+    );
     client.write('hello');
     client.write('0102', 'hex');
     peer.once('data', () => {
@@ -80,7 +108,11 @@ describe('a connection', () => {
     const port = await listen(story, server);
     const client = story.socket('client', net.connect(port, '127.0.0.1'));
     story.tell('client', client.write('one '), client.bytesWritten);
-    story.tell('client', client.write(Buffer.from('two '), () => story.tell('client', 'two is written')), client.bytesWritten);
+    story.tell(
+      'client',
+      client.write(Buffer.from('two '), () => story.tell('client', 'two is written')),
+      client.bytesWritten,
+    );
     client.once('connect', () => client.end('three', () => story.tell('client', 'ended')));
     const peer = story.socket('peer', await connection(server));
     server.close();
@@ -90,7 +122,10 @@ describe('a connection', () => {
 
   sideBySide('text in every encoding', async (net, story) => {
     const { client, peer, close } = await pair(net, story);
-    for (const encoding of ['utf8', 'utf-8', 'latin1', 'binary', 'ascii', 'ucs2', 'utf16le', 'base64', 'base64url', 'hex'] as const) {
+    for (
+      const encoding of ['utf8', 'utf-8', 'latin1', 'binary', 'ascii', 'ucs2', 'utf16le', 'base64', 'base64url',
+        'hex'] as const
+    ) {
       client.write('äh, 4142ÿ😀\ud800', encoding);
       client.write('x'.repeat(70_000), encoding);
     }
@@ -344,7 +379,9 @@ describe('pause, resume and back-pressure', () => {
     client.end('0123456789');
     const parts: string[] = [];
     peer.on('readable', () => {
-      for (let part = peer.read(4) as Buffer | null; part !== null; part = peer.read(4) as Buffer | null) parts.push(part.toString());
+      for (let part = peer.read(4) as Buffer | null; part !== null; part = peer.read(4) as Buffer | null) {
+        parts.push(part.toString());
+      }
       const rest = peer.read() as Buffer | null;
       if (rest !== null) parts.push(rest.toString());
     });
@@ -362,18 +399,21 @@ describe('pause, resume and back-pressure', () => {
 });
 
 describe('destroy', () => {
-  for (const [when, act] of Object.entries({
-    'before it is connected': (socket: Socket) => socket.destroy(),
-    'with an error before it is connected': (socket: Socket) => socket.destroy(new Error('enough')),
-    'when it is connected': (socket: Socket) => socket.once('connect', () => socket.destroy()),
-    'with an error when it is connected': (socket: Socket) => socket.once('connect', () => socket.destroy(new Error('enough'))),
-    'after a write': (socket: Socket) => socket.once('connect', () => (socket.write('last words'), socket.destroy())),
-    'after an end': (socket: Socket) => socket.once('connect', () => (socket.end('last words'), socket.destroy())),
-    'in the middle of data': (socket: Socket) => socket.once('data', () => socket.destroy()),
-    'twice': (socket: Socket) => socket.once('connect', () => (socket.destroy(), socket.destroy(new Error('again')))),
-    'soon': (socket: Socket) => socket.once('connect', () => (socket.write('x'), socket.destroySoon())),
-    'soon, with nothing written': (socket: Socket) => socket.once('connect', () => socket.destroySoon()),
-  })) {
+  for (
+    const [when, act] of Object.entries({
+      'before it is connected': (socket: Socket) => socket.destroy(),
+      'with an error before it is connected': (socket: Socket) => socket.destroy(new Error('enough')),
+      'when it is connected': (socket: Socket) => socket.once('connect', () => socket.destroy()),
+      'with an error when it is connected': (socket: Socket) =>
+        socket.once('connect', () => socket.destroy(new Error('enough'))),
+      'after a write': (socket: Socket) => socket.once('connect', () => (socket.write('last words'), socket.destroy())),
+      'after an end': (socket: Socket) => socket.once('connect', () => (socket.end('last words'), socket.destroy())),
+      'in the middle of data': (socket: Socket) => socket.once('data', () => socket.destroy()),
+      'twice': (socket: Socket) => socket.once('connect', () => (socket.destroy(), socket.destroy(new Error('again')))),
+      'soon': (socket: Socket) => socket.once('connect', () => (socket.write('x'), socket.destroySoon())),
+      'soon, with nothing written': (socket: Socket) => socket.once('connect', () => socket.destroySoon()),
+    })
+  ) {
     sideBySide(when, async (net, story) => {
       const server = net.createServer();
       const port = await listen(story, server);
@@ -444,7 +484,10 @@ describe('errors', () => {
 
   sideBySide('a write to a peer that is gone: EPIPE or ECONNRESET, once', async (net, story) => {
     const { client, peer, close } = await pair(net, story, { allowHalfOpen: true });
-    client.removeAllListeners('error').on('error', ({ name, code }: NodeJS.ErrnoException) => story.tell('client', name, /^E(PIPE|CONNRESET)$/.test(code!)));
+    client.removeAllListeners('error').on(
+      'error',
+      ({ name, code }: NodeJS.ErrnoException) => story.tell('client', name, /^E(PIPE|CONNRESET)$/.test(code!)),
+    );
     peer.resetAndDestroy();
     const write = (error?: Error | null): void => {
       if (!error && !client.destroyed) client.write(Buffer.alloc(1000), () => setImmediate(write));
@@ -570,7 +613,11 @@ describe('timers and settings', () => {
       story.tell(who, socket.ref() === socket, socket.unref() === socket, socket.ref() === socket);
     };
     set('none', none);
-    const { client, peer, close } = await pair(net, story, {}, { noDelay: true, keepAlive: true, keepAliveInitialDelay: 3000 });
+    const { client, peer, close } = await pair(net, story, {}, {
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: 3000,
+    });
     set('client', client);
     set('peer', peer);
     client.end();
@@ -613,7 +660,11 @@ describe('connect', () => {
     const port = await listen(story, server);
     type Answer = (error: Error | null, address?: unknown, family?: number) => void;
     const lookups: Record<string, (host: string, options: { all?: boolean }, answer: Answer) => void> = {
-      good: (_host, { all }, answer) => (all ? answer(null, [{ address: '127.0.0.1', family: 4 }]) : answer(null, '127.0.0.1', 4)),
+      good: (
+        _host,
+        { all },
+        answer,
+      ) => (all ? answer(null, [{ address: '127.0.0.1', family: 4 }]) : answer(null, '127.0.0.1', 4)),
       two: (_host, { all }, answer) =>
         all
           ? answer(null, [{ address: '::1', family: 6 }, { address: '127.0.0.1', family: 4 }])
@@ -625,7 +676,11 @@ describe('connect', () => {
       for (const autoSelectFamily of [true, false]) {
         const who = `${name} ${autoSelectFamily}`;
         const events = ['lookup', 'connectionAttempt', 'connectionAttemptFailed', 'connect', 'error', 'close'];
-        const client = story.socket(who, net.connect({ port, host: 'some.name', lookup: lookup as never, autoSelectFamily }), events);
+        const client = story.socket(
+          who,
+          net.connect({ port, host: 'some.name', lookup: lookup as never, autoSelectFamily }),
+          events,
+        );
         await closed(client.resume());
         story.tell(who, client.autoSelectFamilyAttemptedAddresses);
       }
@@ -666,7 +721,10 @@ describe('connect', () => {
     const port = await listen(story, server);
     const blockList = new net.BlockList();
     blockList.addAddress('127.0.0.1');
-    const client = story.socket('client', net.connect({ port, host: '127.0.0.1', blockList } as object as { port: number }));
+    const client = story.socket(
+      'client',
+      net.connect({ port, host: '127.0.0.1', blockList } as object as { port: number }),
+    );
     await closed(client.resume());
     server.close();
     await closed(server);

@@ -20,7 +20,12 @@ const WRITES = 40;
 after(() => defaultReactor().close());
 
 /** A server of Node's, and where it is. */
-async function serve(kind: 'TCP' | 'unix', folder: Temporary, serves: (socket: node.Socket) => void, options = {}): Promise<[node.Server, node.NetConnectOpts]> {
+async function serve(
+  kind: 'TCP' | 'unix',
+  folder: Temporary,
+  serves: (socket: node.Socket) => void,
+  options = {},
+): Promise<[node.Server, node.NetConnectOpts]> {
   const server = node.createServer(options, serves);
   server.listen(kind === 'TCP' ? { port: 0, host: '127.0.0.1' } : { path: join(folder.path, 'socket') });
   await once(server, 'listening');
@@ -52,9 +57,12 @@ for (const kind of ['TCP', 'unix'] as const) {
       assert.equal(wayOf(client), 'early');
       await exchange(client, 5, WRITES);
       assert.equal(wayOf(client), 'ring');
-      const bytes = Array.from({ length: WRITES }, (_, i) => `message ${i}\n`.length).reduce((sum, length) => sum + length);
+      const bytes = Array.from({ length: WRITES }, (_, i) => `message ${i}\n`.length).reduce((sum, length) =>
+        sum + length
+      );
       assert.deepEqual([client.bytesRead, client.bytesWritten], [bytes, bytes]);
-      assert.deepEqual([client.readyState, client.connecting, client.pending, client.destroyed], ['open', false, false, false]);
+      assert.deepEqual([client.readyState, client.connecting, client.pending, client.destroyed], ['open', false, false,
+        false]);
       client.end();
       await Promise.all([once(client, 'end'), once(client, 'close')]);
       assert.deepEqual([client.bytesRead, client.bytesWritten], [bytes, bytes]);
@@ -86,7 +94,7 @@ for (const kind of ['TCP', 'unix'] as const) {
     it('given a reset after it was taken over, it breaks as Node’s', async () => {
       using folder = new Temporary();
       let served: node.Socket | undefined;
-      const [server, place] = await serve(kind, folder, (socket) => echo((served = socket)));
+      const [server, place] = await serve(kind, folder, (socket) => echo(served = socket));
       const client = ours.connect(place);
       await exchange(client, 0, WRITES);
       assert.equal(wayOf(client), 'ring');
@@ -197,7 +205,9 @@ describe('what stays Node’s', () => {
     await once(client, 'connect');
     // What has come is in the socket, and the end behind it.
     await once(client, 'readable');
-    while (!(client as unknown as { _readableState: { ended: boolean } })._readableState.ended) await new Promise(setImmediate);
+    while (!(client as unknown as { _readableState: { ended: boolean } })._readableState.ended) {
+      await new Promise(setImmediate);
+    }
     for (let i = 0; i < WRITES; i++) {
       client.write('x');
       await new Promise(setImmediate);

@@ -10,7 +10,9 @@ import { addressOf, bindTo, closeNow, listenOn, openSocket } from '../../../src/
 import { partsOf, Reactor } from '../../../src/reactor/reactor.ts';
 
 describe('an acceptor', () => {
-  it('given that another accept of its descriptor is aborted, goes on: it may have had the only wake-up', { timeout: 5000 }, async () => {
+  it('given that another accept of its descriptor is aborted, goes on: it may have had the only wake-up', {
+    timeout: 5000,
+  }, async () => {
     await using io = new Reactor();
     const fd = openSocket(AF_INET, SOCK_STREAM);
     assert.equal(bindTo(fd, { address: '127.0.0.1', port: 0 }), 0);

@@ -251,7 +251,10 @@ describe('the end', () => {
     for (const peer of peers.slice(5)) peer.write('pause');
     await until(() => server.count('data') >= 5);
     const clientSide = new Recorder();
-    const away = await connectThroughRing(io, checkConnect({ hostname: HOST, port: listener.port!, socket: clientSide.handlers }));
+    const away = await connectThroughRing(
+      io,
+      checkConnect({ hostname: HOST, port: listener.port!, socket: clientSide.handlers }),
+    );
     await server.called('open', 11);
     away.write(Buffer.alloc(100));
     const closed = peers.map((peer) => closing(peer));
@@ -349,7 +352,10 @@ describe('the end', () => {
       const listener = ours.createServer().listen(0, HOST);
       await once(listener, 'listening');
       const socket = ours.connect((listener.address() as AddressInfo).port, HOST);
-      const [[accepted]] = (await Promise.all([once(listener, 'connection'), once(socket, 'connect')])) as [[Socket], unknown];
+      const [[accepted]] = (await Promise.all([once(listener, 'connection'), once(socket, 'connect')])) as [
+        [Socket],
+        unknown,
+      ];
       accepted.on('error', () => {}).resume();
       const ended = [closing(socket), closing(accepted)];
       socket.resume()[how]();
@@ -365,7 +371,10 @@ describe('the end', () => {
     const server = new Recorder({ data: (socket, data) => void socket.end(data), error() {} });
     const listener = listenOn(io, { allowHalfOpen: true, socket: server.handlers });
     const open = (handlers: object): Promise<LeanSocket> =>
-      connectThroughRing(io, checkConnect({ hostname: HOST, port: listener.port!, allowHalfOpen: true, socket: handlers }));
+      connectThroughRing(
+        io,
+        checkConnect({ hostname: HOST, port: listener.port!, allowHalfOpen: true, socket: handlers }),
+      );
     for (let i = 0; i < 500; i++) {
       const first = await open({ error() {} });
       const { fd } = first;
@@ -397,7 +406,10 @@ describe('the end', () => {
       while (begun++ < ALL) {
         await new Promise<void>((resolve, reject) => {
           const socket = { error() {}, close: () => resolve() };
-          connectThroughRing(io, checkConnect({ hostname: HOST, port: listener.port!, socket })).then((open) => open.write('x'), reject);
+          connectThroughRing(io, checkConnect({ hostname: HOST, port: listener.port!, socket })).then(
+            (open) => open.write('x'),
+            reject,
+          );
         });
       }
     };

@@ -5,7 +5,13 @@ import { connect as nodeConnect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { ConnectOptions, LeanSocket, Listener, ListenOptions, SocketHandlers } from '../../../src/net/lean/types.ts';
+import type {
+  ConnectOptions,
+  LeanSocket,
+  Listener,
+  ListenOptions,
+  SocketHandlers,
+} from '../../../src/net/lean/types.ts';
 import { Descriptors } from '../../kernel/libc.ts';
 import { Temporary } from '../../kernel/temporary.ts';
 import { Recorder } from './lean-recorder.ts';
@@ -24,7 +30,11 @@ type Code = NodeJS.ErrnoException;
 /** The words of `lean.ts`, one by one, on an implementation. */
 export function suite(name: string, { listen, connect }: LeanFace): void {
   /** A listener, and a client of Node's on it. */
-  async function served(t: TestContext, options: Partial<ListenOptions> = {}, client: { allowHalfOpen?: boolean } = {}) {
+  async function served(
+    t: TestContext,
+    options: Partial<ListenOptions> = {},
+    client: { allowHalfOpen?: boolean } = {},
+  ) {
     const server = new Recorder(options.socket);
     const listener = listen({ hostname: HOST, ...options, socket: server.handlers });
     const peer = nodeConnect({ port: listener.port!, host: HOST, ...client });
@@ -108,7 +118,9 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
       const server = new Recorder({ open: (socket) => void families.push(socket.localFamily) });
       const both = listen({ socket: server.handlers });
       assert.equal(both.hostname, '::');
-      for (const host of ['127.0.0.1', '::1']) await once(nodeConnect({ port: both.port!, host }).resume().end(), 'close');
+      for (const host of ['127.0.0.1', '::1']) {
+        await once(nodeConnect({ port: both.port!, host }).resume().end(), 'close');
+      }
       assert.deepEqual(families, ['IPv6', 'IPv6']);
       both.stop(true);
       const six = listen({ hostname: '::', ipv6Only: true, socket: {} });
@@ -167,7 +179,9 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
         assert.equal(client.bytes.toString(), 'hello');
         for (const end of [socket, server.sockets[0]]) {
           const { remoteAddress, remotePort, remoteFamily, localAddress, localPort, localFamily } = end;
-          for (const field of [remoteAddress, remotePort, remoteFamily, localAddress, localPort, localFamily]) assert.equal(field, undefined);
+          for (const field of [remoteAddress, remotePort, remoteFamily, localAddress, localPort, localFamily]) {
+            assert.equal(field, undefined);
+          }
         }
         assert.equal(socket.setNoDelay(), false);
         listener.stop();
@@ -187,7 +201,10 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
       assert.equal(server.count('open'), 1);
       listener.stop();
       assert.throws(() => fstatSync(fd), { code: 'EBADF' });
-      assert.throws(() => listen({ fd: 1_000_000, socket: {} }), ({ code, syscall }: Code) => syscall === 'listen' && /^E(INVAL|BADF)$/.test(code!));
+      assert.throws(
+        () => listen({ fd: 1_000_000, socket: {} }),
+        ({ code, syscall }: Code) => syscall === 'listen' && /^E(INVAL|BADF)$/.test(code!),
+      );
     });
 
     it('counts its connections, and stops without touching them', async (t) => {
@@ -206,7 +223,9 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
     });
 
     it('terminates them with stop(true), and so does the end of a `using` block', async (t) => {
-      for (const stop of [(listener: Listener) => listener.stop(true), (listener: Listener) => listener[Symbol.dispose]()]) {
+      for (
+        const stop of [(listener: Listener) => listener.stop(true), (listener: Listener) => listener[Symbol.dispose]()]
+      ) {
         const { server, listener, peer } = await served(t);
         const error = once(peer, 'error') as Promise<[Code]>;
         stop(listener);
@@ -236,7 +255,10 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
     it('resolves when open has been called, with the user’s data and both addresses', async (t) => {
       const data = { of: 'the user' };
       const order: string[] = [];
-      const { socket, peer, port, client } = await connected(t, { data, socket: { open: () => void order.push('open') } });
+      const { socket, peer, port, client } = await connected(t, {
+        data,
+        socket: { open: () => void order.push('open') },
+      });
       order.push('resolved');
       assert.deepEqual(order, ['open', 'resolved']);
       assert.equal(client.sockets[0], socket);
@@ -245,7 +267,8 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
       assert.equal(socket.data, 5);
       assert.deepEqual([socket.remoteAddress, socket.remotePort, socket.remoteFamily], [HOST, port, 'IPv4']);
       assert.deepEqual([socket.localAddress, socket.localPort, socket.localFamily], [HOST, peer.remotePort, 'IPv4']);
-      assert.deepEqual([socket.listener, socket.readyState, socket.bytesRead, socket.bytesWritten], [undefined, 'open', 0, 0]);
+      assert.deepEqual([socket.listener, socket.readyState, socket.bytesRead, socket.bytesWritten], [undefined, 'open',
+        0, 0]);
       assert.ok(fstatSync(socket.fd).isSocket());
     });
 
@@ -254,7 +277,9 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
       assert.equal(peer.remoteAddress, '127.0.0.7');
       const { socket } = await connected(t, { hostname: 'localhost' });
       assert.equal(socket.readyState, 'open');
-      await assert.rejects(connect({ hostname: 'no.such.name.invalid', port: 1, socket: {} }), { syscall: 'getaddrinfo' });
+      await assert.rejects(connect({ hostname: 'no.such.name.invalid', port: 1, socket: {} }), {
+        syscall: 'getaddrinfo',
+      });
     });
 
     it('rejects as Node does when nobody listens, and calls no handler', async () => {
@@ -271,7 +296,10 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
         );
         return true;
       });
-      await assert.rejects(connect({ unix: '/no/such/socket', socket: never.handlers }), { code: 'ENOENT', syscall: 'connect' });
+      await assert.rejects(connect({ unix: '/no/such/socket', socket: never.handlers }), {
+        code: 'ENOENT',
+        syscall: 'connect',
+      });
       assert.deepEqual(never.calls, []);
     });
 
@@ -283,12 +311,20 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
       descriptors.connect(port);
       const never = new Recorder();
       const options = { hostname: HOST, port, socket: never.handlers };
-      await assert.rejects(connect({ ...options, timeoutMs: 30 }), { name: 'TimeoutError', code: 'ETIMEDOUT', syscall: 'connect' });
+      await assert.rejects(connect({ ...options, timeoutMs: 30 }), {
+        name: 'TimeoutError',
+        code: 'ETIMEDOUT',
+        syscall: 'connect',
+      });
       const controller = new AbortController();
       const attempt = connect({ ...options, signal: controller.signal });
       setTimeout(() => controller.abort('enough'), 10);
       await assert.rejects(attempt, { name: 'AbortError', code: 'ABORT_ERR', cause: 'enough' });
-      await assert.rejects(connect({ ...options, signal: AbortSignal.abort('no') }), { name: 'AbortError', code: 'ABORT_ERR', cause: 'no' });
+      await assert.rejects(connect({ ...options, signal: AbortSignal.abort('no') }), {
+        name: 'AbortError',
+        code: 'ABORT_ERR',
+        cause: 'no',
+      });
       assert.deepEqual(never.calls, []);
     });
 
@@ -323,7 +359,8 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
       assert.equal((await received).toString(), 'ébcef23ABcopiedend');
       peer.end();
       await client.called('close');
-      assert.deepEqual([socket.bytesWritten, socket.writableLength, socket.readyState, socket.fd], [19, 0, 'closed', -1]);
+      assert.deepEqual([socket.bytesWritten, socket.writableLength, socket.readyState, socket.fd], [19, 0, 'closed',
+        -1]);
       assert.deepEqual([socket.write('x'), socket.end('x')], [0, 0]);
     });
 
@@ -359,7 +396,10 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
           if (taken < 50_000) break;
         }
       };
-      const { peer, server, socket } = await served(t, { writableHighWaterMark: limit, socket: { open: push, drain: push } });
+      const { peer, server, socket } = await served(t, {
+        writableHighWaterMark: limit,
+        socket: { open: push, drain: push },
+      });
       assert.ok(sent < bytes.length);
       assert.equal(socket.readyState, 'open');
       const received = await all(peer);
@@ -454,7 +494,8 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
       peer.end('hello');
       assert.equal((await all(peer)).toString(), 'good bye');
       await server.called('close');
-      assert.deepEqual([server.calls, socket.readyState, server.closedWith], [['open', 'data', 'end', 'close'], 'closed', undefined]);
+      assert.deepEqual([server.calls, socket.readyState, server.closedWith], [['open', 'data', 'end', 'close'],
+        'closed', undefined]);
     });
 
     for (const place of ['TCP', 'unix'] as const) {
@@ -529,7 +570,8 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
       socket.terminate();
       socket.close();
       assert.equal(socket.end(), 0);
-      assert.deepEqual([server.calls, server.closedWith, socket.readyState, socket.writableLength], [['open', 'close'], undefined, 'closed', 0]);
+      assert.deepEqual([server.calls, server.closedWith, socket.readyState, socket.writableLength], [['open', 'close'],
+        undefined, 'closed', 0]);
     });
 
     it('terminate behind an end, of this side or of both: it is closed at once, without an error', async (t) => {
@@ -542,7 +584,8 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
         socket.end();
         socket.terminate();
         await server.called('close');
-        assert.deepEqual([server.calls.at(-1), server.calls.includes('error'), server.closedWith], ['close', false, undefined]);
+        assert.deepEqual([server.calls.at(-1), server.calls.includes('error'), server.closedWith], ['close', false,
+          undefined]);
         assert.deepEqual([socket.readyState, listener.connections], ['closed', 0]);
         // By an end or by a reset: as the kernel had it.
         if (!peer.closed) await new Promise((resolve) => void peer.resume().once('close', resolve));
@@ -554,7 +597,8 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
       peer.resetAndDestroy();
       await server.called('close');
       const [error] = server.errors as Code[];
-      assert.deepEqual([server.calls, error.code, error.syscall, error.errno], [['open', 'error', 'close'], 'ECONNRESET', 'read', -104]);
+      assert.deepEqual([server.calls, error.code, error.syscall, error.errno], [['open', 'error', 'close'],
+        'ECONNRESET', 'read', -104]);
       assert.equal(server.closedWith, error);
     });
 
@@ -701,7 +745,8 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
 
     it('setNoDelay and setKeepAlive say whether the socket takes it', async (t) => {
       const { socket, server, peer } = await served(t);
-      assert.deepEqual([socket.setNoDelay(), socket.setNoDelay(false), socket.setKeepAlive(), socket.setKeepAlive(true, 5000), socket.setKeepAlive(false)], [true, true, true, true, true]);
+      assert.deepEqual([socket.setNoDelay(), socket.setNoDelay(false), socket.setKeepAlive(),
+        socket.setKeepAlive(true, 5000), socket.setKeepAlive(false)], [true, true, true, true, true]);
       assert.throws(() => socket.setKeepAlive(true, -1), { code: 'ERR_OUT_OF_RANGE' });
       peer.end();
       await server.called('close');
@@ -715,23 +760,51 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
     const range = { name: 'RangeError', code: 'ERR_OUT_OF_RANGE' };
     const value = { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE' };
     const listening: [unknown, object][] = [
-      [undefined, type], [{}, type], [{ socket: null }, type], [{ socket: { open: 1 } }, type],
-      [{ socket, port: '80' }, type], [{ socket, port: -1 }, range], [{ socket, port: 65_536 }, range], [{ socket, port: 1.5 }, range],
-      [{ socket, hostname: 1 }, type], [{ socket, hostname: 'example.org' }, value], [{ socket, hostname: '' }, value],
-      [{ socket, unix: 1 }, type], [{ socket, unix: '' }, value], [{ socket, unix: 'a\0b' }, value], [{ socket, unix: 'x'.repeat(108) }, value],
-      [{ socket, unix: 'x', port: 1 }, value], [{ socket, fd: 1, hostname: '::' }, value], [{ socket, fd: -1 }, range],
-      [{ socket, backlog: 0 }, range], [{ socket, backlog: '1' }, type], [{ socket, reusePort: 1 }, type], [{ socket, ipv6Only: 1 }, type],
-      [{ socket, allowHalfOpen: 'yes' }, type], [{ socket, writableHighWaterMark: 0 }, range], [{ socket, writableHighWaterMark: '1' }, type],
+      [undefined, type],
+      [{}, type],
+      [{ socket: null }, type],
+      [{ socket: { open: 1 } }, type],
+      [{ socket, port: '80' }, type],
+      [{ socket, port: -1 }, range],
+      [{ socket, port: 65_536 }, range],
+      [{ socket, port: 1.5 }, range],
+      [{ socket, hostname: 1 }, type],
+      [{ socket, hostname: 'example.org' }, value],
+      [{ socket, hostname: '' }, value],
+      [{ socket, unix: 1 }, type],
+      [{ socket, unix: '' }, value],
+      [{ socket, unix: 'a\0b' }, value],
+      [{ socket, unix: 'x'.repeat(108) }, value],
+      [{ socket, unix: 'x', port: 1 }, value],
+      [{ socket, fd: 1, hostname: '::' }, value],
+      [{ socket, fd: -1 }, range],
+      [{ socket, backlog: 0 }, range],
+      [{ socket, backlog: '1' }, type],
+      [{ socket, reusePort: 1 }, type],
+      [{ socket, ipv6Only: 1 }, type],
+      [{ socket, allowHalfOpen: 'yes' }, type],
+      [{ socket, writableHighWaterMark: 0 }, range],
+      [{ socket, writableHighWaterMark: '1' }, type],
     ];
     it('of listen', () => {
-      for (const [options, error] of listening) assert.throws(() => listen(options as ListenOptions), error, JSON.stringify(options));
+      for (const [options, error] of listening) {
+        assert.throws(() => listen(options as ListenOptions), error, JSON.stringify(options));
+      }
     });
 
     const connecting: [unknown, object][] = [
-      [undefined, type], [{ port: 1 }, type], [{ socket }, { code: 'ERR_MISSING_ARGS' }], [{ socket, port: '1' }, type],
-      [{ socket, port: 65_536 }, range], [{ socket, port: 1, hostname: 1 }, type], [{ socket, unix: 'x', port: 1 }, value],
-      [{ socket, unix: 'x'.repeat(108) }, value], [{ socket, port: 1, localAddress: 'x' }, { code: 'ERR_INVALID_IP_ADDRESS' }],
-      [{ socket, port: 1, signal: 1 }, type], [{ socket, port: 1, timeoutMs: -1 }, range], [{ socket, port: 1, timeoutMs: '1' }, type],
+      [undefined, type],
+      [{ port: 1 }, type],
+      [{ socket }, { code: 'ERR_MISSING_ARGS' }],
+      [{ socket, port: '1' }, type],
+      [{ socket, port: 65_536 }, range],
+      [{ socket, port: 1, hostname: 1 }, type],
+      [{ socket, unix: 'x', port: 1 }, value],
+      [{ socket, unix: 'x'.repeat(108) }, value],
+      [{ socket, port: 1, localAddress: 'x' }, { code: 'ERR_INVALID_IP_ADDRESS' }],
+      [{ socket, port: 1, signal: 1 }, type],
+      [{ socket, port: 1, timeoutMs: -1 }, range],
+      [{ socket, port: 1, timeoutMs: '1' }, type],
       [{ socket, port: 1, allowHalfOpen: 1 }, type],
     ];
     it('of connect', async () => {

@@ -17,7 +17,6 @@ import { randomOf, SEED } from '../../reactor/random.ts';
 // What a connection does that goes through the ring is to be seen from its beginning.
 lasting.writes = 0;
 
-
 const descriptors = (): number => readdirSync('/proc/self/fd').length;
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
 

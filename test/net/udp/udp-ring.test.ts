@@ -54,7 +54,9 @@ async function settled(inFlight: number): Promise<void> {
 
 /** Run a module in a process of its own. What it printed. */
 async function program(text: string, env: NodeJS.ProcessEnv = {}, args: string[] = []): Promise<string> {
-  const start = `import { createSocket } from ${JSON.stringify(UDP)}; import { defaultReactor } from ${JSON.stringify(REACTOR)};
+  const start = `import { createSocket } from ${JSON.stringify(UDP)}; import { defaultReactor } from ${
+    JSON.stringify(REACTOR)
+  };
     import { once } from 'node:events';`;
   const all = [...args, '--input-type=module', '-e', start + text];
   const { status, stdout, stderr } = await run(process.execPath, all, { env: { ...process.env, ...env } });
@@ -143,7 +145,8 @@ describe('memory', () => {
       await new Promise((resolve) => a.send(data, 0, length, port, '127.0.0.1', resolve));
       data.fill(3);
       const all = await arrived;
-      assert.deepEqual(all.map((one) => [one.length, one.every((byte) => byte === one[0])]), [[length, true], [length, true], [length, true]]);
+      assert.deepEqual(all.map((one) => [one.length, one.every((byte) => byte === one[0])]), [[length, true], [length,
+        true], [length, true]]);
       assert.deepEqual([all[0][0], all[2][0]], [1, 2]);
     }
     const memory = new Uint8Array([1, 2, 3]);
@@ -267,7 +270,7 @@ describe('the end', () => {
       console.log(seen.filter((one) => one !== 'sent').join(), seen.filter((one) => one === 'sent').length, thrown.sort().join());
       a.close(); b.close();
     `;
-    assert.equal(await program(text.replaceAll('=== 5', "=== 10")), '0,1,2,3,4 5 m0,m1,m2,m3,m4,s,s,s,s,s');
+    assert.equal(await program(text.replaceAll('=== 5', '=== 10')), '0,1,2,3,4 5 m0,m1,m2,m3,m4,s,s,s,s,s');
   });
 
   it('the process: kept alive, or not, and what was sent last is sent', async () => {
@@ -300,7 +303,9 @@ describe('the end', () => {
   it('a worker that is terminated with open sockets', async () => {
     const text = `
       import { Worker } from 'node:worker_threads';
-      const source = 'Promise.all([import(' + JSON.stringify(${JSON.stringify(UDP)}) + '), import("node:worker_threads")]).then(([{ createSocket }, { parentPort }]) => { const a = createSocket("udp4");'
+      const source = 'Promise.all([import(' + JSON.stringify(${
+      JSON.stringify(UDP)
+    }) + '), import("node:worker_threads")]).then(([{ createSocket }, { parentPort }]) => { const a = createSocket("udp4");'
         + 'a.bind(0, "127.0.0.1", () => { const { port } = a.address(); a.on("message", (data) => a.send(data, port, "127.0.0.1"));'
         + 'for (let i = 0; i < 50; i++) a.send(Buffer.alloc(1000), port, "127.0.0.1");'
         + 'parentPort.postMessage(port); }); })';

@@ -109,12 +109,16 @@ export class Record {
 }
 
 /** What a send answered, in the order in which they are asked for. */
-function sent(record: Record, send: (callback: (error: Error | null, bytes: number) => void) => void, what: string): Promise<void> {
+function sent(
+  record: Record,
+  send: (callback: (error: Error | null, bytes: number) => void) => void,
+  what: string,
+): Promise<void> {
   return new Promise((resolve) =>
     send((error, bytes) => {
       record.note(what, error, bytes);
       resolve();
-    }),
+    })
   );
 }
 
@@ -126,7 +130,12 @@ const untyped = (socket: Socket): { [method: string]: (...args: unknown[]) => un
 export const SCENARIOS: { [name: string]: (record: Record) => Promise<void> } = {
   'what is wrong with arguments': async (r) => {
     const create = r.create as (...args: unknown[]) => Socket;
-    for (const type of [undefined, 'udp', null, {}, { type: 'tcp' }, { type: 'udp4', signal: 1 }, { type: 'udp4', lookup: 1 }]) {
+    for (
+      const type of [undefined, 'udp', null, {}, { type: 'tcp' }, { type: 'udp4', signal: 1 }, {
+        type: 'udp4',
+        lookup: 1,
+      }]
+    ) {
       r.call(`createSocket(${JSON.stringify(type)})`, () => create(type));
     }
     r.call('recvBufferSize', () => create({ type: 'udp4', recvBufferSize: -1 }));
@@ -134,14 +143,45 @@ export const SCENARIOS: { [name: string]: (record: Record) => Promise<void> } = 
     const a = untyped(socket);
     const data = Buffer.from('data');
     const calls: [string, ...unknown[]][] = [
-      ['send', 1, 1], ['send', data], ['send', data, 0], ['send', data, 70000], ['send', data, '1x'], ['send', [1], 1],
-      ['send', data, 1, 9, 1, 'x'], ['send', data, 9, 1, 1, 'x'], ['send', data, 1, 1], ['send', data, 1, 1, -1, '::'],
-      ['send', data, 1, {}], ['send'], ['connect'], ['connect', 0], ['connect', 1, 2], ['disconnect'], ['remoteAddress'],
-      ['address'], ['setTTL', 'x'], ['setTTL', 1], ['setMulticastTTL'], ['setMulticastInterface'], ['setMulticastLoopback', 1],
-      ['setBroadcast', true], ['addMembership'], ['addMembership', 'x'], ['dropMembership'], ['addSourceSpecificMembership', 1],
-      ['addSourceSpecificMembership', '1.1.1.1', 1], ['dropSourceSpecificMembership', '1.1.1.1'], ['setRecvBufferSize', -1],
-      ['setRecvBufferSize', 1000], ['getRecvBufferSize'], ['setSendBufferSize', 'x'], ['getSendBufferSize'],
-      ['getSendQueueSize'], ['getSendQueueCount'], ['bind', 0, '127.0.0.1'], ['bind', 0],
+      ['send', 1, 1],
+      ['send', data],
+      ['send', data, 0],
+      ['send', data, 70000],
+      ['send', data, '1x'],
+      ['send', [1], 1],
+      ['send', data, 1, 9, 1, 'x'],
+      ['send', data, 9, 1, 1, 'x'],
+      ['send', data, 1, 1],
+      ['send', data, 1, 1, -1, '::'],
+      ['send', data, 1, {}],
+      ['send'],
+      ['connect'],
+      ['connect', 0],
+      ['connect', 1, 2],
+      ['disconnect'],
+      ['remoteAddress'],
+      ['address'],
+      ['setTTL', 'x'],
+      ['setTTL', 1],
+      ['setMulticastTTL'],
+      ['setMulticastInterface'],
+      ['setMulticastLoopback', 1],
+      ['setBroadcast', true],
+      ['addMembership'],
+      ['addMembership', 'x'],
+      ['dropMembership'],
+      ['addSourceSpecificMembership', 1],
+      ['addSourceSpecificMembership', '1.1.1.1', 1],
+      ['dropSourceSpecificMembership', '1.1.1.1'],
+      ['setRecvBufferSize', -1],
+      ['setRecvBufferSize', 1000],
+      ['getRecvBufferSize'],
+      ['setSendBufferSize', 'x'],
+      ['getSendBufferSize'],
+      ['getSendQueueSize'],
+      ['getSendQueueCount'],
+      ['bind', 0, '127.0.0.1'],
+      ['bind', 0],
     ];
     for (const [method, ...args] of calls) r.call(`${method} ${JSON.stringify(args)}`, () => a[method](...args));
     await once(socket, 'listening');
@@ -198,7 +238,9 @@ export const SCENARIOS: { [name: string]: (record: Record) => Promise<void> } = 
     await once(a, 'connect');
     r.note(a.remoteAddress());
     const bytes = Buffer.from('0123456789');
-    const forms: unknown[][] = [[bytes], ['text'], [bytes, 2, 3], [[bytes, 'x']], [new DataView(Uint8Array.from(bytes).buffer)]];
+    const forms: unknown[][] = [[bytes], ['text'], [bytes, 2, 3], [[bytes, 'x']], [
+      new DataView(Uint8Array.from(bytes).buffer),
+    ]];
     for (const form of forms) {
       const arrived = r.messages(b, 1);
       await sent(r, (callback) => untyped(a)['send'](...form, callback), JSON.stringify(form));
@@ -254,7 +296,11 @@ export const SCENARIOS: { [name: string]: (record: Record) => Promise<void> } = 
     const foreign = r.socket('foreign');
     foreign.bind(0, '203.0.113.1');
     await once(foreign, 'error');
-    const lookup = (name: string, family: unknown, callback: (error: Error | null, ip: string, family: number) => void): void => {
+    const lookup = (
+      name: string,
+      family: unknown,
+      callback: (error: Error | null, ip: string, family: number) => void,
+    ): void => {
       r.note('lookup', name, family);
       const error = name === 'wrong' ? Object.assign(new Error('no'), { code: 'ENO' }) : null;
       setImmediate(callback, error, '127.0.0.1', 4);
@@ -310,19 +356,30 @@ export const SCENARIOS: { [name: string]: (record: Record) => Promise<void> } = 
   },
 
   'options of the socket': async (r) => {
-    const a = await r.bound('a', { type: 'udp4', recvBufferSize: 30_000, sendBufferSize: 20_000, reuseAddr: true }, { address: '0.0.0.0' });
+    const a = await r.bound('a', { type: 'udp4', recvBufferSize: 30_000, sendBufferSize: 20_000, reuseAddr: true }, {
+      address: '0.0.0.0',
+    });
     r.note(a.getRecvBufferSize(), a.getSendBufferSize());
     a.setRecvBufferSize(40_000);
     a.setSendBufferSize(50_000);
     r.note(a.getRecvBufferSize(), a.getSendBufferSize());
     const group = '239.11.12.13';
-    for (const [method, ...args] of [
-      ['setBroadcast', true], ['setTTL', 3], ['setMulticastTTL', 1], ['setMulticastTTL', 300], ['setMulticastLoopback', true],
-      ['setMulticastInterface', '127.0.0.1'], ['setMulticastInterface', 'x'], ['addMembership', group, '127.0.0.1'],
-      ['addMembership', group, '127.0.0.1'], ['addMembership', '1.2.3.4', '127.0.0.1'],
-      ['addSourceSpecificMembership', '127.0.0.1', '232.1.1.1', '127.0.0.1'],
-      ['dropSourceSpecificMembership', '127.0.0.1', '232.1.1.1', '127.0.0.1'],
-    ] as [string, ...unknown[]][]) {
+    for (
+      const [method, ...args] of [
+        ['setBroadcast', true],
+        ['setTTL', 3],
+        ['setMulticastTTL', 1],
+        ['setMulticastTTL', 300],
+        ['setMulticastLoopback', true],
+        ['setMulticastInterface', '127.0.0.1'],
+        ['setMulticastInterface', 'x'],
+        ['addMembership', group, '127.0.0.1'],
+        ['addMembership', group, '127.0.0.1'],
+        ['addMembership', '1.2.3.4', '127.0.0.1'],
+        ['addSourceSpecificMembership', '127.0.0.1', '232.1.1.1', '127.0.0.1'],
+        ['dropSourceSpecificMembership', '127.0.0.1', '232.1.1.1', '127.0.0.1'],
+      ] as [string, ...unknown[]][]
+    ) {
       r.call(`${method} ${JSON.stringify(args)}`, () => untyped(a)[method](...args));
     }
     const arrived = r.messages(a, 1);
@@ -376,7 +433,10 @@ export const SCENARIOS: { [name: string]: (record: Record) => Promise<void> } = 
     const a = await r.bound('a');
     const b = await storage.run('of the socket', () => r.bound('b'));
     b.on('message', () => r.note('context', storage.getStore()));
-    storage.run('of the send', () => a.send('1', b.address().port, '127.0.0.1', () => r.note('context', storage.getStore())));
+    storage.run(
+      'of the send',
+      () => a.send('1', b.address().port, '127.0.0.1', () => r.note('context', storage.getStore())),
+    );
     a.send('2', b.address().port, '127.0.0.1');
     a.send('3', b.address().port, '127.0.0.1');
     // Each is asked for when the one before is there.

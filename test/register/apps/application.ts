@@ -18,7 +18,10 @@ export function serve(server: Server): void {
     // matter of chance.
     socket.prependListener('end', () => socket.writableEnded || say(name, 'end', socket.bytesRead));
     socket.on('error', (error: NodeJS.ErrnoException) => say(name, 'error', error.code, error.message));
-    socket.on('close', (hadError) => say(name, 'close', hadError, socket.bytesRead, socket.bytesWritten, socket.destroyed));
+    socket.on(
+      'close',
+      (hadError) => say(name, 'close', hadError, socket.bytesRead, socket.bytesWritten, socket.destroyed),
+    );
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     say('clientError', error.code, error.message);

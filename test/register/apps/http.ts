@@ -16,6 +16,9 @@ serve(
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('error', () => {});
-    return void request.on('end', () => response.end(`${method} ${url} ${Buffer.concat(chunks).length} ${request.httpVersion}`));
+    return void request.on(
+      'end',
+      () => response.end(`${method} ${url} ${Buffer.concat(chunks).length} ${request.httpVersion}`),
+    );
   }),
 );
