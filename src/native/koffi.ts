@@ -20,12 +20,12 @@ import { readPipe } from './pipe-reader.ts';
 import { readPipeInBun } from './pipe-reader-bun.ts';
 import { isBun } from './runtime.ts';
 
-/** The version that package.json asks for; a bundle finds the one that was installed by hand. */
 /**
  * Bytes of a piece that malloc(3) of glibc maps, rather than taking it from its heap, whatever it has freed so far: up
  * to 32 MiB, all in all.
  */
 const LARGEST_MAPPED = 32 * 1024 * 1024 - 64 * 1024;
+/** The version that package.json asks for; a bundle finds the one that was installed by hand. */
 const KOFFI_MAJOR = 3;
 const INSTALL_KOFFI = `npm install koffi@${KOFFI_MAJOR}`;
 

@@ -215,12 +215,14 @@ export class Engine implements Turns {
    * False if there are none: the caller makes it.
    */
   behindEvents(call: () => void): boolean {
-    if (this.closed || this.ring.closed || this.inFlight === 0) return false;
+    if (this.closed || this.ring.closed || (this.inFlight === 0 && !this.#reaper.hasArrivals)) return false;
     try {
       // Some are put off until somebody comes for them.
       if (this.ring.hasDeferredWork) this.ring.submitAndWait(0);
-    } catch (error) {
-      if (!isPassing(error)) throw error;
+    } catch {
+      // The next turn meets the same error, and is the place for it.
+      this.later();
+      return false;
     }
     this.#reaper.reap();
     if (this.#reaper.hasArrivals) this.later();

@@ -42,7 +42,8 @@ export function whoAsks(): (typeof KEEPERS)[number][1] | undefined {
 }
 
 /**
- * Is it a module of Node's that has called the caller, a getter?
+ * Is it a module of Node's that has called the caller, a getter? Not node:child_process: it hands the handle to another
+ * process, and may do so later.
  *
  * Leans on: the scheme of Node's modules in a stack trace. Otherwise: connections stay libuv's.
  *
@@ -50,7 +51,7 @@ export function whoAsks(): (typeof KEEPERS)[number][1] | undefined {
  *   replaced is called
  */
 export function isAskedByNode(): boolean {
-  return /[ (]node:[^\n]*$/.test(stackAbove(isAskedByNode, 2));
+  return /[ (]node:(?!internal\/child_process\b)[^\n]*$/.test(stackAbove(isAskedByNode, 3));
 }
 
 /** So many lines of the stack, without `callee` and what it has called. */

@@ -18,6 +18,7 @@ export interface HandledConnection {
   readonly delivered: number;
   readonly dispatched: number;
   readonly waitingLength: number;
+  readonly isBehind: boolean;
   readByHandle(): void;
   pause(): void;
   close(done?: () => void): void;
@@ -82,6 +83,11 @@ export class SocketHandle implements NativeHandle {
   readStop(): number {
     this.connection.pause();
     return 0;
+  }
+
+  /** The agent of node:http asks before it uses an idle connection again: what has come is nobody's answer. */
+  hasPendingRead(): boolean {
+    return this.connection.isBehind;
   }
 
   /** It is. */

@@ -25,7 +25,7 @@ const USER_BUFFER = Symbol('user buffer');
 const SCOPE = Symbol('scope');
 const KEEPS_DESCRIPTOR = Symbol('keeps descriptor');
 const IS_SHARED = Symbol('is shared');
-/** Writes before {@link takeOver}: 0 of a socket that stays Node's, -1 of one that does not connect. */
+/** Writes before {@link takeOver}, at least 1: 0 of a socket that stays Node's, -1 of one that does not connect. */
 const WRITES_LEFT = Symbol('writes left');
 
 /**
@@ -72,7 +72,7 @@ class SocketMethods extends Base {
     if (connection === undefined || connection === null) {
       const handle = asNode(this, '_handle') as NativeHandle | null;
       // Somebody who has seen it may keep it: then it stays the socket's.
-      if (this[WRITES_LEFT] > 0 && handle !== null && this !== inNode && !isAskedByNode()) this[WRITES_LEFT] = 0;
+      if (this[WRITES_LEFT] > 0 && handle !== null && this !== inNode && !isAskedByOwner(this)) this[WRITES_LEFT] = 0;
       return handle;
     }
     if (this[IS_LENT]) return connection.seen ?? connection.handle;
@@ -126,8 +126,10 @@ class SocketMethods extends Base {
     const connection = this.connecting ? undefined : connectionOf(this);
     if (!isOpen(connection)) {
       if (isClosedOnly(connection)) return done(socketError(EBADF, 'write'));
-      if (this[WRITES_LEFT] > 0 && !this.connecting && --this[WRITES_LEFT] === 0) nextTick(takeOver, this);
-      return withinNode(this, () => super._writeGeneric(isMany, data, encoding, done));
+      if (!this.connecting) countWrite(this);
+      const write = (): void => super._writeGeneric(isMany, data, encoding, done);
+      // What was written before it was connected calls back within the call.
+      return this._pendingData === null ? withinNode(this, write) : write();
     }
     this._pendingData = null;
     this._pendingEncoding = '';
@@ -207,19 +209,20 @@ class SocketMethods extends Base {
   }
 
   override get pending(): boolean {
-    return isOpen(this[CONNECTION]) ? this.connecting : (asNode(this, 'pending') as boolean);
+    return isOpen(this[CONNECTION]) ? this.connecting : (withinNode(this, () => asNode(this, 'pending')) as boolean);
   }
 
   override get bufferSize(): number | undefined {
-    return isOpen(this[CONNECTION]) ? this.writableLength : (asNode(this, 'bufferSize') as number | undefined);
+    return isOpen(this[CONNECTION]) ? this.writableLength
+      : (withinNode(this, () => asNode(this, 'bufferSize')) as number | undefined);
   }
 
   override get bytesRead(): number {
-    return this[CONNECTION]?.delivered ?? (asNode(this, 'bytesRead') as number);
+    return this[CONNECTION]?.delivered ?? (withinNode(this, () => asNode(this, 'bytesRead')) as number);
   }
 
   override get _bytesDispatched(): number {
-    return this[CONNECTION]?.dispatched ?? (asNode(this, '_bytesDispatched') as number);
+    return this[CONNECTION]?.dispatched ?? (withinNode(this, () => asNode(this, '_bytesDispatched')) as number);
   }
 }
 
@@ -264,9 +267,10 @@ function lentTo(listener: Listener): Listener {
 }
 
 /** Have Node's method find a handle if ours is open. */
-function lend<T>(socket: Pick<State, typeof IS_LENT | typeof CONNECTION>, call: () => T): T {
+function lend<T>(socket: SocketMethods, call: () => T): T {
   const before = socket[IS_LENT];
-  if (before || !isOpen(socket[CONNECTION])) return call();
+  if (before) return call();
+  if (!isOpen(socket[CONNECTION])) return withinNode(socket, call);
   socket[IS_LENT] = true;
   try {
     return call();
@@ -346,10 +350,17 @@ function tellInOrder(socket: SocketMethods, handle: NativeHandle): void {
     if (method === undefined) continue;
     methods[name] = function (this: NativeHandle, request: ConnectRequest, ...place: unknown[]): number {
       const { oncomplete } = request;
-      request.oncomplete = (...outcome) => {
+      const inOrder = (...outcome: unknown[]): void => {
         const tell = (): void => oncomplete.apply(request, outcome);
-        if (!behindEvents(() => socket[SCOPE]!.runInAsyncScope(tell))) tell();
+        // A failure is told at once: that of a handle that is closed comes before its 'close', after which the socket may
+        // connect anew. Meanwhile Node may have given up what waits, and may have done so with the attempt.
+        const tellLate = (): void => {
+          const isCurrent = request.oncomplete === inOrder && asNode(socket, '_handle') === this;
+          if (isCurrent) socket[SCOPE]!.runInAsyncScope(tell);
+        };
+        if (outcome[0] !== 0 || !behindEvents(tellLate)) tell();
       };
+      request.oncomplete = inOrder;
       return method.call(this, request, ...place);
     };
   }
@@ -361,11 +372,10 @@ function tellInOrder(socket: SocketMethods, handle: NativeHandle): void {
  */
 function takeOver(socket: SocketMethods): void {
   const handle = asNode(socket, '_handle') as NativeHandle | null;
-  if (socket[CONNECTION] !== undefined || handle === null) return;
-  if (!isAtWork(socket)) {
-    socket[WRITES_LEFT] = lasting.writes;
-    return;
-  }
+  // Meanwhile it may have been seen, or begun another life.
+  if (socket[WRITES_LEFT] !== 1 || socket[CONNECTION] !== undefined || handle === null) return;
+  socket[WRITES_LEFT] = lasting.writes;
+  if (!isAtWork(socket)) return;
   const io = ringForSockets();
   const fd = io !== undefined && isFree(socket, handle) ? duplicate(handle.fd!) : -1;
   if (io === undefined || fd < 0) return;
@@ -380,6 +390,18 @@ function takeOver(socket: SocketMethods): void {
   connection.goOn(bytesRead, bytesWritten);
   if (!isRef) connection.unref();
   if (reading === true) connection.read();
+}
+
+/** So many writes are left to be Node's; after the last of them the socket is taken over. */
+function countWrite(socket: SocketMethods): void {
+  const { [WRITES_LEFT]: left } = socket;
+  if (left === 1) nextTick(takeOver, socket);
+  else if (left > 1) socket[WRITES_LEFT] = left - 1;
+}
+
+/** Is the handle asked for by who owns the socket in Node, and keeps no handle: node:net, or an agent of node:http? */
+function isAskedByOwner(socket: SocketMethods): boolean {
+  return socket.listenerCount('agentRemove') > 0 || isAskedByNode();
 }
 
 /** Is a socket in the middle of its life: open in both directions, with nothing that waits to be written? */

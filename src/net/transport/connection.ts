@@ -115,6 +115,11 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
     this.#receiver.stop();
   }
 
+  /** Has anything come that the owner has not been given? */
+  get isBehind(): boolean {
+    return !this.#isClosing && this.#receiver.isBehind;
+  }
+
   /** Send a copy of `bytes`. */
   write(bytes: Uint8Array): void {
     if (lengthOf(bytes) > 0) this.#sending.copy(bytes);

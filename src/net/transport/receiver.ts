@@ -5,7 +5,7 @@ import { MSG_DONTWAIT } from '../../abi/socket-flags.ts';
 import type { PooledGroup, Starved } from '../../reactor/buffer-pool.ts';
 import { endsAtHangUp } from '../../native/runtime.ts';
 import { bufferOf, lengthOf } from './intrinsic.ts';
-import { isAtEnd, isHungUp, recvNow } from './socket-calls.ts';
+import { isAtEnd, isHungUp, isReadable, recvNow } from './socket-calls.ts';
 import { ArmedMultishot } from '../../reactor/engine/armed-multishot.ts';
 import type { Completion, IoUring } from '../../reactor/submission.ts';
 import { nextTick, setImmediate } from '../../native/timers.ts';
@@ -163,6 +163,11 @@ export class Receiver extends ArmedMultishot implements Starved {
     let has = false;
     this.engine.peek(this, (res) => (has ||= res !== -ECANCELED && res !== -ENOBUFS));
     return has;
+  }
+
+  /** Has anything come that the owner has not been given, here or with the kernel? */
+  get isBehind(): boolean {
+    return (this.#kept?.length ?? 0) > 0 || this.#endKept !== undefined || this.hasTaken || isReadable(this.fd);
   }
 
   /** Does the owner want data? */

@@ -1,4 +1,4 @@
-import { POLLHUP } from '../../abi/event-flags.ts';
+import { POLLHUP, POLLIN } from '../../abi/event-flags.ts';
 import { MSG_DONTWAIT, MSG_PEEK, SO_LINGER, SO_MEMINFO, SOL_SOCKET } from '../../abi/socket-flags.ts';
 import { koffiNative } from '../../native/koffi.ts';
 import {
@@ -57,6 +57,12 @@ export function acceptOn(fd: number): number {
 export function connectTo(fd: number, address: SocketAddressLike): number {
   const length = writeSocketAddress(ROOM, 0, address);
   return koffiNative().connect(fd, ROOM.subarray(0, length));
+}
+
+/** Is there something to receive, be it the end? */
+export function isReadable(fd: number): boolean {
+  const events = koffiNative().polled(fd, POLLIN);
+  return events > 0 && (events & POLLIN) !== 0;
 }
 
 /** Is the connection over in both directions (POLLHUP)? */

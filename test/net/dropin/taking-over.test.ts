@@ -193,6 +193,120 @@ describe('what a connection has that is taken over', () => {
   });
 });
 
+describe('what is told in order', () => {
+  /** A server on the ring that has events to tell of in each turn, from a client that is Node's. */
+  async function busy(): Promise<{ port: number; [Symbol.asyncDispose](): Promise<void> }> {
+    const server = ours.createServer((socket) => void socket.on('error', () => {}).pipe(socket)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as node.AddressInfo;
+    const noise = node.connect(port, '127.0.0.1');
+    noise.on('data', () => noise.write('x'));
+    noise.write('x');
+    await once(noise, 'data');
+    return {
+      port,
+      async [Symbol.asyncDispose]() {
+        noise.destroy();
+        server.close();
+        await once(server, 'close');
+      },
+    };
+  }
+
+  it('given a socket that is destroyed while it connects, and connects anew in its close, it connects', async () => {
+    await using server = await busy();
+    for (let i = 0; i < 50; i++) {
+      const client = ours.connect(server.port, '127.0.0.1');
+      const errors: unknown[] = [];
+      client.on('error', (error) => errors.push(error));
+      const again = new Promise((resolve) =>
+        client.once('close', () => resolve(once(client.connect(server.port, '127.0.0.1'), 'connect')))
+      );
+      if (i % 2 === 0) process.nextTick(() => client.destroy());
+      else setImmediate(() => client.destroy());
+      await again;
+      client.write('hello');
+      assert.equal(String((await once(client, 'data'))[0]), 'hello');
+      assert.deepEqual(errors, []);
+      client.destroy();
+    }
+  });
+
+  it('given a server in the same process, it has accepted a connection that is told of', async () => {
+    await using server = await busy();
+    const late = ours.createServer().listen(0, '127.0.0.1');
+    await once(late, 'listening');
+    const told: string[] = [];
+    late.on('connection', (socket) => {
+      told.push('connection');
+      socket.destroy();
+    });
+    for (let i = 0; i < 20; i++) {
+      const client = ours.connect((late.address() as node.AddressInfo).port, '127.0.0.1', () => told.push('connect'));
+      await once(client.resume(), 'close');
+    }
+    assert.equal(told.join(), Array.from({ length: 20 }, () => 'connection,connect').join());
+    assert.ok(server.port > 0);
+    late.close();
+  });
+});
+
+describe('who asks for the handle', () => {
+  it('given an agent that uses a connection again, nobody looks at a stack to see who asks', async (t) => {
+    const server = http.createServer((_, response) => response.end('x')).listen(0, '127.0.0.1');
+    t.after(() => server.close());
+    await once(server, 'listening');
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    t.after(() => agent.destroy());
+    Object.assign(agent, { createConnection: (options: node.NetConnectOpts) => ours.connect(options) });
+    const { port } = server.address() as node.AddressInfo;
+    const get = async (): Promise<void> => {
+      const [response] = (await once(http.get({ port, host: '127.0.0.1', agent }), 'response')) as [
+        http.IncomingMessage,
+      ];
+      await response.toArray();
+    };
+    await get();
+    const looks = t.mock.method(Error, 'captureStackTrace');
+    for (let i = 0; i < 8; i++) await get();
+    assert.equal(looks.mock.calls.filter(({ arguments: [, callee] }) => callee?.name === 'isAskedByNode').length, 0);
+  });
+
+  it('given that it is seen in the tick before the connection would be taken over, the socket keeps it', async () => {
+    using folder = new Temporary();
+    const [server, place] = await serve('TCP', folder, echo);
+    const client = ours.connect(place) as node.Socket & { _handle: { fd: number } };
+    await exchange(client, 0, 15);
+    client.write('message 15\n');
+    const { _handle: handle } = client;
+    await once(client, 'data');
+    await exchange(client, 16, WRITES);
+    assert.equal(wayOf(client), 'node');
+    assert.equal(client._handle, handle);
+    assert.ok(handle.fd >= 0);
+    client.destroy();
+    server.close();
+  });
+
+  it('given bytes that nobody has asked for, the handle of a connection that was taken over tells of them', async () => {
+    using folder = new Temporary();
+    let served: node.Socket | undefined;
+    const [server, place] = await serve('TCP', folder, (socket) => echo(served = socket));
+    const client = ours.connect(place);
+    await exchange(client, 0, WRITES);
+    assert.equal(wayOf(client), 'ring');
+    client.on('agentRemove', () => {});
+    const { _handle: handle } = client as unknown as { _handle: { hasPendingRead(): boolean } };
+    assert.equal(handle.hasPendingRead(), false);
+    served!.write('unasked');
+    const until = performance.now() + 5000;
+    // Nothing of the loop's runs meanwhile.
+    while (!handle.hasPendingRead()) assert.ok(performance.now() < until);
+    client.destroy();
+    server.close();
+  });
+});
+
 describe('what stays Node’s', () => {
   it('given the end of the peer’s side that nobody has read, the socket stays Node’s', async () => {
     using folder = new Temporary();
