@@ -352,8 +352,8 @@ function tellInOrder(socket: SocketMethods, handle: NativeHandle): void {
       const { oncomplete } = request;
       const inOrder = (...outcome: unknown[]): void => {
         const tell = (): void => oncomplete.apply(request, outcome);
-        // A failure is told at once: that of a handle that is closed comes before its 'close', after which the socket may
-        // connect anew. Meanwhile Node may have given up what waits, and may have done so with the attempt.
+        // A failure is told at once: that of a handle that is closed comes before its 'close', after which the socket
+        // may connect anew. Node may give up an attempt that waits to be told of.
         const tellLate = (): void => {
           const isCurrent = request.oncomplete === inOrder && asNode(socket, '_handle') === this;
           if (isCurrent) socket[SCOPE]!.runInAsyncScope(tell);
