@@ -16,7 +16,7 @@ const START = '<!-- bench:start -->';
 const END = '<!-- bench:end -->';
 
 /** In bench/results: the basic scenarios, those of what can be registered or bundled, of the reactor, of files, and of sockets. */
-const SAVED = ['latest.json', 'registered.json', 'reactor.json', 'fs.json', 'net.json'];
+const SAVED = ['latest.json', 'registered.json', 'reactor.json', 'fs.json', 'net.json', 'sockets.json', 'streams.json'];
 
 /** A page's text with `tables` in place of what stood between the markers. */
 function withTables(name: string, page: string, tables: string): string {
