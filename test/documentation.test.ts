@@ -1,3 +1,4 @@
+// slow: compiles and runs all blocks of code
 // Every page says what is true: its code compiles or runs, its links lead somewhere, its tables agree with the source.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

@@ -1,3 +1,4 @@
+// slow: runs the commands of the README
 // The README is short, and its numbers come from the saved results.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

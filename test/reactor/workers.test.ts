@@ -1,3 +1,4 @@
+// slow: a worker for each case, and most are terminated
 // Workers with a reactor each, under load, terminated at any moment: the process stays well, and nothing of theirs is
 // left.
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// slow: many random runs
 // Paths, addresses, times, iovecs: what the kernel reads while it takes an entry must be there then, and must be what
 // the caller gave, whatever was prepared, submitted or closed in between, and even while it was being read.
 import assert from 'node:assert/strict';

@@ -1,3 +1,4 @@
+// slow: many megabytes for each way to send and to close
 // How sockets send and close, beside node:net: what the peer gets and when, seen by system calls; and what the program
 // is told.
 import assert from 'node:assert/strict';

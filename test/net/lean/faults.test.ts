@@ -1,3 +1,4 @@
+// slow: 100,000 connections
 // What happens to servers on the ring that nobody asked for: no descriptors left, no buffers left, peers that reset or
 // vanish, readers that do not read, a reactor that is closed, a thread and a process that end.
 import assert from 'node:assert/strict';
