@@ -58,7 +58,7 @@ async function main(args: string[]): Promise<number> {
       process.stderr.write(`iouring: ${error.message}\nTry 'iouring --help'.\n`);
       return 2;
     }
-    // What to do is in the message.
+    // The remedy is in the message.
     if ((error as NodeJS.ErrnoException).code === undefined) throw error;
     process.stderr.write(`iouring: ${(error as Error).message}\n`);
     return 1;

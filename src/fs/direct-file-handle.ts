@@ -12,7 +12,7 @@ import { isIterable, plainData, refuseIfAborted, writeEach } from './write-descr
 /**
  * The class of the handles that go past the page cache, over that of hot ones. The kernel wants positions, lengths and
  * memory that are multiples of the alignment: of what is read, more is read around it; what is written has to be such.
- * What is wrong in other ways goes to Node's method.
+ * Arguments that are wrong in other ways go to Node's method.
  */
 export function directFileHandleClass(Base: HotFileHandleClass, base: HandleBase): HotFileHandleClass {
   return class FileHandle extends Base {
@@ -92,7 +92,7 @@ export function directFileHandleClass(Base: HotFileHandleClass, base: HandleBase
       let [, offset, length, position] = args;
       let source: Uint8Array | undefined;
       if (typeof data === 'string') {
-        // What stands second is the position, and then the encoding.
+        // The second argument is the position, and the third the encoding.
         const encoding = plainEncoding(length);
         position = offset;
         if (encoding !== undefined && data.length > 0) source = Buffer.from(data, encoding ?? 'utf8');

@@ -108,7 +108,7 @@ export function fileHandleClass(base: HandleBase): HandleBase['FileHandle'] {
       let bytes: Uint8Array | undefined;
       let plan: Plan | undefined;
       if (typeof data === 'string') {
-        // What stands second is the position, and then the encoding.
+        // The second argument is the position, and the third the encoding.
         const encoding = plainEncoding(length);
         position = offset;
         const isPlainText = encoding !== undefined && encoding !== 'hex' && data.length > 0 &&

@@ -178,7 +178,7 @@ function bind(koffi: typeof Koffi): Native {
   const copyFileRange = libc.func('copy_file_range', 'intptr_t', range) as Syscall;
   const eventfd = libc.func('eventfd', 'int', ['uint', 'int']) as Syscall;
   const eventfdRead = libc.func('eventfd_read', 'int', ['int', 'uintptr_t']) as Syscall;
-  // What an eventfd said, which nobody looks at.
+  // The count of an eventfd, which nobody looks at.
   const ignored = new BigUint64Array(new ArrayBuffer(8));
   const ignoredAddress = Number(koffi.address(ignored));
   const pipe2 = libc.func('pipe2', 'int', ['void *', 'int']) as Syscall;

@@ -239,7 +239,7 @@ export class Operation<T = unknown> extends Submission implements Abortable, Ask
     e: unknown,
   ) {
     super();
-    // What is no descriptor is refused by the ring.
+    // A number that is no descriptor is refused by the ring.
     this.fd = fd;
     this.outcome = outcome;
     this.a = a;

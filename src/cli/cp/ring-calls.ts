@@ -26,7 +26,7 @@ const NEEDED: Readonly<Record<Name, number | undefined>> = {
   open: IORING_OP_OPENAT,
   openat: IORING_OP_OPENAT,
   openat2: IORING_OP_OPENAT2,
-  // Of the whole, when all is done.
+  // The reactor itself is closed when all is done.
   close: undefined,
   closeFd: IORING_OP_CLOSE,
   read: IORING_OP_READ,

@@ -18,8 +18,6 @@ export interface NativeHandle {
   _consumed?: boolean;
   onconnection?: (this: NativeHandle, status: number, client: NativeHandle | undefined) => void;
   listen?(backlog: number): number;
-  /** Take over a descriptor. */
-  open?(fd: number): number;
   close(done?: () => void): void;
   ref?(): void;
   unref?(): void;

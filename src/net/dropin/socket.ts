@@ -128,7 +128,7 @@ class SocketMethods extends Base {
       if (isClosedOnly(connection)) return done(socketError(EBADF, 'write'));
       if (!this.connecting) countWrite(this);
       const write = (): void => super._writeGeneric(isMany, data, encoding, done);
-      // What was written before it was connected calls back within the call.
+      // Writes from before the socket was connected call back within the call, so that others run in it.
       return this._pendingData === null ? withinNode(this, write) : write();
     }
     this._pendingData = null;
@@ -226,7 +226,7 @@ class SocketMethods extends Base {
   }
 }
 
-// Of newer versions.
+// Newer versions have these.
 for (const name of ['setTypeOfService', 'getTypeOfService'] as const) {
   const method = Reflect.get(prototypeOfNode, name) as ((this: unknown, value?: number) => unknown) | undefined;
   if (method === undefined) continue;

@@ -208,7 +208,7 @@ export class LeanRingSocket<T> implements LeanSocket<T> {
     const connection = this.#connection;
     if (typeof data === 'string' && byteOffset === undefined && byteLength === undefined) {
       const length = Buffer.byteLength(data);
-      // Of what is not taken as a whole, the bytes count.
+      // The bytes of text count where it is not taken as a whole.
       if (length <= connection.room) {
         connection.writeText(data, 'utf8', length);
         connection.active();

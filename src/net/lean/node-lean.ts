@@ -54,7 +54,7 @@ function opened<T>(
 ): Promise<NodeLeanSocket<T>> {
   return new Promise((resolve, reject) => {
     const onAbort = (): void => {
-      // What comes of it is nobody's business any more.
+      // Its outcome is nobody's business any more.
       socket.on('error', ignore);
       socket.destroy();
       reject(stop!.reason as Error);

@@ -40,7 +40,7 @@ export class Transport {
     const { engine, pools } = partsOf(reactor);
     this.engine = engine;
     this.buffers = pools.transient;
-    // What was written in the last tick of a process has been written, as with Node: before a worker's ring is closed,
+    // Writes of the last tick of a process have been made, as with Node: before a worker's ring is closed,
     // and again after those who write when it ends.
     const flush = (): void => engine.flush();
     process.prependListener('exit', flush);

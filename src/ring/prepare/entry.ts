@@ -128,7 +128,7 @@ export const modifiers: EntryModifiers = {
     let slot = high === 0 ? -1 : pins.slotOf(low, high);
     if (slot >= 0) {
       const lent = pins.lent(slot);
-      // What was lent so far stays: a msghdr is used all the same.
+      // Memory that was lent so far stays: a msghdr is used all the same.
       const source = core.sourceOf(group, sq.word(0), sq.word(6), sq.word(7), lent);
       pins.replace(slot, lent === NOTHING ? source : core.lease(new Lease(lent, source)));
     } else {

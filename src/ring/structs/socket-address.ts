@@ -254,7 +254,7 @@ function readIPv6(bytes: Uint8Array): SocketAddress {
     family: 'IPv6',
     address: textOfIPv6(bytes, SOCKADDR_IN6.sin6_addr),
     port: word(bytes, SOCKADDR_IN6.sin6_port),
-    // What is above it is the traffic class.
+    // The bits above it are the traffic class.
     flowlabel: ((word(bytes, flow) << 16) | word(bytes, flow + 2)) & FLOWLABEL_MAX,
     scopeid: (bytes[scope] | (bytes[scope + 1] << 8) | (bytes[scope + 2] << 16) | (bytes[scope + 3] << 24)) >>> 0,
   };

@@ -347,6 +347,44 @@ describe('what stays Node’s', () => {
     server.close();
   });
 
+  it('given that the reactor is closed when it would be taken over, or soon after, nothing is lost or crashes', async () => {
+    using folder = new Temporary();
+    const [server, place] = await serve('TCP', folder, echo);
+    const client = ours.connect(place);
+    await exchange(client, 0, 15);
+    await defaultReactor().close();
+    await exchange(client, 15, WRITES);
+    assert.equal(wayOf(client), 'ring');
+    const errors: NodeJS.ErrnoException[] = [];
+    client.on('error', (error) => errors.push(error));
+    const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
+    client.write('on its way');
+    await defaultReactor().close();
+    await closed;
+    assert.deepEqual(errors.map(({ code }) => code), ['ERR_IOURING_CLOSED']);
+    server.close();
+  });
+
+  it('given no io_uring, many writes change nothing', async () => {
+    const program = `
+      import { once } from 'node:events';
+      import { createServer } from 'node:net';
+      import { connect } from ${JSON.stringify(new URL('../../../src/net/index.js', import.meta.url).href)};
+      const server = createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const client = connect(server.address().port, '127.0.0.1');
+      for (let i = 0; i < 40; i++) {
+        client.write('x');
+        await once(client, 'data');
+      }
+      process.stdout.write(client.bytesRead + ' ' + client.bytesWritten + ' ' + client._handle.constructor.name);
+      client.destroy();
+      server.close();`;
+    const env = { ...process.env, IOURING_DISABLED: '1' };
+    const { status, stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', program], { env });
+    assert.deepEqual([status, stdout, stderr], [0, '40 40 TCP', '']);
+  });
+
   it('given short connections only, no ring is made', async () => {
     // Later versions have rings of libuv's.
     const program = `
