@@ -40,8 +40,9 @@ const KEEPS_DESCRIPTOR = Symbol('keeps descriptor');
 const IS_SHARED = Symbol('is shared');
 /** Writes before the next {@link look}, at least 1: 0 of a socket that stays Node's, -1 of one that goes by no look. */
 const WRITES_LEFT = Symbol('writes left');
-/** Bytes that had gone both ways at the last look. */
+/** Bytes that had gone both ways at the last look, and messages that were written since. */
 const BYTES_SEEN = Symbol('bytes seen');
+const MESSAGES = Symbol('messages');
 /** Bytes that went by way of handles and connections that it has no more. */
 const BYTES_BEFORE = Symbol('bytes before');
 /** The parser of node:http's server that has taken the socket over, and how often it still asks for the handle. */
@@ -57,6 +58,7 @@ interface State {
   [IS_SHARED]: boolean;
   [WRITES_LEFT]: number;
   [BYTES_SEEN]: number;
+  [MESSAGES]: number;
   [BYTES_BEFORE]: { readonly read: number; readonly dispatched: number } | undefined;
   [PARSER]: unknown;
   [ASKING]: number;
@@ -334,8 +336,8 @@ function connectBy<T>(socket: SocketMethods, args: readonly unknown[], connect: 
   // Another life begins.
   if (socket.destroyed) {
     socket[CONNECTION] = socket[BYTES_BEFORE] = undefined;
-    socket[WRITES_LEFT] = worth.writes || -1;
-    socket[BYTES_SEEN] = 0;
+    socket[WRITES_LEFT] = writesAtFirst();
+    socket[BYTES_SEEN] = socket[MESSAGES] = 0;
   }
   socket[SCOPE] = new AsyncResource('TCPWRAP');
   if (isOpen(connection)) return lend(socket, connect);
@@ -373,7 +375,7 @@ function leaveNode(): void {
   inNode = undefined;
 }
 
-/** Who was there before is to be put back. */
+/** Have it be the one. The one before it is to be put back. */
 function enter(socket: SocketMethods): SocketMethods | undefined {
   const before = inNode;
   inNode = socket;
@@ -426,7 +428,7 @@ function tellInOrder(socket: SocketMethods, handle: NativeHandle): void {
 
 /** A connection writes: after so many writes somebody is to look whether the ring pays for it. */
 function countWrite(socket: SocketMethods): void {
-  count(socket);
+  if (count(socket)) socket[MESSAGES]++;
   const { [WRITES_LEFT]: left } = socket;
   if (left > 1) socket[WRITES_LEFT] = left - 1;
   else if (left === 1) nextTick(lookWhenSent, socket);
@@ -450,8 +452,9 @@ function look(socket: SocketMethods): void {
   const handle = isRing ? connection : handleOf(socket);
   if (handle === null) return;
   const { bytesRead = 0, bytesWritten = 0 } = handle;
-  const bytes = (bytesRead + bytesWritten - socket[BYTES_SEEN]) / worth.writes;
+  const bytes = (bytesRead + bytesWritten - socket[BYTES_SEEN]) / Math.max(1, socket[MESSAGES]);
   socket[BYTES_SEEN] = bytesRead + bytesWritten;
+  socket[MESSAGES] = 0;
   if (isRing) {
     if (!isWorthKeeping(bytes)) giveBack(socket, connection);
   } else if (connection === undefined && isWorthTaking(bytes)) {
@@ -605,10 +608,16 @@ export const Socket: typeof node.Socket = constructorFunction(
     const given = userBuffer === undefined ? options
       : ownOptions({ ...(options as SocketConstructorOpts), onread: userBuffer.option });
     Reflect.apply(node.Socket, this, [given]);
+    this[WRITES_LEFT] = writesAtFirst();
   },
 );
 
-/** The state of a socket that has no connection yet. */
+/** Writes before somebody looks at a socket. */
+function writesAtFirst(): number {
+  return worth.writes || -1;
+}
+
+/** The state of a socket that has no connection yet. While it is being made nobody looks at it. */
 function begin(socket: SocketMethods): void {
   socket[CONNECTION] = undefined;
   socket[IS_LENT] = false;
@@ -616,8 +625,8 @@ function begin(socket: SocketMethods): void {
   socket[USER_BUFFER] = undefined;
   socket[KEEPS_DESCRIPTOR] = false;
   socket[IS_SHARED] = false;
-  socket[WRITES_LEFT] = worth.writes || -1;
-  socket[BYTES_SEEN] = 0;
+  socket[WRITES_LEFT] = Math.min(0, writesAtFirst());
+  socket[BYTES_SEEN] = socket[MESSAGES] = 0;
   socket[BYTES_BEFORE] = undefined;
   socket[PARSER] = undefined;
   socket[ASKING] = 0;
@@ -633,6 +642,7 @@ function begin(socket: SocketMethods): void {
 export function connectAdopted<T>(socket: NodeSocket, args: readonly unknown[], connect: () => T): T {
   const adopted = Object.setPrototypeOf(socket, adoptedPrototype) as SocketMethods;
   begin(adopted);
+  adopted[WRITES_LEFT] = writesAtFirst();
   return connectBy(adopted, args, connect);
 }
 

@@ -15,8 +15,8 @@ export const worth = {
   pays: 14,
   /** Where there are fewer than these it costs more. Between the two a connection stays what it is. */
   costs: 8,
-  /** Bytes of a message and its answer, in the mean, up to which it pays. */
-  bytes: 16 * 1024,
+  /** Bytes of a message and its answer, in the mean, up to which it pays; once it does, up to twice as many. */
+  bytes: 8 * 1024,
 };
 
 /** Writes, of all connections, between two looks at the clock of the loop. */
@@ -28,13 +28,21 @@ let messages = 0;
 let turns = 0;
 let perTurn = 0;
 
-/** A connection writes. What it writes several times in a row is one message: it goes out together. */
-export function count(connection: object): void {
-  if (connection !== last) {
+/**
+ * A connection writes. What it writes several times in a row is one message: it goes out together.
+ * @returns whether a message begins
+ */
+export function count(connection: object): boolean {
+  const begins = connection !== last;
+  if (begins) {
     last = connection;
     messages++;
   }
-  if (++writes < WINDOW) return;
+  if (++writes === WINDOW) measure();
+  return begins;
+}
+
+function measure(): void {
   const now = turnsSoFar();
   perTurn = messages / Math.max(1, now - turns);
   turns = now;
