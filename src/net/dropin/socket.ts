@@ -40,8 +40,9 @@ const KEEPS_DESCRIPTOR = Symbol('keeps descriptor');
 const IS_SHARED = Symbol('is shared');
 /** Writes before the next {@link look}, at least 1: 0 of a socket that stays Node's, -1 of one that goes by no look. */
 const WRITES_LEFT = Symbol('writes left');
-/** Bytes that had gone both ways at the last look, and messages that were written since. */
-const BYTES_SEEN = Symbol('bytes seen');
+/** Bytes that had come and gone at the last look, and messages that were written since. */
+const READ_SEEN = Symbol('read seen');
+const WRITTEN_SEEN = Symbol('written seen');
 const MESSAGES = Symbol('messages');
 /** Bytes that went by way of handles and connections that it has no more. */
 const BYTES_BEFORE = Symbol('bytes before');
@@ -57,7 +58,8 @@ interface State {
   [KEEPS_DESCRIPTOR]: boolean;
   [IS_SHARED]: boolean;
   [WRITES_LEFT]: number;
-  [BYTES_SEEN]: number;
+  [READ_SEEN]: number;
+  [WRITTEN_SEEN]: number;
   [MESSAGES]: number;
   [BYTES_BEFORE]: { readonly read: number; readonly dispatched: number } | undefined;
   [PARSER]: unknown;
@@ -337,7 +339,7 @@ function connectBy<T>(socket: SocketMethods, args: readonly unknown[], connect: 
   if (socket.destroyed) {
     socket[CONNECTION] = socket[BYTES_BEFORE] = undefined;
     socket[WRITES_LEFT] = writesAtFirst();
-    socket[BYTES_SEEN] = socket[MESSAGES] = 0;
+    socket[READ_SEEN] = socket[WRITTEN_SEEN] = socket[MESSAGES] = 0;
   }
   socket[SCOPE] = new AsyncResource('TCPWRAP');
   if (isOpen(connection)) return lend(socket, connect);
@@ -452,12 +454,15 @@ function look(socket: SocketMethods): void {
   const handle = isRing ? connection : handleOf(socket);
   if (handle === null) return;
   const { bytesRead = 0, bytesWritten = 0 } = handle;
-  const bytes = (bytesRead + bytesWritten - socket[BYTES_SEEN]) / Math.max(1, socket[MESSAGES]);
-  socket[BYTES_SEEN] = bytesRead + bytesWritten;
+  const messages = Math.max(1, socket[MESSAGES]);
+  const received = (bytesRead - socket[READ_SEEN]) / messages;
+  const sent = (bytesWritten - socket[WRITTEN_SEEN]) / messages;
+  socket[READ_SEEN] = bytesRead;
+  socket[WRITTEN_SEEN] = bytesWritten;
   socket[MESSAGES] = 0;
   if (isRing) {
-    if (!isWorthKeeping(bytes)) giveBack(socket, connection);
-  } else if (connection === undefined && isWorthTaking(bytes)) {
+    if (!isWorthKeeping(received, sent)) giveBack(socket, connection);
+  } else if (connection === undefined && isWorthTaking(received, sent)) {
     take(socket, handle);
   }
 }
@@ -510,7 +515,7 @@ function giveBack(socket: SocketMethods, connection: SocketConnection): void {
   socket[CONNECTION] = undefined;
   goOnWith(socket, fd, isReading, isRef, parser);
   socket[BYTES_BEFORE] = { read: delivered, dispatched };
-  socket[BYTES_SEEN] = 0;
+  socket[READ_SEEN] = socket[WRITTEN_SEEN] = socket[MESSAGES] = 0;
 }
 
 /** Is the handle asked for by who owns the socket in Node, and keeps no handle: node:net, or one of node:http? */
@@ -626,7 +631,7 @@ function begin(socket: SocketMethods): void {
   socket[KEEPS_DESCRIPTOR] = false;
   socket[IS_SHARED] = false;
   socket[WRITES_LEFT] = Math.min(0, writesAtFirst());
-  socket[BYTES_SEEN] = socket[MESSAGES] = 0;
+  socket[READ_SEEN] = socket[WRITTEN_SEEN] = socket[MESSAGES] = 0;
   socket[BYTES_BEFORE] = undefined;
   socket[PARSER] = undefined;
   socket[ASKING] = 0;

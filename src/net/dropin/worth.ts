@@ -15,8 +15,12 @@ export const worth = {
   pays: 14,
   /** Where there are fewer than these it costs more. Between the two a connection stays what it is. */
   costs: 8,
-  /** Bytes of a message and its answer, in the mean, up to which it pays; once it does, up to twice as many. */
-  bytes: 8 * 1024,
+  /**
+   * Bytes of a message that comes, and of one that goes, in the mean, up to which it pays. Once it does, up to twice as
+   * many.
+   */
+  received: 2 * 1024,
+  sent: 8 * 1024,
 };
 
 /** Writes, of all connections, between two looks at the clock of the loop. */
@@ -54,14 +58,14 @@ export function forget(connection: object): void {
   if (connection === last) last = undefined;
 }
 
-/** Does it pay to go through the ring, for one with so many bytes a message? */
-export function isWorthTaking(bytes: number): boolean {
-  return perTurn >= worth.pays && bytes <= worth.bytes;
+/** Does it pay to go through the ring, for one with messages of so many bytes? */
+export function isWorthTaking(received: number, sent: number): boolean {
+  return perTurn >= worth.pays && received <= worth.received && sent <= worth.sent;
 }
 
 /** Does it pay for one that does? */
-export function isWorthKeeping(bytes: number): boolean {
-  return perTurn >= worth.costs && bytes <= 2 * worth.bytes;
+export function isWorthKeeping(received: number, sent: number): boolean {
+  return perTurn >= worth.costs && received <= 2 * worth.received && sent <= 2 * worth.sent;
 }
 
 interface LoopTiming {
@@ -71,7 +75,9 @@ interface LoopTiming {
 
 const { nodeTiming } = performance as unknown as { nodeTiming: LoopTiming };
 
-/** Turns that the event loop of this thread has made. Where Node does not count them nothing shows that the ring pays. */
+/**
+ * Turns that the event loop of this thread has made. Where Node does not count them nothing shows that the ring pays.
+ */
 function turnsSoFar(): number {
   return nodeTiming.uvMetricsInfo?.loopCount ?? Number.POSITIVE_INFINITY;
 }

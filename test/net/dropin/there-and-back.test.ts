@@ -21,7 +21,13 @@ afterEach(() => void Object.assign(worth, asItIs));
 /** It pays whatever comes, or never does. */
 function pays(does: boolean): void {
   const least = does ? 0 : Number.POSITIVE_INFINITY;
-  Object.assign(worth, { writes: 1, pays: least, costs: least, bytes: Number.POSITIVE_INFINITY });
+  Object.assign(worth, {
+    writes: 1,
+    pays: least,
+    costs: least,
+    received: Number.POSITIVE_INFINITY,
+    sent: Number.POSITIVE_INFINITY,
+  });
 }
 
 /** From now on it pays and does not in turns, so that every connection changes again and again. */
@@ -269,13 +275,13 @@ describe('whether it pays', () => {
       for (const connection of connections) count(connection);
       await turn();
     }
-    assert.deepEqual([isWorthTaking(100), isWorthKeeping(100)], [true, true]);
-    assert.deepEqual([isWorthTaking(1e6), isWorthKeeping(1e6)], [false, false]);
+    assert.deepEqual([isWorthTaking(100, 100), isWorthKeeping(100, 100)], [true, true]);
+    assert.deepEqual([isWorthTaking(1e6, 100), isWorthKeeping(100, 1e6)], [false, false]);
     for (let i = 0; i < 300; i++) {
       count(connections[i % connections.length]);
       await turn();
     }
-    assert.deepEqual([isWorthTaking(100), isWorthKeeping(100)], [false, false]);
+    assert.deepEqual([isWorthTaking(100, 100), isWorthKeeping(100, 100)], [false, false]);
   });
 
   it('given one connection that writes many times in a turn, it does not', async () => {
@@ -285,7 +291,7 @@ describe('whether it pays', () => {
       count(connections[1]);
       await turn();
     }
-    assert.equal(isWorthTaking(100), false);
+    assert.equal(isWorthTaking(100, 100), false);
   });
 
   it('given many clients that wait for answers, their connections go through the ring; given one, it does not', async () => {
