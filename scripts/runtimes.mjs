@@ -3,11 +3,13 @@
 //   --runtime  one of those below; may be given several times. Default: all
 //   --suite    one of the columns below; may be given several times. Default: all that the runtime has
 //   --write    put the numbers into docs/compatibility.md; what stands there of suites that were not run stays
-// What a file says is in build/runtimes/RUNTIME/FILE.log.
+// What a file says is in build/runtimes/RUNTIME/FILE.log. A file that leaves something in the folder of temporary files has failed.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const FOLDER = 'build/runtimes';
@@ -32,7 +34,7 @@ const node = (major) => ({
   program: `node-linux-${arch}/bin/node`,
   suites: Object.keys(SUITES),
   command: (file) => ['--test', '--test-reporter=tap', file],
-  count: (said) => ['pass', 'skipped', 'fail'].map((what) => numberIn(said, new RegExp(`^# ${what} (\\d+)$`, 'm'))),
+  count: countTap,
 });
 
 const RUNTIMES = [
@@ -46,8 +48,8 @@ const RUNTIMES = [
     // The calls of files are Bun's own there, and the tests have to know.
     env: { IOURING_DISABLED: '1' },
     ofEnv: ['fs'],
-    command: (file) => ['test', '--timeout', '20000', `./${file}`],
-    count: (said) => ['pass', 'skip', 'fail'].map((what) => numberIn(said, new RegExp(`^ *(\\d+) ${what}$`, 'm'))),
+    command: (file) => ['test', '--timeout', '120000', '--preload', './build/test/other-runtimes/bun.js', `./${file}`],
+    count: countTap,
   },
   {
     name: 'Deno',
@@ -55,14 +57,29 @@ const RUNTIMES = [
     wanted: `@deno/linux-${arch}-glibc`,
     program: `@deno/linux-${arch}-glibc/deno`,
     suites: PORTABLE,
-    command: (file) => ['test', '-A', '--no-check', '--v8-flags=--expose-gc', `./${file}`],
-    // The tests of a describe() are its steps, and it counts beside them.
-    count: (said) => {
-      const end = said.slice(said.lastIndexOf('passed'));
-      return [numberIn(said, /(\d+) passed/), numberIn(end, /(\d+) ignored/), numberIn(end, /(\d+) failed/)];
-    },
+    command: (file) => [
+      ...['test', '-A', '--no-check', '--v8-flags=--expose-gc', `--import-map=${importMap()}`],
+      `./${file}`,
+    ],
+    count: countTap,
   },
 ];
+
+function countTap(said) {
+  return ['pass', 'skipped', 'fail'].map((what) => numberIn(said, new RegExp(`^# ${what} (\\d+)$`, 'm')));
+}
+
+/** The files of test/ have a `node:test` and a `node:fs` of their own in Deno; those that make them have Deno's. */
+function importMap() {
+  const [tests, own] = [pathToFileURL('build/test/').href, pathToFileURL('build/test/other-runtimes/').href];
+  const scopes = {
+    [tests]: { 'node:test': `${own}deno.js`, 'node:fs': `${own}descriptors.js` },
+    [own]: { 'node:test': 'node:test', 'node:fs': 'node:fs' },
+  };
+  const path = join(FOLDER, 'deno/import-map.json');
+  writeFileSync(path, JSON.stringify({ scopes }));
+  return path;
+}
 
 function numberIn(text, pattern) {
   return Number(pattern.exec(text)?.[1] ?? 0);
@@ -129,7 +146,11 @@ async function runSuite(runtime, program, suite) {
 }
 
 async function runFile(runtime, program, file, own) {
-  const env = { ...process.env, ...own, NO_COLOR: '1' };
+  const place = mkdtempSync(join(tmpdir(), 'iouring-run-'));
+  // As that of the system: some tests become another user.
+  chmodSync(place, 0o1777);
+  const name = file.slice('build/test/'.length, -'.test.js'.length);
+  const env = { ...process.env, ...own, NO_COLOR: '1', TMPDIR: place, IOURING_TEST_FILE: name };
   const child = spawn(program, runtime.command(file), { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (said += text));
@@ -139,7 +160,10 @@ async function runFile(runtime, program, file, own) {
   const counts = runtime.count(said);
   // A file that ends before it has told its tests has failed, whatever it has told.
   if (status !== 0 && counts[2] === 0) counts[2] = 1;
-  return [counts, said];
+  const left = readdirSync(place, { recursive: true });
+  if (left.length > 0) counts[2]++;
+  rmSync(place, { recursive: true });
+  return [counts, left.length > 0 ? `${said}\nIt left behind: ${left.join(', ')}\n` : said];
 }
 
 function inWords([passed, skipped, failed]) {

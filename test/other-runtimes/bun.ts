@@ -1,0 +1,13 @@
+// Bun loads this before a file of tests (`--preload`): the tests get `node:test` from node-test.ts.
+import * as own from 'node:test';
+import { wrap } from './node-test.ts';
+
+interface BunTest {
+  afterAll(listener: () => void): void;
+  mock: { module(name: string, make: () => object): void };
+}
+
+const { afterAll, mock } = await import('bun:test' as string) as BunTest;
+const [wrapped, end] = wrap(own);
+mock.module('node:test', () => wrapped);
+afterAll(end);
