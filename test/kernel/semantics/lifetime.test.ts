@@ -5,7 +5,7 @@ import { POLLIN } from '../../../src/abi/event-flags.ts';
 import { IORING_ENTER_SQ_WAKEUP, IOSQE_ASYNC } from '../../../src/abi/flags.ts';
 import { IoUring } from '../../../src/index.ts';
 import { it, without } from '../../asking.ts';
-import { run } from '../../run.ts';
+import { moduleText, run } from '../../run.ts';
 import { Descriptors } from '../libc.ts';
 import { completions, isQuiet, results } from '../operations/completions.ts';
 import { complete, reap } from '../reap.ts';
@@ -186,7 +186,7 @@ it('case 56: a process may end with work queued and in flight, without closing a
     if (rings.length === 3) console.log('done');
   `;
   const start = performance.now();
-  const { status, stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', code]);
+  const { status, stdout, stderr } = await run(process.execPath, moduleText(code));
   assert.deepEqual([status, stdout, stderr], [7, 'done\n', '']);
   assert.ok(performance.now() - start < LIMIT_MS);
 });
