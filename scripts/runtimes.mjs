@@ -6,10 +6,20 @@
 // What a file says is in build/runtimes/RUNTIME/FILE.log. A file that leaves something in the folder of temporary files has failed.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 const FOLDER = 'build/runtimes';
@@ -57,10 +67,10 @@ const RUNTIMES = [
     wanted: `@deno/linux-${arch}-glibc`,
     program: `@deno/linux-${arch}-glibc/deno`,
     suites: PORTABLE,
-    command: (file) => [
-      ...['test', '-A', '--no-check', '--v8-flags=--expose-gc', `--import-map=${importMap()}`],
-      `./${file}`,
-    ],
+    command: (file) => {
+      writeConfiguration();
+      return ['test', '-A', '--config=build/deno.json', '--no-check', '--v8-flags=--expose-gc', `./${file}`];
+    },
     count: countTap,
   },
 ];
@@ -69,16 +79,17 @@ function countTap(said) {
   return ['pass', 'skipped', 'fail'].map((what) => numberIn(said, new RegExp(`^# ${what} (\\d+)$`, 'm')));
 }
 
-/** The files of test/ have a `node:test` and a `node:fs` of their own in Deno; those that make them have Deno's. */
-function importMap() {
-  const [tests, own] = [pathToFileURL('build/test/').href, pathToFileURL('build/test/other-runtimes/').href];
+/**
+ * What Deno finds above the files of the suite, and above the programs that they start: those of test/ have a `node:test` and a `node:fs` of
+ * their own; those that make them have Deno's.
+ */
+function writeConfiguration() {
+  const [tests, own] = ['./test/', './test/other-runtimes/'];
   const scopes = {
     [tests]: { 'node:test': `${own}deno.js`, 'node:fs': `${own}descriptors.js` },
     [own]: { 'node:test': 'node:test', 'node:fs': 'node:fs' },
   };
-  const path = join(FOLDER, 'deno/import-map.json');
-  writeFileSync(path, JSON.stringify({ scopes }));
-  return path;
+  writeFileSync('build/deno.json', JSON.stringify({ scopes, nodeModulesDir: 'manual' }));
 }
 
 function numberIn(text, pattern) {
@@ -100,7 +111,7 @@ if (chosen.length === 0) {
 
 let hasFailed = false;
 for (const runtime of chosen) {
-  const program = fetch(runtime);
+  const [program, folder] = elsewhere(fetch(runtime));
   const version = /\d+\.\d+\.\d+/.exec(execFileSync(program, ['--version'], { encoding: 'utf8' }))[0];
   const cells = {};
   for (const suite of runtime.suites.filter((name) => (values.suite ?? [name]).includes(name))) {
@@ -110,6 +121,7 @@ for (const runtime of chosen) {
     console.log(`${runtime.name} ${version}, ${suite}: ${cells[suite]}`);
     if (values.write) write({ name: runtime.name, version, cells });
   }
+  rmSync(folder, { recursive: true });
 }
 process.exit(hasFailed ? 1 : 0);
 
@@ -123,6 +135,19 @@ function fetch({ key, wanted, program }) {
     execFileSync('npm', args, { stdio: 'inherit' });
   }
   return path;
+}
+
+/** The program in a folder of its own: koffi is looked for beside it, too, and what stands in the project would find the project's. */
+function elsewhere(program) {
+  const folder = mkdtempSync(join(tmpdir(), 'iouring-runtime-'));
+  const path = join(folder, basename(program));
+  try {
+    linkSync(program, path);
+  } catch {
+    copyFileSync(program, path);
+  }
+  chmodSync(folder, 0o755);
+  return [path, folder];
 }
 
 function filesOf(suite) {
