@@ -65,7 +65,7 @@ describe('RLIMIT_MEMLOCK', () => {
       const ring = new IoUring(8);
       attempt('buffers', () => ring.registerBuffers([new Uint8Array(2 ** 20)]));
       attempt('group', () => ring.registerBufRing(32768, 1, 1).entries);
-      attempt('small', () => ring.registerBufRing(2, 64, 1).entries);
+      attempt('small', () => ring.registerBufRing(2, 64, 2).entries);
       attempt('nop', () => { ring.prepNop(7); ring.submitAndWait(1); return ring.forEachCompletion(() => {}); });
       ring.close();
       attempt('again', () => new IoUring(8).closed);`;

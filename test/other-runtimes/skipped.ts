@@ -11,11 +11,77 @@ interface Row {
 }
 
 const REASONS = {
+  unref: 'an operation in flight keeps the process alive there, in spite of unref(): docs/compatibility.md',
+  uvLoop: 'a reactor sleeps in the ring, or counts idle time, where the event loop is libuv: not there',
+  addresses: 'compares with net.SocketAddress, which has texts of its own there',
+  dates: 'compares with the stat of the runtime, which cuts off the part of a millisecond that Node rounds',
+  arch: 'process.arch cannot be set there',
+  clock: 'process.hrtime is not CLOCK_MONOTONIC there',
+  mappings: 'the engine has memory of its own beside it, and the kernel tells both as one mapping',
+  ownCalls: 'the drop-ins are the calls of the runtime there',
+  names: 'fs/promises has names there that Node does not have',
+  permissions: 'the permission model is of Node',
+  files: 'fails with handles and errors of the runtime, which are not as in Node',
+  errors: 'errors of the runtime have codes that are not as in Node',
+  ownDescriptors: 'the runtime has descriptors of its own, which come and go meanwhile',
 } as const;
 
 type Reason = keyof typeof REASONS;
 
 const ROWS: readonly Row[] = [
+  {
+    why: 'addresses',
+    in: ['bun'],
+    file: 'ring/structures',
+    tests: [
+      'IPv6 addresses > 0:0:0:0:0:0:0:0 is *',
+      'IPv6 addresses > 2001:DB8::A is *',
+      'IPv6 addresses > 2001:0db8:0000:0000:0001:0000:0000:0001 is *',
+      'IPv6 addresses > 1:0:0:2:0:0:0:3 is *',
+      'IPv6 addresses > 1:2:3:4:5:6:7:: is *',
+      'IPv6 addresses > 0:0:1:0:0:1:0:0 is *',
+      'IPv6 addresses > ::FFFF:102:304 is *',
+      'IPv6 addresses > ::1:0 is *',
+      'IPv6 addresses > ::fffe:1.2.3.4 is *',
+      'IPv6 addresses > 64:ff9b::192.0.2.33 is *',
+      'IPv6 addresses > 1:2:3:4:5:6:255.254.253.252 is *',
+      'IPv6 addresses > given 5000 at random in any spelling, are the text that Node has',
+    ],
+  },
+  {
+    why: 'addresses',
+    in: ['deno'],
+    file: 'ring/structures',
+    tests: [
+      'IPv6 addresses > ::1.2.3.4 is *',
+      'IPv6 addresses > ::1:0 is *',
+      'IPv6 addresses > given 5000 at random in any spelling, are the text that Node has',
+    ],
+  },
+  { why: 'dates', in: ['bun'], file: 'ring/structures', tests: ['Statx > says of /dev*'] },
+  { why: 'dates', in: ['bun'], file: 'reactor/stat', tests: [
+    'stat of the reactor > given a file, a directory and a device, it answers as node:fs does',
+  ] },
+  { why: 'dates', in: ['bun'], file: 'reactor/differential' },
+  { why: 'arch', in: ['bun', 'deno'], file: 'ring/structures', tests: [
+    'EpollEvents > given x86-64 an event is packed, given arm64 it is not',
+  ] },
+  { why: 'clock', in: ['bun'], file: 'kernel/operations.every', tests: [
+    'IORING_OP_TIMEOUT: absolute, on each clock, fires when the clock shows that time',
+  ] },
+  { why: 'clock', in: ['bun', 'deno'], file: 'kernel/semantics/waiting', tests: ['case 26: *'] },
+  { why: 'mappings', in: ['bun'], file: 'kernel/webassembly', tests: [
+    'allocateAligned > takes nothing from the heap, however small: what a disk yet writes cannot hit what is allocated next',
+  ] },
+  { why: 'errors', in: ['deno'], file: 'kernel/threads', tests: [
+    'a ring and threads > cannot be sent to another thread: the message that tries says so',
+  ] },
+  { why: 'ownDescriptors', in: ['deno'], file: 'kernel/threads', tests: [
+    'a ring and threads > descriptors that somebody else closed: a ring of the same number is no second close',
+  ] },
+  { why: 'uvLoop', in: ['bun', 'deno'], file: 'reactor/armed-multishot' },
+  { why: 'uvLoop', in: ['bun', 'deno'], file: 'reactor/settling', tests: ['a wait in the ring > *', 'completions > *'] },
+  { why: 'uvLoop', in: ['bun', 'deno'], file: 'reactor/signal', tests: ['an eventfd that is never signalled*'] },
 ];
 
 const runtime = 'Bun' in globalThis ? 'bun' : 'deno';
