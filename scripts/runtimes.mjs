@@ -188,7 +188,7 @@ async function runFile(runtime, program, file, own) {
   const left = readdirSync(place, { recursive: true });
   if (left.length > 0) counts[2]++;
   rmSync(place, { recursive: true });
-  return [counts, left.length > 0 ? `${said}\nIt left behind: ${left.join(', ')}\n` : said];
+  return [counts, left.length > 0 ? `${said}\nIt left behind: ${left.slice(0, 10).join(', ')}\n` : said];
 }
 
 function inWords([passed, skipped, failed]) {

@@ -2,7 +2,7 @@
 // the process. The collector is called at the worst moments.
 // slow: has garbage collected over and over
 import assert from 'node:assert/strict';
-import { closeSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { describe } from 'node:test';
 import { MessageChannel, Worker } from 'node:worker_threads';
 import koffi from 'koffi';
@@ -192,7 +192,7 @@ describe('pins', () => {
     const path = folder.file('data', Buffer.alloc(8192, 'x'));
     let fd: number;
     try {
-      fd = files.own(openSync(path, 0o40000 /* O_DIRECT, x86-64 */));
+      fd = files.own(openSync(path, constants.O_DIRECT));
     } catch {
       return t.skip('needs a file system with O_DIRECT');
     }
