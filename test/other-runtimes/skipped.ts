@@ -21,8 +21,11 @@ const REASONS = {
   ownCalls: 'the drop-ins are the calls of the runtime there',
   names: 'fs/promises has names there that Node does not have',
   permissions: 'the permission model is of Node',
-  files: 'fails with handles and errors of the runtime, which are not as in Node',
+  files: 'handles of files are the runtime’s there, and not as those of Node: they close, warn and travel otherwise',
+  node: 'starts Node by its own path, which is that of another runtime there',
   errors: 'errors of the runtime have codes that are not as in Node',
+  mocks: 'setTimeout of the global object cannot be put in place of there',
+  milliseconds: 'compares with the stat of the runtime, which knows milliseconds only',
   ownDescriptors: 'the runtime has descriptors of its own, which come and go meanwhile',
 } as const;
 
@@ -79,6 +82,49 @@ const ROWS: readonly Row[] = [
   { why: 'ownDescriptors', in: ['deno'], file: 'kernel/threads', tests: [
     'a ring and threads > descriptors that somebody else closed: a ring of the same number is no second close',
   ] },
+  { why: 'milliseconds', in: ['deno'], file: 'reactor/at-once', tests: [
+    'at once > setTimes: to the nanosecond, of files and of links themselves, before and after 1970',
+  ] },
+  { why: 'mocks', in: ['deno'], file: 'reactor/buffer-pool', tests: [
+    'the buffers of a reactor > given many slow consumers that are gone, go back*',
+    'the buffers of a reactor > given no shortage, are looked after by no timer',
+    'a pool > *',
+  ] },
+  { why: 'unref', in: ['bun'], file: 'reactor/turns', tests: [
+    'the process > ends all the same after unref(), and lives again after ref()',
+  ] },
+  { why: 'unref', in: ['bun'], file: 'reactor/messages', tests: [
+    'given an iteration, the process stays alive, unless that is unreferenced',
+  ] },
+  { why: 'node', in: ['bun', 'deno'], file: 'reactor/runtimes', tests: ['the reactor > in this node'] },
+  { why: 'ownCalls', in: ['bun'], file: 'reactor/refused', tests: [
+    'a filter that forbids > io_uring_setup alone*',
+    'a filter that forbids > io_uring_enter alone*',
+    'a filter that forbids > io_uring_register alone*',
+  ] },
+  { why: 'names', in: ['bun'], file: 'fs/exported-names', tests: [
+    'names > each can be imported by its name',
+    'names > each goes through the ring, or is Node’s and in the list',
+  ] },
+  { why: 'permissions', in: ['bun', 'deno'], file: 'fs/fallback', tests: ['the permission model > *'] },
+  { why: 'ownCalls', in: ['bun'], file: 'fs/fallback', tests: [
+    'without io_uring > one event says so, and all works',
+    'without io_uring > the tests of this folder pass',
+  ] },
+  { why: 'ownCalls', in: ['bun'], file: 'fs/packages' },
+  { why: 'files', in: ['bun'], file: 'fs/special', tests: [
+    'handles > are closed when the last of what is under way is done, and leave nothing open',
+    'handles > are warned about when they are collected without having been closed',
+    'handles > go to another thread',
+  ] },
+  { why: 'uvLoop', in: ['deno'], file: 'reactor/idle-time' },
+  { why: 'uvLoop', in: ['bun'], file: 'reactor/idle-time', tests: [
+    'performance.eventLoopUtilization() > *',
+    'the event loop > *',
+  ] },
+  { why: 'uvLoop', in: ['bun', 'deno'], file: 'reactor/ring-sleep' },
+  { why: 'uvLoop', in: ['bun', 'deno'], file: 'reactor/fake-timers', tests: ['IOURING_WAIT > *'] },
+  { why: 'files', in: ['deno'], file: 'reactor/differential' },
   { why: 'uvLoop', in: ['bun', 'deno'], file: 'reactor/armed-multishot' },
   { why: 'uvLoop', in: ['bun', 'deno'], file: 'reactor/settling', tests: ['a wait in the ring > *', 'completions > *'] },
   { why: 'uvLoop', in: ['bun', 'deno'], file: 'reactor/signal', tests: ['an eventfd that is never signalled*'] },

@@ -45,6 +45,9 @@ it('case 49: before it is enabled a ring delivers nothing, and is told so', () =
   assert.deepEqual(results(ring, 1), new Map([[1, 0]]));
 });
 
+/** Does the event loop of this Node have a ring? */
+const hasLoopRing = readFileSync('/proc/self/maps', 'utf8').includes('io_uring');
+
 const pipesAtOnce = { skip: without('6.4', 'reads of pipes that need no worker') };
 it(
   'case 49: DEFER_TASKRUN: completions appear when the ring is entered, and reaping enters it for them',
@@ -191,7 +194,8 @@ it('case 56: a process may end with work queued and in flight, without closing a
   assert.ok(performance.now() - start < LIMIT_MS);
 });
 
-it('case 57: the worker threads end with the last ring', () => {
+it('case 57: the worker threads end with the last ring', (t) => {
+  if (hasLoopRing) return t.skip('this Node has a ring for its own event loop, with which they stay');
   using files = new Descriptors();
   until(() => threads('iou-wrk').length === 0, 'those of the tests before end');
   using one = new IoUring(8);
