@@ -23,7 +23,7 @@ import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 const FOLDER = 'build/runtimes';
-const LIMIT_MS = 200_000;
+const LIMIT_MS = Number(process.env.LIMIT_MS ?? 600_000);
 const { arch } = process;
 
 /** The columns: folders of the suite, `.` for what stands in none. */

@@ -1,7 +1,7 @@
 // `node:test` for Bun and Deno, around their own: it skips what skipped.ts names, and counts tests as Node does, each `it` once.
 import type * as NodeTest from 'node:test';
 import type { TestContext, TestOptions } from 'node:test';
-import { reasonToSkip, unusedReasons } from './skipped.ts';
+import { isFileSkipped, reasonToSkip, unusedReasons } from './skipped.ts';
 
 type Body = (t: TestContext) => void | Promise<void>;
 
@@ -62,5 +62,8 @@ export function wrap(own: typeof NodeTest): [module: typeof NodeTest, end: () =>
     console.error(`# pass ${counts.passed}\n# skipped ${counts.skipped}\n# fail ${failed()}`);
   };
 
-  return [{ ...own, it, test: it, describe, suite: describe, default: it } as unknown as typeof NodeTest, end];
+  const nothing = (): void => {};
+  const hooks = isFileSkipped ? { before: nothing, after: nothing, beforeEach: nothing, afterEach: nothing } : {};
+  const wrapped = { ...own, ...hooks, it, test: it, describe, suite: describe, default: it };
+  return [wrapped as unknown as typeof NodeTest, end];
 }

@@ -24,6 +24,8 @@ const REASONS = {
   files: 'handles of files are the runtime’s there, and not as those of Node: they close, warn and travel otherwise',
   node: 'starts Node by its own path, which is that of another runtime there',
   errors: 'errors of the runtime have codes that are not as in Node',
+  threadEnd: 'the end of a worker leaves descriptors of the runtime open there',
+  setgroups: 'process.setgroups is not there',
   mocks: 'setTimeout of the global object cannot be put in place of there',
   milliseconds: 'compares with the stat of the runtime, which knows milliseconds only',
   ownDescriptors: 'the runtime has descriptors of its own, which come and go meanwhile',
@@ -64,6 +66,8 @@ const ROWS: readonly Row[] = [
   { why: 'dates', in: ['bun'], file: 'ring/structures', tests: ['Statx > says of *'] },
   { why: 'dates', in: ['bun'], file: 'reactor/stat', tests: [
     'stat of the reactor > given a file, a directory and a device, it answers as node:fs does',
+    'stat of the reactor > given a descriptor, fstat answers as node:fs does',
+    'stat of the reactor > given a symbolic link, stat follows it and lstat does not',
   ] },
   { why: 'dates', in: ['bun'], file: 'reactor/differential' },
   { why: 'arch', in: ['bun', 'deno'], file: 'ring/structures', tests: [
@@ -96,8 +100,22 @@ const ROWS: readonly Row[] = [
   { why: 'unref', in: ['bun'], file: 'reactor/messages', tests: [
     'given an iteration, the process stays alive, unless that is unreferenced',
   ] },
-  { why: 'node', in: ['bun', 'deno'], file: 'reactor/runtimes', tests: ['the reactor > in this node'] },
+  { why: 'threadEnd', in: ['deno'], file: 'reactor/messages', tests: ['between threads: *'] },
+  { why: 'threadEnd', in: ['deno'], file: 'reactor/workers' },
+  { why: 'setgroups', in: ['deno'], file: 'reactor/refused', tests: ['a limit on locked memory > *'] },
   { why: 'ownCalls', in: ['bun'], file: 'reactor/refused', tests: [
+    'a limit on locked memory > that is too low for the usual ring: the drop-ins*',
+    'a limit on locked memory > that leaves no room for any ring: the drop-ins*',
+  ] },
+  { why: 'ownDescriptors', in: ['bun'], file: 'reactor/close', tests: ['close > leaves no descriptor behind'] },
+  { why: 'ownDescriptors', in: ['bun'], file: 'reactor/faults', tests: [
+    'close with everything in flight > every promise settles, and nothing is written later: {}',
+  ] },
+  { why: 'ownDescriptors', in: ['bun'], file: 'reactor/many', tests: [
+    'acceptMany > brings every connection; break stops it, and closes what nobody took',
+  ] },
+  { why: 'node', in: ['bun', 'deno'], file: 'reactor/runtimes', tests: ['the reactor > in this node'] },
+  { why: 'ownCalls', in: ['bun', 'deno'], file: 'reactor/refused', tests: [
     'a filter that forbids > io_uring_setup alone*',
     'a filter that forbids > io_uring_enter alone*',
     'a filter that forbids > io_uring_register alone*',
@@ -111,6 +129,7 @@ const ROWS: readonly Row[] = [
     'without io_uring > one event says so, and all works',
     'without io_uring > the tests of this folder pass',
   ] },
+  { why: 'files', in: ['deno'], file: 'fs/abort', tests: ['given any number of operations that wait*'] },
   { why: 'ownCalls', in: ['bun'], file: 'fs/packages' },
   { why: 'files', in: ['bun'], file: 'fs/special', tests: [
     'handles > are closed when the last of what is under way is done, and leave nothing open',
@@ -136,6 +155,9 @@ const file = process.env['IOURING_TEST_FILE'];
 const isOnlySkipped = process.env['IOURING_TEST_SKIPPED'] === 'only';
 const patterns = ROWS.filter((row) => row.in.includes(runtime) && row.file === file)
   .flatMap(({ why, tests = ['*'] }) => tests.map((title) => ({ why, title, isUsed: false })));
+
+/** Is nothing of this file to run? Then what prepares its tests is left out, too. */
+export const isFileSkipped = patterns.some(({ title }) => title === '*') && !isOnlySkipped;
 
 /** Why a test is skipped; undefined if it is to run. */
 export function reasonToSkip(title: string): string | undefined {
