@@ -178,10 +178,11 @@ async function runFile(runtime, program, file, own) {
   chmodSync(place, 0o1777);
   const name = file.slice('build/test/'.length, -'.test.js'.length);
   const env = { ...process.env, ...own, NO_COLOR: '1', TMPDIR: place, IOURING_TEST_FILE: name };
-  const child = spawn(program, runtime.command(file), { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, runtime.command(file), { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (said += text));
-  const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
+  // With what it has started, which would hold the pipes.
+  const timer = setTimeout(() => process.kill(-child.pid, 'SIGKILL'), LIMIT_MS);
   const [status] = await once(child, 'close');
   clearTimeout(timer);
   const counts = runtime.count(said);
