@@ -117,11 +117,15 @@ for (const runtime of chosen) {
   const version = /\d+\.\d+\.\d+/.exec(execFileSync(program, ['--version'], { encoding: 'utf8' }))[0];
   const cells = {};
   for (const suite of runtime.suites.filter((name) => (values.suite ?? [name]).includes(name))) {
-    const counts = await runSuite(runtime, program, suite);
+    const { counts, reasons } = await runSuite(runtime, program, suite);
     if (counts[2] > 0) hasFailed = true;
     cells[suite] = inWords(counts);
     console.log(`${runtime.name} ${version}, ${suite}: ${cells[suite]}`);
-    if (values.write) write({ name: runtime.name, version, cells });
+    for (const [reason, count] of reasons) console.log(`  skipped there ${count}: ${reason}`);
+    if (values.write) {
+      write({ name: runtime.name, version, cells });
+      if (!runtime.key.startsWith('node')) writeReasons(runtime.name, suite, reasons);
+    }
   }
   rmSync(folder, { recursive: true });
 }
@@ -159,17 +163,21 @@ function filesOf(suite) {
   });
 }
 
-/** How many tests pass, are skipped, and fail. */
+/** How many tests pass, are skipped, and fail; and how many of them are skipped in this runtime alone, by the reason. */
 async function runSuite(runtime, program, suite) {
   const sum = [0, 0, 0];
+  const reasons = new Map();
   for (const file of filesOf(suite)) {
     const [counts, said] = await runFile(runtime, program, file, runtime.ofEnv?.includes(suite) ? runtime.env : {});
     const log = join(FOLDER, runtime.key, `${file.replaceAll('/', '-')}.log`);
     writeFileSync(log, said);
     for (const [i, count] of counts.entries()) sum[i] += count;
+    for (const [, count, reason] of said.matchAll(/^# here (\d+): (.*)$/gm)) {
+      reasons.set(reason, (reasons.get(reason) ?? 0) + Number(count));
+    }
     if (counts[2] > 0) console.log(`  ${file}: ${inWords(counts)}, see ${log}`);
   }
-  return sum;
+  return { counts: sum, reasons };
 }
 
 async function runFile(runtime, program, file, own) {
@@ -216,6 +224,25 @@ function write({ name, version, cells }) {
     return [[`${name} (${version})`, ...columns]];
   });
   const line = (row) => `| ${row.join(' | ')} |\n`;
+  const table = line(head) + line(head.map(() => '---')) + rows.map(line).join('');
+  writeFileSync(page, `${before}${begin}${table}${end}${after}`);
+}
+
+/** What a suite skips in Bun and Deno alone. */
+function writeReasons(name, suite, reasons) {
+  const page = 'docs/compatibility.md';
+  const [begin, end] = ['<!-- reasons: written by npm run test:runtimes -- --write -->\n', '<!-- end of reasons -->'];
+  const [before, rest] = readFileSync(page, 'utf8').split(begin);
+  const [old, after] = rest.split(end);
+  const stood = old.split('\n').slice(2).filter(Boolean).map((line) =>
+    line.split('|').slice(1, -1).map((cell) => cell.trim())
+  );
+  const rows = stood.filter((row) => row[0] !== name || row[1] !== suite);
+  for (const [reason, count] of [...reasons].sort(([, a], [, b]) => b - a)) rows.push([name, suite, `${count}`, reason]);
+  const order = ['ring', 'reactor', 'fs'];
+  rows.sort((a, b) => a[0].localeCompare(b[0]) || order.indexOf(a[1]) - order.indexOf(b[1]));
+  const line = (row) => `| ${row.join(' | ')} |\n`;
+  const head = ['', 'suite', 'tests', 'why'];
   const table = line(head) + line(head.map(() => '---')) + rows.map(line).join('');
   writeFileSync(page, `${before}${begin}${table}${end}${after}`);
 }

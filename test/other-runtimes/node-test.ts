@@ -16,6 +16,8 @@ function readArguments(args: unknown[]): [name: string, options: TestOptions, bo
 export function wrap(own: typeof NodeTest): [module: typeof NodeTest, end: () => void] {
   const suites: string[] = [];
   const counts = { all: 0, passed: 0, skipped: 0 };
+  /** How many are skipped here alone, by the reason. */
+  const reasons = new Map<string, number>();
 
   const count = (t: TestContext): { isSkipped: boolean } => {
     const state = { isSkipped: false };
@@ -29,8 +31,10 @@ export function wrap(own: typeof NodeTest): [module: typeof NodeTest, end: () =>
 
   const it = (...args: unknown[]): unknown => {
     const [name, options, body] = readArguments(args);
-    const skip = reasonToSkip([...suites, name].join(' > ')) ?? options.skip ?? false;
+    const reason = reasonToSkip([...suites, name].join(' > '));
+    const skip = reason ?? options.skip ?? false;
     counts.all++;
+    if (reason !== undefined) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
     if (skip !== false) {
       counts.skipped++;
       return own.it(name, { ...options, skip }, body as never);
@@ -59,6 +63,7 @@ export function wrap(own: typeof NodeTest): [module: typeof NodeTest, end: () =>
 
   const end = (): void => {
     for (const line of unusedReasons()) console.error(`No such test any more: ${line}`);
+    for (const [reason, count] of reasons) console.error(`# here ${count}: ${reason}`);
     console.error(`# pass ${counts.passed}\n# skipped ${counts.skipped}\n# fail ${failed()}`);
   };
 
