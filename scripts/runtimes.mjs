@@ -111,9 +111,23 @@ if (chosen.length === 0) {
   process.exit(2);
 }
 
+/** Folders of temporary files. They go with this, however it ends. */
+const places = new Set();
+process.on('exit', () => {
+  for (const place of places) rmSync(place, { recursive: true, force: true });
+});
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+
+function makePlace(mode) {
+  const place = mkdtempSync(join(tmpdir(), 'iouring-run-'));
+  places.add(place);
+  chmodSync(place, mode);
+  return place;
+}
+
 let hasFailed = false;
 for (const runtime of chosen) {
-  const [program, folder] = elsewhere(fetch(runtime));
+  const program = elsewhere(fetch(runtime));
   const version = /\d+\.\d+\.\d+/.exec(execFileSync(program, ['--version'], { encoding: 'utf8' }))[0];
   const cells = {};
   for (const suite of runtime.suites.filter((name) => (values.suite ?? [name]).includes(name))) {
@@ -127,7 +141,6 @@ for (const runtime of chosen) {
       if (!runtime.key.startsWith('node')) writeReasons(runtime.name, suite, reasons);
     }
   }
-  rmSync(folder, { recursive: true });
 }
 process.exit(hasFailed ? 1 : 0);
 
@@ -145,15 +158,14 @@ function fetch({ key, wanted, program }) {
 
 /** The program in a folder of its own: koffi is looked for beside it, too, and what stands in the project would find the project's. */
 function elsewhere(program) {
-  const folder = mkdtempSync(join(tmpdir(), 'iouring-runtime-'));
+  const folder = makePlace(0o755);
   const path = join(folder, basename(program));
   try {
     linkSync(program, path);
   } catch {
     copyFileSync(program, path);
   }
-  chmodSync(folder, 0o755);
-  return [path, folder];
+  return path;
 }
 
 function filesOf(suite) {
@@ -181,9 +193,8 @@ async function runSuite(runtime, program, suite) {
 }
 
 async function runFile(runtime, program, file, own) {
-  const place = mkdtempSync(join(tmpdir(), 'iouring-run-'));
   // As that of the system: some tests become another user.
-  chmodSync(place, 0o1777);
+  const place = makePlace(0o1777);
   const name = file.slice('build/test/'.length, -'.test.js'.length);
   const env = { ...process.env, ...own, NO_COLOR: '1', TMPDIR: place, IOURING_TEST_FILE: name };
   const child = spawn(program, runtime.command(file), { env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });

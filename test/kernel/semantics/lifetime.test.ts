@@ -194,7 +194,10 @@ it('case 56: a process may end with work queued and in flight, without closing a
   assert.ok(performance.now() - start < LIMIT_MS);
 });
 
-it('case 57: the worker threads end with the last ring', (t) => {
+// Linux 6.1 and 6.12 keep the last of them as long as the thread lives that had the rings; 6.18.44 and 7.3 do not.
+const workersEnd = { skip: without('6.18', 'worker threads that end with the last ring') };
+
+it('case 57: the worker threads end with the last ring', workersEnd, (t) => {
   if (hasLoopRing) return t.skip('this Node has a ring for its own event loop, with which they stay');
   using files = new Descriptors();
   until(() => threads('iou-wrk').length === 0, 'those of the tests before end');
