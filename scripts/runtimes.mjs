@@ -180,7 +180,11 @@ async function runSuite(runtime, program, suite) {
   const sum = [0, 0, 0];
   const reasons = new Map();
   for (const file of filesOf(suite)) {
-    const [counts, said] = await runFile(runtime, program, file, runtime.ofEnv?.includes(suite) ? runtime.env : {});
+    const own = runtime.ofEnv?.includes(suite) ? runtime.env : {};
+    let [counts, said] = await runFile(runtime, program, file, own);
+    for (let i = 0; i < 3 && counts[2] > 0 && isForbiddenMeanwhile(file, said); i++) {
+      [counts, said] = await runFile(runtime, program, file, own);
+    }
     const log = join(FOLDER, runtime.key, `${file.replaceAll('/', '-')}.log`);
     writeFileSync(log, said);
     for (const [i, count] of counts.entries()) sum[i] += count;
@@ -192,6 +196,11 @@ async function runSuite(runtime, program, suite) {
   return { counts: sum, reasons };
 }
 
+/** Another suite on this machine, which has a test of that, had the kernel forbid io_uring to everybody for a moment. */
+function isForbiddenMeanwhile(file, said) {
+  return !file.includes('forbidden') && said.includes('kernel.io_uring_disabled is 2');
+}
+
 async function runFile(runtime, program, file, own) {
   // As that of the system: some tests become another user.
   const place = makePlace(0o1777);
@@ -201,7 +210,7 @@ async function runFile(runtime, program, file, own) {
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (said += text));
   // With what it has started, which would hold the pipes.
-  const timer = setTimeout(() => process.kill(-child.pid, 'SIGKILL'), LIMIT_MS);
+  const timer = setTimeout(() => process.kill(-Number(child.pid), 'SIGKILL'), LIMIT_MS);
   const [status] = await once(child, 'close');
   clearTimeout(timer);
   const counts = runtime.count(said);
@@ -249,7 +258,9 @@ function writeReasons(name, suite, reasons) {
     line.split('|').slice(1, -1).map((cell) => cell.trim())
   );
   const rows = stood.filter((row) => row[0] !== name || row[1] !== suite);
-  for (const [reason, count] of [...reasons].sort(([, a], [, b]) => b - a)) rows.push([name, suite, `${count}`, reason]);
+  for (const [reason, count] of [...reasons].sort(([, a], [, b]) => b - a)) {
+    rows.push([name, suite, `${count}`, reason]);
+  }
   const order = ['ring', 'reactor', 'fs'];
   rows.sort((a, b) => a[0].localeCompare(b[0]) || order.indexOf(a[1]) - order.indexOf(b[1]));
   const line = (row) => `| ${row.join(' | ')} |\n`;

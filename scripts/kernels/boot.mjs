@@ -39,7 +39,14 @@ export async function boot(machine, { only, seconds }) {
   const start = performance.now();
   const names = [];
   const told = new Set();
-  const result = { version: '?', passed: 0, refused: [], failed: [], tests: { pass: 0, skipped: 0, fail: 0 }, seconds: 0 };
+  const result = {
+    version: '?',
+    passed: 0,
+    refused: [],
+    failed: [],
+    tests: { pass: 0, skipped: 0, fail: 0 },
+    seconds: 0,
+  };
   for await (const line of createInterface(child.stdout)) {
     const text = stripVTControlCharacters(line).replaceAll('\r', '');
     log.write(`${text}\n`);

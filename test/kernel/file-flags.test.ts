@@ -59,7 +59,9 @@ describe('flags of files', () => {
       assert.equal(flagsOf(fd) & NUMBERS.O_DIRECT, NUMBERS.O_DIRECT);
       ring.prepRead(fd, new Uint8Array(1 << 16).subarray(1), 11, 1, 3);
       const read = complete(ring).res;
-      if (read === 11) return t.skip('needs a file system whose O_DIRECT is not a matter of form, as that of a tmpfs is');
+      if (read === 11) {
+        return t.skip('needs a file system whose O_DIRECT is not a matter of form, as that of a tmpfs is');
+      }
       assert.equal(read, -EINVAL);
     });
 

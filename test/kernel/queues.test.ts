@@ -112,8 +112,7 @@ describe('set-up', () => {
       try { for (;;) rings.push(new IoUring(1)); }
       catch (error) { console.log(error.code, error.errno, error.syscall, /ulimit -n/.test(error.message)); }
     `;
-    const { stdout } = await run('sh', ['-c', 'ulimit -n 512; exec "$0" "$@"', process.execPath,
-      ...moduleText(code)]);
+    const { stdout } = await run('sh', ['-c', 'ulimit -n 512; exec "$0" "$@"', process.execPath, ...moduleText(code)]);
     assert.equal(stdout, 'EMFILE -24 io_uring_setup true\n');
   });
 });

@@ -80,7 +80,7 @@ describe('a seccomp filter', () => {
       const pipe = koffi.load(null).func('int pipe2(_Out_ int *fds, int flags)');
       const fds = [0, 0];
       pipe(fds, 0o2000000);
-      const { collect } = await import('${new URL('./collect.js', import.meta.url)}');
+      const { collect } = await import('${new URL('./collect.js', import.meta.url).href}');
       const weak = (() => {
         const buffer = new Uint8Array(64);
         before.prepRead(fds[0], buffer, 64, 1);

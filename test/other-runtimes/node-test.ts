@@ -49,14 +49,18 @@ export function wrap(own: typeof NodeTest): [module: typeof NodeTest, end: () =>
 
   const describe = (...args: unknown[]): unknown => {
     const [name, options, body] = readArguments(args);
-    return own.describe(name, options, ((context: never) => {
-      suites.push(name);
-      try {
-        return (body as (context: never) => unknown)(context);
-      } finally {
-        suites.pop();
-      }
-    }) as never);
+    return own.describe(
+      name,
+      options,
+      ((context: never) => {
+        suites.push(name);
+        try {
+          return (body as (context: never) => unknown)(context);
+        } finally {
+          suites.pop();
+        }
+      }) as never,
+    );
   };
 
   const failed = (): number => counts.all - counts.passed - counts.skipped + unusedReasons().length;

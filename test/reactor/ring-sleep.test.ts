@@ -29,7 +29,9 @@ const timeout = (ms: number): Promise<void> => new Promise((resolve) => void set
 
 /** The text of a program with a reactor that sleeps in its ring. */
 const sleeping = (body: string): string[] =>
-  moduleText(`import { Reactor } from '${INDEX}'; import { Waits } from '${WAITS}'; const io = new Reactor(); const waits = new Waits(io); ${body}`);
+  moduleText(
+    `import { Reactor } from '${INDEX}'; import { Waits } from '${WAITS}'; const io = new Reactor(); const waits = new Waits(io); ${body}`,
+  );
 
 async function ends(body: string): Promise<string> {
   const { status, stdout, stderr } = await run(process.execPath, sleeping(body));
