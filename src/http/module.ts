@@ -8,7 +8,7 @@ import type { Socket } from 'node:net';
 import { constructorFunction } from '../net/dropin/constructor-function.ts';
 import { createConnection } from '../net/module.ts';
 import { isBuiltAsNode, type ListenPlace, type ServerClass } from '../net/dropin/node-net.ts';
-import { listenThroughRing } from '../net/dropin/server.ts';
+import { haveOurSockets } from '../net/dropin/connected.ts';
 
 /** Node's own module as it is when this one is loaded. */
 const { Agent: BaseAgent, Server: BaseServer, request: requestOfNode } = http;
@@ -16,14 +16,12 @@ const isOurs = isBuiltAsNode();
 
 class ServerMethods extends (BaseServer as unknown as new () => ServerClass) {
   override _listen2(...place: ListenPlace): void {
-    listenThroughRing(this, place, (...bound) => super._listen2(...bound));
+    super._listen2(...place);
+    haveOurSockets(this);
   }
 }
 
-/**
- * `http.Server` on the ring. An instance of Node's class as well. Where there is no ring when it begins to listen, it
- * is Node's altogether.
- */
+/** `http.Server`, whose connections go through the ring when that pays. An instance of Node's class as well. */
 const RingServer = constructorFunction(
   BaseServer,
   ServerMethods as unknown as typeof BaseServer,

@@ -78,8 +78,8 @@ function servers(
       const listen = original as unknown as (this: ServerClass, ...place: ListenPlace) => void;
       return function _listen2(this: ServerClass, ...place: ListenPlace): void {
         const side = isOurs(this) ? ring() : undefined;
-        if (side === undefined) listen.apply(this, place);
-        else side.listenThroughRing(this, place, (...bound) => listen.apply(this, bound));
+        listen.apply(this, place);
+        side?.haveOurSockets(this);
       };
     },
   };

@@ -1,4 +1,5 @@
 // Below Linux 6.0 sockets are Node's, and it is said; files still go through the ring.
+import { fromTheFirstByte } from './from-the-first-byte.ts';
 import assert from 'node:assert/strict';
 import { subscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
@@ -9,6 +10,8 @@ import type { FallbackMessage } from '../../src/reactor/available-reactor.ts';
 import { listen } from '../../src/socket/index.ts';
 import { age, refused } from '../kernel/aged-kernel.ts';
 import { LINUX_5_15 } from '../ring/ages.ts';
+
+fromTheFirstByte();
 
 const told: FallbackMessage[] = [];
 subscribe('iouring:fallback', (message) => told.push(message as FallbackMessage));

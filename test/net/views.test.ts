@@ -4,15 +4,14 @@ import dgram from 'node:dgram';
 import { once } from 'node:events';
 import * as node from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
-import { lasting } from '../../src/net/dropin/socket.ts';
+import { fromTheFirstByte } from './from-the-first-byte.ts';
 import { connectLean } from '../../src/net/lean/connect.ts';
 import ours from '../../src/net/index.ts';
 import type { LeanSocket } from '../../src/net/lean/types.ts';
 import { connectThroughNode } from '../../src/net/lean/node-lean.ts';
 import { createSocket } from '../../src/net/udp/udp-socket.ts';
 
-// What a connection does that goes through the ring is to be seen from its beginning.
-lasting.writes = 0;
+fromTheFirstByte();
 
 const HOST = '127.0.0.1';
 /** Behind what was written as a lie. */

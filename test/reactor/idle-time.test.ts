@@ -1,6 +1,7 @@
 // What a thread has slept in its ring counts as idle time of its event loop, by which servers shed load; and nothing is
 // written into libuv's memory where it is not proved to be laid out as it is thought to be.
 // slow: measures idle time for seconds
+import { fromTheFirstByte } from '../net/from-the-first-byte.ts';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -14,6 +15,8 @@ import { it } from '../asking.ts';
 import { moduleText, run } from '../run.ts';
 import { LoopingKernel } from './looping-kernel.ts';
 import { TestOperation } from './test-submissions.ts';
+
+fromTheFirstByte();
 
 const INDEX = new URL('../../src/index.js', import.meta.url).href;
 const WAITS = new URL('./waits.js', import.meta.url).href;

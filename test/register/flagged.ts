@@ -12,11 +12,14 @@ export const EAGER = pathToFileURL(resolve('dist/register/eager.js')).href;
 /** The entry that this version takes. */
 export const REGISTER = requiresEsm ? pathToFileURL(resolve('dist/register/index.js')).href : EAGER;
 
-/** The environment of a child: what this process has of it is not inherited. */
+/**
+ * The environment of a child: what this process has of it is not inherited. Sockets go through the ring from their
+ * first byte on: with the few messages of a test none would.
+ */
 export function environment(own: Record<string, string> = {}): NodeJS.ProcessEnv {
   const { IOURING: _, IOURING_REPORT: _1, NODE_OPTIONS: _2, NODE_TEST_CONTEXT: _3, ...rest } = process.env;
   // Outside of node_modules some versions warn of an ES module that is required.
-  return { ...rest, NODE_NO_WARNINGS: '1', ...own };
+  return { ...rest, NODE_NO_WARNINGS: '1', IOURING_EAGER: '1', ...own };
 }
 
 /** Run a program's text, as an ES module. */

@@ -1,4 +1,5 @@
 // iouring/http: every name of node:http, nothing that concerns the rest of the process, and the frameworks on it.
+import { fromTheFirstByte } from '../net/from-the-first-byte.ts';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
@@ -10,6 +11,8 @@ import ours from '../../src/http/index.ts';
 import { wayOf } from '../../src/net/dropin/socket.ts';
 import { run } from '../run.ts';
 import { environment } from './flagged.ts';
+
+fromTheFirstByte();
 
 /** Those that go through the ring. */
 const RING = new Set(['Agent', 'Server', 'createServer', 'get', 'globalAgent', 'request']);
@@ -79,7 +82,7 @@ describe('what goes through the ring', () => {
     ];
     for (const [form, answer] of forms) {
       const request = await new Promise<http.IncomingMessage>((done) => form(done));
-      assert.equal(wayOf(request.socket), 'early');
+      assert.equal(wayOf(request.socket), 'ring');
       assert.equal(await text(request), answer);
     }
     assert.ok(served.sockets.length > 0 && served.sockets.every((socket) => wayOf(socket) === 'ring'));

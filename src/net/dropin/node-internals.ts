@@ -105,16 +105,41 @@ export function isOfHttp2(socket: object): boolean {
   return mark !== undefined && properties[mark] !== undefined;
 }
 
+/** node:http's parser, where it reads from a handle by itself. */
+export interface HandleParser {
+  _consumed?: boolean;
+  consume(handle: object): void;
+  unconsume(): void;
+}
+
 /**
- * Does somebody read from a handle without its socket?
+ * The parser of node:http's server that reads from the handle of its socket, if one does: it can be had to read from
+ * another one.
  *
- * Leans on: that node:tls defines `reading` on the handle with an accessor, and node:http sets `_consumed`. Otherwise:
- * bytes that are theirs are read by the socket.
+ * Leans on: `_consumed` of handle and parser, and the parser's methods `consume` and `unconsume`. Otherwise: the
+ * connections of http servers stay Node's.
+ *
+ * - watched by test/net/dropin/there-and-back.test.ts: given a server of node:http, requests go on over the ring, and back
+ */
+export function parserOn({ parser }: SocketClass, handle: NativeHandle): HandleParser | undefined {
+  if (handle._consumed !== true || typeof parser !== 'object' || parser === null) return undefined;
+  const candidate = parser as Partial<HandleParser>;
+  if (candidate._consumed !== true || typeof candidate.consume !== 'function') return undefined;
+  return typeof candidate.unconsume === 'function' ? (candidate as HandleParser) : undefined;
+}
+
+/**
+ * Does somebody read from a handle whom it cannot be taken from?
+ *
+ * Leans on: that node:tls defines `reading` on the handle with an accessor, and that node:http sets `_consumed`, and
+ * leaves it when it has taken its parser off. Otherwise: bytes that are theirs are read by the socket.
  *
  * - watched by test/net/dropin/protocols.test.ts: tls takes a socket that is being connected, in ${when}
  */
-export function isReadByOthers(handle: NativeHandle): boolean {
-  return Object.getOwnPropertyDescriptor(handle, 'reading')?.get !== undefined || handle._consumed === true;
+export function isReadByOthers(socket: SocketClass, handle: NativeHandle): boolean {
+  if (Object.getOwnPropertyDescriptor(handle, 'reading')?.get !== undefined) return true;
+  const { parser } = socket;
+  return handle._consumed === true && parser !== undefined && parser !== null && parserOn(socket, handle) === undefined;
 }
 
 /**

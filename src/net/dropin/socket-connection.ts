@@ -7,7 +7,7 @@ import { Connection, type FailedOperation } from '../transport/connection.ts';
 import { lengthOf } from '../transport/intrinsic.ts';
 import { JsStream } from './js-stream.ts';
 import { nativeHandle } from './native-handle.ts';
-import { ASKED_BY_HTTP, isIdleGuard } from './node-internals.ts';
+import { isIdleGuard } from './node-internals.ts';
 import type { Done, NativeHandle, Piece, SocketClass } from './node-net.ts';
 import { LARGE_MIN, TAKEN } from '../transport/sender.ts';
 import { giveToParser, prepareParser } from './server-parser.ts';
@@ -63,8 +63,6 @@ export class SocketConnection extends Connection {
   #isHeld = false;
   /** The parser that node:http reads with, if it does. */
   #parser: unknown;
-  /** So many times more it asks for the handle while it takes the socket over. */
-  #asking = 0;
 
   constructor(transport: Transport, fd: number, socket: SocketClass, owned: Owned) {
     super(transport, fd);
@@ -101,26 +99,10 @@ export class SocketConnection extends Connection {
     if (this.isReading && this.isOpen) this.startReading();
   }
 
-  /**
-   * Is node:http's server just taking the socket over for its parser? It asks for the handle several times in one call,
-   * and nobody else does until its parser reads from it.
-   */
-  isTakenBy(parser: unknown): boolean {
-    if (this.#parser === parser) {
-      if (this.#asking === 0) return false;
-      this.#asking--;
-      return true;
-    }
+  /** The parser of node:http's server reads what comes. */
+  parsedBy(parser: unknown): void {
     this.#parser = parser;
     prepareParser(parser);
-    this.#asking = ASKED_BY_HTTP - 1;
-    void SETTLED.then(() => (this.#asking = 0));
-    return true;
-  }
-
-  /** Has {@link isTakenBy} seen it? */
-  hasParser(parser: unknown): boolean {
-    return this.#parser === parser;
   }
 
   get isOpen(): boolean {
@@ -390,9 +372,13 @@ export class SocketConnection extends Connection {
     });
   }
 
-  /** Not if somebody has the stream that stands in for the handle, or memory of the user's is read into. */
-  override giveAway(): number {
-    return this.#stream !== undefined || this.#userBuffer !== undefined ? -1 : super.giveAway();
+  /**
+   * Not if somebody has the stream that stands in for the handle, or memory of the user's is read into.
+   * @param isReleased whoever has the stream lets go of it
+   */
+  override giveAway(isReleased = false): number {
+    const isHeld = this.#stream !== undefined && !isReleased;
+    return isHeld || this.#userBuffer !== undefined ? -1 : super.giveAway();
   }
 
   override close(done?: () => void): void {

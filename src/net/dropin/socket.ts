@@ -5,7 +5,17 @@ import { addressOf, duplicate } from '../transport/socket-calls.ts';
 import { nextTick } from '../../native/timers.ts';
 import { constructorFunction } from './constructor-function.ts';
 import { adoptHandle } from './native-handle.ts';
-import { hasEnd, isAskedByNode, isNative, isOfHttp2, isReadByOthers, whoAsks } from './node-internals.ts';
+import {
+  ASKED_BY_HTTP,
+  hasEnd,
+  isAskedByNode,
+  isNative,
+  isOfHttp2,
+  isReadByOthers,
+  parserOn,
+  whoAsks,
+  type HandleParser,
+} from './node-internals.ts';
 import { node, type Done, type NativeHandle, type NameOf, type Piece, type SocketClass } from './node-net.ts';
 import { ownOptions } from '../../ring/arguments/own-options.ts';
 import { behindEvents, ringForSockets } from '../transport/ring-or-node.ts';
@@ -13,6 +23,9 @@ import { SocketConnection } from './socket-connection.ts';
 import { socketError } from '../transport/socket-error.ts';
 import { transportOf, type Transport } from '../transport/transport.ts';
 import { isOnRead, UserBuffer, type OnRead } from './user-buffer.ts';
+import { count, forget, isWorthKeeping, isWorthTaking, worth } from './worth.ts';
+
+const SETTLED = Promise.resolve();
 
 /**
  * SocketMethods under it; null if it stays Node's; undefined as long as that is not decided: see {@link connectionOf}.
@@ -25,16 +38,15 @@ const USER_BUFFER = Symbol('user buffer');
 const SCOPE = Symbol('scope');
 const KEEPS_DESCRIPTOR = Symbol('keeps descriptor');
 const IS_SHARED = Symbol('is shared');
-/** Writes before {@link takeOver}, at least 1: 0 of a socket that stays Node's, -1 of one that does not connect. */
+/** Writes before the next {@link look}, at least 1: 0 of a socket that stays Node's, -1 of one that goes by no look. */
 const WRITES_LEFT = Symbol('writes left');
-
-/**
- * A connection that is made is Node's for so many writes. To make one through the ring takes longer than libuv does,
- * and
- * to take it over costs as much as a few messages save: a short connection would pay for both and gain nothing. With 0,
- * as tests have it, it is taken over when it is first used.
- */
-export const lasting = { writes: 16 };
+/** Bytes that had gone both ways at the last look. */
+const BYTES_SEEN = Symbol('bytes seen');
+/** Bytes that went by way of handles and connections that it has no more. */
+const BYTES_BEFORE = Symbol('bytes before');
+/** The parser of node:http's server that has taken the socket over, and how often it still asks for the handle. */
+const PARSER = Symbol('parser');
+const ASKING = Symbol('asking');
 
 interface State {
   [CONNECTION]: SocketConnection | null | undefined;
@@ -44,6 +56,10 @@ interface State {
   [KEEPS_DESCRIPTOR]: boolean;
   [IS_SHARED]: boolean;
   [WRITES_LEFT]: number;
+  [BYTES_SEEN]: number;
+  [BYTES_BEFORE]: { readonly read: number; readonly dispatched: number } | undefined;
+  [PARSER]: unknown;
+  [ASKING]: number;
 }
 
 /** Node's class, with what ours have beside it. */
@@ -54,6 +70,14 @@ const prototypeOfNode = node.Socket.prototype as unknown as object;
 /** The answer of Node's getter. */
 function asNode(socket: object, name: string): unknown {
   return Reflect.get(prototypeOfNode, name, socket) as unknown;
+}
+
+const { _writeGeneric: writeAsNode } = prototypeOfNode as SocketClass;
+const getHandle = Object.getOwnPropertyDescriptor(prototypeOfNode, '_handle')?.get;
+
+/** The handle of Node's under a socket: it is asked for several times at each write. */
+function handleOf(socket: object): NativeHandle | null {
+  return getHandle!.call(socket) as NativeHandle | null;
 }
 
 /**
@@ -70,19 +94,17 @@ class SocketMethods extends Base {
   override get _handle(): NativeHandle | null {
     const connection = this[CONNECTION];
     if (connection === undefined || connection === null) {
-      const handle = asNode(this, '_handle') as NativeHandle | null;
+      const handle = handleOf(this);
       // Somebody who has seen it may keep it: then it stays the socket's.
-      if (this[WRITES_LEFT] > 0 && handle !== null && this !== inNode && !isAskedByOwner(this)) this[WRITES_LEFT] = 0;
+      if (this[WRITES_LEFT] > 0 && this !== inNode && handle !== null && !isAskedByOwner(this)) this[WRITES_LEFT] = 0;
       return handle;
     }
     if (this[IS_LENT]) return connection.seen ?? connection.handle;
     if (!connection.isOpen) return (!connection.isLetGo && connection.seen) || null;
     if (this.listenerCount('agentRemove') > 0) return connection.handle;
-    const isTaken = this.parser !== undefined && this.parser !== null && this.server !== null &&
-      connection.isTakenBy(this.parser);
-    const who = isTaken ? undefined : whoAsks();
+    const who = isTakenByHttp(this) ? undefined : whoAsks();
     if (who === 'child process') return connection.native;
-    if (who === 'protocol' && goesToNode(this, connection)) return asNode(this, '_handle') as NativeHandle | null;
+    if (who === 'protocol' && goesToNode(this, connection)) return handleOf(this);
     return connection.stream.handle as unknown as NativeHandle;
   }
 
@@ -111,25 +133,33 @@ class SocketMethods extends Base {
 
   override _write(data: Uint8Array | string, encoding: BufferEncoding, done: Done): void {
     const connection = this[CONNECTION];
-    if (isOpen(connection) && !this.connecting) connection.send(data, encoding, done);
-    else this._writeGeneric(false, data, encoding, done);
+    if (!isOpen(connection) || this.connecting) return this._writeGeneric(false, data, encoding, done);
+    countWrite(this);
+    connection.send(data, encoding, done);
   }
 
   override _writev(pieces: Piece[], done: Done): void {
     const connection = this[CONNECTION];
-    if (isOpen(connection) && !this.connecting) connection.sendAll(pieces, done);
-    else this._writeGeneric(true, pieces, '', done);
+    if (!isOpen(connection) || this.connecting) return this._writeGeneric(true, pieces, '', done);
+    countWrite(this);
+    connection.sendAll(pieces, done);
   }
 
   /** Also what Node calls, when it is connected, with what was written before. */
   override _writeGeneric(isMany: boolean, data: unknown, encoding: string, done: Done): void {
-    const connection = this.connecting ? undefined : connectionOf(this);
+    const isConnecting = this.connecting;
+    const connection = isConnecting ? undefined : connectionOf(this);
     if (!isOpen(connection)) {
       if (isClosedOnly(connection)) return done(socketError(EBADF, 'write'));
-      if (!this.connecting) countWrite(this);
-      const write = (): void => super._writeGeneric(isMany, data, encoding, done);
+      if (!isConnecting) countWrite(this);
       // Writes from before the socket was connected call back within the call, so that others run in it.
-      return this._pendingData === null ? withinNode(this, write) : write();
+      if (this._pendingData !== null) return writeAsNode.call(this, isMany, data, encoding, done);
+      const before = enter(this);
+      try {
+        return writeAsNode.call(this, isMany, data, encoding, done);
+      } finally {
+        inNode = before;
+      }
     }
     this._pendingData = null;
     this._pendingEncoding = '';
@@ -145,6 +175,7 @@ class SocketMethods extends Base {
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+    forget(this);
     if (isOpen(this[CONNECTION])) lend(this, () => super._destroy(error, done));
     else withinNode(this, () => super._destroy(error, done));
   }
@@ -178,7 +209,7 @@ class SocketMethods extends Base {
    * costs more than the rest of the request.
    */
   override on(event: string | symbol, listener: Listener): this {
-    const isOfHttp = (event === 'resume' || event === 'pause') && isTakenOver(this);
+    const isOfHttp = (event === 'resume' || event === 'pause') && isBeingTaken(this);
     return super.on(event, isOfHttp ? lentTo(listener) : listener);
   }
 
@@ -218,11 +249,13 @@ class SocketMethods extends Base {
   }
 
   override get bytesRead(): number {
-    return this[CONNECTION]?.delivered ?? (withinNode(this, () => asNode(this, 'bytesRead')) as number);
+    return this[CONNECTION]?.delivered ??
+      (withinNode(this, () => asNode(this, 'bytesRead')) as number) + (this[BYTES_BEFORE]?.read ?? 0);
   }
 
   override get _bytesDispatched(): number {
-    return this[CONNECTION]?.dispatched ?? (withinNode(this, () => asNode(this, '_bytesDispatched')) as number);
+    return this[CONNECTION]?.dispatched ??
+      (withinNode(this, () => asNode(this, '_bytesDispatched')) as number) + (this[BYTES_BEFORE]?.dispatched ?? 0);
   }
 }
 
@@ -252,18 +285,34 @@ function isClosedOnly(connection: SocketConnection | null | undefined): boolean 
 }
 
 /** Has node:http's server given it a parser, and not yet looked for a stream to read from? */
-function isTakenOver(socket: SocketMethods): boolean {
-  const connection = socket[CONNECTION];
-  const { parser } = socket;
-  return parser !== undefined && parser !== null && socket.server !== null && isOpen(connection) &&
-    !connection.hasParser(parser);
+function isBeingTaken({ parser, server, [PARSER]: known }: SocketMethods): boolean {
+  return parser !== undefined && parser !== null && server !== null && parser !== known;
 }
 
-/** A listener of Node's that finds the connection's handle. */
+/**
+ * Is node:http's server just taking the socket over for its parser? It asks for the handle several times in one call,
+ * and nobody else does until its parser reads from it.
+ */
+function isTakenByHttp(socket: SocketMethods): boolean {
+  const { parser } = socket;
+  if (isBeingTaken(socket)) {
+    socket[PARSER] = parser;
+    socket[ASKING] = ASKED_BY_HTTP - 1;
+    void SETTLED.then(() => (socket[ASKING] = 0));
+    socket[CONNECTION]?.parsedBy(parser);
+    return true;
+  }
+  if (socket[ASKING] === 0 || parser !== socket[PARSER]) return false;
+  socket[ASKING]--;
+  return true;
+}
+
+/** A listener of Node's that finds the connection's handle. Node knows it again when it takes it off. */
 function lentTo(listener: Listener): Listener {
-  return function (this: SocketMethods): void {
+  const lent = function (this: SocketMethods): void {
     lend(this, () => listener.call(this));
   };
+  return Object.assign(lent, { listener });
 }
 
 /** Have Node's method find a handle if ours is open. */
@@ -283,10 +332,13 @@ function lend<T>(socket: SocketMethods, call: () => T): T {
 function connectBy<T>(socket: SocketMethods, args: readonly unknown[], connect: () => T): T {
   const connection = socket[CONNECTION];
   // Another life begins.
-  if (socket.destroyed) socket[CONNECTION] = undefined;
+  if (socket.destroyed) {
+    socket[CONNECTION] = socket[BYTES_BEFORE] = undefined;
+    socket[WRITES_LEFT] = worth.writes || -1;
+    socket[BYTES_SEEN] = 0;
+  }
   socket[SCOPE] = new AsyncResource('TCPWRAP');
   if (isOpen(connection)) return lend(socket, connect);
-  socket[WRITES_LEFT] = lasting.writes || -1;
   if (callsOthers(socket, args)) return connect();
   // An address that needs no lookup is connected to in a tick that is asked for in the call.
   nextTick(enterNode, socket);
@@ -321,9 +373,15 @@ function leaveNode(): void {
   inNode = undefined;
 }
 
-function withinNode<T>(socket: SocketMethods, call: () => T): T {
+/** Who was there before is to be put back. */
+function enter(socket: SocketMethods): SocketMethods | undefined {
   const before = inNode;
   inNode = socket;
+  return before;
+}
+
+function withinNode<T>(socket: SocketMethods, call: () => T): T {
+  const before = enter(socket);
   try {
     return call();
   } finally {
@@ -355,7 +413,7 @@ function tellInOrder(socket: SocketMethods, handle: NativeHandle): void {
         // A failure is told at once: that of a handle that is closed comes before its 'close', after which the socket
         // may connect anew. Node may give up an attempt that waits to be told of.
         const tellLate = (): void => {
-          const isCurrent = request.oncomplete === inOrder && asNode(socket, '_handle') === this;
+          const isCurrent = request.oncomplete === inOrder && handleOf(socket) === this;
           if (isCurrent) socket[SCOPE]!.runInAsyncScope(tell);
         };
         if (outcome[0] !== 0 || !behindEvents(tellLate)) tell();
@@ -366,42 +424,95 @@ function tellInOrder(socket: SocketMethods, handle: NativeHandle): void {
   }
 }
 
-/**
- * A connection that Node has made has shown that it lasts: its descriptor becomes ours, unless something is under way
- * on it, or others than Node may have its handle. All that libuv has read was handed over in the call that read it.
- */
-function takeOver(socket: SocketMethods): void {
-  const handle = asNode(socket, '_handle') as NativeHandle | null;
-  // Meanwhile it may have been seen, or begun another life.
-  if (socket[WRITES_LEFT] !== 1 || socket[CONNECTION] !== undefined || handle === null) return;
-  socket[WRITES_LEFT] = lasting.writes;
+/** A connection writes: after so many writes somebody is to look whether the ring pays for it. */
+function countWrite(socket: SocketMethods): void {
+  count(socket);
+  const { [WRITES_LEFT]: left } = socket;
+  if (left > 1) socket[WRITES_LEFT] = left - 1;
+  else if (left === 1) nextTick(lookWhenSent, socket);
+}
+
+/** When what it has written is with the kernel. */
+function lookWhenSent(socket: SocketMethods): void {
+  const connection = socket[CONNECTION];
+  if (isOpen(connection)) connection.whenSent(() => look(socket));
+  else look(socket);
+}
+
+/** Go on with the one of Node and the ring that costs less: see {@link worth}. */
+function look(socket: SocketMethods): void {
+  // Meanwhile its handle may have been seen.
+  if (socket[WRITES_LEFT] !== 1) return;
+  socket[WRITES_LEFT] = worth.writes;
   if (!isAtWork(socket)) return;
+  const connection = socket[CONNECTION];
+  const isRing = isOpen(connection);
+  const handle = isRing ? connection : handleOf(socket);
+  if (handle === null) return;
+  const { bytesRead = 0, bytesWritten = 0 } = handle;
+  const bytes = (bytesRead + bytesWritten - socket[BYTES_SEEN]) / worth.writes;
+  socket[BYTES_SEEN] = bytesRead + bytesWritten;
+  if (isRing) {
+    if (!isWorthKeeping(bytes)) giveBack(socket, connection);
+  } else if (connection === undefined && isWorthTaking(bytes)) {
+    take(socket, handle);
+  }
+}
+
+/**
+ * The descriptor becomes ours, unless something is under way on it, or others than Node may have its handle. All that
+ * libuv has read was handed over in the call that read it.
+ */
+function take(socket: SocketMethods, handle: NativeHandle): SocketConnection | undefined {
   const io = ringForSockets();
   const fd = io !== undefined && isFree(socket, handle) ? duplicate(handle.fd!) : -1;
-  if (io === undefined || fd < 0) return;
+  if (io === undefined || fd < 0) return undefined;
   const { reading, bytesRead = 0, bytesWritten = 0 } = handle;
   const isRef = handle.hasRef?.() !== false;
+  const isTcp = handle.getpeername !== undefined;
+  // A descriptor that was given to it by number stays what it is as long as the socket lives.
+  const keeps = socket[KEEPS_DESCRIPTOR];
+  const parser = parserOn(socket, handle);
+  parser?.unconsume();
   if (reading === true) handle.readStop!();
   Reflect.set(prototypeOfNode, '_handle', null, socket);
-  // It would be named among the active ones until the event loop has closed it.
-  handle.unref?.();
-  handle.close();
-  const connection = attach(socket, transportOf(io), fd, handle.getpeername !== undefined);
-  connection.goOn(bytesRead, bytesWritten);
+  if (!keeps) {
+    // It would be named among the active ones until the event loop has closed it.
+    handle.unref?.();
+    handle.close();
+  }
+  const connection = attach(socket, transportOf(io), fd, isTcp, keeps ? () => handle.close() : undefined);
+  const before = socket[BYTES_BEFORE];
+  connection.goOn(bytesRead + (before?.read ?? 0), bytesWritten + (before?.dispatched ?? 0));
   if (!isRef) connection.unref();
-  if (reading === true) connection.read();
+  if (parser !== undefined) {
+    connection.parsedBy(parser);
+    parser.consume(connection.stream.handle);
+    connection.stream.isConsumed = true;
+  }
+  if (reading === true) connection.readByHandle();
+  return connection;
 }
 
-/** So many writes are left to be Node's; after the last of them the socket is taken over. */
-function countWrite(socket: SocketMethods): void {
-  const { [WRITES_LEFT]: left } = socket;
-  if (left === 1) nextTick(takeOver, socket);
-  else if (left > 1) socket[WRITES_LEFT] = left - 1;
+/** Node goes on with what was ours, if nothing is under way, and nobody but node:http's server has its stream. */
+function giveBack(socket: SocketMethods, connection: SocketConnection): void {
+  if (socket[KEEPS_DESCRIPTOR] || socket[IS_SHARED]) return;
+  const { isReading, isRef, delivered, dispatched } = connection;
+  const { seen } = connection;
+  const parser = seen === undefined ? undefined : parserOn(socket, seen);
+  if (seen !== undefined && parser === undefined) return;
+  const fd = connection.giveAway(parser !== undefined);
+  if (fd < 0) return;
+  parser?.unconsume();
+  socket[CONNECTION] = undefined;
+  goOnWith(socket, fd, isReading, isRef, parser);
+  socket[BYTES_BEFORE] = { read: delivered, dispatched };
+  socket[BYTES_SEEN] = 0;
 }
 
-/** Is the handle asked for by who owns the socket in Node, and keeps no handle: node:net, or an agent of node:http? */
+/** Is the handle asked for by who owns the socket in Node, and keeps no handle: node:net, or one of node:http? */
 function isAskedByOwner(socket: SocketMethods): boolean {
-  return socket.listenerCount('agentRemove') > 0 || isAskedByNode();
+  return socket.listenerCount('agentRemove') > 0 || isTakenByHttp(socket) || isAskedByNode();
 }
 
 /** Is a socket in the middle of its life: open in both directions, with nothing that waits to be written? */
@@ -410,32 +521,15 @@ function isAtWork(socket: SocketMethods): boolean {
   return writable && !destroyed && !connecting && writableLength === 0 && userBuffer === undefined && !hasEnd(socket);
 }
 
-/** The connection of a socket. If it is connected, and nothing speaks against it, the descriptor becomes ours now. */
+/** The connection of a socket. If it is to be ours from the beginning, the descriptor becomes ours now. */
 function connectionOf(socket: SocketMethods): SocketConnection | undefined {
   const known = socket[CONNECTION];
   if (known !== undefined) return known ?? undefined;
   if (socket.connecting || socket[WRITES_LEFT] >= 0) return undefined;
   const handle = socket._handle;
   if (handle === null) return undefined;
-  const io = ringForSockets();
-  const fd = io === undefined || handle.reading === true || !isFree(socket, handle) ? -1 : duplicate(handle.fd!);
-  if (io === undefined || fd < 0) {
-    socket[CONNECTION] = null;
-    return undefined;
-  }
-  const isRef = handle.hasRef?.() !== false;
-  // A descriptor that was given to it by number stays what it is as long as the socket lives.
-  const keeps = socket[KEEPS_DESCRIPTOR];
-  socket._handle = null;
-  if (!keeps) handle.close();
-  const connection = attach(
-    socket,
-    transportOf(io),
-    fd,
-    handle.getpeername !== undefined,
-    keeps ? () => handle.close() : undefined,
-  );
-  if (!isRef) connection.unref();
+  const connection = handle.reading === true ? undefined : take(socket, handle);
+  if (connection === undefined) socket[CONNECTION] = null;
   return connection;
 }
 
@@ -449,14 +543,23 @@ function goesToNode(socket: SocketMethods, connection: SocketConnection): boolea
   const fd = connection.giveAway();
   if (fd < 0) return false;
   socket[CONNECTION] = null;
+  goOnWith(socket, fd, isReading, isRef);
+  return true;
+}
+
+/** Node goes on with a socket on a descriptor, which it owns. */
+function goOnWith(socket: SocketMethods, fd: number, isReading: boolean, isRef: boolean, parser?: HandleParser): void {
   const handle = adoptHandle(socket, fd);
-  socket._handle = handle;
+  Reflect.set(prototypeOfNode, '_handle', handle, socket);
   if (!isRef) handle.unref?.();
+  if (parser !== undefined) {
+    handle._consumed = true;
+    parser.consume(handle);
+  }
   if (isReading) {
     handle.reading = true;
     handle.readStart!();
   }
-  return true;
 }
 
 function attach(
@@ -478,7 +581,7 @@ function attach(
 
 /** Is it a handle of Node's on a connected socket, with which nobody but the socket works, and which writes nothing? */
 function isFree(socket: SocketMethods, handle: NativeHandle): boolean {
-  if (!isNative(handle) || isReadByOthers(handle) || isOfHttp2(socket)) return false;
+  if (!isNative(handle) || isReadByOthers(socket, handle) || isOfHttp2(socket)) return false;
   // Node may be about to connect it. A pipe or a FIFO is no socket, and has no peer either.
   return handle.writeQueueSize === 0 && addressOf(handle.fd, true) !== undefined;
 }
@@ -513,7 +616,11 @@ function begin(socket: SocketMethods): void {
   socket[USER_BUFFER] = undefined;
   socket[KEEPS_DESCRIPTOR] = false;
   socket[IS_SHARED] = false;
-  socket[WRITES_LEFT] = -1;
+  socket[WRITES_LEFT] = worth.writes || -1;
+  socket[BYTES_SEEN] = 0;
+  socket[BYTES_BEFORE] = undefined;
+  socket[PARSER] = undefined;
+  socket[ASKING] = 0;
 }
 
 /**
@@ -547,26 +654,15 @@ export function wayOf(socket: object): 'ring' | 'node' | 'early' | undefined {
 type AcceptOptions = SocketConstructorOpts & { pauseOnCreate: boolean };
 
 /**
- * A socket on a connected descriptor, which it owns. `pauseOnCreate`: nothing is read before it is resumed. See {@link
+ * A socket on a handle of Node's that has come. `pauseOnCreate`: nothing is read before it is resumed. See {@link
  * announced}.
  */
-export function accept(transport: Transport, fd: number, isTcp: boolean, options: AcceptOptions): NodeSocket {
-  const socket = new Socket(options) as unknown as SocketMethods;
-  attach(socket, transport, fd, isTcp).isNew();
-  return begun(socket, options);
-}
-
-/** The same on a handle of Node's, which stays under it if there is no ring. */
 export function acceptHandle(handle: NativeHandle, options: AcceptOptions): NodeSocket {
   const given = { ...options, handle, manualStart: true, pauseOnCreate: false };
   const socket = new Socket(ownOptions(given as SocketConstructorOpts)) as unknown as SocketMethods;
   socket[IS_SHARED] = false;
   connectionOf(socket)?.isNew();
-  return begun(socket, options);
-}
-
-function begun(socket: SocketMethods, { pauseOnCreate }: AcceptOptions): NodeSocket {
-  if (pauseOnCreate) (socket as { readableFlowing: boolean | null }).readableFlowing = false;
+  if (options.pauseOnCreate) (socket as { readableFlowing: boolean | null }).readableFlowing = false;
   else socket.read(0);
   return socket as unknown as NodeSocket;
 }

@@ -1,6 +1,6 @@
 import { ECANCELED, ECONNABORTED } from '../../abi/errno.ts';
 import type { Completion, IoUring } from '../../reactor/submission.ts';
-import { AnyAcceptor } from '../transport/any-acceptor.ts';
+import { AnyAcceptor } from './any-acceptor.ts';
 import { closeNow, resetOnClose } from '../transport/socket-calls.ts';
 import { socketError } from '../transport/socket-error.ts';
 

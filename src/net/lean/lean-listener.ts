@@ -17,7 +17,7 @@ import {
   TCP_NODELAY,
 } from '../../abi/socket-flags.ts';
 import { addressOf, bindTo, closeNow, listenOn, openSocket, setsockopt } from '../transport/socket-calls.ts';
-import type { AcceptorOwner } from '../transport/any-acceptor.ts';
+import type { AcceptorOwner } from './any-acceptor.ts';
 import { Acceptor } from './acceptor.ts';
 import { checkHandlers, type ListenSettings, type SocketSettings } from './lean-arguments.ts';
 import type { Listener, SocketHandlers } from './types.ts';

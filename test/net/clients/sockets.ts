@@ -5,13 +5,12 @@ import { readdirSync, readlinkSync } from 'node:fs';
 import * as node from 'node:net';
 import type { TestContext } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
-import { lasting } from '../../../src/net/dropin/socket.ts';
+import { fromTheFirstByte } from '../from-the-first-byte.ts';
 import { defaultReactor } from '../../../src/index.ts';
 import * as ours from '../../../src/net/index.ts';
 import { itWith } from './peer.ts';
 
-// Sockets of ours are compared from the first byte on; test/register/clients.test.ts has programs as they are.
-lasting.writes = 0;
+fromTheFirstByte();
 
 export type Net = typeof node;
 

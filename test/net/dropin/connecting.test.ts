@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import type { AddressInfo, NetConnectOpts, Server, Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe } from 'node:test';
-import { lasting } from '../../../src/net/dropin/socket.ts';
+import { worth } from '../../../src/net/dropin/worth.ts';
 import { AF_INET, SOCK_CLOEXEC, SOCK_NONBLOCK, SOCK_STREAM } from '../../../src/abi/socket-flags.ts';
 import {
   addressOf,
@@ -19,7 +19,7 @@ import { Temporary } from '../../kernel/temporary.ts';
 import { closed, sideBySide, type Net, type Story } from './side-by-side.ts';
 
 // As in a program: a connection is Node’s at first.
-lasting.writes = 16;
+worth.writes = 16;
 
 const KINDS = ['TCP', 'IPv6', 'name', 'unix'] as const;
 type Kind = (typeof KINDS)[number];

@@ -7,13 +7,12 @@ import { once } from 'node:events';
 import * as node from 'node:net';
 import { describe, it } from 'node:test';
 import { setImmediate as immediate } from 'node:timers/promises';
-import { lasting } from '../../../src/net/dropin/socket.ts';
+import { fromTheFirstByte } from '../from-the-first-byte.ts';
 import { koffiNative } from '../../../src/native/koffi.ts';
 import ours from '../../../src/net/index.ts';
 import { randomOf } from '../../reactor/random.ts';
 
-// What a connection does that goes through the ring is to be seen from its beginning.
-lasting.writes = 0;
+fromTheFirstByte();
 
 type Random = (below: number) => number;
 

@@ -7,7 +7,7 @@ import type { AddressInfo, Server, ServerOpts, Socket } from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import tls from 'node:tls';
-import { lasting } from '../../../src/net/dropin/socket.ts';
+import { worth } from '../../../src/net/dropin/worth.ts';
 import { IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_KEEPIDLE, TCP_NODELAY } from '../../../src/abi/socket-flags.ts';
 import ours from '../../../src/net/index.ts';
 import { getsockopt } from '../../../src/net/transport/socket-calls.ts';
@@ -15,8 +15,12 @@ import { Temporary } from '../../kernel/temporary.ts';
 import { CERTIFICATE, KEY } from '../clients/certificate.ts';
 import { closed, connection, listen, sideBySide, type Net, type Story } from './side-by-side.ts';
 
-// As in a program: a connection is Node’s at first.
-lasting.writes = 16;
+/** As in a program: a connection is Node’s at first. */
+function asInAProgram(): Disposable {
+  const { writes } = worth;
+  worth.writes = 16;
+  return { [Symbol.dispose]: () => void (worth.writes = writes) };
+}
 
 interface Handle {
   constructor: { name: string };
@@ -196,6 +200,7 @@ describe('_handle, when somebody works on it', () => {
   sideBySide(
     'of a socket that is being connected: it stays the same, and what was replaced is called',
     async (net, story) => {
+      using _ = asInAProgram();
       const server = net.createServer((socket) => socket.pipe(socket));
       const port = await listen(story, server);
       const client = story.socket('client', net.connect({ port, host: '127.0.0.1', noDelay: true, keepAlive: true }));
@@ -323,6 +328,7 @@ describe('_handle of a server', () => {
   sideBySide(
     'given a program that has replaced onconnection, it gets a handle of each connection',
     async (net, story) => {
+      using _ = asInAProgram();
       const server = net.createServer(
         { noDelay: true, keepAlive: true, keepAliveInitialDelay: 5000 },
         (socket) => socket.end('hello'),

@@ -1,4 +1,5 @@
 // node:http's server over the sockets of iouring/net, where requests have bodies: what it costs beside what it answers.
+import { fromTheFirstByte } from '../from-the-first-byte.ts';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
@@ -6,6 +7,8 @@ import node, { type AddressInfo } from 'node:net';
 import { it } from 'node:test';
 import net from '../../../src/net/index.ts';
 import { defaultReactor } from '../../../src/reactor/default-reactor.ts';
+
+fromTheFirstByte();
 
 /** A server that answers the length of the body. */
 async function lengthServer(): Promise<{ port: number; [Symbol.asyncDispose](): Promise<void> }> {

@@ -1,5 +1,6 @@
 // What the drop-in leans on in Node is in one file, and each of it has a test that fails where a version does it
 // otherwise.
+import { fromTheFirstByte } from '../from-the-first-byte.ts';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -8,6 +9,8 @@ import { describe, it } from 'node:test';
 import { wayOf } from '../../../src/net/dropin/socket.ts';
 import ours from '../../../src/net/index.ts';
 import { Temporary } from '../../kernel/temporary.ts';
+
+fromTheFirstByte();
 
 const INTERNALS = 'src/net/dropin/node-internals.ts';
 const text = readFileSync(INTERNALS, 'utf8');

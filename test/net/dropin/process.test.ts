@@ -1,9 +1,12 @@
 // What concerns the process: what keeps it alive, what is written before it ends, errors that nobody catches, async
 // contexts, workers and clusters. The same program runs with node:net and with iouring/net, and prints the same.
 // slow: starts programs
+import { fromTheFirstByte } from '../from-the-first-byte.ts';
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { run } from '../../run.ts';
+
+fromTheFirstByte();
 
 const NET = new URL('../../../src/net/index.js', import.meta.url).href;
 

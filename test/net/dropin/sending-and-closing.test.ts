@@ -5,13 +5,12 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import * as node from 'node:net';
 import { describe, it } from 'node:test';
-import { lasting } from '../../../src/net/dropin/socket.ts';
+import { fromTheFirstByte } from '../from-the-first-byte.ts';
 import ours from '../../../src/net/index.ts';
 import { Temporary } from '../../kernel/temporary.ts';
 import { RawListener, RawPeer } from './raw-peer.ts';
 
-// What a connection does that goes through the ring is to be seen from its beginning.
-lasting.writes = 0;
+fromTheFirstByte();
 
 const KIBI = 1024;
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));

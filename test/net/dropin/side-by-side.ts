@@ -5,11 +5,10 @@ import { once, type EventEmitter } from 'node:events';
 import * as node from 'node:net';
 import { it } from 'node:test';
 import { inspect } from 'node:util';
-import { lasting } from '../../../src/net/dropin/socket.ts';
+import { fromTheFirstByte } from '../from-the-first-byte.ts';
 import ours from '../../../src/net/index.ts';
 
-// What a connection does that goes through the ring is to be seen from its beginning.
-lasting.writes = 0;
+fromTheFirstByte();
 
 export type Net = typeof node;
 

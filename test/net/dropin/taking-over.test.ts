@@ -12,10 +12,14 @@ import { after, describe, it } from 'node:test';
 import { defaultReactor } from '../../../src/reactor/default-reactor.ts';
 import * as ours from '../../../src/net/index.ts';
 import { wayOf } from '../../../src/net/dropin/socket.ts';
+import { worth } from '../../../src/net/dropin/worth.ts';
 import { run } from '../../run.ts';
 import { Temporary } from '../../kernel/temporary.ts';
 
 const WRITES = 40;
+
+// However few messages come.
+Object.assign(worth, { pays: 0, costs: 0, bytes: Number.POSITIVE_INFINITY });
 
 after(() => defaultReactor().close());
 

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
 import { describe, it } from 'node:test';
 import { AF_INET, SOCK_STREAM } from '../../../src/abi/index.ts';
-import type { AcceptorOwner } from '../../../src/net/transport/any-acceptor.ts';
+import type { AcceptorOwner } from '../../../src/net/lean/any-acceptor.ts';
 import { Acceptor } from '../../../src/net/lean/acceptor.ts';
 import { addressOf, bindTo, closeNow, listenOn, openSocket } from '../../../src/net/transport/socket-calls.ts';
 import { partsOf, Reactor } from '../../../src/reactor/reactor.ts';

@@ -7,7 +7,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { connect as nodeConnect, type AddressInfo, type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { lasting } from '../../../src/net/dropin/socket.ts';
+import { fromTheFirstByte } from '../from-the-first-byte.ts';
 import { Reactor } from '../../../src/index.ts';
 import { koffiNative } from '../../../src/native/koffi.ts';
 import { checkConnect, checkListen } from '../../../src/net/lean/lean-arguments.ts';
@@ -20,8 +20,7 @@ import { transportOf } from '../../../src/net/transport/transport.ts';
 import { run } from '../../run.ts';
 import { Recorder } from './lean-recorder.ts';
 
-// What a connection does that goes through the ring is to be seen from its beginning.
-lasting.writes = 0;
+fromTheFirstByte();
 
 const HOST = '127.0.0.1';
 const NET = new URL('../../../src/socket/index.js', import.meta.url).href;

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { describe, it } from 'node:test';
-import { lasting } from '../../../src/net/dropin/socket.ts';
+import { fromTheFirstByte } from '../from-the-first-byte.ts';
 import { Reactor } from '../../../src/index.ts';
 import { checkConnect, checkListen } from '../../../src/net/lean/lean-arguments.ts';
 import type { ConnectOptions, LeanSocket, Listener, ListenOptions } from '../../../src/net/lean/types.ts';
@@ -14,8 +14,7 @@ import { LeanListener } from '../../../src/net/lean/lean-listener.ts';
 import { transportOf } from '../../../src/net/transport/transport.ts';
 import { randomOf, SEED } from '../../reactor/random.ts';
 
-// What a connection does that goes through the ring is to be seen from its beginning.
-lasting.writes = 0;
+fromTheFirstByte();
 
 const descriptors = (): number => readdirSync('/proc/self/fd').length;
 const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));

@@ -1,0 +1,314 @@
+/**
+ * A connection goes through the ring while that pays, and through Node while it does not: it changes while it is at work,
+ * and nobody may notice.
+ */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http from 'node:http';
+import * as node from 'node:net';
+import { join } from 'node:path';
+import { afterEach, describe, it } from 'node:test';
+import { createServer } from '../../../src/http/index.ts';
+import * as ours from '../../../src/net/index.ts';
+import { wayOf } from '../../../src/net/dropin/socket.ts';
+import { count, isWorthKeeping, isWorthTaking, worth } from '../../../src/net/dropin/worth.ts';
+import { Temporary } from '../../kernel/temporary.ts';
+import { randomOf } from '../../reactor/random.ts';
+
+const asItIs = { ...worth };
+afterEach(() => void Object.assign(worth, asItIs));
+
+/** It pays whatever comes, or never does. */
+function pays(does: boolean): void {
+  const least = does ? 0 : Number.POSITIVE_INFINITY;
+  Object.assign(worth, { writes: 1, pays: least, costs: least, bytes: Number.POSITIVE_INFINITY });
+}
+
+/** From now on it pays and does not in turns, so that every connection changes again and again. */
+function changeAllTheTime(random: (below: number) => number): () => void {
+  let does = true;
+  pays(does);
+  const timer = setInterval(() => {
+    if (random(3) > 0) pays(does = !does);
+  }, 1);
+  return () => clearInterval(timer);
+}
+
+type Way = ReturnType<typeof wayOf>;
+
+/** Waits for its turn to be on a way, by messages of a byte. */
+async function exchangeUntil(client: node.Socket, socket: node.Socket, way: Way): Promise<number> {
+  for (let i = 1; i < 1000; i++) {
+    client.write('x');
+    await once(client, 'data');
+    if (wayOf(socket) === way) return i;
+  }
+  throw new Error(`it never came to ${way}: it is ${wayOf(socket)}`);
+}
+
+async function place(kind: 'TCP' | 'unix', folder: Temporary, server: node.Server): Promise<node.NetConnectOpts> {
+  server.listen(kind === 'TCP' ? { port: 0, host: '127.0.0.1' } : { path: join(folder.path, 'socket') });
+  await once(server, 'listening');
+  const address = server.address()!;
+  return typeof address === 'string' ? { path: address } : { port: address.port, host: '127.0.0.1' };
+}
+
+for (const kind of ['TCP', 'unix'] as const) {
+  describe(`a socket over ${kind} that is accepted`, () => {
+    it('given that it pays, and then does not, goes there and back, and counts its bytes on', async () => {
+      using folder = new Temporary();
+      const server = ours.createServer((socket) => void socket.on('data', (data) => socket.write(data)));
+      const accepted = once(server, 'connection') as Promise<[node.Socket]>;
+      const client = node.connect(await place(kind, folder, server));
+      const [socket] = await accepted;
+      let bytes = 0;
+      for (const way of ['early', 'ring', 'early', 'ring'] as const) {
+        pays(way === 'ring');
+        bytes += await exchangeUntil(client, socket, way);
+        assert.deepEqual([socket.bytesRead, socket.bytesWritten], [bytes, bytes], way);
+      }
+      pays(false);
+      bytes += await exchangeUntil(client, socket, 'early');
+      const closed = once(socket, 'close');
+      client.end();
+      await Promise.all([closed, once(client, 'close')]);
+      assert.deepEqual([socket.bytesRead, socket.bytesWritten], [bytes, bytes]);
+      server.close();
+    });
+
+    it('given pieces of any size in both directions while it changes, each byte arrives once and in order', async () => {
+      using folder = new Temporary();
+      const random = randomOf(kind === 'TCP' ? 17 : 18);
+      const stop = changeAllTheTime(random);
+      const ways = new Set<Way>();
+      const server = ours.createServer({ allowHalfOpen: true }, (socket) => {
+        socket.on('data', (data) => {
+          ways.add(wayOf(socket));
+          if (!socket.write(data)) socket.pause();
+        });
+        socket.on('drain', () => socket.resume());
+        socket.on('end', () => socket.end());
+      });
+      const where = await place(kind, folder, server);
+      const one = async (connect: typeof node.connect, total: number): Promise<void> => {
+        const client = connect({ ...where, allowHalfOpen: true });
+        let [sent, got] = [0, 0];
+        client.on('data', (data) => {
+          for (const byte of data) assert.equal(byte, got++ % 251);
+        });
+        while (sent < total) {
+          const piece = Buffer.alloc(1 + random(random(4) === 0 ? 100_000 : 300));
+          for (let i = 0; i < piece.length; i++) piece[i] = sent++ % 251;
+          if (!client.write(piece)) await once(client, 'drain');
+          if (random(3) === 0) await once(client, 'data');
+        }
+        client.end();
+        await once(client, 'close');
+        assert.equal(got, sent);
+      };
+      const each = [node.connect, ours.connect as typeof node.connect].flatMap((connect) =>
+        [1, 2, 3, 4].map(() => one(connect, 400_000))
+      );
+      await Promise.all(each);
+      stop();
+      assert.deepEqual([...ways].sort(), ['early', 'ring']);
+      server.close();
+    });
+  });
+}
+
+describe('a connection of a server of node:http', () => {
+  /** Answers with what came, and its length. */
+  function echo(request: http.IncomingMessage, response: http.ServerResponse): void {
+    const pieces: Buffer[] = [];
+    request.on('data', (piece: Buffer) => pieces.push(piece));
+    request.on('end', () => {
+      const body = Buffer.concat(pieces);
+      response.setHeader('x-length', body.length);
+      response.end(body);
+    });
+  }
+
+  async function serve(listener: http.RequestListener): Promise<[http.Server, node.Server, number]> {
+    const server = http.createServer(listener);
+    const sockets = ours.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      server.emit('connection', socket);
+    });
+    sockets.listen(0, '127.0.0.1');
+    await once(sockets, 'listening');
+    return [server, sockets, (sockets.address() as node.AddressInfo).port];
+  }
+
+  async function post(agent: http.Agent, port: number, body: Buffer): Promise<http.IncomingMessage> {
+    const request = http.request({ port, host: '127.0.0.1', method: 'POST', agent }).end(body);
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    assert.ok(Buffer.concat(await response.toArray()).equals(body));
+    return response;
+  }
+
+  it('given a server of node:http, requests go on over the ring, and back', async () => {
+    const ways: Way[] = [];
+    const [, sockets, port] = await serve((request, response) => {
+      ways.push(wayOf(request.socket));
+      echo(request, response);
+    });
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+    for (const does of [true, false, true, false]) {
+      pays(does);
+      for (let i = 0; i < 10; i++) await post(agent, port, Buffer.alloc(i * 1000, i));
+    }
+    const changes = ways.filter((way, i) => way !== ways[i - 1]);
+    assert.deepEqual(changes, ['early', 'ring', 'early', 'ring', 'early']);
+    agent.destroy();
+    sockets.close();
+  });
+
+  it('given bodies of any size while it changes, each comes back whole, on connections that are kept', async () => {
+    const random = randomOf(23);
+    const ways = new Set<Way>();
+    const [, sockets, port] = await serve((request, response) => {
+      ways.add(wayOf(request.socket));
+      echo(request, response);
+    });
+    const stop = changeAllTheTime(random);
+    const agent = new http.Agent({ keepAlive: true, maxSockets: 4 });
+    const one = async (): Promise<void> => {
+      for (let i = 0; i < 60; i++) {
+        await post(agent, port, Buffer.alloc(random(random(4) === 0 ? 300_000 : 3000), random(256)));
+      }
+    };
+    await Promise.all([one(), one(), one(), one()]);
+    stop();
+    assert.deepEqual([...ways].sort(), ['early', 'ring']);
+    agent.destroy();
+    sockets.close();
+  });
+
+  it('given requests that come all at once, they are answered in their order while it changes', async () => {
+    const random = randomOf(29);
+    const [, sockets, port] = await serve((request, response) => {
+      // Some later than others.
+      const answer = (): void => void response.end(`<${request.url}>`);
+      if (random(2) === 0) answer();
+      else setImmediate(answer);
+    });
+    const stop = changeAllTheTime(random);
+    const client = node.connect(port, '127.0.0.1');
+    let text = '';
+    client.on('data', (data) => (text += String(data)));
+    const REQUESTS = 500;
+    for (let i = 0; i < REQUESTS; i++) {
+      client.write(`GET /${i} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      if (random(10) === 0) await new Promise(setImmediate);
+    }
+    while (!text.includes(`</${REQUESTS - 1}>`)) await once(client, 'data');
+    stop();
+    assert.deepEqual(
+      [...text.matchAll(/<\/(\d+)>/g)].map(([, number]) => Number(number)),
+      Array.from({ length: REQUESTS }, (_, i) => i),
+    );
+    client.destroy();
+    sockets.close();
+  });
+
+  it('given an upgrade on the ring, the socket that is handed over gets what comes, and may go back', async () => {
+    const [server, sockets, port] = await serve((_, response) => response.end('x'));
+    const upgraded = once(server, 'upgrade') as Promise<[unknown, node.Socket]>;
+    const client = node.connect(port, '127.0.0.1');
+    const accepted = once(sockets, 'connection') as Promise<[node.Socket]>;
+    pays(true);
+    const [socket] = await accepted;
+    while (wayOf(socket) !== 'ring') {
+      client.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+      await once(client, 'data');
+    }
+    client.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\nfirst');
+    const [, handed, head] = (await upgraded) as unknown as [unknown, node.Socket, Buffer];
+    assert.equal(handed, socket);
+    let got = String(head);
+    socket.on('data', (data) => {
+      got += String(data);
+      socket.write(data);
+    });
+    for (let i = 0; i < 20; i++) {
+      pays(i % 8 < 4);
+      client.write(`<${i}>`);
+      await once(client, 'data');
+    }
+    assert.equal(got, `first${Array.from({ length: 20 }, (_, i) => `<${i}>`).join('')}`);
+    client.destroy();
+    sockets.close();
+  });
+
+  it('given that the server closes its idle connections after a change, they are closed', async () => {
+    for (const does of [true, false]) {
+      const server = createServer(echo).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as node.AddressInfo;
+      const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+      pays(true);
+      for (let i = 0; i < 3; i++) await post(agent, port, Buffer.from('x'));
+      pays(does);
+      for (let i = 0; i < 3; i++) await post(agent, port, Buffer.from('x'));
+      const [[free]] = Object.values(agent.freeSockets) as [[node.Socket]];
+      const closed = once(free, 'close');
+      server.closeIdleConnections();
+      await closed;
+      server.close();
+      await once(server, 'close');
+    }
+  });
+});
+
+describe('whether it pays', () => {
+  const turn = (): Promise<void> => new Promise(setImmediate);
+  const connections = Array.from({ length: 32 }, () => ({}));
+
+  it('given many connections that write in a turn of the loop, it does; given one in each, it does not', async () => {
+    for (let i = 0; i < 8; i++) {
+      for (const connection of connections) count(connection);
+      await turn();
+    }
+    assert.deepEqual([isWorthTaking(100), isWorthKeeping(100)], [true, true]);
+    assert.deepEqual([isWorthTaking(1e6), isWorthKeeping(1e6)], [false, false]);
+    for (let i = 0; i < 300; i++) {
+      count(connections[i % connections.length]);
+      await turn();
+    }
+    assert.deepEqual([isWorthTaking(100), isWorthKeeping(100)], [false, false]);
+  });
+
+  it('given one connection that writes many times in a turn, it does not', async () => {
+    for (let i = 0; i < 300; i++) {
+      count(connections[0]);
+      count(connections[0]);
+      count(connections[1]);
+      await turn();
+    }
+    assert.equal(isWorthTaking(100), false);
+  });
+
+  it('given many clients that wait for answers, their connections go through the ring; given one, it does not', async () => {
+    const server = ours.createServer((socket) => void socket.on('data', (data) => socket.write(data)));
+    const sockets: node.Socket[] = [];
+    server.on('connection', (socket) => sockets.push(socket));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as node.AddressInfo;
+    const exchange = async (client: node.Socket, times: number): Promise<void> => {
+      for (let i = 0; i < times; i++) {
+        client.write('hello');
+        await once(client, 'data');
+      }
+    };
+    const clients = Array.from({ length: 64 }, () => node.connect(port, '127.0.0.1'));
+    await exchange(clients[0], 100);
+    assert.equal(wayOf(sockets[0]), 'early');
+    await Promise.all(clients.map(async (client) => exchange(client, 100)));
+    assert.equal(sockets.filter((socket) => wayOf(socket) === 'ring').length, 64);
+    await exchange(clients[0], 300);
+    assert.equal(sockets.filter((socket) => wayOf(socket) === 'ring').length, 63);
+    for (const client of clients) client.destroy();
+    server.close();
+  });
+});
