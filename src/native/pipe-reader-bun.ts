@@ -16,7 +16,8 @@ const LINGER_MS = 10;
 
 /**
  * {@link readPipe} in Bun, whose sockets take no pipes. A stream that is open keeps the process alive, and cannot be
- * told not to: so it is given up when nobody waits, and made anew. The end of a thread does not close what its streams read.
+ * told not to: so it is given up when nobody waits, and made anew. The end of a thread does not close what its streams
+ * read.
  */
 export function readPipeInBun(
   fd: number,

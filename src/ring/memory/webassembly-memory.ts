@@ -16,7 +16,9 @@ type Transfer = (this: ArrayBuffer, length: number) => ArrayBuffer;
 /** More bytes than there can be: a transfer to as many fails before anything is moved. */
 const TOO_LONG = Number.MAX_SAFE_INTEGER;
 
-/** Bytes of the smallest page of a processor: the memory of an instance begins with one, as its end is guarded by pages. */
+/**
+ * Bytes of the smallest page of a processor: the memory of an instance begins with one, as its end is guarded by pages.
+ */
 const PROCESSOR_PAGE = 4096;
 
 /** `(module (memory 1 (pagesize 1)))`: does the engine know of memories whose pages are not of 64 KiB? */
@@ -77,8 +79,8 @@ function isIt(memory: ArrayBuffer, places: Places): boolean {
 }
 
 /**
- * A way to tell ordinary memory from WebAssembly's by a structured clone; undefined if there is none. Deno's clone detaches ordinary memory
- * before it reads what is cloned.
+ * A way to tell ordinary memory from WebAssembly's by a structured clone; undefined if there is none. Deno's clone
+ * detaches ordinary memory before it reads what is cloned.
  */
 function whatTellsOrdinary(): ((memory: ArrayBuffer) => boolean) | undefined {
   if (typeof WebAssembly !== 'object') return undefined;
