@@ -571,7 +571,8 @@ interface WayOn {
 }
 
 /**
- * Node goes on with the descriptor of a connection, which it owns now, in the context that the socket is told things in.
+ * Node goes on with the descriptor of a connection, which it owns now, in the context that the socket is told things
+ * in.
  */
 function goOnWith(socket: SocketMethods, connection: SocketConnection, fd: number, wayOn: WayOn): void {
   const { isReading, isRef, parser } = wayOn;
