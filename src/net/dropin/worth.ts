@@ -19,6 +19,8 @@ export const worth = {
    * that.
    */
   milliseconds: 100,
+  /** Milliseconds between two connections that are taken: many at once would keep the others waiting. */
+  pause: 1,
   /** Messages in a turn of the event loop, of all connections, from which on the ring pays. */
   pays: 14,
   /** Where there are fewer than these it costs more. Between the two a connection stays what it is. */
@@ -75,8 +77,8 @@ function measure(): void {
 }
 
 /** Messages in a turn of the loop, as measured last. */
-function load(): number {
-  return monotonicNow() - measuredAt < HOLDS_MS ? perTurn : 0;
+function load(now: number): number {
+  return now - measuredAt < HOLDS_MS ? perTurn : 0;
 }
 
 /** It is over. */
@@ -84,14 +86,20 @@ export function forget(connection: object): void {
   if (connection === last) last = undefined;
 }
 
-/** Does it pay to go through the ring, for one with messages of so many bytes? */
+let tookAt = 0;
+
+/** Does it pay to go through the ring, for one with messages of so many bytes? It is taken then. */
 export function isWorthTaking(received: number, sent: number): boolean {
-  return load() >= worth.pays && received <= worth.received && sent <= worth.sent;
+  const now = monotonicNow();
+  if (now - tookAt < worth.pause || load(now) < worth.pays) return false;
+  if (received > worth.received || sent > worth.sent) return false;
+  tookAt = now;
+  return true;
 }
 
 /** Does it pay for one that does? */
 export function isWorthKeeping(received: number, sent: number): boolean {
-  return load() >= worth.costs && received <= 2 * worth.received && sent <= 2 * worth.sent;
+  return load(monotonicNow()) >= worth.costs && received <= 2 * worth.received && sent <= 2 * worth.sent;
 }
 
 interface LoopTiming {

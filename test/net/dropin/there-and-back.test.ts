@@ -370,7 +370,7 @@ describe('what stays as it was', () => {
 });
 
 describe('whether it pays', () => {
-  beforeEach(() => void (worth.milliseconds = 0));
+  beforeEach(() => void Object.assign(worth, { milliseconds: 0, pause: 0 }));
   const turn = (): Promise<void> => new Promise(setImmediate);
   const connections = Array.from({ length: 32 }, () => ({}));
 
