@@ -119,7 +119,8 @@ export interface HandleParser {
  * Leans on: `_consumed` of handle and parser, and the parser's methods `consume` and `unconsume`. Otherwise: the
  * connections of http servers stay Node's.
  *
- * - watched by test/net/dropin/there-and-back.test.ts: given a server of node:http, requests go on over the ring, and back
+ * - watched by test/net/dropin/there-and-back.test.ts: given a server of node:http, requests go on over the ring, and
+ *   back
  */
 export function parserOn({ parser }: SocketClass, handle: NativeHandle): HandleParser | undefined {
   if (handle._consumed !== true || typeof parser !== 'object' || parser === null) return undefined;
