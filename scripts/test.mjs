@@ -3,11 +3,13 @@
  *
  * A test file says of itself what is to be known to run it: `….alone.test.ts` is run while no other test is; and one that has a line
  * `// slow: why`, or stands in a folder of tests that start whole programs, takes its time, and is not run with `--fast`. In the end one list has all that was skipped, with the reasons; a
- * test that was skipped without a reason is a failure. Files that took long without saying so are listed, too.
+ * test that was skipped without a reason is a failure, and so is what stays in the folder of temporary files. Files that took long without
+ * saying so are listed, too.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
@@ -40,6 +42,9 @@ const wanted = values.fast ? files.filter((file) => !slow.includes(file)) : file
 const isAlone = (file) => file.endsWith('.alone.test.js');
 
 const folder = mkdtempSync(join('build', 'test-run-'));
+/** Their folder of temporary files. Some tests become another user. */
+const temporary = mkdtempSync(join(tmpdir(), 'iouring-run-'));
+chmodSync(temporary, 0o1777);
 const begin = performance.now();
 let status = 0;
 const records = [];
@@ -60,7 +65,7 @@ try {
       ) => [`--test-reporter=${name}`, `--test-reporter-destination=${to}`]),
       ...turn,
     ];
-    const child = spawn(process.execPath, args, { stdio: 'inherit' });
+    const child = spawn(process.execPath, args, { stdio: 'inherit', env: { ...process.env, TMPDIR: temporary } });
     const [code, signal] = await once(child, 'exit');
     if (code !== 0) status = code ?? 1;
     records.push(...readFileSync(path, 'utf8').split('\n').filter(Boolean).map((text) => JSON.parse(text)));
@@ -68,6 +73,11 @@ try {
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });
+  for (const left of readdirSync(temporary)) {
+    console.log(`left in the folder of temporary files: ${left}`);
+    status ||= 1;
+  }
+  rmSync(temporary, { recursive: true, force: true });
 }
 
 const seconds = (ms) => `${(ms / 1000).toFixed(1)} s`;

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 
 /** Run a command to its end, whatever its exit status is. */
 export function run(
@@ -12,4 +13,11 @@ export function run(
       else resolve({ status: child.exitCode, stdout, stderr });
     });
   });
+}
+
+/** The arguments by which this runtime runs the text of a module, with Node's flags, which others do without. */
+export function moduleText(text: string, ...flags: string[]): string[] {
+  if (process.versions['deno'] === undefined) return [...flags, '--input-type=module', '-e', text];
+  const configuration = fileURLToPath(new URL('../deno.json', import.meta.url));
+  return ['eval', `--config=${configuration}`, '--v8-flags=--expose-gc', text];
 }

@@ -39,7 +39,14 @@ export async function boot(machine, { only, seconds }) {
   const start = performance.now();
   const names = [];
   const told = new Set();
-  const result = { version: '?', passed: 0, refused: [], failed: [], seconds: 0 };
+  const result = {
+    version: '?',
+    passed: 0,
+    refused: [],
+    failed: [],
+    tests: { pass: 0, skipped: 0, fail: 0 },
+    seconds: 0,
+  };
   for await (const line of createInterface(child.stdout)) {
     const text = stripVTControlCharacters(line).replaceAll('\r', '');
     log.write(`${text}\n`);
@@ -49,6 +56,8 @@ export async function boot(machine, { only, seconds }) {
       result.version = plan[1];
       names.push(...plan[2].split(' '));
     } else if (state === undefined) {
+      const [, what, count] = /^# +# (pass|skipped|fail) (\d+)$/.exec(text) ?? [];
+      if (what !== undefined) result.tests[what] += Number(count);
       if (/BUG:|Oops|panic -|WARNING:|blocked for more than|stall on CPU|^#/.test(text)) console.log(text);
       continue;
     } else {

@@ -378,12 +378,15 @@ const names = isSuite ? testsOf(asked.slice(6).split(',')) : asked === '' ? Obje
 console.log(`# ${os.release()}, ${process.arch}, node ${process.version}: ${names.join(' ')}`);
 for (const name of names) {
   const start = performance.now();
-  const args = isSuite ? ['--test', '--test-reporter=tap', join(BUILD, name)] : [SELF, '--one', name];
-  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', isSuite ? 'pipe' : 'inherit', 'pipe'] });
+  // Not by --test, which tells nothing of a file before its end.
+  const args = isSuite ? ['--test-reporter=tap', join(BUILD, name)] : [SELF, '--one', name];
+  const stdio = ['ignore', isSuite ? 'pipe' : 'inherit', 'pipe'];
+  const child = spawn(process.execPath, args, { cwd: ROOT, stdio, detached: true });
   let said = '';
   child.stderr.on('data', (text) => (said += text));
   child.stdout?.on('data', (text) => (said += text));
-  const timer = setTimeout(() => child.kill('SIGKILL'), isSuite ? SUITE_LIMIT_MS : LIMIT_MS);
+  // With what it has started, which would hold the pipes.
+  const timer = setTimeout(() => process.kill(-Number(child.pid), 'SIGKILL'), isSuite ? SUITE_LIMIT_MS : LIMIT_MS);
   const [status] = await once(child, 'close');
   clearTimeout(timer);
   const took = `${((performance.now() - start) / 1000).toFixed(1)} s`;

@@ -5,7 +5,8 @@
 //   --only    these checks only
 //   --tests   these test files of the suite in place of the checks, such as test/kernel/close.test.js
 //   --seconds how long a boot may take, the checks included
-//   --write   put the table into docs/compatibility.md; what stands there of kernels that were not booted stays
+//   --write   put the table into docs/compatibility.md; what stands there of kernels that were not booted stays.
+//             Of folders of the suite it is a table of its own
 // It needs root on Debian 13, for apt; what it downloads stays in build/kernels (about 450 MB).
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -38,6 +39,7 @@ for (const arch of new Set(chosen.filter(({ isOwn }) => !isOwn).map((kernel) => 
   pack(arch, values.tests !== '');
 }
 
+const suiteTitles = ['Linux', 'processor', 'version', 'tests', 'pass', 'skipped', 'fail', 'files that fail', 'on'];
 const titles = ['Linux', 'processor', 'version', 'pass', 'refused', 'fail',
   'what is refused, with the Linux that it needs', 'on'];
 const today = new Date().toISOString().slice(0, 10);
@@ -45,7 +47,7 @@ const rows = [];
 for (const machine of machines) {
   console.log(`== Linux ${machine.name}, ${machine.arch}`);
   const tests = values.tests === '' ? '' : `tests:${values.tests}`;
-  const { version, passed, refused, failed, seconds } = await boot(machine, {
+  const { version, passed, refused, failed, tests: counts, seconds } = await boot(machine, {
     only: tests || values.only,
     seconds: Number(values.seconds),
   });
@@ -56,25 +58,32 @@ for (const machine of machines) {
   // After each: what was seen is not lost if a later one is called off.
   // One that did not come up tells nothing of it: what stood there stays.
   const isWhole = values.only === '' && values.tests === '';
-  if (values.write && isWhole && version !== '?') write([titles, row]);
+  if (values.write && isWhole && version !== '?') write('kernels', [titles, row], 2);
+  if (values.write && tests !== '' && version !== '?') {
+    const folders = values.tests.replaceAll('test/', '').replaceAll(',', ', ');
+    const numbers = [counts.pass, counts.skipped, counts.fail].map(String);
+    const all = [title(machine), machine.arch, version, folders, ...numbers, failed.join(', ') || '–', today];
+    write('suites in kernels', [suiteTitles, all], 4);
+  }
 }
 
 console.log(`\n${table([titles, ...rows])}`);
 process.exit(rows.every(([, , , , , failed]) => failed === '–') ? 0 : 1);
 
-function write([head, ...body]) {
+/** Put a row into one of the tables, in place of the one whose first cells are the same, but for the version. */
+function write(name, [head, row], keys) {
   const page = 'docs/compatibility.md';
-  const [begin, end] = ['<!-- kernels: written by npm run test:kernels -- --write -->\n', '<!-- end of kernels -->'];
+  const [begin, end] = [`<!-- ${name}: written by npm run test:kernels -- --write -->\n`, `<!-- end of ${name} -->`];
   const [before, rest] = readFileSync(page, 'utf8').split(begin);
   const [old, after] = rest.split(end);
-  const stood = old.split('\n').slice(2).map((line) =>
+  const stood = old.split('\n').slice(2).filter(Boolean).map((line) =>
     line.split(' | ').map((cell) => cell.replaceAll(/^\| | \|$/g, ''))
   );
-  const all = KERNELS.flatMap((kernel) => {
-    const isOf = (row) => row[0] === title(kernel) && row[1] === kernel.arch;
-    const row = body.find(isOf) ?? stood.find(isOf);
-    return row === undefined ? [] : [row];
-  });
+  const keyOf = (cells) => cells.slice(0, keys).filter((_, i) => i !== 2).join();
+  const others = stood.filter((cells) => keyOf(cells) !== keyOf(row));
+  const all = KERNELS.flatMap((kernel) =>
+    [...others, row].filter((cells) => cells[0] === title(kernel) && cells[1] === kernel.arch)
+  );
   writeFileSync(page, `${before}${begin}${table([head, ...all])}${end}${after}`);
 }
 

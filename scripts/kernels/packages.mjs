@@ -95,34 +95,49 @@ export function unpack(name, folder) {
   apt ??= ownApt();
   mkdirSync(folder, { recursive: true });
   const place = mkdtempSync(join(WORK, 'package-'));
-  run('apt-get', ['download', '-qq', name], { ...apt, cwd: place });
-  run('dpkg-deb', ['-x', join(place, readdirSync(place).find((file) => file.endsWith('.deb'))), folder]);
-  rmSync(place, { recursive: true });
+  try {
+    run('apt-get', ['download', '-qq', name], { ...apt, cwd: place });
+    run('dpkg-deb', ['-x', join(place, readdirSync(place).find((file) => file.endsWith('.deb'))), folder]);
+  } finally {
+    rmSync(place, { recursive: true });
+  }
 }
 
-/** The newest package whose name matches. The image itself is in linux-binary-… of late. */
-function newest({ arch, pattern, flavour }) {
+/** The packages whose names match, the newest first. The image itself is in linux-binary-… of late. */
+function namesOf({ arch, pattern, flavour }) {
   const suffix = flavour === undefined ? `cloud-${arch}` : `${arch}-${flavour}`;
   const expression = `^linux-(image|binary)-${pattern}-${suffix}$`;
   const found = run('apt-cache', ['search', '--names-only', expression], apt).split('\n').filter(Boolean);
   const byVersion = found.map((line) => line.split(' ')[0]).sort((a, b) => {
     const [one, other] = [a, b].map((name) => name.replace(/^linux-(image|binary)-/, ''));
-    return one.localeCompare(other, 'en', { numeric: true }) || b.localeCompare(a);
+    return other.localeCompare(one, 'en', { numeric: true }) || a.localeCompare(b);
   });
   if (byVersion.length === 0) throw new Error(`No package of the archive matches ${expression}`);
-  return `${byVersion.at(-1)}:${arch}`;
+  return byVersion.map((name) => `${name}:${arch}`);
 }
 
-/** Which file of the unpacked package it is, and of which package. */
+/** Which file of the unpacked package it is, and of which packages, the best first. */
 function source(kernel) {
-  if (kernel.program === undefined) return { name: newest(kernel), file: /^vmlinuz/ };
+  if (kernel.program === undefined) return { names: namesOf(kernel), file: /^vmlinuz/ };
   const versions = run('apt-cache', ['madison', 'user-mode-linux'], apt).split('\n').map((line) =>
     line.split('|')[1]?.trim()
   );
   return {
-    name: `user-mode-linux=${versions.find((version) => version?.startsWith(kernel.program))}`,
+    names: [`user-mode-linux=${versions.find((version) => version?.startsWith(kernel.program))}`],
     file: /^linux\.uml$/,
   };
+}
+
+/** Unpack the first of the packages that the mirror has: an index may tell of one that is not there yet, or not any more. */
+function unpackFirst(names, place) {
+  for (const [i, name] of names.entries()) {
+    console.log(`Fetching ${name}`);
+    try {
+      return unpack(name, place);
+    } catch (error) {
+      if (i + 1 === names.length) throw error;
+    }
+  }
 }
 
 /** Download what is not there yet. To have a newer kernel, remove its folder. @returns the kernels with their images */
@@ -138,10 +153,9 @@ export function fetchKernels(kernels) {
     const folder = join(WORK, 'images', `${kernel.name}-${kernel.arch}`);
     if (!existsSync(folder)) {
       apt ??= ownApt();
-      const { name, file } = source(kernel);
-      console.log(`Fetching ${name}`);
+      const { names, file } = source(kernel);
       const place = mkdtempSync(join(WORK, 'image-'));
-      unpack(name, place);
+      unpackFirst(names, place);
       const path = readdirSync(place, { recursive: true }).find((one) => file.test(one.split('/').at(-1)));
       mkdirSync(`${folder}.new`, { recursive: true });
       renameSync(join(place, path), join(`${folder}.new`, 'image'));

@@ -161,6 +161,7 @@ function bind(koffi: typeof Koffi): Native {
   // A `struct pollfd`: the descriptor, what is asked for, and what is answered.
   const pollfd = new Int32Array(new ArrayBuffer(8));
   const pollEvents = new Int16Array(pollfd.buffer, 4);
+  const closeAtEnd = closeAtThreadExit(koffi, libc);
   const pollfdAddress = Number(koffi.address(pollfd));
   const send = libc.func('send', 'intptr_t', ['int', 'void *', 'size_t', 'int']) as Syscall;
   const recv = libc.func('recv', 'intptr_t', ['int', 'void *', 'size_t', 'int']) as Syscall;
@@ -310,7 +311,7 @@ function bind(koffi: typeof Koffi): Native {
     pipe(fds) {
       return pipe2(fds, constants.O_NONBLOCK | O_CLOEXEC) < 0 ? -errno() : 0;
     },
-    readPipe: isBun() ? readPipeInBun : readPipe,
+    readPipe: isBun() ? (fd, onData) => readPipeInBun(fd, onData, closeAtEnd) : readPipe,
     view(address, length) {
       return koffi.view(address, length);
     },
@@ -322,7 +323,12 @@ function bind(koffi: typeof Koffi): Native {
       return Number(koffi.address(new Uint8Array(memory, 0, Math.min(1, memory.byteLength))));
     },
     keepInPlace(memory) {
-      threads.markAsUntransferable(memory);
+      try {
+        threads.markAsUntransferable(memory);
+      } catch (error) {
+        // Deno has marked a frozen one by then, and fails to note that on it.
+        if (Object.isExtensible(memory)) throw error;
+      }
       if (!('transfer' in memory) || Object.hasOwn(memory, 'transfer')) return;
       if (Object.isExtensible(memory)) forbidTransfer(memory);
     },
@@ -331,7 +337,7 @@ function bind(koffi: typeof Koffi): Native {
     },
     pageSize,
     isMainThread: threads.isMainThread,
-    closeAtThreadExit: closeAtThreadExit(koffi, libc),
+    closeAtThreadExit: closeAtEnd,
   };
 }
 

@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs';
-import type { Handle } from './native.ts';
+import type { Handle, Native } from './native.ts';
 import { clearTimeout, setTimeout } from './timers.ts';
 
 /** As much of Bun as is used here. */
@@ -16,9 +16,15 @@ const LINGER_MS = 10;
 
 /**
  * {@link readPipe} in Bun, whose sockets take no pipes. A stream that is open keeps the process alive, and cannot be
- * told not to: so it is given up when nobody waits, and made anew.
+ * told not to: so it is given up when nobody waits, and made anew. The end of a thread does not close what its streams
+ * read.
  */
-export function readPipeInBun(fd: number, onData: () => void): Handle {
+export function readPipeInBun(
+  fd: number,
+  onData: () => void,
+  closeAtThreadExit: Native['closeAtThreadExit'],
+): Handle {
+  const forget = closeAtThreadExit(fd);
   let reader: ReturnType<ReadableStream<Uint8Array>['getReader']> | undefined;
   let lingering: NodeJS.Timeout | undefined;
   let isClosed = false;
@@ -52,6 +58,7 @@ export function readPipeInBun(fd: number, onData: () => void): Handle {
       if (isClosed) return;
       isClosed = true;
       giveUp();
+      forget();
       closeSync(fd);
     },
   };

@@ -20,6 +20,11 @@ export function isBun(): boolean {
   return process.versions.bun !== undefined;
 }
 
+/** Are the descriptors of `node:fs` the system's? Deno's are numbers of its own, and another file may have the same. */
+export function hasSystemDescriptors(): boolean {
+  return process.versions.deno === undefined;
+}
+
 /**
  * Does a ring pay for what the runtime has calls of its own for? Not in Bun: those are up to five times as fast for
  * files, and up to three times for sockets. It does at once what it can, and a completion of a ring has to wake its

@@ -7,8 +7,9 @@
  * overwrites it, and what is read there next is the same again. read(2) and write(2), and kernels before, move the file
  * on.
  */
-import { constants, fstatSync, readFileSync, readSync, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, readSync, statSync, type Stats } from 'node:fs';
 import { koffiNative } from '../native/koffi.ts';
+import { hasSystemDescriptors } from '../native/runtime.ts';
 
 const SEEK_SET = 0;
 const SEEK_CUR = 1;
@@ -46,16 +47,34 @@ export function moveBehindRead(fd: number, done: number): void {
 /** Undefined of a file of the kinds that the kernel does not try again with: those stand where their drivers say. */
 function retriedKind(fd: number): Stats | undefined {
   try {
-    const kind = fstatSync(fd);
+    const kind = hasSystemDescriptors() ? fstatSync(fd) : statSync(pathOf(fd));
     return kind.isFile() || kind.isBlockDevice() ? kind : undefined;
   } catch {
     return undefined;
   }
 }
 
+/** A path to what is open there, whether it still has another or not. */
+const pathOf = (fd: number): string => `/proc/self/fd/${fd}`;
+
 const BYTE = new Uint8Array(1);
 
 function isUnreadable(fd: number, position: number): boolean {
+  if (hasSystemDescriptors()) return isRefusedAt(fd, position);
+  let own: number;
+  try {
+    own = openSync(pathOf(fd), 'r');
+  } catch {
+    return false;
+  }
+  try {
+    return isRefusedAt(own, position);
+  } finally {
+    closeSync(own);
+  }
+}
+
+function isRefusedAt(fd: number, position: number): boolean {
   try {
     readSync(fd, BYTE, 0, 1, position);
     return false;

@@ -120,12 +120,12 @@ export class Reporter {
   }
 
   /** Why the ring did not pay for a socket. */
-  #whyEarly(socket: Socket, { showsTurns, wasLookedAt, worth: { bytes, pays, writes } }: SocketSide): string {
+  #whyEarly(socket: Socket, { showsTurns, wasLookedAt, worth: { pays, received, sent, writes } }: SocketSide): string {
     this.#isEarly = true;
     if (!showsTurns()) return 'this version of Node does not show whether the ring pays: 20.18, 22.8 and later do';
     if (!wasLookedAt(socket)) return `too short for the ring to pay, with fewer than ${writes} writes each`;
-    const large = `${bytes / 1024} KiB`;
-    return `the ring did not pay: fewer than ${pays} messages came in a turn of the loop, or larger ones than ${large}`;
+    const large = `more than ${received / 1024} KiB that come or ${sent / 1024} KiB that go`;
+    return `the ring did not pay: fewer than ${pays} messages in a turn of the loop, not for long, or large ones (${large})`;
   }
 
   get report(): Report {

@@ -378,10 +378,11 @@ export class RingCore {
 
   /**
    * An older kernel would ignore the field, and do something else. To be asked before anything is queued.
-   * @throws {Error} `ERR_IOURING_UNSUPPORTED`
+   * @throws {Error} `ERR_IOURING_UNSUPPORTED`, `ERR_IOURING_CLOSED`
    */
   demand(field: YoungField): void {
     if (this.resources.kernel.isFrom(field.refusedSince)) return;
+    this.checkOpen();
     const message = `Cannot ${field.what}: needs Linux ${field.since}, this is ${release()}`;
     throw wrongState('ERR_IOURING_UNSUPPORTED', message);
   }

@@ -10,7 +10,7 @@ import { defaultReactor } from '../../src/index.ts';
 import { finalized } from '../kernel/collect.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { randomOf, SEED } from '../reactor/random.ts';
-import { run } from '../run.ts';
+import { moduleText, run } from '../run.ts';
 
 /** Then what only a ring can do is left out. */
 const byNode = process.env['IOURING_DISABLED'] === '1' ? 'this is the run without io_uring' : false;
@@ -284,7 +284,7 @@ describe('files that are opened to be fast', () => {
       }, 10);
       setTimeout(() => process.exit(1), 5000);
     `;
-    const { status, stderr } = await run(process.execPath, ['--expose-gc', '--input-type=module', '-e', program]);
+    const { status, stderr } = await run(process.execPath, moduleText(program, '--expose-gc'));
     assert.equal(status, 0, stderr);
   });
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Temporary } from '../kernel/temporary.ts';
-import { run } from '../run.ts';
+import { moduleText, run } from '../run.ts';
 
 const FS = new URL('../../src/fs/index.js', import.meta.url).href;
 const INDEX = new URL('../../src/index.js', import.meta.url).href;
@@ -15,7 +15,7 @@ const here = (name: string): string => fileURLToPath(new URL(name, import.meta.u
 
 /** Run a module. What it printed. */
 async function program(text: string, args: string[] = [], env: NodeJS.ProcessEnv = {}): Promise<string> {
-  const all = [...args, '--input-type=module', '-e', text];
+  const all = moduleText(text, ...args);
   const { status, stdout, stderr } = await run(process.execPath, all, { env: { ...process.env, ...env } });
   assert.equal(status, 0, stderr);
   return stdout;

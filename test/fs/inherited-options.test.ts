@@ -2,7 +2,7 @@
 // inherit nothing.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { run } from '../run.ts';
+import { moduleText, run } from '../run.ts';
 
 const FS = new URL('../../src/fs/index.js', import.meta.url).href;
 
@@ -82,8 +82,7 @@ const program = `
 it('given options in Object.prototype, calls ignore them', {
   skip: process.env['IOURING_DISABLED'] === '1' && 'this is the run without io_uring',
 }, async () => {
-  const { status, stdout, stderr } = await run(process.execPath, ['--no-warnings', '--input-type=module', '-e',
-    program]);
+  const { status, stdout, stderr } = await run(process.execPath, moduleText(program, '--no-warnings'));
   assert.equal(status, 0, stderr);
   assert.deepEqual(JSON.parse(stdout), []);
 });

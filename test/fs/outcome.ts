@@ -23,8 +23,8 @@ export async function outcomeOf(root: string, call: () => unknown): Promise<{ te
 
 function describeError(root: string, error: unknown): string {
   if (!(error instanceof Error)) return inspect(error);
-  // An AbortError may say what had been done already.
-  const fields = Object.fromEntries(Object.entries(error).filter(([key]) => key !== 'result'));
+  // An AbortError may say what had been done already; Bun's errors tell descriptors, which have other numbers.
+  const fields = Object.fromEntries(Object.entries(error).filter(([key]) => key !== 'result' && key !== 'fd'));
   const { name, message, cause } = error;
   const kind = Object.prototype.toString.call(error);
   return withoutRoot(
@@ -36,7 +36,10 @@ function describeError(root: string, error: unknown): string {
 export function describe(root: string, value: unknown): string {
   if (value instanceof Uint8Array) {
     const kind = value.constructor.name;
-    return `${kind} ${value.length} ${createHash('sha1').update(value).digest('hex')}`;
+    // A path, as realpath gives it, has the folder in it.
+    const text = Buffer.from(value.buffer, value.byteOffset, value.length).toString('latin1');
+    const bytes = Buffer.from(text.replaceAll(Buffer.from(root).toString('latin1'), 'ROOT'), 'latin1');
+    return `${kind} ${bytes.length} ${createHash('sha1').update(bytes).digest('hex')}`;
   }
   if (ArrayBuffer.isView(value)) {
     return `${value.constructor.name} ${

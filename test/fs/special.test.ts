@@ -21,7 +21,7 @@ import { MessageChannel } from 'node:worker_threads';
 import ours from '../../src/fs/index.ts';
 import { defaultReactor } from '../../src/index.ts';
 import { Temporary } from '../kernel/temporary.ts';
-import { run } from '../run.ts';
+import { moduleText, run } from '../run.ts';
 import { outcomeOf } from './outcome.ts';
 
 /** Is all of it done by Node? Then what only a ring can do is left out. */
@@ -353,7 +353,7 @@ describe('handles', () => {
       process.exit();
     `;
     const told = async (from: string): Promise<string> => {
-      const { stdout } = await run(process.execPath, ['--expose-gc', '--input-type=module', '-e', program(from)]);
+      const { stdout } = await run(process.execPath, moduleText(program(from), '--expose-gc'));
       return stdout;
     };
     const expected = await told('node:fs/promises');

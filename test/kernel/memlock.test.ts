@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, type TestContext } from 'node:test';
 import { it } from '../asking.ts';
-import { run } from '../run.ts';
+import { moduleText, run } from '../run.ts';
 
 const api = new URL('../../src/index.js', import.meta.url).href;
 
@@ -26,8 +26,8 @@ async function under(t: TestContext, kilobytes: number, body: string): Promise<s
       try { console.log(what, call()); } catch (error) { console.log(what, error.code, error.syscall, error.message); }
     };
     ${body}`;
-  const script = `ulimit -l ${kilobytes}; exec "$0" --input-type=module -e "$1"`;
-  const { status, stdout, stderr } = await run('sh', ['-c', script, process.execPath, program], {
+  const script = `ulimit -l ${kilobytes}; exec "$0" "$@"`;
+  const { status, stdout, stderr } = await run('sh', ['-c', script, process.execPath, ...moduleText(program)], {
     uid: USER,
     gid: USER,
   });
@@ -65,7 +65,7 @@ describe('RLIMIT_MEMLOCK', () => {
       const ring = new IoUring(8);
       attempt('buffers', () => ring.registerBuffers([new Uint8Array(2 ** 20)]));
       attempt('group', () => ring.registerBufRing(32768, 1, 1).entries);
-      attempt('small', () => ring.registerBufRing(2, 64, 1).entries);
+      attempt('small', () => ring.registerBufRing(2, 64, 2).entries);
       attempt('nop', () => { ring.prepNop(7); ring.submitAndWait(1); return ring.forEachCompletion(() => {}); });
       ring.close();
       attempt('again', () => new IoUring(8).closed);`;

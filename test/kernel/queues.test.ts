@@ -13,7 +13,7 @@ import {
 } from '../../src/abi/index.ts';
 import { IoUring, type IoUringOptions } from '../../src/index.ts';
 import { it } from '../asking.ts';
-import { run } from '../run.ts';
+import { moduleText, run } from '../run.ts';
 import { Descriptors } from './libc.ts';
 import { complete, reap } from './reap.ts';
 import { Temporary } from './temporary.ts';
@@ -112,8 +112,7 @@ describe('set-up', () => {
       try { for (;;) rings.push(new IoUring(1)); }
       catch (error) { console.log(error.code, error.errno, error.syscall, /ulimit -n/.test(error.message)); }
     `;
-    const { stdout } = await run('sh', ['-c', 'ulimit -n 512; exec "$0" --input-type=module -e "$1"', process.execPath,
-      code]);
+    const { stdout } = await run('sh', ['-c', 'ulimit -n 512; exec "$0" "$@"', process.execPath, ...moduleText(code)]);
     assert.equal(stdout, 'EMFILE -24 io_uring_setup true\n');
   });
 });

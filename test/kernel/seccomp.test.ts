@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { describe } from 'node:test';
 import { it } from '../asking.ts';
-import { run } from '../run.ts';
+import { moduleText, run } from '../run.ts';
 import { forbid } from './seccomp-filter.ts';
 
 const api = new URL('../../src/index.js', import.meta.url).href;
@@ -28,7 +28,7 @@ async function answer(
   body: string,
   setup = '',
 ): Promise<string> {
-  const args = ['--input-type=module', '-e', program(forbidden, errno, body, setup)];
+  const args = moduleText(program(forbidden, errno, body, setup));
   const { status, stdout, stderr } = await run(process.execPath, args);
   assert.equal(status, 0, stderr);
   return stdout;
@@ -80,9 +80,7 @@ describe('a seccomp filter', () => {
       const pipe = koffi.load(null).func('int pipe2(_Out_ int *fds, int flags)');
       const fds = [0, 0];
       pipe(fds, 0o2000000);
-      const { setFlagsFromString } = await import('node:v8');
-      setFlagsFromString('--expose-gc');
-      const collect = (await import('node:vm')).runInNewContext('gc');
+      const { collect } = await import('${new URL('./collect.js', import.meta.url).href}');
       const weak = (() => {
         const buffer = new Uint8Array(64);
         before.prepRead(fds[0], buffer, 64, 1);

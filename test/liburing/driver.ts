@@ -66,8 +66,11 @@ export function ask(helpers: ReadonlyMap<string, Helper>, entries: readonly (rea
       if (wanted && args.length === wanted.length - 1) continue;
       throw new Error(`${name} has the parameters ${wanted?.join(', ')}: we have ${args.length} after the entry`);
     }
-    const input = entries.map((calls) => `${calls.map((call) => call.join(' ')).join(' ; ')}\n`).join('');
-    const { status, stdout, stderr } = spawnSync(program, { input, encoding: 'utf8', maxBuffer: 1 << 28 });
+    // In a file: Deno writes all of an `input` before it reads anything of what is answered.
+    const input = join(folder, 'input');
+    writeFileSync(input, entries.map((calls) => `${calls.map((call) => call.join(' ')).join(' ; ')}\n`).join(''));
+    const args = ['-c', 'exec "$0" < "$1"', program, input];
+    const { status, stdout, stderr } = spawnSync('sh', args, { encoding: 'utf8', maxBuffer: 1 << 28 });
     if (status !== 0) throw new Error(`the driver failed: ${stderr}`);
     return stdout.trimEnd().split('\n');
   } finally {

@@ -204,7 +204,7 @@ const BUNDLERS: Record<string, (folder: string) => Promise<string>> = {
 /** The server of a program in one file is on the ring. */
 async function goesThroughRing(file: string): Promise<void> {
   const { NODE_OPTIONS: _, ...rest } = process.env;
-  const env = { ...rest, IOURING: 'http', IOURING_REPORT: 'json' };
+  const env = { ...rest, IOURING: 'http', IOURING_EAGER: '1', IOURING_REPORT: 'json' };
   const { status, stderr } = await run(process.execPath, ['--no-warnings', file], { cwd: '/', env });
   assert.equal(status, 0, stderr);
   const { sockets } = JSON.parse(stderr) as { sockets: { way: string; reason: string }[] };

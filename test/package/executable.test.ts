@@ -64,7 +64,7 @@ describe('a single executable', { timeout: 120_000, skip: cannot }, () => {
     const { NODE_OPTIONS: _, ...rest } = process.env;
     const { status, stdout, stderr } = await run(program, [], {
       cwd: '/',
-      env: { ...rest, IOURING: 'http', IOURING_REPORT: 'json', NODE_NO_WARNINGS: '1' },
+      env: { ...rest, IOURING: 'http', IOURING_EAGER: '1', IOURING_REPORT: 'json', NODE_NO_WARNINGS: '1' },
     });
     assert.equal(status, 0, stderr);
     return { stdout, operations: (JSON.parse(stderr) as { operations: number }).operations };

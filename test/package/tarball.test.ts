@@ -303,7 +303,10 @@ describe('importing never throws', () => {
         // And with iouring/register a server listens all the same.
         const args = ['--import', 'iouring/register', '--input-type=module', '-e', LISTENS];
         assert.deepEqual(
-          await run(process.execPath, args, { ...inProject, env: { ...process.env, IOURING: 'http' } }),
+          await run(process.execPath, args, {
+            ...inProject,
+            env: { ...process.env, IOURING: 'http', IOURING_EAGER: '1' },
+          }),
           {
             status: 0,
             stdout: 'listens\n',

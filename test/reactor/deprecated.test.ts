@@ -1,7 +1,7 @@
 // Forms of version 0.1 that have a name of their own now: they work as before, and each says once what to call.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { run } from '../run.ts';
+import { moduleText, run } from '../run.ts';
 
 const INDEX = new URL('../../src/index.js', import.meta.url).href;
 const SOCKET = new URL('../../src/socket/index.js', import.meta.url).href;
@@ -19,7 +19,7 @@ async function warningsOf(text: string): Promise<string[]> {
     await reactor.close();
     await new Promise((resolve) => setImmediate(resolve));
     console.log(JSON.stringify(codes));`;
-  const { status, stdout, stderr } = await run(process.execPath, ['--no-warnings', '--input-type=module', '-e', code]);
+  const { status, stdout, stderr } = await run(process.execPath, moduleText(code, '--no-warnings'));
   assert.equal(status, 0, stderr);
   return JSON.parse(stdout) as string[];
 }

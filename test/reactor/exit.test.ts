@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { it } from '../asking.ts';
-import { run } from '../run.ts';
+import { moduleText, run } from '../run.ts';
 
 const api = new URL('../../src/index.js', import.meta.url).href;
 
 /** A program of its own: what it prints. */
 async function printed(program: string): Promise<string> {
-  const { status, stdout, stderr } = await run(process.execPath, ['--input-type=module', '--eval', program]);
+  const { status, stdout, stderr } = await run(process.execPath, moduleText(program));
   assert.equal(stderr, '');
   assert.equal(status, 0);
   return stdout;

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { it } from '../asking.ts';
-import { run } from '../run.ts';
+import { moduleText, run } from '../run.ts';
 
 const ROOT = new URL('../../../', import.meta.url).href;
 const at = (path: string): string => JSON.stringify(new URL(`../../src/${path}`, import.meta.url).href);
@@ -21,8 +21,7 @@ const faked = (imports: string, body: string): string => `
   clock.uninstall();`;
 
 async function printed(text: string, env: NodeJS.ProcessEnv = {}): Promise<string> {
-  const { status, stdout, stderr } = await run('timeout', ['20', process.execPath, '--input-type=module', '--eval',
-    text], {
+  const { status, stdout, stderr } = await run('timeout', ['20', process.execPath, ...moduleText(text)], {
     env: { ...process.env, ...env },
   });
   assert.equal(status, 0, stderr + stdout);

@@ -12,7 +12,7 @@ import { uvEventLoop, type EventLoop } from '../../src/native/event-loop.ts';
 import { Engine } from '../../src/reactor/engine.ts';
 import { Observer } from '../../src/reactor/observer.ts';
 import { it } from '../asking.ts';
-import { run } from '../run.ts';
+import { moduleText, run } from '../run.ts';
 import { LoopingKernel } from './looping-kernel.ts';
 import { TestOperation } from './test-submissions.ts';
 
@@ -31,7 +31,7 @@ const TICKING = `
   await waits.tick(10);`;
 
 async function printed(body: string): Promise<unknown[]> {
-  const { status, stdout, stderr } = await run(process.execPath, ['--input-type=module', '--eval', body]);
+  const { status, stdout, stderr } = await run(process.execPath, moduleText(body));
   assert.equal(status, 0, stderr);
   return JSON.parse(stdout) as unknown[];
 }
@@ -101,7 +101,7 @@ describe('performance.eventLoopUtilization()', () => {
       await app.ready();
       const server = net.createServer((socket) => app.server.emit('connection', socket));
       server.listen(0, '127.0.0.1', () => console.log(server.address().port));`;
-    const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+    const child = spawn(process.execPath, moduleText(program), {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const ended = once(child, 'exit');

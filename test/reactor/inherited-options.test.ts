@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { it } from '../asking.ts';
 import { Temporary } from '../kernel/temporary.ts';
-import { run } from '../run.ts';
+import { moduleText, run } from '../run.ts';
 
 const url = (name: string): string => JSON.stringify(new URL(name, import.meta.url).href);
 
@@ -155,7 +155,7 @@ const program = (folder: string, isPolluted: boolean): string => `
 async function outputOf(isPolluted: boolean): Promise<string[]> {
   using folder = new Temporary();
   const text = program(folder.path, isPolluted);
-  const { status, stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', text]);
+  const { status, stdout, stderr } = await run(process.execPath, moduleText(text));
   assert.equal(status, 0, stderr);
   return stdout.replaceAll(folder.path, '').trim().split('\n');
 }

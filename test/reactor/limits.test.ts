@@ -93,7 +93,8 @@ describe('a time limit', () => {
         assert.equal(error.name, 'TimeoutError');
         shutdownWrite(ours);
         await reading;
-        assert.equal(received, error.result);
+        // On a machine that is busy the time may be over before anything has gone out.
+        assert.equal(received, error.result ?? 0);
         await error.released;
       });
     }

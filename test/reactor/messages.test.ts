@@ -5,7 +5,7 @@ import { closeSync, openSync, readdirSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { IoUring, Reactor, registerSyncMsg, type RingMessage } from '../../src/index.ts';
 import { it } from '../asking.ts';
-import { run } from '../run.ts';
+import { moduleText, run } from '../run.ts';
 
 const PROGRAM = new URL('./message-answerer.js', import.meta.url);
 
@@ -179,14 +179,11 @@ it('between threads: sleeping loops are woken; a thread that ends leaves nothing
 });
 
 it('given an iteration, the process stays alive, unless that is unreferenced', async () => {
-  const program = (what: string): string[] => [
-    '--input-type=module',
-    '-e',
-    `import { Reactor } from 'iouring';
+  const program = (what: string): string[] =>
+    moduleText(`import { Reactor } from 'iouring';
      const io = new Reactor();
      const messages = io.messages();
-     ${what}`,
-  ];
+     ${what}`);
   const held = `setTimeout(() => io.message(io.ringFd, 7), 20).unref();
     for await (const { value } of messages) { console.log(value); break; }`;
   // Nobody but the iteration waits for the timer: it is over before it comes, if the process goes on.

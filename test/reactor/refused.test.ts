@@ -7,7 +7,7 @@ import { chmodSync, readFileSync } from 'node:fs';
 import { describe } from 'node:test';
 import { it } from '../asking.ts';
 import { Temporary } from '../kernel/temporary.ts';
-import { run } from '../run.ts';
+import { moduleText, run } from '../run.ts';
 
 const url = (name: string): string => JSON.stringify(new URL(`../../src/${name}`, import.meta.url).href);
 
@@ -70,7 +70,7 @@ const USED = ['file contents 8', 'socket to and fro'];
 
 /** The lines that a program prints. */
 async function program(...parts: string[]): Promise<string[]> {
-  const { status, stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', parts.join('\n')]);
+  const { status, stdout, stderr } = await run(process.execPath, moduleText(parts.join('\n')));
   assert.equal(status, 0, stderr);
   return stdout.trimEnd().split('\n');
 }

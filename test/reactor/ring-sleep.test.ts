@@ -14,7 +14,7 @@ import { WebSocket } from 'ws';
 import { Reactor } from '../../src/index.ts';
 import { koffiNative } from '../../src/native/koffi.ts';
 import { it } from '../asking.ts';
-import { run } from '../run.ts';
+import { moduleText, run } from '../run.ts';
 import { passes, Waits } from './waits.ts';
 
 const INDEX = new URL('../../src/index.js', import.meta.url).href;
@@ -28,11 +28,10 @@ const immediate = (): Promise<void> => new Promise((resolve) => void setImmediat
 const timeout = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
 
 /** The text of a program with a reactor that sleeps in its ring. */
-const sleeping = (body: string): string[] => [
-  '--input-type=module',
-  '--eval',
-  `import { Reactor } from '${INDEX}'; import { Waits } from '${WAITS}'; const io = new Reactor(); const waits = new Waits(io); ${body}`,
-];
+const sleeping = (body: string): string[] =>
+  moduleText(
+    `import { Reactor } from '${INDEX}'; import { Waits } from '${WAITS}'; const io = new Reactor(); const waits = new Waits(io); ${body}`,
+  );
 
 async function ends(body: string): Promise<string> {
   const { status, stdout, stderr } = await run(process.execPath, sleeping(body));

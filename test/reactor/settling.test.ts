@@ -9,7 +9,7 @@ import { LOOP_LEFT, LOOP_READY } from '../../src/reactor/engine/ring-sleep.ts';
 import { CANCEL, TIMER } from '../../src/reactor/engine/slots.ts';
 import { Observer } from '../../src/reactor/observer.ts';
 import { it } from '../asking.ts';
-import { run } from '../run.ts';
+import { moduleText, run } from '../run.ts';
 import type { EnterCall } from '../ring/fake-kernel.ts';
 import { SleepingKernel } from './looping-kernel.ts';
 import { TestEvent, TestOperation } from './test-submissions.ts';
@@ -370,7 +370,7 @@ describe('a turn', () => {
       }
       console.log(engine.inFlight, engine.closed);
       await engine.close(false);`;
-    const { status, stdout, stderr } = await run(process.execPath, ['--input-type=module', '--eval', program]);
+    const { status, stdout, stderr } = await run(process.execPath, moduleText(program));
     assert.equal(status, 0, stderr);
     const lines = stdout.trim().split('\n');
     const names = ['TestOperation', 'TestEvent'].flatMap((name) => [1, 3].map((i) => `${name}${i}`));

@@ -9,11 +9,11 @@ import { describe } from 'node:test';
 import { Reactor, type OperationMessage, type SubmitMessage } from '../../src/index.ts';
 import { it } from '../asking.ts';
 import { Descriptors } from '../kernel/libc.ts';
-import { run } from '../run.ts';
+import { moduleText, run } from '../run.ts';
 
 const script = (body: string): string[] => {
   const index = new URL('../../src/index.js', import.meta.url).href;
-  return ['--input-type=module', '-e', `import { Reactor } from '${index}'; ${body}`];
+  return moduleText(`import { Reactor } from '${index}'; ${body}`);
 };
 
 describe('one tick', () => {

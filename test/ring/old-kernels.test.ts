@@ -172,6 +172,14 @@ describe('registrations on old kernels', () => {
     ring.close();
   });
 
+  it('given a ring that is closed, what the kernel is too old for says so, too', () => {
+    const ring = new IoUring(4, {}, new OldKernel(LINUX_5_10));
+    ring.close();
+    for (const use of [() => ring.prepNop(1, { result: 5 }), () => ring.prepCloseDirect(0, 1)]) {
+      assert.throws(use, { code: 'ERR_IOURING_CLOSED' });
+    }
+  });
+
   it('a kernel that does not tell its operations, and proves nothing else, counts as old', () => {
     const kernel = new FakeKernel();
     kernel.features = FEATURES_5_10;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { describe, it } from 'node:test';
+import { describe } from 'node:test';
 import { inspect } from 'node:util';
 import { AF_INET, SOCK_DGRAM } from '../../src/abi/index.ts';
 import {
@@ -17,6 +17,7 @@ import {
 } from '../../src/index.ts';
 import { IORING_CQE_BUFFER_SHIFT, IORING_CQE_F_BUFFER, IORING_CQE_F_MORE } from '../../src/abi/flags.ts';
 import { FakeKernel } from './fake-kernel.ts';
+import { it } from '../asking.ts';
 
 function completion(low: number, high: number, res: number, flags = 0): Completion {
   const c = new Completion();

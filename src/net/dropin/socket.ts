@@ -38,8 +38,12 @@ const KEEPS_DESCRIPTOR = Symbol('keeps descriptor');
 const IS_SHARED = Symbol('is shared');
 /** Writes before the next {@link look}, at least 1: 0 of a socket that stays Node's, -1 of one that goes by no look. */
 const WRITES_LEFT = Symbol('writes left');
-/** Bytes that had gone both ways at the last look. */
-const BYTES_SEEN = Symbol('bytes seen');
+/** Writes between two looks. */
+const PERIOD = Symbol('period');
+/** Bytes that had come and gone at the last look, and messages that were written since. */
+const READ_SEEN = Symbol('read seen');
+const WRITTEN_SEEN = Symbol('written seen');
+const MESSAGES = Symbol('messages');
 /** Bytes that went by way of handles and connections that it has no more. */
 const BYTES_BEFORE = Symbol('bytes before');
 /** Bytes that went through the ring, of one that ever did; as long as it does, less all that had gone before. */
@@ -62,7 +66,10 @@ interface State {
   [KEEPS_DESCRIPTOR]: boolean;
   [IS_SHARED]: boolean;
   [WRITES_LEFT]: number;
-  [BYTES_SEEN]: number;
+  [PERIOD]: number;
+  [READ_SEEN]: number;
+  [WRITTEN_SEEN]: number;
+  [MESSAGES]: number;
   [BYTES_BEFORE]: Bytes | undefined;
   [BYTES_BY_RING]: Bytes | undefined;
   [PARSER]: unknown;
@@ -110,9 +117,11 @@ class SocketMethods extends Base {
     if (this[IS_LENT]) return connection.seen ?? connection.handle;
     if (!connection.isOpen) return (!connection.isLetGo && connection.seen) || null;
     if (this.listenerCount('agentRemove') > 0) return connection.handle;
-    const who = isTakenByHttp(this) ? undefined : whoAsks();
+    const who = isTakenByHttp(this) ? 'http' : whoAsks();
     if (who === 'child process') return connection.native;
     if (who === 'protocol' && goesToNode(this, connection)) return handleOf(this);
+    // Node's own modules look at it, and keep none.
+    if (who !== 'http' && !connection.isShown) connection.isShown = !isAskedByOwner(this);
     return connection.stream.handle as unknown as NativeHandle;
   }
 
@@ -342,8 +351,9 @@ function connectBy<T>(socket: SocketMethods, args: readonly unknown[], connect: 
   // Another life begins.
   if (socket.destroyed) {
     socket[CONNECTION] = socket[BYTES_BEFORE] = socket[BYTES_BY_RING] = undefined;
-    socket[WRITES_LEFT] = worth.writes || -1;
-    socket[BYTES_SEEN] = 0;
+    socket[WRITES_LEFT] = writesAtFirst();
+    socket[PERIOD] = worth.writes;
+    socket[READ_SEEN] = socket[WRITTEN_SEEN] = socket[MESSAGES] = 0;
   }
   socket[SCOPE] = new AsyncResource('TCPWRAP');
   if (isOpen(connection)) return lend(socket, connect);
@@ -381,7 +391,7 @@ function leaveNode(): void {
   inNode = undefined;
 }
 
-/** Who was there before is to be put back. */
+/** Have it be the one. The one before it is to be put back. */
 function enter(socket: SocketMethods): SocketMethods | undefined {
   const before = inNode;
   inNode = socket;
@@ -434,7 +444,7 @@ function tellInOrder(socket: SocketMethods, handle: NativeHandle): void {
 
 /** A connection writes: after so many writes somebody is to look whether the ring pays for it. */
 function countWrite(socket: SocketMethods): void {
-  count(socket);
+  if (count(socket)) socket[MESSAGES]++;
   const { [WRITES_LEFT]: left } = socket;
   if (left > 1) socket[WRITES_LEFT] = left - 1;
   else if (left === 1) nextTick(lookWhenSent, socket);
@@ -451,18 +461,22 @@ function lookWhenSent(socket: SocketMethods): void {
 function look(socket: SocketMethods): void {
   // Meanwhile its handle may have been seen.
   if (socket[WRITES_LEFT] !== 1) return;
-  socket[WRITES_LEFT] = worth.writes;
+  socket[WRITES_LEFT] = socket[PERIOD];
   if (!isAtWork(socket)) return;
   const connection = socket[CONNECTION];
   const isRing = isOpen(connection);
   const handle = isRing ? connection : handleOf(socket);
   if (handle === null) return;
   const { bytesRead = 0, bytesWritten = 0 } = handle;
-  const bytes = (bytesRead + bytesWritten - socket[BYTES_SEEN]) / worth.writes;
-  socket[BYTES_SEEN] = bytesRead + bytesWritten;
+  const messages = Math.max(1, socket[MESSAGES]);
+  const received = (bytesRead - socket[READ_SEEN]) / messages;
+  const sent = (bytesWritten - socket[WRITTEN_SEEN]) / messages;
+  socket[READ_SEEN] = bytesRead;
+  socket[WRITTEN_SEEN] = bytesWritten;
+  socket[MESSAGES] = 0;
   if (isRing) {
-    if (!isWorthKeeping(bytes)) giveBack(socket, connection);
-  } else if (connection === undefined && isWorthTaking(bytes)) {
+    if (!isWorthKeeping(received, sent)) giveBack(socket, connection);
+  } else if (connection === undefined && isWorthTaking(received, sent)) {
     take(socket, handle);
   }
 }
@@ -482,9 +496,14 @@ function take(socket: SocketMethods, handle: NativeHandle): SocketConnection | u
   const { reading, bytesRead = 0, bytesWritten = 0 } = handle;
   const isRef = handle.hasRef?.() !== false;
   const isTcp = handle.getpeername !== undefined;
+  const parser = parserOn(socket, handle);
   // A descriptor that was given to it by number stays what it is as long as the socket lives.
   const keeps = socket[KEEPS_DESCRIPTOR];
-  const parser = parserOn(socket, handle);
+  const { [USER_BUFFER]: userBuffer, [SCOPE]: scope, [IS_SHARED]: isShared } = socket;
+  const closed = keeps ? () => handle.close() : undefined;
+  const owned = { isTcp, userBuffer, scope, isShared, closed };
+  const connection = new ring.SocketConnection(ring.transportOf(io), fd, socket, owned);
+  socket[CONNECTION] = connection;
   parser?.unconsume();
   if (reading === true) handle.readStop!();
   Reflect.set(prototypeOfNode, '_handle', null, socket);
@@ -493,13 +512,10 @@ function take(socket: SocketMethods, handle: NativeHandle): SocketConnection | u
     handle.unref?.();
     handle.close();
   }
-  const { [USER_BUFFER]: userBuffer, [SCOPE]: scope, [IS_SHARED]: isShared } = socket;
-  const closed = keeps ? () => handle.close() : undefined;
-  const owned = { isTcp, userBuffer, scope, isShared, closed };
-  const connection = new ring.SocketConnection(ring.transportOf(io), fd, socket, owned);
-  socket[CONNECTION] = connection;
   const before = sumOf(socket[BYTES_BEFORE], { read: bytesRead, dispatched: bytesWritten });
   socket[BYTES_BY_RING] = sumOf(socket[BYTES_BY_RING], { read: -before.read, dispatched: -before.dispatched });
+  socket[READ_SEEN] = before.read;
+  socket[WRITTEN_SEEN] = before.dispatched;
   connection.goOn(before.read, before.dispatched);
   if (!isRef) connection.unref();
   if (parser !== undefined) {
@@ -511,27 +527,22 @@ function take(socket: SocketMethods, handle: NativeHandle): SocketConnection | u
   return connection;
 }
 
-/** Node goes on with what was ours, if nothing is under way, and nobody but node:http's server has its stream. */
+/** Node goes on with what was ours, if nothing is under way, and nobody but node:http's server has seen its stream. */
 function giveBack(socket: SocketMethods, connection: SocketConnection): void {
-  if (socket[KEEPS_DESCRIPTOR] || socket[IS_SHARED]) return;
+  if (socket[KEEPS_DESCRIPTOR] || socket[IS_SHARED] || connection.isHeldByOthers) return;
   const { isReading, isRef, seen } = connection;
   const parser = seen === undefined ? undefined : parserOn(socket, seen);
-  if (seen !== undefined && parser === undefined) return;
-  const fd = connection.giveAway(parser !== undefined);
+  const fd = connection.giveAway(true);
   if (fd < 0) return;
   parser?.unconsume();
+  goOnWith(socket, connection, fd, { isReading, isRef, parser });
   socket[CONNECTION] = undefined;
-  countAsBefore(socket, connection);
-  goOnWith(socket, fd, isReading, isRef, parser);
-  socket[BYTES_SEEN] = 0;
+  socket[READ_SEEN] = socket[WRITTEN_SEEN] = 0;
+  socket[WRITES_LEFT] = socket[PERIOD] = Math.min(socket[PERIOD] * worth.patience, PERIOD_MAX);
 }
 
-/** What went through a connection of ours has gone before, now that a socket has another way. */
-function countAsBefore(socket: SocketMethods, bytes: SocketConnection): void {
-  const { delivered: read, dispatched } = bytes;
-  socket[BYTES_BEFORE] = { read, dispatched };
-  socket[BYTES_BY_RING] = sumOf(socket[BYTES_BY_RING], { read, dispatched });
-}
+/** So many writes a connection is left alone at most. */
+const PERIOD_MAX = 65_536;
 
 function sumOf(some: Bytes | undefined, others: Bytes): Bytes {
   if (some === undefined) return others;
@@ -568,18 +579,30 @@ function connectionOf(socket: SocketMethods): SocketConnection | undefined {
  */
 function goesToNode(socket: SocketMethods, connection: SocketConnection): boolean {
   const { isReading, isRef } = connection;
-  const fd = connection.giveAway();
+  const fd = connection.giveAway(false);
   if (fd < 0) return false;
+  goOnWith(socket, connection, fd, { isReading, isRef });
   socket[CONNECTION] = null;
-  countAsBefore(socket, connection);
-  goOnWith(socket, fd, isReading, isRef);
   return true;
 }
 
-/** Node goes on with a socket on a descriptor, which it owns. */
-function goOnWith(socket: SocketMethods, fd: number, isReading: boolean, isRef: boolean, parser?: HandleParser): void {
-  const handle = adoptHandle(socket, fd);
+interface WayOn {
+  readonly isReading: boolean;
+  readonly isRef: boolean;
+  readonly parser?: HandleParser | undefined;
+}
+
+/**
+ * Node goes on with the descriptor of a connection, which it owns now, in the context that the socket is told things
+ * in.
+ */
+function goOnWith(socket: SocketMethods, connection: SocketConnection, fd: number, wayOn: WayOn): void {
+  const { isReading, isRef, parser } = wayOn;
+  const handle = (socket[SCOPE] ?? NOBODY).runInAsyncScope(adoptHandle, undefined, socket, fd);
   Reflect.set(prototypeOfNode, '_handle', handle, socket);
+  const bytes = { read: connection.delivered, dispatched: connection.dispatched };
+  socket[BYTES_BEFORE] = bytes;
+  socket[BYTES_BY_RING] = sumOf(socket[BYTES_BY_RING], bytes);
   if (!isRef) handle.unref?.();
   if (parser !== undefined) {
     handle._consumed = true;
@@ -590,6 +613,9 @@ function goOnWith(socket: SocketMethods, fd: number, isReading: boolean, isRef: 
     handle.readStart!();
   }
 }
+
+/** The context of nobody: a socket that was accepted is told things in none of the program's. */
+const NOBODY = new AsyncResource('IOURING');
 
 /** Is it a handle of Node's on a socket, with which nobody but the socket works, and which writes nothing? */
 function isFree(socket: SocketMethods, handle: NativeHandle): handle is NativeHandle & { readonly fd: number } {
@@ -615,10 +641,16 @@ export const Socket: typeof node.Socket = constructorFunction(
     const given = userBuffer === undefined ? options
       : ownOptions({ ...(options as SocketConstructorOpts), onread: userBuffer.option });
     Reflect.apply(node.Socket, this, [given]);
+    this[WRITES_LEFT] = writesAtFirst();
   },
 );
 
-/** The state of a socket that has no connection yet. */
+/** Writes before somebody looks at a socket. */
+function writesAtFirst(): number {
+  return worth.writes || -1;
+}
+
+/** The state of a socket that has no connection yet. While it is being made nobody looks at it. */
 function begin(socket: SocketMethods): void {
   socket[CONNECTION] = undefined;
   socket[IS_LENT] = false;
@@ -626,8 +658,9 @@ function begin(socket: SocketMethods): void {
   socket[USER_BUFFER] = undefined;
   socket[KEEPS_DESCRIPTOR] = false;
   socket[IS_SHARED] = false;
-  socket[WRITES_LEFT] = worth.writes || -1;
-  socket[BYTES_SEEN] = 0;
+  socket[WRITES_LEFT] = Math.min(0, writesAtFirst());
+  socket[PERIOD] = worth.writes;
+  socket[READ_SEEN] = socket[WRITTEN_SEEN] = socket[MESSAGES] = 0;
   socket[BYTES_BEFORE] = undefined;
   socket[BYTES_BY_RING] = undefined;
   socket[PARSER] = undefined;
@@ -644,6 +677,7 @@ function begin(socket: SocketMethods): void {
 export function connectAdopted<T>(socket: NodeSocket, args: readonly unknown[], connect: () => T): T {
   const adopted = Object.setPrototypeOf(socket, adoptedPrototype) as SocketMethods;
   begin(adopted);
+  adopted[WRITES_LEFT] = writesAtFirst();
   return connectBy(adopted, args, connect);
 }
 
@@ -672,7 +706,7 @@ export function bytesByRing(socket: object): { read: number; written: number } |
 
 /** Has it been looked at whether the ring pays for a socket? A short one has no such look. */
 export function wasLookedAt(socket: object): boolean {
-  return ((socket as Partial<State>)[BYTES_SEEN] ?? 0) > 0;
+  return ((socket as Partial<State>)[WRITTEN_SEEN] ?? 0) > 0;
 }
 
 type AcceptOptions = SocketConstructorOpts & { pauseOnCreate: boolean };

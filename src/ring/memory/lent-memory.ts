@@ -76,7 +76,7 @@ export class LentMemory {
     }
     const memory = isView ? viewed(buffer) : buffer;
     refuseIfItCanGoAway(name, memory);
-    if (!Located.is(memory) && isWebAssemblyMemory(memory)) {
+    if (!Located.is(memory) && isWebAssemblyMemory(memory, this.#native)) {
       const reason =
         'memory of WebAssembly can move when it grows, while the kernel uses it: copy it, and lend the copy';
       throw wrongValue(name, reason);
@@ -100,17 +100,6 @@ export class LentMemory {
     this.addressLow = address | 0;
     this.addressHigh = (address / 2 ** 32) | 0;
   }
-}
-
-/**
- * Can this buffer be lent, or must it be copied first? Not if its memory is resizable, growable, detached or of
- * WebAssembly: then the ring refuses it.
- */
-export function canBeLent(buffer: Lendable): boolean {
-  if (Located.is(buffer) && isAttachedView(buffer)) return true;
-  const memory = memoryOf(buffer);
-  if (isResizable(memory) === true || isDetached(memory)) return false;
-  return Located.is(memory) || !isWebAssemblyMemory(memory);
 }
 
 function refuseIfItCanGoAway(name: string, memory: ArrayBufferLike): void {

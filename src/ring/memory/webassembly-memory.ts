@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import threads from 'node:worker_threads';
+import type { Native } from '../../native/native.ts';
 import { ownOptions } from '../arguments/own-options.ts';
 
 /** Their types come with the browser's, which this project has not. */
@@ -9,10 +10,16 @@ declare const WebAssembly: {
   Memory: new (descriptor: object) => { readonly buffer: ArrayBuffer };
   validate(bytes: Uint8Array): boolean;
 };
+type Places = Pick<Native, 'addressOf'>;
 type Transfer = (this: ArrayBuffer, length: number) => ArrayBuffer;
 
 /** More bytes than there can be: a transfer to as many fails before anything is moved. */
 const TOO_LONG = Number.MAX_SAFE_INTEGER;
+
+/**
+ * Bytes of the smallest page of a processor: the memory of an instance begins with one, as its end is guarded by pages.
+ */
+const PROCESSOR_PAGE = 4096;
 
 /** `(module (memory 1 (pagesize 1)))`: does the engine know of memories whose pages are not of 64 KiB? */
 const WITH_SMALL_PAGES = Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0, 5, 4, 1, 8, 1, 0);
@@ -35,13 +42,15 @@ const known = new WeakMap<ArrayBufferLike, boolean>();
  * none: it never moves, and is not detached.
  *
  * Costs some microseconds for memory of whole pages of 64 KiB, once, and next to nothing for all other.
+ *
+ * @param places tells where memory is
  */
-export function isWebAssemblyMemory(memory: ArrayBufferLike): boolean {
+export function isWebAssemblyMemory(memory: ArrayBufferLike, places: Places): boolean {
   if (types.isSharedArrayBuffer(memory)) return false;
   pageSize ??= typeof WebAssembly === 'object' && WebAssembly.validate(WITH_SMALL_PAGES) ? 1 : 65536;
   if (lengthOf.call(memory) % pageSize !== 0) return false;
   let answer = known.get(memory);
-  if (answer === undefined) known.set(memory, answer = isIt(memory));
+  if (answer === undefined) known.set(memory, answer = isIt(memory, places));
   return answer;
 }
 
@@ -55,11 +64,13 @@ let pageSize: number | undefined;
 let ordinary: { tells: ((memory: ArrayBuffer) => boolean) | undefined } | undefined;
 let transfers: { transfer: Transfer | undefined; isMarkHeeded: boolean } | undefined;
 
-function isIt(memory: ArrayBuffer): boolean {
+function isIt(memory: ArrayBuffer, places: Places): boolean {
   // Asked first: where nothing else is wrong, some engines collect all garbage before they say that a length is too
   // great.
   ordinary ??= { tells: whatTellsOrdinary() };
   if (ordinary.tells?.(memory) === true) return false;
+  // Where nothing tells, as in Deno: that collection takes 30 ms, and hardly any other memory begins with a page.
+  if (ordinary.tells === undefined && places.addressOf(memory) % PROCESSOR_PAGE !== 0) return false;
   transfers ??= howItTransfers();
   const { transfer, isMarkHeeded } = transfers;
   if (transfer !== undefined && !isUndetachable(memory, transfer)) return false;
@@ -67,12 +78,17 @@ function isIt(memory: ArrayBuffer): boolean {
   return !isMarkHeeded || isMarked?.(memory) !== true;
 }
 
-/** A way to tell ordinary memory from WebAssembly's by a structured clone; undefined if there is none. */
+/**
+ * A way to tell ordinary memory from WebAssembly's by a structured clone; undefined if there is none. Deno's clone
+ * detaches ordinary memory before it reads what is cloned.
+ */
 function whatTellsOrdinary(): ((memory: ArrayBuffer) => boolean) | undefined {
   if (typeof WebAssembly !== 'object') return undefined;
   const { buffer } = new WebAssembly.Memory(ownOptions({ initial: 0, maximum: 0 }));
-  const plain = new ArrayBuffer(0);
-  return [isReadOnCloning, isRefusedTwice].find((says) => says(plain) && !says(buffer));
+  return [isReadOnCloning, isRefusedTwice].find((says) => {
+    const plain = new ArrayBuffer(8);
+    return says(plain) && lengthOf.call(plain) === 8 && !says(buffer);
+  });
 }
 
 function howItTransfers(): { transfer: Transfer | undefined; isMarkHeeded: boolean } {

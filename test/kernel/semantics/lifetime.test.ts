@@ -5,7 +5,7 @@ import { POLLIN } from '../../../src/abi/event-flags.ts';
 import { IORING_ENTER_SQ_WAKEUP, IOSQE_ASYNC } from '../../../src/abi/flags.ts';
 import { IoUring } from '../../../src/index.ts';
 import { it, without } from '../../asking.ts';
-import { run } from '../../run.ts';
+import { moduleText, run } from '../../run.ts';
 import { Descriptors } from '../libc.ts';
 import { completions, isQuiet, results } from '../operations/completions.ts';
 import { complete, reap } from '../reap.ts';
@@ -44,6 +44,9 @@ it('case 49: before it is enabled a ring delivers nothing, and is told so', () =
   ring.enableRings();
   assert.deepEqual(results(ring, 1), new Map([[1, 0]]));
 });
+
+/** Does the event loop of this Node have a ring? */
+const hasLoopRing = readFileSync('/proc/self/maps', 'utf8').includes('io_uring');
 
 const pipesAtOnce = { skip: without('6.4', 'reads of pipes that need no worker') };
 it(
@@ -186,12 +189,16 @@ it('case 56: a process may end with work queued and in flight, without closing a
     if (rings.length === 3) console.log('done');
   `;
   const start = performance.now();
-  const { status, stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', code]);
+  const { status, stdout, stderr } = await run(process.execPath, moduleText(code));
   assert.deepEqual([status, stdout, stderr], [7, 'done\n', '']);
   assert.ok(performance.now() - start < LIMIT_MS);
 });
 
-it('case 57: the worker threads end with the last ring', () => {
+// Linux 6.1 and 6.12 keep the last of them as long as the thread lives that had the rings; 6.18.44 and 7.3 do not.
+const workersEnd = { skip: without('6.18', 'worker threads that end with the last ring') };
+
+it('case 57: the worker threads end with the last ring', workersEnd, (t) => {
+  if (hasLoopRing) return t.skip('this Node has a ring for its own event loop, with which they stay');
   using files = new Descriptors();
   until(() => threads('iou-wrk').length === 0, 'those of the tests before end');
   using one = new IoUring(8);

@@ -19,7 +19,7 @@ import { Temporary } from '../../kernel/temporary.ts';
 const WRITES = 40;
 
 // However few messages come.
-Object.assign(worth, { pays: 0, costs: 0, bytes: Number.POSITIVE_INFINITY });
+Object.assign(worth, { pays: 0, costs: 0, received: Number.POSITIVE_INFINITY, sent: Number.POSITIVE_INFINITY });
 
 after(() => defaultReactor().close());
 
