@@ -27,7 +27,8 @@ const libraries = Object.values(exports).flatMap((entry) =>
 );
 const commands = Object.values(bin).map(nameOf);
 /** Files that others load by their path, when they need them. */
-const loaded = ['register/socket-side', 'register/datagram-side', 'register/file-side'];
+const FIRST = 'register/socket-side';
+const loaded = [FIRST, 'register/ring-side', 'register/datagram-side', 'register/file-side'];
 const names = [...libraries, ...loaded, ...commands];
 
 /** Folders with an entry are a chunk each; what they all stand on is the chunk called core. */
@@ -38,11 +39,25 @@ const folders = new Set(libraries.filter((name) => name.includes('/')).map(folde
  */
 const apart = new Set([...commands, ...(sideEffects || []).map(nameOf)].map(folderOf));
 
-function chunkOf(id) {
+/**
+ * Modules that the first server loads which listens under iouring/register are chunks of their own: it is not to wait for what
+ * comes into play only when a connection goes through the ring.
+ */
+const early = new Set();
+
+function gatherEarly(id, graph) {
+  if (early.has(id) || !id.startsWith(sources)) return;
+  early.add(id);
+  for (const imported of graph.getModuleInfo(id).importedIds) gatherEarly(imported, graph);
+}
+
+function chunkOf(id, graph) {
   if (!id.startsWith(sources)) return null;
   const folder = folderOf(id.slice(sources.length));
   if (apart.has(folder)) return null;
-  return folders.has(folder) ? folder : 'core';
+  gatherEarly(join(sources, `${FIRST}.ts`), graph);
+  const name = folders.has(folder) ? folder : 'core';
+  return early.has(id) ? `early-${name}` : name;
 }
 
 /** Where source maps point to, src/ is published with the package; a bundled package's sources are not. */

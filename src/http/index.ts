@@ -1,7 +1,7 @@
 /**
- * `iouring/http`: `node:http` through the ring, without anything that concerns the rest of the process. Servers listen
- * and accept through it, and what `request`, `get` and agents connect to. `https` and `http2` are not here: over TLS
- * the ring does not pay.
+ * `iouring/http`: `node:http` through the ring, without anything that concerns the rest of the process. What servers
+ * accept goes through it, and what `request`, `get` and agents connect, while that pays. `https` and `http2` are not
+ * here: over TLS the ring does not pay.
  * @example
  * import { createServer } from 'iouring/http'; // was: 'node:http'
  *

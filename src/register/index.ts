@@ -4,6 +4,7 @@
  * stands in `replacements.ts`.
  *
  * The environment variable `IOURING` chooses: `off`, or a list of `net`, `http`, `dgram`, `fs` and of parts of them.
+ * `IOURING_EAGER=1` has sockets on the ring from their first byte on, where by default they are while that pays.
  * `IOURING_REPORT=1` (or `json`) prints at the end, on stderr, what went through the ring and what did not.
  * @example
  * import http from 'node:http';
@@ -13,7 +14,7 @@
  * process.once('SIGUSR2', () => unregister());
  */
 import modules from 'node:module';
-import type { DatagramSide, FileSide, SocketSide } from './sides.ts';
+import type { DatagramSide, FileSide, RingSide, SocketSide } from './sides.ts';
 import { register } from './start.ts';
 
 export { report, unregister } from './start.ts';
@@ -23,6 +24,7 @@ export type { Report, SocketCount } from './report.ts';
 const require = modules.createRequire(import.meta.url);
 register(import.meta.url, {
   sockets: () => require('./socket-side.js') as SocketSide,
+  ring: () => require('./ring-side.js') as RingSide,
   datagrams: () => require('./datagram-side.js') as DatagramSide,
   files: () => require('./file-side.js') as FileSide,
 });

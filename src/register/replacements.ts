@@ -70,7 +70,7 @@ function servers(
     ...row,
     side: 'sockets',
     name: LISTEN,
-    needs: 'every listen() ends in it, called on the server itself, when the address is known',
+    needs: 'every listen() ends in it, called on the server itself; its handle calls `onconnection` for what comes',
     owner: () => nodeNet().Server.prototype,
     key: '_listen2',
     misfit: () => misfitOfLength(nodeNet().Server.prototype, '_listen2', LISTEN_ARGUMENTS),
@@ -216,10 +216,11 @@ function file(name: (typeof FILES)[number]): Row<'files'> {
 export const REPLACEMENTS: readonly Replacement[] = [
   servers({
     part: 'http.server',
-    reason: 'servers of node:http, and with them express, fastify, hono, koa and ws, listen by it',
+    reason:
+      'servers of node:http, and with them express, fastify, hono, koa and ws, listen by it: what they accept is ours',
     isOurs: isHttpServer,
   }),
-  servers({ part: 'net.server', reason: 'servers of net.createServer listen by it', isOurs: isPlainServer }),
+  servers({ part: 'net.server', reason: 'servers of net.createServer likewise', isOurs: isPlainServer }),
   clients({
     part: 'http.client',
     reason: 'the agents of node:http connect by it, whenever they took their functions',

@@ -1,11 +1,18 @@
-/** Sockets that go one way, for one reason. */
+/**
+ * Sockets that went one way, for one reason. A socket may change its way several times: `ring` are those that ever went
+ * through the ring, and what Node has read and written of them, before and between and after, is counted apart.
+ */
 export interface SocketCount {
   way: 'ring' | 'node';
   /** Why not through the ring, or what it is there. */
   reason: string;
   sockets: number;
+  /** Bytes by that way. */
   bytesRead: number;
   bytesWritten: number;
+  /** Bytes of the same sockets by Node, where `way` is `ring`; else 0. */
+  bytesReadByNode: number;
+  bytesWrittenByNode: number;
 }
 
 /** Counts of what went through the ring in this thread, and of what through Node. */
@@ -24,6 +31,8 @@ export interface Report {
   /** System calls that handed operations to the ring, and how many operations they handed. */
   systemCalls: number;
   operations: number;
+  /** How to have sockets go through the ring, if none did and some could have; else undefined. */
+  advice?: string;
   replaced: string[];
   left: { name: string; reason: string }[];
 }
@@ -32,22 +41,52 @@ const LABEL_WIDTH = 16;
 
 /** The report for a person, who sees in the first lines whether the ring was used. */
 export function renderReport(report: Report): string {
-  const { pid, thread, program, node, kernel, ring, sockets, files, systemCalls, operations, replaced } = report;
+  const { pid, thread, program, node, kernel, ring, sockets, files, systemCalls, operations, advice, replaced } =
+    report;
   const isUsed = operations > 0;
   const rows: [label: string, text: string][] = [
     ['process', `${pid}${thread === 0 ? '' : `, thread ${thread}`}: node ${node} ${program}`],
     ['kernel', `${kernel}; of io_uring: ${ring}`],
     ['replaced', replaced.map((name) => name.replace(/^(fs\.\w+): .*/, '$1')).join(', ') || 'nothing'],
     ['system calls', isUsed ? callsFor(operations, systemCalls) : 'none'],
-    ...sockets.map(({ way, reason, sockets: n, bytesRead, bytesWritten }): [string, string] => [
-      `sockets, ${way}`,
-      `${n}, ${inBytes(bytesRead)} read, ${inBytes(bytesWritten)} written: ${reason}`,
-    ]),
+    ...sockets.map((count): [string, string] => [`sockets, ${count.way}`, textOf(count)]),
   ];
   const operationsOnFiles = Object.entries(files).map(([name, n]) => `${n} ${name}`);
   if (operationsOnFiles.length > 0) rows.push(['files, ring', operationsOnFiles.join(', ')]);
-  const title = `iouring: the ring was ${isUsed ? 'used' : 'NOT used'}`;
-  return `${[title, ...rows.map(([label, text]) => `  ${label.padEnd(LABEL_WIDTH)}${text}`)].join('\n')}\n`;
+  if (advice !== undefined) rows.push(['to see the ring', advice]);
+  return `${[titleOf(report), ...rows.map(([label, text]) => `  ${label.padEnd(LABEL_WIDTH)}${text}`)].join('\n')}\n`;
+}
+
+/** The first line, which says whether the ring was used. */
+function titleOf({ sockets, operations, advice }: Report): string {
+  if (operations === 0) {
+    return `iouring: the ring was NOT used${advice === undefined ? '' : ': it would not have paid'}`;
+  }
+  const ofRing = sockets.filter(({ way }) => way === 'ring');
+  const used = 'iouring: the ring was used';
+  if (sockets.length === 0) return used;
+  const bytesByRing = sumOf(ofRing, 'bytesRead', 'bytesWritten');
+  const bytes = sumOf(sockets, 'bytesRead', 'bytesWritten', 'bytesReadByNode', 'bytesWrittenByNode');
+  const share = bytes === 0 ? '' : `, for ${percent(bytesByRing, bytes)} of their bytes`;
+  return `${used} by ${sumOf(ofRing, 'sockets')} of ${sumOf(sockets, 'sockets')} sockets${share}`;
+}
+
+type Figure = { [K in keyof SocketCount]: SocketCount[K] extends number ? K : never }[keyof SocketCount];
+
+function sumOf(counts: readonly SocketCount[], ...figures: Figure[]): number {
+  return counts.reduce((sum, count) => figures.reduce((all, figure) => all + count[figure], sum), 0);
+}
+
+/** Rounded down: what is not all is not said to be. */
+function percent(part: number, whole: number): string {
+  return `${Math.floor((100 * part) / whole)} %`;
+}
+
+function textOf(count: SocketCount): string {
+  const { sockets, bytesRead, bytesWritten, bytesReadByNode, bytesWrittenByNode, reason } = count;
+  const byNode = bytesReadByNode + bytesWrittenByNode === 0 ? ''
+    : ` (and ${inBytes(bytesReadByNode)} read, ${inBytes(bytesWrittenByNode)} written by Node, when that was cheaper)`;
+  return `${sockets}, ${inBytes(bytesRead)} read, ${inBytes(bytesWritten)} written${byNode}: ${reason}`;
 }
 
 /** The kernel may have been handed operations by nobody so far: the process ended before the end of the turn. */

@@ -6,13 +6,45 @@ import { isMainThread, threadId } from 'node:worker_threads';
 import type { OperationMessage } from '../reactor/observer.ts';
 import type { Outcome, Registration } from './registration.ts';
 import { renderReport, type Report, type SocketCount } from './report.ts';
+import type { SocketSide } from './sides.ts';
 
 /** Sockets are looked at again when so many have come: those that are closed are added up, and forgotten. */
 const SWEEP_AT = 1024;
 
+const NO_BYTES = { bytesRead: 0, bytesWritten: 0, bytesReadByNode: 0, bytesWrittenByNode: 0 };
+
+const ADVICE =
+  'have many connections at work at a time; or set IOURING_EAGER=1: each socket is on the ring, paying or not';
+
 /** Methods of the reactor that are no work on files. */
 const NOT_FILES = new Set(['connect', 'accept', 'sleep', 'pollAdd', 'recv', 'send', 'sendZc', 'sendmsg', 'recvmsg',
   'shutdown', 'socket', 'nop']);
+
+/** Sockets by their way and reason. */
+class Tally {
+  readonly #counts: Map<string, SocketCount>;
+
+  constructor(counts: Iterable<SocketCount> = []) {
+    this.#counts = new Map(Array.from(counts, (count) => [keyOf(count), { ...count }]));
+  }
+
+  add(way: SocketCount['way'], reason: string, bytes: Partial<typeof NO_BYTES> = NO_BYTES): void {
+    const key = keyOf({ way, reason });
+    let count = this.#counts.get(key);
+    if (count === undefined) this.#counts.set(key, count = { way, reason, sockets: 0, ...NO_BYTES });
+    count.sockets++;
+    for (const name of Object.keys(NO_BYTES) as (keyof typeof NO_BYTES)[]) count[name] += bytes[name] ?? 0;
+  }
+
+  /** Those of the ring come first. */
+  get counts(): SocketCount[] {
+    return [...this.#counts.values()].sort((one, other) => Number(one.way === 'node') - Number(other.way === 'node'));
+  }
+}
+
+function keyOf({ way, reason }: Pick<SocketCount, 'way' | 'reason'>): string {
+  return `${way} ${reason}`;
+}
 
 /**
  * Counts what a thread does, from when it is made on. It listens to what Node tells of sockets, and changes none of
@@ -21,8 +53,11 @@ const NOT_FILES = new Set(['connect', 'accept', 'sleep', 'pollAdd', 'recv', 'sen
 export class Reporter {
   readonly #registration: Registration;
   readonly #open = new Set<Socket>();
-  readonly #counts = new Map<string, SocketCount>();
+  /** Sockets that are closed. */
+  readonly #closed = new Tally();
   readonly #files: Record<string, number> = {};
+  /** Some sockets were Node's because the ring did not pay for them. */
+  #isEarly = false;
 
   constructor(registration: Registration) {
     this.#registration = registration;
@@ -31,7 +66,7 @@ export class Reporter {
     subscribe('udp.socket', (message) => {
       const { datagrams } = this.#registration.sides;
       const isRing = datagrams !== undefined && (message as { socket: object }).socket instanceof datagrams.UdpSocket;
-      this.#count(isRing, 'UDP', 0, 0);
+      this.#closed.add(isRing ? 'ring' : 'node', 'UDP');
     });
     subscribe('iouring:operation', (message) => {
       const { name } = message as OperationMessage;
@@ -41,26 +76,28 @@ export class Reporter {
 
   #came(socket: Socket): void {
     this.#open.add(socket);
-    if (this.#open.size % SWEEP_AT === 0) this.#sweep(({ destroyed }) => destroyed);
+    if (this.#open.size % SWEEP_AT === 0) this.#sweep();
   }
 
-  #sweep(isDone: (socket: Socket) => boolean): void {
+  #sweep(): void {
     for (const socket of this.#open) {
-      if (!isDone(socket)) continue;
+      if (!socket.destroyed) continue;
       this.#open.delete(socket);
-      const isRing = this.#wayOf(socket) === 'ring';
-      this.#count(isRing, isRing ? kindOf(socket) : this.#reasonOf(socket), socket.bytesRead, socket.bytesWritten);
+      this.#add(socket, this.#closed);
     }
   }
 
-  #count(isRing: boolean, reason: string, bytesRead: number, bytesWritten: number): void {
-    const way = isRing ? 'ring' : 'node';
-    const key = `${way} ${reason}`;
-    let count = this.#counts.get(key);
-    if (count === undefined) this.#counts.set(key, count = { way, reason, sockets: 0, bytesRead: 0, bytesWritten: 0 });
-    count.sockets++;
-    count.bytesRead += bytesRead;
-    count.bytesWritten += bytesWritten;
+  #add(socket: Socket, tally: Tally): void {
+    const { bytesRead, bytesWritten } = socket;
+    const byRing = this.#registration.sides.sockets?.bytesByRing(socket);
+    if (byRing === undefined) return tally.add('node', this.#reasonOf(socket), { bytesRead, bytesWritten });
+    const { read, written } = byRing;
+    tally.add('ring', kindOf(socket), {
+      bytesRead: read,
+      bytesWritten: written,
+      bytesReadByNode: bytesRead - read,
+      bytesWrittenByNode: bytesWritten - written,
+    });
   }
 
   /** How its data goes, as `wayOf` of the drop-in says. */
@@ -76,17 +113,29 @@ export class Reporter {
     const { outcomes, sides, unloadable } = this.#registration;
     const outcome = outcomes.find(({ part }) => part === KINDS[kind]);
     if (outcome?.left !== undefined) return `${kind}: ${outcome.left}`;
-    if (this.#wayOf(socket) === 'early') return `${kind}: Node’s for its first 16 writes`;
-    if (sides.sockets === undefined && unloadable.sockets !== undefined) {
-      return `${kind}: not loaded: ${unloadable.sockets}`;
-    }
-    return `${kind}: stays Node’s, as TLS, HTTP/2, classes that extend net.Socket, and handles that others have taken do`;
+    const missing = (['sockets', 'ring'] as const).find((side) => sides[side] === undefined && side in unloadable);
+    if (missing !== undefined) return `${kind}: not loaded: ${unloadable[missing]}`;
+    if (this.#wayOf(socket) === 'early') return `${kind}: ${this.#whyEarly(socket, sides.sockets!)}`;
+    return `${kind}: stays Node’s, as TLS, HTTP/2, classes that extend net.Socket and handles that others have taken do`;
+  }
+
+  /** Why the ring did not pay for a socket. */
+  #whyEarly(socket: Socket, { showsTurns, wasLookedAt, worth: { pays, received, sent, writes } }: SocketSide): string {
+    this.#isEarly = true;
+    if (!showsTurns()) return 'this version of Node does not show whether the ring pays: 20.18, 22.8 and later do';
+    if (!wasLookedAt(socket)) return `too short for the ring to pay, with fewer than ${writes} writes each`;
+    const large = `more than ${received / 1024} KiB that come or ${sent / 1024} KiB that go`;
+    return `the ring did not pay: fewer than ${pays} messages in a turn of the loop, not for long, or large ones (${large})`;
   }
 
   get report(): Report {
-    this.#sweep(() => true);
+    this.#sweep();
+    // Those that are open go on: in the next report they stand with what they have done by then.
+    const tally = new Tally(this.#closed.counts);
+    for (const socket of this.#open) this.#add(socket, tally);
+    const sockets = tally.counts;
     const { outcomes, sides } = this.#registration;
-    const ring = (sides.sockets ?? sides.datagrams ?? sides.files)?.ringSoFar();
+    const ring = (sides.ring ?? sides.datagrams ?? sides.files)?.ringSoFar();
     const left = outcomes.filter((row): row is Outcome & { left: string } => row.left !== undefined);
     return {
       pid: process.pid,
@@ -95,10 +144,11 @@ export class Reporter {
       node: process.version,
       kernel: release(),
       ring: useOf(ring, outcomes),
-      sockets: [...this.#counts.values()],
+      sockets,
       files: this.#files,
       systemCalls: ring?.enters ?? 0,
       operations: ring?.submitted ?? 0,
+      ...(this.#isEarly && !sockets.some(({ way }) => way === 'ring') && { advice: ADVICE }),
       replaced: outcomes.filter((row) => row.left === undefined).map(({ part, name }) => `${part}: ${name}`),
       left: left.map(({ part, name, left: reason }) => ({ name: `${part}: ${name}`, reason })),
     };
@@ -124,7 +174,7 @@ function kindOf(socket: Socket & { server?: object | null }): keyof typeof KINDS
 /** The use that is made of io_uring, in words. */
 function useOf(ring: { hasSockets: boolean } | undefined, outcomes: readonly Outcome[]): string {
   if (ring !== undefined) {
-    return ring.hasSockets ? 'multishot accept and receive, provided buffers' : 'files only: sockets need Linux 6.0';
+    return ring.hasSockets ? 'multishot receive, provided buffers' : 'files only: sockets need Linux 6.0';
   }
   if (outcomes.some(({ left }) => left === undefined)) return 'none was needed';
   const reasons = [...new Set(outcomes.map(({ left }) => left!))];

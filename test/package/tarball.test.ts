@@ -51,8 +51,8 @@ function bundled(): { file: string; map: { sources: string[]; sourcesContent: (s
   return mapped.map((file) => ({ file, map: JSON.parse(readFileSync(`${file}.map`, 'utf8')) }));
 }
 
-/** The chunks that an entry loads. */
-function loaded(entry: string): string[] {
+/** The chunks that a file of dist/ loads. */
+function loaded(file: string): string[] {
   const seen = new Set<string>();
   const visit = (file: string): void => {
     for (const [, path] of readFileSync(file, 'utf8').matchAll(/^(?:import|export) (?:[^;'"]*from )?"(\.[^"]+)"/gm)) {
@@ -62,7 +62,7 @@ function loaded(entry: string): string[] {
       visit(target);
     }
   };
-  visit(resolve(files[entry]));
+  visit(resolve(file));
   return [...seen].map((file) => basename(file, '.js')).sort();
 }
 
@@ -243,8 +243,15 @@ describe('the bundled entries', () => {
   }
 
   it('iouring/abi loads nothing of the rest; iouring nothing of iouring/fs and iouring/net', () => {
-    assert.deepEqual(loaded('iouring/abi'), ['abi', 'rolldown-runtime']);
-    assert.deepEqual(loaded('iouring'), ['abi', 'core', 'rolldown-runtime']);
+    const early = ['early-abi', 'early-core'];
+    assert.deepEqual(loaded(files['iouring/abi']), ['abi', 'early-abi', 'rolldown-runtime']);
+    assert.deepEqual(loaded(files['iouring']), ['abi', 'core', ...early, 'rolldown-runtime']);
+  });
+
+  it('a server that listens under iouring/register loads nothing that only the ring needs', () => {
+    const early = ['early-abi', 'early-core', 'early-net'];
+    assert.deepEqual(loaded('dist/register/socket-side.js'), [...early, 'rolldown-runtime', 'socket-side']);
+    assert.deepEqual(loaded('dist/register/index.js'), ['rolldown-runtime', 'start']);
   });
 });
 

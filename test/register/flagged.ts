@@ -31,10 +31,14 @@ export function program(
   return run(process.execPath, [...flags, '--input-type=module', '-e', text], { env: environment(env) });
 }
 
-/** Start an application of `apps/`. */
-export function start(name: string, isFlagged: boolean): ChildProcess {
-  const env = environment(isFlagged ? { IOURING: 'http,net', IOURING_REPORT: 'json' } : {});
-  const execArgv = isFlagged ? ['--import', REGISTER] : [];
+/**
+ * Start an application of `apps/`, without the flag, or with it; `'eager'`: each socket is on the ring from its first
+ * byte on; `'default'`: as a user has it.
+ */
+export function start(name: string, mode: 'plain' | 'eager' | 'default'): ChildProcess {
+  const flagged = { IOURING: 'http,net', IOURING_REPORT: 'json', IOURING_EAGER: mode === 'eager' ? '1' : '' };
+  const env = environment(mode === 'plain' ? {} : flagged);
+  const execArgv = mode === 'plain' ? [] : ['--import', REGISTER];
   return fork(new URL(`./apps/${name}.js`, import.meta.url), {
     env,
     execArgv,

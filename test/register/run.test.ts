@@ -77,7 +77,7 @@ describe('iouring run', { timeout: 60_000 }, () => {
   it('--report: a table that says in its first line that the ring was used', async () => {
     const { status, stderr } = await iouring(['--report', app, 'end'], CHOSEN);
     assert.equal(status, 5);
-    assert.match(stderr, /^iouring: the ring was used\n/);
+    assert.match(stderr, /^iouring: the ring was used by (\d+) of \1 sockets, for 100 % of their bytes\n/);
     assert.match(stderr, /^ {2}kernel +\d+\.\d+.*multishot/m);
     assert.match(stderr, /^ {2}system calls +\d+ for \d+ operations/m);
     assert.match(stderr, /^ {2}sockets, ring +1, \d+ B read, \d+ B written: accepted by node:http$/m);
@@ -93,8 +93,8 @@ describe('iouring run', { timeout: 60_000 }, () => {
     const { stderr } = await iouring(['--report', app, 'end'], { ...CHOSEN, IOURING_REPORT: 'json' });
     const { sockets, systemCalls, operations, kernel, replaced, left } = JSON.parse(stderr) as Report;
     assert.ok(
-      sockets.some(({ way, sockets: n, bytesRead, bytesWritten }) =>
-        way === 'ring' && n === 1 && bytesRead > 0 && bytesWritten > 0
+      sockets.some(({ way, sockets: n, bytesRead, bytesWritten, bytesReadByNode, bytesWrittenByNode }) =>
+        way === 'ring' && n === 1 && bytesRead > 0 && bytesWritten > 0 && bytesReadByNode + bytesWrittenByNode === 0
       ),
     );
     assert.ok(systemCalls > 0 && operations >= systemCalls && kernel !== '');
@@ -108,21 +108,28 @@ describe('iouring run', { timeout: 60_000 }, () => {
     const { status, stderr } = await iouring(['--report', app, 'throw'], CHOSEN);
     assert.equal(status, 1);
     assert.match(stderr, /Error: the program’s own/);
-    assert.match(stderr, /^iouring: the ring was used$/m);
+    assert.match(stderr, /^iouring: the ring was used by /m);
   });
 
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     it(`${signal} ends a program that does not heed it, and so the command, with a report`, async () => {
       const ended = await iouring(['--report', app, 'wait'], CHOSEN, signal);
       assert.deepEqual([ended.status, ended.signal], [null, signal]);
-      assert.match(ended.stderr, /^iouring: the ring was used\n/);
+      assert.match(ended.stderr, /^iouring: the ring was used by /);
     });
   }
 
   it('a signal that the program heeds is the program’s', async () => {
     const { status, signal, stdout, stderr } = await iouring(['--report', app, 'heed'], CHOSEN, 'SIGTERM');
     assert.deepEqual([status, signal, stdout], [7, null, 'waiting\nheeded\n']);
-    assert.match(stderr, /^iouring: the ring was used\n/);
+    assert.match(stderr, /^iouring: the ring was used by /);
+  });
+
+  it('--report: given so little to do that the ring would not pay, it says so, and how to see the ring', async () => {
+    const { stderr } = await iouring(['--report', app, 'end'], { ...CHOSEN, IOURING_EAGER: '' });
+    assert.match(stderr, /^iouring: the ring was NOT used: it would not have paid\n/);
+    assert.match(stderr, /^ {2}sockets, node +1, .*accepted by node:http: \S/m);
+    assert.match(stderr, /^ {2}to see the ring +\S.*IOURING_EAGER=1/m);
   });
 
   it('where there can be no ring it says so in one sentence, and the program runs', async () => {

@@ -1,7 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
 import { EBADF } from '../../abi/errno.ts';
-import { addressOf, duplicate } from '../transport/socket-calls.ts';
 import { nextTick } from '../../native/timers.ts';
 import { constructorFunction } from './constructor-function.ts';
 import { adoptHandle } from './native-handle.ts';
@@ -18,10 +17,9 @@ import {
 } from './node-internals.ts';
 import { node, type Done, type NativeHandle, type NameOf, type Piece, type SocketClass } from './node-net.ts';
 import { ownOptions } from '../../ring/arguments/own-options.ts';
-import { behindEvents, ringForSockets } from '../transport/ring-or-node.ts';
-import { SocketConnection } from './socket-connection.ts';
+import { ringSide, ringSideSoFar } from './ring-when-needed.ts';
+import type { SocketConnection } from './socket-connection.ts';
 import { socketError } from '../transport/socket-error.ts';
-import { transportOf, type Transport } from '../transport/transport.ts';
 import { isOnRead, UserBuffer, type OnRead } from './user-buffer.ts';
 import { count, forget, isWorthKeeping, isWorthTaking, worth } from './worth.ts';
 
@@ -48,9 +46,17 @@ const WRITTEN_SEEN = Symbol('written seen');
 const MESSAGES = Symbol('messages');
 /** Bytes that went by way of handles and connections that it has no more. */
 const BYTES_BEFORE = Symbol('bytes before');
+/** Bytes that went through the ring, of one that ever did; as long as it does, less all that had gone before. */
+const BYTES_BY_RING = Symbol('bytes by ring');
 /** The parser of node:http's server that has taken the socket over, and how often it still asks for the handle. */
 const PARSER = Symbol('parser');
 const ASKING = Symbol('asking');
+
+/** Bytes that have gone both ways. */
+interface Bytes {
+  readonly read: number;
+  readonly dispatched: number;
+}
 
 interface State {
   [CONNECTION]: SocketConnection | null | undefined;
@@ -64,7 +70,8 @@ interface State {
   [READ_SEEN]: number;
   [WRITTEN_SEEN]: number;
   [MESSAGES]: number;
-  [BYTES_BEFORE]: { readonly read: number; readonly dispatched: number } | undefined;
+  [BYTES_BEFORE]: Bytes | undefined;
+  [BYTES_BY_RING]: Bytes | undefined;
   [PARSER]: unknown;
   [ASKING]: number;
 }
@@ -88,8 +95,9 @@ function handleOf(socket: object): NativeHandle | null {
 }
 
 /**
- * The methods of `net.Socket` that touch a handle. Node makes the handle and connects it; as soon as something is to be
- * read or written, a connection of ours takes over its descriptor. What is not here is Node's.
+ * The methods of `net.Socket` that touch a handle. Node makes the handle and connects it; when the ring pays for it, a
+ * connection of ours takes over its descriptor, and gives it back when that does not pay any more. What is not here is
+ * Node's.
  */
 class SocketMethods extends Base {
   /**
@@ -342,7 +350,7 @@ function connectBy<T>(socket: SocketMethods, args: readonly unknown[], connect: 
   const connection = socket[CONNECTION];
   // Another life begins.
   if (socket.destroyed) {
-    socket[CONNECTION] = socket[BYTES_BEFORE] = undefined;
+    socket[CONNECTION] = socket[BYTES_BEFORE] = socket[BYTES_BY_RING] = undefined;
     socket[WRITES_LEFT] = writesAtFirst();
     socket[PERIOD] = worth.writes;
     socket[READ_SEEN] = socket[WRITTEN_SEEN] = socket[MESSAGES] = 0;
@@ -426,7 +434,7 @@ function tellInOrder(socket: SocketMethods, handle: NativeHandle): void {
           const isCurrent = request.oncomplete === inOrder && handleOf(socket) === this;
           if (isCurrent) socket[SCOPE]!.runInAsyncScope(tell);
         };
-        if (outcome[0] !== 0 || !behindEvents(tellLate)) tell();
+        if (outcome[0] !== 0 || ringSideSoFar()?.behindEvents(tellLate) !== true) tell();
       };
       request.oncomplete = inOrder;
       return method.call(this, request, ...place);
@@ -478,16 +486,24 @@ function look(socket: SocketMethods): void {
  * libuv has read was handed over in the call that read it.
  */
 function take(socket: SocketMethods, handle: NativeHandle): SocketConnection | undefined {
-  const io = ringForSockets();
-  const fd = io !== undefined && isFree(socket, handle) ? duplicate(handle.fd!) : -1;
-  if (io === undefined || fd < 0) return undefined;
+  if (!isFree(socket, handle)) return undefined;
+  const ring = ringSide();
+  const io = ring?.ringForSockets();
+  if (ring === undefined || io === undefined) return undefined;
+  // Node may be about to connect it. A pipe or a FIFO is no socket, and has no peer either.
+  const fd = ring.addressOf(handle.fd, true) === undefined ? -1 : ring.duplicate(handle.fd);
+  if (fd < 0) return undefined;
   const { reading, bytesRead = 0, bytesWritten = 0 } = handle;
   const isRef = handle.hasRef?.() !== false;
   const isTcp = handle.getpeername !== undefined;
   const parser = parserOn(socket, handle);
   // A descriptor that was given to it by number stays what it is as long as the socket lives.
   const keeps = socket[KEEPS_DESCRIPTOR];
-  const connection = attach(socket, transportOf(io), fd, isTcp, keeps ? () => handle.close() : undefined);
+  const { [USER_BUFFER]: userBuffer, [SCOPE]: scope, [IS_SHARED]: isShared } = socket;
+  const closed = keeps ? () => handle.close() : undefined;
+  const owned = { isTcp, userBuffer, scope, isShared, closed };
+  const connection = new ring.SocketConnection(ring.transportOf(io), fd, socket, owned);
+  socket[CONNECTION] = connection;
   parser?.unconsume();
   if (reading === true) handle.readStop!();
   Reflect.set(prototypeOfNode, '_handle', null, socket);
@@ -496,10 +512,11 @@ function take(socket: SocketMethods, handle: NativeHandle): SocketConnection | u
     handle.unref?.();
     handle.close();
   }
-  const before = socket[BYTES_BEFORE];
-  socket[READ_SEEN] = bytesRead + (before?.read ?? 0);
-  socket[WRITTEN_SEEN] = bytesWritten + (before?.dispatched ?? 0);
-  connection.goOn(socket[READ_SEEN], socket[WRITTEN_SEEN]);
+  const before = sumOf(socket[BYTES_BEFORE], { read: bytesRead, dispatched: bytesWritten });
+  socket[BYTES_BY_RING] = sumOf(socket[BYTES_BY_RING], { read: -before.read, dispatched: -before.dispatched });
+  socket[READ_SEEN] = before.read;
+  socket[WRITTEN_SEEN] = before.dispatched;
+  connection.goOn(before.read, before.dispatched);
   if (!isRef) connection.unref();
   if (parser !== undefined) {
     connection.parsedBy(parser);
@@ -526,6 +543,11 @@ function giveBack(socket: SocketMethods, connection: SocketConnection): void {
 
 /** So many writes a connection is left alone at most. */
 const PERIOD_MAX = 65_536;
+
+function sumOf(some: Bytes | undefined, others: Bytes): Bytes {
+  if (some === undefined) return others;
+  return { read: some.read + others.read, dispatched: some.dispatched + others.dispatched };
+}
 
 /** Is the handle asked for by who owns the socket in Node, and keeps no handle: node:net, or one of node:http? */
 function isAskedByOwner(socket: SocketMethods): boolean {
@@ -578,7 +600,9 @@ function goOnWith(socket: SocketMethods, connection: SocketConnection, fd: numbe
   const { isReading, isRef, parser } = wayOn;
   const handle = (socket[SCOPE] ?? NOBODY).runInAsyncScope(adoptHandle, undefined, socket, fd);
   Reflect.set(prototypeOfNode, '_handle', handle, socket);
-  socket[BYTES_BEFORE] = { read: connection.delivered, dispatched: connection.dispatched };
+  const bytes = { read: connection.delivered, dispatched: connection.dispatched };
+  socket[BYTES_BEFORE] = bytes;
+  socket[BYTES_BY_RING] = sumOf(socket[BYTES_BY_RING], bytes);
   if (!isRef) handle.unref?.();
   if (parser !== undefined) {
     handle._consumed = true;
@@ -593,28 +617,9 @@ function goOnWith(socket: SocketMethods, connection: SocketConnection, fd: numbe
 /** The context of nobody: a socket that was accepted is told things in none of the program's. */
 const NOBODY = new AsyncResource('IOURING');
 
-function attach(
-  socket: SocketMethods,
-  transport: Transport,
-  fd: number,
-  isTcp: boolean,
-  closed?: () => void,
-): SocketConnection {
-  const { [USER_BUFFER]: userBuffer, [SCOPE]: scope, [IS_SHARED]: isShared } = socket;
-  return (socket[CONNECTION] = new SocketConnection(transport, fd, socket, {
-    isTcp,
-    userBuffer,
-    scope,
-    isShared,
-    closed,
-  }));
-}
-
-/** Is it a handle of Node's on a connected socket, with which nobody but the socket works, and which writes nothing? */
-function isFree(socket: SocketMethods, handle: NativeHandle): boolean {
-  if (!isNative(handle) || isReadByOthers(socket, handle) || isOfHttp2(socket)) return false;
-  // Node may be about to connect it. A pipe or a FIFO is no socket, and has no peer either.
-  return handle.writeQueueSize === 0 && addressOf(handle.fd, true) !== undefined;
+/** Is it a handle of Node's on a socket, with which nobody but the socket works, and which writes nothing? */
+function isFree(socket: SocketMethods, handle: NativeHandle): handle is NativeHandle & { readonly fd: number } {
+  return isNative(handle) && !isReadByOthers(socket, handle) && !isOfHttp2(socket) && handle.writeQueueSize === 0;
 }
 
 /**
@@ -657,6 +662,7 @@ function begin(socket: SocketMethods): void {
   socket[PERIOD] = worth.writes;
   socket[READ_SEEN] = socket[WRITTEN_SEEN] = socket[MESSAGES] = 0;
   socket[BYTES_BEFORE] = undefined;
+  socket[BYTES_BY_RING] = undefined;
   socket[PARSER] = undefined;
   socket[ASKING] = 0;
 }
@@ -679,15 +685,28 @@ const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(SocketMe
 const adoptedPrototype = Object.create(prototypeOfNode, methods) as object;
 
 /**
- * How the data of a socket goes; `early`: through Node as long as it has not shown that it lasts; undefined: none has
- * come
- * so far.
+ * How the data of a socket goes now; `early`: through Node, until it pays to go through the ring; undefined: none has
+ * come so far.
  */
 export function wayOf(socket: object): 'ring' | 'node' | 'early' | undefined {
   if (!(CONNECTION in socket)) return 'node';
   const { [CONNECTION]: connection, [WRITES_LEFT]: writesLeft } = socket as State;
   if (connection !== undefined) return connection === null ? 'node' : 'ring';
   return writesLeft > 0 ? 'early' : writesLeft === 0 ? 'node' : undefined;
+}
+
+/** Bytes of a socket that went through the ring; undefined if it never did. */
+export function bytesByRing(socket: object): { read: number; written: number } | undefined {
+  if (!(CONNECTION in socket)) return undefined;
+  const { [CONNECTION]: connection, [BYTES_BY_RING]: before } = socket as State;
+  if (before === undefined) return undefined;
+  const { delivered = 0, dispatched = 0 } = connection ?? {};
+  return { read: before.read + delivered, written: before.dispatched + dispatched };
+}
+
+/** Has it been looked at whether the ring pays for a socket? A short one has no such look. */
+export function wasLookedAt(socket: object): boolean {
+  return ((socket as Partial<State>)[WRITTEN_SEEN] ?? 0) > 0;
 }
 
 type AcceptOptions = SocketConstructorOpts & { pauseOnCreate: boolean };

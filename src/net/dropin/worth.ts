@@ -109,9 +109,12 @@ interface LoopTiming {
 
 const { nodeTiming } = performance as unknown as { nodeTiming: LoopTiming };
 
-/**
- * Turns that the event loop of this thread has made. Where Node does not count them nothing shows that the ring pays.
- */
+/** Does this version of Node count the turns of its loop? Where it does not, nothing shows that the ring pays. */
+export function showsTurns(): boolean {
+  return nodeTiming.uvMetricsInfo !== undefined;
+}
+
+/** Turns that the event loop of this thread has made. */
 function turnsSoFar(): number {
   return nodeTiming.uvMetricsInfo?.loopCount ?? Number.POSITIVE_INFINITY;
 }

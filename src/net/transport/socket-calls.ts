@@ -48,11 +48,6 @@ export function listenOn(fd: number, backlog: number): number {
   return koffiNative().listen(fd, backlog);
 }
 
-/** accept4(2): the next of those that have connected, O_NONBLOCK and O_CLOEXEC. The descriptor. */
-export function acceptOn(fd: number): number {
-  return koffiNative().accept(fd);
-}
-
 /** connect(2). @throws {TypeError|RangeError} an address that is none */
 export function connectTo(fd: number, address: SocketAddressLike): number {
   const length = writeSocketAddress(ROOM, 0, address);
