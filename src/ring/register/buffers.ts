@@ -69,8 +69,8 @@ const STILL_USED = 'operations in flight use the buffers: cancel or reap them fi
 /** The marks that a table of buffers, or of files, is made with. */
 export interface TagOptions {
   /**
-   * A mark for each: when the last operation that uses it is done, after it was replaced or unregistered, a completion
-   * with this userData is posted. 0 is none. Kernel 5.13.
+   * A mark for each: when the last operation that uses it is done, after it was replaced, a completion with this
+   * userData is posted; from kernel 6.13 on also after the table was unregistered. 0 is none. Kernel 5.13.
    */
   tags?: readonly UserData[];
 }
