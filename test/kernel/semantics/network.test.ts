@@ -492,7 +492,7 @@ it('case d: that the data was copied after all reads as a negative number', () =
 
 const dontwait = { skip: without('6.10', 'reads of pipes and accepts that do not wait') };
 
-it('case n: O_NONBLOCK or not, pipe, socket, eventfd, listener are waited for; only calls say no', dontwait, () => {
+it('case n: with O_NONBLOCK or without, pipe, socket, eventfd and listener are waited for', dontwait, () => {
   using files = new Descriptors();
   using ring = new IoUring(8);
   const [reader, writer] = files.pipe(constants.O_NONBLOCK);
