@@ -95,10 +95,10 @@ export class Completion {
   }
 
   /**
-   * May the socket hold more (or the listener more connections)? A multishot receive that ends with `res` 0 and
-   * this false is the end of the stream. With this true it can be that the receive was cut short with data left,
-   * and it can be the end all the same, for TCP sets it there too: queue the receive once more, and take a second
-   * 0 with nothing in between for the end.
+   * May the socket hold more (or, from kernel 6.10 on, the listener more connections)? A multishot receive that ends
+   * with `res` 0 and this false is the end of the stream. With this true it can be that the receive was cut short with
+   * data left, and it can be the end all the same, for TCP sets it there too: queue the receive once more, and take a
+   * second 0 with nothing in between for the end.
    */
   sockNonempty(): boolean {
     return (this.#flags & IORING_CQE_F_SOCK_NONEMPTY) !== 0;

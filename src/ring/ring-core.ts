@@ -3,6 +3,7 @@ import { EINVAL } from '../abi/errno.ts';
 import {
   IORING_CQE_F_32,
   IORING_CQE_F_MORE,
+  IORING_ENTER_GETEVENTS,
   IORING_RECVSEND_BUNDLE,
   IORING_SETUP_SQE128,
   IORING_SETUP_SQE_MIXED,
@@ -31,6 +32,10 @@ import { LENGTH_OFFSET, prepareSocketAddressBuffer, type SocketAddressBuffer } f
 import type { SubmissionQueue } from './queues/submission-queue.ts';
 import { writeTimespec, type Duration } from './structs/timespec.ts';
 import type { YoungField } from './prepare/young-fields.ts';
+
+/** How often {@link RingCore.areOver} waits, and for how long each time. A worker can be ended in between. */
+const AWAIT_ROUNDS = 20;
+const AWAIT_MS = 50;
 
 export const LINKS = IOSQE_IO_LINK | IOSQE_IO_HARDLINK;
 
@@ -264,6 +269,24 @@ export class RingCore {
       if (last && words[word] === keyLow && words[word + 1] === keyHigh) return true;
     }
     return false;
+  }
+
+  /**
+   * Wait until none of these operations is in flight that lend memory: no longer than a second, for the kernel would
+   * wait for ever. Nothing is submitted, and nothing is reaped.
+   * @returns are they all over?
+   */
+  areOver(opcodes: ReadonlySet<number>): boolean {
+    const { cq, pins, resources, sq } = this;
+    const queued = new Set<number>();
+    sq.eachQueued((low, high) => queued.add(pins.slotOf(low, high)));
+    let slots = pins.held().filter((slot) => opcodes.has(pins.opcode(slot)) && !queued.has(slot));
+    for (let i = 0; i < AWAIT_ROUNDS; i++) {
+      slots = slots.filter((slot) => !this.#isDone(slot));
+      if (slots.length === 0) return true;
+      resources.enterFor(0, Math.min(cq.places + 1, cq.entries), IORING_ENTER_GETEVENTS, AWAIT_MS);
+    }
+    return slots.every((slot) => this.#isDone(slot));
   }
 
   /**

@@ -1,5 +1,6 @@
-// Tests that Bun or Deno skip, and why. They ask for something that is Node's own, or that the runtime does not have: it is not the project
-// that differs there. `npm run test:runtimes -- --skipped` runs these alone, to see whether they are still to be skipped.
+// Tests that Bun or Deno skip, and why. They ask for something that is Node's own, or that the runtime does not have: it
+// is not the project that differs there. With `IOURING_TEST_SKIPPED=only` in the environment,
+// `npm run test:runtimes -- --runtime bun` runs these alone, to see whether they are still to be skipped.
 
 interface Row {
   readonly why: Reason;

@@ -11,11 +11,15 @@ import { moduleText, run } from '../run.ts';
 
 const url = (name: string): string => JSON.stringify(new URL(`../../src/${name}`, import.meta.url).href);
 
-/** What every program begins with: it loads native code before anything is forbidden. */
+/**
+ * What every program begins with: it loads native code before anything is forbidden. Sockets go through the ring from
+ * their first byte on: with the few messages of a test none would.
+ */
 const PROLOGUE = `
   import { subscribe } from 'node:diagnostics_channel';
   import { once } from 'node:events';
   import koffi from 'koffi';
+  process.env.IOURING_EAGER = '1';
   const libc = koffi.load(null);
   subscribe('iouring:fallback', ({ module, error }) => console.log(module, error.code, error.syscall));
 `;

@@ -11,6 +11,7 @@ import {
   IORING_OP_CLOSE,
   IORING_OP_LINKAT,
   IORING_OP_MSG_RING,
+  IORING_OP_READ_FIXED,
   IORING_OP_RECV,
   IORING_OP_SEND,
   IORING_OP_SENDMSG_ZC,
@@ -24,6 +25,7 @@ import {
   IORING_REGISTER_SYNC_CANCEL,
   IORING_SETUP_CQSIZE,
   IORING_SETUP_SUBMIT_ALL,
+  IORING_UNREGISTER_BUFFERS,
   OPERATIONS,
   POLLIN,
 } from '../../src/abi/index.ts';
@@ -50,6 +52,10 @@ class OldKernel extends FakeKernel {
   override register(fd: number, opcode: number, argument: number, count: number): number {
     const { lastOperation, lastRegistration } = this.#age;
     super.register(fd, opcode, argument, count);
+    const isHeld = opcode === IORING_UNREGISTER_BUFFERS && this.entriesSeen.some(({ opcode, userData }) =>
+      opcode === IORING_OP_READ_FIXED && this.inFlight.has(userData)
+    );
+    assert.ok(!isHeld, 'this kernel waits for the operations that use the buffers');
     if (opcode > lastRegistration) {
       // Before 5.18 it waits until nothing is in flight, and that may be never.
       const hangs = lastOperation < IORING_OP_MSG_RING && this.inFlight.size > 0;
@@ -123,6 +129,58 @@ describe('registrations on old kernels', () => {
     ring.close();
     new IoUring(4, {}, kernel).close();
     assert.equal(kernel.asked(IORING_REGISTER_IOWQ_MAX_WORKERS), 1, 'asked once');
+  });
+
+  for (const [name, age] of [['5.15', LINUX_5_15], ['5.19', LINUX_5_19]] as const) {
+    it(`${name}: buffers that an operation does not come to an end with are not given up, which would wait for ever`, () => {
+      const { ring, kernel } = open(age);
+      const buffer = new Uint8Array(8);
+      ring.registerBuffers([buffer]);
+      ring.prepRead(3, buffer, 8, 1, null, { fixed: 0 });
+      ring.submit();
+      const busy = { code: 'EBUSY', message: /cancel or reap them first; going on without needs Linux 6\.13/ };
+      assert.throws(() => ring.unregisterBuffers(), busy);
+      assert.equal(kernel.asked(IORING_UNREGISTER_BUFFERS), 0);
+      const [userData] = kernel.inFlight;
+      kernel.answers = [() => {
+        kernel.inFlight.clear();
+        kernel.post(userData, 8);
+        return 0;
+      }];
+      ring.unregisterBuffers();
+      assert.equal(kernel.asked(IORING_UNREGISTER_BUFFERS), 1, 'what ends meanwhile is waited for');
+      assert.equal(ring.forEachCompletion((c) => assert.equal(c.userData, 1)), 1, 'and stays to be reaped');
+      ring.close();
+    });
+  }
+
+  it('5.19: buffers are given up at once beside operations that have none, and entries that are not submitted', () => {
+    const { ring, kernel } = open(LINUX_5_19);
+    const buffer = new Uint8Array(8);
+    ring.registerBuffers([buffer]);
+    ring.prepRead(3, new Uint8Array(8), 8, 1);
+    ring.submit();
+    ring.prepRead(3, buffer, 8, 2, null, { fixed: 0 });
+    const { length } = kernel.calls;
+    ring.unregisterBuffers();
+    assert.equal(kernel.calls.length, length);
+    assert.equal(kernel.asked(IORING_UNREGISTER_BUFFERS), 1);
+    ring.close();
+  });
+
+  it('a kernel that gives up buffers under operations in flight is asked at once', () => {
+    const kernel = new FakeKernel();
+    kernel.result = () => undefined;
+    kernel.registerAnswer = () => 0;
+    const ring = new IoUring(8, {}, kernel);
+    const buffer = new Uint8Array(8);
+    ring.registerBuffers([buffer]);
+    ring.prepRead(3, buffer, 8, 1, null, { fixed: 0 });
+    ring.submit();
+    const { length } = kernel.calls;
+    ring.unregisterBuffers();
+    assert.equal(kernel.calls.length, length);
+    ring.close();
   });
 
   it('5.15: the ring descriptor is not registered, which needs 5.18', () => {

@@ -265,12 +265,21 @@ export class SubmissionQueue {
     this.#takeBack((this.head + ready) | 0, each);
   }
 
+  /** Show the userData of the entries that the kernel has not taken. */
+  eachQueued(each: (userDataLow: number, userDataHigh: number) => void): void {
+    this.refresh();
+    this.#walk(this.head, each);
+  }
+
   #takeBack(to: number, each: (userDataLow: number, userDataHigh: number) => void): void {
-    const end = this.tail;
+    this.#walk(to, each);
     this.tail = to;
+  }
+
+  #walk(from: number, each: (userDataLow: number, userDataHigh: number) => void): void {
     // There are no more than places, wherever the kernel says that it is.
-    let left = Math.min((end - to) >>> 0, this.entries);
-    for (let cursor = this.tail; left > 0; cursor = (cursor + 1) | 0, left--) {
+    let left = Math.min((this.tail - from) >>> 0, this.entries);
+    for (let cursor = from; left > 0; cursor = (cursor + 1) | 0, left--) {
       const word = (cursor & this.#mask) << this.#shift;
       each(this.#sqes[word + 8], this.#sqes[word + 9]);
       const opcode = this.#sqes[word] & 0xff;

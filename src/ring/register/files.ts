@@ -76,7 +76,8 @@ export interface FileRegistrations {
   registerFilesUpdate(offset: number, fds: readonly number[], options?: TagOptions): number;
 
   /**
-   * Give up the table. Operations under way go on with the files they have.
+   * Give up the table. Operations under way go on with the files they have. Before kernel 6.13 the call waits until
+   * those on slots have ended, without a limit: cancel them and reap first.
    *
    * Kernel 5.1. Counterpart of io_uring_unregister_files(3).
    * @throws {Error} `ENXIO` there is none; `ERR_IOURING_CLOSED`
