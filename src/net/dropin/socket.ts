@@ -21,7 +21,7 @@ import { ringSide, ringSideSoFar } from './ring-when-needed.ts';
 import type { SocketConnection } from './socket-connection.ts';
 import { socketError } from '../transport/socket-error.ts';
 import { isOnRead, UserBuffer, type OnRead } from './user-buffer.ts';
-import { count, forget, isWorthKeeping, isWorthTaking, worth } from './worth.ts';
+import { count, forget, isItsTurn, isWorthKeeping, isWorthTaking, worth } from './worth.ts';
 
 const SETTLED = Promise.resolve();
 
@@ -477,7 +477,8 @@ function look(socket: SocketMethods): void {
   if (isRing) {
     if (!isWorthKeeping(received, sent)) giveBack(socket, connection);
   } else if (connection === undefined && isWorthTaking(received, sent)) {
-    take(socket, handle);
+    if (isItsTurn()) take(socket, handle);
+    else socket[WRITES_LEFT] = 1;
   }
 }
 

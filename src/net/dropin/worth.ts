@@ -86,13 +86,17 @@ export function forget(connection: object): void {
   if (connection === last) last = undefined;
 }
 
+/** Does it pay to go through the ring, for one with messages of so many bytes? */
+export function isWorthTaking(received: number, sent: number): boolean {
+  return load(monotonicNow()) >= worth.pays && received <= worth.received && sent <= worth.sent;
+}
+
 let tookAt = 0;
 
-/** Does it pay to go through the ring, for one with messages of so many bytes? It is taken then. */
-export function isWorthTaking(received: number, sent: number): boolean {
+/** May one be taken now? Then it is to be. */
+export function isItsTurn(): boolean {
   const now = monotonicNow();
-  if (now - tookAt < worth.pause || load(now) < worth.pays) return false;
-  if (received > worth.received || sent > worth.sent) return false;
+  if (now - tookAt < worth.pause) return false;
   tookAt = now;
   return true;
 }
