@@ -18,7 +18,7 @@ import {
   IORING_OP_OPENAT2,
 } from '../../../src/abi/operations.ts';
 import { allocateAligned, IoUring } from '../../../src/index.ts';
-import { it } from '../../asking.ts';
+import { it, without } from '../../asking.ts';
 import { Descriptors } from '../libc.ts';
 import { completions, isQuiet, results } from '../operations/completions.ts';
 import { complete } from '../reap.ts';
@@ -233,7 +233,9 @@ it('case 105: a slot that is passed to another ring works there, also when the s
   assert.equal(complete(ring).res, -EINVAL, 'nor to itself');
 });
 
-it('case 106: a tag is told when the last user of what was replaced is done; 0 never; of a failure none', () => {
+const givesUpAtOnce = { skip: without('6.13', 'tables that are given up under operations in flight') };
+
+it('case 106: a tag is told when the last user of what was replaced is done; else none', givesUpAtOnce, () => {
   using files = new Descriptors();
   using ring = new IoUring(8);
   const [reader, writer] = files.pipe();
