@@ -283,7 +283,9 @@ it('case 107: a slot may be changed while an operation uses the file that was in
   }
 });
 
-it('case 108: buffers are cloned as a whole, in ranges, and over others; what cannot be says why', () => {
+const clonesRanges = { skip: without('6.13', 'ranges of cloneBuffers') };
+
+it('case 108: buffers are cloned as a whole, in ranges, over others; what cannot be says why', clonesRanges, () => {
   using files = new Descriptors();
   using source = new IoUring(8);
   using target = new IoUring(8);
@@ -337,7 +339,9 @@ it('case 109: fixed reads and writes at any place inside a registered buffer', (
   assert.equal(complete(ring).res, -EFAULT, 'it lies in the other one');
 });
 
-it('case 110: lists of places in one registered buffer: crooked, across pages, longer and shorter each time', () => {
+const fixedLists = { skip: without('6.15', 'IORING_OP_READV_FIXED') };
+
+it('case 110: lists of places in one registered buffer: crooked, across pages, long and short', fixedLists, () => {
   using folder = new Temporary();
   using files = new Descriptors();
   using ring = new IoUring(8);
