@@ -57,7 +57,10 @@ function dropOwnSources({ map }) {
  * escapes they are the same strings.
  */
 function keepToLatin1(file) {
-  file.code = file.code?.replace(/[\u0100-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  file.code = file.code?.replace(
+    /[\u0100-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 const bundle = await rolldown({

@@ -125,6 +125,17 @@ export class SocketConnection extends Connection {
     return this.#stream?.handle as unknown as NativeHandle | undefined;
   }
 
+  /** Somebody else than node:http has the stream that stands in for the handle. */
+  isShown = false;
+
+  /**
+   * Has somebody a handle of it whom it cannot be taken from: a program, another process, or an agent whose guard is on
+   * it?
+   */
+  get isHeldByOthers(): boolean {
+    return this.isShown || this.#native !== undefined || this.#isGuarded;
+  }
+
   /** Is it read into the user's memory? */
   get isReadByUser(): boolean {
     return this.#userBuffer !== undefined;

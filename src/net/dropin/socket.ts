@@ -40,6 +40,8 @@ const KEEPS_DESCRIPTOR = Symbol('keeps descriptor');
 const IS_SHARED = Symbol('is shared');
 /** Writes before the next {@link look}, at least 1: 0 of a socket that stays Node's, -1 of one that goes by no look. */
 const WRITES_LEFT = Symbol('writes left');
+/** Writes between two looks. */
+const PERIOD = Symbol('period');
 /** Bytes that had come and gone at the last look, and messages that were written since. */
 const READ_SEEN = Symbol('read seen');
 const WRITTEN_SEEN = Symbol('written seen');
@@ -58,6 +60,7 @@ interface State {
   [KEEPS_DESCRIPTOR]: boolean;
   [IS_SHARED]: boolean;
   [WRITES_LEFT]: number;
+  [PERIOD]: number;
   [READ_SEEN]: number;
   [WRITTEN_SEEN]: number;
   [MESSAGES]: number;
@@ -106,9 +109,11 @@ class SocketMethods extends Base {
     if (this[IS_LENT]) return connection.seen ?? connection.handle;
     if (!connection.isOpen) return (!connection.isLetGo && connection.seen) || null;
     if (this.listenerCount('agentRemove') > 0) return connection.handle;
-    const who = isTakenByHttp(this) ? undefined : whoAsks();
+    const who = isTakenByHttp(this) ? 'http' : whoAsks();
     if (who === 'child process') return connection.native;
     if (who === 'protocol' && goesToNode(this, connection)) return handleOf(this);
+    // Node's own modules look at it, and keep none.
+    if (who !== 'http' && !connection.isShown) connection.isShown = !isAskedByOwner(this);
     return connection.stream.handle as unknown as NativeHandle;
   }
 
@@ -339,6 +344,7 @@ function connectBy<T>(socket: SocketMethods, args: readonly unknown[], connect: 
   if (socket.destroyed) {
     socket[CONNECTION] = socket[BYTES_BEFORE] = undefined;
     socket[WRITES_LEFT] = writesAtFirst();
+    socket[PERIOD] = worth.writes;
     socket[READ_SEEN] = socket[WRITTEN_SEEN] = socket[MESSAGES] = 0;
   }
   socket[SCOPE] = new AsyncResource('TCPWRAP');
@@ -447,7 +453,7 @@ function lookWhenSent(socket: SocketMethods): void {
 function look(socket: SocketMethods): void {
   // Meanwhile its handle may have been seen.
   if (socket[WRITES_LEFT] !== 1) return;
-  socket[WRITES_LEFT] = worth.writes;
+  socket[WRITES_LEFT] = socket[PERIOD];
   if (!isAtWork(socket)) return;
   const connection = socket[CONNECTION];
   const isRing = isOpen(connection);
@@ -478,9 +484,10 @@ function take(socket: SocketMethods, handle: NativeHandle): SocketConnection | u
   const { reading, bytesRead = 0, bytesWritten = 0 } = handle;
   const isRef = handle.hasRef?.() !== false;
   const isTcp = handle.getpeername !== undefined;
+  const parser = parserOn(socket, handle);
   // A descriptor that was given to it by number stays what it is as long as the socket lives.
   const keeps = socket[KEEPS_DESCRIPTOR];
-  const parser = parserOn(socket, handle);
+  const connection = attach(socket, transportOf(io), fd, isTcp, keeps ? () => handle.close() : undefined);
   parser?.unconsume();
   if (reading === true) handle.readStop!();
   Reflect.set(prototypeOfNode, '_handle', null, socket);
@@ -489,9 +496,10 @@ function take(socket: SocketMethods, handle: NativeHandle): SocketConnection | u
     handle.unref?.();
     handle.close();
   }
-  const connection = attach(socket, transportOf(io), fd, isTcp, keeps ? () => handle.close() : undefined);
   const before = socket[BYTES_BEFORE];
-  connection.goOn(bytesRead + (before?.read ?? 0), bytesWritten + (before?.dispatched ?? 0));
+  socket[READ_SEEN] = bytesRead + (before?.read ?? 0);
+  socket[WRITTEN_SEEN] = bytesWritten + (before?.dispatched ?? 0);
+  connection.goOn(socket[READ_SEEN], socket[WRITTEN_SEEN]);
   if (!isRef) connection.unref();
   if (parser !== undefined) {
     connection.parsedBy(parser);
@@ -502,21 +510,22 @@ function take(socket: SocketMethods, handle: NativeHandle): SocketConnection | u
   return connection;
 }
 
-/** Node goes on with what was ours, if nothing is under way, and nobody but node:http's server has its stream. */
+/** Node goes on with what was ours, if nothing is under way, and nobody but node:http's server has seen its stream. */
 function giveBack(socket: SocketMethods, connection: SocketConnection): void {
-  if (socket[KEEPS_DESCRIPTOR] || socket[IS_SHARED]) return;
-  const { isReading, isRef, delivered, dispatched } = connection;
-  const { seen } = connection;
+  if (socket[KEEPS_DESCRIPTOR] || socket[IS_SHARED] || connection.isHeldByOthers) return;
+  const { isReading, isRef, seen } = connection;
   const parser = seen === undefined ? undefined : parserOn(socket, seen);
-  if (seen !== undefined && parser === undefined) return;
-  const fd = connection.giveAway(parser !== undefined);
+  const fd = connection.giveAway(true);
   if (fd < 0) return;
   parser?.unconsume();
+  goOnWith(socket, connection, fd, { isReading, isRef, parser });
   socket[CONNECTION] = undefined;
-  goOnWith(socket, fd, isReading, isRef, parser);
-  socket[BYTES_BEFORE] = { read: delivered, dispatched };
-  socket[READ_SEEN] = socket[WRITTEN_SEEN] = socket[MESSAGES] = 0;
+  socket[READ_SEEN] = socket[WRITTEN_SEEN] = 0;
+  socket[WRITES_LEFT] = socket[PERIOD] = Math.min(socket[PERIOD] * worth.patience, PERIOD_MAX);
 }
+
+/** So many writes a connection is left alone at most. */
+const PERIOD_MAX = 65_536;
 
 /** Is the handle asked for by who owns the socket in Node, and keeps no handle: node:net, or one of node:http? */
 function isAskedByOwner(socket: SocketMethods): boolean {
@@ -548,17 +557,28 @@ function connectionOf(socket: SocketMethods): SocketConnection | undefined {
  */
 function goesToNode(socket: SocketMethods, connection: SocketConnection): boolean {
   const { isReading, isRef } = connection;
-  const fd = connection.giveAway();
+  const fd = connection.giveAway(false);
   if (fd < 0) return false;
+  goOnWith(socket, connection, fd, { isReading, isRef });
   socket[CONNECTION] = null;
-  goOnWith(socket, fd, isReading, isRef);
   return true;
 }
 
-/** Node goes on with a socket on a descriptor, which it owns. */
-function goOnWith(socket: SocketMethods, fd: number, isReading: boolean, isRef: boolean, parser?: HandleParser): void {
-  const handle = adoptHandle(socket, fd);
+interface WayOn {
+  readonly isReading: boolean;
+  readonly isRef: boolean;
+  readonly parser?: HandleParser | undefined;
+}
+
+/**
+ * Node goes on with the descriptor of a connection, which it owns now, in the context that the socket is told things
+ * in.
+ */
+function goOnWith(socket: SocketMethods, connection: SocketConnection, fd: number, wayOn: WayOn): void {
+  const { isReading, isRef, parser } = wayOn;
+  const handle = (socket[SCOPE] ?? NOBODY).runInAsyncScope(adoptHandle, undefined, socket, fd);
   Reflect.set(prototypeOfNode, '_handle', handle, socket);
+  socket[BYTES_BEFORE] = { read: connection.delivered, dispatched: connection.dispatched };
   if (!isRef) handle.unref?.();
   if (parser !== undefined) {
     handle._consumed = true;
@@ -569,6 +589,9 @@ function goOnWith(socket: SocketMethods, fd: number, isReading: boolean, isRef: 
     handle.readStart!();
   }
 }
+
+/** The context of nobody: a socket that was accepted is told things in none of the program's. */
+const NOBODY = new AsyncResource('IOURING');
 
 function attach(
   socket: SocketMethods,
@@ -631,6 +654,7 @@ function begin(socket: SocketMethods): void {
   socket[KEEPS_DESCRIPTOR] = false;
   socket[IS_SHARED] = false;
   socket[WRITES_LEFT] = Math.min(0, writesAtFirst());
+  socket[PERIOD] = worth.writes;
   socket[READ_SEEN] = socket[WRITTEN_SEEN] = socket[MESSAGES] = 0;
   socket[BYTES_BEFORE] = undefined;
   socket[PARSER] = undefined;

@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { monotonicNow } from '../../native/timers.ts';
 
 /**
  * When the ring carries a connection, and when Node does. A system call that serves many connections is what a ring
@@ -11,10 +12,17 @@ export const worth = {
    * is ours from its first byte on, whether that pays or not: the environment variable IOURING_EAGER asks for it.
    */
   writes: process.env.IOURING_EAGER === '1' ? 0 : 16,
+  /** A connection that was given back is not looked at for so many times as many writes as before. */
+  patience: 4,
+  /**
+   * A measurement takes so long: to change ways costs as much as some hundred messages save, and a burst is over before
+   * that.
+   */
+  milliseconds: 100,
   /** Messages in a turn of the event loop, of all connections, from which on the ring pays. */
   pays: 14,
   /** Where there are fewer than these it costs more. Between the two a connection stays what it is. */
-  costs: 8,
+  costs: 4,
   /**
    * Bytes of a message that comes, and of one that goes, in the mean, up to which it pays. Once it does, up to twice as
    * many.
@@ -23,14 +31,18 @@ export const worth = {
   sent: 8 * 1024,
 };
 
-/** Writes, of all connections, between two looks at the clock of the loop. */
-const WINDOW = 64;
+/** Writes, of all connections, between two looks at the clock. */
+const WINDOW = 256;
+/** After so many milliseconds without another one a measurement says nothing any more. */
+const HOLDS_MS = 2000;
 
 let last: object | undefined;
 let writes = 0;
 let messages = 0;
 let turns = 0;
+let began = 0;
 let perTurn = 0;
+let measuredAt = 0;
 
 /**
  * A connection writes. What it writes several times in a row is one message: it goes out together.
@@ -47,10 +59,24 @@ export function count(connection: object): boolean {
 }
 
 function measure(): void {
-  const now = turnsSoFar();
-  perTurn = messages / Math.max(1, now - turns);
-  turns = now;
-  writes = messages = 0;
+  const now = monotonicNow();
+  writes = 0;
+  if (now - began < worth.milliseconds) return;
+  const turnsNow = turnsSoFar();
+  // The first one only begins; so does one that comes after a time in which little was written.
+  const isFresh = now - began < HOLDS_MS;
+  if (isFresh) {
+    perTurn = messages / Math.max(1, turnsNow - turns);
+    measuredAt = now;
+  }
+  turns = turnsNow;
+  began = now;
+  messages = 0;
+}
+
+/** Messages in a turn of the loop, as measured last. */
+function load(): number {
+  return monotonicNow() - measuredAt < HOLDS_MS ? perTurn : 0;
 }
 
 /** It is over. */
@@ -60,12 +86,12 @@ export function forget(connection: object): void {
 
 /** Does it pay to go through the ring, for one with messages of so many bytes? */
 export function isWorthTaking(received: number, sent: number): boolean {
-  return perTurn >= worth.pays && received <= worth.received && sent <= worth.sent;
+  return load() >= worth.pays && received <= worth.received && sent <= worth.sent;
 }
 
 /** Does it pay for one that does? */
 export function isWorthKeeping(received: number, sent: number): boolean {
-  return perTurn >= worth.costs && received <= 2 * worth.received && sent <= 2 * worth.sent;
+  return load() >= worth.costs && received <= 2 * worth.received && sent <= 2 * worth.sent;
 }
 
 interface LoopTiming {

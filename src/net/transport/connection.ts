@@ -46,10 +46,11 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
   bytesWritten = 0;
 
   constructor(transport: Transport, fd: number) {
+    // First: the thread may be ended anywhere from here on.
+    this.#unguard = transport.engine.guard(fd);
     this.#transport = transport;
     this.#fd = fd;
     this.#receiver = new Receiver(transport, this, fd);
-    this.#unguard = transport.engine.guard(fd);
     transport.connections.add(this);
   }
 
