@@ -52,9 +52,8 @@ class OldKernel extends FakeKernel {
   override register(fd: number, opcode: number, argument: number, count: number): number {
     const { lastOperation, lastRegistration } = this.#age;
     super.register(fd, opcode, argument, count);
-    const isHeld = opcode === IORING_UNREGISTER_BUFFERS && this.entriesSeen.some(({ opcode, userData }) =>
-      opcode === IORING_OP_READ_FIXED && this.inFlight.has(userData)
-    );
+    const isHeld = opcode === IORING_UNREGISTER_BUFFERS &&
+      this.entriesSeen.some(({ opcode, userData }) => opcode === IORING_OP_READ_FIXED && this.inFlight.has(userData));
     assert.ok(!isHeld, 'this kernel waits for the operations that use the buffers');
     if (opcode > lastRegistration) {
       // Before 5.18 it waits until nothing is in flight, and that may be never.
