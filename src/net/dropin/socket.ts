@@ -108,6 +108,8 @@ class SocketMethods extends Base {
    */
   override get _handle(): NativeHandle | null {
     const connection = this[CONNECTION];
+    // Node's own methods, at each write.
+    if (connection === undefined && this === inNode) return handleOf(this);
     if (connection === undefined || connection === null) {
       const handle = handleOf(this);
       // Somebody who has seen it may keep it: then it stays the socket's.
@@ -150,6 +152,7 @@ class SocketMethods extends Base {
 
   override _write(data: Uint8Array | string, encoding: BufferEncoding, done: Done): void {
     const connection = this[CONNECTION];
+    if (connection === undefined && isEarly(this)) return writeEarly(this, false, data, encoding, done);
     if (!isOpen(connection) || this.connecting) return this._writeGeneric(false, data, encoding, done);
     countWrite(this);
     connection.send(data, encoding, done);
@@ -157,6 +160,7 @@ class SocketMethods extends Base {
 
   override _writev(pieces: Piece[], done: Done): void {
     const connection = this[CONNECTION];
+    if (connection === undefined && isEarly(this)) return writeEarly(this, true, pieces, '', done);
     if (!isOpen(connection) || this.connecting) return this._writeGeneric(true, pieces, '', done);
     countWrite(this);
     connection.sendAll(pieces, done);
@@ -168,15 +172,13 @@ class SocketMethods extends Base {
     const connection = isConnecting ? undefined : connectionOf(this);
     if (!isOpen(connection)) {
       if (isClosedOnly(connection)) return done(socketError(EBADF, 'write'));
-      if (!isConnecting) countWrite(this);
       // Writes from before the socket was connected call back within the call, so that others run in it.
-      if (this._pendingData !== null) return writeAsNode.call(this, isMany, data, encoding, done);
-      const before = enter(this);
-      try {
+      if (this._pendingData !== null) {
+        if (!isConnecting) countWrite(this);
         return writeAsNode.call(this, isMany, data, encoding, done);
-      } finally {
-        inNode = before;
       }
+      if (!isConnecting) return writeEarly(this, isMany, data, encoding, done);
+      return withinNode(this, () => writeAsNode.call(this, isMany, data, encoding, done));
     }
     this._pendingData = null;
     this._pendingEncoding = '';
@@ -439,6 +441,22 @@ function tellInOrder(socket: SocketMethods, handle: NativeHandle): void {
       request.oncomplete = inOrder;
       return method.call(this, request, ...place);
     };
+  }
+}
+
+/** Is a socket Node's for now, and connected? */
+function isEarly(socket: SocketMethods): boolean {
+  return socket[WRITES_LEFT] > 0 && !socket.connecting && socket._pendingData === null;
+}
+
+/** It writes by way of Node. */
+function writeEarly(socket: SocketMethods, isMany: boolean, data: unknown, encoding: string, done: Done): void {
+  countWrite(socket);
+  const before = enter(socket);
+  try {
+    writeAsNode.call(socket, isMany, data, encoding, done);
+  } finally {
+    inNode = before;
   }
 }
 
