@@ -9,4 +9,4 @@ const [wrapped, end] = wrap(own);
 addEventListener('unload', end);
 
 export const { it, test, describe, suite, before, after, beforeEach, afterEach, mock } = wrapped;
-export default it;
+export default wrapped.it;
