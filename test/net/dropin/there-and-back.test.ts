@@ -17,6 +17,7 @@ import { count, isWorthKeeping, isWorthTaking, worth } from '../../../src/net/dr
 import { Temporary } from '../../kernel/temporary.ts';
 import { CERTIFICATE, KEY } from '../clients/certificate.ts';
 import { randomOf } from '../../reactor/random.ts';
+import { run } from '../../run.ts';
 
 const asItIs = { ...worth };
 afterEach(() => void Object.assign(worth, asItIs));
@@ -366,6 +367,99 @@ describe('what stays as it was', () => {
     const [readOfNode, writtenOfNode] = await count(node);
     // A ticket and a signature differ by some bytes from time to time.
     assert.ok(Math.abs(read - readOfNode) < 100 && Math.abs(written - writtenOfNode) < 100, `${read} ${readOfNode}`);
+  });
+});
+
+describe('when it cannot be done', () => {
+  const URLS = ['net/index.js', 'net/dropin/socket.js', 'net/dropin/worth.js', 'reactor/default-reactor.js'].map((
+    name,
+  ) => JSON.stringify(new URL(`../../../src/${name}`, import.meta.url).href));
+  const PRELUDE = `
+    import { once } from 'node:events';
+    import { openSync, closeSync, readdirSync } from 'node:fs';
+    import * as node from 'node:net';
+    const [ours, { wayOf }, { worth }, { defaultReactor }] =
+      await Promise.all([${URLS.map((url) => `import(${url})`).join()}]);
+    const pays = (does) => Object.assign(worth, { writes: 1, patience: 1, milliseconds: 0, pause: 0,
+      pays: does ? 0 : Infinity, costs: does ? 0 : Infinity, received: Infinity, sent: Infinity });
+    const exchange = async (client, times) => {
+      for (let i = 0; i < times; i++) {
+        client.write('x');
+        await once(client, 'data');
+      }
+    };`;
+
+  it('given no descriptor for the change, the connection goes on as it is, and changes later', async () => {
+    const program = `${PRELUDE}
+      const server = node.createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      defaultReactor();
+      const client = ours.connect(server.address().port, '127.0.0.1');
+      await once(client, 'connect');
+      const ways = [];
+      for (const way of ['ring', 'early']) {
+        pays(way === 'ring');
+        const taken = [];
+        try {
+          for (;;) taken.push(openSync('/dev/null'));
+        } catch (error) {
+          if (error.code !== 'EMFILE') throw error;
+        }
+        await exchange(client, 20);
+        ways.push(wayOf(client));
+        for (const fd of taken) closeSync(fd);
+        await exchange(client, 20);
+        ways.push(wayOf(client));
+      }
+      process.stdout.write(ways.join() + ' ' + client.bytesRead + ' ' + client.bytesWritten);
+      client.destroy();
+      server.close();`;
+    const { status, stdout, stderr } = await run('sh', [
+      '-c',
+      'ulimit -n 256 && exec "$0" --input-type=module -e "$1"',
+      process.execPath,
+      program,
+    ]);
+    assert.deepEqual([status, stdout, stderr], [0, 'early,ring,ring,early 80 80', '']);
+  });
+
+  it('given a worker that exits in the tick of a change, no descriptor is left, and peers hear of the end', async () => {
+    const program = `${PRELUDE}
+      import { parentPort, Worker, workerData } from 'node:worker_threads';
+      if (workerData) {
+        const { port, does } = workerData;
+        pays(true);
+        const client = ours.connect(port, '127.0.0.1');
+        if (!does) await exchange(client, 20);
+        pays(does);
+        client.write('x');
+        for (let i = 0; i < workerData.ticks; i++) await new Promise((resolve) => process.nextTick(resolve));
+        process.exit();
+      }
+      const text = process.argv[1];
+      const open = new Set();
+      const server = node.createServer((socket) => {
+        open.add(socket);
+        socket.on('error', () => {}).on('close', () => open.delete(socket)).pipe(socket);
+      }).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const start = async (does, ticks) => {
+        const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(text)), {
+          workerData: { port: server.address().port, does, ticks },
+        });
+        await once(worker, 'exit');
+      };
+      await start(true, 0);
+      const count = () => readdirSync('/proc/self/fd').length;
+      while (open.size > 0) await new Promise(setImmediate);
+      const before = count();
+      for (let i = 0; i < 12; i++) await start(i % 2 === 0, i >> 1);
+      while (open.size > 0 || count() > before) await new Promise(setImmediate);
+      process.stdout.write('none');
+      server.close();`;
+    const argv = ['--input-type=module', '-e', program, program];
+    const { status, stdout, stderr } = await run(process.execPath, argv);
+    assert.deepEqual([status, stdout, stderr], [0, 'none', '']);
   });
 });
 
