@@ -16,7 +16,8 @@ const CALLS: Record<string, readonly [ordinary: string, ofNode: string]> = {
   lstat: [`fs.lstat(at('file')).then(sizeOf)`, `fs.lstat(at('file'), { bigint: true }).then(sizeOf)`],
   mkdir: [`fs.mkdir(at('d1'))`, `fs.mkdir(at('d2/e'), { recursive: true })`],
   open: [`fs.open(at('file')).then(closed)`, `fs.open(Buffer.from(at('file')), 'r+', '0600').then(closed)`],
-  readFile: [`fs.readFile(at('file'), 'utf8')`, `fs.readFile(new URL('file://' + at('file')), { flag: 'r' }).then(String)`],
+  readFile: [`fs.readFile(at('file'), 'utf8')`,
+    `fs.readFile(new URL('file://' + at('file')), { flag: 'r' }).then(String)`],
   rename: [`fs.rename(at('a'), at('b'))`, `fs.rename(Buffer.from(at('b')), at('a'))`],
   rm: [`fs.rm(at('a'))`, `fs.rm(at('d2'), { recursive: true, force: true })`],
   rmdir: [`fs.rmdir(at('d1'))`, `fs.rmdir(Buffer.from(at('d1')))`],
@@ -36,7 +37,9 @@ const BODY = `
   const closed = async (handle) => { await handle.close(); return handle.constructor.name; };
   writeFileSync(at('file'), 'contents');
   const calls = Object.entries({ ${
-  Object.entries(CALLS).map(([name, calls]) => `${name}: [${calls.map((call) => `() => ${call}`).join(', ')}]`).join(', ')
+  Object.entries(CALLS).map(([name, calls]) => `${name}: [${calls.map((call) => `() => ${call}`).join(', ')}]`).join(
+    ', ',
+  )
 } });
   const first = calls.findIndex(([name]) => name === process.env.FIRST);
   for (const [name, ways] of [...calls.splice(first, 1), ...calls]) {
@@ -69,8 +72,7 @@ describe('with IOURING=fs', { timeout: 60_000 }, () => {
     it(`given that ${FIRST} is the first to be called, all functions do as Node’s`, async () => {
       const expected = await outputOf(OF_NODE, { FIRST }, []);
       assert.equal(expected.split('\n').length, 2 * Object.keys(CALLS).length + 1);
-      const flagged = (text: string, entry = REGISTER) =>
-        outputOf(text, { FIRST, IOURING: 'fs' }, ['--import', entry]);
+      const flagged = (text: string, entry = REGISTER) => outputOf(text, { FIRST, IOURING: 'fs' }, ['--import', entry]);
       const outputs = await Promise.all([
         flagged(OF_NODE),
         flagged(OF_NODE, EAGER),

@@ -37,9 +37,10 @@ function connected(server: ServerClass, client: NativeHandle): void {
     readableHighWaterMark: highWaterMark,
     writableHighWaterMark: highWaterMark,
   } as Options);
-  const socket = acceptHandle(client, options);
-  if (server.noDelay) socket.setNoDelay(true);
-  if (server.keepAlive) socket.setKeepAlive(true, server.keepAliveInitialDelay * 1000);
+  const socket = acceptHandle(client, options, (made) => {
+    if (server.noDelay) made.setNoDelay(true);
+    if (server.keepAlive) made.setKeepAlive(true, server.keepAliveInitialDelay * 1000);
+  });
   server._connections++;
   Object.assign(socket, { server, _server: server });
   try {

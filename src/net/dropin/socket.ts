@@ -733,11 +733,17 @@ type AcceptOptions = SocketConstructorOpts & { pauseOnCreate: boolean };
 /**
  * A socket on a handle of Node's that has come. `pauseOnCreate`: nothing is read before it is resumed. See {@link
  * announced}.
+ * @param setUp is given the socket while it has that handle, be it that it is to go through the ring at once
  */
-export function acceptHandle(handle: NativeHandle, options: AcceptOptions): NodeSocket {
+export function acceptHandle(
+  handle: NativeHandle,
+  options: AcceptOptions,
+  setUp: (socket: NodeSocket) => void,
+): NodeSocket {
   const given = { ...options, handle, manualStart: true, pauseOnCreate: false };
   const socket = new Socket(ownOptions(given as SocketConstructorOpts)) as unknown as SocketMethods;
   socket[IS_SHARED] = false;
+  setUp(socket as unknown as NodeSocket);
   connectionOf(socket)?.isNew();
   if (options.pauseOnCreate) (socket as { readableFlowing: boolean | null }).readableFlowing = false;
   else socket.read(0);
