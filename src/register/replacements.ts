@@ -175,7 +175,11 @@ const DATAGRAMS: Row<'datagrams'> = {
   owner: () => builtin('node:dgram') as object,
   key: 'createSocket',
   misfit: () => undefined,
-  replace: (original, ring) => (...args) => ((ring()?.createSocket as Call | undefined) ?? original)(...args),
+  // Node's is called with `new` by some.
+  replace: (original, ring) =>
+    function (...args) {
+      return ((ring()?.createSocket as Call | undefined) ?? original)(...args);
+    },
 };
 
 /** The functions that `iouring/fs` does through the ring. The callbacks and streams of node:fs are to follow. */

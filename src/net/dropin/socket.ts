@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
 import { EBADF } from '../../abi/errno.ts';
 import { nextTick } from '../../native/timers.ts';
-import { constructorFunction } from './constructor-function.ts';
+import { constructorFunction, methodsAsOf } from './constructor-function.ts';
 import { adoptHandle } from './native-handle.ts';
 import {
   ASKED_BY_HTTP,
@@ -285,7 +285,6 @@ for (const name of ['setTypeOfService', 'getTypeOfService'] as const) {
   const ours = function (this: SocketMethods, value?: number): unknown {
     return lend(this, () => method.call(this, value));
   };
-  Object.defineProperty(ours, 'name', { value: method.name });
   Object.defineProperty(SocketMethods.prototype, name, { value: ours, writable: true, configurable: true });
 }
 
@@ -700,8 +699,10 @@ export function connectAdopted<T>(socket: NodeSocket, args: readonly unknown[], 
   return connectBy(adopted, args, connect);
 }
 
-const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(SocketMethods.prototype);
-const adoptedPrototype = Object.create(prototypeOfNode, methods) as object;
+const adoptedPrototype = Object.create(
+  prototypeOfNode,
+  methodsAsOf(prototypeOfNode, SocketMethods.prototype),
+) as object;
 
 /**
  * How the data of a socket goes now; `early`: through Node, until it pays to go through the ring; undefined: none has
