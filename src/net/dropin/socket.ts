@@ -113,7 +113,7 @@ class SocketMethods extends Base {
     if (connection === undefined || connection === null) {
       const handle = handleOf(this);
       // Somebody who has seen it may keep it: then it stays the socket's.
-      if (this[WRITES_LEFT] > 0 && this !== inNode && handle !== null && !isAskedByOwner(this)) this[WRITES_LEFT] = 0;
+      if (this[WRITES_LEFT] !== 0 && this !== inNode && handle !== null && !isAskedByOwner(this)) this[WRITES_LEFT] = 0;
       return handle;
     }
     if (this[IS_LENT]) return connection.seen ?? connection.handle;
@@ -583,7 +583,7 @@ function connectionOf(socket: SocketMethods): SocketConnection | undefined {
   const known = socket[CONNECTION];
   if (known !== undefined) return known ?? undefined;
   if (socket.connecting || socket[WRITES_LEFT] >= 0) return undefined;
-  const handle = socket._handle;
+  const handle = handleOf(socket);
   if (handle === null) return undefined;
   const connection = handle.reading === true ? undefined : take(socket, handle);
   if (connection === undefined) socket[CONNECTION] = null;
@@ -658,7 +658,7 @@ export const Socket: typeof node.Socket = constructorFunction(
     this[IS_SHARED] = this[KEEPS_DESCRIPTOR] || (options as { handle?: unknown } | undefined)?.handle !== undefined;
     const given = userBuffer === undefined ? options
       : ownOptions({ ...(options as SocketConstructorOpts), onread: userBuffer.option });
-    Reflect.apply(node.Socket, this, [given]);
+    withinNode(this, () => Reflect.apply(node.Socket, this, [given]));
     this[WRITES_LEFT] = writesAtFirst();
   },
 );
