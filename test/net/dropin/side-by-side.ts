@@ -118,7 +118,8 @@ export type Scenario = (net: Net, story: Story, name: string) => Promise<void>;
 
 let runs = 0;
 
-async function run(net: Net, scenario: Scenario): Promise<Record<string, string[]>> {
+/** The story that a scenario tells. */
+export async function told(net: Net, scenario: Scenario): Promise<Record<string, string[]>> {
   const story = new Story();
   const name = `iouring-test-${process.pid}-${runs++}`;
   story.call(name, 'name');
@@ -129,8 +130,8 @@ async function run(net: Net, scenario: Scenario): Promise<Record<string, string[
 /** A test of it. `name` is for files and abstract sockets. */
 export function sideBySide(title: string, scenario: Scenario): void {
   it(title, { timeout: 20_000 }, async () => {
-    const expected = await run(node, scenario);
+    const expected = await told(node, scenario);
     assert.notDeepEqual(expected, {});
-    for (const way of ways) assert.deepEqual(await going(way, () => run(ours, scenario)), expected, way);
+    for (const way of ways) assert.deepEqual(await going(way, () => told(ours, scenario)), expected, way);
   });
 }
