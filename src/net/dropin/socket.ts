@@ -356,7 +356,7 @@ function connectBy<T>(socket: SocketMethods, args: readonly unknown[], connect: 
     socket[PERIOD] = worth.writes;
     socket[READ_SEEN] = socket[WRITTEN_SEEN] = socket[MESSAGES] = 0;
   }
-  socket[SCOPE] = new AsyncResource('TCPWRAP');
+  socket[SCOPE] = new AsyncResource('IOURINGSOCKET');
   if (isOpen(connection)) return lend(socket, connect);
   if (callsOthers(socket, args)) return connect();
   // An address that needs no lookup is connected to in a tick that is asked for in the call.
