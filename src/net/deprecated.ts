@@ -5,7 +5,7 @@
 import { deprecate } from 'node:util';
 import { connectLean as connect } from './lean/connect.ts';
 import { listen as listenNow } from './lean/listen.ts';
-import { createSocket as createUdpSocket } from './udp/udp-socket.ts';
+import { createSocket as createUdpSocket } from './udp/module.ts';
 
 const moved = (what: string, to: string): string => `${what} of iouring/net is deprecated: import it from ${to}`;
 

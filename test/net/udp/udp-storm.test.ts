@@ -4,9 +4,12 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { it } from 'node:test';
-import { createSocket, type UdpSocket } from '../../../src/net/udp/udp-socket.ts';
+import { createSocket, type UdpSocket } from '../../../src/net/udp/module.ts';
 import { defaultReactor } from '../../../src/reactor/default-reactor.ts';
 import { randomOf, SEED } from '../../reactor/random.ts';
+import { fromTheFirstByte } from '../from-the-first-byte.ts';
+
+fromTheFirstByte();
 
 const ROUNDS = 400;
 const SOCKETS = 40;

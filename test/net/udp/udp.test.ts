@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import dgram, { type Socket, type SocketOptions, type SocketType } from 'node:dgram';
 import { describe, it } from 'node:test';
-import { createSocket, UdpSocket } from '../../../src/net/udp/udp-socket.ts';
+import { createSocket, UdpSocket } from '../../../src/net/udp/module.ts';
 import { Record, SCENARIOS } from './udp-scenarios.ts';
 
 /** Types: wherever a socket of node:dgram is wanted, ours does. */
