@@ -9,7 +9,11 @@
  * socket.on('message', (message) => console.log(`${message}`)).bind(9000);
  */
 import node from 'node:dgram';
-import { createSocket as createUdpSocket, UdpSocket } from '../net/udp/module.ts';
+import { ring } from '../net/udp/ring-side.ts';
+import { ringSide } from '../net/udp/ring-when-needed.ts';
+import { createSocket as createUdpSocket, UdpSocket } from '../net/udp/udp-socket.ts';
+
+ringSide.loadBy(() => ring);
 
 type Dgram = typeof node;
 /** A name that not every version of Node has, or that its types do not have. */
@@ -30,5 +34,5 @@ export default dgram;
 export { UdpSocket as Socket };
 /** Node's own, as far as it has it. */
 export const _createSocketHandle: unknown = ofNode('_createSocketHandle');
-export type { UdpSocketOptions } from '../net/udp/module.ts';
+export type { UdpSocketOptions } from '../net/udp/udp-socket.ts';
 export type { BindOptions, RemoteInfo, SocketOptions, SocketType } from 'node:dgram';

@@ -64,7 +64,7 @@ export type {
 
 // Beyond Node, for one version: see `iouring/socket` and `iouring/dgram`.
 export { createSocket, listen } from './deprecated.ts';
-export { UdpSocket, type UdpSocketOptions } from './udp/module.ts';
+export { UdpSocket, type UdpSocketOptions } from './udp/udp-socket.ts';
 export type {
   ConnectOptions,
   LeanSocket,

@@ -8,6 +8,8 @@ export const isEager: boolean = process.env.IOURING_EAGER === '1';
 export const CHANGING = {
   /** A socket that was given back is not looked at for so many times as many messages as before. */
   patience: 4,
+  /** So many it is left alone at most. */
+  longest: 65_536,
   /**
    * A measurement takes so long: to change ways costs as much as some hundred messages save, and a burst is over before
    * that.
@@ -29,8 +31,6 @@ export interface Limits extends Readonly<typeof CHANGING> {
 const WINDOW = 256;
 /** After so many milliseconds without another one a measurement says nothing any more. */
 const HOLDS_MS = 2000;
-/** So many messages a socket is left alone at most. */
-const PERIOD_MAX = 65_536;
 
 /**
  * Messages in a turn of the event loop: a system call that serves many of them is what a ring saves, and where there
@@ -97,7 +97,7 @@ export class Load {
 
   /** Messages until the next look at a socket that is given back, after so many until this one. */
   nextPeriod(period: number): number {
-    return Math.min(period * this.#limits.patience, PERIOD_MAX);
+    return Math.min(period * this.#limits.patience, this.#limits.longest);
   }
 }
 

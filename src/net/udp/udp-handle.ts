@@ -72,6 +72,8 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
   readonly #handle: UdpHandle;
   /** The handle's own methods, of the same names. */
   readonly #native: HandleMethods;
+  /** Those that are properties of its own: node:dgram puts the one that sends to IPv6 there. */
+  readonly #own: { readonly [name: string]: PropertyDescriptor | undefined };
   readonly #destinations: Destinations;
   readonly #context: AsyncResource;
   #reactor: Reactor | undefined;
@@ -102,6 +104,7 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
     this.#context = context;
     const { recvStart, recvStop, send, close, ref, unref, getSendQueueSize, getSendQueueCount } = handle;
     this.#native = { recvStart, recvStop, send, close, ref, unref, getSendQueueSize, getSendQueueCount };
+    this.#own = Object.getOwnPropertyDescriptors(handle);
     this.#destinations = new Destinations(isIPv6);
   }
 
@@ -161,7 +164,7 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
     done();
   }
 
-  /** As properties of the handle's own, which nobody comes across who looks through it. */
+  /** As properties that nobody comes across who looks through the handle. */
   #install(): void {
     const handle = this.#handle;
     const native = this.#native;
@@ -196,7 +199,11 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
   }
 
   #uninstall(): void {
-    for (const name of HANDLE_METHODS) Reflect.deleteProperty(this.#handle, name);
+    for (const name of HANDLE_METHODS) {
+      const own = this.#own[name];
+      if (own === undefined) Reflect.deleteProperty(this.#handle, name);
+      else Object.defineProperty(this.#handle, name, own);
+    }
   }
 
   // ---------------------------------------------------------------- receiving

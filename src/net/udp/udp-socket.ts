@@ -64,8 +64,8 @@ export class UdpSocket extends Socket {
   readonly #context: AsyncResource | undefined;
   #ring: RingUdp | undefined;
   #wasTaken = false;
-  /** Messages before the next look; 0: it is to come, or there is none. */
-  #left = 0;
+  /** Messages before the next look; 0: it is to come; -1: there is none. */
+  #left = -1;
   /** Messages between two looks. */
   #period = worth.messages;
 
@@ -97,8 +97,9 @@ export class UdpSocket extends Socket {
     if (typeof type === 'object' && type.reusePort && !('reusePort' in state)) {
       ringSide.get()?.bindWithReusePort(handle, this.#isIPv6);
     }
-    this.#left = worth.messages;
-    if (this.#left === 0) {
+    if (worth.messages > 0) {
+      this.#left = worth.messages;
+    } else {
       this.#ring = this.#makeRing();
       this.#ring?.takeFromTheBeginning();
     }
@@ -122,26 +123,27 @@ export class UdpSocket extends Socket {
 
   override emit(...args: unknown[]): boolean {
     // Somebody may call it before this class has begun: Node tells a channel of a new socket.
-    if (args[0] === 'message' && #left in this && this.#left > 0) {
-      load.count(true);
-      // Not in the call in which libuv reads.
-      if (--this.#left === 0) setImmediate(this.#look);
-    }
+    if (args[0] === 'message' && #left in this && this.#left >= 0) this.#came();
     return Reflect.apply(prototype.emit, this, args);
+  }
+
+  #came(): void {
+    load.count(true);
+    // Not in the call in which libuv reads.
+    if (this.#left > 0 && --this.#left === 0) setImmediate(this.#look);
   }
 
   /** Go on with the one of Node and the ring that costs less: see {@link worth}. */
   readonly #look = (): void => {
     const state = this.#state!;
-    // It is closed, or shared with other processes.
-    if (state.handle !== this.#handle || state.bindState !== BOUND) return;
-    this.#left = this.#period;
     const isSeen = seen.has(this);
     const ring = this.#ring;
+    // It is closed, or shared with other processes; or somebody may change what the ring relies on.
+    const isNodes = state.handle !== this.#handle || state.bindState !== BOUND || (isSeen && ring === undefined);
+    this.#left = isNodes ? -1 : this.#period;
+    if (isNodes) return;
     if (ring !== undefined) {
       if (isSeen || !load.isWorthKeeping || !ring.canSend) ring.giveBack(this.#givenBack);
-    } else if (isSeen) {
-      this.#left = 0;
     } else if (load.isWorthTaking) {
       if (load.takesTurn()) this.#take();
       else this.#left = 1;

@@ -7,6 +7,9 @@ import { CHANGING, isEager, Load } from '../transport/load.ts';
  */
 export const worth = {
   ...CHANGING,
+  // One socket has the messages that many connections have.
+  patience: 16,
+  longest: 1_048_576,
   /**
    * Messages that a socket receives between two looks at it. With 0 every socket is on the ring from its first datagram
    * on, whether that pays or not: the environment variable IOURING_EAGER asks for it.

@@ -4,7 +4,9 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { it } from 'node:test';
-import { createSocket, type UdpSocket } from '../../../src/net/udp/module.ts';
+import { createSocket, type UdpSocket } from '../../../src/net/udp/udp-socket.ts';
+// With the ring behind it.
+import '../../../src/dgram/index.ts';
 import { defaultReactor } from '../../../src/reactor/default-reactor.ts';
 import { randomOf, SEED } from '../../reactor/random.ts';
 import { fromTheFirstByte } from '../from-the-first-byte.ts';
