@@ -20,7 +20,7 @@ type Dgram = typeof node;
 const ofNode = (name: string): unknown => (node as unknown as Record<string, unknown>)[name];
 
 /** As `dgram.createSocket`: a {@link UdpSocket}. @throws {TypeError|RangeError} as Node */
-export const createSocket = createUdpSocket as Dgram['createSocket'] & typeof createUdpSocket;
+export const createSocket = createUdpSocket as typeof createUdpSocket & Dgram['createSocket'];
 
 /** Every name that `node:dgram` has in this version of Node; those that stand here go through the ring when it pays. */
 const dgram: Omit<Dgram, 'createSocket' | 'Socket'> & { createSocket: typeof createSocket; Socket: typeof UdpSocket } =

@@ -6,9 +6,7 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
-import { createSocket, type UdpSocket, type UdpSocketOptions } from '../../../src/net/udp/udp-socket.ts';
-// With the ring behind it.
-import '../../../src/dgram/index.ts';
+import { createSocket, type Socket as UdpSocket, type UdpSocketOptions } from '../../../src/dgram/index.ts';
 import { defaultReactor } from '../../../src/reactor/default-reactor.ts';
 import { Temporary } from '../../kernel/temporary.ts';
 import { run } from '../../run.ts';

@@ -3,15 +3,13 @@
 // slow: thousands of datagrams
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
-import { it } from 'node:test';
-import { createSocket, type UdpSocket } from '../../../src/net/udp/udp-socket.ts';
-// With the ring behind it.
-import '../../../src/dgram/index.ts';
+import { afterEach, it } from 'node:test';
+import { createSocket, type Socket as UdpSocket } from '../../../src/dgram/index.ts';
 import { defaultReactor } from '../../../src/reactor/default-reactor.ts';
 import { randomOf, SEED } from '../../reactor/random.ts';
+import { worth } from '../../../src/net/udp/worth.ts';
+import { pays } from './udp-ways.ts';
 import { fromTheFirstByte } from '../from-the-first-byte.ts';
-
-fromTheFirstByte();
 
 const ROUNDS = 400;
 const SOCKETS = 40;
@@ -21,7 +19,7 @@ async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
 }
 
-it(`a storm of datagrams (IOURING_SEED=${SEED})`, async () => {
+async function storm(): Promise<void> {
   const random = randomOf(SEED);
   const io = defaultReactor();
   const descriptors = readdirSync('/proc/self/fd').length;
@@ -93,4 +91,20 @@ it(`a storm of datagrams (IOURING_SEED=${SEED})`, async () => {
   assert.equal(io.stats.submitted, io.stats.completed);
   // The ring, and its eventfd.
   assert.ok(readdirSync('/proc/self/fd').length <= descriptors + 2);
+}
+
+const asItIs = { ...worth };
+afterEach(() => void Object.assign(worth, asItIs));
+
+it(`a storm of datagrams through the ring (IOURING_SEED=${SEED})`, async () => {
+  fromTheFirstByte();
+  await storm();
+});
+
+it(`a storm of datagrams through Node and the ring in turns (IOURING_SEED=${SEED})`, async () => {
+  let does = true;
+  pays(does);
+  const timer = setInterval(() => pays(does = !does), 1);
+  await storm();
+  clearInterval(timer);
 });

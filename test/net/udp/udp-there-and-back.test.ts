@@ -171,9 +171,9 @@ describe('a UDP socket', () => {
       const clients = await Promise.all([ours, ours, ours, dgram].map((module) => bound(module, host)));
       const TOTAL = 3000;
       const { port } = server.address();
-      await Promise.all(clients.map((client, i) =>
-        new Flood(client, { port, host }, TOTAL, i % 2 === 1, random).run()
-      ));
+      await Promise.all(
+        clients.map((client, i) => new Flood(client, { port, host }, TOTAL, i % 2 === 1, random).run()),
+      );
       end();
       assert.deepEqual([...next.values()], clients.map(() => TOTAL));
       assert.ok(ways.ring > 100 && ways.early > 100 && ways.node === 0, JSON.stringify(ways));
@@ -199,9 +199,8 @@ describe('a UDP socket', () => {
             isClosed = true;
             socket.close(resolve);
           };
-          if (random(2) === 0) close();
-          else if (random(2) === 0) setImmediate(close);
-          else process.nextTick(close);
+          const when = [(call: () => void) => call(), setImmediate, process.nextTick];
+          when[random(when.length)](close);
           socket.removeAllListeners('message').on('message', () => assert.ok(!isClosed, 'it is closed'));
         });
       });
@@ -319,6 +318,7 @@ describe('the process', () => {
       import { createSocket } from ${JSON.stringify(new URL('../../../src/dgram/index.js', import.meta.url).href)};
       import { lifeOf } from ${JSON.stringify(new URL('../../../src/net/udp/udp-socket.js', import.meta.url).href)};
       import { pays } from ${JSON.stringify(new URL('udp-ways.js', import.meta.url).href)};
+      pays(false);
       const socket = createSocket('udp4').bind(0, '127.0.0.1');
       await once(socket, 'listening');
       for (const way of ['ring', 'early']) {

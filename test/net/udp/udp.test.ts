@@ -2,9 +2,7 @@
 import assert from 'node:assert/strict';
 import dgram, { type Socket, type SocketOptions, type SocketType } from 'node:dgram';
 import { afterEach, describe, it } from 'node:test';
-import { createSocket, UdpSocket } from '../../../src/net/udp/udp-socket.ts';
-// With the ring behind it.
-import '../../../src/dgram/index.ts';
+import { createSocket, Socket as UdpSocket } from '../../../src/dgram/index.ts';
 import { worth } from '../../../src/net/udp/worth.ts';
 import { fromTheFirstByte } from '../from-the-first-byte.ts';
 import { pays } from './udp-ways.ts';
