@@ -19,7 +19,8 @@ async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await new Promise((resolve) => setImmediate(resolve));
 }
 
-async function storm(): Promise<void> {
+/** @param isTold of every send, also of one that the socket is closed behind in the same tick: Node's are not */
+async function storm(isTold: boolean): Promise<void> {
   const random = randomOf(SEED);
   const io = defaultReactor();
   const descriptors = readdirSync('/proc/self/fd').length;
@@ -86,7 +87,9 @@ async function storm(): Promise<void> {
     }
   }
   for (const socket of open.keys()) close(socket);
-  await until(() => counts.closed === counts.opened && counts.answered === counts.asked && io.stats.inFlight === 0);
+  await until(() =>
+    counts.closed === counts.opened && (!isTold || counts.answered === counts.asked) && io.stats.inFlight === 0
+  );
   assert.ok(counts.received > 1000 && counts.closed > SOCKETS, JSON.stringify(counts));
   assert.equal(io.stats.submitted, io.stats.completed);
   // The ring, and its eventfd.
@@ -98,13 +101,13 @@ afterEach(() => void Object.assign(worth, asItIs));
 
 it(`a storm of datagrams through the ring (IOURING_SEED=${SEED})`, async () => {
   fromTheFirstByte();
-  await storm();
+  await storm(true);
 });
 
 it(`a storm of datagrams through Node and the ring in turns (IOURING_SEED=${SEED})`, async () => {
   let does = true;
   pays(does);
   const timer = setInterval(() => pays(does = !does), 1);
-  await storm();
+  await storm(false);
   clearInterval(timer);
 });
