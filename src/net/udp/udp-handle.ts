@@ -119,8 +119,9 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
    */
   take(): boolean {
     const handle = this.#handle;
-    // A datagram waits for room.
-    if (this.#state.queue !== undefined || handle.getSendQueueCount() > 0) return false;
+    const { receiving, queue } = this.#state;
+    // A datagram may wait for room.
+    if (!receiving || queue !== undefined || handle.getSendQueueCount() > 0) return false;
     this.#isRef = handle.hasRef();
     const transport = this.#open();
     if (transport === undefined) return false;

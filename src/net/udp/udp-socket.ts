@@ -21,8 +21,8 @@ type Message = string | NodeJS.ArrayBufferView;
 type SendCallback = (error: Error | null, bytes: number) => void;
 type MessageListener = (message: Buffer, sender: RemoteInfo) => void;
 
-/** Node's prototype: types tell nothing of the one property, and of the other that it is called by its arguments. */
-const { prototype } = Socket as unknown as { prototype: { emit(...args: unknown[]): boolean; _handle: unknown } };
+/** Node's prototype: types have it that each event is emitted with arguments of its own. */
+const { prototype } = Socket as unknown as { prototype: { emit(...args: unknown[]): boolean } };
 
 /** Nobody is told when it is collected. */
 const MANUAL = ownOptions({ requireManualDestroy: true });
@@ -111,16 +111,6 @@ export class UdpSocket extends Socket {
 
   // ---------------------------------------------------------------- the one of Node and the ring that costs less
 
-  get _handle(): unknown {
-    seen.add(this);
-    return Reflect.get(prototype, '_handle', this);
-  }
-
-  set _handle(handle: unknown) {
-    seen.add(this);
-    Reflect.set(prototype, '_handle', handle, this);
-  }
-
   override emit(...args: unknown[]): boolean {
     // Somebody may call it before this class has begun: Node tells a channel of a new socket.
     if (args[0] === 'message' && #left in this && this.#left >= 0) this.#came();
@@ -195,6 +185,24 @@ export class UdpSocket extends Socket {
     super.send(...(args as Parameters<Socket['send']>));
     ring?.goesThroughNode();
   }
+}
+
+const handleOfNode = Object.getOwnPropertyDescriptor(prototype, '_handle');
+
+// Newer versions have none.
+if (handleOfNode !== undefined) {
+  const { get, set } = handleOfNode;
+  Object.defineProperty(UdpSocket.prototype, '_handle', {
+    ...handleOfNode,
+    get(this: UdpSocket): unknown {
+      seen.add(this);
+      return get?.call(this);
+    },
+    set(this: UdpSocket, handle: unknown): void {
+      seen.add(this);
+      set?.call(this, handle);
+    },
+  });
 }
 
 /** How it is with a socket of ours. */

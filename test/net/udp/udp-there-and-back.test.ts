@@ -259,7 +259,8 @@ describe('a UDP socket', () => {
 });
 
 describe('a UDP socket that stays Node’s', () => {
-  it('given somebody who has asked for its handle, and one that is on the ring goes back', async () => {
+  const skip = '_handle' in dgram.Socket.prototype ? false : 'sockets of this version of Node do not show it';
+  it('given somebody who has asked for its handle, and one that is on the ring goes back', { skip }, async () => {
     const [a, b, peer] = [await bound(ours), await bound(ours), await bound(dgram)];
     const theirs = peer as unknown as { _handle: object };
     const handleOf = (socket: Socket): object => (socket as unknown as typeof theirs)._handle;
