@@ -114,8 +114,8 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
   }
 
   /**
-   * Do the work of a handle that is at work, from now on. False, and nothing is changed, if it cannot be done now. It is
-   * not to be called while libuv reads, or while node:dgram is at work on something that is to be sent.
+   * Do the work of a handle that is at work, from now on. False, and nothing is changed, if it cannot be done now. Not
+   * to be called while libuv reads, or while node:dgram is at work on something that is to be sent.
    */
   take(): boolean {
     const handle = this.#handle;
