@@ -119,8 +119,10 @@ export class UdpSocket extends Socket {
 
   #came(): void {
     load.count(true);
+    if (this.#left === 0 || --this.#left > 0) return;
     // Not in the call in which libuv reads.
-    if (this.#left > 0 && --this.#left === 0) setImmediate(this.#look);
+    if (this.#ring !== undefined || load.isWorthTaking) setImmediate(this.#look);
+    else this.#left = this.#period;
   }
 
   /** Go on with the one of Node and the ring that costs less: see {@link worth}. */

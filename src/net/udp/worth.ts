@@ -17,7 +17,7 @@ export const worth = {
   messages: isEager ? 0 : 32,
   /** Node takes 32 of a socket in a turn at most. */
   pays: 20,
-  costs: 9,
+  costs: 16,
 };
 
 /** The messages that all UDP sockets receive. */
