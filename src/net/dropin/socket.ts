@@ -38,7 +38,7 @@ const KEEPS_DESCRIPTOR = Symbol('keeps descriptor');
 const IS_SHARED = Symbol('is shared');
 /** Writes before the next {@link look}, at least 1: 0 of a socket that stays Node's, -1 of one that goes by no look. */
 const WRITES_LEFT = Symbol('writes left');
-/** Writes between two looks. */
+/** Writes between two looks while it is Node's. */
 const PERIOD = Symbol('period');
 /** Bytes that had come and gone at the last look, and messages that were written since. */
 const READ_SEEN = Symbol('read seen');
@@ -479,10 +479,11 @@ function lookWhenSent(socket: SocketMethods): void {
 function look(socket: SocketMethods): void {
   // Meanwhile its handle may have been seen.
   if (socket[WRITES_LEFT] !== 1) return;
-  socket[WRITES_LEFT] = socket[PERIOD];
-  if (!isAtWork(socket)) return;
   const connection = socket[CONNECTION];
   const isRing = isOpen(connection);
+  // Patience is for Node's way: on the other one what it costs is found out soon.
+  socket[WRITES_LEFT] = isRing ? worth.writes : socket[PERIOD];
+  if (!isAtWork(socket)) return;
   const handle = isRing ? connection : handleOf(socket);
   if (handle === null) return;
   const { bytesRead = 0, bytesWritten = 0 } = handle;
@@ -495,8 +496,8 @@ function look(socket: SocketMethods): void {
   if (isRing) {
     if (!isWorthKeeping(received, sent)) giveBack(socket, connection);
   } else if (connection === undefined && isWorthTaking(received, sent)) {
-    if (load.takesTurn()) take(socket, handle);
-    else socket[WRITES_LEFT] = 1;
+    if (!load.takesTurn()) socket[WRITES_LEFT] = 1;
+    else if (take(socket, handle) !== undefined) socket[WRITES_LEFT] = worth.writes;
   }
 }
 

@@ -66,7 +66,7 @@ export class UdpSocket extends Socket {
   #wasTaken = false;
   /** Messages before the next look; 0: it is to come; -1: there is none. */
   #left = -1;
-  /** Messages between two looks. */
+  /** Messages between two looks while it is Node's. */
   #period = worth.messages;
 
   static {
@@ -132,7 +132,7 @@ export class UdpSocket extends Socket {
     const ring = this.#ring;
     // It is closed, or shared with other processes; or somebody may change what the ring relies on.
     const isNodes = state.handle !== this.#handle || state.bindState !== BOUND || (isSeen && ring === undefined);
-    this.#left = isNodes ? -1 : this.#period;
+    this.#left = isNodes ? -1 : ring === undefined ? this.#period : worth.messages;
     if (isNodes) return;
     if (ring !== undefined) {
       if (isSeen || !load.isWorthKeeping || !ring.canSend) ring.giveBack(this.#givenBack);
@@ -147,6 +147,8 @@ export class UdpSocket extends Socket {
     if (ring?.take() !== true) return;
     this.#ring = ring;
     this.#wasTaken = true;
+    // Patience is for Node's way: on the other one what it costs is found out soon.
+    this.#left = worth.messages;
   }
 
   #makeRing(): RingUdp | undefined {
