@@ -256,6 +256,20 @@ describe('a UDP socket', () => {
       await closed(socket);
     }
   });
+
+  it('given patience that has grown, it is taken later, and leaves the ring as soon as at first', async () => {
+    pays(true);
+    worth.patience = 50;
+    const [socket, peer] = [await bound(ours), await bound(dgram)];
+    const messages: number[] = [];
+    for (const way of ['ring', 'early', 'ring', 'early'] as const) {
+      worth.pays = worth.costs = way === 'ring' ? 0 : Number.POSITIVE_INFINITY;
+      messages.push(await exchangeUntil(socket, peer, way));
+    }
+    const [first, back, second, backAgain] = messages;
+    assert.ok(first < 10 && back < 10 && second >= 50 && backAgain < 10, `${messages}`);
+    await closed(socket, peer);
+  });
 });
 
 describe('a UDP socket that stays Node’s', () => {
