@@ -111,11 +111,7 @@ export class Registration {
       return undefined;
     }
     Object.assign(this.sides, { [name]: side });
-    if ('loadRingBy' in side) {
-      side.loadRingBy(() => this.#side('ring')?.ring);
-      // The program has imported iouring/net as well.
-      if (side.ringSideSoFar() !== undefined) this.#side('ring');
-    }
+    if ('loadRingBy' in side && side.loadRingBy(() => this.#side('ring'))) this.#side('ring');
     return side;
   }
 

@@ -260,6 +260,38 @@ describe('IOURING', () => {
   }
 });
 
+describe('UDP sockets in the report', () => {
+  const text = `
+    import dgram from 'node:dgram';
+    import { once } from 'node:events';
+    for (const socket of [dgram.createSocket('udp4'), new dgram.Socket('udp4'), dgram.createSocket('udp4')]) {
+      socket.bind(0, '127.0.0.1');
+      await once(socket, 'listening');
+      socket.send('x', socket.address().port, '127.0.0.1');
+      await once(socket, 'message');
+      socket.close();
+    }`;
+  const other = '1 node UDP: not made by dgram.createSocket';
+
+  for (
+    const [what, env, expected] of [
+      ['few messages', { IOURING_EAGER: '' }, [
+        /^2 node UDP: (the ring did not pay: fewer than 20 received|this version of Node)/,
+        other,
+      ]],
+      ['all on the ring', { IOURING_EAGER: '1' }, ['2 ring UDP', other]],
+    ] as const
+  ) {
+    it(`given ${what}, counts them by their way`, async () => {
+      const { stderr } = await program(text, { IOURING: 'dgram', IOURING_REPORT: 'json', ...env });
+      const { sockets } = JSON.parse(stderr) as Report;
+      const counts = sockets.map(({ way, reason, sockets: count }) => `${count} ${way} ${reason}`).sort().reverse();
+      assert.equal(counts.length, expected.length, stderr);
+      for (const [i, one] of expected.entries()) assert.match(counts[i], new RegExp(one));
+    });
+  }
+});
+
 describe('unregister()', () => {
   it('gives everything back, of ES modules too; once', async () => {
     const text = `${REPLACED}

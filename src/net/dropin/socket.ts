@@ -17,11 +17,11 @@ import {
 } from './node-internals.ts';
 import { node, type Done, type NativeHandle, type NameOf, type Piece, type SocketClass } from './node-net.ts';
 import { ownOptions } from '../../ring/arguments/own-options.ts';
-import { ringSide, ringSideSoFar } from './ring-when-needed.ts';
+import { ringSide } from './ring-when-needed.ts';
 import type { SocketConnection } from './socket-connection.ts';
 import { socketError } from '../transport/socket-error.ts';
 import { isOnRead, UserBuffer, type OnRead } from './user-buffer.ts';
-import { count, forget, isItsTurn, isWorthKeeping, isWorthTaking, worth } from './worth.ts';
+import { count, forget, isWorthKeeping, isWorthTaking, load, worth } from './worth.ts';
 
 const SETTLED = Promise.resolve();
 
@@ -38,7 +38,7 @@ const KEEPS_DESCRIPTOR = Symbol('keeps descriptor');
 const IS_SHARED = Symbol('is shared');
 /** Writes before the next {@link look}, at least 1: 0 of a socket that stays Node's, -1 of one that goes by no look. */
 const WRITES_LEFT = Symbol('writes left');
-/** Writes between two looks. */
+/** Writes between two looks while it is Node's. */
 const PERIOD = Symbol('period');
 /** Bytes that had come and gone at the last look, and messages that were written since. */
 const READ_SEEN = Symbol('read seen');
@@ -435,7 +435,7 @@ function tellInOrder(socket: SocketMethods, handle: NativeHandle): void {
           const isCurrent = request.oncomplete === inOrder && handleOf(socket) === this;
           if (isCurrent) socket[SCOPE]!.runInAsyncScope(tell);
         };
-        if (outcome[0] !== 0 || ringSideSoFar()?.behindEvents(tellLate) !== true) tell();
+        if (outcome[0] !== 0 || ringSide.soFar?.behindEvents(tellLate) !== true) tell();
       };
       request.oncomplete = inOrder;
       return method.call(this, request, ...place);
@@ -478,10 +478,11 @@ function lookWhenSent(socket: SocketMethods): void {
 function look(socket: SocketMethods): void {
   // Meanwhile its handle may have been seen.
   if (socket[WRITES_LEFT] !== 1) return;
-  socket[WRITES_LEFT] = socket[PERIOD];
-  if (!isAtWork(socket)) return;
   const connection = socket[CONNECTION];
   const isRing = isOpen(connection);
+  // Patience is for Node's way: on the other one what it costs is found out soon.
+  socket[WRITES_LEFT] = isRing ? worth.writes : socket[PERIOD];
+  if (!isAtWork(socket)) return;
   const handle = isRing ? connection : handleOf(socket);
   if (handle === null) return;
   const { bytesRead = 0, bytesWritten = 0 } = handle;
@@ -494,8 +495,8 @@ function look(socket: SocketMethods): void {
   if (isRing) {
     if (!isWorthKeeping(received, sent)) giveBack(socket, connection);
   } else if (connection === undefined && isWorthTaking(received, sent)) {
-    if (isItsTurn()) take(socket, handle);
-    else socket[WRITES_LEFT] = 1;
+    if (!load.takesTurn()) socket[WRITES_LEFT] = 1;
+    else if (take(socket, handle) !== undefined) socket[WRITES_LEFT] = worth.writes;
   }
 }
 
@@ -505,7 +506,7 @@ function look(socket: SocketMethods): void {
  */
 function take(socket: SocketMethods, handle: NativeHandle): SocketConnection | undefined {
   if (!isFree(socket, handle)) return undefined;
-  const ring = ringSide();
+  const ring = ringSide.get();
   const io = ring?.ringForSockets();
   if (ring === undefined || io === undefined) return undefined;
   // Node may be about to connect it. A pipe or a FIFO is no socket, and has no peer either.
@@ -556,11 +557,8 @@ function giveBack(socket: SocketMethods, connection: SocketConnection): void {
   goOnWith(socket, connection, fd, { isReading, isRef, parser });
   socket[CONNECTION] = undefined;
   socket[READ_SEEN] = socket[WRITTEN_SEEN] = 0;
-  socket[WRITES_LEFT] = socket[PERIOD] = Math.min(socket[PERIOD] * worth.patience, PERIOD_MAX);
+  socket[WRITES_LEFT] = socket[PERIOD] = load.nextPeriod(socket[PERIOD]);
 }
-
-/** So many writes a connection is left alone at most. */
-const PERIOD_MAX = 65_536;
 
 function sumOf(some: Bytes | undefined, others: Bytes): Bytes {
   if (some === undefined) return others;

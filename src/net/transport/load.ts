@@ -1,0 +1,119 @@
+import { performance } from 'node:perf_hooks';
+import { monotonicNow } from '../../native/timers.ts';
+
+/** Is every socket to be ours from its first byte on, whether that pays or not? */
+export const isEager: boolean = process.env.IOURING_EAGER === '1';
+
+/** How sockets of all kinds change between Node and the ring. */
+export const CHANGING = {
+  /** A socket that was given back is not looked at for so many times as many messages as before. */
+  patience: 4,
+  /** So many it is left alone at most. */
+  longest: 65_536,
+  /**
+   * A measurement takes so long: to change ways costs as much as some hundred messages save, and a burst is over before
+   * that.
+   */
+  milliseconds: 100,
+  /** Milliseconds between two sockets that are taken: many at once would keep the others waiting. */
+  pause: 1,
+};
+
+/** When the ring pays for sockets of one kind; may change. */
+export interface Limits extends Readonly<typeof CHANGING> {
+  /** Messages in a turn of the event loop, of all sockets of the kind, from which on the ring pays. */
+  readonly pays: number;
+  /** Where there are fewer than these it costs more. Between the two a socket stays what it is. */
+  readonly costs: number;
+}
+
+/** Counts between two looks at the clock. */
+const WINDOW = 256;
+/** After so many milliseconds without another one a measurement says nothing any more. */
+const HOLDS_MS = 2000;
+
+/**
+ * Messages in a turn of the event loop: a system call that serves many of them is what a ring saves, and where there
+ * are few, what it does beside them costs more than that.
+ */
+export class Load {
+  readonly #limits: Limits;
+  #counts = 0;
+  #messages = 0;
+  #turns = 0;
+  #began = 0;
+  #perTurn = 0;
+  #measuredAt = 0;
+  #tookAt = 0;
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  /** Something came, or went: a message, or more of the one before. */
+  count(isMessage: boolean): void {
+    if (isMessage) this.#messages++;
+    if (++this.#counts === WINDOW) this.#measure();
+  }
+
+  #measure(): void {
+    const now = monotonicNow();
+    this.#counts = 0;
+    if (now - this.#began < this.#limits.milliseconds) return;
+    const turns = turnsSoFar();
+    // The first one only begins; so does one that comes after a time in which little was counted.
+    const isFresh = now - this.#began < HOLDS_MS;
+    if (isFresh) {
+      this.#perTurn = this.#messages / Math.max(1, turns - this.#turns);
+      this.#measuredAt = now;
+    }
+    this.#turns = turns;
+    this.#began = now;
+    this.#messages = 0;
+  }
+
+  /** As measured last. */
+  get #current(): number {
+    return monotonicNow() - this.#measuredAt < HOLDS_MS ? this.#perTurn : 0;
+  }
+
+  /** Does it pay to put a socket on the ring? */
+  get isWorthTaking(): boolean {
+    return this.#current >= this.#limits.pays;
+  }
+
+  /** Does it pay to keep one there? */
+  get isWorthKeeping(): boolean {
+    return this.#current >= this.#limits.costs;
+  }
+
+  /** May one be taken now? Then it is to be. */
+  takesTurn(): boolean {
+    const now = monotonicNow();
+    if (now - this.#tookAt < this.#limits.pause) return false;
+    this.#tookAt = now;
+    return true;
+  }
+
+  /** Messages until the next look at a socket that is given back, after so many until this one. */
+  nextPeriod(period: number): number {
+    return Math.min(period * this.#limits.patience, this.#limits.longest);
+  }
+}
+
+interface LoopTiming {
+  /** From version 20.18 on. */
+  readonly uvMetricsInfo?: { readonly loopCount: number };
+}
+
+const { nodeTiming } = performance as unknown as { nodeTiming: LoopTiming };
+
+/** Does this version of Node count the turns of its loop? Where it does not, nothing shows that the ring pays. */
+export function showsTurns(): boolean {
+  return nodeTiming.uvMetricsInfo !== undefined;
+}
+
+/** Turns that the event loop of this thread has made. */
+function turnsSoFar(): number {
+  return nodeTiming.uvMetricsInfo?.loopCount ?? Number.POSITIVE_INFINITY;
+}
