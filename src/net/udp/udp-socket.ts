@@ -123,7 +123,7 @@ export class UdpSocket extends Socket {
   override emit(...args: unknown[]): boolean {
     // Somebody may call it before this class has begun: Node tells a channel of a new socket.
     if (args[0] === 'message' && #left in this && this.#left > 0) {
-      load.count(true);
+      load.count(true, this.#ring !== undefined);
       // Not in the call in which libuv reads.
       if (--this.#left === 0) setImmediate(this.#look);
     }
