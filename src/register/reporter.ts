@@ -194,7 +194,7 @@ export class Reporter {
   }
 }
 
-/** What came of a trial of the ring, if there was one. */
+/** The outcome of a trial of the ring, if there was one. */
 function triedIn({ trial }: SocketSide['load']): string | undefined {
   if (trial === undefined) return undefined;
   const [byRing, byNode] = [trial.byRing, trial.byNode].map((cost) => cost.toFixed(1));

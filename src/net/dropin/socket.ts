@@ -40,7 +40,7 @@ const IS_SHARED = Symbol('is shared');
 const WRITES_LEFT = Symbol('writes left');
 /** Writes between two looks. */
 const PERIOD = Symbol('period');
-/** The epoch of the load at the last look: when it is another one, the next write leads to a look. -1 before the first. */
+/** The epoch of the load at the last look; -1 before the first. With another one the next write leads to a look. */
 const EPOCH = Symbol('epoch');
 /** Bytes that had come and gone at the last look, and messages that were written since. */
 const READ_SEEN = Symbol('read seen');

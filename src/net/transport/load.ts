@@ -20,10 +20,10 @@ export const CHANGING = {
   /** Milliseconds between two sockets that are taken: many at once would keep the others waiting. */
   pause: 1,
   /**
-   * So many measurements on each way are compared, by the best of them: what disturbs them makes them worse. With 0
-   * nothing is tried: the ring carries the sockets where there are messages enough, as IOURING_EAGER=load asks for.
+   * So often the ring is compared with Node, before and behind it. With 0 nothing is tried: the ring carries the sockets
+   * where there are messages enough, as IOURING_EAGER=load asks for.
    */
-  measurements: IOURING_EAGER === 'load' ? 0 : 6,
+  comparisons: IOURING_EAGER === 'load' ? 0 : 5,
   /** The share of the CPU time that the ring has to save. */
   saves: 0.03,
   /** A verdict holds for so many milliseconds, and for four times as many as before when it is the same again. */
@@ -53,7 +53,7 @@ const WINDOW = 256;
 /** After so many milliseconds without another one a measurement says nothing any more. */
 const HOLDS_MS = 2000;
 /** What is to be measured waits so long for sockets to change ways, until nearly all messages go the one that is meant. */
-const CHANGE_MS = 3000;
+const CHANGE_MS = 10_000;
 const NEARLY_ALL = 0.9;
 const NEARLY_NONE = 0.1;
 /** Fewer that go through the ring by then show nothing. */
@@ -61,12 +61,16 @@ const ENOUGH = 0.3;
 /** A verdict holds for no longer. */
 const HOLDS_MAX_MS = 3_600_000;
 
+/** Measurements that are thrown away before a trial: a program becomes faster as it begins to run. */
+const WARMUP = 8;
+/** Of so many on each leg of a trial the best one counts: what disturbs them makes them worse. */
+const ON_A_LEG = 2;
+
 /**
- * What is known of the ring, for a load like this. Nothing: Node carries the sockets, and what that costs is measured.
- * `trial`: the ring does. `proof`: Node does once more, for a program becomes faster as it runs, and a machine slower.
- * Then one of the two does until the verdict is too old.
+ * What is known of the ring, for a load like this. Nothing: Node carries the sockets. `trial`: Node and the ring do, in
+ * turns. Then one of the two does until the verdict is too old.
  */
-type Phase = 'unknown' | 'trial' | 'proof' | 'ring' | 'node';
+type Phase = 'unknown' | 'trial' | 'ring' | 'node';
 
 /**
  * Whether the ring pays. A system call that serves many messages is what it saves, and where there are few in a turn of
@@ -89,10 +93,13 @@ export class Load {
   #measuredAt = 0;
   #tookAt = 0;
   #phase: Phase = 'unknown';
-  /** When the phase began. */
+  /** When the phase began, or the leg of a trial. */
   #since = 0;
-  /** CPU time of a message, as measured in this phase, and before it, by the ring and by Node. */
-  #costs: number[] = [];
+  /** Measurements in it so far, and the best one. */
+  #measured = 0;
+  #best = Number.POSITIVE_INFINITY;
+  /** CPU time of a message on each leg of a trial: Node, the ring, Node, and so on. */
+  #legs: number[] = [];
   #ringCost = 0;
   #nodeCost = 0;
   /** How long the verdict holds, and which it was. */
@@ -132,7 +139,7 @@ export class Load {
       this.#perTurn = messages / Math.max(1, turns - this.#turns);
       this.#measuredAt = now;
       this.#judge(now, (cpu - this.#cpu) / messages, this.#byRing / messages);
-    } else if (this.#phase === 'trial' || this.#phase === 'proof') {
+    } else if (this.#phase === 'trial') {
       this.#begin('unknown', now);
     }
     this.#turns = turns;
@@ -141,44 +148,39 @@ export class Load {
     this.#messages = this.#byRing = 0;
   }
 
-  /** Go on to the next phase, after a measurement: what a message has cost, and how many of them went by the ring. */
+  /** Go on, after a measurement: what a message has cost, and how many of them went through the ring. */
   #judge(now: number, cost: number, share: number): void {
-    const { pays, measurements } = this.#limits;
-    if (measurements === 0) return;
-    const isLate = now - this.#since > CHANGE_MS;
-    const isNode = share <= NEARLY_NONE || isLate;
-    switch (this.#phase) {
-      case 'unknown':
-        if (this.#perTurn < pays) this.#costs = [];
-        // The first half of them warms up.
-        else if (isNode && this.#measured(cost) === 2 * measurements) {
-          this.#nodeCost = Math.min(...this.#costs.slice(measurements));
-          this.#begin('trial', now);
-        }
-        break;
-      case 'trial':
-        if (isLate && share < ENOUGH) this.#decide('node', now);
-        else if ((share >= NEARLY_ALL || isLate) && this.#measured(cost) === measurements) {
-          this.#ringCost = Math.min(...this.#costs);
-          this.#begin('proof', now);
-        }
-        break;
-      case 'proof':
-        if (isNode && this.#measured(cost) === measurements) {
-          this.#nodeCost = (this.#nodeCost + Math.min(...this.#costs)) / 2;
-          const saved = 1 - this.#ringCost / this.#nodeCost;
-          this.#decide(saved >= this.#limits.saves ? 'ring' : 'node', now);
-        }
-        break;
-      case 'ring':
-      case 'node':
-        if (now - this.#since > this.#holds) this.#begin('unknown', now);
+    const { pays, comparisons } = this.#limits;
+    if (comparisons === 0) return;
+    if (this.#phase === 'unknown') {
+      if (this.#perTurn < pays) this.#measured = 0;
+      else if (++this.#measured === WARMUP) this.#begin('trial', now);
+    } else if (this.#phase === 'trial') {
+      this.#try(now, cost, share);
+    } else if (now - this.#since > this.#holds) {
+      this.#begin('unknown', now);
     }
   }
 
-  /** How many measurements there are in this phase, with one more. */
-  #measured(cost: number): number {
-    return this.#costs.push(cost);
+  /** Another measurement of a trial. */
+  #try(now: number, cost: number, share: number): void {
+    const isLate = now - this.#since > CHANGE_MS;
+    const isRing = this.#isLegOfRing;
+    if (isLate && isRing && share < ENOUGH) return this.#decide('node', now);
+    if (!isLate && (isRing ? share < NEARLY_ALL : share > NEARLY_NONE)) return;
+    this.#best = Math.min(this.#best, cost);
+    if (++this.#measured < ON_A_LEG) return;
+    const legs = this.#legs;
+    legs.push(this.#best);
+    if (legs.length <= 2 * this.#limits.comparisons) return this.#leg(now);
+    const ratios = legs.flatMap((ring, i) => (i % 2 === 1 ? [2 * ring / (legs[i - 1] + legs[i + 1])] : []));
+    this.#ringCost = median(legs.filter((_, i) => i % 2 === 1));
+    this.#nodeCost = median(legs.filter((_, i) => i % 2 === 0));
+    this.#decide(median(ratios) <= 1 - this.#limits.saves ? 'ring' : 'node', now);
+  }
+
+  get #isLegOfRing(): boolean {
+    return this.#phase === 'trial' && this.#legs.length % 2 === 1;
   }
 
   #decide(verdict: 'ring' | 'node', now: number): void {
@@ -190,9 +192,16 @@ export class Load {
 
   #begin(phase: Phase, now: number): void {
     this.#phase = phase;
-    this.#since = now;
-    this.#costs = [];
+    this.#legs = [];
+    this.#leg(now);
+  }
+
+  /** Sockets may have to change ways, and are measured anew. */
+  #leg(now: number): void {
     this.epoch++;
+    this.#since = now;
+    this.#measured = 0;
+    this.#best = Number.POSITIVE_INFINITY;
   }
 
   /** As measured last. */
@@ -200,19 +209,18 @@ export class Load {
     return this.#gauges.now() - this.#measuredAt < HOLDS_MS ? this.#perTurn : 0;
   }
 
-  /** Is the ring to carry sockets, to see whether it pays or because it does? */
-  get #isForRing(): boolean {
-    return this.#phase === 'ring' || this.#phase === 'trial' || this.#limits.measurements === 0;
-  }
-
   /** Is a socket to be put on the ring? */
   get isWorthTaking(): boolean {
-    return this.#isForRing && (this.#phase === 'trial' || this.#current >= this.#limits.pays);
+    return this.#isLegOfRing || (this.#isForRing && this.#current >= this.#limits.pays);
   }
 
   /** Is one to be kept there? */
   get isWorthKeeping(): boolean {
-    return this.#isForRing && (this.#phase === 'trial' || this.#current >= this.#limits.costs);
+    return this.#isLegOfRing || (this.#isForRing && this.#current >= this.#limits.costs);
+  }
+
+  get #isForRing(): boolean {
+    return this.#phase === 'ring' || this.#limits.comparisons === 0;
   }
 
   /** May one be taken now? Then it is to be. */
@@ -225,10 +233,14 @@ export class Load {
 
   /** Messages until the next look at a socket that is given back, after so many until this one. */
   nextPeriod(period: number): number {
-    // It was not for what the socket does.
+    // In a trial, or after it, that is not for what the socket does.
     if (!this.#isForRing) return period;
     return Math.min(period * this.#limits.patience, this.#limits.longest);
   }
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1];
 }
 
 interface LoopTiming {

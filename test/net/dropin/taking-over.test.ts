@@ -20,7 +20,7 @@ const WRITES = 40;
 
 // However few messages come.
 Object.assign(worth, {
-  measurements: 0,
+  comparisons: 0,
   writes: 16,
   pause: 0,
   pays: 0,
