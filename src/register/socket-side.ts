@@ -8,7 +8,7 @@ import type { ring } from '../net/dropin/ring-side.ts';
 export { isBuiltAsNode } from '../net/dropin/node-net.ts';
 export { haveOurSockets } from '../net/dropin/connected.ts';
 export { bytesByRing, connectAdopted, wasLookedAt, wayOf } from '../net/dropin/socket.ts';
-export { worth } from '../net/dropin/worth.ts';
+export { load, worth } from '../net/dropin/worth.ts';
 export { showsTurns } from '../net/transport/load.ts';
 
 /** Say how the ring is loaded. Is it there already? The program may have imported `iouring/net` as well. */

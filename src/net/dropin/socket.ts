@@ -40,6 +40,8 @@ const IS_SHARED = Symbol('is shared');
 const WRITES_LEFT = Symbol('writes left');
 /** Writes between two looks while it is Node's. */
 const PERIOD = Symbol('period');
+/** The epoch of the load at the last look; -1 before the first. With another one the next write leads to a look. */
+const EPOCH = Symbol('epoch');
 /** Bytes that had come and gone at the last look, and messages that were written since. */
 const READ_SEEN = Symbol('read seen');
 const WRITTEN_SEEN = Symbol('written seen');
@@ -67,6 +69,7 @@ interface State {
   [IS_SHARED]: boolean;
   [WRITES_LEFT]: number;
   [PERIOD]: number;
+  [EPOCH]: number;
   [READ_SEEN]: number;
   [WRITTEN_SEEN]: number;
   [MESSAGES]: number;
@@ -354,6 +357,7 @@ function connectBy<T>(socket: SocketMethods, args: readonly unknown[], connect: 
     socket[CONNECTION] = socket[BYTES_BEFORE] = socket[BYTES_BY_RING] = undefined;
     socket[WRITES_LEFT] = writesAtFirst();
     socket[PERIOD] = worth.writes;
+    socket[EPOCH] = -1;
     socket[READ_SEEN] = socket[WRITTEN_SEEN] = socket[MESSAGES] = 0;
   }
   socket[SCOPE] = new AsyncResource('IOURINGSOCKET');
@@ -461,10 +465,10 @@ function writeEarly(socket: SocketMethods, isMany: boolean, data: unknown, encod
 
 /** A connection writes: after so many writes somebody is to look whether the ring pays for it. */
 function countWrite(socket: SocketMethods): void {
-  if (count(socket)) socket[MESSAGES]++;
-  const { [WRITES_LEFT]: left } = socket;
-  if (left > 1) socket[WRITES_LEFT] = left - 1;
-  else if (left === 1) nextTick(lookWhenSent, socket);
+  if (count(socket, isOpen(socket[CONNECTION]))) socket[MESSAGES]++;
+  const { [WRITES_LEFT]: left, [EPOCH]: epoch } = socket;
+  if (left > 1 && (epoch === load.epoch || epoch < 0)) socket[WRITES_LEFT] = left - 1;
+  else if (left >= 1) nextTick(lookWhenSent, socket);
 }
 
 /** When what it has written is with the kernel. */
@@ -477,7 +481,8 @@ function lookWhenSent(socket: SocketMethods): void {
 /** Go on with the one of Node and the ring that costs less: see {@link worth}. */
 function look(socket: SocketMethods): void {
   // Meanwhile its handle may have been seen.
-  if (socket[WRITES_LEFT] !== 1) return;
+  if (socket[WRITES_LEFT] <= 0) return;
+  socket[EPOCH] = load.epoch;
   const connection = socket[CONNECTION];
   const isRing = isOpen(connection);
   // Patience is for Node's way: on the other one what it costs is found out soon.
@@ -676,6 +681,7 @@ function begin(socket: SocketMethods): void {
   socket[IS_SHARED] = false;
   socket[WRITES_LEFT] = Math.min(0, writesAtFirst());
   socket[PERIOD] = worth.writes;
+  socket[EPOCH] = -1;
   socket[READ_SEEN] = socket[WRITTEN_SEEN] = socket[MESSAGES] = 0;
   socket[BYTES_BEFORE] = undefined;
   socket[BYTES_BY_RING] = undefined;

@@ -1,17 +1,18 @@
 import { CHANGING, isEager, Load } from '../transport/load.ts';
 
 /**
- * When the ring carries a connection, and when Node does. A system call that serves many connections is what a ring
- * saves: where there are few messages in a turn of the event loop, or large ones, what it does beside them costs more
- * than that. So each connection is Node's until the ring pays for it, and again when it does not any more.
+ * When the ring carries a connection, and when Node does: each is Node's until the ring pays for it, and again when it
+ * does not any more. Large messages are never cheaper on it. See {@link Load}.
  */
 export const worth = {
   ...CHANGING,
   /**
-   * Writes of a connection between two looks at it. A short connection is Node's altogether. With 0 every connection
-   * is ours from its first byte on, whether that pays or not: the environment variable IOURING_EAGER asks for it.
+   * Writes of a connection between two looks at it. To take it costs as much as the ring saves with about so many: a
+   * connection that has had them may be expected to have as many again. A short one is Node's altogether. With 0 every
+   * connection is ours from its first byte on, whether that pays or not: the environment variable IOURING_EAGER asks
+   * for it.
    */
-  writes: isEager ? 0 : 16,
+  writes: isEager ? 0 : 128,
   pays: 14,
   costs: 4,
   /**
@@ -31,10 +32,10 @@ let last: object | undefined;
  * A connection writes. What it writes several times in a row is one message: it goes out together.
  * @returns whether a message begins
  */
-export function count(connection: object): boolean {
+export function count(connection: object, byRing: boolean): boolean {
   const begins = connection !== last;
   if (begins) last = connection;
-  load.count(begins);
+  load.count(begins, byRing);
   return begins;
 }
 

@@ -363,17 +363,17 @@ describe('the process', () => {
 });
 
 describe('whether it pays', () => {
-  beforeEach(() => void Object.assign(worth, { milliseconds: 0 }));
+  beforeEach(() => void Object.assign(worth, { comparisons: 0, milliseconds: 0 }));
 
   it('given many messages in a turn of the loop it does, given few it does not', async () => {
     for (let i = 0; i < 40; i++) {
       await turn();
-      for (let j = 0; j < 32; j++) load.count(true);
+      for (let j = 0; j < 32; j++) load.count(true, false);
     }
     assert.deepEqual([load.isWorthTaking, load.isWorthKeeping], [true, true]);
     for (let i = 0; i < 600; i++) {
       await turn();
-      load.count(true);
+      load.count(true, false);
     }
     assert.deepEqual([load.isWorthTaking, load.isWorthKeeping], [false, false]);
   });
