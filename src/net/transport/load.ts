@@ -63,7 +63,7 @@ const HOLDS_MAX_MS = 3_600_000;
 
 /** Measurements that are thrown away before a trial: a program becomes faster as it begins to run. */
 const WARMUP = 8;
-/** Of so many on each leg of a trial the best one counts: what disturbs them makes them worse. */
+/** Measurements on each leg of a trial, of which the best one counts: what disturbs them makes them worse. */
 const ON_A_LEG = 2;
 
 /**
@@ -75,8 +75,8 @@ type Phase = 'unknown' | 'trial' | 'ring' | 'node';
 /**
  * Whether the ring pays. A system call that serves many messages is what it saves, and where there are few in a turn of
  * the event loop, what it does beside them costs more than that. Where there are many it depends: on the processor, on
- * what a system call costs there, on whether peers have to be woken, on what else is done for a message. So it is tried,
- * and the CPU time of a message decides.
+ * what a system call costs there, on whether peers have to be woken, on what else is done for a message. So it is
+ * tried, and the CPU time of a message decides.
  */
 export class Load {
   /** Grows whenever sockets may have to change ways. */
