@@ -10,8 +10,6 @@ import {
   IORING_OP_TIMEOUT_REMOVE,
   IORING_OP_CLOSE,
   IORING_OP_LINKAT,
-  IORING_OP_MSG_RING,
-  IORING_OP_READ_FIXED,
   IORING_OP_RECV,
   IORING_OP_SEND,
   IORING_OP_SENDMSG_ZC,
@@ -25,7 +23,6 @@ import {
   IORING_REGISTER_SYNC_CANCEL,
   IORING_SETUP_CQSIZE,
   IORING_SETUP_SUBMIT_ALL,
-  IORING_UNREGISTER_BUFFERS,
   OPERATIONS,
   POLLIN,
 } from '../../src/abi/index.ts';
@@ -35,50 +32,7 @@ import { ProvenKernel, version } from '../../src/ring/kernel/proven-kernel.ts';
 import type { SocketAddress } from '../../src/ring/structs/socket-address.ts';
 import { FEATURES_5_10, FEATURES_5_15, LINUX_5_10, LINUX_5_15, LINUX_5_19, LINUX_6_1, type Age } from './ages.ts';
 import { FakeKernel } from './fake-kernel.ts';
-
-/**
- * A kernel that is old: it does not look at fields that it does not know, and waits before it refuses a registration.
- */
-class OldKernel extends FakeKernel {
-  readonly #age: Age;
-
-  constructor(age: Age) {
-    super();
-    this.#age = age;
-    this.features = age.features;
-    this.unknownFlags = ~age.setupFlags;
-  }
-
-  override register(fd: number, opcode: number, argument: number, count: number): number {
-    const { lastOperation, lastRegistration } = this.#age;
-    super.register(fd, opcode, argument, count);
-    const isHeld = opcode === IORING_UNREGISTER_BUFFERS &&
-      this.entriesSeen.some(({ opcode, userData }) => opcode === IORING_OP_READ_FIXED && this.inFlight.has(userData));
-    assert.ok(!isHeld, 'this kernel waits for the operations that use the buffers');
-    if (opcode > lastRegistration) {
-      // Before 5.18 it waits until nothing is in flight, and that may be never.
-      const hangs = lastOperation < IORING_OP_MSG_RING && this.inFlight.size > 0;
-      assert.ok(!hangs, `registration ${opcode} hangs in this kernel`);
-      return -22;
-    }
-    if (opcode === IORING_REGISTER_PROBE) {
-      const place = this.at(argument)!;
-      new Uint8Array(place.memory.deref()!)[place.offset] = lastOperation;
-    }
-    return 0;
-  }
-
-  /** How often it was asked for this. */
-  asked(opcode: number): number {
-    return this.registered.filter((call) => call.opcode === opcode).length;
-  }
-}
-
-function open(age: Age): { ring: IoUring; kernel: OldKernel } {
-  const kernel = new OldKernel(age);
-  kernel.result = () => undefined;
-  return { kernel, ring: new IoUring(8, {}, kernel) };
-}
+import { OldKernel, open } from './old-kernel.ts';
 
 const PEER: SocketAddress = { family: 'IPv4', address: '127.0.0.1', port: 9 };
 
@@ -128,58 +82,6 @@ describe('registrations on old kernels', () => {
     ring.close();
     new IoUring(4, {}, kernel).close();
     assert.equal(kernel.asked(IORING_REGISTER_IOWQ_MAX_WORKERS), 1, 'asked once');
-  });
-
-  for (const [name, age] of [['5.15', LINUX_5_15], ['5.19', LINUX_5_19]] as const) {
-    it(`${name}: buffers that an operation does not come to an end with are not given up, which would wait for ever`, () => {
-      const { ring, kernel } = open(age);
-      const buffer = new Uint8Array(8);
-      ring.registerBuffers([buffer]);
-      ring.prepRead(3, buffer, 8, 1, null, { fixed: 0 });
-      ring.submit();
-      const busy = { code: 'EBUSY', message: /cancel or reap them first; going on without needs Linux 6\.13/ };
-      assert.throws(() => ring.unregisterBuffers(), busy);
-      assert.equal(kernel.asked(IORING_UNREGISTER_BUFFERS), 0);
-      const [userData] = kernel.inFlight;
-      kernel.answers = [() => {
-        kernel.inFlight.clear();
-        kernel.post(userData, 8);
-        return 0;
-      }];
-      ring.unregisterBuffers();
-      assert.equal(kernel.asked(IORING_UNREGISTER_BUFFERS), 1, 'what ends meanwhile is waited for');
-      assert.equal(ring.forEachCompletion((c) => assert.equal(c.userData, 1)), 1, 'and stays to be reaped');
-      ring.close();
-    });
-  }
-
-  it('5.19: buffers are given up at once beside operations that have none, and entries that are not submitted', () => {
-    const { ring, kernel } = open(LINUX_5_19);
-    const buffer = new Uint8Array(8);
-    ring.registerBuffers([buffer]);
-    ring.prepRead(3, new Uint8Array(8), 8, 1);
-    ring.submit();
-    ring.prepRead(3, buffer, 8, 2, null, { fixed: 0 });
-    const { length } = kernel.calls;
-    ring.unregisterBuffers();
-    assert.equal(kernel.calls.length, length);
-    assert.equal(kernel.asked(IORING_UNREGISTER_BUFFERS), 1);
-    ring.close();
-  });
-
-  it('a kernel that gives up buffers under operations in flight is asked at once', () => {
-    const kernel = new FakeKernel();
-    kernel.result = () => undefined;
-    kernel.registerAnswer = () => 0;
-    const ring = new IoUring(8, {}, kernel);
-    const buffer = new Uint8Array(8);
-    ring.registerBuffers([buffer]);
-    ring.prepRead(3, buffer, 8, 1, null, { fixed: 0 });
-    ring.submit();
-    const { length } = kernel.calls;
-    ring.unregisterBuffers();
-    assert.equal(kernel.calls.length, length);
-    ring.close();
   });
 
   it('5.15: the ring descriptor is not registered, which needs 5.18', () => {
