@@ -1,4 +1,3 @@
-import { release } from 'node:os';
 import { EBUSY, EINVAL } from '../abi/errno.ts';
 import {
   IORING_CQE_F_32,
@@ -43,7 +42,7 @@ import type { LentMemory, Lendable } from './memory/lent-memory.ts';
 import { checkInteger, isObject, wrongState, wrongValue } from './arguments/argument-errors.ts';
 import { firstLengthOf, Msghdr, writeIovec } from './structs/msghdr.ts';
 import { NOTHING, type BufferSource, type Lease, type Pins } from './pins.ts';
-import { version } from './kernel/proven-kernel.ts';
+import { needs, version } from './kernel/proven-kernel.ts';
 import { LENGTH_OFFSET, prepareSocketAddressBuffer, type SocketAddressBuffer } from './structs/socket-address.ts';
 import type { SubmissionQueue } from './queues/submission-queue.ts';
 import { writeTimespec, type Duration } from './structs/timespec.ts';
@@ -466,25 +465,34 @@ export class RingCore {
   }
 
   /**
-   * io_uring_register(2) on this ring.
+   * io_uring_register(2) on this ring. `form`: see {@link registerError}.
    * @returns what the kernel answers
    * @throws {Error} the kernel's refusal; `EBUSY` it would wait for what is in flight
    */
-  register(opcode: number, address: number, count: number, hints?: Hints): number {
+  register(opcode: number, address: number, count: number, hints?: Hints, form?: string): number {
     this.#awaitFor(opcode);
     const result = this.resources.register(opcode, address, count);
     this.#arrays = [];
     const hint = hints !== undefined && Object.hasOwn(hints, -result) ? hints[-result] : undefined;
-    if (result < 0) throw this.registerError(opcode, -result, hint);
+    if (result < 0) throw this.registerError(opcode, -result, hint, form);
     return result;
   }
 
-  /** A refusal of io_uring_register(2), in words: a bare EINVAL may mean that the kernel is too old for it. */
-  registerError(opcode: number, errno: number, hint?: string): Error {
-    const row = REGISTRATIONS[opcode];
-    const isTooOld = errno === EINVAL && row !== undefined && !this.resources.kernel.isFrom(version(row.since));
-    const tooOld = isTooOld ? `${row.name} needs Linux ${row.since}, this is ${release()}` : undefined;
-    return kernelError(errno, 'io_uring_register', tooOld ?? hint);
+  /**
+   * A refusal of io_uring_register(2), in words: a bare EINVAL may mean that the kernel is too old for it, or for the
+   * `form` of it that was asked for, a key of its row's `variants`. What came with that Linux may be there without a
+   * proof, so that the hint is told, too.
+   */
+  registerError(opcode: number, errno: number, hint?: string, form?: string): Error {
+    const row = REGISTRATIONS[opcode] as (typeof REGISTRATIONS)[number] | undefined;
+    const { kernel } = this.resources;
+    const lacks = (since: string | undefined): since is string =>
+      errno === EINVAL && since !== undefined && !kernel.isFrom(version(since));
+    const variant = form === undefined ? undefined : row?.variants?.[form];
+    if (lacks(row?.since)) return kernelError(errno, 'io_uring_register', `${row!.name} ${needs(row!.since)}`);
+    if (!lacks(variant)) return kernelError(errno, 'io_uring_register', hint);
+    const tooOld = `this form of ${row!.name} (${form}) ${needs(variant)}`;
+    return kernelError(errno, 'io_uring_register', hint === undefined ? tooOld : `${tooOld}; or ${hint}`);
   }
 
   /**
@@ -494,7 +502,7 @@ export class RingCore {
   demand(field: YoungField): void {
     if (this.resources.kernel.isFrom(field.refusedSince)) return;
     this.checkOpen();
-    const message = `Cannot ${field.what}: needs Linux ${field.since}, this is ${release()}`;
+    const message = `Cannot ${field.what}: ${needs(field.since)}`;
     throw wrongState('ERR_IOURING_UNSUPPORTED', message);
   }
 

@@ -5,7 +5,9 @@ import {
   EPOLLEXCLUSIVE,
   IORING_FEAT_EXT_ARG,
   IORING_FEAT_LINKED_FILE,
+  IORING_FEAT_MIN_TIMEOUT,
   IORING_FEAT_POLL_32BITS,
+  IORING_FEAT_RW_ATTR,
   IORING_OP_ACCEPT,
   IORING_OP_TIMEOUT_REMOVE,
   IORING_OP_CLOSE,
@@ -146,6 +148,53 @@ describe('registrations on old kernels', () => {
     const ring = new IoUring(4, {}, kernel);
     assert.throws(() => ring.prepCloseDirect(0, 1), { code: 'ERR_IOURING_UNSUPPORTED' });
     assert.throws(() => ring.registerBufRing(4, 64, 1), { code: 'EINVAL', message: /needs Linux 5\.19/ });
+    ring.close();
+  });
+});
+
+describe('an EINVAL of a registration', () => {
+  const LINUX_6_12: Age = { ...LINUX_6_1, features: LINUX_6_1.features | IORING_FEAT_MIN_TIMEOUT, lastRegistration: 30 };
+  const tooOld: [linux: string, age: Age, needs: string, register: (ring: IoUring) => unknown][] = [
+    ['5.10', LINUX_5_10, '5.13', (ring) => ring.registerFiles([1], { tags: [7] })],
+    ['5.10', LINUX_5_10, '5.13', (ring) => ring.registerBuffers([new Uint8Array(8)], { tags: [7] })],
+    ['5.10', LINUX_5_10, '5.13', (ring) => ring.registerBuffersUpdate(0, [new Uint8Array(8)])],
+    ['5.10', LINUX_5_10, '5.14', (ring) => ring.registerIowqAff([0])],
+    ['5.15', LINUX_5_15, '5.19', (ring) => ring.registerFilesSparse(4)],
+    ['5.15', LINUX_5_15, '5.19', (ring) => ring.registerBuffersSparse(4)],
+    ['5.15', LINUX_5_15, '5.19', (ring) => ring.registerBufRing(4, 64, 1, { incremental: true })],
+    ['5.19', LINUX_5_19, '6.0', (ring) => ring.registerFileAllocRange(0, 1)],
+    ['6.1', LINUX_6_1, '6.4', (ring) => ring.registerBufRing(4, 64, 1, { kernelMemory: true })],
+    ['6.1', LINUX_6_1, '6.12', (ring) => ring.registerBufRing(4, 64, 1, { incremental: true })],
+    ['6.1', LINUX_6_1, '6.9', (ring) => ring.registerNapi({ busyPollTimeoutUs: 1 })],
+    ['6.12', LINUX_6_12, '6.13', (ring) => ring.cloneBuffers(ring, { count: 1 })],
+    ['6.12', LINUX_6_12, '6.13', (ring) => ring.cloneBuffers(ring, { replace: true })],
+    ['6.12', LINUX_6_12, '7.0', (ring) => ring.registerBpfFilter({ opcode: 0, program: [{ code: 6, k: 0 }] })],
+  ];
+  for (const [linux, age, needed, register] of tooOld) {
+    const called = /ring\.(\w+)/.exec(String(register))![1];
+    it(`given Linux ${linux} and ${called}, which needs ${needed}, it says so`, () => {
+      const { ring, kernel } = open(age);
+      // Forms that a kernel does not know are EINVAL, too.
+      kernel.register = (_fd, opcode) => (opcode === IORING_REGISTER_PROBE ? -1 : -22);
+      const message = new RegExp(`needs Linux ${needed.replace('.', '\\.')}, this is \\d`);
+      assert.throws(() => register(ring), { code: 'EINVAL', syscall: 'io_uring_register', message });
+      ring.close();
+    });
+  }
+
+  it('given a kernel that has it, and a wrong argument, the Linux that it came with is not named', () => {
+    const kernel = new FakeKernel();
+    kernel.registerAnswer = () => -22;
+    kernel.features |= IORING_FEAT_RW_ATTR;
+    const ring = new IoUring(4, {}, kernel);
+    for (const [, , needed, register] of tooOld) {
+      if (needed === '7.0') continue;
+      assert.throws(() => register(ring), ({ code, message }: NodeJS.ErrnoException) => {
+        assert.equal(code, 'EINVAL');
+        assert.doesNotMatch(message, /needs Linux/);
+        return true;
+      }, String(register));
+    }
     ring.close();
   });
 });

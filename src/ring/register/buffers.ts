@@ -36,7 +36,7 @@ const HINTS: Hints = ownOptions({
   [ENXIO]: 'no buffers are registered',
   [ENOMEM]: 'the limit on locked memory is reached: raise it (ulimit -l), or register less',
   [EFAULT]: 'memory of a kind that cannot be pinned',
-  [EINVAL]: 'outside the table, or this kernel has no such table (tags need Linux 5.13, sparse tables 5.19)',
+  [EINVAL]: 'outside the table',
 });
 
 /** The marks that a table of buffers, or of files, is made with. */
@@ -178,6 +178,8 @@ export const bufferRegistrations: BufferRegistrations = {
     coreOf(source).checkOpen();
     const from = coreOf(source).resources;
     const byIndex = from.fd < 0;
+    const isRange = srcOffset !== 0 || dstOffset !== 0 || count !== 0;
+    const form = replace ? 'replace' : isRange ? 'ranges' : undefined;
     const { view, address } = core.scratch(IO_URING_CLONE_BUFFERS_SIZE);
     view.setUint32(IO_URING_CLONE_BUFFERS.src_fd, byIndex ? (from.registeredIndex as number) : from.fd, true);
     const flags = (byIndex ? IORING_REGISTER_SRC_REGISTERED : 0) | (replace ? IORING_REGISTER_DST_REPLACE : 0);
@@ -189,8 +191,8 @@ export const bufferRegistrations: BufferRegistrations = {
       [EBUSY]: 'buffers are registered here already: clone with replace, or unregisterBuffers() first',
       [ENXIO]: 'the other ring has no registered buffers',
       [EOVERFLOW]: 'the range ends behind the table',
-      [EINVAL]: 'outside the other table; ranges and replace need Linux 6.13',
-    });
+      [EINVAL]: 'outside the other table',
+    }, form);
     const there = from.registeredBuffers;
     const cloned = there.slice(srcOffset, count === 0 ? undefined : srcOffset + count);
     // What was here and was not replaced stays.
@@ -253,7 +255,8 @@ export function registerResource(
   view.setUint32(IO_URING_RSRC_REGISTER.flags, flags, true);
   view.setBigUint64(IO_URING_RSRC_REGISTER.data, BigInt(data), true);
   view.setBigUint64(IO_URING_RSRC_REGISTER.tags, BigInt(tags?.address ?? 0), true);
-  core.register(opcode, address, IO_URING_RSRC_REGISTER_SIZE, hints);
+  const form = flags & IORING_RSRC_REGISTER_SPARSE ? 'sparse' : undefined;
+  core.register(opcode, address, IO_URING_RSRC_REGISTER_SIZE, hints, form);
 }
 
 /** Change places of a table. How many were changed. */

@@ -512,7 +512,7 @@ export const controlRegistrations: ControlRegistrations = {
     view.setUint8(at + IO_URING_BPF_FILTER.pdu_size, pduSize ?? 0);
     view.setBigUint64(at + IO_URING_BPF_FILTER.filter_ptr, BigInt(instructions.address), true);
     core.register(IORING_REGISTER_BPF_FILTER, address, 1, {
-      [EINVAL]: 'filters need Linux 7.0; or the program is not valid',
+      [EINVAL]: 'the program is not valid',
       [EACCES]: 'needs no_new_privs, or CAP_SYS_ADMIN',
       [EPERM]: 'needs no_new_privs, or CAP_SYS_ADMIN',
     });

@@ -27,7 +27,7 @@ const HINTS: Hints = ownOptions({
   [EBUSY]: 'files are registered already: unregisterFiles() first, or update them',
   [EMFILE]: 'the table is larger than the limit on open files: raise it (ulimit -n), or take fewer',
   [ENXIO]: 'no files are registered',
-  [EINVAL]: 'outside the table, or this kernel has no such table (tags need Linux 5.13, sparse tables 5.19)',
+  [EINVAL]: 'outside the table',
 });
 
 /**
