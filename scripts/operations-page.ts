@@ -39,9 +39,13 @@ function registration(
   { code, name, methods, since, variants, waitsFor, purpose, wrappers }: (typeof REGISTRATIONS)[number],
 ): string {
   const waits = Object.entries(waitsFor ?? {}).map(([what, until]) =>
-    `; before ${until} not while ${what === 'tables' ? 'registered files or buffers are in use' : 'anything is in flight'}`
+    `; before ${until} not while ${
+      what === 'tables' ? 'registered files or buffers are in use' : 'anything is in flight'
+    }`
   );
-  return `| ${code} | ${name} | ${coded(methods)} | ${since}${forms(variants)} | ${purpose}${waits.join('')} | ${coded(wrappers)} |`;
+  return `| ${code} | ${name} | ${coded(methods)} | ${since}${forms(variants)} | ${purpose}${waits.join('')} | ${
+    coded(wrappers)
+  } |`;
 }
 
 function section(operation: Operation): string {

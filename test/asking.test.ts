@@ -12,7 +12,9 @@ describe('what a test needs of the kernel', () => {
 
   it('is read from the error that a test fails with', () => {
     const refused = new Error('Cannot send several buffers without a msghdr: needs Linux 99.17, this is 6.1');
-    const inside = new Error('the test failed', { cause: new Error('EINVAL: invalid argument, accept: needs Linux 99.2') });
+    const inside = new Error('the test failed', {
+      cause: new Error('EINVAL: invalid argument, accept: needs Linux 99.2'),
+    });
     assert.match(neededBy(refused)!, /^needs Linux 99\.17 \(Cannot send several buffers without a msghdr\), this is /);
     assert.match(neededBy(inside)!, /^needs Linux 99\.2 \(accept\), this is /);
   });

@@ -484,14 +484,14 @@ export class RingCore {
    * proof, so that the hint is told, too.
    */
   registerError(opcode: number, errno: number, hint?: string, form?: string): Error {
-    const row = REGISTRATIONS[opcode] as (typeof REGISTRATIONS)[number] | undefined;
+    const { name, since, variants } = REGISTRATIONS[opcode] ?? {};
     const { kernel } = this.resources;
-    const lacks = (since: string | undefined): since is string =>
-      errno === EINVAL && since !== undefined && !kernel.isFrom(version(since));
-    const variant = form === undefined ? undefined : row?.variants?.[form];
-    if (lacks(row?.since)) return kernelError(errno, 'io_uring_register', `${row!.name} ${needs(row!.since)}`);
+    const lacks = (linux: string | undefined): linux is string =>
+      errno === EINVAL && linux !== undefined && !kernel.isFrom(version(linux));
+    const variant = form === undefined ? undefined : variants?.[form];
+    if (lacks(since)) return kernelError(errno, 'io_uring_register', `${name} ${needs(since)}`);
     if (!lacks(variant)) return kernelError(errno, 'io_uring_register', hint);
-    const tooOld = `this form of ${row!.name} (${form}) ${needs(variant)}`;
+    const tooOld = `this form of ${name} (${form}) ${needs(variant)}`;
     return kernelError(errno, 'io_uring_register', hint === undefined ? tooOld : `${tooOld}; or ${hint}`);
   }
 

@@ -81,11 +81,13 @@ for (const [use, prepare] of uses) {
 
 it('registerEventfd, registerFiles and registerBuffers with a poll in flight are made or refused in time', () => {
   using files = new Descriptors();
-  for (const register of [
-    (ring: IoUring) => ring.registerEventfd(files.own(koffiNative().eventfd())),
-    (ring: IoUring) => ring.registerFiles([0]),
-    (ring: IoUring) => ring.registerBuffers([new Uint8Array(8)]),
-  ]) {
+  for (
+    const register of [
+      (ring: IoUring) => ring.registerEventfd(files.own(koffiNative().eventfd())),
+      (ring: IoUring) => ring.registerFiles([0]),
+      (ring: IoUring) => ring.registerBuffers([new Uint8Array(8)]),
+    ]
+  ) {
     using ring = new IoUring(8);
     const [reader, writer] = files.pipe();
     ring.prepPollAdd(reader, POLLIN, 1);

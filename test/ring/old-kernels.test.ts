@@ -154,7 +154,11 @@ describe('registrations on old kernels', () => {
 });
 
 describe('an EINVAL of a registration', () => {
-  const LINUX_6_12: Age = { ...LINUX_6_1, features: LINUX_6_1.features | IORING_FEAT_MIN_TIMEOUT, lastRegistration: 30 };
+  const LINUX_6_12: Age = {
+    ...LINUX_6_1,
+    features: LINUX_6_1.features | IORING_FEAT_MIN_TIMEOUT,
+    lastRegistration: 30,
+  };
   const tooOld: [linux: string, age: Age, needs: string, register: (ring: IoUring) => unknown][] = [
     ['5.10', LINUX_5_10, '5.13', (ring) => ring.registerFiles([1], { tags: [7] })],
     ['5.10', LINUX_5_10, '5.13', (ring) => ring.registerBuffers([new Uint8Array(8)], { tags: [7] })],
@@ -270,7 +274,9 @@ describe('fields that old kernels ignore', () => {
             assert.equal(error.code, 'ERR_IOURING_UNSUPPORTED');
             // One of several forms may be refused as another one of the same field is.
             assert.match(error.message, /needs Linux \d+\.\d+, this is \d/);
-            if (variants![form] === ignored[form]) assert.ok(error.message.includes(` ${variants![form]},`), error.message);
+            if (variants![form] === ignored[form]) {
+              assert.ok(error.message.includes(` ${variants![form]},`), error.message);
+            }
             return true;
           }, String(ask));
           assert.equal(ring.sqReady, 0);

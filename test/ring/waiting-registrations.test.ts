@@ -26,7 +26,11 @@ import { FakeKernel } from './fake-kernel.ts';
 import { open } from './old-kernel.ts';
 
 const F_MORE = 2;
-const BUSY = { code: 'EBUSY', syscall: 'io_uring_register', message: /cancel or reap them first; going on without needs Linux/ };
+const BUSY = {
+  code: 'EBUSY',
+  syscall: 'io_uring_register',
+  message: /cancel or reap them first; going on without needs Linux/,
+};
 const SINCE_6_13 = { ...BUSY, message: /cancel or reap them first; going on without needs Linux 6\.13/ };
 
 /** Kernels that give up tables only when nothing uses them any more. */
@@ -46,8 +50,8 @@ const users: [what: string, prepare: Prepare][] = [
   ['a poll of a slot, which lends nothing', onSlot((ring) => ring.prepPollAdd(0, POLLIN, 1))],
   ['an accept on a slot', onSlot((ring) => ring.prepAccept(0, 1))],
   ['a splice from a slot', (ring) => ring.prepSplice(0, -1n, 4, -1n, 10, 1, { fixedIn: true })],
-  ['a poll of a slot prepared field by field', (ring) =>
-    ring.prepSqe({ opcode: IORING_OP_POLL_ADD, fd: 0, opFlags: POLLIN, flags: IOSQE_FIXED_FILE }, 1)],
+  ['a poll of a slot prepared field by field',
+    (ring) => ring.prepSqe({ opcode: IORING_OP_POLL_ADD, fd: 0, opFlags: POLLIN, flags: IOSQE_FIXED_FILE }, 1)],
   ['a fixed read prepared field by field', (ring) => ring.prepSqe({ opcode: IORING_OP_READ_FIXED, fd: 3, len: 8 }, 1)],
 ];
 
