@@ -94,7 +94,8 @@ export interface ControlRegistrations {
    *
    * Kernel 5.2. Counterpart of io_uring_register_eventfd(3).
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`
-   * @throws {Error} `EBUSY` there is one, or something is in flight, before 5.18; `EBADF`, `EINVAL` it is no eventfd; `ERR_IOURING_CLOSED`
+   * @throws {Error} `EBUSY` there is one, or something is in flight, before 5.18; `EBADF`, `EINVAL` it is no eventfd;
+   *   `ERR_IOURING_CLOSED`
    * @example
    * ring.registerEventfd(fd);
    */
