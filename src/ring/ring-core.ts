@@ -338,9 +338,9 @@ export class RingCore {
   }
 
   /**
-   * Kernels of old wait in some registrations for what is in flight, and that may be for ever: a thread that sits there
-   * cannot bring about that anything ends, and before 6.4 the kernel does not even look at what has ended in a ring with
-   * DEFER_TASKRUN. Wait in its place, for a second at most. Nothing is submitted, and nothing is reaped.
+   * Older kernels wait in some registrations for what is in flight, and that may be for ever: a thread that sits there
+   * cannot bring about that anything ends, and before 6.4 the kernel does not even look at what has ended in a ring
+   * with DEFER_TASKRUN. Wait in its place, for a second at most. Nothing is submitted, and nothing is reaped.
    * @throws {Error} `EBUSY` the kernel would wait on
    */
   #awaitFor(opcode: number): void {

@@ -159,8 +159,8 @@ export class RingResources {
   /** The index of the descriptor in this thread's table, where it could be registered. */
   registeredIndex: number | undefined;
   /**
-   * Completions that were reaped and are not the last of an entry, or are of none: before 5.18 those of polls that go on,
-   * and of tags, which count when they are set. Else it is not kept.
+   * Completions that were reaped and are not the last of an entry, or are of none: before 5.18 those of polls that go
+   * on, and of tags, which count when they are set. Else it is not kept.
    */
   unasked = 0;
   /** Was there a poll that goes on, before 5.18? Completions that are not the last are counted then. */
@@ -299,8 +299,8 @@ export class RingResources {
   }
 
   /**
-   * How many operations are in flight, for kernels before 5.18: each entry that such a one took has one last completion.
-   * More where that is not sure.
+   * How many operations are in flight, for kernels before 5.18: each entry that such a one took has one last
+   * completion. More where that is not sure.
    */
   get unfinished(): number {
     const { cq, sq } = this;

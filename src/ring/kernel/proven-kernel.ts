@@ -11,7 +11,7 @@ export function version(since: string): Version {
   return 1000 * major + minor;
 }
 
-/** What is asked for needs that Linux, in words. */
+/** The Linux that a thing needs, in words. */
 export const needs = (since: string): string => `needs Linux ${since}, this is ${release()}`;
 
 const dated = (rows: readonly Flag[]): [value: number, since: Version][] =>
