@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import http from 'node:http';
 import * as node from 'node:net';
@@ -357,6 +358,51 @@ describe('what stays as it was', () => {
     }
     agent.destroy();
     server.close();
+  });
+
+  it('given ways that changed before, it goes to another process, and comes back', async () => {
+    using folder = new Temporary();
+    const file = folder.file(
+      'child.cjs',
+      `process.on('message', (_, socket) => {
+        socket?.on('data', (data) => {
+          if (String(data) !== 'back') return socket.write('child ' + data);
+          socket.pause().removeAllListeners('data');
+          process.send('back', socket);
+        });
+        process.send('heard');
+      });`,
+    );
+    const child = fork(file);
+    const server = ours.createServer((socket) => void socket.on('data', (data) => socket.write(data)));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    for (const ways of [['ring'], ['ring', 'early'], ['ring', 'early', 'ring']] as const) {
+      const accepted = once(server, 'connection') as Promise<[node.Socket]>;
+      const client = node.connect((server.address() as node.AddressInfo).port, '127.0.0.1');
+      const [socket] = await accepted;
+      for (const way of ways) {
+        pays(way === 'ring');
+        await exchangeUntil(client, socket, way);
+      }
+      socket.pause().removeAllListeners('data');
+      // The sender reads on until it hears that the socket has arrived.
+      child.send('there', socket);
+      await once(child, 'message');
+      client.write('one');
+      assert.equal(String((await once(client, 'data'))[0]), 'child one', ways.join());
+      client.write('back');
+      const [, returned] = (await once(child, 'message')) as [string, node.Socket];
+      child.send('has come back');
+      await once(child, 'message');
+      returned.on('data', (data) => returned.end(`parent ${String(data)}`));
+      client.write('two');
+      assert.equal(String((await once(client, 'data'))[0]), 'parent two', ways.join());
+      await once(client, 'close');
+    }
+    child.disconnect();
+    server.close();
+    await once(child, 'exit');
   });
 
   it('given many bytes before, a connection that was taken again stays where it pays', async () => {
