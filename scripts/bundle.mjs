@@ -28,6 +28,8 @@ const libraries = Object.values(exports).flatMap((entry) =>
 const commands = Object.values(bin).map(nameOf);
 /** Files that others load by their path, when they need them. */
 const FIRST = 'register/socket-side';
+/** What has to be loaded before anything is replaced. */
+const BEFORE = 'fs/node-promises';
 const loaded = [FIRST, 'register/ring-side', 'register/datagram-side', 'register/file-side'];
 const names = [...libraries, ...loaded, ...commands];
 
@@ -55,7 +57,7 @@ function chunkOf(id, graph) {
   if (!id.startsWith(sources)) return null;
   const folder = folderOf(id.slice(sources.length));
   if (apart.has(folder)) return null;
-  gatherEarly(join(sources, `${FIRST}.ts`), graph);
+  for (const name of [FIRST, BEFORE]) gatherEarly(join(sources, `${name}.ts`), graph);
   const name = folders.has(folder) ? folder : 'core';
   return early.has(id) ? `early-${name}` : name;
 }

@@ -209,6 +209,19 @@ describe('IOURING', () => {
     });
   }
 
+  it('each function that is replaced can be called with new where Node’s can', async () => {
+    const text = `
+      import dgram from 'node:dgram';
+      import fs from 'node:fs';
+      import net from 'node:net';
+      const canBeNew = (one) => { try { Reflect.construct(Object, [], one); return true; } catch { return false; } };
+      console.log([net.Server.prototype._listen2, net.Socket.prototype.connect, fs.promises.readFile, dgram.createSocket].map(canBeNew).join());
+      new dgram.createSocket('udp4').close(() => console.log('closed'));`;
+    const [ours, none] = await Promise.all([program(text, { IOURING: 'net,dgram,fs' }), program(text, {}, [])]);
+    assert.deepEqual(ours, none);
+    assert.equal(none.stdout, 'true,true,false,true\nclosed\n');
+  });
+
   // Two parts share each of the functions of sockets.
   for (const part of ['http.server', 'http.client', 'net.server', 'net.client']) {
     it(`'${part}' puts sockets of that kind on the ring, and no others`, async () => {

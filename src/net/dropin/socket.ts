@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
 import { EBADF } from '../../abi/errno.ts';
 import { nextTick } from '../../native/timers.ts';
-import { constructorFunction } from './constructor-function.ts';
+import { constructorFunction, methodsAsOf } from './constructor-function.ts';
 import { adoptHandle, forward } from './native-handle.ts';
 import {
   ASKED_BY_HTTP,
@@ -113,7 +113,7 @@ class SocketMethods extends Base {
     if (connection === undefined || connection === null) {
       const handle = handleOf(this);
       // Somebody who has seen it may keep it: then it stays the socket's.
-      if (this[WRITES_LEFT] > 0 && this !== inNode && handle !== null && !isAskedByOwner(this)) this[WRITES_LEFT] = 0;
+      if (this[WRITES_LEFT] !== 0 && this !== inNode && handle !== null && !isAskedByOwner(this)) this[WRITES_LEFT] = 0;
       return handle;
     }
     if (this[IS_LENT]) return connection.seen ?? connection.handle;
@@ -285,7 +285,6 @@ for (const name of ['setTypeOfService', 'getTypeOfService'] as const) {
   const ours = function (this: SocketMethods, value?: number): unknown {
     return lend(this, () => method.call(this, value));
   };
-  Object.defineProperty(ours, 'name', { value: method.name });
   Object.defineProperty(SocketMethods.prototype, name, { value: ours, writable: true, configurable: true });
 }
 
@@ -357,7 +356,7 @@ function connectBy<T>(socket: SocketMethods, args: readonly unknown[], connect: 
     socket[PERIOD] = worth.writes;
     socket[READ_SEEN] = socket[WRITTEN_SEEN] = socket[MESSAGES] = 0;
   }
-  socket[SCOPE] = new AsyncResource('TCPWRAP');
+  socket[SCOPE] = new AsyncResource('IOURINGSOCKET');
   if (isOpen(connection)) return lend(socket, connect);
   if (callsOthers(socket, args)) return connect();
   // An address that needs no lookup is connected to in a tick that is asked for in the call.
@@ -592,7 +591,7 @@ function connectionOf(socket: SocketMethods): SocketConnection | undefined {
   const known = socket[CONNECTION];
   if (known !== undefined) return known ?? undefined;
   if (socket.connecting || socket[WRITES_LEFT] >= 0) return undefined;
-  const handle = socket._handle;
+  const handle = handleOf(socket);
   if (handle === null) return undefined;
   const connection = handle.reading === true ? undefined : take(socket, handle);
   if (connection === undefined) socket[CONNECTION] = null;
@@ -667,7 +666,7 @@ export const Socket: typeof node.Socket = constructorFunction(
     this[IS_SHARED] = this[KEEPS_DESCRIPTOR] || (options as { handle?: unknown } | undefined)?.handle !== undefined;
     const given = userBuffer === undefined ? options
       : ownOptions({ ...(options as SocketConstructorOpts), onread: userBuffer.option });
-    Reflect.apply(node.Socket, this, [given]);
+    withinNode(this, () => Reflect.apply(node.Socket, this, [given]));
     this[WRITES_LEFT] = writesAtFirst();
   },
 );
@@ -708,8 +707,10 @@ export function connectAdopted<T>(socket: NodeSocket, args: readonly unknown[], 
   return connectBy(adopted, args, connect);
 }
 
-const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(SocketMethods.prototype);
-const adoptedPrototype = Object.create(prototypeOfNode, methods) as object;
+const adoptedPrototype = Object.create(
+  prototypeOfNode,
+  methodsAsOf(prototypeOfNode, SocketMethods.prototype),
+) as object;
 
 /**
  * How the data of a socket goes now; `early`: through Node, until it pays to go through the ring; undefined: none has
@@ -741,11 +742,17 @@ type AcceptOptions = SocketConstructorOpts & { pauseOnCreate: boolean };
 /**
  * A socket on a handle of Node's that has come. `pauseOnCreate`: nothing is read before it is resumed. See {@link
  * announced}.
+ * @param setUp is given the socket while it has that handle, be it that it is to go through the ring at once
  */
-export function acceptHandle(handle: NativeHandle, options: AcceptOptions): NodeSocket {
+export function acceptHandle(
+  handle: NativeHandle,
+  options: AcceptOptions,
+  setUp: (socket: NodeSocket) => void,
+): NodeSocket {
   const given = { ...options, handle, manualStart: true, pauseOnCreate: false };
   const socket = new Socket(ownOptions(given as SocketConstructorOpts)) as unknown as SocketMethods;
   socket[IS_SHARED] = false;
+  setUp(socket as unknown as NodeSocket);
   connectionOf(socket)?.isNew();
   if (options.pauseOnCreate) (socket as { readableFlowing: boolean | null }).readableFlowing = false;
   else socket.read(0);

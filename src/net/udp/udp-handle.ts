@@ -102,7 +102,7 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
   /** The handle's own methods, of the same names. */
   readonly #native: HandleMethods;
   readonly #destinations: Destinations;
-  readonly #context = new AsyncResource('UDPWRAP');
+  readonly #context = new AsyncResource('IOURINGSOCKET');
   #reactor: Reactor | undefined;
   #transport: Transport | undefined;
   #receiver: DatagramReceiver<SenderAddress> | undefined;
