@@ -349,12 +349,10 @@ describe('what stays as it was', () => {
     }
     assert.ok(kept.size > 1);
     const closed = once(socket, 'close');
-    [...kept][0].close();
-    server.closeAllConnections();
     socket.destroy();
     await closed;
     for (const handle of kept) {
-      assert.ok(handle.fd < 0 && handle.setNoDelay(true) < 0 && !handle.hasRef());
+      assert.ok(handle.fd < 0 && !handle.hasRef());
       handle.close();
     }
     agent.destroy();
