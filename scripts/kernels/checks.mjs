@@ -2,7 +2,7 @@
 // usage: node scripts/kernels/checks.mjs [NAME,NAME… | tests:PATH,PATH…]
 // Prints a line a check: `ok NAME`, `refused NAME: needs Linux …`, or `not ok NAME: why`.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
@@ -22,6 +22,9 @@ const load = (name) => import(join(DIST, name));
 
 /** Where a check has its files: its own folder, which goes when the check is over. */
 let place;
+
+/** Is the machine booted for the checks alone? Its command line has what they are, which its kernel hands on as a variable. */
+const isOurs = process.env.ONLY !== undefined;
 
 /** How long a check may take: emulation is slow, and so is a machine that does other things. */
 const LIMIT_MS = Number(process.env.LIMIT_MS ?? 90_000);
@@ -341,6 +344,25 @@ const checks = {
     });
     assert.equal(JSON.parse(said).usable, true);
   },
+  /** The administrator's switch holds for the whole machine. */
+  async 'doctor-forbidden'() {
+    const setting = '/proc/sys/kernel/io_uring_disabled';
+    if (!fs.existsSync(setting)) throw new Refused('needs Linux 6.6');
+    assert.ok(isOurs, 'others run on this machine');
+    fs.writeFileSync(setting, '2');
+    try {
+      const { status, stdout } = spawnSync('node', [join(DIST, 'cli/main.js'), 'doctor', '--json'], {
+        encoding: 'utf8',
+      });
+      assert.equal(status, 1);
+      const { usable, problem } = JSON.parse(stdout);
+      assert.equal(usable, false);
+      assert.equal(problem.code, 'EPERM');
+      assert.match(problem.cause, /kernel\.io_uring_disabled is 2/);
+    } finally {
+      fs.writeFileSync(setting, '0');
+    }
+  },
   async 'cp'() {
     const [from, to] = [join(place, 'from'), join(place, 'to')];
     fs.mkdirSync(join(from, 'in'), { recursive: true });
@@ -374,7 +396,8 @@ function testsOf(paths) {
 }
 
 const isSuite = asked.startsWith('tests:');
-const names = isSuite ? testsOf(asked.slice(6).split(',')) : asked === '' ? Object.keys(checks) : asked.split(',');
+const everything = Object.keys(checks).filter((name) => isOurs || name !== 'doctor-forbidden');
+const names = isSuite ? testsOf(asked.slice(6).split(',')) : asked === '' ? everything : asked.split(',');
 console.log(`# ${os.release()}, ${process.arch}, node ${process.version}: ${names.join(' ')}`);
 for (const name of names) {
   const start = performance.now();
