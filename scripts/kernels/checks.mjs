@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { watchPauses } from './pauses.mjs';
 
 const SELF = fileURLToPath(import.meta.url);
 const ROOT = join(SELF, '../../..');
@@ -30,6 +31,8 @@ const isOurs = process.env.ONLY !== undefined;
 const LIMIT_MS = Number(process.env.LIMIT_MS ?? 90_000);
 /** And a file of the suite. */
 const SUITE_LIMIT_MS = 4 * LIMIT_MS;
+/** So often it is run if it fails while the machine stands still. */
+const TRIES = 3;
 /** How long a connection or a read may stall. */
 const STALL_MS = 15_000;
 /** How long traffic is kept up: a lost signal shows within some messages. */
@@ -400,24 +403,36 @@ const everything = Object.keys(checks).filter((name) => isOurs || name !== 'doct
 const names = isSuite ? testsOf(asked.slice(6).split(',')) : asked === '' ? everything : asked.split(',');
 console.log(`# ${os.release()}, ${process.arch}, node ${process.version}: ${names.join(' ')}`);
 for (const name of names) {
+  let report;
+  for (let i = 0; i < TRIES && (i === 0 || (report.state === 'not ok' && report.hasStoodStill)); i++) {
+    report = await runOne(name);
+  }
+  const { state, said, why, took } = report;
+  if (isSuite) tellTests(said);
+  else process.stdout.write(said);
+  if (state === 'ok') console.log(`ok ${name}${isSuite ? ` (${took})` : ''}`);
+  else if (state === 'not ok') console.log(`not ok ${name}: ${why} (${took})`);
+}
+
+/** Run a check or a file of the suite in a process of its own. What is refused tells so itself. */
+async function runOne(name) {
   const start = performance.now();
   // Not by --test, which tells nothing of a file before its end.
   const args = isSuite ? ['--test-reporter=tap', join(BUILD, name)] : [SELF, '--one', name];
-  const stdio = ['ignore', isSuite ? 'pipe' : 'inherit', 'pipe'];
-  const child = spawn(process.execPath, args, { cwd: ROOT, stdio, detached: true });
-  let said = '';
-  child.stderr.on('data', (text) => (said += text));
-  child.stdout?.on('data', (text) => (said += text));
+  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  let [said, errors] = ['', ''];
+  child.stdout.on('data', (text) => (said += text));
+  child.stderr.on('data', (text) => (errors += text));
   // With what it has started, which would hold the pipes.
   const timer = setTimeout(() => process.kill(-Number(child.pid), 'SIGKILL'), isSuite ? SUITE_LIMIT_MS : LIMIT_MS);
+  const watch = watchPauses();
   const [status] = await once(child, 'close');
   clearTimeout(timer);
-  const took = `${((performance.now() - start) / 1000).toFixed(1)} s`;
-  if (isSuite) tellTests(said);
+  const all = `${said}${errors}`;
   const why = status === null ? 'hangs'
-    : (/^(?:\w*Error|iouring:).*/m.exec(said)?.[0] ?? said.trim().split('\n').at(-1));
-  if (status === 0) console.log(`ok ${name}${isSuite ? ` (${took})` : ''}`);
-  else if (status !== 3) console.log(`not ok ${name}: ${why} (${took})`);
+    : (/^(?:\w*Error|iouring:).*/m.exec(isSuite ? all : errors)?.[0] ?? all.trim().split('\n').at(-1));
+  const state = status === 0 ? 'ok' : status === 3 ? 'refused' : 'not ok';
+  return { state, said, why, hasStoodStill: watch(), took: `${((performance.now() - start) / 1000).toFixed(1)} s` };
 }
 
 /** The tests of a file that failed, with the beginning of the error, and those that were skipped. */

@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 
 /** Where everything is kept that is downloaded. */
@@ -14,6 +23,8 @@ const NEWEST = String.raw`[0-9.]+\+deb13(\.[0-9]+)?`;
  */
 export const KERNELS = [
   { name: '5.10-uml', arch: 'amd64', note: 'user-mode Linux; io_uring as 5.10 had it', program: '5.10' },
+  { name: '6.1-uml', arch: 'amd64', note: 'user-mode Linux', program: '6.1' },
+  { name: '6.12-uml', arch: 'amd64', note: 'user-mode Linux', program: '6.12' },
   ...['amd64', 'arm64'].map((arch) => ({
     name: '5.10',
     arch,
@@ -116,16 +127,25 @@ function namesOf({ arch, pattern, flavour }) {
   return byVersion.map((name) => `${name}:${arch}`);
 }
 
-/** Which file of the unpacked package it is, and of which packages, the best first. */
-function source(kernel) {
-  if (kernel.program === undefined) return { names: namesOf(kernel), file: /^vmlinuz/ };
-  const versions = run('apt-cache', ['madison', 'user-mode-linux'], apt).split('\n').map((line) =>
-    line.split('|')[1]?.trim()
-  );
-  return {
-    names: [`user-mode-linux=${versions.find((version) => version?.startsWith(kernel.program))}`],
-    file: /^linux\.uml$/,
-  };
+/** A user-mode Linux with the C library that it is linked with, as a file system for it: that of the machine may be older. */
+function unpackProgram({ program }, root) {
+  const versions = run('apt-cache', ['madison', 'user-mode-linux'], apt).split('\n')
+    .map((line) => line.split('|')[1]?.trim());
+  const version = versions.find((one) => one?.startsWith(`${program}um`));
+  console.log(`Fetching user-mode-linux ${version}`);
+  unpack(`user-mode-linux=${version}`, root);
+  unpack('libc6:amd64', root);
+  for (const folder of ['proc', 'dev', 'mnt']) mkdirSync(join(root, folder));
+  for (const folder of ['lib', 'lib64']) symlinkSync(`usr/${folder}`, join(root, folder));
+}
+
+/** The packed kernel of the newest package. */
+function unpackImage(kernel, folder) {
+  const place = join(folder, 'package');
+  unpackFirst(namesOf(kernel), place);
+  const path = readdirSync(place, { recursive: true }).find((one) => one.split('/').at(-1).startsWith('vmlinuz'));
+  renameSync(join(place, path), join(folder, 'image'));
+  rmSync(place, { recursive: true });
 }
 
 /** Unpack the first of the packages that the mirror has: an index may tell of one that is not there yet, or not any more. */
@@ -153,14 +173,10 @@ export function fetchKernels(kernels) {
     const folder = join(WORK, 'images', `${kernel.name}-${kernel.arch}`);
     if (!existsSync(folder)) {
       apt ??= ownApt();
-      const { names, file } = source(kernel);
       const place = mkdtempSync(join(WORK, 'image-'));
-      unpackFirst(names, place);
-      const path = readdirSync(place, { recursive: true }).find((one) => file.test(one.split('/').at(-1)));
-      mkdirSync(`${folder}.new`, { recursive: true });
-      renameSync(join(place, path), join(`${folder}.new`, 'image'));
-      renameSync(`${folder}.new`, folder);
-      rmSync(place, { recursive: true });
+      if (kernel.program === undefined) unpackImage(kernel, place);
+      else unpackProgram(kernel, join(place, 'image'));
+      renameSync(place, folder);
     }
     return { ...kernel, image: join(folder, 'image') };
   });
