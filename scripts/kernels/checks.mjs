@@ -1,5 +1,5 @@
 // What is checked on each kernel, one process a check, with a time limit, so that a hang is told.
-// usage: node scripts/kernels/checks.mjs [NAME,NAME… | tests:PATH,PATH…]
+// usage: node scripts/kernels/checks.mjs [NAME,NAME… | tests:PATH,PATH… | fast:PATH,PATH…]
 // Prints a line a check: `ok NAME`, `refused NAME: needs Linux …`, or `not ok NAME: why`.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
@@ -393,14 +393,19 @@ if (asked === '--one') {
 function testsOf(paths) {
   return paths.flatMap((path) => {
     if (path.endsWith('.test.js')) return [path];
-    const all = fs.readdirSync(join(BUILD, path), { recursive: true }).sort();
-    return all.filter((name) => name.endsWith('.test.js')).map((name) => join(path, name));
+    const all = fs.readdirSync(join(BUILD, path), { recursive: true }).sort().map((name) => join(path, name));
+    return all.filter((name) => name.endsWith('.test.js') && (mode === 'tests' || !isSlow(name)));
   });
 }
 
-const isSuite = asked.startsWith('tests:');
+function isSlow(name) {
+  return /^\/\/ slow: /m.test(fs.readFileSync(join(BUILD, name), 'utf8'));
+}
+
+const [, mode, paths] = /^(tests|fast):(.*)$/.exec(asked) ?? [];
+const isSuite = mode !== undefined;
 const everything = Object.keys(checks).filter((name) => isOurs || name !== 'doctor-forbidden');
-const names = isSuite ? testsOf(asked.slice(6).split(',')) : asked === '' ? everything : asked.split(',');
+const names = isSuite ? testsOf(paths.split(',')) : asked === '' ? everything : asked.split(',');
 console.log(`# ${os.release()}, ${process.arch}, node ${process.version}: ${names.join(' ')}`);
 for (const name of names) {
   let report;
@@ -429,7 +434,8 @@ async function runOne(name) {
   const [status] = await once(child, 'close');
   clearTimeout(timer);
   const all = `${said}${errors}`;
-  const why = status === null ? 'hangs'
+  const last = said.match(/^ *(?:not )?ok .*$/gm)?.at(-1)?.trim();
+  const why = status === null ? `hangs${last === undefined ? '' : `, after: ${last}`}`
     : (/^(?:\w*Error|iouring:).*/m.exec(isSuite ? all : errors)?.[0] ?? all.trim().split('\n').at(-1));
   const state = status === 0 ? 'ok' : status === 3 ? 'refused' : 'not ok';
   return { state, said, why, hasStoodStill: watch(), took: `${((performance.now() - start) / 1000).toFixed(1)} s` };
