@@ -398,7 +398,9 @@ function testsOf(paths) {
   });
 }
 
+/** Does a file say so, or start whole programs? They need packages that are not there. */
 function isSlow(name) {
+  if (/^test\/(cli|examples|net\/clients|package|register)\//.test(name)) return true;
   return /^\/\/ slow: /m.test(fs.readFileSync(join(BUILD, name), 'utf8'));
 }
 
@@ -413,7 +415,7 @@ for (const name of names) {
     report = await runOne(name);
   }
   const { state, said, why, took } = report;
-  if (isSuite) tellTests(said);
+  if (isSuite) tellTests(said, state);
   else process.stdout.write(said);
   if (state === 'ok') console.log(`ok ${name}${isSuite ? ` (${took})` : ''}`);
   else if (state === 'not ok') console.log(`not ok ${name}: ${why} (${took})`);
@@ -441,10 +443,11 @@ async function runOne(name) {
   return { state, said, why, hasStoodStill: watch(), took: `${((performance.now() - start) / 1000).toFixed(1)} s` };
 }
 
-/** The tests of a file that failed, with the beginning of the error, and those that were skipped. */
-function tellTests(said) {
+/** The tests of a file that failed, with the beginning of the error, or how it ends if there is none, and those that were skipped. */
+function tellTests(said, state) {
   const lines = said.split('\n').map((line) => line.trim());
   let failed;
+  let count = 0;
   for (const [i, line] of lines.entries()) {
     if (line.startsWith('not ok ')) failed = line;
     else if (/# SKIP|^# (pass|fail|skipped) /.test(line)) console.log(`#   ${line}`);
@@ -454,5 +457,7 @@ function tellTests(said) {
     const whole = error.length > 3 ? [error] : lines.slice(i + 1, Math.min(end, i + 12)).filter(Boolean);
     console.log(`#   ${failed}: ${whole.join(' / ').slice(0, 400)}`);
     failed = undefined;
+    count++;
   }
+  if (state === 'not ok' && count === 0) { for (const line of lines.slice(-25)) console.log(`#   ${line}`); }
 }

@@ -10,7 +10,7 @@ import { describe } from 'node:test';
 import koffi from 'koffi';
 import { POLLIN, SOCK_CLOEXEC, SOCK_DGRAM, AF_INET } from '../../src/abi/index.ts';
 import { Reactor, type Chunk } from '../../src/index.ts';
-import { it } from '../asking.ts';
+import { it, without } from '../asking.ts';
 import { Descriptors } from '../kernel/libc.ts';
 import { Temporary } from '../kernel/temporary.ts';
 
@@ -285,7 +285,9 @@ describe('readMany', () => {
     assert.ok(Buffer.concat(pieces).equals(sent));
   });
 
-  describe('given a named pipe that was opened without O_NONBLOCK', () => {
+  // Some begin to read and wait for something else first: a refusal would come while nobody waits for it.
+  const skip = without('6.7', 'IORING_OP_READ_MULTISHOT');
+  describe('given a named pipe that was opened without O_NONBLOCK', { skip }, () => {
     for (
       const [what, writes] of Object.entries({
         'ends when its writer has gone, after all of the data': [100, 100],
