@@ -6,6 +6,7 @@ import {
   IORING_FEAT_EXT_ARG,
   IORING_FEAT_LINKED_FILE,
   IORING_FEAT_POLL_32BITS,
+  IORING_FEAT_RECVSEND_BUNDLE,
   IORING_OP_ACCEPT,
   IORING_OP_TIMEOUT_REMOVE,
   IORING_OP_CLOSE,
@@ -73,6 +74,9 @@ class OldKernel extends FakeKernel {
     return this.registered.filter((call) => call.opcode === opcode).length;
   }
 }
+
+/** Linux 6.1 with the features that it has, as far as groups of buffers go. */
+const OLD_GROUPS: Age = { ...LINUX_6_1, features: LINUX_5_19.features };
 
 function open(age: Age): { ring: IoUring; kernel: OldKernel } {
   const kernel = new OldKernel(age);
@@ -152,6 +156,29 @@ describe('registrations on old kernels', () => {
       ring.close();
     });
   }
+
+  for (const [name, age] of [['5.19', LINUX_5_19], ['6.1', OLD_GROUPS]] as const) {
+    it(`${name}: a buffer ring for a group below 64 that had one is refused, in which the kernel would not start anew`, () => {
+      const { ring, kernel } = open(age);
+      for (const bgid of [5, 63]) {
+        ring.registerBufRing(4, 64, bgid)[Symbol.dispose]();
+        const asked = kernel.asked(IORING_REGISTER_PBUF_RING);
+        assert.throws(() => ring.registerBufRing(2, 64, bgid), {
+          code: 'ERR_IOURING_UNSUPPORTED',
+          message: /^Cannot register a buffer ring for a group below 64 that had one: needs Linux 6\.10, this is \d/,
+        });
+        assert.equal(kernel.asked(IORING_REGISTER_PBUF_RING), asked);
+      }
+      for (let i = 0; i < 3; i++) ring.registerBufRing(4, 64, 64)[Symbol.dispose]();
+      ring.close();
+    });
+  }
+
+  it('6.10: a group gets buffers again and again', () => {
+    const { ring } = open({ ...OLD_GROUPS, features: OLD_GROUPS.features | IORING_FEAT_RECVSEND_BUNDLE });
+    for (let i = 0; i < 3; i++) ring.registerBufRing(4, 64, 5)[Symbol.dispose]();
+    ring.close();
+  });
 
   it('5.19: buffers are given up at once beside operations that have none, and entries that are not submitted', () => {
     const { ring, kernel } = open(LINUX_5_19);
