@@ -1,16 +1,12 @@
 import { spawn } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { once } from 'node:events';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { stripVTControlCharacters } from 'node:util';
 import { WORK } from './packages.mjs';
 
 const EMULATED = '-accel tcg,thread=multi -smp 2 -m 3G -nographic -no-reboot -net none'.split(' ');
-
-/** Start a user-mode Linux in a file system of its own, `$0`, in which `mnt` is this folder. Its memory is a file in /dev/shm. */
-const ENTER = 'mount --bind /proc "$0/proc" && mount --rbind /dev "$0/dev" && mount --bind . "$0/mnt" && ' +
-  'exec chroot "$0" /usr/bin/linux.uml "$@"';
 
 function commandFor({ arch, image, program, isOwn }, only) {
   if (isOwn) return [process.execPath, ['scripts/kernels/checks.mjs', ...(only === '' ? [] : [only])]];
@@ -20,8 +16,8 @@ function commandFor({ arch, image, program, isOwn }, only) {
   const words = [...limit, 'loglevel=5', 'panic=1', 'mitigations=off', 'no_timer_check', 'rdinit=/init',
     `ONLY=${only}`];
   if (program !== undefined) {
-    const own = ['mem=3G', 'uml_dir=/mnt/uml', `initrd=/mnt/${basename(disk)}`, 'con=null', 'con0=fd:0,fd:1'];
-    return ['unshare', ['--mount', 'sh', '-c', ENTER, image, ...own, ...words]];
+    return [image, ['mem=3G', `uml_dir=${join(WORK, 'uml')}`, `initrd=${disk}`, 'con=null', 'con0=fd:0,fd:1',
+      ...words]];
   }
   const [qemu, serial, cpu] = arch === 'amd64'
     ? ['qemu-system-x86_64', 'ttyS0', ['-cpu', 'max,la57=off']]
@@ -36,7 +32,7 @@ function commandFor({ arch, image, program, isOwn }, only) {
  */
 export async function boot(machine, { only, seconds }) {
   const [command, args] = commandFor(machine, only);
-  const child = spawn(command, args, { cwd: machine.isOwn ? '.' : WORK, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const log = createWriteStream(join(WORK, `${machine.name}-${machine.arch}.log`));
   child.stderr.pipe(log, { end: false });
   const timer = setTimeout(() => child.kill('SIGKILL'), seconds * 1000);

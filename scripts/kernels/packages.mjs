@@ -1,14 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 /** Where everything is kept that is downloaded. */
@@ -22,9 +13,9 @@ const NEWEST = String.raw`[0-9.]+\+deb13(\.[0-9]+)?`;
  * this runs on, which is not downloaded at all.
  */
 export const KERNELS = [
-  { name: '5.10-uml', arch: 'amd64', note: 'user-mode Linux; io_uring as 5.10 had it', program: '5.10' },
-  { name: '6.1-uml', arch: 'amd64', note: 'user-mode Linux', program: '6.1' },
-  { name: '6.12-uml', arch: 'amd64', note: 'user-mode Linux', program: '6.12' },
+  { name: '5.10-uml', arch: 'amd64', note: 'user-mode Linux; io_uring as 5.10 had it', program: '5.10um' },
+  // Not 6.12, which maps the queues of a ring wrongly, and ends by that.
+  { name: '6.1-uml', arch: 'amd64', note: 'user-mode Linux', program: '6.1um' },
   ...['amd64', 'arm64'].map((arch) => ({
     name: '5.10',
     arch,
@@ -127,25 +118,16 @@ function namesOf({ arch, pattern, flavour }) {
   return byVersion.map((name) => `${name}:${arch}`);
 }
 
-/** A user-mode Linux with the C library that it is linked with, as a file system for it: that of the machine may be older. */
-function unpackProgram({ program }, root) {
-  const versions = run('apt-cache', ['madison', 'user-mode-linux'], apt).split('\n')
-    .map((line) => line.split('|')[1]?.trim());
-  const version = versions.find((one) => one?.startsWith(`${program}um`));
-  console.log(`Fetching user-mode-linux ${version}`);
-  unpack(`user-mode-linux=${version}`, root);
-  unpack('libc6:amd64', root);
-  for (const folder of ['proc', 'dev', 'mnt']) mkdirSync(join(root, folder));
-  for (const folder of ['lib', 'lib64']) symlinkSync(`usr/${folder}`, join(root, folder));
-}
-
-/** The packed kernel of the newest package. */
-function unpackImage(kernel, folder) {
-  const place = join(folder, 'package');
-  unpackFirst(namesOf(kernel), place);
-  const path = readdirSync(place, { recursive: true }).find((one) => one.split('/').at(-1).startsWith('vmlinuz'));
-  renameSync(join(place, path), join(folder, 'image'));
-  rmSync(place, { recursive: true });
+/** Which file of the unpacked package it is, and of which packages, the best first. */
+function source(kernel) {
+  if (kernel.program === undefined) return { names: namesOf(kernel), file: /^vmlinuz/ };
+  const versions = run('apt-cache', ['madison', 'user-mode-linux'], apt).split('\n').map((line) =>
+    line.split('|')[1]?.trim()
+  );
+  return {
+    names: [`user-mode-linux=${versions.find((version) => version?.startsWith(kernel.program))}`],
+    file: /^linux\.uml$/,
+  };
 }
 
 /** Unpack the first of the packages that the mirror has: an index may tell of one that is not there yet, or not any more. */
@@ -173,10 +155,14 @@ export function fetchKernels(kernels) {
     const folder = join(WORK, 'images', `${kernel.name}-${kernel.arch}`);
     if (!existsSync(folder)) {
       apt ??= ownApt();
+      const { names, file } = source(kernel);
       const place = mkdtempSync(join(WORK, 'image-'));
-      if (kernel.program === undefined) unpackImage(kernel, place);
-      else unpackProgram(kernel, join(place, 'image'));
-      renameSync(place, folder);
+      unpackFirst(names, place);
+      const path = readdirSync(place, { recursive: true }).find((one) => file.test(one.split('/').at(-1)));
+      mkdirSync(`${folder}.new`, { recursive: true });
+      renameSync(join(place, path), join(`${folder}.new`, 'image'));
+      renameSync(`${folder}.new`, folder);
+      rmSync(place, { recursive: true });
     }
     return { ...kernel, image: join(folder, 'image') };
   });
