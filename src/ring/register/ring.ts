@@ -185,7 +185,7 @@ export const ringRegistrations: RingRegistrations = {
     if (resources.isAwaited(bgid)) {
       throw inUse('still has receives in flight from the buffers before: cancel them and reap');
     }
-    if (bgid < LASTING_IDS && resources.formerIds.has(bgid)) core.demand(BUFFERS_AGAIN);
+    if (resources.formerIds.has(bgid) && bgid < LASTING_IDS) core.demand(BUFFERS_AGAIN);
     if (options.kernelMemory && !native.isMainThread) {
       // The mapping would keep the ring alive when the worker is terminated, with everything its operations hold.
       const message = "Cannot map the kernel's buffer ring in a worker: leave kernelMemory away";
