@@ -91,14 +91,20 @@ describe('a ring and threads', () => {
     const [fd] = (await once(worker, 'message')) as [number];
     assert.match(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'), /SqMask/);
     await worker.terminate();
-    const left = ((): string => {
+    const isOpen = (): boolean => {
       try {
-        return readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8');
+        return readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8').includes('SqMask');
       } catch {
-        return '';
+        return false;
       }
-    })();
-    assert.doesNotMatch(left, /SqMask/, 'the descriptor is closed');
+    };
+    if (process.versions['deno'] !== undefined) {
+      // Terminating answers before the thread has come to its end there.
+      for (const start = performance.now(); isOpen() && performance.now() - start < 30_000;) {
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    }
+    assert.ok(!isOpen(), 'the descriptor is closed');
     assert.ok(mappings() <= before);
     files.close(reader);
     // The kernel ends a ring in its own time.
