@@ -337,13 +337,12 @@ it('IORING_OP_FTRUNCATE: shorter, longer, beyond 4 GiB', () => {
     ring.prepFtruncate(file.fd, 0.5, 1)]);
 });
 
-it('IORING_OP_FADVISE: short and long ranges; not for pipes; an unknown advice is EINVAL', {
-  skip: without('6.11', 'a length above 32 bits'),
-}, () => {
+it('IORING_OP_FADVISE: short and long ranges; not for pipes; an unknown advice is EINVAL', () => {
   using file = new OpenFile('data');
   using files = new Descriptors();
   using ring = openRing(8);
-  for (const length of [0, 4, 2 ** 32 - 1, 2 ** 32, 2n ** 62n]) {
+  const hasLong = without('6.11', 'a length above 32 bits') === false;
+  for (const length of [0, 4, 2 ** 32 - 1, ...(hasLong ? [2 ** 32, 2n ** 62n] : [])]) {
     ring.prepFadvise(file.fd, 0, length, POSIX_FADV_WILLNEED, 1);
     assert.equal(run(ring), 0, `${length}`);
   }

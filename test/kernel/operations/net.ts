@@ -712,11 +712,12 @@ function datagrams(
 
 const LOOPBACK = { address: '127.0.0.1', port: 0 };
 
-it('IORING_OP_CONNECT: to a server of node:net, by what its address() says', { skip: withoutIPv6 }, async () => {
+it('IORING_OP_CONNECT: to a server of node:net, by what its address() says', async () => {
   using files = new Descriptors();
   using folder = new Temporary();
   using ring = openRing(8);
   for (const where of [{ host: '127.0.0.1', port: 0 }, { host: '::1', port: 0 }, { path: `${folder.path}/socket` }]) {
+    if ('host' in where && where.host === '::1' && withoutIPv6 !== false) continue;
     const server = createServer((peer) => peer.end('hello'));
     try {
       server.listen(where);
