@@ -10,7 +10,7 @@ import type { Launcher } from './launcher.ts';
 import { labelOf } from './part.ts';
 import { inProject } from './project.ts';
 import type { ComparisonResult } from './results.ts';
-import type { Case, Competitor, Scenario } from './scenario.ts';
+import { type Case, type Competitor, measuredAs, type Scenario } from './scenario.ts';
 
 const BUILD_MS = 600_000;
 /** A median that is nearer to 1 is no change that these machines could tell. */
@@ -70,7 +70,7 @@ export function withTwins<C extends Case>(
     get notes() {
       return whole.notes;
     },
-    measure: (competitor, test) => whole.measure(competitor, test),
+    ...measuredAs(whole),
     [Symbol.asyncDispose]: () => whole[Symbol.asyncDispose](),
   };
 

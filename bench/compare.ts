@@ -1,14 +1,23 @@
 /** Runs a scenario: every competitor in turn, round after round, case after case. */
 import type { Progress } from './progress.ts';
 import type { Absence, CaseResult, ComparisonResult, CompetitorResult } from './results.ts';
-import type { Case, Competitor, Context, Metric, Sample, Scenario } from './scenario.ts';
+import {
+  type Case,
+  type Competitor,
+  type Contestant,
+  type Context,
+  type Metric,
+  type Sample,
+  type Scenario,
+  TURN_SECONDS,
+} from './scenario.ts';
 import { ratios, summarize } from './statistics.ts';
 
 type Series<C extends Case> = Map<Competitor<C>, Sample[]>;
 
 export async function compare<C extends Case>(
   scenario: Scenario<C>,
-  { rounds }: Context,
+  { rounds, seconds }: Context,
   signal: AbortSignal,
   progress: Progress,
 ): Promise<ComparisonResult> {
@@ -23,17 +32,27 @@ export async function compare<C extends Case>(
   progress.begin(scenario.name, rounds * turns.reduce((sum, { series }) => sum + series.size, 0));
   try {
     for (const { test, series } of turns) {
+      const fail = (competitor: Competitor<C>, error: unknown): void => {
+        signal.throwIfAborted();
+        series.delete(competitor);
+        failed.push({ name: `${competitor.name}, ${test.group}, ${test.name}`, reason: reasonOf(error) });
+      };
       for (let round = 0; round < rounds; round++) {
-        // To and fro: nobody always has the place behind the same one.
-        const turn = round % 2 === 0 ? [...series] : [...series].toReversed();
-        for (const [competitor, samples] of turn) {
-          progress.step(`${test.group}, ${test.name}: ${competitor.name}`);
-          try {
-            samples.push(await scenario.measure(competitor, test));
-          } catch (error) {
-            signal.throwIfAborted();
-            series.delete(competitor);
-            failed.push({ name: `${competitor.name}, ${test.group}, ${test.name}`, reason: reasonOf(error) });
+        const step = ({ name }: Competitor<C>): void => progress.step(`${test.group}, ${test.name}: ${name}`);
+        if ('enter' in scenario) {
+          const enter = (competitor: Competitor<C>): Promise<Contestant> => {
+            step(competitor);
+            return scenario.enter(competitor, test);
+          };
+          await takeTurns(series, enter, seconds, fail);
+        } else {
+          for (const [competitor, samples] of toAndFro(series, round)) {
+            step(competitor);
+            try {
+              samples.push(await scenario.measure(competitor, test));
+            } catch (error) {
+              fail(competitor, error);
+            }
           }
         }
       }
@@ -44,6 +63,45 @@ export async function compare<C extends Case>(
   const cases = turns.map(({ test, series }) => caseResult(scenario, test, series));
   const { name, title, metrics, notes } = scenario;
   return { kind: 'comparison', name, title, metrics, cases, skipped, failed, notes };
+}
+
+/** Nobody always has the place behind the same one. */
+function toAndFro<T>(all: Iterable<T>, round: number): T[] {
+  return round % 2 === 0 ? [...all] : [...all].toReversed();
+}
+
+/** One round in which all take part at the same time, one after the other for {@link TURN_SECONDS}. */
+async function takeTurns<C extends Case>(
+  series: Series<C>,
+  enter: (competitor: Competitor<C>) => Promise<Contestant>,
+  seconds: number,
+  fail: (competitor: Competitor<C>, error: unknown) => void,
+): Promise<void> {
+  const contestants = new Map<Competitor<C>, Contestant>();
+  /** Who fails is out of the series. */
+  const each = async (all: Iterable<Competitor<C>>, work: (of: Competitor<C>) => Promise<void>): Promise<void> => {
+    for (const competitor of all) {
+      try {
+        if (series.has(competitor)) await work(competitor);
+      } catch (error) {
+        fail(competitor, error);
+      }
+    }
+  };
+  try {
+    await each([...series.keys()], async (of) => void contestants.set(of, await enter(of)));
+    const turns = Math.max(1, Math.round(seconds / TURN_SECONDS));
+    for (let turn = 0; turn < turns; turn++) {
+      await each(toAndFro(contestants.keys(), turn), (of) => contestants.get(of)!.turn(seconds / turns));
+    }
+    await each(contestants.keys(), async (of) => void series.get(of)!.push(contestants.get(of)!.result()));
+  } finally {
+    await each(contestants.keys(), async (of) => contestants.get(of)![Symbol.asyncDispose]());
+    for (const [competitor, contestant] of contestants) {
+      // Of one that has failed it is known.
+      if (!series.has(competitor)) await Promise.resolve(contestant[Symbol.asyncDispose]()).catch(() => {});
+    }
+  }
 }
 
 /** Of a server that ended early: why, and not what its load then found. */

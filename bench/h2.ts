@@ -3,7 +3,7 @@ import { onBun, onNet, onNode } from './contenders.ts';
 import { findInPath, type Server } from './launcher.ts';
 import { ProcessCpu } from './process-cpu.ts';
 import { type Case, type Competitor, type Context, type Sample, type Scenario, WARMUP_SECONDS } from './scenario.ts';
-import { CPU, notesOnCores, RATE } from './wrk.ts';
+import { CPU, notesOnCores, RATE } from './http-load.ts';
 
 const CONNECTIONS = 16;
 const STREAMS = 10;

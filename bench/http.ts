@@ -1,13 +1,16 @@
-/** Scenarios: servers of node:http and node:https on the sockets of `iouring/net`, and on Node's own, under wrk. */
+/** Scenarios: servers of node:http and node:https on the sockets of `iouring/net`, and on Node's own. */
 import { onBun, onNet, onNode } from './contenders.ts';
 import { type Case, type Competitor, type Context, type Scenario, type Target, WAITED } from './scenario.ts';
-import { CPU, loadedByWrk, measureWithWrk, notesOnCores, P99, RATE } from './wrk.ts';
+import { CPU, httpLoad, notesOnCores, P99, RATE } from './http-load.ts';
+import { loadedByWrk, measureWithWrk } from './wrk.ts';
 
 interface HttpCase extends Case {
   /** Of the body that a request asks for; a small one otherwise. */
   readonly answerBytes?: number;
   /** Of the body that a request brings. */
   readonly postBytes?: number;
+  /** Its connections are new in each turn. */
+  readonly isFresh?: boolean;
 }
 
 const CONNECTIONS = 64;
@@ -24,53 +27,57 @@ export async function http(context: Context): Promise<Scenario<HttpCase>> {
     { group: 'http', name: 'GET' },
     ...SIZES.map((size) => ({ group: 'http', name: `GET of ${size} KiB`, answerBytes: size * KIBIBYTE })),
     ...SIZES.map((size) => ({ group: 'http', name: `POST of ${size} KiB`, postBytes: size * KIBIBYTE })),
+    { group: 'http', name: 'GET over new connections', isFresh: true },
   ];
   const targets = [
-    ...aims(/GET$/, [P99], 1),
-    ...aims(/GET/, [CPU, RATE], 1.3),
+    ...aims(/GET/, [P99], 1),
+    ...aims(/GET$|GET of/, [CPU, RATE], 1.3),
+    ...aims(/new connections/, [CPU, RATE], 1),
     ...aims(/POST/, [CPU, RATE], 1.2),
   ];
-  return serving(context, 'http', cases, targets);
+  const load = await httpLoad(context);
+  return {
+    ...serving(context, 'http', cases, targets),
+    competitors: load.loaded(await serversOf(context, 'http')),
+    async enter(competitor, test) {
+      const { answerBytes, postBytes = 0, isFresh = false } = test;
+      const path = answerBytes === undefined ? '/' : `/${answerBytes}`;
+      const request = { connections: CONNECTIONS, path, bodyBytes: answerBytes ?? 0, postBytes, isFresh };
+      return load.enter(await context.launcher.serve(competitor.command(test)), request);
+    },
+  };
 }
 
 export async function https(context: Context): Promise<Scenario<HttpCase>> {
-  return serving(context, 'https', [{ group: 'https', name: 'GET' }], aims(/GET/, [CPU, RATE], 1));
+  return {
+    ...serving(context, 'https', [{ group: 'https', name: 'GET' }], aims(/GET/, [CPU, RATE], 1)),
+    competitors: loadedByWrk(await serversOf(context, 'https')),
+    async measure(competitor, test) {
+      await using server = await context.launcher.serve(competitor.command(test));
+      return await measureWithWrk(context, server, CONNECTIONS);
+    },
+  };
 }
 
-async function serving(
-  context: Context,
-  protocol: 'http' | 'https',
-  cases: readonly HttpCase[],
-  targets: readonly Target[],
-): Promise<Scenario<HttpCase>> {
-  const { launcher } = context;
+async function serversOf({ launcher }: Context, protocol: 'http' | 'https'): Promise<Competitor<HttpCase>[]> {
   const sockets = (module: string) => (): string[] => ['--protocol', protocol, '--sockets', module];
   const theirs = `node:${protocol}`;
-  const competitors: Competitor<HttpCase>[] = [
+  return [
     onNet(`${theirs} on createServer`, 'http-server', sockets('iouring/net')),
     onNode(theirs, 'http-server', sockets('its own')),
     await onBun(launcher, theirs, 'http-server', sockets('its own')),
   ];
+}
+
+/** What both have. */
+function serving(context: Context, protocol: 'http' | 'https', cases: readonly HttpCase[], targets: readonly Target[]) {
   return {
     name: protocol,
-    title: `${protocol.toUpperCase()} server of ${theirs}, ${CONNECTIONS} connections`,
+    title: `${protocol.toUpperCase()} server of node:${protocol}, ${CONNECTIONS} connections`,
     metrics: [CPU, { ...RATE, inReadme: true }, { ...P99, inReadme: true }, WAITED],
     cases,
-    competitors: loadedByWrk(competitors),
     targets,
     notes: notesOnCores(context),
-    async measure(competitor, test) {
-      const { answerBytes, postBytes } = test;
-      const path = answerBytes === undefined ? '/' : `/${answerBytes}`;
-      await using server = await launcher.serve(competitor.command(test));
-      return await measureWithWrk(context, server, {
-        connections: CONNECTIONS,
-        protocol,
-        path,
-        ...(answerBytes === undefined ? {} : { bodyBytes: answerBytes }),
-        ...(postBytes === undefined ? {} : { postBytes }),
-      });
-    },
     async [Symbol.asyncDispose]() {},
   };
 }

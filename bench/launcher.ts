@@ -34,6 +34,11 @@ export interface Running<T> extends AsyncDisposable {
   readonly said: T;
 }
 
+/** A program that does something for each line that it is sent, and answers with a line of JSON. */
+export interface Attendant extends AsyncDisposable {
+  ask<T>(line: string, timeoutMs: number): Promise<T>;
+}
+
 /** What changes how a child behaves, and is set only for those that are meant to have it. */
 const NOT_INHERITED = ['NODE_OPTIONS', 'UV_USE_IO_URING', 'UV_THREADPOOL_SIZE'];
 const STDERR_SHOWN = 2000;
@@ -137,6 +142,35 @@ export class Launcher {
     return { ...running(command, child, closed, errors), said: JSON.parse(first[0]) as T };
   }
 
+  /** Starts a program that waits for lines on its standard input once it has printed one. */
+  async attend(command: Command, place: Place): Promise<Attendant> {
+    const child = this.#start(command, place, 'pipe');
+    const name = basename(command.file);
+    const closed = once(child, 'close');
+    const errors = collectErrors(child);
+    const lines = createInterface({ input: child.stdout! });
+    const said = async (timeoutMs: number): Promise<string> => {
+      const timer = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+      const [line] = (await Promise.race([once(lines, 'line'), closed])) as unknown[];
+      clearTimeout(timer);
+      this.#signal.throwIfAborted();
+      if (typeof line !== 'string') throw new Error(`${name} ended too early: ${errors()}`);
+      return line;
+    };
+    await said(SERVER_START_MS);
+    return {
+      async ask<T>(line: string, timeoutMs: number) {
+        child.stdin!.write(`${line}\n`);
+        return JSON.parse(await said(timeoutMs)) as T;
+      },
+      async [Symbol.asyncDispose]() {
+        child.stdin!.on('error', () => {}).end();
+        child.kill('SIGKILL');
+        await closed;
+      },
+    };
+  }
+
   /**
    * Starts a server that was told its port, and says nothing that a program could read: it listens when it takes
    * a connection.
@@ -159,7 +193,7 @@ export class Launcher {
     return { ...running(command, child, closed, errors), port, address: ['--port', `${port}`] };
   }
 
-  #start({ file, args, env }: Command, place: Place): ChildProcess {
+  #start({ file, args, env }: Command, place: Place, input: 'ignore' | 'pipe' = 'ignore'): ChildProcess {
     this.#signal.throwIfAborted();
     const inherited = { ...process.env };
     for (const name of NOT_INHERITED) {
@@ -171,7 +205,7 @@ export class Launcher {
     }
     const child = spawn(words[0], words.slice(1), {
       env: { ...inherited, ...env },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [input, 'pipe', 'pipe'],
       detached: this.niceness !== undefined,
     });
     if (this.niceness !== undefined && child.pid !== undefined) {

@@ -1,5 +1,5 @@
 /** A part of a scenario: some of its cases, and some of its competitors. */
-import type { Case, Scenario } from './scenario.ts';
+import { type Case, measuredAs, type Scenario } from './scenario.ts';
 
 export interface Part {
   /** Of the cases, as a table shows them: the group, a comma, the name. */
@@ -29,7 +29,7 @@ export function partOf<C extends Case>(whole: Scenario<C>, ...parts: readonly Pa
     get notes() {
       return whole.notes;
     },
-    measure: (competitor, test) => whole.measure(competitor, test),
+    ...measuredAs(whole),
     [Symbol.asyncDispose]: () => whole[Symbol.asyncDispose](),
   };
 }

@@ -53,10 +53,14 @@ export class ProcessCpu {
     this.#startWait = readWait(pid);
   }
 
-  /** For what share of the time since the construction the main thread had to wait for its core, in percent. */
+  /** For how long the main thread had to wait for its core since the construction. */
+  waitedSeconds(): number {
+    return (readWait(this.#pid) - this.#startWait) / 1e9;
+  }
+
+  /** The same as a share of the time, in percent. */
   waitedPercent(): number {
-    const milliseconds = (readWait(this.#pid) - this.#startWait) / 1e6;
-    return (100 * milliseconds) / (performance.now() - this.#startWall);
+    return (100 * 1000 * this.waitedSeconds()) / (performance.now() - this.#startWall);
   }
 
   /**

@@ -2,12 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { notBuilt } from './contenders.ts';
+import { CPU, httpLoad, type HttpLoad, notesOnCores, P99, RATE, turnsOf } from './http-load.ts';
 import { type Command, findInPath } from './launcher.ts';
-import { ProcessCpu } from './process-cpu.ts';
 import { competitorProgram, inProject } from './project.ts';
 import {
   type Case,
   type Competitor,
+  type Contestant,
   type Context,
   measureLoop,
   type Sample,
@@ -15,7 +16,6 @@ import {
   type Target,
   WAITED,
 } from './scenario.ts';
-import { CPU, measureWithWrk, notesOnCores, P99, RATE } from './wrk.ts';
 
 interface ApplicationCase extends Case {
   /** A name of `applications.ts`. */
@@ -53,13 +53,16 @@ const CLIENTS: readonly ApplicationCase[] = [
 ];
 
 export async function register(context: Context): Promise<Scenario<ApplicationCase>> {
+  const load = await httpLoad(context);
+  const { competitors, ...comparison } = comparisonOf(CASES);
   return {
+    ...comparison,
+    competitors: load.loaded(competitors),
     name: 'register',
     title: 'Applications as they are, with iouring/register and without',
     metrics: [CPU, { ...RATE, inReadme: true }, { ...P99, inReadme: true }, WAITED],
     notes: notesOnCores(context),
-    measure: (competitor, test) => measureServer(context, competitor, test),
-    ...comparisonOf(CASES),
+    enter: (competitor, test) => enterServer(context, load, competitor, test),
   };
 }
 
@@ -113,53 +116,38 @@ function commandOf({ app, driver, parts, port }: ApplicationCase, isRegistered: 
   return { file: process.execPath, args, env: { ...env, NODE_NO_WARNINGS: '1', NODE_ENV: 'production' } };
 }
 
-async function measureServer(
-  context: Context,
+async function enterServer(
+  { launcher }: Context,
+  load: HttpLoad,
   competitor: Competitor<ApplicationCase>,
   test: ApplicationCase,
-): Promise<Sample> {
-  const { launcher } = context;
-  if (test.app === 'ws') return measureWebSockets(context, competitor.command(test));
-  if (test.app === 'proxy') {
+): Promise<Contestant> {
+  const { app, postBytes = 0 } = test;
+  if (app === 'proxy') {
     const upstream = { file: process.execPath, args: [competitorProgram('applications'), '--app', 'http'] };
-    await using behind = await launcher.serve(upstream, 'beside');
-    await using server = await launcher.serve(competitor.command({ ...test, port: behind.port }));
-    return await measureWithWrk(context, server, { connections: CONNECTIONS });
+    const behind = await launcher.serve(upstream, 'beside');
+    const proxy = await launcher.serve(competitor.command({ ...test, port: behind.port }));
+    const contestant = await load.enter(proxy, { connections: CONNECTIONS });
+    return {
+      turn: (seconds) => contestant.turn(seconds),
+      result: () => contestant.result(),
+      async [Symbol.asyncDispose]() {
+        await contestant[Symbol.asyncDispose]();
+        await behind[Symbol.asyncDispose]();
+      },
+    };
   }
-  const { postBytes } = test;
-  await using server = await launcher.serve(competitor.command(test));
-  const workers = childrenOf(server.pid);
-  return await measureWithWrk(context, server, {
-    connections: CONNECTIONS,
-    workers,
-    ...(postBytes === undefined ? {} : { postBytes }),
-  });
+  const server = await launcher.serve(competitor.command(test));
+  if (app === 'ws') {
+    const args = [competitorProgram('websocket-load'), '--port', `${server.port}`, '--connections', `${WEBSOCKETS}`];
+    return turnsOf(server, launcher.attend({ file: process.execPath, args }, 'beside'));
+  }
+  return load.enter(server, { connections: CONNECTIONS, postBytes, workers: childrenOf(server.pid) });
 }
 
 /** Processes that another has started. */
 function childrenOf(pid: number): number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ').filter(Boolean).map(Number);
-}
-
-async function measureWebSockets({ launcher, seconds }: Context, command: Command): Promise<Sample> {
-  await using server = await launcher.serve(command);
-  const load = async (duration: number): Promise<{ seconds: number; messages: number; p99Milliseconds: number }> => {
-    const args = ['--port', `${server.port}`, '--connections', `${WEBSOCKETS}`, '--seconds', `${duration}`];
-    return launcher.runForJson(
-      { file: process.execPath, args: [competitorProgram('websocket-load'), ...args] },
-      'beside',
-      10_000 + 2000 * duration,
-    );
-  };
-  await load(Math.min(1, seconds));
-  const cpu = new ProcessCpu(server.pid);
-  const { seconds: took, messages, p99Milliseconds } = await load(seconds);
-  return {
-    cpuMicroseconds: (cpu.seconds() * 1e6) / messages,
-    requestsPerSecond: messages / took,
-    p99Milliseconds,
-    waitedPercent: cpu.waitedPercent(),
-  };
 }
 
 /** By what the tests have for it, which prints that no test was run: it is loaded only where it is needed. */

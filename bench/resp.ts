@@ -4,7 +4,7 @@ import { findInPath, freePort, type Server } from './launcher.ts';
 import { ProcessCpu } from './process-cpu.ts';
 import { inProject } from './project.ts';
 import type { Case, Competitor, Context, Sample, Scenario } from './scenario.ts';
-import { notesOnCores } from './wrk.ts';
+import { notesOnCores } from './http-load.ts';
 
 interface RespCase extends Case {
   readonly command: 'set' | 'get';

@@ -1,8 +1,8 @@
-/** Scenario: a tiny TCP responder under wrk; the server has one core, wrk another. */
+/** Scenario: a tiny TCP responder to requests of HTTP; the server has one core, its clients another. */
 import { inC, onBun, onIoUring, onNet, onNode } from './contenders.ts';
 import { partOf } from './part.ts';
 import { type Case, type Competitor, type Context, type Scenario, type Target, WAITED } from './scenario.ts';
-import { CPU, loadedByWrk, measureWithWrk, notesOnCores, P99, RATE } from './wrk.ts';
+import { CPU, httpLoad, notesOnCores, P99, RATE } from './http-load.ts';
 
 interface ResponderCase extends Case {
   readonly connections: number;
@@ -67,7 +67,8 @@ async function respondingWith(
   connectionCounts: readonly number[],
 ): Promise<Scenario<ResponderCase>> {
   const { launcher } = context;
-  const competitors = loadedByWrk([
+  const load = await httpLoad(context);
+  const competitors = load.loaded([
     ...ours,
     await inC(launcher, 'responder', none),
     onNode('node:net', 'responder-net', of('node:net')),
@@ -84,10 +85,7 @@ async function respondingWith(
     })),
     competitors,
     notes: notesOnCores(context),
-    async measure(competitor, test) {
-      await using server = await launcher.serve(competitor.command(test));
-      return await measureWithWrk(context, server, test);
-    },
+    enter: async (competitor, test) => load.enter(await launcher.serve(competitor.command(test)), test),
     async [Symbol.asyncDispose]() {},
   };
 }

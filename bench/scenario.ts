@@ -61,7 +61,25 @@ export interface Competitor<C extends Case> {
   command(test: C): Command;
 }
 
-export interface Scenario<C extends Case> extends AsyncDisposable {
+/** A competitor that has started, is warm, and works when it has its turn. */
+export interface Contestant extends AsyncDisposable {
+  /** Works for so many seconds; what came of it counts. */
+  turn(seconds: number): Promise<void>;
+  /** Of all turns. */
+  result(): Sample;
+}
+
+/**
+ * One measurement: `measure` makes it from beginning to end. With `enter` all competitors of a case are there at the same time, and
+ * take turns that are so short that a machine which changes its pace changes it for all of them.
+ */
+type Measuring<C extends Case> =
+  | { measure(competitor: Competitor<C>, test: C): Promise<Sample> }
+  | { enter(competitor: Competitor<C>, test: C): Promise<Contestant> };
+
+export type Scenario<C extends Case> = ScenarioFacts<C> & Measuring<C>;
+
+interface ScenarioFacts<C extends Case> extends AsyncDisposable {
   readonly name: string;
   readonly title: string;
   readonly metrics: readonly Metric[];
@@ -72,7 +90,13 @@ export interface Scenario<C extends Case> extends AsyncDisposable {
   readonly targets?: readonly Target[];
   /** What a reader of the numbers has to know, such as cases that had to be left out. */
   readonly notes: readonly string[];
-  measure(competitor: Competitor<C>, test: C): Promise<Sample>;
+}
+
+/** How another scenario is measured, for one that is made from it. */
+export function measuredAs<C extends Case>(whole: Scenario<C>): Measuring<C> {
+  return 'enter' in whole
+    ? { enter: (competitor, test) => whole.enter(competitor, test) }
+    : { measure: (competitor, test) => whole.measure(competitor, test) };
 }
 
 export interface Settings {
@@ -93,6 +117,9 @@ export interface LoopResult {
 
 /** Long enough for JIT compilers to be done. */
 export const WARMUP_SECONDS = 2;
+
+/** Those who take turns change after so long: where others use the cores as well, they change their pace within a second. */
+export const TURN_SECONDS = 0.15;
 
 /** Runs one competitor that measures its own loop. */
 export async function measureLoop<C extends Case>(

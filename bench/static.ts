@@ -1,12 +1,12 @@
-/** Scenario: `iouring serve` of files in the page cache, beside nginx, under wrk. */
+/** Scenario: `iouring serve` of files in the page cache, beside nginx. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findServer, type Installed, noCommand, notBuilt } from './contenders.ts';
+import { CPU, httpLoad, notesOnCores, P99, RATE } from './http-load.ts';
 import { freePort } from './launcher.ts';
 import { inProject } from './project.ts';
 import type { Case, Competitor, Context, Scenario } from './scenario.ts';
-import { CPU, loadedByWrk, measureWithWrk, notesOnCores, P99, RATE } from './wrk.ts';
 
 interface FileCase extends Case {
   readonly bytes: number;
@@ -26,6 +26,7 @@ export async function staticFiles(context: Context): Promise<Scenario<FileCase>>
     return { group: 'static', name: `${kibibytes} KiB`, bytes, port: 0 };
   });
   const nginx = await findServer(launcher, 'nginx', '-v', 'nginx-light');
+  const load = await httpLoad(context);
   const competitors: Competitor<FileCase>[] = [
     serve(folder),
     byNginx(nginx, '', folder, ''),
@@ -36,13 +37,12 @@ export async function staticFiles(context: Context): Promise<Scenario<FileCase>>
     title: `Static files, ${CONNECTIONS} connections`,
     metrics: [CPU, { ...RATE, inReadme: true }, { ...P99, inReadme: true }],
     cases,
-    competitors: loadedByWrk(competitors),
+    competitors: load.loaded(competitors),
     notes: notesOnCores(context),
-    async measure(competitor, test) {
+    async enter(competitor, test) {
       const port = await freePort();
-      await using server = await launcher.serveOn(port, competitor.command({ ...test, port }));
-      const request = { connections: CONNECTIONS, path: `/${test.bytes}.txt`, bodyBytes: test.bytes };
-      return await measureWithWrk(context, server, request);
+      const server = await launcher.serveOn(port, competitor.command({ ...test, port }));
+      return load.enter(server, { connections: CONNECTIONS, path: `/${test.bytes}.txt`, bodyBytes: test.bytes });
     },
     async [Symbol.asyncDispose]() {
       rmSync(folder, { recursive: true, force: true });
