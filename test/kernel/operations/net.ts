@@ -490,15 +490,14 @@ it('IORING_OP_SENDMSG, IORING_OP_RECVMSG: descriptors go from one process’s ta
   assert.deepEqual(small.control, []);
 });
 
-it('IORING_OP_SENDMSG_ZC: several buffers without copying, registered ones too', {
-  skip: without('6.15', 'IORING_RECVSEND_FIXED_BUF'),
-}, () => {
+it('IORING_OP_SENDMSG_ZC: several buffers without copying, registered ones too', () => {
   using files = new Descriptors();
   using ring = openRing(8);
   const [client, server] = tcp(ring, files);
   const buffer = allocateAligned(65536).fill(5);
   ring.registerBuffers([buffer]);
-  for (const options of [{}, { fixed: 0 }]) {
+  const hasFixed = without('6.15', 'IORING_RECVSEND_FIXED_BUF') === false;
+  for (const options of hasFixed ? [{}, { fixed: 0 }] : [{}]) {
     const iov = [buffer.subarray(0, 10_000), buffer.subarray(20_000, 30_001)];
     ring.prepSendmsgZc(client, { iov }, 5, 0, options);
     const received = new Uint8Array(20_001);
