@@ -82,13 +82,18 @@ it('case 68: a multishot receive says MORE until its last: ENOBUFS, ECANCELED or
   const [a, b] = files.socketPair();
   ring.prepRecvMultishot(a, 1, 1);
   ring.submit();
-  for (let i = 0; i < 2; i++) {
+  const found: Completion[] = [];
+  for (let i = 0; i < 3; i++) {
     writeSync(b, `data ${i}`);
-    const c = complete(ring);
-    assert.deepEqual([c.res, c.hasMore(), text(buffers, c)], [6, true, `data ${i}`]);
+    // Linux 6.1 says that there is no buffer left as soon as that is so, and not when data comes.
+    if (found.length > i) continue;
+    ring.submitAndWait(1, { timeoutMs: 5000 });
+    found.push(...reap(ring));
   }
-  writeSync(b, 'data 2');
-  const last = complete(ring);
+  const [first, second, last] = found;
+  assert.equal(found.length, 3);
+  assert.deepEqual([first.res, first.hasMore(), text(buffers, first)], [6, true, 'data 0']);
+  assert.deepEqual([second.res, second.hasMore(), text(buffers, second)], [6, true, 'data 1']);
   assert.deepEqual([last.res, last.hasMore(), last.bufferId()], [-ENOBUFS, false, undefined]);
   buffers.recycle(0);
   buffers.recycle(1);
