@@ -8,7 +8,6 @@ import {
   type Context,
   type Metric,
   TURN_SECONDS,
-  WARMUP_SECONDS,
 } from './scenario.ts';
 import { loadedBy, loadInC, loading } from './served.ts';
 
@@ -26,9 +25,14 @@ export interface Request {
   readonly bodyBytes?: number;
   /** Connections are made anew for each turn. */
   readonly isFresh?: boolean;
+  /** The clients never sleep: the server need not wake them. */
+  readonly isAwake?: boolean;
   /** Processes that do the server's work: what they use counts as well. */
   readonly workers?: readonly number[];
 }
+
+/** JIT compilers are done, and the drop-in sockets have found out whether the ring pays. */
+const HTTP_WARMUP_SECONDS = 6;
 
 /** Of one turn, but for the p99, which is that of all so far. */
 interface Turn {
@@ -55,10 +59,14 @@ export async function httpLoad({ launcher }: Context): Promise<HttpLoad> {
   const load = await loadInC(launcher, 'http-load');
   return {
     loaded: (competitors) => loadedBy(load, competitors),
-    async enter(server, { connections, path = '/', postBytes = 0, bodyBytes = 0, isFresh = false, workers = [] }) {
+    async enter(
+      server,
+      { connections, path = '/', postBytes = 0, bodyBytes = 0, isFresh = false, isAwake = false, workers = [] },
+    ) {
       const words = ['--connections', `${connections}`, '--path', path];
       if (postBytes > 0) words.push('--post', `${postBytes}`);
       if (isFresh) words.push('--fresh');
+      if (isAwake) words.push('--awake');
       return turnsOf(server, launcher.attend(loading(load, server, ...words), 'beside'), bodyBytes, workers);
     },
   };
@@ -87,7 +95,7 @@ async function warm(
 ): Promise<Contestant> {
   const ask = (kind: 'w' | '', seconds: number): Promise<Turn> =>
     clients.ask(`${kind}${seconds}`, 10_000 + 5000 * seconds);
-  for (let left = WARMUP_SECONDS; left > 0; left -= TURN_SECONDS) await ask('w', TURN_SECONDS);
+  for (let left = HTTP_WARMUP_SECONDS; left > 0; left -= TURN_SECONDS) await ask('w', TURN_SECONDS);
   const processes = [server.pid, ...workers].map((pid) => new ProcessCpu(pid));
   const sum = { seconds: 0, requests: 0, p99Milliseconds: 0 };
   return {

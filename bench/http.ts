@@ -11,6 +11,8 @@ interface HttpCase extends Case {
   readonly postBytes?: number;
   /** Its connections are new in each turn. */
   readonly isFresh?: boolean;
+  /** Its clients never sleep. */
+  readonly isAwake?: boolean;
 }
 
 const CONNECTIONS = 64;
@@ -28,11 +30,12 @@ export async function http(context: Context): Promise<Scenario<HttpCase>> {
     ...SIZES.map((size) => ({ group: 'http', name: `GET of ${size} KiB`, answerBytes: size * KIBIBYTE })),
     ...SIZES.map((size) => ({ group: 'http', name: `POST of ${size} KiB`, postBytes: size * KIBIBYTE })),
     { group: 'http', name: 'GET over new connections', isFresh: true },
+    { group: 'http', name: 'GET by clients that never sleep', isAwake: true },
   ];
   const targets = [
     ...aims(/GET/, [P99], 1),
     ...aims(/GET$|GET of/, [CPU, RATE], 1.3),
-    ...aims(/new connections/, [CPU, RATE], 1),
+    ...aims(/new connections|never sleep/, [CPU, RATE], 1),
     ...aims(/POST/, [CPU, RATE], 1.2),
   ];
   const load = await httpLoad(context);
@@ -40,9 +43,9 @@ export async function http(context: Context): Promise<Scenario<HttpCase>> {
     ...serving(context, 'http', cases, targets),
     competitors: load.loaded(await serversOf(context, 'http')),
     async enter(competitor, test) {
-      const { answerBytes, postBytes = 0, isFresh = false } = test;
+      const { answerBytes, postBytes = 0, isFresh = false, isAwake = false } = test;
       const path = answerBytes === undefined ? '/' : `/${answerBytes}`;
-      const request = { connections: CONNECTIONS, path, bodyBytes: answerBytes ?? 0, postBytes, isFresh };
+      const request = { connections: CONNECTIONS, path, bodyBytes: answerBytes ?? 0, postBytes, isFresh, isAwake };
       return load.enter(await context.launcher.serve(competitor.command(test)), request);
     },
   };

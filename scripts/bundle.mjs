@@ -27,8 +27,10 @@ const libraries = Object.values(exports).flatMap((entry) =>
 );
 const commands = Object.values(bin).map(nameOf);
 /** Files that others load by their path, when they need them. */
-const FIRST = 'register/socket-side';
-const loaded = [FIRST, 'register/ring-side', 'register/datagram-side', 'register/file-side'];
+const FIRST = ['register/socket-side', 'register/datagram-side'];
+/** What has to be loaded before anything is replaced. */
+const BEFORE = 'fs/node-promises';
+const loaded = [...FIRST, 'register/ring-side', 'register/file-side'];
 const names = [...libraries, ...loaded, ...commands];
 
 /** Folders with an entry are a chunk each; what they all stand on is the chunk called core. */
@@ -40,8 +42,8 @@ const folders = new Set(libraries.filter((name) => name.includes('/')).map(folde
 const apart = new Set([...commands, ...(sideEffects || []).map(nameOf)].map(folderOf));
 
 /**
- * Modules that the first server loads which listens under iouring/register are chunks of their own: it is not to wait for what
- * comes into play only when a connection goes through the ring.
+ * Modules that the first server loads which listens under iouring/register, and the first UDP socket, are chunks of their own: they
+ * are not to wait for what comes into play only when something goes through the ring.
  */
 const early = new Set();
 
@@ -55,7 +57,7 @@ function chunkOf(id, graph) {
   if (!id.startsWith(sources)) return null;
   const folder = folderOf(id.slice(sources.length));
   if (apart.has(folder)) return null;
-  gatherEarly(join(sources, `${FIRST}.ts`), graph);
+  for (const name of [...FIRST, BEFORE]) gatherEarly(join(sources, `${name}.ts`), graph);
   const name = folders.has(folder) ? folder : 'core';
   return early.has(id) ? `early-${name}` : name;
 }

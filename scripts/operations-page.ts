@@ -36,13 +36,20 @@ const row = ({ code, name, methods, like, since }: Operation): string =>
   `| ${code} | [${name}](#${name.toLowerCase()}) | ${coded(methods)} | ${like ?? ''} | ${since} |`;
 
 function registration(
-  { code, name, methods, since, variants, purpose, wrappers }: (typeof REGISTRATIONS)[number],
+  { code, name, methods, since, variants, waitsFor, purpose, wrappers }: (typeof REGISTRATIONS)[number],
 ): string {
-  return `| ${code} | ${name} | ${coded(methods)} | ${since}${forms(variants)} | ${purpose} | ${coded(wrappers)} |`;
+  const waits = Object.entries(waitsFor ?? {}).map(([what, until]) =>
+    `; before ${until} not while ${
+      what === 'tables' ? 'registered files or buffers are in use' : 'anything is in flight'
+    }`
+  );
+  return `| ${code} | ${name} | ${coded(methods)} | ${since}${forms(variants)} | ${purpose}${waits.join('')} | ${
+    coded(wrappers)
+  } |`;
 }
 
 function section(operation: Operation): string {
-  const { code, name, methods, options, like, since, variants, lends, result, helpers, purpose } = operation;
+  const { code, name, methods, options, like, since, variants, ignored, lends, result, helpers, purpose } = operation;
   const lines = [
     `## ${name}`,
     '',
@@ -50,6 +57,7 @@ function section(operation: Operation): string {
     '',
     `- opcode: ${code}; since Linux ${since}${forms(variants)}`,
     `- method: ${coded(methods)}`,
+    ...(ignored ? [`- refused on kernels that would do something else, without a word, before:${forms(ignored)}`] : []),
     ...(options ? [`- options: ${coded(options)}`] : []),
     ...(like ? [`- like ${like}`] : []),
     `- \`res\`: ${result}`,

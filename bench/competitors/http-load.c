@@ -2,8 +2,10 @@
  * Clients of an HTTP server at --port, each with one request under way: --connections of them ask for --path, or bring a body of
  * --post bytes. They work when they are told to on standard input, so that servers that are compared can take turns of some hundred
  * milliseconds: after each line, which holds the seconds of a turn, they go on for so long, wait for the answers that are under way, and
- * print what they have done in it. With --fresh they connect anew for each turn. The p99 is that of all turns behind the last line
- * that began with a w, for a warm-up. Answers have to say how long their bodies are.
+ * print what they have done in it. With --fresh they connect anew for each turn. With --awake they never sleep, so that a server does
+ * not have to wake them, as it does not have to wake those at the other end of a network. The p99 is that of all turns behind the last
+ * line that began with a w, for a warm-up; of connections that stay, without the beginning of a turn, where caches are cold and all
+ * requests come at once. Answers have to say how long their bodies are.
  */
 #include "latency.h"
 #include "loopback.h"
@@ -13,6 +15,7 @@
 
 #define HEAD_MAX 4096
 #define READ_MAX 262144
+#define BEGINNING_SECONDS 0.02
 
 struct client {
 	int fd;
@@ -39,6 +42,8 @@ static struct latencies latencies;
 static uint64_t requests;
 static uint64_t body_bytes;
 static unsigned under_way;
+/* What was sent before is not in the p99. */
+static double counts_from;
 
 static void watch(struct client *c, uint32_t events)
 {
@@ -141,7 +146,8 @@ static void receive(struct client *c, bool goes_on)
 		fail("Something has come that nobody asked for", EPROTO);
 	if (!take(c, buffer, (size_t)count))
 		return;
-	latency_add(&latencies, wall_seconds() - c->sent_at);
+	if (c->sent_at >= counts_from)
+		latency_add(&latencies, wall_seconds() - c->sent_at);
 	requests++;
 	if (goes_on)
 		return begin_request(c);
@@ -149,12 +155,13 @@ static void receive(struct client *c, bool goes_on)
 	under_way--;
 }
 
-static void take_turn(double seconds, bool is_fresh)
+static void take_turn(double seconds, bool is_fresh, bool is_awake)
 {
 	uint64_t requests_before = requests;
 	uint64_t bytes_before = body_bytes;
 	double start = wall_seconds();
 	double now = start;
+	counts_from = is_fresh ? start : start + BEGINNING_SECONDS;
 	for (unsigned i = 0; i < connections; i++) {
 		if (is_fresh)
 			open_client(&clients[i]);
@@ -163,9 +170,11 @@ static void take_turn(double seconds, bool is_fresh)
 	}
 	while (under_way > 0) {
 		struct epoll_event events[256];
-		int count = epoll_wait(epoll, events, 256, 10000);
-		if (count == 0)
+		int count = epoll_wait(epoll, events, 256, is_awake ? 0 : 100);
+		if (count == 0 && wall_seconds() - now > 10)
 			fail("The server does not answer", ETIMEDOUT);
+		if (count == 0)
+			continue;
 		bool goes_on = (now = wall_seconds()) - start < seconds;
 		for (int i = 0; i < count; i++) {
 			struct client *c = &clients[events[i].data.u32];
@@ -183,6 +192,14 @@ static void take_turn(double seconds, bool is_fresh)
 	       (unsigned long long)(requests - requests_before), (unsigned long long)(body_bytes - bytes_before),
 	       latency_percentile(&latencies, 0.99) / 1000);
 	fflush(stdout);
+}
+
+static bool find_flag(int argc, char **argv, const char *name)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], name) == 0)
+			return true;
+	return false;
 }
 
 static void build_request(const char *path, size_t post)
@@ -206,7 +223,8 @@ int main(int argc, char **argv)
 {
 	connections = (unsigned)atoi(option(argc, argv, "--connections"));
 	const char *post = find_option(argc, argv, "--post");
-	bool is_fresh = strcmp(argv[argc - 1], "--fresh") == 0;
+	bool is_fresh = find_flag(argc, argv, "--fresh");
+	bool is_awake = find_flag(argc, argv, "--awake");
 	build_request(option(argc, argv, "--path"), post ? strtoull(post, NULL, 10) : 0);
 	address = server_address(argc, argv);
 	clients = calloc(connections, sizeof(*clients));
@@ -220,7 +238,7 @@ int main(int argc, char **argv)
 	char line[64];
 	while (fgets(line, sizeof(line), stdin)) {
 		bool is_warmup = line[0] == 'w';
-		take_turn(atof(is_warmup ? line + 1 : line), is_fresh);
+		take_turn(atof(is_warmup ? line + 1 : line), is_fresh, is_awake);
 		if (is_warmup)
 			latencies.count = 0;
 	}

@@ -210,6 +210,12 @@ export interface Operation {
   readonly since: string;
   /** The first kernel that has a later form of it, by form. */
   readonly variants?: Readonly<Record<string, string>>;
+  /**
+   * Those of the later forms that a kernel does otherwise than asked, without a word, which does not look at the field
+   * that asks for it: by form, the first kernel that does it or answers EINVAL. Before that one the ring refuses them.
+   * Forms that are not here are EINVAL, EOPNOTSUPP or the like on every kernel that has the operation and not them.
+   */
+  readonly ignored?: Readonly<Record<string, string>>;
   /** Those of the methods that are for a later form only, each with the key of that in `variants`. */
   readonly later?: Readonly<Record<string, string>>;
   /**
@@ -233,6 +239,7 @@ export const OPERATIONS: readonly Operation[] = [
     options: ['result', 'fd', 'fixedFile', 'fixedBuffer', 'taskWork', 'cqe32'],
     since: '5.1',
     variants: { inject: '6.10', file: '6.13', cqe32: '6.18' },
+    ignored: { inject: '6.10', file: '6.10', cqe32: '6.10' },
     lends: [],
     result: '0, or with IORING_NOP_INJECT_RESULT the value of len',
     helpers: ['io_uring_prep_nop'],
@@ -246,6 +253,7 @@ export const OPERATIONS: readonly Operation[] = [
     like: 'preadv2(2)',
     since: '5.1',
     variants: { attributes: '6.14' },
+    ignored: { attributes: '6.14' },
     lends: [
       {
         field: 'addr',
@@ -275,6 +283,7 @@ export const OPERATIONS: readonly Operation[] = [
     like: 'pwritev2(2)',
     since: '5.1',
     variants: { attributes: '6.14' },
+    ignored: { attributes: '6.14' },
     lends: [
       {
         field: 'addr',
@@ -316,6 +325,7 @@ export const OPERATIONS: readonly Operation[] = [
     like: 'pread(2)',
     since: '5.1',
     variants: { attributes: '6.14' },
+    ignored: { attributes: '6.14' },
     lends: [
       { field: 'addr', what: 'buffer', access: 'write', until: 'completion' },
       {
@@ -339,6 +349,7 @@ export const OPERATIONS: readonly Operation[] = [
     like: 'pwrite(2)',
     since: '5.1',
     variants: { attributes: '6.14' },
+    ignored: { attributes: '6.14' },
     lends: [
       { field: 'addr', what: 'buffer', access: 'read', until: 'completion' },
       {
@@ -361,7 +372,8 @@ export const OPERATIONS: readonly Operation[] = [
     options: ['multishot', 'level'],
     like: 'poll(2)',
     since: '5.1',
-    variants: { multishot: '5.13', level: '6.0' },
+    variants: { events32: '5.9', multishot: '5.13', level: '6.0' },
+    ignored: { events32: '5.9' },
     lends: [],
     result: 'the events that are there (POLL*)',
     helpers: ['io_uring_prep_poll_add', 'io_uring_prep_poll_multishot'],
@@ -419,6 +431,7 @@ export const OPERATIONS: readonly Operation[] = [
     like: 'recvmsg(2)',
     since: '5.3',
     variants: { multishot: '6.0' },
+    ignored: { multishot: '5.19' },
     later: { prepRecvmsgMultishot: 'multishot' },
     lends: [
       {
@@ -466,6 +479,7 @@ export const OPERATIONS: readonly Operation[] = [
     like: 'accept4(2)',
     since: '5.5',
     variants: { direct: '5.15', multishot: '5.19' },
+    ignored: { direct: '5.15' },
     later: { prepAcceptMultishot: 'multishot' },
     lends: [
       { field: 'addr', what: 'sockaddr', access: 'write', until: 'completion' },
@@ -486,7 +500,8 @@ export const OPERATIONS: readonly Operation[] = [
     methods: ['prepCancel', 'prepCancelFd'],
     options: ['all', 'userData', 'fd', 'fixed', 'opcode', 'any'],
     since: '5.5',
-    variants: { all: '5.19', descriptor: '5.19', any: '5.19', slot: '6.0', operation: '6.6' },
+    variants: { all: '5.19', descriptor: '5.19', any: '5.19', slot: '6.0', operation: '6.6', both: '6.6' },
+    ignored: { slot: '6.0', operation: '6.6', both: '6.6' },
     later: { prepCancelFd: 'descriptor' },
     lends: [],
     result: '0; with IORING_ASYNC_CANCEL_ALL how many were cancelled',
@@ -534,6 +549,7 @@ export const OPERATIONS: readonly Operation[] = [
     like: 'openat(2)',
     since: '5.6',
     variants: { direct: '5.15' },
+    ignored: { direct: '5.15' },
     lends: [{ field: 'addr', what: 'path', access: 'read', until: 'submit' }],
     result: 'the descriptor; direct: 0, or the slot if the kernel picked it',
     helpers: [
@@ -551,6 +567,7 @@ export const OPERATIONS: readonly Operation[] = [
     like: 'close(2)',
     since: '5.6',
     variants: { direct: '5.15' },
+    ignored: { direct: '5.15' },
     later: { prepCloseDirect: 'direct' },
     lends: [],
     result: '0',
@@ -590,6 +607,7 @@ export const OPERATIONS: readonly Operation[] = [
     like: 'pread(2)',
     since: '5.6',
     variants: { attributes: '6.14' },
+    ignored: { attributes: '6.14' },
     lends: [
       { field: 'addr', what: 'buffer', access: 'write', until: 'completion' },
       {
@@ -613,6 +631,7 @@ export const OPERATIONS: readonly Operation[] = [
     like: 'pwrite(2)',
     since: '5.6',
     variants: { attributes: '6.14' },
+    ignored: { attributes: '6.14' },
     lends: [
       { field: 'addr', what: 'buffer', access: 'read', until: 'completion' },
       {
@@ -660,6 +679,7 @@ export const OPERATIONS: readonly Operation[] = [
     like: 'send(2)',
     since: '5.6',
     variants: { sendto: '6.1', provided: '6.10', bundle: '6.10', vectorized: '6.17' },
+    ignored: { sendto: '5.19', vectorized: '5.19' },
     later: { prepSendto: 'sendto', prepSendBundle: 'bundle', prepSendv: 'vectorized' },
     lends: [
       { field: 'addr', what: 'buffer', access: 'read', until: 'completion' },
@@ -690,6 +710,7 @@ export const OPERATIONS: readonly Operation[] = [
     like: 'recv(2)',
     since: '5.6',
     variants: { multishot: '6.0', bundle: '6.10' },
+    ignored: { multishot: '5.19', bundle: '5.19' },
     later: { prepRecvMultishot: 'multishot' },
     lends: [{ field: 'addr', what: 'buffer', access: 'write', until: 'completion' }],
     result: 'bytes received; 0 at the end of the stream',
@@ -704,6 +725,7 @@ export const OPERATIONS: readonly Operation[] = [
     like: 'openat2(2)',
     since: '5.6',
     variants: { direct: '5.15' },
+    ignored: { direct: '5.15' },
     lends: [
       { field: 'addr', what: 'path', access: 'read', until: 'submit' },
       { field: 'addr2', what: 'open_how', access: 'read', until: 'submit' },

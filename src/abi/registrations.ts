@@ -90,6 +90,11 @@ export interface Registration {
   readonly since: string;
   /** The first kernel that has a later form of it, by form. */
   readonly variants?: Readonly<Record<string, string>>;
+  /**
+   * The things in flight that older kernels wait for in the call, and the first kernel that does not: `everything`, or
+   * `tables`, which is what uses registered files or buffers. It may never come to an end.
+   */
+  readonly waitsFor?: { readonly everything?: string; readonly tables?: string };
   /** The meaning of the arguments `arg` and `nr_args`. */
   readonly argument: string;
   readonly purpose: string;
@@ -104,6 +109,7 @@ export const REGISTRATIONS: readonly Registration[] = [
     name: 'IORING_REGISTER_BUFFERS',
     methods: ['registerBuffers'],
     since: '5.1',
+    waitsFor: { everything: '5.13' },
     argument: 'array of iovec; how many',
     purpose: 'register buffers, which stay in memory: at most 16384 of at most 1 GiB',
     wrappers: ['io_uring_register_buffers'],
@@ -113,6 +119,7 @@ export const REGISTRATIONS: readonly Registration[] = [
     name: 'IORING_UNREGISTER_BUFFERS',
     methods: ['unregisterBuffers'],
     since: '5.1',
+    waitsFor: { everything: '5.13', tables: '6.13' },
     argument: 'none; 0',
     purpose: 'give up all registered buffers',
     wrappers: ['io_uring_unregister_buffers'],
@@ -122,6 +129,7 @@ export const REGISTRATIONS: readonly Registration[] = [
     name: 'IORING_REGISTER_FILES',
     methods: ['registerFiles'],
     since: '5.1',
+    waitsFor: { everything: '5.13' },
     argument: 'array of 32-bit descriptors, -1 for an empty slot; how many',
     purpose: 'register files: fill the table of slots',
     wrappers: ['io_uring_register_files'],
@@ -131,6 +139,7 @@ export const REGISTRATIONS: readonly Registration[] = [
     name: 'IORING_UNREGISTER_FILES',
     methods: ['unregisterFiles'],
     since: '5.1',
+    waitsFor: { tables: '6.13' },
     argument: 'none; 0',
     purpose: 'give up the table of slots',
     wrappers: ['io_uring_unregister_files'],
@@ -140,6 +149,7 @@ export const REGISTRATIONS: readonly Registration[] = [
     name: 'IORING_REGISTER_EVENTFD',
     methods: ['registerEventfd'],
     since: '5.2',
+    waitsFor: { everything: '5.18' },
     argument: 'one 32-bit descriptor; 1',
     purpose: 'have an eventfd signalled with every batch of completions; EBUSY if there is one',
     wrappers: ['io_uring_register_eventfd'],
@@ -149,6 +159,7 @@ export const REGISTRATIONS: readonly Registration[] = [
     name: 'IORING_UNREGISTER_EVENTFD',
     methods: ['unregisterEventfd'],
     since: '5.2',
+    waitsFor: { everything: '5.18' },
     argument: 'none; 0',
     purpose: 'have no eventfd signalled; ENXIO if there is none',
     wrappers: ['io_uring_unregister_eventfd'],
@@ -168,6 +179,7 @@ export const REGISTRATIONS: readonly Registration[] = [
     name: 'IORING_REGISTER_EVENTFD_ASYNC',
     methods: ['registerEventfdAsync'],
     since: '5.6',
+    waitsFor: { everything: '5.18' },
     argument: 'one 32-bit descriptor; 1',
     purpose: 'as REGISTER_EVENTFD, but only for what was not complete at once',
     wrappers: ['io_uring_register_eventfd_async'],
@@ -211,6 +223,7 @@ export const REGISTRATIONS: readonly Registration[] = [
     methods: ['registerRestrictions'],
     since: '5.10',
     variants: { task: '7.0' },
+    waitsFor: { everything: '5.18' },
     argument: 'array of io_uring_restriction; how many. For a task: io_uring_task_restriction; 1',
     purpose: 'allow only some operations and flags, while the ring is still disabled; once',
     wrappers: ['io_uring_register_restrictions'],
@@ -220,6 +233,7 @@ export const REGISTRATIONS: readonly Registration[] = [
     name: 'IORING_REGISTER_ENABLE_RINGS',
     methods: ['enableRings'],
     since: '5.10',
+    waitsFor: { everything: '5.18' },
     argument: 'none; 0',
     purpose: 'start a ring of IORING_SETUP_R_DISABLED; the caller becomes its single issuer',
     wrappers: ['io_uring_enable_rings'],

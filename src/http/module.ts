@@ -5,6 +5,7 @@ import http, {
   type Server as NodeServer,
 } from 'node:http';
 import type { Socket } from 'node:net';
+import { imitate } from '../native/imitate.ts';
 import { constructorFunction } from '../net/dropin/constructor-function.ts';
 import { createConnection } from '../net/module.ts';
 import { isBuiltAsNode, type ListenPlace, type ServerClass } from '../net/dropin/node-net.ts';
@@ -86,6 +87,8 @@ function ours(options?: RequestOptions | null): RequestOptions {
   const own: RequestOptions & { _defaultAgent: NodeAgent } = { ...options, _defaultAgent: module.globalAgent };
   return own;
 }
+
+imitate(get, http.get);
 
 const throughRing = {
   Agent,

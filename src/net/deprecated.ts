@@ -5,7 +5,11 @@
 import { deprecate } from 'node:util';
 import { connectLean as connect } from './lean/connect.ts';
 import { listen as listenNow } from './lean/listen.ts';
+import { ring } from './udp/ring-side.ts';
+import { ringSide } from './udp/ring-when-needed.ts';
 import { createSocket as createUdpSocket } from './udp/udp-socket.ts';
+
+ringSide.loadBy(() => ring);
 
 const moved = (what: string, to: string): string => `${what} of iouring/net is deprecated: import it from ${to}`;
 

@@ -4,12 +4,12 @@ import { connectLean } from './deprecated.ts';
 import type { ConnectOptions, LeanSocket } from './lean/types.ts';
 import { isBuiltAsNode, node } from './dropin/node-net.ts';
 import { ring } from './dropin/ring-side.ts';
-import { loadRingBy } from './dropin/ring-when-needed.ts';
+import { ringSide } from './dropin/ring-when-needed.ts';
 import { tellFallback } from './transport/ring-or-node.ts';
 import { Server as RingServer } from './dropin/server.ts';
 import { Socket as RingSocket } from './dropin/socket.ts';
 
-loadRingBy(() => ring);
+ringSide.loadBy(() => ring);
 
 /** Bun and Deno have these names, and something else behind them. */
 const isOurs = isBuiltAsNode();

@@ -2,6 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { channel, type ChannelListener } from 'node:diagnostics_channel';
 import { syncBuiltinESMExports } from 'node:module';
 import { debuglog } from 'node:util';
+import { imitate } from '../native/imitate.ts';
 import type { FallbackMessage } from '../reactor/available-reactor.ts';
 import { isFinal, obstacle } from './obstacle.ts';
 import { chosenParts, type Part } from './parts.ts';
@@ -110,11 +111,7 @@ export class Registration {
       return undefined;
     }
     Object.assign(this.sides, { [name]: side });
-    if ('loadRingBy' in side) {
-      side.loadRingBy(() => this.#side('ring')?.ring);
-      // The program has imported iouring/net as well.
-      if (side.ringSideSoFar() !== undefined) this.#side('ring');
-    }
+    if ('loadRingBy' in side && side.loadRingBy(() => this.#side('ring'))) this.#side('ring');
     return side;
   }
 
@@ -168,12 +165,4 @@ function forbidden({ side }: Replacement): string | undefined {
   if (permission === undefined) return undefined;
   if (side === 'files') return 'the permission model is on: Node knows which files may be touched';
   return permission.has('net') ? undefined : 'the permission model is on, and does not say that the network is allowed';
-}
-
-/** Look like the function that it stands for. */
-function imitate(ours: Call, { name, length }: Call): void {
-  Object.defineProperties(ours, {
-    name: { value: name, configurable: true },
-    length: { value: length, configurable: true },
-  });
 }

@@ -9,6 +9,7 @@
 import type * as http from 'node:http';
 import modules from 'node:module';
 import type net from 'node:net';
+import { node as promisesOfNode } from '../fs/node-promises.ts';
 import type { ListenPlace, ServerClass } from '../net/dropin/node-net.ts';
 import { Choice, type Part } from './parts.ts';
 import type { SideName, Sides } from './sides.ts';
@@ -174,7 +175,11 @@ const DATAGRAMS: Row<'datagrams'> = {
   owner: () => builtin('node:dgram') as object,
   key: 'createSocket',
   misfit: () => undefined,
-  replace: (original, ring) => (...args) => ((ring()?.createSocket as Call | undefined) ?? original)(...args),
+  // Node's is called with `new` by some.
+  replace: (original, ring) =>
+    function (...args) {
+      return ((ring()?.createSocket as Call | undefined) ?? original)(...args);
+    },
 };
 
 /** The functions that `iouring/fs` does through the ring. The callbacks and streams of node:fs are to follow. */
@@ -208,7 +213,8 @@ function file(name: (typeof FILES)[number]): Row<'files'> {
     owner: () => builtin('node:fs/promises') as object,
     key: name,
     misfit: () => undefined,
-    replace: (original, ring) => (...args) => ((ring()?.promises[name] as Call | undefined) ?? original)(...args),
+    // As they were before any of them was replaced: what is behind them is loaded later, and calls Node's as well.
+    replace: (_original, ring) => (...args) => ((ring()?.promises ?? promisesOfNode)[name] as Call)(...args),
   };
 }
 

@@ -5,8 +5,9 @@ import { release } from 'node:os';
 import { isMainThread, threadId } from 'node:worker_threads';
 import type { OperationMessage } from '../reactor/observer.ts';
 import type { Outcome, Registration } from './registration.ts';
+import type { Part } from './parts.ts';
 import { renderReport, type Report, type SocketCount } from './report.ts';
-import type { SocketSide } from './sides.ts';
+import type { DatagramSide, SocketSide } from './sides.ts';
 
 /** Sockets are looked at again when so many have come: those that are closed are added up, and forgotten. */
 const SWEEP_AT = 1024;
@@ -16,9 +17,13 @@ const NO_BYTES = { bytesRead: 0, bytesWritten: 0, bytesReadByNode: 0, bytesWritt
 const ADVICE =
   'have many connections at work at a time; or set IOURING_EAGER=1: each socket is on the ring, paying or not';
 
+const NO_TURNS = 'this version of Node does not show whether the ring pays: 20.18, 22.8 and later do';
+
 /** Methods of the reactor that are no work on files. */
 const NOT_FILES = new Set(['connect', 'accept', 'sleep', 'pollAdd', 'recv', 'send', 'sendZc', 'sendmsg', 'recvmsg',
   'shutdown', 'socket', 'nop']);
+
+type UdpSocket = InstanceType<DatagramSide['UdpSocket']>;
 
 /** Sockets by their way and reason. */
 class Tally {
@@ -53,6 +58,7 @@ function keyOf({ way, reason }: Pick<SocketCount, 'way' | 'reason'>): string {
 export class Reporter {
   readonly #registration: Registration;
   readonly #open = new Set<Socket>();
+  readonly #openUdp = new Set<UdpSocket>();
   /** Sockets that are closed. */
   readonly #closed = new Tally();
   readonly #files: Record<string, number> = {};
@@ -63,11 +69,7 @@ export class Reporter {
     this.#registration = registration;
     subscribe('net.server.socket', (message) => this.#came((message as { socket: Socket }).socket));
     subscribe('net.client.socket', (message) => this.#came((message as { socket: Socket }).socket));
-    subscribe('udp.socket', (message) => {
-      const { datagrams } = this.#registration.sides;
-      const isRing = datagrams !== undefined && (message as { socket: object }).socket instanceof datagrams.UdpSocket;
-      this.#closed.add(isRing ? 'ring' : 'node', 'UDP');
-    });
+    subscribe('udp.socket', (message) => this.#udpCame((message as { socket: object }).socket));
     subscribe('iouring:operation', (message) => {
       const { name } = message as OperationMessage;
       if (!NOT_FILES.has(name)) this.#files[name] = (this.#files[name] ?? 0) + 1;
@@ -79,12 +81,40 @@ export class Reporter {
     if (this.#open.size % SWEEP_AT === 0) this.#sweep();
   }
 
+  #udpCame(socket: object): void {
+    const { datagrams } = this.#registration.sides;
+    if (datagrams === undefined || !(socket instanceof datagrams.UdpSocket)) {
+      return this.#closed.add('node', `UDP: ${this.#leftOf('dgram') ?? 'not made by dgram.createSocket'}`);
+    }
+    this.#openUdp.add(socket);
+    if (this.#openUdp.size % SWEEP_AT === 0) this.#sweep();
+  }
+
   #sweep(): void {
     for (const socket of this.#open) {
       if (!socket.destroyed) continue;
       this.#open.delete(socket);
       this.#add(socket, this.#closed);
     }
+    const { datagrams } = this.#registration.sides;
+    for (const socket of this.#openUdp) {
+      if (!datagrams!.lifeOf(socket).isClosed) continue;
+      this.#openUdp.delete(socket);
+      this.#addUdp(socket, this.#closed);
+    }
+  }
+
+  /** Bytes of UDP sockets are not counted. */
+  #addUdp(socket: UdpSocket, tally: Tally): void {
+    const { lifeOf, load, showsTurns, worth: { pays } } = this.#registration.sides.datagrams!;
+    const { way, wasOnRing } = lifeOf(socket);
+    if (wasOnRing) return tally.add('ring', 'UDP');
+    if (way === 'node') return tally.add('node', 'UDP: stays Node’s, as those do whose handle others have');
+    this.#isEarly = true;
+    const why = showsTurns()
+      ? triedIn(load) ?? `the ring did not pay: fewer than ${pays} received in a turn of the loop, or not for long`
+      : NO_TURNS;
+    tally.add('node', `UDP: ${why}`);
   }
 
   #add(socket: Socket, tally: Tally): void {
@@ -110,20 +140,28 @@ export class Reporter {
   #reasonOf(socket: Socket): string {
     const kind = kindOf(socket);
     if (this.#wayOf(socket) === undefined) return `${kind}: closed before anything was read or written`;
-    const { outcomes, sides, unloadable } = this.#registration;
-    const outcome = outcomes.find(({ part }) => part === KINDS[kind]);
-    if (outcome?.left !== undefined) return `${kind}: ${outcome.left}`;
+    const { sides, unloadable } = this.#registration;
+    const left = this.#leftOf(KINDS[kind]);
+    if (left !== undefined) return `${kind}: ${left}`;
     const missing = (['sockets', 'ring'] as const).find((side) => sides[side] === undefined && side in unloadable);
     if (missing !== undefined) return `${kind}: not loaded: ${unloadable[missing]}`;
     if (this.#wayOf(socket) === 'early') return `${kind}: ${this.#whyEarly(socket, sides.sockets!)}`;
     return `${kind}: stays Node’s, as TLS, HTTP/2, classes that extend net.Socket and handles that others have taken do`;
   }
 
+  /** Why a row of the table is Node's. */
+  #leftOf(part: Part): string | undefined {
+    return this.#registration.outcomes.find((row) => row.part === part)?.left;
+  }
+
   /** Why the ring did not pay for a socket. */
-  #whyEarly(socket: Socket, { showsTurns, wasLookedAt, worth: { pays, received, sent, writes } }: SocketSide): string {
+  #whyEarly(socket: Socket, { load, showsTurns, wasLookedAt, worth }: SocketSide): string {
+    const { pays, received, sent, writes } = worth;
     this.#isEarly = true;
-    if (!showsTurns()) return 'this version of Node does not show whether the ring pays: 20.18, 22.8 and later do';
+    if (!showsTurns()) return NO_TURNS;
     if (!wasLookedAt(socket)) return `too short for the ring to pay, with fewer than ${writes} writes each`;
+    const tried = triedIn(load);
+    if (tried !== undefined) return tried;
     const large = `more than ${received / 1024} KiB that come or ${sent / 1024} KiB that go`;
     return `the ring did not pay: fewer than ${pays} messages in a turn of the loop, not for long, or large ones (${large})`;
   }
@@ -133,9 +171,10 @@ export class Reporter {
     // Those that are open go on: in the next report they stand with what they have done by then.
     const tally = new Tally(this.#closed.counts);
     for (const socket of this.#open) this.#add(socket, tally);
+    for (const socket of this.#openUdp) this.#addUdp(socket, tally);
     const sockets = tally.counts;
     const { outcomes, sides } = this.#registration;
-    const ring = (sides.ring ?? sides.datagrams ?? sides.files)?.ringSoFar();
+    const ring = (sides.ring ?? sides.files)?.ringSoFar();
     const left = outcomes.filter((row): row is Outcome & { left: string } => row.left !== undefined);
     return {
       pid: process.pid,
@@ -153,6 +192,13 @@ export class Reporter {
       left: left.map(({ part, name, left: reason }) => ({ name: `${part}: ${name}`, reason })),
     };
   }
+}
+
+/** The outcome of a trial of the ring, if there was one. */
+function triedIn({ trial }: SocketSide['load']): string | undefined {
+  if (trial === undefined) return undefined;
+  const [byRing, byNode] = [trial.byRing, trial.byNode].map((cost) => cost.toFixed(1));
+  return `the ring was tried: ${byRing} µs of CPU time a message with it, ${byNode} without`;
 }
 
 /** The row that puts a kind of socket on the ring. */

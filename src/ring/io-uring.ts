@@ -6,6 +6,7 @@ import type { Native } from '../native/native.ts';
 import { checkObject, wrongState } from './arguments/argument-errors.ts';
 import { ownOptions, NONE } from './arguments/own-options.ts';
 import type { Completion } from './completion.ts';
+import { needs } from './kernel/proven-kernel.ts';
 import { LentMemory } from './memory/lent-memory.ts';
 import { commandOperations, type CommandOperations } from './prepare/commands.ts';
 import { controlOperations, type ControlOperations } from './prepare/control.ts';
@@ -120,7 +121,7 @@ export class IoUring extends Ring implements Disposable {
     const registered = wanted && this.#resources.registerRingFd();
     if (options.registerRingFd && !registered) {
       this.#resources.close();
-      const reason = wanted ? 'needs Linux 5.18, and one of the 16 places of this thread' : 'only on the main thread';
+      const reason = wanted ? `${needs('5.18')}, and one of the 16 places of this thread` : 'only on the main thread';
       throw wrongState('ERR_IOURING_UNSUPPORTED', `Cannot register the ring descriptor: ${reason}`);
     }
     dropped.register(this, this.#resources, this.#resources);

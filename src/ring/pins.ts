@@ -174,6 +174,11 @@ export class Pins {
     return this.#lent.some((held) => held === lent || (held instanceof Lease && held.holds(lent)));
   }
 
+  /** The slots of all operations in flight that are here. */
+  all(): number[] {
+    return [...this.#lent.keys()].filter((slot) => this.#lent[slot] !== undefined);
+  }
+
   /** The slots of all operations in flight that lend something, or bring something. */
   held(): number[] {
     return [...this.#lent.keys()].filter((slot) => this.#lent[slot] !== undefined && this.#lent[slot] !== NOTHING);
@@ -229,7 +234,7 @@ const UNSEARCHED = 0x6b8b_4567;
  */
 export const DESCRIPTOR = Symbol('descriptor');
 
-/** Held by an operation that lends nothing but whose userData looks like one of our keys. */
+/** Held by an operation that lends nothing but has to be known by a key of ours. */
 export const NOTHING = null;
 
 /** Where in its provided buffers a completion's data is. */

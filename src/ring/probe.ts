@@ -6,6 +6,7 @@ import type { Native } from '../native/native.ts';
 import { aligned } from './memory/aligned-memory.ts';
 import { ownOptions } from './arguments/own-options.ts';
 import { kernelError } from './kernel/kernel-error.ts';
+import { needs } from './kernel/proven-kernel.ts';
 
 /** The kernel's word on one operation. */
 export interface OperationSupport {
@@ -40,7 +41,7 @@ export function lastOperation(ring: Registrar): number {
 /** Ask the kernel which operations it has. */
 export function probe(ring: Registrar): OperationSupport[] {
   const { result, bytes } = ask(ring);
-  if (result < 0) throw kernelError(-result, 'io_uring_register', 'asking for the operations needs Linux 5.6');
+  if (result < 0) throw kernelError(-result, 'io_uring_register', `asking for the operations ${needs('5.6')}`);
   const last = bytes[0];
   const count = Math.max(OPERATIONS.length, last + 1);
   return Array.from(ownOptions({ length: count }), (_, opcode) => {

@@ -22,6 +22,7 @@ import { checkUserData, type UserData } from './arguments/user-data.ts';
 import { aligned } from './memory/aligned-memory.ts';
 import { ownOptions } from './arguments/own-options.ts';
 import { kernelError } from './kernel/kernel-error.ts';
+import { needs } from './kernel/proven-kernel.ts';
 import { checkInteger, checkUint32, wrongState } from './arguments/argument-errors.ts';
 
 /** The abilities of the kernel, as it tells them without a ring being made. */
@@ -93,7 +94,7 @@ function ask(native: Native, operation: number, size: number): DataView | undefi
   return new DataView(view.buffer, view.byteOffset + IO_URING_QUERY_HDR_SIZE, size);
 }
 
-const tooOld = (): Error => wrongState('ERR_IOURING_UNSUPPORTED', 'Cannot query the kernel: needs Linux 6.18');
+const tooOld = (): Error => wrongState('ERR_IOURING_UNSUPPORTED', `Cannot query the kernel: ${needs('6.18')}`);
 
 /**
  * Post a completion to a ring without having one: `res` and userData `data` arrive there, as of prepMsgRing.
@@ -151,8 +152,9 @@ export function registerSyncMsg(
 }
 
 const MESSAGE_HINTS: Record<number, string> = ownOptions({
-  [EBADF]: 'no such descriptor',
+  // Before 6.13 a ring's own descriptor was wanted for every registration.
+  [EBADF]: `no such descriptor; or ${needs('6.13')}`,
   [EBADFD]: 'the descriptor is no ring, or the ring is disabled',
-  [EINVAL]: 'needs Linux 6.13',
+  [EINVAL]: needs('6.13'),
   [EOVERFLOW]: 'the completion queue of that ring is full',
 });

@@ -1,5 +1,4 @@
-import { release } from 'node:os';
-import { EINVAL } from '../abi/errno.ts';
+import { EBUSY, EINVAL } from '../abi/errno.ts';
 import {
   IORING_CQE_F_32,
   IORING_CQE_F_MORE,
@@ -8,11 +7,27 @@ import {
   IORING_SETUP_SQE128,
   IORING_SETUP_SQE_MIXED,
   IOSQE_CQE_SKIP_SUCCESS,
+  IOSQE_FIXED_FILE,
   IOSQE_IO_HARDLINK,
   IOSQE_IO_LINK,
+  SPLICE_F_FD_IN_FIXED,
 } from '../abi/flags.ts';
 import { IOVEC_SIZE, KERNEL_TIMESPEC_SIZE } from '../abi/layouts.ts';
-import { IORING_OP_RECV, IORING_OP_RECVMSG, IORING_OP_SEND } from '../abi/operations.ts';
+import {
+  IORING_OP_FIXED_FD_INSTALL,
+  IORING_OP_READ_FIXED,
+  IORING_OP_READV_FIXED,
+  IORING_OP_RECV,
+  IORING_OP_RECVMSG,
+  IORING_OP_SEND,
+  IORING_OP_SEND_ZC,
+  IORING_OP_SENDMSG_ZC,
+  IORING_OP_SPLICE,
+  IORING_OP_TEE,
+  IORING_OP_URING_CMD,
+  IORING_OP_WRITE_FIXED,
+  IORING_OP_WRITEV_FIXED,
+} from '../abi/operations.ts';
 import { REGISTRATIONS } from '../abi/registrations.ts';
 import { MSG_TRUNC, MSG_WAITALL } from '../abi/socket-flags.ts';
 import { checkUserData, highWord, lowWord, type UserData } from './arguments/user-data.ts';
@@ -27,15 +42,33 @@ import type { LentMemory, Lendable } from './memory/lent-memory.ts';
 import { checkInteger, isObject, wrongState, wrongValue } from './arguments/argument-errors.ts';
 import { firstLengthOf, Msghdr, writeIovec } from './structs/msghdr.ts';
 import { NOTHING, type BufferSource, type Lease, type Pins } from './pins.ts';
-import { version } from './kernel/proven-kernel.ts';
+import { needs, version } from './kernel/proven-kernel.ts';
 import { LENGTH_OFFSET, prepareSocketAddressBuffer, type SocketAddressBuffer } from './structs/socket-address.ts';
 import type { SubmissionQueue } from './queues/submission-queue.ts';
 import { writeTimespec, type Duration } from './structs/timespec.ts';
 import type { YoungField } from './prepare/young-fields.ts';
 
-/** How often {@link RingCore.areOver} waits, and for how long each time. A worker can be ended in between. */
+/**
+ * How often a registration waits for what the kernel would wait for, and for how long each time. A worker can be ended
+ * in between.
+ */
 const AWAIT_ROUNDS = 20;
 const AWAIT_MS = 50;
+
+/** From here on tables of files and buffers can be given up while operations use them. */
+const FREES_TABLES = version('6.13');
+
+/** The operations that use registered buffers, or a slot that is none of their modifiers. */
+const USE_TABLES: ReadonlySet<number> = new Set([
+  IORING_OP_READ_FIXED,
+  IORING_OP_WRITE_FIXED,
+  IORING_OP_READV_FIXED,
+  IORING_OP_WRITEV_FIXED,
+  IORING_OP_SEND_ZC,
+  IORING_OP_SENDMSG_ZC,
+  IORING_OP_URING_CMD,
+  IORING_OP_FIXED_FD_INSTALL,
+]);
 
 export const LINKS = IOSQE_IO_LINK | IOSQE_IO_HARDLINK;
 
@@ -68,6 +101,10 @@ export class RingCore {
   refusedAt: number | undefined;
   /** Is a callback of forEachCompletion running? */
   reaping = false;
+  /** Before 6.13: the operations on slots, by their pin; the high half of its key tells whether it is theirs still. */
+  readonly #onSlots = new Map<number, number>();
+  /** Such an operation keeps silent: nothing will tell when it is over. */
+  #isSlotLost = false;
   /** The arrays of the registration that is being made: they must live as long. */
   #arrays: Uint8Array[] = [];
 
@@ -272,21 +309,70 @@ export class RingCore {
   }
 
   /**
-   * Wait until none of these operations is in flight that lend memory: no longer than a second, for the kernel would
-   * wait for ever. Nothing is submitted, and nothing is reaped.
-   * @returns are they all over?
+   * The entry just prepared works on a slot of the registered files, or may use registered buffers. Before 6.13 it gets
+   * a key of ours, so that it is known when it is over.
    */
-  areOver(opcodes: ReadonlySet<number>): boolean {
-    const { cq, pins, resources, sq } = this;
+  noteSlot(): void {
+    const { pins, resources, sq } = this;
+    if (resources.kernel.isFrom(FREES_TABLES)) return;
+    const low = sq.word(8);
+    const high = sq.word(9);
+    let slot = pins.slotOf(low, high);
+    if (slot < 0) {
+      slot = pins.hold(low, high, NOTHING);
+      pins.describe(slot, sq.word(0) & 0xff, sq.word(1));
+      sq.setWord(8, pins.keyLow(slot));
+      sq.setWord(9, pins.keyHigh(slot));
+    }
+    this.#onSlots.set(slot, pins.keyHigh(slot));
+  }
+
+  /** Is the operation with this pin one that {@link noteSlot} was told of? */
+  isOnSlot(pin: number): boolean {
+    return this.#onSlots.get(pin) === this.pins.keyHigh(pin);
+  }
+
+  /** An operation on a slot keeps silent, and nothing else tells when it is over. */
+  loseSlot(): void {
+    this.#isSlotLost = true;
+  }
+
+  /**
+   * Older kernels wait in some registrations for what is in flight, and that may be for ever: a thread that sits there
+   * cannot bring about that anything ends, and before 6.4 the kernel does not even look at what has ended in a ring
+   * with DEFER_TASKRUN. Wait in its place, for a second at most. Nothing is submitted, and nothing is reaped.
+   * @throws {Error} `EBUSY` the kernel would wait on
+   */
+  #awaitFor(opcode: number): void {
+    const { everything, tables } = REGISTRATIONS[opcode]?.waitsFor ?? {};
+    const { kernel } = this.resources;
+    if (everything !== undefined && !kernel.isFrom(version(everything))) {
+      if (this.#waits(() => this.resources.unfinished <= 0)) return;
+      throw stillUsed('operations are in flight', everything);
+    }
+    if (tables === undefined || kernel.isFrom(version(tables))) return;
+    if (this.#isSlotLost) throw stillUsed('an operation on a slot that keeps silent may be in flight', tables);
+    const users = this.#tableUsers();
+    if (this.#waits(() => users.every((pin) => this.#isDone(pin)))) return;
+    throw stillUsed('operations in flight use registered files or buffers', tables);
+  }
+
+  /** The pins of the operations that use registered files or buffers, and that the kernel has taken. */
+  #tableUsers(): number[] {
+    const { pins, resources, sq } = this;
     const queued = new Set<number>();
-    sq.eachQueued((low, high) => queued.add(pins.slotOf(low, high)));
-    let slots = pins.held().filter((slot) => opcodes.has(pins.opcode(slot)) && !queued.has(slot));
+    sq.eachQueued(resources.isPolled, (low, high) => queued.add(pins.slotOf(low, high)));
+    return pins.all().filter((pin) => (USE_TABLES.has(pins.opcode(pin)) || this.isOnSlot(pin)) && !queued.has(pin));
+  }
+
+  /** Look for completions until it is so, for a second at most. Is it? */
+  #waits(isSo: () => boolean): boolean {
+    const { cq, resources } = this;
     for (let i = 0; i < AWAIT_ROUNDS; i++) {
-      slots = slots.filter((slot) => !this.#isDone(slot));
-      if (slots.length === 0) return true;
+      if (isSo()) return true;
       resources.enterFor(0, Math.min(cq.places + 1, cq.entries), IORING_ENTER_GETEVENTS, AWAIT_MS);
     }
-    return slots.every((slot) => this.#isDone(slot));
+    return isSo();
   }
 
   /**
@@ -379,24 +465,34 @@ export class RingCore {
   }
 
   /**
-   * io_uring_register(2) on this ring.
+   * io_uring_register(2) on this ring. `form`: see {@link registerError}.
    * @returns what the kernel answers
-   * @throws {Error} the kernel's refusal
+   * @throws {Error} the kernel's refusal; `EBUSY` it would wait for what is in flight
    */
-  register(opcode: number, address: number, count: number, hints?: Hints): number {
+  register(opcode: number, address: number, count: number, hints?: Hints, form?: string): number {
+    this.#awaitFor(opcode);
     const result = this.resources.register(opcode, address, count);
     this.#arrays = [];
     const hint = hints !== undefined && Object.hasOwn(hints, -result) ? hints[-result] : undefined;
-    if (result < 0) throw this.registerError(opcode, -result, hint);
+    if (result < 0) throw this.registerError(opcode, -result, hint, form);
     return result;
   }
 
-  /** A refusal of io_uring_register(2), in words: a bare EINVAL may mean that the kernel is too old for it. */
-  registerError(opcode: number, errno: number, hint?: string): Error {
-    const row = REGISTRATIONS[opcode];
-    const isTooOld = errno === EINVAL && row !== undefined && !this.resources.kernel.isFrom(version(row.since));
-    const tooOld = isTooOld ? `${row.name} needs Linux ${row.since}, this is ${release()}` : undefined;
-    return kernelError(errno, 'io_uring_register', tooOld ?? hint);
+  /**
+   * A refusal of io_uring_register(2), in words: a bare EINVAL may mean that the kernel is too old for it, or for the
+   * `form` of it that was asked for, a key of its row's `variants`. What came with that Linux may be there without a
+   * proof, so that the hint is told, too.
+   */
+  registerError(opcode: number, errno: number, hint?: string, form?: string): Error {
+    const { name, since, variants } = REGISTRATIONS[opcode] ?? {};
+    const { kernel } = this.resources;
+    const lacks = (linux: string | undefined): linux is string =>
+      errno === EINVAL && linux !== undefined && !kernel.isFrom(version(linux));
+    const variant = form === undefined ? undefined : variants?.[form];
+    if (lacks(since)) return kernelError(errno, 'io_uring_register', `${name} ${needs(since)}`);
+    if (!lacks(variant)) return kernelError(errno, 'io_uring_register', hint);
+    const tooOld = `this form of ${name} (${form}) ${needs(variant)}`;
+    return kernelError(errno, 'io_uring_register', hint === undefined ? tooOld : `${tooOld}; or ${hint}`);
   }
 
   /**
@@ -406,7 +502,7 @@ export class RingCore {
   demand(field: YoungField): void {
     if (this.resources.kernel.isFrom(field.refusedSince)) return;
     this.checkOpen();
-    const message = `Cannot ${field.what}: needs Linux ${field.since}, this is ${release()}`;
+    const message = `Cannot ${field.what}: ${needs(field.since)}`;
     throw wrongState('ERR_IOURING_UNSUPPORTED', message);
   }
 
@@ -423,6 +519,18 @@ export class RingCore {
     this.#arrays.push(bytes);
     return { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.length), address };
   }
+}
+
+/** Does an entry use registered files or buffers? */
+export function usesTables(opcode: number, flags: number, opFlags: number): boolean {
+  const splices = opcode === IORING_OP_SPLICE || opcode === IORING_OP_TEE;
+  const isFromSlot = splices && (opFlags & SPLICE_F_FD_IN_FIXED) !== 0;
+  return (flags & IOSQE_FIXED_FILE) !== 0 || USE_TABLES.has(opcode) || isFromSlot;
+}
+
+function stillUsed(what: string, since: string): Error {
+  const hint = `${what}: cancel or reap them first; going on without needs Linux ${since}`;
+  return kernelError(EBUSY, 'io_uring_register', hint);
 }
 
 /** Where the kernel is to write a socket's address, and its length. */

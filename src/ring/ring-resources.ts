@@ -160,6 +160,13 @@ export class RingResources {
   waits: { view: DataView; count: number } | undefined;
   /** The index of the descriptor in this thread's table, where it could be registered. */
   registeredIndex: number | undefined;
+  /**
+   * Completions that were reaped and are not the last of an entry, or are of none: before 5.18 those of polls that go
+   * on, and of tags, which count when they are set. Else it is not kept.
+   */
+  unasked = 0;
+  /** Was there a poll that goes on, before 5.18? Completions that are not the last are counted then. */
+  countsMore = false;
   /** The clock of waits. */
   clock = CLOCK_MONOTONIC;
   closed = false;
@@ -286,11 +293,31 @@ export class RingResources {
 
   /** May the kernel be asked for this registration: does it have it, or say at once that it does not? */
   knows(opcode: number): boolean {
-    if (opcode < IORING_REGISTER_ENABLE_RINGS) return true;
+    // The last of these is not made while anything is in flight.
+    if (opcode <= IORING_REGISTER_ENABLE_RINGS) return true;
     const { kernel } = this;
-    // A ring that was set up disabled proves 5.10 by that.
     if (kernel.isFrom(ANSWERS_UNKNOWN)) return true;
     return opcode < REGISTRATIONS.length && kernel.isFrom(version(REGISTRATIONS[opcode].since));
+  }
+
+  /**
+   * How many operations are in flight, for kernels before 5.18: each entry that such a one took has one last
+   * completion. More where that is not sure.
+   */
+  get unfinished(): number {
+    const { cq, sq } = this;
+    const { end, first, mask, shift, tail, words } = cq;
+    let { unasked } = this;
+    for (let { head } = cq; head !== end; head = (head + 1) | 0) {
+      if (words[first + ((head & mask) << shift) + 3] & IORING_CQE_F_MORE) unasked++;
+    }
+    sq.refresh();
+    return (sq.head - tail + unasked) | 0;
+  }
+
+  /** A poll that goes on is being prepared. */
+  notePoll(): void {
+    if (!this.kernel.isFrom(ANSWERS_UNKNOWN)) this.countsMore = true;
   }
 
   /**

@@ -45,6 +45,8 @@ import {
   wrongType,
   wrongValue,
 } from './arguments/argument-errors.ts';
+import { ownOptions } from './arguments/own-options.ts';
+import { needs } from './kernel/proven-kernel.ts';
 import { explainRefusal } from './kernel/refusal.ts';
 
 /** The kernel's own limits (IORING_MAX_ENTRIES, IORING_MAX_CQ_ENTRIES). */
@@ -175,9 +177,29 @@ export function setUp(native: Native, entries: number, options: IoUringOptions):
   }
   if (typeof setup !== 'number') return checkFeatures(native, setup);
   const flags = demands.flags | switches(options).reduce(insisted, 0);
-  const asked = SETUP_FLAGS.filter(({ value }) => flags & value).map(({ name, since }) => `${name} (Linux ${since})`);
-  const { cause, remedy } = explainRefusal(setup, asked.join(' | '));
-  throw kernelError(setup, 'io_uring_setup', `${cause}; ${remedy}`);
+  const asked = SETUP_FLAGS.filter(({ value }) => flags & value);
+  const { cause, remedy } = explainRefusal(setup, asked.map(({ name }) => name).join(' | '));
+  const young = setup === EINVAL ? asked.find(({ value }) => isUnknown(native, value)) : undefined;
+  const reason = young === undefined ? cause : `${young.name} ${needs(young.since)}`;
+  throw kernelError(setup, 'io_uring_setup', `${reason}; ${remedy}`);
+}
+
+/** Flags that the kernel takes only together with another. */
+const COMPANIONS: Readonly<Record<number, number>> = ownOptions({
+  [IORING_SETUP_DEFER_TASKRUN]: IORING_SETUP_SINGLE_ISSUER,
+  [IORING_SETUP_SQ_AFF]: IORING_SETUP_SQPOLL,
+  [IORING_SETUP_HYBRID_IOPOLL]: IORING_SETUP_IOPOLL,
+});
+
+/** Has the kernel not got this set-up flag? It is tried alone, so that nothing else can be the reason. */
+function isUnknown(native: Native, flag: number): boolean {
+  // That one wants a ring, and all kernels that this package is for have it.
+  if (flag === IORING_SETUP_ATTACH_WQ) return false;
+  const params = new Uint8Array(IO_URING_PARAMS_SIZE);
+  new DataView(params.buffer).setUint32(IO_URING_PARAMS.flags, flag | (COMPANIONS[flag] ?? 0), true);
+  const fd = native.setup(1, params);
+  if (fd >= 0) native.close(fd);
+  return fd === -EINVAL;
 }
 
 /** The part that every attempt asks for. */
@@ -258,7 +280,7 @@ const REQUIRED = IORING_FEAT_SINGLE_MMAP | IORING_FEAT_NODROP | IORING_FEAT_SUBM
 function checkFeatures(native: Native, setup: Setup): Setup {
   if ((setup.features & REQUIRED) === REQUIRED) return setup;
   native.close(setup.fd);
-  const message = 'Cannot create ring: the kernel is too old for this package, which needs Linux 5.6';
+  const message = `Cannot create ring: the kernel is too old for this package, which ${needs('5.6')}`;
   throw wrongState('ERR_IOURING_UNSUPPORTED', message);
 }
 

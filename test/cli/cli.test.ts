@@ -40,6 +40,18 @@ describe('iouring doctor', () => {
     assert.match(stdout, /^ {2}yes +19 +IORING_OP_CLOSE +5\.6 +prepClose, prepCloseDirect$/m);
   });
 
+  it('on Linux 5.10, where a wait has no time limit: says that it is usable, and what of it is not', async () => {
+    const { stdout, stderr } = await run(process.execPath, [...commandOn('LINUX_5_10'), 'doctor']);
+    assert.equal(stderr, '');
+    assert.match(stdout, /^io_uring is usable here\n/);
+    assert.match(stdout, /^drop-ins +go through io_uring, and for sockets through Node: those need Linux 6\.0$/m);
+    assert.doesNotMatch(stdout, /IORING_FEAT_EXT_ARG/);
+    assert.match(stdout, /^ring descriptor +not registered \(Linux 5\.18\)$/m);
+    assert.match(stdout, /^provided buffers +no \(Linux 5\.19\)$/m);
+    assert.match(stdout, /^ {2}yes +19 +IORING_OP_CLOSE +5\.6 +prepClose, prepCloseDirect \(no: Linux 5\.15\)$/m);
+    assert.match(stdout, /^ {2}no +37 +IORING_OP_MKDIRAT/m);
+  });
+
   it('--json says the same for programs', async () => {
     const { status, stdout } = await iouring('doctor', '--json');
     assert.equal(status, 0);

@@ -91,20 +91,17 @@ describe('a ring and threads', () => {
     const [fd] = (await once(worker, 'message')) as [number];
     assert.match(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'), /SqMask/);
     await worker.terminate();
-    const isOpen = (): boolean => {
+    const isThere = (): boolean => {
       try {
         return readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8').includes('SqMask');
       } catch {
         return false;
       }
     };
-    if (process.versions['deno'] !== undefined) {
-      // Terminating answers before the thread has come to its end there.
-      for (const start = performance.now(); isOpen() && performance.now() - start < 30_000;) {
-        await new Promise((resolve) => setImmediate(resolve));
-      }
+    // In Deno the thread ends some time after terminate() is over.
+    for (const start = performance.now(); isThere(); await new Promise((resolve) => setImmediate(resolve))) {
+      assert.ok(performance.now() - start < 10_000, 'the descriptor is closed');
     }
-    assert.ok(!isOpen(), 'the descriptor is closed');
     assert.ok(mappings() <= before);
     files.close(reader);
     // The kernel ends a ring in its own time.

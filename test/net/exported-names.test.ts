@@ -103,7 +103,11 @@ describe('names', () => {
         assert.equal(Object.hasOwn(own, member), !Object.hasOwn(passed, member), member);
         const [one, other] = [own, theirs].map((prototype) => Object.getOwnPropertyDescriptor(prototype, member));
         if (one === undefined) continue;
-        assert.equal(typeof one.value, typeof other!.value, member);
+        assert.equal(one.enumerable, other!.enumerable, member);
+        const looks = [one, other!].map(({ value }) =>
+          typeof value === 'function' ? [value.name, value.length] : value
+        );
+        assert.deepEqual(looks[0], looks[1], member);
       }
       // Of a stream, and not of Node's class itself.
       for (const member of Object.getOwnPropertyNames(own)) assert.ok(member in theirs, member);

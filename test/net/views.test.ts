@@ -9,7 +9,7 @@ import { connectLean } from '../../src/net/lean/connect.ts';
 import ours from '../../src/net/index.ts';
 import type { LeanSocket } from '../../src/net/lean/types.ts';
 import { connectThroughNode } from '../../src/net/lean/node-lean.ts';
-import { createSocket } from '../../src/net/udp/udp-socket.ts';
+import { createSocket } from '../../src/dgram/index.ts';
 
 fromTheFirstByte();
 

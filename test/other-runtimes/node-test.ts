@@ -41,7 +41,12 @@ export function wrap(own: typeof NodeTest): [module: typeof NodeTest, end: () =>
     }
     return own.it(name, options, async (t) => {
       const state = count(t);
-      await body(t);
+      try {
+        await body(t);
+      } finally {
+        // Deno leaves the clock of a test that is over stopped, and fails the next one that stops it.
+        (t.mock as typeof t.mock | undefined)?.timers?.reset();
+      }
       if (state.isSkipped) counts.skipped++;
       else counts.passed++;
     });

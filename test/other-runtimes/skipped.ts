@@ -177,7 +177,6 @@ const ROWS: readonly Row[] = [
     tests: [
       'the buffers of a reactor > given many slow consumers that are gone, go back*',
       'the buffers of a reactor > given no shortage, are looked after by no timer',
-      'a pool > *',
     ],
   },
   {
@@ -302,7 +301,12 @@ const ROWS: readonly Row[] = [
     ],
   },
   { why: 'ownFs', in: ['deno'], file: 'fs/special', tests: ['trees > mkdir, cp and rm of a tree, as Node does it'] },
-  { why: 'files', in: ['deno'], file: 'fs/views' },
+  {
+    why: 'files',
+    in: ['deno'],
+    file: 'fs/views',
+    tests: ['views that lie > given a file*', 'views that lie > memory of a fast file*'],
+  },
   { why: 'ownFs', in: ['deno'], file: 'fs/scarce-disk', tests: ['room for 16 KiB*'] },
   { why: 'ownCalls', in: ['bun'], file: 'fs/packages' },
   {

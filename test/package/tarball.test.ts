@@ -248,9 +248,11 @@ describe('the bundled entries', () => {
     assert.deepEqual(loaded(files['iouring']), ['abi', 'core', ...early, 'rolldown-runtime']);
   });
 
-  it('a server that listens under iouring/register loads nothing that only the ring needs', () => {
+  it('a server that listens under iouring/register, and a UDP socket, load nothing that only the ring needs', () => {
     const early = ['early-abi', 'early-core', 'early-net'];
     assert.deepEqual(loaded('dist/register/socket-side.js'), [...early, 'rolldown-runtime', 'socket-side']);
+    const datagrams = [...early, 'rolldown-runtime', 'datagram-side'].sort();
+    assert.deepEqual(loaded('dist/register/datagram-side.js').sort(), datagrams);
     assert.deepEqual(loaded('dist/register/index.js'), ['rolldown-runtime', 'start']);
   });
 });

@@ -209,6 +209,19 @@ describe('IOURING', () => {
     });
   }
 
+  it('each function that is replaced can be called with new where Node’s can', async () => {
+    const text = `
+      import dgram from 'node:dgram';
+      import fs from 'node:fs';
+      import net from 'node:net';
+      const canBeNew = (one) => { try { Reflect.construct(Object, [], one); return true; } catch { return false; } };
+      console.log([net.Server.prototype._listen2, net.Socket.prototype.connect, fs.promises.readFile, dgram.createSocket].map(canBeNew).join());
+      new dgram.createSocket('udp4').close(() => console.log('closed'));`;
+    const [ours, none] = await Promise.all([program(text, { IOURING: 'net,dgram,fs' }), program(text, {}, [])]);
+    assert.deepEqual(ours, none);
+    assert.equal(none.stdout, 'true,true,false,true\nclosed\n');
+  });
+
   // Two parts share each of the functions of sockets.
   for (const part of ['http.server', 'http.client', 'net.server', 'net.client']) {
     it(`'${part}' puts sockets of that kind on the ring, and no others`, async () => {
@@ -243,6 +256,38 @@ describe('IOURING', () => {
       };
       const { stdout, stderr } = await program(text, { IOURING: part, IOURING_REPORT: '1' }, []);
       assert.equal(stdout, `${kinds[part as keyof typeof kinds]}\n`, stderr);
+    });
+  }
+});
+
+describe('UDP sockets in the report', () => {
+  const text = `
+    import dgram from 'node:dgram';
+    import { once } from 'node:events';
+    for (const socket of [dgram.createSocket('udp4'), new dgram.Socket('udp4'), dgram.createSocket('udp4')]) {
+      socket.bind(0, '127.0.0.1');
+      await once(socket, 'listening');
+      socket.send('x', socket.address().port, '127.0.0.1');
+      await once(socket, 'message');
+      socket.close();
+    }`;
+  const other = '1 node UDP: not made by dgram.createSocket';
+
+  for (
+    const [what, env, expected] of [
+      ['few messages', { IOURING_EAGER: '' }, [
+        /^2 node UDP: (the ring did not pay: fewer than 20 received|this version of Node)/,
+        other,
+      ]],
+      ['all on the ring', { IOURING_EAGER: '1' }, ['2 ring UDP', other]],
+    ] as const
+  ) {
+    it(`given ${what}, counts them by their way`, async () => {
+      const { stderr } = await program(text, { IOURING: 'dgram', IOURING_REPORT: 'json', ...env });
+      const { sockets } = JSON.parse(stderr) as Report;
+      const counts = sockets.map(({ way, reason, sockets: count }) => `${count} ${way} ${reason}`).sort().reverse();
+      assert.equal(counts.length, expected.length, stderr);
+      for (const [i, one] of expected.entries()) assert.match(counts[i], new RegExp(one));
     });
   }
 });

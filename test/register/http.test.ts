@@ -28,6 +28,12 @@ describe('the names of iouring/http', () => {
     for (const [name, value] of present) assert.equal(value, all[name], name);
   });
 
+  it('functions have Node’s names and take as many arguments', () => {
+    for (const name of ['createServer', 'get', 'request'] as const) {
+      assert.deepEqual([ours[name].name, ours[name].length], [http[name].name, http[name].length]);
+    }
+  });
+
   it('classes look like Node’s: name, length, instances with and without new', () => {
     for (const name of ['Server', 'Agent'] as const) {
       assert.equal(ours[name].name, http[name].name);

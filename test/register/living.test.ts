@@ -90,6 +90,30 @@ describe('a cluster', () => {
   );
 });
 
+describe('a server with a maximum of connections', () => {
+  for (const most of [0, 1]) {
+    alike(
+      `of ${most}: drops the others, or none where 0 means that`,
+      `
+      const server = net.createServer((socket) => socket.write('served'));
+      server.maxConnections = ${most};
+      const port = await listening(server);
+      const drops = [];
+      server.on('drop', () => drops.push('drop'));
+      const ends = [];
+      for (let i = 0; i < 3; i++) {
+        const client = net.connect(port, '127.0.0.1').on('error', () => {});
+        ends.push(await Promise.race([once(client, 'data').then(([data]) => String(data)), once(client, 'close').then(() => 'closed')]));
+        if (i === 2) client.destroy();
+        else client.unref();
+      }
+      console.log(ends.join(), drops.join());
+      process.exit();`,
+      { isIdle: true },
+    );
+  }
+});
+
 describe('what is handed to another process', () => {
   alike(
     'a socket, to a child',

@@ -55,6 +55,19 @@ describe('those who observe', () => {
     });`,
   );
 
+  alike(
+    'async_hooks, of how many native handles there are',
+    `
+    import { createHook } from 'node:async_hooks';
+    const types = {};
+    createHook({ init(id, type) { if (/^(TCP|PIPE)/.test(type)) types[type] = (types[type] ?? 0) + 1; } }).enable();
+    const server = net.createServer((socket) => socket.end('x'));
+    const port = await listening(server);
+    for (let i = 0; i < 3; i++) await once(net.connect(port, '127.0.0.1').resume(), 'close');
+    server.close();
+    console.log(Object.entries(types).sort().join(' '));`,
+  );
+
   for (const order of ['before', 'after']) {
     alike(
       `OpenTelemetry’s instrumentation of http, loaded ${order}`,

@@ -67,7 +67,7 @@ export const LINUX_5_15: Age = {
 };
 /** Debian 12's, as far as operations go. */
 export const LINUX_6_1: Age = {
-  features: ~0,
+  features: FEATURES_5_15 | IORING_FEAT_CQE_SKIP | IORING_FEAT_LINKED_FILE,
   setupFlags: IORING_SETUP_DEFER_TASKRUN * 2 - 1,
   lastOperation: IORING_OP_SENDMSG_ZC,
   lastRegistration: IORING_REGISTER_FILE_ALLOC_RANGE,

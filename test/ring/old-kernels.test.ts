@@ -5,14 +5,14 @@ import {
   EPOLLEXCLUSIVE,
   IORING_FEAT_EXT_ARG,
   IORING_FEAT_LINKED_FILE,
+  IORING_FEAT_MIN_TIMEOUT,
   IORING_FEAT_POLL_32BITS,
   IORING_FEAT_RECVSEND_BUNDLE,
+  IORING_FEAT_RW_ATTR,
   IORING_OP_ACCEPT,
   IORING_OP_TIMEOUT_REMOVE,
   IORING_OP_CLOSE,
   IORING_OP_LINKAT,
-  IORING_OP_MSG_RING,
-  IORING_OP_READ_FIXED,
   IORING_OP_RECV,
   IORING_OP_SEND,
   IORING_OP_SENDMSG_ZC,
@@ -26,63 +26,20 @@ import {
   IORING_REGISTER_SYNC_CANCEL,
   IORING_SETUP_CQSIZE,
   IORING_SETUP_SUBMIT_ALL,
-  IORING_UNREGISTER_BUFFERS,
   OPERATIONS,
   POLLIN,
 } from '../../src/abi/index.ts';
 import { IoUring } from '../../src/ring/io-uring.ts';
 import { methodSupport } from '../../src/ring/kernel/method-support.ts';
 import { ProvenKernel, version } from '../../src/ring/kernel/proven-kernel.ts';
+import { Msghdr } from '../../src/ring/structs/msghdr.ts';
 import type { SocketAddress } from '../../src/ring/structs/socket-address.ts';
 import { FEATURES_5_10, FEATURES_5_15, LINUX_5_10, LINUX_5_15, LINUX_5_19, LINUX_6_1, type Age } from './ages.ts';
 import { FakeKernel } from './fake-kernel.ts';
-
-/**
- * A kernel that is old: it does not look at fields that it does not know, and waits before it refuses a registration.
- */
-class OldKernel extends FakeKernel {
-  readonly #age: Age;
-
-  constructor(age: Age) {
-    super();
-    this.#age = age;
-    this.features = age.features;
-    this.unknownFlags = ~age.setupFlags;
-  }
-
-  override register(fd: number, opcode: number, argument: number, count: number): number {
-    const { lastOperation, lastRegistration } = this.#age;
-    super.register(fd, opcode, argument, count);
-    const isHeld = opcode === IORING_UNREGISTER_BUFFERS &&
-      this.entriesSeen.some(({ opcode, userData }) => opcode === IORING_OP_READ_FIXED && this.inFlight.has(userData));
-    assert.ok(!isHeld, 'this kernel waits for the operations that use the buffers');
-    if (opcode > lastRegistration) {
-      // Before 5.18 it waits until nothing is in flight, and that may be never.
-      const hangs = lastOperation < IORING_OP_MSG_RING && this.inFlight.size > 0;
-      assert.ok(!hangs, `registration ${opcode} hangs in this kernel`);
-      return -22;
-    }
-    if (opcode === IORING_REGISTER_PROBE) {
-      const place = this.at(argument)!;
-      new Uint8Array(place.memory.deref()!)[place.offset] = lastOperation;
-    }
-    return 0;
-  }
-
-  /** How often it was asked for this. */
-  asked(opcode: number): number {
-    return this.registered.filter((call) => call.opcode === opcode).length;
-  }
-}
+import { OldKernel, open } from './old-kernel.ts';
 
 /** Linux 6.1 with the features that it has, as far as groups of buffers go. */
 const OLD_GROUPS: Age = { ...LINUX_6_1, features: LINUX_5_19.features };
-
-function open(age: Age): { ring: IoUring; kernel: OldKernel } {
-  const kernel = new OldKernel(age);
-  kernel.result = () => undefined;
-  return { kernel, ring: new IoUring(8, {}, kernel) };
-}
 
 const PEER: SocketAddress = { family: 'IPv4', address: '127.0.0.1', port: 9 };
 
@@ -134,29 +91,6 @@ describe('registrations on old kernels', () => {
     assert.equal(kernel.asked(IORING_REGISTER_IOWQ_MAX_WORKERS), 1, 'asked once');
   });
 
-  for (const [name, age] of [['5.15', LINUX_5_15], ['5.19', LINUX_5_19]] as const) {
-    it(`${name}: buffers that an operation does not come to an end with are not given up, which would wait for ever`, () => {
-      const { ring, kernel } = open(age);
-      const buffer = new Uint8Array(8);
-      ring.registerBuffers([buffer]);
-      ring.prepRead(3, buffer, 8, 1, null, { fixed: 0 });
-      ring.submit();
-      const busy = { code: 'EBUSY', message: /cancel or reap them first; going on without needs Linux 6\.13/ };
-      assert.throws(() => ring.unregisterBuffers(), busy);
-      assert.equal(kernel.asked(IORING_UNREGISTER_BUFFERS), 0);
-      const [userData] = kernel.inFlight;
-      kernel.answers = [() => {
-        kernel.inFlight.clear();
-        kernel.post(userData, 8);
-        return 0;
-      }];
-      ring.unregisterBuffers();
-      assert.equal(kernel.asked(IORING_UNREGISTER_BUFFERS), 1, 'what ends meanwhile is waited for');
-      assert.equal(ring.forEachCompletion((c) => assert.equal(c.userData, 1)), 1, 'and stays to be reaped');
-      ring.close();
-    });
-  }
-
   for (const [name, age] of [['5.19', LINUX_5_19], ['6.1', OLD_GROUPS]] as const) {
     it(`${name}: a buffer ring for a group below 64 that had one is refused, in which the kernel would not start anew`, () => {
       const { ring, kernel } = open(age);
@@ -177,35 +111,6 @@ describe('registrations on old kernels', () => {
   it('6.10: a group gets buffers again and again', () => {
     const { ring } = open({ ...OLD_GROUPS, features: OLD_GROUPS.features | IORING_FEAT_RECVSEND_BUNDLE });
     for (let i = 0; i < 3; i++) ring.registerBufRing(4, 64, 5)[Symbol.dispose]();
-    ring.close();
-  });
-
-  it('5.19: buffers are given up at once beside operations that have none, and entries that are not submitted', () => {
-    const { ring, kernel } = open(LINUX_5_19);
-    const buffer = new Uint8Array(8);
-    ring.registerBuffers([buffer]);
-    ring.prepRead(3, new Uint8Array(8), 8, 1);
-    ring.submit();
-    ring.prepRead(3, buffer, 8, 2, null, { fixed: 0 });
-    const { length } = kernel.calls;
-    ring.unregisterBuffers();
-    assert.equal(kernel.calls.length, length);
-    assert.equal(kernel.asked(IORING_UNREGISTER_BUFFERS), 1);
-    ring.close();
-  });
-
-  it('a kernel that gives up buffers under operations in flight is asked at once', () => {
-    const kernel = new FakeKernel();
-    kernel.result = () => undefined;
-    kernel.registerAnswer = () => 0;
-    const ring = new IoUring(8, {}, kernel);
-    const buffer = new Uint8Array(8);
-    ring.registerBuffers([buffer]);
-    ring.prepRead(3, buffer, 8, 1, null, { fixed: 0 });
-    ring.submit();
-    const { length } = kernel.calls;
-    ring.unregisterBuffers();
-    assert.equal(kernel.calls.length, length);
     ring.close();
   });
 
@@ -275,52 +180,147 @@ describe('registrations on old kernels', () => {
   });
 });
 
-describe('fields that old kernels ignore', () => {
-  const refused: [what: string, since: RegExp, prepare: (ring: IoUring) => boolean][] = [
-    ['the closing of a slot', /5\.15/, (ring) => ring.prepCloseDirect(0, 1)],
-    ['an opening into a slot', /5\.15/, (ring) => ring.prepOpenat(AT_FDCWD, '/x', 0, 1, { direct: 0 })],
-    ['an opening into any slot', /5\.15/, (ring) => ring.prepOpenat2(AT_FDCWD, '/x', {}, 1, { direct: 'alloc' })],
-    ['an accept into a slot', /5\.15/, (ring) => ring.prepAccept(3, 1, { direct: 2 })],
-    ['a send to an address', /6\.1/, (ring) => ring.prepSendto(3, new Uint8Array(4), 4, PEER, 1)],
-    [
-      'a send with an address among its options',
-      /6\.1/,
-      (ring) => ring.prepSend(3, new Uint8Array(4), 4, 1, 0, { to: PEER }),
-    ],
-    ['a send of several buffers', /6\.17/, (ring) => ring.prepSendv(3, [new Uint8Array(4)], 1)],
-    ['a bundle', /6\.10/, (ring) => ring.prepRecv(3, null, 0, 1, 0, { bundle: true })],
-    ['a cancellation by opcode', /6\.6/, (ring) => ring.prepCancel({ opcode: IORING_OP_RECV }, 1)],
-    ['a cancellation by descriptor and userData', /6\.6/,
-      (ring) => ring.prepCancel({ fd: 3, userData: 5 }, 1, { all: true })],
-    ['a cancellation by slot', /6\.0/, (ring) => ring.prepCancelFd(0, 1, { fixed: true })],
-    ['a NOP that injects a result', /6\.10/, (ring) => ring.prepNop(1, { result: 7 })],
+describe('an EINVAL of a registration', () => {
+  const LINUX_6_12: Age = {
+    ...LINUX_6_1,
+    features: LINUX_6_1.features | IORING_FEAT_MIN_TIMEOUT,
+    lastRegistration: 30,
+  };
+  const tooOld: [linux: string, age: Age, needs: string, register: (ring: IoUring) => unknown][] = [
+    ['5.10', LINUX_5_10, '5.13', (ring) => ring.registerFiles([1], { tags: [7] })],
+    ['5.10', LINUX_5_10, '5.13', (ring) => ring.registerBuffers([new Uint8Array(8)], { tags: [7] })],
+    ['5.10', LINUX_5_10, '5.13', (ring) => ring.registerBuffersUpdate(0, [new Uint8Array(8)])],
+    ['5.10', LINUX_5_10, '5.14', (ring) => ring.registerIowqAff([0])],
+    ['5.15', LINUX_5_15, '5.19', (ring) => ring.registerFilesSparse(4)],
+    ['5.15', LINUX_5_15, '5.19', (ring) => ring.registerBuffersSparse(4)],
+    ['5.15', LINUX_5_15, '5.19', (ring) => ring.registerBufRing(4, 64, 1, { incremental: true })],
+    ['5.19', LINUX_5_19, '6.0', (ring) => ring.registerFileAllocRange(0, 1)],
+    ['6.1', LINUX_6_1, '6.4', (ring) => ring.registerBufRing(4, 64, 1, { kernelMemory: true })],
+    ['6.1', LINUX_6_1, '6.12', (ring) => ring.registerBufRing(4, 64, 1, { incremental: true })],
+    ['6.1', LINUX_6_1, '6.9', (ring) => ring.registerNapi({ busyPollTimeoutUs: 1 })],
+    ['6.12', LINUX_6_12, '6.13', (ring) => ring.cloneBuffers(ring, { count: 1 })],
+    ['6.12', LINUX_6_12, '6.13', (ring) => ring.cloneBuffers(ring, { replace: true })],
+    ['6.12', LINUX_6_12, '7.0', (ring) => ring.registerBpfFilter({ opcode: 0, program: [{ code: 6, k: 0 }] })],
   ];
-  for (const [what, since, prepare] of refused) {
-    it(`${what} is refused with the kernel that it needs, and nothing is queued`, () => {
-      const { ring } = open(LINUX_5_10);
-      assert.throws(() => prepare(ring), (error: NodeJS.ErrnoException) => {
-        assert.equal(error.code, 'ERR_IOURING_UNSUPPORTED');
-        assert.match(error.message, new RegExp(`needs Linux ${since.source}, this is \\d`));
-        return true;
-      });
-      assert.equal(ring.sqReady, 0);
-      assert.ok(ring.prepNop(2));
-      assert.equal(ring.sqReady, 1);
+  for (const [linux, age, needed, register] of tooOld) {
+    const called = /ring\.(\w+)/.exec(String(register))![1];
+    it(`given Linux ${linux} and ${called}, which needs ${needed}, it says so`, () => {
+      const { ring, kernel } = open(age);
+      // Forms that a kernel does not know are EINVAL, too.
+      kernel.register = (_fd, opcode) => (opcode === IORING_REGISTER_PROBE ? -1 : -22);
+      const message = new RegExp(`needs Linux ${needed.replace('.', '\\.')}, this is \\d`);
+      assert.throws(() => register(ring), { code: 'EINVAL', syscall: 'io_uring_register', message });
       ring.close();
     });
   }
 
-  it('a multishot receive from a classic group is refused before 5.19, which would end the stream', () => {
-    const { ring, kernel } = open(LINUX_5_15);
+  it('given a kernel that has it, and a wrong argument, the Linux that it came with is not named', () => {
+    const kernel = new FakeKernel();
+    kernel.registerAnswer = () => -22;
+    kernel.features |= IORING_FEAT_RW_ATTR;
+    const ring = new IoUring(4, {}, kernel);
+    for (const [, , needed, register] of tooOld) {
+      if (needed === '7.0') continue;
+      assert.throws(() => register(ring), ({ code, message }: NodeJS.ErrnoException) => {
+        assert.equal(code, 'EINVAL');
+        assert.doesNotMatch(message, /needs Linux/);
+        return true;
+      }, String(register));
+    }
+    ring.close();
+  });
+});
+
+describe('fields that old kernels ignore', () => {
+  /** For each form that a row calls ignored, the ways to ask for it. */
+  const data = new Uint8Array(8);
+  const pi = { buffer: new Uint8Array(8) };
+  const asks: Readonly<Record<string, Record<string, ((ring: IoUring) => boolean)[]>>> = {
+    IORING_OP_NOP: {
+      inject: [(ring) => ring.prepNop(1, { result: 7 })],
+      file: [(ring) => ring.prepNop(1, { fd: 3 }), (ring) => ring.prepNop(1, { fixedFile: true })],
+      cqe32: [(ring) => ring.prepNop(1, { cqe32: [1, 2] })],
+    },
+    IORING_OP_READV: { attributes: [(ring) => ring.prepReadv(3, [data], 1, 0, { pi })] },
+    IORING_OP_WRITEV: { attributes: [(ring) => ring.prepWritev(3, [data], 1, 0, { pi })] },
+    IORING_OP_READ_FIXED: { attributes: [(ring) => ring.prepRead(3, data, 8, 1, 0, { fixed: 0, pi })] },
+    IORING_OP_WRITE_FIXED: { attributes: [(ring) => ring.prepWrite(3, data, 8, 1, 0, { fixed: 0, pi })] },
+    IORING_OP_READ: { attributes: [(ring) => ring.prepRead(3, data, 8, 1, 0, { pi })] },
+    IORING_OP_WRITE: { attributes: [(ring) => ring.prepWrite(3, data, 8, 1, 0, { pi })] },
+    IORING_OP_POLL_ADD: { events32: [(ring) => ring.prepPollAdd(3, (POLLIN | EPOLLEXCLUSIVE) >>> 0, 1)] },
+    IORING_OP_ACCEPT: {
+      direct: [(ring) => ring.prepAccept(3, 1, { direct: 2 }), (ring) => ring.prepAccept(3, 1, { direct: 'alloc' })],
+    },
+    IORING_OP_OPENAT: {
+      direct: [
+        (ring) => ring.prepOpenat(AT_FDCWD, '/x', 0, 1, { direct: 0 }),
+        (ring) => ring.prepOpen('/x', 0, 1, { direct: 'alloc' }),
+      ],
+    },
+    IORING_OP_OPENAT2: { direct: [(ring) => ring.prepOpenat2(AT_FDCWD, '/x', {}, 1, { direct: 'alloc' })] },
+    IORING_OP_CLOSE: { direct: [(ring) => ring.prepCloseDirect(0, 1)] },
+    IORING_OP_SEND: {
+      sendto: [
+        (ring) => ring.prepSendto(3, data, 4, PEER, 1),
+        (ring) => ring.prepSend(3, data, 4, 1, 0, { to: PEER }),
+      ],
+      vectorized: [(ring) => ring.prepSendv(3, [data], 1)],
+    },
+    IORING_OP_RECV: {
+      multishot: [(ring) => ring.prepRecvMultishot(3, 7, 1)],
+      bundle: [(ring) => ring.prepRecv(3, null, 0, 1, 0, { bundle: true })],
+    },
+    IORING_OP_RECVMSG: { multishot: [(ring) => ring.prepRecvmsgMultishot(3, 7, new Msghdr({ name: 16 }), 1)] },
+    IORING_OP_ASYNC_CANCEL: {
+      slot: [(ring) => ring.prepCancelFd(0, 1, { fixed: true }), (ring) => ring.prepCancel({ fd: 0, fixed: true }, 1)],
+      operation: [(ring) => ring.prepCancel({ opcode: IORING_OP_RECV }, 1)],
+      both: [
+        (ring) => ring.prepCancel({ fd: 3, userData: 5 }, 1, { all: true }),
+        (ring) => ring.prepCancel({ any: true, userData: 5 }, 1),
+      ],
+    },
+  };
+
+  /** With a group that receives may have their buffers from. */
+  function withGroup(kernel: FakeKernel): IoUring {
     kernel.result = () => 0;
+    const ring = new IoUring(8, {}, kernel);
     ring.prepProvideBuffers(new Uint8Array(64), 64, 1, 7, 0, 1);
     ring.submit();
     ring.forEachCompletion(() => {});
-    const expected = { code: 'ERR_IOURING_UNSUPPORTED', message: /needs Linux 6\.0/ };
-    assert.throws(() => ring.prepRecvMultishot(3, 7, 1), expected);
-    assert.equal(ring.sqReady, 0);
-    ring.close();
-  });
+    return ring;
+  }
+
+  for (const { name, variants, ignored = {} } of OPERATIONS) {
+    for (const form of Object.keys(ignored)) {
+      it(`${name}: ${form} is refused with the kernel that it needs, and nothing is queued`, () => {
+        const features = FEATURES_5_10 & ~IORING_FEAT_POLL_32BITS;
+        const ring = withGroup(new OldKernel({ ...LINUX_5_10, features, lastOperation: IORING_OP_TEE - 1 }));
+        for (const ask of asks[name][form]) {
+          assert.throws(() => ask(ring), (error: NodeJS.ErrnoException) => {
+            assert.equal(error.code, 'ERR_IOURING_UNSUPPORTED');
+            // One of several forms may be refused as another one of the same field is.
+            assert.match(error.message, /needs Linux \d+\.\d+, this is \d/);
+            if (variants![form] === ignored[form]) {
+              assert.ok(error.message.includes(` ${variants![form]},`), error.message);
+            }
+            return true;
+          }, String(ask));
+          assert.equal(ring.sqReady, 0);
+        }
+        assert.ok(ring.prepNop(2));
+        assert.equal(ring.sqReady, 1);
+        ring.close();
+      });
+
+      it(`${name}: ${form} is queued where the kernel looks at the field`, () => {
+        const ring = withGroup(new FakeKernel());
+        for (const ask of asks[name][form]) assert.ok(ask(ring), String(ask));
+        assert.equal(ring.sqReady, asks[name][form].length);
+        ring.close();
+      });
+    }
+  }
 
   it('a poll with events above the lower 16 bits is refused before 5.9, and taken from then on', () => {
     const features = FEATURES_5_10 & ~IORING_FEAT_POLL_32BITS;

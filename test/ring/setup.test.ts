@@ -66,10 +66,26 @@ describe('setup tiers', () => {
       code: 'EINVAL',
       errno: -22,
       syscall: 'io_uring_setup',
-      message: /this kernel \(\d.*IORING_SETUP_NO_SQARRAY \(Linux 6\.6\)/,
+      message: /IORING_SETUP_NO_SQARRAY needs Linux 6\.6, this is \d/,
     });
     assert.equal(setupFlags({ deferTaskrun: true }, NO_SQARRAY), DEFER | SINGLE | ALL | FLAG);
-    assert.throws(() => setupFlags({ deferTaskrun: true }, DEFER), { code: 'EINVAL' });
+    const deferred = { code: 'EINVAL', message: /IORING_SETUP_DEFER_TASKRUN needs Linux 6\.1, this is \d/ };
+    assert.throws(() => setupFlags({ deferTaskrun: true }, DEFER), deferred);
+  });
+
+  it('given EINVAL for another reason than its age, the kernel is not called too old', () => {
+    const kernel = new FakeKernel();
+    kernel.setup = (entries, params) =>
+      new DataView(params.buffer).getUint32(IO_URING_PARAMS.cq_entries, true) > 0
+        ? -22
+        : FakeKernel.prototype.setup.call(kernel, entries, params);
+    assert.throws(() => new IoUring(8, { sqPoll: { cpu: 4000 } }, kernel), (error: NodeJS.ErrnoException) => {
+      assert.equal(error.code, 'EINVAL');
+      assert.match(error.message, /knows or allows no such set-up: IORING_SETUP_SQPOLL \| IORING_SETUP_SQ_AFF/);
+      assert.doesNotMatch(error.message, /needs Linux/);
+      return true;
+    });
+    assert.equal(kernel.closed.length, 2, 'the rings of the trial are closed');
   });
 
   it('SQPOLL on request, without the flags that it excludes', () => {

@@ -37,9 +37,10 @@ function connected(server: ServerClass, client: NativeHandle): void {
     readableHighWaterMark: highWaterMark,
     writableHighWaterMark: highWaterMark,
   } as Options);
-  const socket = acceptHandle(client, options);
-  if (server.noDelay) socket.setNoDelay(true);
-  if (server.keepAlive) socket.setKeepAlive(true, server.keepAliveInitialDelay * 1000);
+  const socket = acceptHandle(client, options, (made) => {
+    if (server.noDelay) made.setNoDelay(true);
+    if (server.keepAlive) made.setKeepAlive(true, server.keepAliveInitialDelay * 1000);
+  });
   server._connections++;
   Object.assign(socket, { server, _server: server });
   try {
@@ -82,6 +83,9 @@ function isFull({ maxConnections, _connections }: ServerClass): boolean {
 
 let zeroIsNone: boolean | undefined;
 
+/** A server that `iouring/register` takes for nobody's: it does as Node's do. */
+class Probe extends node.Server {}
+
 /**
  * Does a maximum of 0 mean none, or any number as it once did? Node is asked: with a server that has nothing under it.
  */
@@ -89,7 +93,7 @@ function isZeroNone(): boolean {
   if (zeroIsNone !== undefined) return zeroIsNone;
   const nothing = { reading: false, listen: () => 0, readStart: () => 0, close() {} };
   const handle: NativeHandle = { ...nothing };
-  const server = new node.Server() as unknown as ServerClass;
+  const server = new Probe() as unknown as ServerClass;
   server.maxConnections = 0;
   server._handle = handle;
   server._listen2(null, null, null, 0, undefined, undefined);

@@ -1,3 +1,5 @@
+import { imitate } from '../../native/imitate.ts';
+
 /**
  * A class that is called as Node's older ones are: with `new`, without, and on an object that another function makes to
  * be one, as `util.inherits` has it done. `init` does the work in all cases.
@@ -14,12 +16,29 @@ export function constructorFunction<T extends abstract new (...args: never[]) =>
     Reflect.apply(init, this as never, args as never[]);
     return undefined;
   };
-  const { constructor: _, ...own } = Object.getOwnPropertyDescriptors(methods.prototype as object);
   Object.setPrototypeOf(made, node);
   made.prototype = Object.create(node.prototype as object, {
-    ...own,
+    ...methodsAsOf(node.prototype as object, methods.prototype as object),
     constructor: { value: made, writable: true, configurable: true },
   }) as object;
   Object.defineProperties(made, { name: { value: node.name }, length: { value: node.length } });
   return made as unknown as T;
+}
+
+/** The members of a prototype, with the names, lengths and enumerability of those that they stand in for. */
+export function methodsAsOf(node: object, prototype: object): Record<string, PropertyDescriptor> {
+  const { constructor: _, ...own } = Object.getOwnPropertyDescriptors(prototype) as Record<string, PropertyDescriptor>;
+  for (const [name, descriptor] of Object.entries(own)) {
+    const model = descriptorOf(node, name);
+    if (model === undefined) continue;
+    descriptor.enumerable = model.enumerable ?? false;
+    const [ours, theirs] = [descriptor.value, model.value] as unknown[];
+    if (typeof ours === 'function' && typeof theirs === 'function') imitate(ours, theirs);
+  }
+  return own;
+}
+
+function descriptorOf(object: object | null, name: string): PropertyDescriptor | undefined {
+  if (object === null) return undefined;
+  return Object.getOwnPropertyDescriptor(object, name) ?? descriptorOf(Object.getPrototypeOf(object) as object, name);
 }

@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
 import { EBADF } from '../../abi/errno.ts';
 import { nextTick } from '../../native/timers.ts';
-import { constructorFunction } from './constructor-function.ts';
+import { constructorFunction, methodsAsOf } from './constructor-function.ts';
 import { adoptHandle } from './native-handle.ts';
 import {
   ASKED_BY_HTTP,
@@ -17,11 +17,11 @@ import {
 } from './node-internals.ts';
 import { node, type Done, type NativeHandle, type NameOf, type Piece, type SocketClass } from './node-net.ts';
 import { ownOptions } from '../../ring/arguments/own-options.ts';
-import { ringSide, ringSideSoFar } from './ring-when-needed.ts';
+import { ringSide } from './ring-when-needed.ts';
 import type { SocketConnection } from './socket-connection.ts';
 import { socketError } from '../transport/socket-error.ts';
 import { isOnRead, UserBuffer, type OnRead } from './user-buffer.ts';
-import { count, forget, isItsTurn, isWorthKeeping, isWorthTaking, worth } from './worth.ts';
+import { count, forget, isWorthKeeping, isWorthTaking, load, worth } from './worth.ts';
 
 const SETTLED = Promise.resolve();
 
@@ -38,8 +38,10 @@ const KEEPS_DESCRIPTOR = Symbol('keeps descriptor');
 const IS_SHARED = Symbol('is shared');
 /** Writes before the next {@link look}, at least 1: 0 of a socket that stays Node's, -1 of one that goes by no look. */
 const WRITES_LEFT = Symbol('writes left');
-/** Writes between two looks. */
+/** Writes between two looks while it is Node's. */
 const PERIOD = Symbol('period');
+/** The epoch of the load at the last look; -1 before the first. With another one the next write leads to a look. */
+const EPOCH = Symbol('epoch');
 /** Bytes that had come and gone at the last look, and messages that were written since. */
 const READ_SEEN = Symbol('read seen');
 const WRITTEN_SEEN = Symbol('written seen');
@@ -67,6 +69,7 @@ interface State {
   [IS_SHARED]: boolean;
   [WRITES_LEFT]: number;
   [PERIOD]: number;
+  [EPOCH]: number;
   [READ_SEEN]: number;
   [WRITTEN_SEEN]: number;
   [MESSAGES]: number;
@@ -113,7 +116,7 @@ class SocketMethods extends Base {
     if (connection === undefined || connection === null) {
       const handle = handleOf(this);
       // Somebody who has seen it may keep it: then it stays the socket's.
-      if (this[WRITES_LEFT] > 0 && this !== inNode && handle !== null && !isAskedByOwner(this)) this[WRITES_LEFT] = 0;
+      if (this[WRITES_LEFT] !== 0 && this !== inNode && handle !== null && !isAskedByOwner(this)) this[WRITES_LEFT] = 0;
       return handle;
     }
     if (this[IS_LENT]) return connection.seen ?? connection.handle;
@@ -285,7 +288,6 @@ for (const name of ['setTypeOfService', 'getTypeOfService'] as const) {
   const ours = function (this: SocketMethods, value?: number): unknown {
     return lend(this, () => method.call(this, value));
   };
-  Object.defineProperty(ours, 'name', { value: method.name });
   Object.defineProperty(SocketMethods.prototype, name, { value: ours, writable: true, configurable: true });
 }
 
@@ -355,9 +357,10 @@ function connectBy<T>(socket: SocketMethods, args: readonly unknown[], connect: 
     socket[CONNECTION] = socket[BYTES_BEFORE] = socket[BYTES_BY_RING] = undefined;
     socket[WRITES_LEFT] = writesAtFirst();
     socket[PERIOD] = worth.writes;
+    socket[EPOCH] = -1;
     socket[READ_SEEN] = socket[WRITTEN_SEEN] = socket[MESSAGES] = 0;
   }
-  socket[SCOPE] = new AsyncResource('TCPWRAP');
+  socket[SCOPE] = new AsyncResource('IOURINGSOCKET');
   if (isOpen(connection)) return lend(socket, connect);
   if (callsOthers(socket, args)) return connect();
   // An address that needs no lookup is connected to in a tick that is asked for in the call.
@@ -436,7 +439,7 @@ function tellInOrder(socket: SocketMethods, handle: NativeHandle): void {
           const isCurrent = request.oncomplete === inOrder && handleOf(socket) === this;
           if (isCurrent) socket[SCOPE]!.runInAsyncScope(tell);
         };
-        if (outcome[0] !== 0 || ringSideSoFar()?.behindEvents(tellLate) !== true) tell();
+        if (outcome[0] !== 0 || ringSide.soFar?.behindEvents(tellLate) !== true) tell();
       };
       request.oncomplete = inOrder;
       return method.call(this, request, ...place);
@@ -462,10 +465,10 @@ function writeEarly(socket: SocketMethods, isMany: boolean, data: unknown, encod
 
 /** A connection writes: after so many writes somebody is to look whether the ring pays for it. */
 function countWrite(socket: SocketMethods): void {
-  if (count(socket)) socket[MESSAGES]++;
-  const { [WRITES_LEFT]: left } = socket;
-  if (left > 1) socket[WRITES_LEFT] = left - 1;
-  else if (left === 1) nextTick(lookWhenSent, socket);
+  if (count(socket, isOpen(socket[CONNECTION]))) socket[MESSAGES]++;
+  const { [WRITES_LEFT]: left, [EPOCH]: epoch } = socket;
+  if (left > 1 && (epoch === load.epoch || epoch < 0)) socket[WRITES_LEFT] = left - 1;
+  else if (left >= 1) nextTick(lookWhenSent, socket);
 }
 
 /** When what it has written is with the kernel. */
@@ -478,11 +481,13 @@ function lookWhenSent(socket: SocketMethods): void {
 /** Go on with the one of Node and the ring that costs less: see {@link worth}. */
 function look(socket: SocketMethods): void {
   // Meanwhile its handle may have been seen.
-  if (socket[WRITES_LEFT] !== 1) return;
-  socket[WRITES_LEFT] = socket[PERIOD];
-  if (!isAtWork(socket)) return;
+  if (socket[WRITES_LEFT] <= 0) return;
+  socket[EPOCH] = load.epoch;
   const connection = socket[CONNECTION];
   const isRing = isOpen(connection);
+  // Patience is for Node's way: on the other one what it costs is found out soon.
+  socket[WRITES_LEFT] = isRing ? worth.writes : socket[PERIOD];
+  if (!isAtWork(socket)) return;
   const handle = isRing ? connection : handleOf(socket);
   if (handle === null) return;
   const { bytesRead = 0, bytesWritten = 0 } = handle;
@@ -495,8 +500,8 @@ function look(socket: SocketMethods): void {
   if (isRing) {
     if (!isWorthKeeping(received, sent)) giveBack(socket, connection);
   } else if (connection === undefined && isWorthTaking(received, sent)) {
-    if (isItsTurn()) take(socket, handle);
-    else socket[WRITES_LEFT] = 1;
+    if (!load.takesTurn()) socket[WRITES_LEFT] = 1;
+    else if (take(socket, handle) !== undefined) socket[WRITES_LEFT] = worth.writes;
   }
 }
 
@@ -506,7 +511,7 @@ function look(socket: SocketMethods): void {
  */
 function take(socket: SocketMethods, handle: NativeHandle): SocketConnection | undefined {
   if (!isFree(socket, handle)) return undefined;
-  const ring = ringSide();
+  const ring = ringSide.get();
   const io = ring?.ringForSockets();
   if (ring === undefined || io === undefined) return undefined;
   // Node may be about to connect it. A pipe or a FIFO is no socket, and has no peer either.
@@ -557,11 +562,8 @@ function giveBack(socket: SocketMethods, connection: SocketConnection): void {
   goOnWith(socket, connection, fd, { isReading, isRef, parser });
   socket[CONNECTION] = undefined;
   socket[READ_SEEN] = socket[WRITTEN_SEEN] = 0;
-  socket[WRITES_LEFT] = socket[PERIOD] = Math.min(socket[PERIOD] * worth.patience, PERIOD_MAX);
+  socket[WRITES_LEFT] = socket[PERIOD] = load.nextPeriod(socket[PERIOD]);
 }
-
-/** So many writes a connection is left alone at most. */
-const PERIOD_MAX = 65_536;
 
 function sumOf(some: Bytes | undefined, others: Bytes): Bytes {
   if (some === undefined) return others;
@@ -584,7 +586,7 @@ function connectionOf(socket: SocketMethods): SocketConnection | undefined {
   const known = socket[CONNECTION];
   if (known !== undefined) return known ?? undefined;
   if (socket.connecting || socket[WRITES_LEFT] >= 0) return undefined;
-  const handle = socket._handle;
+  const handle = handleOf(socket);
   if (handle === null) return undefined;
   const connection = handle.reading === true ? undefined : take(socket, handle);
   if (connection === undefined) socket[CONNECTION] = null;
@@ -659,7 +661,7 @@ export const Socket: typeof node.Socket = constructorFunction(
     this[IS_SHARED] = this[KEEPS_DESCRIPTOR] || (options as { handle?: unknown } | undefined)?.handle !== undefined;
     const given = userBuffer === undefined ? options
       : ownOptions({ ...(options as SocketConstructorOpts), onread: userBuffer.option });
-    Reflect.apply(node.Socket, this, [given]);
+    withinNode(this, () => Reflect.apply(node.Socket, this, [given]));
     this[WRITES_LEFT] = writesAtFirst();
   },
 );
@@ -679,6 +681,7 @@ function begin(socket: SocketMethods): void {
   socket[IS_SHARED] = false;
   socket[WRITES_LEFT] = Math.min(0, writesAtFirst());
   socket[PERIOD] = worth.writes;
+  socket[EPOCH] = -1;
   socket[READ_SEEN] = socket[WRITTEN_SEEN] = socket[MESSAGES] = 0;
   socket[BYTES_BEFORE] = undefined;
   socket[BYTES_BY_RING] = undefined;
@@ -700,8 +703,10 @@ export function connectAdopted<T>(socket: NodeSocket, args: readonly unknown[], 
   return connectBy(adopted, args, connect);
 }
 
-const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(SocketMethods.prototype);
-const adoptedPrototype = Object.create(prototypeOfNode, methods) as object;
+const adoptedPrototype = Object.create(
+  prototypeOfNode,
+  methodsAsOf(prototypeOfNode, SocketMethods.prototype),
+) as object;
 
 /**
  * How the data of a socket goes now; `early`: through Node, until it pays to go through the ring; undefined: none has
@@ -733,11 +738,17 @@ type AcceptOptions = SocketConstructorOpts & { pauseOnCreate: boolean };
 /**
  * A socket on a handle of Node's that has come. `pauseOnCreate`: nothing is read before it is resumed. See {@link
  * announced}.
+ * @param setUp is given the socket while it has that handle, be it that it is to go through the ring at once
  */
-export function acceptHandle(handle: NativeHandle, options: AcceptOptions): NodeSocket {
+export function acceptHandle(
+  handle: NativeHandle,
+  options: AcceptOptions,
+  setUp: (socket: NodeSocket) => void,
+): NodeSocket {
   const given = { ...options, handle, manualStart: true, pauseOnCreate: false };
   const socket = new Socket(ownOptions(given as SocketConstructorOpts)) as unknown as SocketMethods;
   socket[IS_SHARED] = false;
+  setUp(socket as unknown as NodeSocket);
   connectionOf(socket)?.isNew();
   if (options.pauseOnCreate) (socket as { readableFlowing: boolean | null }).readableFlowing = false;
   else socket.read(0);

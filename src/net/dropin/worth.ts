@@ -1,29 +1,19 @@
-import { performance } from 'node:perf_hooks';
-import { monotonicNow } from '../../native/timers.ts';
+import { CHANGING, isEager, Load } from '../transport/load.ts';
 
 /**
- * When the ring carries a connection, and when Node does. A system call that serves many connections is what a ring
- * saves: where there are few messages in a turn of the event loop, or large ones, what it does beside them costs more
- * than that. So each connection is Node's until the ring pays for it, and again when it does not any more.
+ * When the ring carries a connection, and when Node does: each is Node's until the ring pays for it, and again when it
+ * does not any more. Large messages are never cheaper on it. See {@link Load}.
  */
 export const worth = {
+  ...CHANGING,
   /**
-   * Writes of a connection between two looks at it. A short connection is Node's altogether. With 0 every connection
-   * is ours from its first byte on, whether that pays or not: the environment variable IOURING_EAGER asks for it.
+   * Writes of a connection between two looks at it. To take it costs as much as the ring saves with about so many: a
+   * connection that has had them may be expected to have as many again. A short one is Node's altogether. With 0 every
+   * connection is ours from its first byte on, whether that pays or not: the environment variable IOURING_EAGER asks
+   * for it.
    */
-  writes: process.env.IOURING_EAGER === '1' ? 0 : 16,
-  /** A connection that was given back is not looked at for so many times as many writes as before. */
-  patience: 4,
-  /**
-   * A measurement takes so long: to change ways costs as much as some hundred messages save, and a burst is over before
-   * that.
-   */
-  milliseconds: 100,
-  /** Milliseconds between two connections that are taken: many at once would keep the others waiting. */
-  pause: 1,
-  /** Messages in a turn of the event loop, of all connections, from which on the ring pays. */
+  writes: isEager ? 0 : 128,
   pays: 14,
-  /** Where there are fewer than these it costs more. Between the two a connection stays what it is. */
   costs: 4,
   /**
    * Bytes of a message that comes, and of one that goes, in the mean, up to which it pays. Once it does, up to twice as
@@ -33,52 +23,20 @@ export const worth = {
   sent: 8 * 1024,
 };
 
-/** Writes, of all connections, between two looks at the clock. */
-const WINDOW = 256;
-/** After so many milliseconds without another one a measurement says nothing any more. */
-const HOLDS_MS = 2000;
+/** The messages of all connections. */
+export const load = new Load(worth);
 
 let last: object | undefined;
-let writes = 0;
-let messages = 0;
-let turns = 0;
-let began = 0;
-let perTurn = 0;
-let measuredAt = 0;
 
 /**
  * A connection writes. What it writes several times in a row is one message: it goes out together.
  * @returns whether a message begins
  */
-export function count(connection: object): boolean {
+export function count(connection: object, byRing: boolean): boolean {
   const begins = connection !== last;
-  if (begins) {
-    last = connection;
-    messages++;
-  }
-  if (++writes === WINDOW) measure();
+  if (begins) last = connection;
+  load.count(begins, byRing);
   return begins;
-}
-
-function measure(): void {
-  const now = monotonicNow();
-  writes = 0;
-  if (now - began < worth.milliseconds) return;
-  const turnsNow = turnsSoFar();
-  // The first one only begins; so does one that comes after a time in which little was written.
-  const isFresh = now - began < HOLDS_MS;
-  if (isFresh) {
-    perTurn = messages / Math.max(1, turnsNow - turns);
-    measuredAt = now;
-  }
-  turns = turnsNow;
-  began = now;
-  messages = 0;
-}
-
-/** Messages in a turn of the loop, as measured last. */
-function load(now: number): number {
-  return now - measuredAt < HOLDS_MS ? perTurn : 0;
 }
 
 /** It is over. */
@@ -88,37 +46,10 @@ export function forget(connection: object): void {
 
 /** Does it pay to go through the ring, for one with messages of so many bytes? */
 export function isWorthTaking(received: number, sent: number): boolean {
-  return load(monotonicNow()) >= worth.pays && received <= worth.received && sent <= worth.sent;
-}
-
-let tookAt = 0;
-
-/** May one be taken now? Then it is to be. */
-export function isItsTurn(): boolean {
-  const now = monotonicNow();
-  if (now - tookAt < worth.pause) return false;
-  tookAt = now;
-  return true;
+  return received <= worth.received && sent <= worth.sent && load.isWorthTaking;
 }
 
 /** Does it pay for one that does? */
 export function isWorthKeeping(received: number, sent: number): boolean {
-  return load(monotonicNow()) >= worth.costs && received <= 2 * worth.received && sent <= 2 * worth.sent;
-}
-
-interface LoopTiming {
-  /** From version 20.18 on. */
-  readonly uvMetricsInfo?: { readonly loopCount: number };
-}
-
-const { nodeTiming } = performance as unknown as { nodeTiming: LoopTiming };
-
-/** Does this version of Node count the turns of its loop? Where it does not, nothing shows that the ring pays. */
-export function showsTurns(): boolean {
-  return nodeTiming.uvMetricsInfo !== undefined;
-}
-
-/** Turns that the event loop of this thread has made. */
-function turnsSoFar(): number {
-  return nodeTiming.uvMetricsInfo?.loopCount ?? Number.POSITIVE_INFINITY;
+  return received <= 2 * worth.received && sent <= 2 * worth.sent && load.isWorthKeeping;
 }

@@ -138,19 +138,25 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
    * @returns {@link TAKEN}, {@link WAITS} or -errno
    */
   transmit(bytes: Uint8Array, isMore: boolean): number {
-    return this.#orReset(this.#sending.send(bytes, isMore));
+    return this.#orReset(this.#sending.send(bytes, isMore, this.#isDeaf));
   }
 
   /** The same of text, of `length` bytes in `encoding`, less than {@link LARGE_MIN}. */
   transmitText(text: string, encoding: BufferEncoding, length: number): number {
-    return this.#orReset(this.#sending.sendText(text, encoding, length));
+    return this.#orReset(this.#sending.sendText(text, encoding, length, this.#isDeaf));
+  }
+
+  /** Nobody reads, who would hear of a peer that is gone: it is whoever sends that is to be told, and in the call. */
+  get #isDeaf(): boolean {
+    return !this.#receiver.isWanted || this.#receiver.isEndTold;
   }
 
   /**
    * The kernel tells of a reset to the one that asks first. With libuv it is the writer: here an armed receive may have
-   * been told already.
+   * been told already. The writer of a unix socket is told that the peer is gone in any case.
    */
   #orReset(outcome: number): number {
+    if (this.hearsOfGonePeer) return outcome;
     return (outcome === -EPIPE && -this.#receiver.failure) || outcome;
   }
 
@@ -366,6 +372,11 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
   sendFailed(errno: number, reason: Error | undefined, wasWaiting: boolean): void {
     if (this.#isClosing) return;
     if (reason !== undefined) return this.failed(reason, 'write');
+    // What counts as sent has been sent, for all that the owner knows, and the peer was gone after it: whoever reads
+    // hears of that.
+    if (!wasWaiting && this.isNodeLike && (errno === ECONNRESET || errno === EPIPE)) {
+      return this.#receiver.failAtEnd(errno === ECONNRESET ? errno : 0);
+    }
     // A unix socket that waits to send hears of a reset; whoever reads no more and tries again, as libuv does, hears
     // that the peer is gone.
     if ((errno === ECONNRESET || errno === EPIPE) && this.hearsOfGonePeer && this.#receiver.isEndTold) {

@@ -95,6 +95,8 @@ export class Receiver extends ArmedMultishot implements Starved {
   #isFresh = false;
   /** With what came then the connection was over in both directions already. */
   #wasHungUp = false;
+  /** The error that its end is to be told as: whoever sent was told of it by the kernel, which tells once. */
+  #failsWith = 0;
   #reason: Error | undefined;
 
   constructor(transport: Transport, owner: ReceiverOwner, fd: number) {
@@ -153,7 +155,7 @@ export class Receiver extends ArmedMultishot implements Starved {
    * anew if the owner stays.
    */
   withdraw(): boolean {
-    if (this.#kept !== undefined || this.#isEnded) return false;
+    if (this.#kept !== undefined || this.#isEnded || this.#failsWith !== 0) return false;
     this.halt();
     return true;
   }
@@ -177,9 +179,14 @@ export class Receiver extends ArmedMultishot implements Starved {
 
   /** The error that the kernel has told, and of which the owner was not told yet; 0 if nothing. */
   get failure(): number {
-    let errno = 0;
+    let errno = this.#failsWith;
     this.engine.peek(this, (res) => (errno = res < 0 && res !== -ECANCELED && res !== -ENOBUFS ? -res : errno));
     return errno;
+  }
+
+  /** The connection broke with `errno`, which the kernel has told to another. What came before is received first. */
+  failAtEnd(errno: number): void {
+    this.#failsWith = errno;
   }
 
   /** When it is closed: was something taken from the kernel that the owner has not been given? */
@@ -323,7 +330,7 @@ export class Receiver extends ArmedMultishot implements Starved {
   #end(errno: number): void {
     if (this.#isClosed) return;
     this.#isEnded = true;
-    this.#endKept = errno;
+    this.#endKept = errno || this.#failsWith;
     if (this.#isWanted && this.#kept === undefined) this.#tellEndInTime();
   }
 

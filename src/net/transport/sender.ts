@@ -141,11 +141,12 @@ export class Sender extends Submission {
   /**
    * Send `bytes`. What is not taken is lent, if it is large and can be lent; else it is copied.
    * @param isMore something follows at once
+   * @param isNow nothing is put together
    * @returns {@link TAKEN}, {@link WAITS} or -errno
    */
-  send(bytes: Uint8Array, isMore: boolean): number {
+  send(bytes: Uint8Array, isMore: boolean, isNow: boolean): number {
     const length = lengthOf(bytes);
-    if (length < LARGE_MIN && !this.#isAtOnce) {
+    if (length < LARGE_MIN && !this.#isAtOnce && !isNow) {
       const before = this.#makeRoomNow(length);
       if (before < 0) return before;
       if (before === TAKEN) {
@@ -176,10 +177,10 @@ export class Sender extends Submission {
   }
 
   /** The same of text of `length` bytes in that encoding, less than {@link LARGE_MIN}. */
-  sendText(text: string, encoding: BufferEncoding, length: number): number {
-    const before = this.#isAtOnce ? WAITS : this.#makeRoomNow(length);
+  sendText(text: string, encoding: BufferEncoding, length: number, isNow: boolean): number {
+    const before = this.#isAtOnce || isNow ? WAITS : this.#makeRoomNow(length);
     if (before < 0) return before;
-    if (before !== TAKEN) return this.send(Buffer.from(text, encoding), false);
+    if (before !== TAKEN) return this.send(Buffer.from(text, encoding), false, isNow);
     this.copyText(text, encoding, length);
     this.#counted = this.#written;
     return TAKEN;

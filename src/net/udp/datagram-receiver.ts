@@ -82,7 +82,10 @@ export class DatagramReceiver<S> extends ArmedMultishot implements Starved {
     this.arm();
   }
 
-  /** True if nothing of it is with the kernel; if not, the owner is told. */
+  /**
+   * Nothing more is to come; until the owner is told that it has stopped, something may, which the kernel has taken for
+   * it. True if nothing of it is with the kernel: then the owner is not told.
+   */
   stop(): boolean {
     this.#isWanted = false;
     this.#pool.forget(this);
@@ -111,7 +114,7 @@ export class DatagramReceiver<S> extends ArmedMultishot implements Starved {
     const group = this.#group!;
     const { pool } = group;
     const memory = group.takeView(bid, pool.bufSize);
-    if (res >= DATA && this.#isWanted) this.#owner.received(memory, DATA, res, this.#senderAddressOf(memory));
+    if (res >= DATA) this.#owner.received(memory, DATA, res, this.#senderAddressOf(memory));
     group.give(bid);
   }
 
@@ -141,11 +144,12 @@ export class DatagramReceiver<S> extends ArmedMultishot implements Starved {
 
   #failed(errno: number): void {
     if (errno === ENOBUFS) {
-      if (!this.#pool.feed(this, this.#group)) this.starve();
+      if (this.#isWanted && !this.#pool.feed(this, this.#group)) this.starve();
       return;
     }
-    if (!this.#isWanted || errno === ECANCELED || errno === EAGAIN || errno === EINTR) return;
+    if (errno === ECANCELED || errno === EAGAIN || errno === EINTR) return;
     if (LASTING.has(errno)) {
+      if (!this.#isWanted) return;
       this.#isWanted = false;
       this.#owner.receiverLost(errno);
     } else {

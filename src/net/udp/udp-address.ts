@@ -1,17 +1,11 @@
 import { isIPv4, isIPv6 } from 'node:net';
+import type { SenderAddress } from './node-dgram.ts';
 import { withZone } from '../transport/address-zone.ts';
 import { rawAddress, type SocketAddress } from '../transport/socket-calls.ts';
 import { ownOptions } from '../../ring/arguments/own-options.ts';
 
 /** Addresses that are remembered: then it begins anew. */
 const ADDRESSES_MAX = 4096;
-
-/** The address that a datagram was sent from, as `node:dgram` gives it. */
-export interface SenderAddress {
-  readonly address: string;
-  readonly family: 'IPv4' | 'IPv6';
-  readonly port: number;
-}
 
 /** Where to send to: what the ring is told with each datagram. */
 export interface Destination {

@@ -12,7 +12,7 @@ import {
 } from '../../abi/socket-flags.ts';
 import { bindTo, closeNow, openSocket, setsockopt } from '../transport/socket-calls.ts';
 import { ownOptions } from '../../ring/arguments/own-options.ts';
-import type { UdpHandle } from './udp-handle.ts';
+import type { UdpHandle } from './node-dgram.ts';
 
 /** Flags of libuv's, as Node gives them to its handle. */
 const UV_UDP_IPV6ONLY = 1;

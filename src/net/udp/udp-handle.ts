@@ -1,4 +1,4 @@
-import { AsyncResource } from 'node:async_hooks';
+import type { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../../abi/errno.ts';
 import { IORING_OP_SENDMSG_ZC } from '../../abi/operations.ts';
 import { DatagramReceiver, type DatagramReceiverOwner } from './datagram-receiver.ts';
@@ -20,50 +20,20 @@ import {
 import { bytesInView, lengthOf } from '../transport/intrinsic.ts';
 import { available } from '../transport/ring-or-node.ts';
 import { transportOf, type Transport } from '../transport/transport.ts';
-import { Destinations, senderAddressOf, type Destination, type SenderAddress } from './udp-address.ts';
-
-/** A request of Node's to send something (`SendWrap`). */
-export interface SendRequest {
-  oncomplete?(status: number, bytes?: number): void;
-}
-
-/** Methods that a handle must have to be stood in for. */
-export const HANDLE_METHODS = [
-  'recvStart',
-  'recvStop',
-  'send',
-  'close',
-  'ref',
-  'unref',
-  'getSendQueueSize',
-  'getSendQueueCount',
-] as const;
+import {
+  BOUND,
+  CONNECTED,
+  HANDLE_METHODS,
+  type SenderAddress,
+  type SendRequest,
+  type SocketState,
+  type UdpHandle,
+} from './node-dgram.ts';
+import { doneOf, messageOf } from './send-arguments.ts';
+import { Destinations, senderAddressOf, type Destination } from './udp-address.ts';
 
 /** The methods of Node's own handle of a UDP socket that are stood in for. */
 type HandleMethods = Pick<UdpHandle, (typeof HANDLE_METHODS)[number]>;
-
-/** Node's own handle of a UDP socket (`UDPWrap`), as far as it is used here. Calls answer 0 or -errno. */
-export interface UdpHandle {
-  readonly fd: number;
-  recvStart(): number;
-  recvStop(): number;
-  /**
-   * `args` are port, address, and whether there is a callback; of a connected socket only the last. It answers 1 more
-   * than the bytes sent if it is done already.
-   */
-  send(request: SendRequest, list: readonly ArrayBufferView[], count: number, ...args: unknown[]): number;
-  close(callback?: () => void): void;
-  ref(): void;
-  unref(): void;
-  /** To an address of the socket's own family; UV_UDP_* bits. */
-  bind(address: string, port: number, flags: number): number;
-  /** Take a descriptor that is a UDP socket's. */
-  open(fd: number): number;
-  getSendQueueSize(): number;
-  getSendQueueCount(): number;
-  /** Set by `node:dgram` when it begins to receive: emits 'message', or 'error'. */
-  onmessage?(bytes: number, handle: UdpHandle, data?: Buffer, sender?: SenderAddress & { size: number }): void;
-}
 
 /** From a microtask on, the next tick comes when all microtasks have run. */
 const SETTLED = Promise.resolve();
@@ -94,15 +64,18 @@ const tellAll = (): void => {
 
 /**
  * The data path of a UDP socket through the ring. It stands in for the methods of Node's own handle that receive and
- * send; what is called seldom stays the handle's, and so does the descriptor. Where there is no ring, or none any more,
- * all is.
+ * send; what is called seldom stays the handle's, and so does the descriptor: Node can have it back at any time. Where
+ * there is no ring, or none any more, all is the handle's.
  */
 export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSenderOwner {
-  readonly handle: UdpHandle;
+  readonly #state: SocketState;
+  readonly #handle: UdpHandle;
   /** The handle's own methods, of the same names. */
   readonly #native: HandleMethods;
+  /** Those that are properties of its own: node:dgram puts the one that sends to IPv6 there. */
+  readonly #own: { readonly [name: string]: PropertyDescriptor | undefined };
   readonly #destinations: Destinations;
-  readonly #context = new AsyncResource('UDPWRAP');
+  readonly #context: AsyncResource;
   #reactor: Reactor | undefined;
   #transport: Transport | undefined;
   #receiver: DatagramReceiver<SenderAddress> | undefined;
@@ -112,22 +85,89 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
   fd = -1;
   readonly #sends: DatagramSend[] = [];
   #sendBytes = 0;
+  /** Sends that node:dgram is at work on. */
+  #inNode = 0;
   /** Arrived, and not given to the listener yet; an error as its -errno. */
   #arrivals: { data: Buffer | number; sender: SenderAddress | undefined }[] = [];
   #given = 0;
   #isGiving = false;
   #closeLater: (() => void) | undefined;
+  /** To be called when Node has it back. */
+  #givenBack: (() => void) | undefined;
+  /** Node receives again; sends may still be under way. */
+  #isReceivedByNode = false;
 
-  constructor(handle: UdpHandle, isIPv6: boolean) {
-    this.handle = handle;
+  /** @param context in which messages are told of */
+  constructor(state: SocketState, handle: UdpHandle, isIPv6: boolean, context: AsyncResource) {
+    this.#state = state;
+    this.#handle = handle;
+    this.#context = context;
     const { recvStart, recvStop, send, close, ref, unref, getSendQueueSize, getSendQueueCount } = handle;
     this.#native = { recvStart, recvStop, send, close, ref, unref, getSendQueueSize, getSendQueueCount };
+    this.#own = Object.getOwnPropertyDescriptors(handle);
     this.#destinations = new Destinations(isIPv6);
+  }
+
+  /** Do the handle's work from when it begins to receive on. */
+  takeFromTheBeginning(): void {
     this.#install();
   }
 
+  /**
+   * Do the work of a handle that is at work, from now on. False, and nothing is changed, if it cannot be done now. Not
+   * to be called while libuv reads, or while node:dgram is at work on something that is to be sent.
+   */
+  take(): boolean {
+    const handle = this.#handle;
+    const { receiving, queue } = this.#state;
+    // A datagram may wait for room.
+    if (!receiving || queue !== undefined || handle.getSendQueueCount() > 0) return false;
+    this.#isRef = handle.hasRef();
+    const transport = this.#open();
+    if (transport === undefined) return false;
+    this.#transport = transport;
+    this.#install();
+    this.#native.recvStop.call(handle);
+    this.#isReceiving = true;
+    this.#receiver!.start();
+    return true;
+  }
+
+  /** Is it through this that datagrams go, in either direction? */
+  get isAtWork(): boolean {
+    return this.#transport !== undefined;
+  }
+
+  /**
+   * Have the handle do its work again, and call `done` then: when it is told of all that the ring has received, and all
+   * that was to be sent is with the kernel.
+   */
+  giveBack(done: () => void): void {
+    if (this.#givenBack !== undefined) return;
+    this.#givenBack = done;
+    if (this.canSend) this.#receiver!.stop();
+    this.#goOnWithNode();
+  }
+
+  #goOnWithNode(): void {
+    const done = this.#givenBack;
+    if (done === undefined || this.#isClosed) return;
+    if (this.#transport !== undefined) {
+      if (!this.#isReceivedByNode) {
+        if (this.#isGiving || this.#receiver!.isUnderWay) return;
+        this.#isReceivedByNode = true;
+        if (this.#isReceiving) this.#native.recvStart.call(this.#handle);
+      }
+      if (this.#sends.length > 0) return;
+    }
+    this.#transport = undefined;
+    this.#uninstall();
+    done();
+  }
+
+  /** As properties that nobody comes across who looks through the handle. */
   #install(): void {
-    const handle = this.handle;
+    const handle = this.#handle;
     const native = this.#native;
     const sendRequest = this.#sendRequest;
     const methods: HandleMethods = {
@@ -154,7 +194,17 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
       getSendQueueSize: () => native.getSendQueueSize.call(handle) + this.#sendBytes,
       getSendQueueCount: () => native.getSendQueueCount.call(handle) + this.#sends.length,
     };
-    Object.assign(handle, methods);
+    for (const name of HANDLE_METHODS) {
+      Object.defineProperty(handle, name, { value: methods[name], writable: true, configurable: true });
+    }
+  }
+
+  #uninstall(): void {
+    for (const name of HANDLE_METHODS) {
+      const own = this.#own[name];
+      if (own === undefined) Reflect.deleteProperty(this.#handle, name);
+      else Object.defineProperty(this.#handle, name, own);
+    }
   }
 
   // ---------------------------------------------------------------- receiving
@@ -169,7 +219,7 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
   }
 
   #open(): Transport | undefined {
-    const { fd } = this.handle;
+    const { fd } = this.#handle;
     if (!Number.isInteger(fd) || fd < 0) {
       available.tell(unsupported('the runtime does not tell the descriptor of a UDP socket'));
       return undefined;
@@ -199,6 +249,7 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
   }
 
   received(memory: Buffer, start: number, end: number, sender: SenderAddress): void {
+    if (!this.#isReceiving) return;
     // A copy, for the listener to keep.
     const data = Buffer.allocUnsafe(end - start);
     memory.copy(data, 0, start, end);
@@ -206,7 +257,7 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
   }
 
   receiveFailed(errno: number): void {
-    this.#arrived(-errno, undefined);
+    if (this.#isReceiving) this.#arrived(-errno, undefined);
   }
 
   #arrived(data: Buffer | number, sender: SenderAddress | undefined): void {
@@ -224,15 +275,16 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
    */
   readonly #give = (): void => {
     // It was closed, or the last one was given.
-    if (!this.#isReceiving || this.#given === this.#arrivals.length) {
+    if (!this.#isReceiving || this.#state.handle !== this.#handle || this.#given === this.#arrivals.length) {
       this.#arrivals.length = this.#given = 0;
       this.#isGiving = false;
-      return releaseSends();
+      releaseSends();
+      return this.#goOnWithNode();
     }
     const { data, sender } = this.#arrivals[this.#given++];
     void SETTLED.then(this.#giveNext);
     expireSends();
-    const handle = this.handle;
+    const handle = this.#handle;
     if (typeof data === 'number') return handle.onmessage?.(data, handle);
     const { address, family, port } = sender!;
     handle.onmessage?.(data.length, handle, data, { address, family, port, size: data.length });
@@ -246,6 +298,7 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
 
   receiverStopped(): void {
     this.#closeIfOver();
+    this.#goOnWithNode();
   }
 
   /** The handle does the work from now on. */
@@ -253,15 +306,11 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
     if (this.#transport === undefined || this.#isClosed) return;
     this.#transport = undefined;
     this.#receiver = undefined;
-    if (this.#isReceiving) this.#native.recvStart.call(this.handle);
+    if (this.#isReceiving && !this.#isReceivedByNode) this.#native.recvStart.call(this.#handle);
+    this.#goOnWithNode();
   }
 
   // ---------------------------------------------------------------- sending
-
-  /** Where it is that is to be sent to; undefined unless it is an address of the socket's own family. */
-  destination(address: string, port: number): Destination | undefined {
-    return this.#destinations.find(address, port);
-  }
 
   /** Is the ring there to send? If it was closed, the handle is on its own from now on. */
   get canSend(): boolean {
@@ -271,8 +320,33 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
     return false;
   }
 
+  /**
+   * Send what `socket.send()` was called with, without what Node does for its less usual forms. False: it is one of
+   * those.
+   */
+  sendAtOnce(args: readonly unknown[]): boolean {
+    const { bindState, connectState, queue, handle, sendBlockList } = this.#state;
+    if (bindState !== BOUND || queue !== undefined || sendBlockList !== undefined) return false;
+    // It would overtake what goes through Node: that is handed on in a later tick.
+    if (this.#inNode > 0 || handle !== this.#handle || !this.canSend) return false;
+    const isConnected = connectState === CONNECTED;
+    const message = messageOf(args, isConnected);
+    if (message === undefined) return false;
+    const { address, port } = message;
+    const to = isConnected ? undefined : this.#destinations.find(address!, port!);
+    if (!isConnected && to === undefined) return false;
+    this.#send(message.data, to, doneOf(message));
+    return true;
+  }
+
+  /** node:dgram is at work on something that is to be sent. It hands that on in the second tick from now, or later. */
+  goesThroughNode(): void {
+    this.#inNode++;
+    nextTick(() => nextTick(() => this.#inNode--));
+  }
+
   /** Send a copy of the bytes. `to` is undefined where the socket is connected. */
-  send(data: Uint8Array | string, to: Destination | undefined, done: SendDone | undefined): void {
+  #send(data: Uint8Array | string, to: Destination | undefined, done: SendDone | undefined): void {
     const length = typeof data === 'string' ? Buffer.byteLength(data) : lengthOf(data);
     const memory = takeMemory(length);
     if (typeof data === 'string') memory.write(data, 0, length, 'utf8');
@@ -318,6 +392,7 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
     giveMemory(memory);
     if (done !== undefined && settled.push({ done, res }) === 1) nextTick(tellAll);
     if (this.#isClosed) this.#closeIfOver();
+    else this.#goOnWithNode();
   }
 
   /** As the handle's own: of what `node:dgram` has made of the arguments of its `send()`. */
@@ -328,10 +403,10 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
     ...args: unknown[]
   ): number => {
     const [port, address] = args as [number, string];
-    const to = args.length > 1 ? this.destination(address, port) : undefined;
+    const to = args.length > 1 ? this.#destinations.find(address, port) : undefined;
     // An address that is none is for Node to refuse, and one with a zone for it to look up.
     if (this.canSend && (to !== undefined || args.length <= 1)) {
-      this.#sendList(list, to, args[args.length - 1] === true ? doneOf(request) : undefined);
+      this.#sendList(list, to, args[args.length - 1] === true ? requestDone(request) : undefined);
       return 0;
     }
     // It is not to overtake what was asked for before.
@@ -339,7 +414,7 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
       beginHeld();
       this.#transport.engine.flush();
     }
-    return this.#native.send.call(this.handle, request, list, count, ...args);
+    return this.#native.send.call(this.#handle, request, list, count, ...args);
   };
 
   // ---------------------------------------------------------------- life and death
@@ -385,7 +460,7 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
 }
 
 /** Tells a request of Node's the outcome: 0 and the bytes, or -errno. */
-function doneOf(request: SendRequest): SendDone {
+function requestDone(request: SendRequest): SendDone {
   const call = (res: number): void => request.oncomplete!(Math.min(res, 0), Math.max(res, 0));
   return sendDone(call);
 }

@@ -1,12 +1,11 @@
-/** `createSocket` in the style of `node:dgram`: UDP sockets through the ring. */
+import { AsyncResource } from 'node:async_hooks';
 import { Socket, type RemoteInfo, type SocketOptions, type SocketType } from 'node:dgram';
-import { wrongState } from '../../ring/arguments/argument-errors.ts';
-import { sendDone, type SendDone } from './datagram-send.ts';
-import { bytesIn, lengthOf } from '../transport/intrinsic.ts';
-import { available } from '../transport/ring-or-node.ts';
-import { socketError } from '../transport/socket-error.ts';
-import { bindWithReusePort } from './udp-bind.ts';
-import { HANDLE_METHODS, RingUdp, type UdpHandle } from './udp-handle.ts';
+import { setImmediate } from '../../native/timers.ts';
+import { ownOptions } from '../../ring/arguments/own-options.ts';
+import { BOUND, stateOf, type SocketState, type UdpHandle } from './node-dgram.ts';
+import { ringSide } from './ring-when-needed.ts';
+import type { RingUdp } from './udp-handle.ts';
+import { load, worth } from './worth.ts';
 
 /** The options of `node:dgram`, and `reusePort` of later versions of it. */
 export interface UdpSocketOptions extends SocketOptions {
@@ -22,54 +21,156 @@ type Message = string | NodeJS.ArrayBufferView;
 type SendCallback = (error: Error | null, bytes: number) => void;
 type MessageListener = (message: Buffer, sender: RemoteInfo) => void;
 
-/** The state of a socket that `node:dgram` keeps. */
-interface SocketState {
-  handle: UdpHandle | null;
-  bindState: number;
-  connectState: number;
-  queue: unknown;
-  sendBlockList?: unknown;
+/** Node's prototype: types have it that each event is emitted with arguments of its own. */
+const { prototype } = Socket as unknown as { prototype: { emit(...args: unknown[]): boolean } };
+
+/** Nobody is told when it is collected. */
+const MANUAL = ownOptions({ requireManualDestroy: true });
+
+/** Sockets whose handle somebody has asked for: whoever has it may do anything with it. */
+const seen = new WeakSet<object>();
+
+/** How it is with a socket. */
+export interface Life {
+  /** `early`: through Node, until it pays to go through the ring; `node`: through Node altogether. */
+  readonly way: 'ring' | 'node' | 'early';
+  /** Did it ever go through the ring? */
+  readonly wasOnRing: boolean;
+  readonly isClosed: boolean;
 }
 
-/** As {@link SocketState} says it. */
-const BOUND = 2;
-const CONNECTED = 2;
+let read: (socket: UdpSocket) => Life;
 
 /**
  * A UDP socket, as `dgram.Socket` of `node:dgram`, which it extends: what it can be asked, its events and its errors
- * are the same. Datagrams are received with one multishot receive, and those that are sent in one tick go to the kernel
- * with one system call.
+ * are the same. It is Node's as long as few datagrams come at a time. While many do, they are received with one
+ * multishot receive, and those that are sent in one tick go to the kernel with one system call; the environment
+ * variable IOURING_EAGER has it so from the first one on.
  *
- * Two things are other than in Node. The data of `send()` is copied: its memory is the caller's again when the call
- * returns. And the messages that arrive are Buffers as `Buffer.from()` makes them: several may share an ArrayBuffer.
+ * The data of `send()` is the socket's until the callback is called, as with Node: it is copied in the call while the
+ * ring sends, and not before the next tick while Node does.
  *
  * Kernel 6.1. Where there is no io_uring, in Bun and in Deno it is Node's socket and nothing else, as the channel
- * `iouring:fallback` says. So is a socket that workers of a cluster share.
+ * `iouring:fallback` says. So is a socket that workers of a cluster share, and one whose handle somebody has asked for.
  */
 export class UdpSocket extends Socket {
+  /** Undefined: it stays Node's. */
   readonly #state: SocketState | undefined;
-  readonly #ring: RingUdp | undefined;
+  /** The handle that it was made with: the one of another process may be put in its place. */
+  readonly #handle: UdpHandle | undefined;
   /** Addresses need not go through a function of the user's. */
   readonly #isPlain: boolean;
+  /** In it messages are told of, as in that of the handle. */
+  readonly #context: AsyncResource | undefined;
+  #ring: RingUdp | undefined;
+  #wasTaken = false;
+  /** Messages before the next look; 0: it is to come; -1: there is none. */
+  #left = -1;
+  /** Messages between two looks while it is Node's. */
+  #period = worth.messages;
+  /** The epoch of the load at the last look. With another one the next message leads to a look. */
+  #epoch = load.epoch;
+
+  static {
+    read = (socket) => {
+      const { handle } = socket.#state ?? { handle: undefined };
+      const isOnRing = socket.#ring?.isAtWork === true;
+      const isOurs = socket.#handle !== undefined && !seen.has(socket) && (handle ?? socket.#handle) === socket.#handle;
+      return {
+        way: isOnRing ? 'ring' : isOurs ? 'early' : 'node',
+        wasOnRing: isOnRing || socket.#wasTaken,
+        isClosed: handle === null,
+      };
+    };
+  }
 
   constructor(type: SocketType | UdpSocketOptions, listener?: MessageListener) {
     // @ts-expect-error -- the types of Node do not say that it can be constructed.
     super(type, listener);
     this.#isPlain = typeof type === 'string' || type.lookup === undefined;
-    this.#state = stateOf(this);
-    const handle = this.#state?.handle;
-    if (handle == null) return;
-    const isIPv6 = (this as { type?: unknown }).type === 'udp6';
-    this.#ring = new RingUdp(handle, isIPv6);
+    const state = stateOf(this);
+    if (state === undefined) ringSide.get()?.tellForeign();
+    if (state === undefined || state.handle === null) return;
+    const { handle } = state;
+    this.#state = state;
+    this.#handle = handle;
+    this.#context = new AsyncResource('IOURINGSOCKET', MANUAL);
     // Node 20 does not know it.
-    if (typeof type === 'object' && type.reusePort && !('reusePort' in this.#state!)) bindWithReusePort(handle, isIPv6);
+    if (typeof type === 'object' && type.reusePort && !('reusePort' in state)) {
+      ringSide.get()?.bindWithReusePort(handle, this.#isIPv6);
+    }
+    if (worth.messages > 0) {
+      this.#left = worth.messages;
+    } else {
+      this.#ring = this.#makeRing();
+      this.#ring?.takeFromTheBeginning();
+    }
   }
+
+  get #isIPv6(): boolean {
+    return (this as { type?: unknown }).type === 'udp6';
+  }
+
+  // ---------------------------------------------------------------- the one of Node and the ring that costs less
+
+  override emit(...args: unknown[]): boolean {
+    // Somebody may call it before this class has begun: Node tells a channel of a new socket.
+    if (args[0] === 'message' && #left in this && this.#left >= 0) this.#came();
+    return Reflect.apply(prototype.emit, this, args);
+  }
+
+  #came(): void {
+    load.count(true, this.#ring !== undefined);
+    if (this.#left === 0 || (--this.#left > 0 && this.#epoch === load.epoch)) return;
+    this.#left = 0;
+    this.#epoch = load.epoch;
+    // Not in the call in which libuv reads.
+    if (this.#ring !== undefined || load.isWorthTaking) setImmediate(this.#look);
+    else this.#left = this.#period;
+  }
+
+  /** Go on with the one of Node and the ring that costs less: see {@link worth}. */
+  readonly #look = (): void => {
+    const state = this.#state!;
+    const isSeen = seen.has(this);
+    const ring = this.#ring;
+    // It is closed, or shared with other processes; or somebody may change what the ring relies on.
+    const isNodes = state.handle !== this.#handle || state.bindState !== BOUND || (isSeen && ring === undefined);
+    this.#left = isNodes ? -1 : ring === undefined ? this.#period : worth.messages;
+    if (isNodes) return;
+    if (ring !== undefined) {
+      if (isSeen || !load.isWorthKeeping || !ring.canSend) ring.giveBack(this.#givenBack);
+    } else if (load.isWorthTaking) {
+      if (load.takesTurn()) this.#take();
+      else this.#left = 1;
+    }
+  };
+
+  #take(): void {
+    const ring = this.#makeRing();
+    if (ring?.take() !== true) return;
+    this.#ring = ring;
+    this.#wasTaken = true;
+    // Patience is for Node's way: on the other one what it costs is found out soon.
+    this.#left = worth.messages;
+  }
+
+  #makeRing(): RingUdp | undefined {
+    const side = ringSide.get();
+    return side && new side.RingUdp(this.#state!, this.#handle!, this.#isIPv6, this.#context!);
+  }
+
+  readonly #givenBack = (): void => {
+    this.#ring = undefined;
+    this.#left = this.#period = load.nextPeriod(this.#period);
+  };
+
+  // ---------------------------------------------------------------- sending
 
   /**
    * Send a datagram. As `socket.send()` of `node:dgram`, in all its forms.
    *
-   * @param msg copied: its memory is the caller's again when this returns. Text is sent as UTF-8; several pieces as one
-   *   datagram
+   * @param msg is the socket's until `callback` is called. Text is sent as UTF-8; several pieces as one datagram
    * @param callback is called when the kernel has taken the datagram, or refused it: `EMSGSIZE`, `ECONNREFUSED`, …
    * @throws {TypeError|RangeError|Error} as Node
    */
@@ -87,85 +188,34 @@ export class UdpSocket extends Socket {
   override send(msg: Message, offset: number, length: number, port?: number, callback?: SendCallback): void;
   override send(msg: Message, offset: number, length: number, callback?: SendCallback): void;
   override send(...args: unknown[]): void {
-    if (!this.#sendAtOnce(args)) super.send(...(args as Parameters<Socket['send']>));
-  }
-
-  /** The forms that are used most, without what Node does for those that are not. False: it is none of these. */
-  #sendAtOnce(args: unknown[]): boolean {
-    const state = this.#state;
-    const ring = this.#ring;
-    if (state === undefined || ring === undefined || !this.#isPlain || state.bindState !== BOUND) return false;
-    if (state.queue !== undefined || state.handle !== ring.handle || state.sendBlockList !== undefined) return false;
-    if (!ring.canSend) return false;
-    const [data] = args;
-    if (typeof data !== 'string' && !(data instanceof Uint8Array)) return false;
-    // send(msg, offset, length, …)
-    const isSlice = typeof args[2] === 'number';
-    const rest = isSlice ? 3 : 1;
-    const piece = isSlice ? slice(data, args[1], args[2]) : data;
-    if (piece === undefined) return false;
-    if (state.connectState === CONNECTED) {
-      const callback = args[rest];
-      if (!isEnd(args, rest, callback)) return false;
-      ring.send(piece, undefined, doneOf(callback, undefined, undefined));
-      return true;
-    }
-    const port = args[rest];
-    const address = args[rest + 1];
-    const callback = args[rest + 2];
-    if (typeof port !== 'number' || typeof address !== 'string' || !isEnd(args, rest + 2, callback)) return false;
-    if (!Number.isInteger(port) || port < 1 || port > 0xffff) return false;
-    const to = ring.destination(address, port);
-    if (to === undefined) return false;
-    ring.send(piece, to, doneOf(callback, address, port));
-    return true;
+    const ring = #ring in this ? this.#ring : undefined;
+    if (ring !== undefined && this.#isPlain && ring.sendAtOnce(args)) return;
+    super.send(...(args as Parameters<Socket['send']>));
+    ring?.goesThroughNode();
   }
 }
 
-/** Is the argument at `place` a callback or nothing, and the last? */
-function isEnd(args: unknown[], place: number, callback: unknown): callback is SendCallback | undefined {
-  return args.length <= place + 1 && (callback === undefined || typeof callback === 'function');
+const handleOfNode = Object.getOwnPropertyDescriptor(prototype, '_handle');
+
+// Newer versions have none.
+if (handleOfNode !== undefined) {
+  const { get, set } = handleOfNode;
+  Object.defineProperty(UdpSocket.prototype, '_handle', {
+    ...handleOfNode,
+    get(this: UdpSocket): unknown {
+      seen.add(this);
+      return get?.call(this);
+    },
+    set(this: UdpSocket, handle: unknown): void {
+      seen.add(this);
+      set?.call(this, handle);
+    },
+  });
 }
 
-/** Undefined unless they are numbers that fit. */
-function slice(data: string | Uint8Array, offset: unknown, length: unknown): Uint8Array | undefined {
-  if (typeof data === 'string' || typeof offset !== 'number' || typeof length !== 'number') return undefined;
-  if (offset >>> 0 !== offset || length >>> 0 !== length || offset + length > lengthOf(data)) return undefined;
-  return bytesIn(data, offset, offset + length);
-}
-
-function doneOf(
-  callback: SendCallback | undefined,
-  address: string | undefined,
-  port: number | undefined,
-): SendDone | undefined {
-  if (callback === undefined) return undefined;
-  const call = (res: number): void => {
-    if (res >= 0) callback(null, res);
-    else (callback as (error: Error) => void)(sendError(res, address, port));
-  };
-  return sendDone(call);
-}
-
-/** In Node's shape and words. */
-function sendError(res: number, address: string | undefined, port: number | undefined): Error {
-  const error = socketError(-res, 'send');
-  if (address !== undefined) error.message += ` ${address}:${port}`;
-  return Object.assign(error, { address }, port === undefined ? undefined : { port });
-}
-
-/** The state of a socket that `node:dgram` keeps; undefined, and said once, where it keeps something else. */
-function stateOf(socket: Socket): SocketState | undefined {
-  const symbols = Object.getOwnPropertySymbols(socket);
-  const symbol = symbols.find(({ description }) => description === 'state symbol' || description === 'kStateSymbol');
-  const state = symbol && (socket as unknown as Record<symbol, SocketState | undefined>)[symbol];
-  const handle = state?.handle;
-  // It was aborted before it began.
-  if (handle === null) return state;
-  if (typeof handle === 'object' && HANDLE_METHODS.every((name) => typeof handle[name] === 'function')) return state;
-  const message = 'Cannot use io_uring for UDP: the runtime keeps its UDP sockets otherwise than Node does';
-  available.tell(wrongState('ERR_IOURING_UNSUPPORTED', message));
-  return undefined;
+/** How it is with a socket of ours. */
+export function lifeOf(socket: UdpSocket): Life {
+  return read(socket);
 }
 
 /**

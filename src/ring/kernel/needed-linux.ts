@@ -1,7 +1,6 @@
-import { release } from 'node:os';
 import { EINVAL } from '../../abi/errno.ts';
 import { OPERATIONS } from '../../abi/operations.ts';
-import { version } from './proven-kernel.ts';
+import { needs, version } from './proven-kernel.ts';
 import { coreOf } from '../ring-core.ts';
 import type { IoUring } from '../io-uring.ts';
 
@@ -27,5 +26,3 @@ export function neededLinux(ring: IoUring, res: number, form: Form | undefined):
   const laterSince = variant === undefined ? undefined : variants?.[variant];
   return laterSince === undefined || kernel.isFrom(version(laterSince)) ? undefined : needs(laterSince);
 }
-
-const needs = (since: string): string => `needs Linux ${since}, this is ${release()}`;

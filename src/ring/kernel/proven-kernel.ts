@@ -1,3 +1,4 @@
+import { release } from 'node:os';
 import { FEATURES, IORING_FEAT_LINKED_FILE, SETUP_FLAGS, type Flag } from '../../abi/flags.ts';
 import { OPERATIONS } from '../../abi/operations.ts';
 
@@ -9,6 +10,9 @@ export function version(since: string): Version {
   const [major, minor] = since.split('.').map(Number);
   return 1000 * major + minor;
 }
+
+/** The Linux that a thing needs, in words. */
+export const needs = (since: string): string => `needs Linux ${since}, this is ${release()}`;
 
 const dated = (rows: readonly Flag[]): [value: number, since: Version][] =>
   rows.filter(({ value }) => value !== IORING_FEAT_LINKED_FILE).map(({ value, since }) => [value, version(since)]);

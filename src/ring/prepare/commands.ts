@@ -25,7 +25,7 @@ import {
   wrongValue,
 } from '../arguments/argument-errors.ts';
 import { Lease, type BufferSource } from '../pins.ts';
-import { addressBuffer, coreOf, type RingCore } from '../ring-core.ts';
+import { addressBuffer, coreOf, usesTables, type RingCore } from '../ring-core.ts';
 import { copyOfBytes, type SocketAddressBuffer } from '../structs/socket-address.ts';
 
 /** A 64-bit field of an entry: a number, or memory, which is lent and whose address is filled in. */
@@ -360,6 +360,7 @@ export const commandOperations: CommandOperations = {
     }
     if (two) core.grown();
     if (bytes) core.sq.extendByCommand(bytes);
+    if (usesTables(opcode, flags, opFlags)) core.noteSlot();
     return true;
   },
 };

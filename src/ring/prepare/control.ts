@@ -501,6 +501,7 @@ export const controlOperations: ControlOperations = {
     checkUint32('mask', mask);
     if (mask > 0xffff) core.demand(YOUNG_FIELDS.poll32);
     const how = pollFlags(options);
+    if (how & IORING_POLL_ADD_MULTI) core.resources.notePoll();
     return core.queue(IORING_OP_POLL_ADD, 0, 0, file, 0, 0, 0, 0, how, mask, 0, userData, undefined);
   },
 

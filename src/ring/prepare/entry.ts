@@ -114,6 +114,7 @@ export const modifiers: EntryModifiers = {
     const core = checkPrepared(this);
     const { sq } = core;
     const word = sq.word(0) | (flags << 8);
+    if (flags & IOSQE_FIXED_FILE) core.noteSlot();
     if ((word >> 8) & IOSQE_CQE_SKIP_SUCCESS) silence(core, (word >> 8) & 0xff);
     sq.setWord(0, word);
   },
@@ -180,8 +181,10 @@ function silence(core: RingCore, flags: number): void {
   if (flags & IOSQE_BUFFER_SELECT) throw namesNoBuffer();
   // Nothing to come back: a descriptor is the caller's to know of.
   const lends = held !== undefined && held !== NOTHING && held !== DESCRIPTOR;
-  if (!lends) {
-    if (held === DESCRIPTOR) unpin(core, slot);
+  const isOnSlot = slot >= 0 && core.isOnSlot(slot);
+  if (!lends && !(isOnSlot && held === NOTHING && linked && !core.resources.isPolled)) {
+    if (isOnSlot) core.loseSlot();
+    if (held === DESCRIPTOR || isOnSlot) unpin(core, slot);
     return;
   }
   if (!linked) {

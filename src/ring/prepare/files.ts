@@ -449,8 +449,10 @@ function pipe(
     userData,
     undefined,
   );
-  if (queued) core.sq.extend(source, 0, 0);
-  return queued;
+  if (!queued) return false;
+  core.sq.extend(source, 0, 0);
+  if (flags & SPLICE_F_FD_IN_FIXED) core.noteSlot();
+  return true;
 }
 
 /** The array that a pipe's ends are put into: they must be closed when nobody learns of them. */

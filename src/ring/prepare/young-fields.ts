@@ -1,3 +1,14 @@
+import {
+  IORING_OP_ACCEPT,
+  IORING_OP_ASYNC_CANCEL,
+  IORING_OP_CLOSE,
+  IORING_OP_NOP,
+  IORING_OP_POLL_ADD,
+  IORING_OP_READ,
+  IORING_OP_RECV,
+  IORING_OP_SEND,
+  OPERATIONS,
+} from '../../abi/operations.ts';
 import { version, type Version } from '../kernel/proven-kernel.ts';
 
 /** A field of an entry or a registration, or a bit of it, that kernels came to know later, and ignored until then. */
@@ -10,10 +21,11 @@ export interface YoungField {
   readonly refusedSince: Version;
 }
 
-const young = (what: string, since: string, refusedSince = since): YoungField => ({
+/** The versions stand in the row of the operation, at this form; other operations with the field have the same. */
+const young = (what: string, opcode: number, form: string): YoungField => ({
   what,
-  since,
-  refusedSince: version(refusedSince),
+  since: OPERATIONS[opcode].variants![form],
+  refusedSince: version(OPERATIONS[opcode].ignored![form]),
 });
 
 /**
@@ -23,28 +35,28 @@ const young = (what: string, since: string, refusedSince = since): YoungField =>
  */
 export const YOUNG_FIELDS = {
   /** `file_index` of OPENAT, OPENAT2 and ACCEPT: an ordinary descriptor would be made, which nobody learns of. */
-  direct: young('put a descriptor into a slot', '5.15'),
+  direct: young('put a descriptor into a slot', IORING_OP_ACCEPT, 'direct'),
   /** `file_index` of CLOSE: the process's descriptor 0 would be closed. */
-  closeDirect: young('empty a slot by closing it', '5.15'),
+  closeDirect: young('empty a slot by closing it', IORING_OP_CLOSE, 'direct'),
   /** `addr2` of SEND: it would go to the peer that the socket is connected to, if it is. */
-  to: young('send to an address', '6.1', '5.19'),
+  to: young('send to an address', IORING_OP_SEND, 'sendto'),
   /** IORING_SEND_VECTORIZED: the array of addresses would be sent in place of the data. */
-  vectorized: young('send several buffers without a msghdr', '6.17', '5.19'),
+  vectorized: young('send several buffers without a msghdr', IORING_OP_SEND, 'vectorized'),
   /** IORING_RECV_MULTISHOT: it would receive nothing once, and that looks like the end of the stream. */
-  receiveMultishot: young('receive again and again by one entry', '6.0', '5.19'),
+  receiveMultishot: young('receive again and again by one entry', IORING_OP_RECV, 'multishot'),
   /** IORING_RECVSEND_BUNDLE: likewise. */
-  bundle: young('fill several buffers at once', '6.10', '5.19'),
+  bundle: young('fill several buffers at once', IORING_OP_RECV, 'bundle'),
   /**
    * IORING_ASYNC_CANCEL_OP and IORING_ASYNC_CANCEL_USERDATA: without them it would cancel what has userData 0, or
    * everything else that fits.
    */
-  cancelBy: young('cancel by opcode, or by userData and something else at once', '6.6'),
+  cancelBy: young('cancel by opcode, or by userData and something else at once', IORING_OP_ASYNC_CANCEL, 'both'),
   /** IORING_ASYNC_CANCEL_FD_FIXED: it would cancel what is on the descriptor of that number. */
-  cancelSlot: young('cancel by a slot of the registered files', '6.0'),
+  cancelSlot: young('cancel by a slot of the registered files', IORING_OP_ASYNC_CANCEL, 'slot'),
   /** The flags of NOP: it would complete with 0 whatever was asked for. */
-  nop: young('have a NOP do something', '6.10'),
+  nop: young('have a NOP do something', IORING_OP_NOP, 'inject'),
   /** The upper half of a poll's events: EPOLLEXCLUSIVE, EPOLLONESHOT, EPOLLET. */
-  poll32: young('poll with events above the lower 16 bits', '5.9'),
+  poll32: young('poll with events above the lower 16 bits', IORING_OP_POLL_ADD, 'events32'),
   /** `attr_ptr` of reads and writes: they would go without protection information. */
-  attributes: young('transfer protection information', '6.14'),
+  attributes: young('transfer protection information', IORING_OP_READ, 'attributes'),
 } as const;

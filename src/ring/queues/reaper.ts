@@ -134,6 +134,7 @@ export class Reaper {
     const { words, first, mask, shift } = cq;
     const cursor = this.#cursor;
     const start = cq.head;
+    if (resources.countsMore) this.#unusual = true;
     let head = start;
     let { end } = cq;
     if (((end - start) | 0) > max) end = (start + max) | 0;
@@ -196,6 +197,7 @@ export class Reaper {
    */
   #inspect(word: number, flags: number): number {
     const extra = this.#extra;
+    if (flags & IORING_CQE_F_MORE) this.resources.unasked++;
     Completion.setPlacement(this.#cursor, 0, -1);
     if (extra === undefined) return 1;
     if (flags & IORING_CQE_F_SKIP) return 0;

@@ -265,10 +265,10 @@ export class SubmissionQueue {
     this.#takeBack((this.head + ready) | 0, each);
   }
 
-  /** Show the userData of the entries that the kernel has not taken. */
-  eachQueued(each: (userDataLow: number, userDataHigh: number) => void): void {
-    this.refresh();
-    this.#walk(this.head, each);
+  /** Show the userData of the entries that the kernel has not taken: see {@link withdraw}. */
+  eachQueued(polled: boolean, each: (userDataLow: number, userDataHigh: number) => void): void {
+    if (this.#ring.length === 0) return;
+    this.#walk(Atomics.load(this.#ring, polled ? this.#kernelTail : this.#kernelHead), each);
   }
 
   #takeBack(to: number, each: (userDataLow: number, userDataHigh: number) => void): void {

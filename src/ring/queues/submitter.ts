@@ -16,6 +16,7 @@ import {
 import { IO_URING_REG_WAIT_SIZE } from '../../abi/layouts.ts';
 import { monotonicNow } from '../../native/timers.ts';
 import { checkInteger, checkUint32, wrongState, wrongType, wrongValue } from '../arguments/argument-errors.ts';
+import { needs } from '../kernel/proven-kernel.ts';
 import { registeredWait, registeredWaits } from '../register/ring.ts';
 import type { RingCore } from '../ring-core.ts';
 import type { RingResources } from '../ring-resources.ts';
@@ -295,4 +296,4 @@ export class Submitter {
 }
 
 const tooOld = (what: string, since: string): Error =>
-  wrongState('ERR_IOURING_UNSUPPORTED', `Cannot wait ${what}: needs Linux ${since}`);
+  wrongState('ERR_IOURING_UNSUPPORTED', `Cannot wait ${what}: ${needs(since)}`);

@@ -20,22 +20,11 @@ import {
   IORING_REGISTER_CLONE_BUFFERS,
   IORING_UNREGISTER_BUFFERS,
 } from '../../abi/registrations.ts';
-import {
-  IORING_OP_READ_FIXED,
-  IORING_OP_READV_FIXED,
-  IORING_OP_SEND_ZC,
-  IORING_OP_SENDMSG_ZC,
-  IORING_OP_URING_CMD,
-  IORING_OP_WRITE_FIXED,
-  IORING_OP_WRITEV_FIXED,
-} from '../../abi/operations.ts';
 import { ownOptions, NONE } from '../arguments/own-options.ts';
 import type { UserData } from '../arguments/user-data.ts';
 import type { Lendable } from '../memory/lent-memory.ts';
 import { checkInteger, outOfRange, wrongType } from '../arguments/argument-errors.ts';
 import { writeIovec } from '../structs/msghdr.ts';
-import { kernelError } from '../kernel/kernel-error.ts';
-import { version } from '../kernel/proven-kernel.ts';
 import { coreOf, isRing, type Hints, type RingCore } from '../ring-core.ts';
 
 /** The kernel's limits on one table: IORING_MAX_REG_BUFFERS, and on one buffer. */
@@ -47,24 +36,8 @@ const HINTS: Hints = ownOptions({
   [ENXIO]: 'no buffers are registered',
   [ENOMEM]: 'the limit on locked memory is reached: raise it (ulimit -l), or register less',
   [EFAULT]: 'memory of a kind that cannot be pinned',
-  [EINVAL]: 'outside the table, or this kernel has no such table (tags need Linux 5.13, sparse tables 5.19)',
+  [EINVAL]: 'outside the table',
 });
-
-/**
- * Until then the kernel waits, in the call, for the operations that use the buffers. A thread that sits there cannot
- * bring about that they end; before 6.4 it does not even look at what has ended, in a ring with DEFER_TASKRUN.
- */
-const UNREGISTERS_AT_ONCE = version('6.13');
-const USE_BUFFERS: ReadonlySet<number> = new Set([
-  IORING_OP_READ_FIXED,
-  IORING_OP_WRITE_FIXED,
-  IORING_OP_READV_FIXED,
-  IORING_OP_WRITEV_FIXED,
-  IORING_OP_SEND_ZC,
-  IORING_OP_SENDMSG_ZC,
-  IORING_OP_URING_CMD,
-]);
-const STILL_USED = 'operations in flight use the buffers: cancel or reap them first; going on without needs Linux 6.13';
 
 /** The marks that a table of buffers, or of files, is made with. */
 export interface TagOptions {
@@ -79,7 +52,8 @@ export interface TagOptions {
 export interface BufferRegistrations {
   /**
    * Register buffers, for operations with `{ fixed: index }`. They stay in memory and count against the limit on locked
-   * memory; the ring refers to them until they are replaced or unregistered.
+   * memory; the ring refers to them until they are replaced or unregistered. Before kernel 5.13 nothing may be in
+   * flight: the call waits for a second at most, and then it is `EBUSY`.
    *
    * Kernel 5.1. Counterpart of io_uring_register_buffers(3) and io_uring_register_buffers_tags(3).
    * @param buffers 1 … 16384, each of at most 1 GiB; all of each
@@ -121,7 +95,7 @@ export interface BufferRegistrations {
 
   /**
    * Give up all registered buffers. Operations under way go on with the buffers they have. Before kernel 6.13 they have
-   * to end first: the call waits for a second at most.
+   * to end first, and so have those on registered files: the call waits for a second at most.
    *
    * Kernel 5.1. Counterpart of io_uring_unregister_buffers(3).
    * @throws {Error} `ENXIO` there are none; `EBUSY` operations use them still, before 6.13; `ERR_IOURING_CLOSED`
@@ -188,9 +162,6 @@ export const bufferRegistrations: BufferRegistrations = {
   unregisterBuffers() {
     const core = coreOf(this);
     core.checkOpen();
-    if (!core.resources.kernel.isFrom(UNREGISTERS_AT_ONCE) && !core.areOver(USE_BUFFERS)) {
-      throw kernelError(EBUSY, 'io_uring_register', STILL_USED);
-    }
     core.register(IORING_UNREGISTER_BUFFERS, 0, 0, HINTS);
     core.resources.registeredBuffers = [];
   },
@@ -207,6 +178,8 @@ export const bufferRegistrations: BufferRegistrations = {
     coreOf(source).checkOpen();
     const from = coreOf(source).resources;
     const byIndex = from.fd < 0;
+    const isRange = srcOffset !== 0 || dstOffset !== 0 || count !== 0;
+    const form = replace ? 'replace' : isRange ? 'ranges' : undefined;
     const { view, address } = core.scratch(IO_URING_CLONE_BUFFERS_SIZE);
     view.setUint32(IO_URING_CLONE_BUFFERS.src_fd, byIndex ? (from.registeredIndex as number) : from.fd, true);
     const flags = (byIndex ? IORING_REGISTER_SRC_REGISTERED : 0) | (replace ? IORING_REGISTER_DST_REPLACE : 0);
@@ -218,8 +191,8 @@ export const bufferRegistrations: BufferRegistrations = {
       [EBUSY]: 'buffers are registered here already: clone with replace, or unregisterBuffers() first',
       [ENXIO]: 'the other ring has no registered buffers',
       [EOVERFLOW]: 'the range ends behind the table',
-      [EINVAL]: 'outside the other table; ranges and replace need Linux 6.13',
-    });
+      [EINVAL]: 'outside the other table',
+    }, form);
     const there = from.registeredBuffers;
     const cloned = there.slice(srcOffset, count === 0 ? undefined : srcOffset + count);
     // What was here and was not replaced stays.
@@ -263,6 +236,7 @@ export function tagsOf(
   if (list.length !== count) throw outOfRange('options.tags.length', `${count}, one for each`, list.length);
   const { view, address } = core.array(count * 8);
   list.forEach((tag, i) => view.setBigUint64(i * 8, core.userDataForKernel(tag, `options.tags[${i}]`), true));
+  core.resources.unasked += list.filter((tag) => BigInt(tag) !== 0n).length;
   return { address };
 }
 
@@ -281,7 +255,8 @@ export function registerResource(
   view.setUint32(IO_URING_RSRC_REGISTER.flags, flags, true);
   view.setBigUint64(IO_URING_RSRC_REGISTER.data, BigInt(data), true);
   view.setBigUint64(IO_URING_RSRC_REGISTER.tags, BigInt(tags?.address ?? 0), true);
-  core.register(opcode, address, IO_URING_RSRC_REGISTER_SIZE, hints);
+  const form = flags & IORING_RSRC_REGISTER_SPARSE ? 'sparse' : undefined;
+  core.register(opcode, address, IO_URING_RSRC_REGISTER_SIZE, hints, form);
 }
 
 /** Change places of a table. How many were changed. */

@@ -90,11 +90,12 @@ export interface ControlRegistrations {
   /**
    * Have an eventfd signalled whenever completions are posted; one for a ring. Take `coopTaskrun: true` for a ring that
    * is waited for so: with DEFER_TASKRUN, the default, some kernels (6.12.115 to 6.12.118) signal it once and never
-   * again.
+   * again. Before kernel 5.18 nothing may be in flight: the call waits for a second at most.
    *
    * Kernel 5.2. Counterpart of io_uring_register_eventfd(3).
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`
-   * @throws {Error} `EBUSY` there is one; `EBADF`, `EINVAL` it is no eventfd; `ERR_IOURING_CLOSED`
+   * @throws {Error} `EBUSY` there is one, or something is in flight, before 5.18; `EBADF`, `EINVAL` it is no eventfd;
+   *   `ERR_IOURING_CLOSED`
    * @example
    * ring.registerEventfd(fd);
    */
@@ -110,10 +111,10 @@ export interface ControlRegistrations {
   registerEventfdAsync(fd: number): void;
 
   /**
-   * Signal no eventfd any more.
+   * Signal no eventfd any more. Before kernel 5.18 nothing may be in flight: the call waits for a second at most.
    *
    * Kernel 5.2. Counterpart of io_uring_unregister_eventfd(3).
-   * @throws {Error} `ENXIO` there is none; `ERR_IOURING_CLOSED`
+   * @throws {Error} `ENXIO` there is none; `EBUSY` something is in flight, before 5.18; `ERR_IOURING_CLOSED`
    * @example
    * ring.registerEventfd(fd);
    * ring.unregisterEventfd();
@@ -512,7 +513,7 @@ export const controlRegistrations: ControlRegistrations = {
     view.setUint8(at + IO_URING_BPF_FILTER.pdu_size, pduSize ?? 0);
     view.setBigUint64(at + IO_URING_BPF_FILTER.filter_ptr, BigInt(instructions.address), true);
     core.register(IORING_REGISTER_BPF_FILTER, address, 1, {
-      [EINVAL]: 'filters need Linux 7.0; or the program is not valid',
+      [EINVAL]: 'the program is not valid',
       [EACCES]: 'needs no_new_privs, or CAP_SYS_ADMIN',
       [EPERM]: 'needs no_new_privs, or CAP_SYS_ADMIN',
     });

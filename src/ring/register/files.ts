@@ -27,7 +27,7 @@ const HINTS: Hints = ownOptions({
   [EBUSY]: 'files are registered already: unregisterFiles() first, or update them',
   [EMFILE]: 'the table is larger than the limit on open files: raise it (ulimit -n), or take fewer',
   [ENXIO]: 'no files are registered',
-  [EINVAL]: 'outside the table, or this kernel has no such table (tags need Linux 5.13, sparse tables 5.19)',
+  [EINVAL]: 'outside the table',
 });
 
 /**
@@ -37,6 +37,7 @@ const HINTS: Hints = ownOptions({
 export interface FileRegistrations {
   /**
    * Register files: `fds[i]` goes to slot i. The descriptors may be closed then; the files stay open in their slots.
+   * Before kernel 5.13 nothing may be in flight: the call waits for a second at most, and then it is `EBUSY`.
    *
    * Kernel 5.1. Counterpart of io_uring_register_files(3) and io_uring_register_files_tags(3).
    * @param fds 1 … 1048576 of them; -1 leaves a slot empty
@@ -76,11 +77,12 @@ export interface FileRegistrations {
   registerFilesUpdate(offset: number, fds: readonly number[], options?: TagOptions): number;
 
   /**
-   * Give up the table. Operations under way go on with the files they have. Before kernel 6.13 the call waits until
-   * those on slots have ended, without a limit: cancel them and reap first.
+   * Give up the table. Operations under way go on with the files they have. Before kernel 6.13 they have to end first,
+   * and so have those that use registered buffers: the call waits for a second at most. One on a slot that keeps silent
+   * (IOSQE_CQE_SKIP_SUCCESS) counts as under way for ever there, unless it is linked to one that does not.
    *
    * Kernel 5.1. Counterpart of io_uring_unregister_files(3).
-   * @throws {Error} `ENXIO` there is none; `ERR_IOURING_CLOSED`
+   * @throws {Error} `ENXIO` there is none; `EBUSY` operations use slots still, before 6.13; `ERR_IOURING_CLOSED`
    * @example
    * ring.registerFiles([fd]);
    * ring.unregisterFiles();

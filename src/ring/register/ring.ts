@@ -30,6 +30,7 @@ import {
 import { ownOptions, NONE } from '../arguments/own-options.ts';
 import { BufferGroup, ProvidedBufRing, type BufRingOptions } from '../buffer-ring.ts';
 import { kernelError } from '../kernel/kernel-error.ts';
+import { needs } from '../kernel/proven-kernel.ts';
 import { checkInteger, checkObject, checkUint32, wrongState } from '../arguments/argument-errors.ts';
 import { version } from '../kernel/proven-kernel.ts';
 import type { YoungField } from '../prepare/young-fields.ts';
@@ -195,7 +196,8 @@ export const ringRegistrations: RingRegistrations = {
     group.describe(registerArgument.view);
     const result = resources.register(IORING_REGISTER_PBUF_RING, registerArgument.address, 1);
     if (result === -EEXIST) throw inUse('is taken');
-    if (result < 0) throw core.registerError(IORING_REGISTER_PBUF_RING, -result, bufRingHint(-result, options));
+    const form = options.incremental ? 'incremental' : options.kernelMemory ? 'mmap' : undefined;
+    if (result < 0) throw core.registerError(IORING_REGISTER_PBUF_RING, -result, bufRingHint(-result, options), form);
     if (group.kernelMemory) mapBufRing(core, group);
     groups.set(bgid, group);
     // The closures hold the ring, and not only its core: a ProvidedBufRing in use keeps its ring from being collected.
@@ -219,7 +221,7 @@ export const ringRegistrations: RingRegistrations = {
     if (possible && (resources.registeredIndex !== undefined || resources.registerRingFd())) {
       return resources.registeredIndex as number;
     }
-    const reason = possible ? 'needs Linux 5.18, and one of the 16 places of this thread' : 'only on the main thread';
+    const reason = possible ? `${needs('5.18')}, and one of the 16 places of this thread` : 'only on the main thread';
     throw wrongState('ERR_IOURING_UNSUPPORTED', `Cannot register the ring descriptor: ${reason}`);
   },
 
@@ -240,7 +242,7 @@ export const ringRegistrations: RingRegistrations = {
     if (resources.fd < 0) return;
     const known = (resources.features & IORING_FEAT_REG_REG_RING) !== 0;
     if (!known || resources.registeredIndex === undefined) {
-      const reason = known ? 'it is not registered: registerRingFd() first' : 'needs Linux 6.3';
+      const reason = known ? 'it is not registered: registerRingFd() first' : needs('6.3');
       throw wrongState('ERR_IOURING_UNSUPPORTED', `Cannot close the ring descriptor alone: ${reason}`);
     }
     resources.closeRingFd();
@@ -364,12 +366,9 @@ export function registeredWaits({ resources }: RingCore): { view: DataView; coun
   throw wrongState('ERR_INVALID_STATE', 'Cannot use registered waits: registerWaitRegion() was not called');
 }
 
-function bufRingHint(errno: number, { incremental, kernelMemory, minLeft }: BufRingOptions): string | undefined {
+function bufRingHint(errno: number, { minLeft }: BufRingOptions): string | undefined {
   if (errno === ENOMEM) return 'the limit on locked memory is reached: raise it (ulimit -l), or take fewer entries';
-  if (errno !== EINVAL) return undefined;
-  if (minLeft) return 'minLeft needs a kernel that has it (7.1, or a later 6.18)';
-  if (incremental) return 'incremental buffer rings need Linux 6.12';
-  return `provided buffer rings ${kernelMemory ? 'in kernel memory need Linux 6.4' : 'need Linux 5.19'}`;
+  return errno === EINVAL && minLeft ? 'minLeft needs a kernel that has it (7.1, or a later 6.18)' : undefined;
 }
 
 /** Scratch holds what the call before left in it. */

@@ -325,34 +325,36 @@ describe('_handle, when somebody works on it', () => {
 });
 
 describe('_handle of a server', () => {
-  sideBySide(
-    'given a program that has replaced onconnection, it gets a handle of each connection',
-    async (net, story) => {
-      using _ = asInAProgram();
-      const server = net.createServer(
-        { noDelay: true, keepAlive: true, keepAliveInitialDelay: 5000 },
-        (socket) => socket.end('hello'),
-      );
-      server.listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      type Connected = (this: unknown, status: number, client: Handle) => void;
-      const handle = (server as unknown as { _handle: { onconnection: Connected } })._handle;
-      const { onconnection } = handle;
-      handle.onconnection = function (status, client) {
-        const { setNoDelay, setKeepAlive } = client;
-        client.setNoDelay = (on) => (story.tell('handle', 'setNoDelay', on), setNoDelay!.call(client, on));
-        client.setKeepAlive = (
-          on,
-          seconds,
-        ) => (story.tell('handle', 'setKeepAlive', on, seconds), setKeepAlive!.call(client, on, seconds));
-        story.tell('handle', status, client.fd >= 0);
-        onconnection.call(this, status, client);
-      };
-      const client = net.connect((server.address() as AddressInfo).port, '127.0.0.1');
-      const [data] = (await once(client, 'data')) as [Buffer];
-      story.tell('client', data.toString());
-      server.close();
-      await closed(client, server);
-    },
-  );
+  for (const when of ['when the ring pays', 'from the first byte on'] as const) {
+    sideBySide(
+      `through the ring ${when}: given a program that has replaced onconnection, it gets a handle of each connection`,
+      async (net, story) => {
+        using _ = when === 'when the ring pays' ? asInAProgram() : undefined;
+        const server = net.createServer(
+          { noDelay: true, keepAlive: true, keepAliveInitialDelay: 5000 },
+          (socket) => socket.end('hello'),
+        );
+        server.listen(0, '127.0.0.1');
+        await once(server, 'listening');
+        type Connected = (this: unknown, status: number, client: Handle) => void;
+        const handle = (server as unknown as { _handle: { onconnection: Connected } })._handle;
+        const { onconnection } = handle;
+        handle.onconnection = function (status, client) {
+          const { setNoDelay, setKeepAlive } = client;
+          client.setNoDelay = (on) => (story.tell('handle', 'setNoDelay', on), setNoDelay!.call(client, on));
+          client.setKeepAlive = (
+            on,
+            seconds,
+          ) => (story.tell('handle', 'setKeepAlive', on, seconds), setKeepAlive!.call(client, on, seconds));
+          story.tell('handle', status, client.fd >= 0);
+          onconnection.call(this, status, client);
+        };
+        const client = net.connect((server.address() as AddressInfo).port, '127.0.0.1');
+        const [data] = (await once(client, 'data')) as [Buffer];
+        story.tell('client', data.toString());
+        server.close();
+        await closed(client, server);
+      },
+    );
+  }
 });

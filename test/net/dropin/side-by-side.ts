@@ -1,11 +1,12 @@
-// The same scenario over node:net and over iouring/net: what each socket and each server tells, in its order, is the
-// same. (What different ones tell at the same time comes in any order.)
+// The same scenario over node:net and over iouring/net, on the ring, changing to and fro, and as a program has it: what
+// each socket and each server tells, in its order, is the same. (What different ones tell at the same time comes in any
+// order.)
 import assert from 'node:assert/strict';
 import { once, type EventEmitter } from 'node:events';
 import * as node from 'node:net';
 import { it } from 'node:test';
 import { inspect } from 'node:util';
-import { fromTheFirstByte } from '../from-the-first-byte.ts';
+import { fromTheFirstByte, going, ways } from '../from-the-first-byte.ts';
 import ours from '../../../src/net/index.ts';
 
 fromTheFirstByte();
@@ -117,7 +118,8 @@ export type Scenario = (net: Net, story: Story, name: string) => Promise<void>;
 
 let runs = 0;
 
-async function run(net: Net, scenario: Scenario): Promise<Record<string, string[]>> {
+/** The story that a scenario tells. */
+export async function told(net: Net, scenario: Scenario): Promise<Record<string, string[]>> {
   const story = new Story();
   const name = `iouring-test-${process.pid}-${runs++}`;
   story.call(name, 'name');
@@ -128,8 +130,8 @@ async function run(net: Net, scenario: Scenario): Promise<Record<string, string[
 /** A test of it. `name` is for files and abstract sockets. */
 export function sideBySide(title: string, scenario: Scenario): void {
   it(title, { timeout: 20_000 }, async () => {
-    const expected = await run(node, scenario);
+    const expected = await told(node, scenario);
     assert.notDeepEqual(expected, {});
-    assert.deepEqual(await run(ours, scenario), expected);
+    for (const way of ways) assert.deepEqual(await going(way, () => told(ours, scenario)), expected, way);
   });
 }

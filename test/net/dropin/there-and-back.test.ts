@@ -27,6 +27,7 @@ function pays(does: boolean): void {
   const least = does ? 0 : Number.POSITIVE_INFINITY;
   Object.assign(worth, {
     writes: 1,
+    comparisons: 0,
     pays: least,
     costs: least,
     received: Number.POSITIVE_INFINITY,
@@ -380,8 +381,9 @@ describe('when it cannot be done', () => {
     import * as node from 'node:net';
     const [ours, { wayOf }, { worth }, { defaultReactor }] =
       await Promise.all([${URLS.map((url) => `import(${url})`).join()}]);
-    const pays = (does) => Object.assign(worth, { writes: 1, patience: 1, milliseconds: 0, pause: 0,
+    const pays = (does) => Object.assign(worth, { writes: 1, comparisons: 0, patience: 1, milliseconds: 0, pause: 0,
       pays: does ? 0 : Infinity, costs: does ? 0 : Infinity, received: Infinity, sent: Infinity });
+    worth.writes = 16;
     const exchange = async (client, times) => {
       for (let i = 0; i < times; i++) {
         client.write('x');
@@ -464,19 +466,19 @@ describe('when it cannot be done', () => {
 });
 
 describe('whether it pays', () => {
-  beforeEach(() => void Object.assign(worth, { milliseconds: 0, pause: 0 }));
+  beforeEach(() => void Object.assign(worth, { writes: 16, comparisons: 0, milliseconds: 0, pause: 0 }));
   const turn = (): Promise<void> => new Promise(setImmediate);
   const connections = Array.from({ length: 32 }, () => ({}));
 
   it('given many connections that write in a turn of the loop, it does; given one in each, it does not', async () => {
     for (let i = 0; i < 32; i++) {
-      for (const connection of connections) count(connection);
+      for (const connection of connections) count(connection, false);
       await turn();
     }
     assert.deepEqual([isWorthTaking(100, 100), isWorthKeeping(100, 100)], [true, true]);
     assert.deepEqual([isWorthTaking(1e6, 100), isWorthKeeping(100, 1e6)], [false, false]);
     for (let i = 0; i < 600; i++) {
-      count(connections[i % connections.length]);
+      count(connections[i % connections.length], false);
       await turn();
     }
     assert.deepEqual([isWorthTaking(100, 100), isWorthKeeping(100, 100)], [false, false]);
@@ -484,9 +486,9 @@ describe('whether it pays', () => {
 
   it('given one connection that writes many times in a turn, it does not', async () => {
     for (let i = 0; i < 300; i++) {
-      count(connections[0]);
-      count(connections[0]);
-      count(connections[1]);
+      count(connections[0], false);
+      count(connections[0], false);
+      count(connections[1], false);
       await turn();
     }
     assert.equal(isWorthTaking(100, 100), false);

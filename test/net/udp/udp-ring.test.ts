@@ -6,12 +6,16 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { once } from 'node:events';
 import { describe, it } from 'node:test';
-import { createSocket, type UdpSocket, type UdpSocketOptions } from '../../../src/net/udp/udp-socket.ts';
+import { createSocket, type Socket as UdpSocket, type UdpSocketOptions } from '../../../src/dgram/index.ts';
 import { defaultReactor } from '../../../src/reactor/default-reactor.ts';
 import { Temporary } from '../../kernel/temporary.ts';
 import { run } from '../../run.ts';
+import { fromTheFirstByte } from '../from-the-first-byte.ts';
 
-const UDP = new URL('../../../src/net/udp/udp-socket.js', import.meta.url).href;
+fromTheFirstByte();
+process.env.IOURING_EAGER = '1';
+
+const UDP = new URL('../../../src/dgram/index.js', import.meta.url).href;
 const REACTOR = new URL('../../../src/reactor/default-reactor.js', import.meta.url).href;
 
 /** Room for what the tests send at once. */

@@ -231,6 +231,27 @@ export const SCENARIOS: { [name: string]: (record: Record) => Promise<void> } = 
     r.note(a.getSendQueueSize(), a.getSendQueueCount());
   },
 
+  'forms of send in one tick': async (r) => {
+    const a = await r.bound('a');
+    const b = await r.bound('b');
+    const { port } = b.address();
+    for (const round of [1, 2, 3]) {
+      const forms: unknown[][] = [['plain'], [['li', 'st']], ['plain after a list'], [Buffer.from('slice'), 1, 3], [
+        new DataView(new ArrayBuffer(round)),
+      ], ['plain after a view']];
+      const arrived = r.messages(b, forms.length);
+      for (const form of forms) {
+        untyped(a)['send'](...form, port, '127.0.0.1', (error: Error | null) => r.note('sent', String(form), error));
+      }
+      await arrived;
+    }
+    a.connect(port, '127.0.0.1');
+    await once(a, 'connect');
+    const arrived = r.messages(b, 3);
+    for (const form of [['li', 'st'], 'plain', new DataView(new ArrayBuffer(1))]) untyped(a)['send'](form);
+    await arrived;
+  },
+
   'connected': async (r) => {
     const a = await r.bound('a');
     const b = await r.bound('b');

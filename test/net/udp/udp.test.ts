@@ -1,8 +1,11 @@
 // UDP sockets beside node:dgram's own: the same is done with both, and the same must be seen.
 import assert from 'node:assert/strict';
 import dgram, { type Socket, type SocketOptions, type SocketType } from 'node:dgram';
-import { describe, it } from 'node:test';
-import { createSocket, UdpSocket } from '../../../src/net/udp/udp-socket.ts';
+import { afterEach, describe, it } from 'node:test';
+import { createSocket, Socket as UdpSocket } from '../../../src/dgram/index.ts';
+import { worth } from '../../../src/net/udp/worth.ts';
+import { fromTheFirstByte } from '../from-the-first-byte.ts';
+import { pays } from './udp-ways.ts';
 import { Record, SCENARIOS } from './udp-scenarios.ts';
 
 /** Types: wherever a socket of node:dgram is wanted, ours does. */
@@ -16,6 +19,25 @@ async function seen(create: typeof theirs, scenario: (record: Record) => Promise
   return record.isAmbiguous ? seen(create, scenario) : record.seen;
 }
 
+const asItIs = { ...worth };
+afterEach(() => void Object.assign(worth, asItIs));
+
+/** Ways that the datagrams of ours go; the answer ends it. */
+const WAYS: { [way: string]: () => () => void } = {
+  'through Node until it pays': () => () => undefined,
+  'through the ring': () => {
+    fromTheFirstByte();
+    return () => undefined;
+  },
+  'through Node and the ring in turns': () => {
+    let does = true;
+    const change = (): void => pays(does = !does);
+    change();
+    const timer = setInterval(change, 1);
+    return () => clearInterval(timer);
+  },
+};
+
 describe('createSocket', () => {
   it('makes a dgram.Socket', () => {
     const socket = createSocket('udp4');
@@ -23,11 +45,15 @@ describe('createSocket', () => {
     socket.close();
   });
 
-  for (const [name, scenario] of Object.entries(SCENARIOS)) {
-    it(`as node:dgram: ${name}`, async () => {
-      const expected = await seen(theirs, scenario);
-      assert.ok(Object.keys(expected).length > 2);
-      assert.deepEqual(await seen(ours, scenario), expected);
-    });
+  for (const [way, go] of Object.entries(WAYS)) {
+    for (const [name, scenario] of Object.entries(SCENARIOS)) {
+      it(`as node:dgram, ${way}: ${name}`, async () => {
+        const expected = await seen(theirs, scenario);
+        assert.ok(Object.keys(expected).length > 2);
+        const end = go();
+        assert.deepEqual(await seen(ours, scenario), expected);
+        end();
+      });
+    }
   }
 });

@@ -1,0 +1,26 @@
+/**
+ * Modules that are loaded when somebody needs them: most programs have no socket that goes through the ring, and what
+ * is behind it takes longer to load than the rest of the start.
+ */
+export class WhenNeeded<T> {
+  #loaded: T | undefined;
+  #load: () => T | undefined = () => undefined;
+
+  /**
+   * Say how they are loaded. Entry points that are about sockets have them from the beginning.
+   * @param load makes nothing of a failure: undefined, and it is called again by the next that needs them
+   */
+  loadBy(load: () => T | undefined): void {
+    this.#load = load;
+  }
+
+  /** They are loaded now if they are not yet; undefined where they cannot be. */
+  get(): T | undefined {
+    return (this.#loaded ??= this.#load());
+  }
+
+  /** The same, if somebody has needed them so far. */
+  get soFar(): T | undefined {
+    return this.#loaded;
+  }
+}
