@@ -112,7 +112,7 @@ export class Load {
     this.#gauges = gauges;
   }
 
-  /** What a message has cost when the ring was tried last, in microseconds of CPU time; undefined if it never was. */
+  /** The cost of a message when the ring was tried last, in microseconds of CPU time; undefined if it never was. */
   get trial(): { readonly byRing: number; readonly byNode: number } | undefined {
     return this.#verdict && { byRing: this.#ringCost, byNode: this.#nodeCost };
   }
