@@ -210,6 +210,11 @@ export class Engine implements Turns {
     if (!this.closed) this.#reaper.peek(submission, see);
   }
 
+  /** Shows all completions that nobody was told of yet. */
+  peekAll(see: (submission: Submission, res: number, flags: number) => void): void {
+    if (!this.closed) this.#reaper.peekAll(see);
+  }
+
   /**
    * Have `call` made behind the events that have come before it and were not told of so far, as if it were one of them.
    * False if there are none: the caller makes it.

@@ -3,7 +3,7 @@ import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
 import { EBADF } from '../../abi/errno.ts';
 import { nextTick } from '../../native/timers.ts';
 import { constructorFunction, methodsAsOf } from './constructor-function.ts';
-import { adoptHandle } from './native-handle.ts';
+import { adoptHandle, forward } from './native-handle.ts';
 import {
   ASKED_BY_HTTP,
   hasEnd,
@@ -535,6 +535,7 @@ function take(socket: SocketMethods, handle: NativeHandle): SocketConnection | u
     // It would be named among the active ones until the event loop has closed it.
     handle.unref?.();
     handle.close();
+    forward(handle, () => currentHandle(socket));
   }
   const before = sumOf(socket[BYTES_BEFORE], { read: bytesRead, dispatched: bytesWritten });
   socket[BYTES_BY_RING] = sumOf(socket[BYTES_BY_RING], { read: -before.read, dispatched: -before.dispatched });
@@ -561,8 +562,15 @@ function giveBack(socket: SocketMethods, connection: SocketConnection): void {
   parser?.unconsume();
   goOnWith(socket, connection, fd, { isReading, isRef, parser });
   socket[CONNECTION] = undefined;
+  forward(connection.handle, () => currentHandle(socket));
   socket[READ_SEEN] = socket[WRITTEN_SEEN] = 0;
   socket[WRITES_LEFT] = socket[PERIOD] = load.nextPeriod(socket[PERIOD]);
+}
+
+/** The handle that a socket works with now. */
+function currentHandle(socket: SocketMethods): object | null {
+  const connection = socket[CONNECTION];
+  return isOpen(connection) ? connection.handle : handleOf(socket);
 }
 
 function sumOf(some: Bytes | undefined, others: Bytes): Bytes {

@@ -38,6 +38,9 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
   #isRef = true;
   #isClosing = false;
   #isReset = false;
+  /** Halves that the kernel was at when it was closed. */
+  #isSending = false;
+  #isReceiving = false;
   /** Halves that the kernel could not be made to let go of at once, when it was closed. */
   #pending = 0;
   #whenClosed: (() => void)[] | undefined;
@@ -209,8 +212,8 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
   }
 
   /**
-   * Close it, and its descriptor, now. What was copied and not sent gets one try, as if it had been sent when it was
-   * written.
+   * Close it, and its descriptor: now, or when the tick is over if it is not the first that is closed in it. What was
+   * copied and not sent gets one try, as if it had been sent when it was written.
    * @param done is called when the descriptor is closed, and this has returned
    */
   close(done?: () => void): void {
@@ -218,28 +221,33 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
     if (this.#isClosing) return;
     this.#isClosing = true;
     if (this.#transport.engine.closed) return this.#closeNow();
-    const isSending = this.#sender !== undefined && !this.#sender.close(this.#isReset);
-    const isReceiving = !this.#receiver.close();
+    this.#isSending = this.#sender !== undefined && !this.#sender.close(this.#isReset);
+    this.#isReceiving = !this.#receiver.close();
     // An armed receive holds the socket, and would keep the peer from hearing of the end.
-    const isFree = (!isSending && !isReceiving) || this.#letGo();
+    if (this.#isSending || this.#isReceiving) this.#transport.letGoOf(this);
+    else this.letGo(true);
+  }
+
+  /** @internal */
+  get receiver(): object {
+    return this.#receiver;
+  }
+
+  /**
+   * The kernel was told to let go of it.
+   * @param isFree it took all entries
+   * @param hasTaken it had taken something from the socket that the owner was not given
+   * @internal
+   */
+  letGo(isFree: boolean, hasTaken = false): void {
+    if (this.#fd < 0) return;
     // Data that nobody read makes the kernel end the connection with a reset. What was taken from it is out of its
     // sight.
-    if (this.hasUnread || this.#receiver.hasLeft) resetOnClose(this.#fd);
+    if (this.hasUnread || this.#receiver.hasLeft || hasTaken) resetOnClose(this.#fd);
     if (isFree) return this.#closeNow();
     // Entries that are not with the kernel yet look the descriptor up when they are: it must not be another socket's by
     // then.
-    this.#pending = Number(isSending) + Number(isReceiving);
-  }
-
-  /** Have the kernel do what it was asked to cancel. False if it did not take all entries. */
-  #letGo(): boolean {
-    const { engine } = this.#transport;
-    try {
-      engine.flush();
-    } catch {
-      // The next turn meets the same error, and is the place for it.
-    }
-    return engine.ring.closed || engine.ring.sqReady === 0;
+    this.#pending = Number(this.#isSending) + Number(this.#isReceiving);
   }
 
   /**
@@ -248,7 +256,7 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
    */
   giveAway(): number {
     if (this.#isClosing || this.hasUnread || this.writableLength > 0 || !this.#receiver.withdraw()) return -1;
-    if (!this.#letGo() || this.#receiver.hasTaken) return -1;
+    if (!this.#transport.hasKernelDone() || this.#receiver.hasTaken) return -1;
     const fd = duplicate(this.#fd);
     if (fd >= 0) this.close();
     return fd;

@@ -112,7 +112,7 @@ export class Load {
     this.#gauges = gauges;
   }
 
-  /** The cost of a message when the ring was tried last, in microseconds of CPU time; undefined if it never was. */
+  /** Costs of a message when the ring was tried last, in microseconds of CPU time; undefined if it never was. */
   get trial(): { readonly byRing: number; readonly byNode: number } | undefined {
     return this.#verdict && { byRing: this.#ringCost, byNode: this.#nodeCost };
   }

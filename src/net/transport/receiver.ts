@@ -1,6 +1,5 @@
 import { EAGAIN, EBADF, ECANCELED, EINTR, ENOBUFS } from '../../abi/errno.ts';
 import { POLLIN } from '../../abi/event-flags.ts';
-import { IORING_CQE_F_BUFFER } from '../../abi/flags.ts';
 import { MSG_DONTWAIT } from '../../abi/socket-flags.ts';
 import type { PooledGroup, Starved } from '../../reactor/buffer-pool.ts';
 import { endsAtHangUp } from '../../native/runtime.ts';
@@ -189,11 +188,11 @@ export class Receiver extends ArmedMultishot implements Starved {
     this.#failsWith = errno;
   }
 
-  /** When it is closed: was something taken from the kernel that the owner has not been given? */
+  /**
+   * When it is closed: was something taken from the kernel that the owner has not been given? Not counting what the
+   * kernel has not told of.
+   */
   get hasLeft(): boolean {
-    if (!this.#hasLeft) {
-      this.engine.peek(this, (res, flags) => (this.#hasLeft ||= res > 0 && (flags & IORING_CQE_F_BUFFER) !== 0));
-    }
     return this.#hasLeft;
   }
 
@@ -312,7 +311,10 @@ export class Receiver extends ArmedMultishot implements Starved {
   }
 
   #give(bytes: Buffer, receiverOwnsMemory: boolean): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed) {
+      this.#hasLeft = true;
+      return;
+    }
     if (this.#isWanted && this.#kept === undefined) return this.#hand(bytes, receiverOwnsMemory);
     (this.#kept ??= []).push(receiverOwnsMemory ? bytes : Buffer.from(bytes));
     if (!this.#isWanted) this.halt();

@@ -1,7 +1,9 @@
+import { IORING_CQE_F_BUFFER } from '../../abi/flags.ts';
 import type { BufferPool } from '../../reactor/buffer-pool.ts';
 import type { Engine } from '../../reactor/engine.ts';
 import { closedError } from '../../reactor/abort.ts';
 import { koffiNative } from '../../native/koffi.ts';
+import { nextTick } from '../../native/timers.ts';
 import { partsOf, type Reactor } from '../../reactor/reactor.ts';
 import { nameActive, type OpenConnection } from './active-resources.ts';
 import { lengthOf } from './intrinsic.ts';
@@ -21,9 +23,14 @@ const LARGE_KEPT = 64;
 const BULK_OF_NODE = 64 * 1024;
 const BULK = 256 * 1024;
 
-/** A connection that is told when the reactor ends. */
-interface Abandonable extends OpenConnection {
+/** So many connections that are closed in a tick are let go of together. */
+const CLOSED_TOGETHER = 16;
+
+/** A connection that is told when the reactor ends, and when the kernel has let go of it. */
+interface Held extends OpenConnection {
+  readonly receiver: object;
   abandon(reason: Error): void;
+  letGo(isFree: boolean, hasTaken: boolean): void;
 }
 
 /** All that the connections of a reactor share: memory to receive into and to send from. */
@@ -31,10 +38,13 @@ export class Transport {
   readonly engine: Engine;
   /** For messages: the kernel takes a buffer of these when something arrives, and not before. */
   readonly buffers: BufferPool;
-  readonly connections = new Set<Abandonable>();
+  readonly connections = new Set<Held>();
   readonly #small: Segment[] = [];
   readonly #large: Segment[] = [];
   readonly #bulk = new Map<number, Buffer>();
+  /** One was closed in this tick already; and those that were closed since, which are to be let go of. */
+  #hasClosed = false;
+  #closed: Held[] = [];
 
   constructor(reactor: Reactor) {
     const { engine, pools } = partsOf(reactor);
@@ -42,7 +52,10 @@ export class Transport {
     this.buffers = pools.transient;
     // Writes of the last tick of a process have been made, as with Node: before a worker's ring is closed,
     // and again after those who write when it ends.
-    const flush = (): void => engine.flush();
+    const flush = (): void => {
+      engine.flush();
+      this.#letGoOfAll();
+    };
     process.prependListener('exit', flush);
     process.on('exit', flush);
     const unname = nameActive(() => this.connections);
@@ -52,6 +65,49 @@ export class Transport {
       process.off('exit', flush);
       for (const connection of this.connections) connection.abandon(engine.ended ?? closedError('go on'));
     });
+  }
+
+  /**
+   * Have the kernel let go of a connection that is closed. Of the first in a tick at once, as libuv does; of others
+   * together, with one system call for several, and when the tick is over at the latest. A server that ends closes its
+   * connections first: the longer that takes, the more requests are still sent to it, and clients connect anew, to be
+   * reset when it closes its own socket.
+   */
+  letGoOf(connection: Held): void {
+    this.#closed.push(connection);
+    if (this.#hasClosed && this.#closed.length < CLOSED_TOGETHER) return;
+    this.#letGoOfAll();
+    if (this.#hasClosed) return;
+    this.#hasClosed = true;
+    nextTick(this.#endOfTick);
+  }
+
+  readonly #endOfTick = (): void => {
+    this.#hasClosed = false;
+    this.#letGoOfAll();
+  };
+
+  #letGoOfAll(): void {
+    if (this.#closed.length === 0) return;
+    const closed = this.#closed;
+    this.#closed = [];
+    const isFree = this.hasKernelDone();
+    const taken = new Set<object>();
+    this.engine.peekAll((submission, res, flags) => {
+      if (res > 0 && (flags & IORING_CQE_F_BUFFER) !== 0) taken.add(submission);
+    });
+    for (const connection of closed) connection.letGo(isFree, taken.has(connection.receiver));
+  }
+
+  /** Have the kernel do what it was asked to cancel. False if it did not take all entries. */
+  hasKernelDone(): boolean {
+    const { engine } = this;
+    try {
+      engine.flush();
+    } catch {
+      // The next turn meets the same error, and is the place for it.
+    }
+    return engine.closed || engine.ring.closed || engine.ring.sqReady === 0;
   }
 
   /** Room for `bytes` of outgoing data, or for as much as there is in one piece. */

@@ -61,6 +61,13 @@ export class Arrivals {
     }
   }
 
+  /** The same of all submissions. */
+  showAll(see: (submission: Submission, res: number, flags: number) => void): void {
+    for (let i = this.#head; i < this.#tail; i++) {
+      if (this.#words[3 * i] === 0) see(this.#submissions[i]!, this.#words[3 * i + 1], this.#words[3 * i + 2]);
+    }
+  }
+
   /** The submission of the first one; undefined if there is none. */
   get first(): Submission | undefined {
     return this.#submissions[this.#head];

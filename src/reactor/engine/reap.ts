@@ -78,4 +78,12 @@ export class Reaper {
       if (userData === slot) see(res, flags);
     });
   }
+  /** Shows all completions that nobody was told of yet, of submissions themselves. */
+  peekAll(see: (submission: Submission, res: number, flags: number) => void): void {
+    for (const arrivals of [this.events, this.arrivals]) arrivals.showAll(see);
+    forEachWaiting(this.#ring, (userData, res, flags) => {
+      const submission = partOf(userData) === 0 ? this.#slots.find(userData) : undefined;
+      if (submission !== undefined) see(submission, res, flags);
+    });
+  }
 }

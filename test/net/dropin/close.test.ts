@@ -1,8 +1,12 @@
 // The end of a server: what it has not handed out stays with the kernel, which resets it, as with node:net.
+import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
-import type { AddressInfo, Server } from 'node:net';
-import { describe } from 'node:test';
+import type { AddressInfo, Server, Socket } from 'node:net';
+import { describe, it } from 'node:test';
+import { defaultReactor } from '../../../src/reactor/default-reactor.ts';
+import { partsOf } from '../../../src/reactor/reactor.ts';
+import ours from '../../../src/net/index.ts';
 import { PeerThread, type Place } from './peer-thread.ts';
 import { closed, sideBySide, type Net } from './side-by-side.ts';
 
@@ -75,6 +79,51 @@ for (const kind of KINDS) {
       );
     });
   }
+
+  describe(`${kind}, many connections are closed in one tick`, () => {
+    const COUNT = 40;
+
+    /** Each has read something. */
+    async function accepted(server: Server, place: Place, peer: PeerThread): Promise<Socket[]> {
+      const sockets: Socket[] = [];
+      server.on('connection', (socket) => sockets.push(socket.on('error', () => {}).resume()));
+      peer.do(['connect many', { place, count: COUNT, data: 'hello' }]);
+      while (sockets.length < COUNT || sockets.some(({ bytesRead }) => bytesRead === 0)) {
+        await new Promise(setImmediate);
+      }
+      return sockets;
+    }
+
+    // Of a unix socket the kernel tells a reset only by what it still has: what the ring has taken is not there.
+    for (const isUnread of kind === 'TCP' ? [false, true] : [false]) {
+      sideBySide(
+        `given ${isUnread ? 'data that nobody has read' : 'nothing unread'}, peers get what they would from node:net`,
+        async (net, story, name) => {
+          await using peer = await PeerThread.start();
+          const [server, place] = await listening(net, kind, name);
+          const sockets = await accepted(server, place, peer);
+          if (isUnread) peer.do(['write by each', 'unread']);
+          for (const socket of sockets) socket.destroy();
+          server.close();
+          await closed(server);
+          story.tell('peers', (await peer.ends()).sort());
+        },
+      );
+    }
+
+    it('given that all are on the ring, a system call lets go of several', async (t) => {
+      await using peer = await PeerThread.start();
+      const [server, place] = await listening(ours, kind, `${process.pid} let go`);
+      const sockets = await accepted(server, place, peer);
+      const enter = t.mock.method(partsOf(defaultReactor()).engine.ring, 'submitAndWait');
+      for (const socket of sockets) socket.destroy();
+      await Promise.resolve();
+      const calls = enter.mock.callCount();
+      assert.ok(calls >= 1 && calls <= 4, `${calls} system calls`);
+      server.close();
+      await closed(server);
+    });
+  });
 
   describe(`${kind}, a server is closed`, () => {
     sideBySide('calls back, and emits, in the async context that closed it', async (net, story, name) => {

@@ -10,6 +10,7 @@ export type Deed =
   | readonly ['connect', place: Place]
   | readonly ['connect many', { readonly place: Place; readonly count: number; readonly data?: string | undefined }]
   | readonly ['write', bytes: number | string]
+  | readonly ['write by each', data: string]
   | readonly ['end' | 'destroy' | 'reset'];
 
 const CODE = `
@@ -18,6 +19,7 @@ const { parentPort, workerData } = require('node:worker_threads');
 const state = new Int32Array(workerData);
 let socket;
 const ends = [];
+const many = [];
 const deeds = {
   connect: (place, done) => {
     socket = net.connect({ ...place, allowHalfOpen: true }, done);
@@ -32,10 +34,15 @@ const deeds = {
         // What it wrote is with the kernel by then.
         if (--left === 0) setImmediate(done);
       });
+      many.push(one);
       one.on('error', (error) => (one.told = error.code));
       one.on('end', () => (one.told = 'end'));
       ends.push(new Promise((resolve) => one.on('close', () => resolve(one.told))));
     }
+  },
+  'write by each': (data, done) => {
+    let left = many.length;
+    for (const one of many) one.write(data, () => --left === 0 && done());
   },
   write: (bytes, done) => socket.write(typeof bytes === 'number' ? Buffer.alloc(bytes, 'w') : bytes, done),
   end: (_, done) => socket.end(done),

@@ -4,13 +4,14 @@
  */
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import http from 'node:http';
 import * as node from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import tls from 'node:tls';
-import { createServer } from '../../../src/http/index.ts';
+import { Agent as OurAgent, createServer } from '../../../src/http/index.ts';
 import * as ours from '../../../src/net/index.ts';
 import { wayOf } from '../../../src/net/dropin/socket.ts';
 import { count, isWorthKeeping, isWorthTaking, worth } from '../../../src/net/dropin/worth.ts';
@@ -46,6 +47,21 @@ function changeAllTheTime(random: (below: number) => number): () => void {
 }
 
 type Way = ReturnType<typeof wayOf>;
+
+/** What people use of a handle. */
+interface KeptHandle {
+  readonly fd: number;
+  close(): void;
+  getAsyncId(): number;
+  getpeername(out: object): number;
+  setNoDelay(on: boolean): number;
+  setKeepAlive(on: boolean, seconds: number): number;
+  readStart(): number;
+  readStop(): number;
+  ref(): void;
+  unref(): void;
+  hasRef(): boolean;
+}
 
 /** Waits for its turn to be on a way, by messages of a byte. */
 async function exchangeUntil(client: node.Socket, socket: node.Socket, way: Way): Promise<number> {
@@ -301,6 +317,93 @@ describe('what stays as it was', () => {
     assert.deepEqual([[...seen], [...heard]], [[undefined], ['client']]);
     client.destroy();
     server.close();
+  });
+
+  it('given a handle that a listener of an agent has kept, it is what the socket has, on either way', async () => {
+    const server = http.createServer((_, response) => response.end('x')).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as node.AddressInfo;
+    const agent = new OurAgent({ keepAlive: true, maxSockets: 1 });
+    const kept = new Set<KeptHandle>();
+    let socket!: node.Socket & { _handle: KeptHandle };
+    const ask = async (): Promise<void> => {
+      const request = http.get({ host: '127.0.0.1', port, agent });
+      request.on('socket', (one: typeof socket) => kept.add((socket = one)._handle));
+      const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+      await response.toArray();
+    };
+    const use = (handle: KeptHandle): unknown => {
+      const out: { port?: number } = {};
+      const calls = [handle.getpeername(out), handle.setNoDelay(true), handle.setKeepAlive(true, 5)];
+      // One that an agent has free is not referenced.
+      const refs = [(handle.ref(), handle.hasRef()), (handle.unref(), handle.hasRef())];
+      return [handle.fd === socket._handle.fd && handle.fd > 0, handle.getAsyncId() > 0, calls, refs, out.port];
+    };
+    const OPEN = [true, true, [0, 0, 0], [true, false], port];
+    for (const way of ['ring', 'early', 'ring', 'early'] as const) {
+      pays(way === 'ring');
+      for (let i = 0; i < 10; i++) await ask();
+      assert.equal(wayOf(socket), way);
+      for (const handle of kept) assert.deepEqual(use(handle), OPEN, way);
+      for (const handle of kept) assert.deepEqual([handle.readStop(), handle.readStart()], [0, 0]);
+    }
+    assert.ok(kept.size > 1);
+    const closed = once(socket, 'close');
+    [...kept][0].close();
+    server.closeAllConnections();
+    socket.destroy();
+    await closed;
+    for (const handle of kept) {
+      assert.ok(handle.fd < 0 && handle.setNoDelay(true) < 0 && !handle.hasRef());
+      handle.close();
+    }
+    agent.destroy();
+    server.close();
+  });
+
+  it('given ways that changed before, it goes to another process, and comes back', async () => {
+    using folder = new Temporary();
+    const file = folder.file(
+      'child.cjs',
+      `process.on('message', (_, socket) => {
+        socket?.on('data', (data) => {
+          if (String(data) !== 'back') return socket.write('child ' + data);
+          socket.pause().removeAllListeners('data');
+          process.send('back', socket);
+        });
+        process.send('heard');
+      });`,
+    );
+    const child = fork(file);
+    const server = ours.createServer((socket) => void socket.on('data', (data) => socket.write(data)));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    for (const ways of [['ring'], ['ring', 'early'], ['ring', 'early', 'ring']] as const) {
+      const accepted = once(server, 'connection') as Promise<[node.Socket]>;
+      const client = node.connect((server.address() as node.AddressInfo).port, '127.0.0.1');
+      const [socket] = await accepted;
+      for (const way of ways) {
+        pays(way === 'ring');
+        await exchangeUntil(client, socket, way);
+      }
+      socket.pause().removeAllListeners('data');
+      // The sender reads on until it hears that the socket has arrived.
+      child.send('there', socket);
+      await once(child, 'message');
+      client.write('one');
+      assert.equal(String((await once(client, 'data'))[0]), 'child one', ways.join());
+      client.write('back');
+      const [, returned] = (await once(child, 'message')) as [string, node.Socket];
+      child.send('has come back');
+      await once(child, 'message');
+      returned.on('data', (data) => returned.end(`parent ${String(data)}`));
+      client.write('two');
+      assert.equal(String((await once(client, 'data'))[0]), 'parent two', ways.join());
+      await once(client, 'close');
+    }
+    child.disconnect();
+    server.close();
+    await once(child, 'exit');
   });
 
   it('given many bytes before, a connection that was taken again stays where it pays', async () => {
