@@ -1,10 +1,9 @@
 /**
  * Runs the tests in build/: `node scripts/test.mjs [--fast] [--coverage] [FILE…]`, all of them where no file is named.
  *
- * A test file says of itself what is to be known to run it: `….alone.test.ts` is run while no other test is; and one that has a line
- * `// slow: why`, or stands in a folder of tests that start whole programs, takes its time, and is not run with `--fast`. In the end one list has all that was skipped, with the reasons; a
- * test that was skipped without a reason is a failure, and so is what stays in the folder of temporary files. Files that took long without
- * saying so are listed, too.
+ * A test file that has a line `// slow: why`, or stands in a folder of tests that start whole programs, takes its time, and is not run with
+ * `--fast`. In the end one list has all that was skipped, with the reasons; a test that was skipped without a reason is a failure, and so is
+ * what stays in the folder of temporary files. Files that took long without saying so are listed, too.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -39,7 +38,7 @@ const files = (positionals.length > 0 ? positionals : readdirSync('build/test', 
   .sort();
 const slow = files.filter((file) => reasonToBeSlow(file) !== undefined);
 const wanted = values.fast ? files.filter((file) => !slow.includes(file)) : files;
-const isAlone = (file) => file.endsWith('.alone.test.js');
+if (wanted.length === 0) throw new Error('None of these files is to be run');
 
 const folder = mkdtempSync(join('build', 'test-run-'));
 /** Their folder of temporary files. Some tests become another user. */
@@ -49,28 +48,21 @@ const begin = performance.now();
 let status = 0;
 const records = [];
 try {
-  const turns = [
-    { concurrency: '1', turn: wanted.filter(isAlone) },
-    { concurrency: '2', turn: wanted.filter((file) => !isAlone(file)) },
+  const path = join(folder, 'record.jsonl');
+  const reporters = { spec: 'stdout', [resolve('scripts/test-record.mjs')]: path };
+  const args = [
+    '--test',
+    '--test-concurrency=2',
+    ...(values.coverage ? ['--experimental-test-coverage'] : []),
+    ...Object.entries(reporters).flatMap((
+      [name, to],
+    ) => [`--test-reporter=${name}`, `--test-reporter-destination=${to}`]),
+    ...wanted,
   ];
-  for (const { concurrency, turn } of turns.filter((one) => one.turn.length > 0)) {
-    const path = join(folder, `${concurrency}.jsonl`);
-    const reporters = { spec: 'stdout', [resolve('scripts/test-record.mjs')]: path };
-    const args = [
-      '--test',
-      `--test-concurrency=${concurrency}`,
-      ...(values.coverage ? ['--experimental-test-coverage'] : []),
-      ...Object.entries(reporters).flatMap((
-        [name, to],
-      ) => [`--test-reporter=${name}`, `--test-reporter-destination=${to}`]),
-      ...turn,
-    ];
-    const child = spawn(process.execPath, args, { stdio: 'inherit', env: { ...process.env, TMPDIR: temporary } });
-    const [code, signal] = await once(child, 'exit');
-    if (code !== 0) status = code ?? 1;
-    records.push(...readFileSync(path, 'utf8').split('\n').filter(Boolean).map((text) => JSON.parse(text)));
-    if (signal !== null) break;
-  }
+  const child = spawn(process.execPath, args, { stdio: 'inherit', env: { ...process.env, TMPDIR: temporary } });
+  const [code] = await once(child, 'exit');
+  if (code !== 0) status = code ?? 1;
+  records.push(...readFileSync(path, 'utf8').split('\n').filter(Boolean).map((text) => JSON.parse(text)));
 } finally {
   rmSync(folder, { recursive: true, force: true });
   for (const left of readdirSync(temporary)) {
@@ -115,18 +107,9 @@ function showSkipped() {
 
 /** Lines of src/ that no test ran, and functions that none called. */
 function showCoverage() {
-  const files = new Map();
-  for (const entry of of('coverage').flatMap(({ files }) => files)) {
-    if (!entry.path.startsWith(join(root, 'build/src/'))) continue;
-    const before = files.get(entry.path);
-    if (before === undefined) files.set(entry.path, entry);
-    else {
-      // What one of the two turns ran was run.
-      before.lines = before.lines.filter((line) => entry.lines.includes(line));
-      before.functions = before.functions.filter(({ line }) => entry.functions.some((other) => other.line === line));
-    }
-  }
-  const all = [...files.values()].sort((a, b) => b.lines.length - a.lines.length);
+  const files = of('coverage').flatMap(({ files }) => files);
+  const all = files.filter(({ path }) => path.startsWith(join(root, 'build/src/')))
+    .sort((a, b) => b.lines.length - a.lines.length);
   const total = all.reduce((sum, { total }) => sum + total, 0);
   const missed = all.reduce((sum, { lines }) => sum + lines.length, 0);
   console.log(`\ncovered: ${total - missed} of ${total} lines in ${all.length} files of build/src. Not covered:`);

@@ -1,4 +1,5 @@
 // Tests that ask for what they need of a kernel, and are skipped by its name where that is missing.
+import { existsSync } from 'node:fs';
 import { release } from 'node:os';
 import { it as plain, type TestContext, type TestOptions } from 'node:test';
 import { inspect } from 'node:util';
@@ -18,6 +19,12 @@ const own = version(release());
 export function without(linux: string, what: string): string | false {
   return own < version(linux) && `needs Linux ${linux} (${what}), this is ${release()}`;
 }
+
+/** The option `skip` of a test that needs IPv6. */
+export const withoutIPv6 = !existsSync('/proc/net/if_inet6') && 'needs IPv6';
+
+/** Thrown by a test that lacks something other than a younger kernel: it is skipped, by this message. */
+export class Missing extends Error {}
 
 /** What an error says that the kernel is too old for; undefined if the error is of another kind, or the kernel is as young as that. */
 export function neededBy(error: unknown): string | undefined {
@@ -59,7 +66,7 @@ export function it(name: string, ...rest: [Body] | [TestOptions, Body]): void {
     try {
       await body(t);
     } catch (error) {
-      const reason = neededBy(error) ?? asked;
+      const reason = error instanceof Missing ? error.message : (neededBy(error) ?? asked);
       if (reason === undefined) throw error;
       t.skip(reason);
     }

@@ -1,8 +1,8 @@
 // What is checked on each kernel, one process a check, with a time limit, so that a hang is told.
-// usage: node scripts/kernels/checks.mjs [NAME,NAME… | tests:PATH,PATH…]
+// usage: node scripts/kernels/checks.mjs [NAME,NAME… | tests:PATH,PATH… | fast:PATH,PATH…]
 // Prints a line a check: `ok NAME`, `refused NAME: needs Linux …`, or `not ok NAME: why`.
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import http from 'node:http';
@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { watchPauses } from './pauses.mjs';
 
 const SELF = fileURLToPath(import.meta.url);
 const ROOT = join(SELF, '../../..');
@@ -23,10 +24,15 @@ const load = (name) => import(join(DIST, name));
 /** Where a check has its files: its own folder, which goes when the check is over. */
 let place;
 
+/** Is the machine booted for the checks alone? Its command line has what they are, which its kernel hands on as a variable. */
+const isOurs = process.env.ONLY !== undefined;
+
 /** How long a check may take: emulation is slow, and so is a machine that does other things. */
 const LIMIT_MS = Number(process.env.LIMIT_MS ?? 90_000);
 /** And a file of the suite. */
 const SUITE_LIMIT_MS = 4 * LIMIT_MS;
+/** So often it is run if it fails while the machine stands still. */
+const TRIES = 3;
 /** How long a connection or a read may stall. */
 const STALL_MS = 15_000;
 /** How long traffic is kept up: a lost signal shows within some messages. */
@@ -341,6 +347,25 @@ const checks = {
     });
     assert.equal(JSON.parse(said).usable, true);
   },
+  /** The administrator's switch holds for the whole machine. */
+  async 'doctor-forbidden'() {
+    const setting = '/proc/sys/kernel/io_uring_disabled';
+    if (!fs.existsSync(setting)) throw new Refused('needs Linux 6.6');
+    assert.ok(isOurs, 'others run on this machine');
+    fs.writeFileSync(setting, '2');
+    try {
+      const { status, stdout } = spawnSync('node', [join(DIST, 'cli/main.js'), 'doctor', '--json'], {
+        encoding: 'utf8',
+      });
+      assert.equal(status, 1);
+      const { usable, problem } = JSON.parse(stdout);
+      assert.equal(usable, false);
+      assert.equal(problem.code, 'EPERM');
+      assert.match(problem.cause, /kernel\.io_uring_disabled is 2/);
+    } finally {
+      fs.writeFileSync(setting, '0');
+    }
+  },
   async 'cp'() {
     const [from, to] = [join(place, 'from'), join(place, 'to')];
     fs.mkdirSync(join(from, 'in'), { recursive: true });
@@ -368,39 +393,61 @@ if (asked === '--one') {
 function testsOf(paths) {
   return paths.flatMap((path) => {
     if (path.endsWith('.test.js')) return [path];
-    const all = fs.readdirSync(join(BUILD, path), { recursive: true }).sort();
-    return all.filter((name) => name.endsWith('.test.js')).map((name) => join(path, name));
+    const all = fs.readdirSync(join(BUILD, path), { recursive: true }).sort().map((name) => join(path, name));
+    return all.filter((name) => name.endsWith('.test.js') && (mode === 'tests' || !isSlow(name)));
   });
 }
 
-const isSuite = asked.startsWith('tests:');
-const names = isSuite ? testsOf(asked.slice(6).split(',')) : asked === '' ? Object.keys(checks) : asked.split(',');
+/** Does a file say so, or start whole programs? They need packages that are not there. */
+function isSlow(name) {
+  if (/^test\/(cli|examples|net\/clients|package|register)\//.test(name)) return true;
+  return /^\/\/ slow: /m.test(fs.readFileSync(join(BUILD, name), 'utf8'));
+}
+
+const [, mode, paths] = /^(tests|fast):(.*)$/.exec(asked) ?? [];
+const isSuite = mode !== undefined;
+const everything = Object.keys(checks).filter((name) => isOurs || name !== 'doctor-forbidden');
+const names = isSuite ? testsOf(paths.split(',')) : asked === '' ? everything : asked.split(',');
 console.log(`# ${os.release()}, ${process.arch}, node ${process.version}: ${names.join(' ')}`);
 for (const name of names) {
+  let report;
+  for (let i = 0; i < TRIES && (i === 0 || (report.state === 'not ok' && report.hasStoodStill)); i++) {
+    report = await runOne(name);
+  }
+  const { state, said, why, took } = report;
+  if (isSuite) tellTests(said, state);
+  else process.stdout.write(said);
+  if (state === 'ok') console.log(`ok ${name}${isSuite ? ` (${took})` : ''}`);
+  else if (state === 'not ok') console.log(`not ok ${name}: ${why} (${took})`);
+}
+
+/** Run a check or a file of the suite in a process of its own. What is refused tells so itself. */
+async function runOne(name) {
   const start = performance.now();
   // Not by --test, which tells nothing of a file before its end.
   const args = isSuite ? ['--test-reporter=tap', join(BUILD, name)] : [SELF, '--one', name];
-  const stdio = ['ignore', isSuite ? 'pipe' : 'inherit', 'pipe'];
-  const child = spawn(process.execPath, args, { cwd: ROOT, stdio, detached: true });
-  let said = '';
-  child.stderr.on('data', (text) => (said += text));
-  child.stdout?.on('data', (text) => (said += text));
+  const child = spawn(process.execPath, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  let [said, errors] = ['', ''];
+  child.stdout.on('data', (text) => (said += text));
+  child.stderr.on('data', (text) => (errors += text));
   // With what it has started, which would hold the pipes.
   const timer = setTimeout(() => process.kill(-Number(child.pid), 'SIGKILL'), isSuite ? SUITE_LIMIT_MS : LIMIT_MS);
+  const watch = watchPauses();
   const [status] = await once(child, 'close');
   clearTimeout(timer);
-  const took = `${((performance.now() - start) / 1000).toFixed(1)} s`;
-  if (isSuite) tellTests(said);
-  const why = status === null ? 'hangs'
-    : (/^(?:\w*Error|iouring:).*/m.exec(said)?.[0] ?? said.trim().split('\n').at(-1));
-  if (status === 0) console.log(`ok ${name}${isSuite ? ` (${took})` : ''}`);
-  else if (status !== 3) console.log(`not ok ${name}: ${why} (${took})`);
+  const all = `${said}${errors}`;
+  const last = said.match(/^ *(?:not )?ok .*$/gm)?.at(-1)?.trim();
+  const why = status === null ? `hangs${last === undefined ? '' : `, after: ${last}`}`
+    : (/^(?:\w*Error|iouring:).*/m.exec(isSuite ? all : errors)?.[0] ?? all.trim().split('\n').at(-1));
+  const state = status === 0 ? 'ok' : status === 3 ? 'refused' : 'not ok';
+  return { state, said, why, hasStoodStill: watch(), took: `${((performance.now() - start) / 1000).toFixed(1)} s` };
 }
 
-/** The tests of a file that failed, with the beginning of the error, and those that were skipped. */
-function tellTests(said) {
+/** The tests of a file that failed, with the beginning of the error, or how it ends if there is none, and those that were skipped. */
+function tellTests(said, state) {
   const lines = said.split('\n').map((line) => line.trim());
   let failed;
+  let count = 0;
   for (const [i, line] of lines.entries()) {
     if (line.startsWith('not ok ')) failed = line;
     else if (/# SKIP|^# (pass|fail|skipped) /.test(line)) console.log(`#   ${line}`);
@@ -410,5 +457,7 @@ function tellTests(said) {
     const whole = error.length > 3 ? [error] : lines.slice(i + 1, Math.min(end, i + 12)).filter(Boolean);
     console.log(`#   ${failed}: ${whole.join(' / ').slice(0, 400)}`);
     failed = undefined;
+    count++;
   }
+  if (state === 'not ok' && count === 0) { for (const line of lines.slice(-25)) console.log(`#   ${line}`); }
 }

@@ -1,9 +1,10 @@
 // Boots Debian's kernels in an emulator, runs checks.mjs inside of each, and prints one table.
-// usage: npm run test:kernels [-- --kernel 6.1 --arch arm64 --only NAME,NAME --tests FILE,FILE --seconds 600 --write]
+// usage: npm run test:kernels [-- --kernel 6.1 --arch arm64 --only NAME,NAME --tests FILE,FILE --fast --seconds 600 --write]
 //   --kernel  one of those below; may be given several times. Default: all
 //   --arch    amd64 or arm64. Default: both, where a kernel has both
 //   --only    these checks only
 //   --tests   these test files of the suite in place of the checks, such as test/kernel/close.test.js
+//   --fast    of the folders that --tests names, not the files that say that they are slow
 //   --seconds how long a boot may take, the checks included
 //   --write   put the table into docs/compatibility.md; what stands there of kernels that were not booted stays.
 //             Of folders of the suite it is a table of its own
@@ -20,6 +21,7 @@ const { values } = parseArgs({
     arch: { type: 'string' },
     only: { type: 'string', default: '' },
     tests: { type: 'string', default: '' },
+    fast: { type: 'boolean', default: false },
     seconds: { type: 'string', default: '900' },
     write: { type: 'boolean', default: false },
   },
@@ -46,7 +48,7 @@ const today = new Date().toISOString().slice(0, 10);
 const rows = [];
 for (const machine of machines) {
   console.log(`== Linux ${machine.name}, ${machine.arch}`);
-  const tests = values.tests === '' ? '' : `tests:${values.tests}`;
+  const tests = values.tests === '' ? '' : `${values.fast ? 'fast' : 'tests'}:${values.tests}`;
   const { version, passed, refused, failed, tests: counts, seconds } = await boot(machine, {
     only: tests || values.only,
     seconds: Number(values.seconds),
@@ -60,7 +62,7 @@ for (const machine of machines) {
   const isWhole = values.only === '' && values.tests === '';
   if (values.write && isWhole && version !== '?') write('kernels', [titles, row], 2);
   if (values.write && tests !== '' && version !== '?') {
-    const folders = values.tests.replaceAll('test/', '').replaceAll(',', ', ');
+    const folders = values.tests.replaceAll('test/', '').replaceAll(',', ', ') + (values.fast ? ' (fast)' : '');
     const numbers = [counts.pass, counts.skipped, counts.fail].map(String);
     const all = [title(machine), machine.arch, version, folders, ...numbers, failed.join(', ') || '–', today];
     write('suites in kernels', [suiteTitles, all], 4);

@@ -13,7 +13,9 @@ const NEWEST = String.raw`[0-9.]+\+deb13(\.[0-9]+)?`;
  * this runs on, which is not downloaded at all.
  */
 export const KERNELS = [
-  { name: '5.10-uml', arch: 'amd64', note: 'user-mode Linux; io_uring as 5.10 had it', program: '5.10' },
+  { name: '5.10-uml', arch: 'amd64', note: 'user-mode Linux; io_uring as 5.10 had it', program: '5.10um' },
+  // Not 6.12, which maps the queues of a ring wrongly, and ends by that.
+  { name: '6.1-uml', arch: 'amd64', note: 'user-mode Linux', program: '6.1um' },
   ...['amd64', 'arm64'].map((arch) => ({
     name: '5.10',
     arch,

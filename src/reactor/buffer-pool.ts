@@ -29,8 +29,10 @@ const SOON = 10;
  * buffers.
  */
 const LOOKS_MAX = 60;
-/** As many ids there are. */
-const IDS = 2 ** 16;
+/** Before Linux 6.10 an id below this can be had once only. */
+const FIRST_ID = 64;
+/** As many ids there are from that on. */
+const IDS = 2 ** 16 - FIRST_ID;
 
 /**
  * Buffers of one size for everything that receives: the kernel takes one when data is there, and not before. There are
@@ -306,7 +308,7 @@ export class BufferPools {
 
   constructor(ring: IoUring, hasArrivals: () => boolean) {
     let group = 0;
-    const next = (): number => group++ % IDS;
+    const next = (): number => FIRST_ID + (group++ % IDS);
     this.#make = (bufSize, entries) => new BufferPool(ring, bufSize, entries, next, hasArrivals);
     this.small = this.#make(4096, 64);
     this.large = this.#make(65 * 1024, 8);

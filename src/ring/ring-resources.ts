@@ -144,6 +144,8 @@ export class RingResources {
   readonly pins: Pins;
   /** The buffer groups that serve, by id. */
   readonly groups = new Map<number, BufferGroup | ClassicGroup>();
+  /** The ids of those that were disposed of. */
+  readonly formerIds = new Set<number>();
   /** Those disposed of that receives are armed on yet. */
   readonly #former = new Set<BufferGroup>();
   /** Memory for what the kernel reads while it takes an entry. */
@@ -413,6 +415,7 @@ export class RingResources {
     view.setUint16(IO_URING_BUF_REG.bgid, group.id, true);
     this.register(IORING_UNREGISTER_PBUF_RING, address, 1);
     group.end('it was disposed of');
+    this.formerIds.add(group.id);
     this.#former.add(group);
     const classic = this.#classic.get(group.id);
     if (classic === undefined) this.groups.delete(group.id);

@@ -34,7 +34,7 @@ export class SmallDisk implements Disposable {
 
   [Symbol.dispose](): void {
     // Whatever a test that has failed left open there.
-    run('umount', '--lazy', this.path);
+    run('umount', '-l', this.path);
     this.#folder[Symbol.dispose]();
   }
 }

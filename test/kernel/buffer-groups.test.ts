@@ -240,12 +240,17 @@ describe('a datagram that is cut, with MSG_TRUNC', () => {
     }
   });
 
-  it('is refused on an incremental group, where the kernel counts what it cut off, beyond the last buffer', () => {
-    const refused = { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE', message: /MSG_TRUNC/ };
-    for (const arm of ['multishot', 'single', 'message'] as const) {
-      assert.throws(() => receive({ bufSize: 1000, incremental: true }, arm), refused, arm);
-    }
-  });
+  const skip = without('6.12', 'incremental buffer rings');
+  it(
+    'is refused on an incremental group, where the kernel counts what it cut off, beyond the last buffer',
+    { skip },
+    () => {
+      const refused = { name: 'TypeError', code: 'ERR_INVALID_ARG_VALUE', message: /MSG_TRUNC/ };
+      for (const arm of ['multishot', 'single', 'message'] as const) {
+        assert.throws(() => receive({ bufSize: 1000, incremental: true }, arm), refused, arm);
+      }
+    },
+  );
 
   it('is refused with a bundle, of which nobody could tell what it filled', () => {
     using ring = new IoUring(8);

@@ -31,6 +31,7 @@ const REASONS = {
   setgroups: 'process.setgroups is not there',
   mocks: 'setTimeout of the global object cannot be put in place of there',
   milliseconds: 'compares with the stat of the runtime, which knows milliseconds only',
+  bytes: 'node:fs of the runtime has no names of files that are not UTF-8',
   ownDescriptors: 'the runtime has descriptors of its own, which come and go meanwhile',
 } as const;
 
@@ -96,6 +97,30 @@ const ROWS: readonly Row[] = [
   },
   { why: 'clock', in: ['bun', 'deno'], file: 'kernel/semantics/waiting', tests: ['case 26: *'] },
   {
+    why: 'milliseconds',
+    in: ['deno'],
+    file: 'kernel/operations.every',
+    tests: [
+      'IORING_OP_STATX: tells what node:fs tells, field by field',
+      'IORING_OP_STATX: sparse files beyond 4 GiB, times before 1970, pipes, what stat(2) does not tell',
+    ],
+  },
+  {
+    why: 'bytes',
+    in: ['deno'],
+    file: 'kernel/operations.every',
+    tests: [
+      'IORING_OP_OPENAT: paths as strings, bytes that are no UTF-8, and URLs',
+      'IORING_OP_CONNECT, IORING_OP_BIND: addresses are copied; unix names of any bytes; raw ones; misfits',
+    ],
+  },
+  {
+    why: 'ownFs',
+    in: ['deno'],
+    file: 'kernel/operations.every',
+    tests: ['IORING_OP_OPENAT: flags that node:fs has too, and a file without a name that gets one'],
+  },
+  {
     why: 'mappings',
     in: ['bun'],
     file: 'kernel/webassembly',
@@ -142,7 +167,7 @@ const ROWS: readonly Row[] = [
     in: ['deno'],
     file: 'reactor/at-once',
     tests: [
-      'at once > setTimes: to the nanosecond, of files and of links themselves, before and after 1970',
+      'at once > setTimes: to the nanosecond, of files and of links themselves',
     ],
   },
   {

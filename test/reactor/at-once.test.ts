@@ -12,19 +12,30 @@ const io = new Reactor();
 after(() => io.close());
 
 describe('at once', () => {
-  it('setTimes: to the nanosecond, of files and of links themselves, before and after 1970', () => {
+  it('setTimes: to the nanosecond before 1970, too', (t) => {
+    using folder = new Temporary();
+    const path = folder.file('x', 'x');
+    // Node's own numbers of times before 1970 are not exact.
+    const modified = (): string => execFileSync('stat', ['-c', '%.9Y', path], { encoding: 'utf8', stdio: 'pipe' });
+    try {
+      modified();
+    } catch (error) {
+      return t.skip(`needs the stat of coreutils: ${(error as Error).message}`);
+    }
+    for (const [ns, seconds] of [[-1n, /^0\.000000004/], [-86_400_000_000_001n, /^-86399\.999999996/]] as const) {
+      io.setTimes(path, ns, ns + 5n);
+      assert.match(modified(), seconds);
+    }
+  });
+
+  it('setTimes: to the nanosecond, of files and of links themselves', () => {
     using folder = new Temporary();
     const path = folder.file('x', 'x');
     const fd = openSync(path, 'r+');
-    for (const ns of [0n, 1n, 1_700_000_000_123_456_789n, -1n, -86_400_000_000_001n]) {
+    for (const ns of [0n, 1n, 1_700_000_000_123_456_789n]) {
       io.setTimes(fd, ns, ns + 5n);
       const { atimeNs, mtimeNs } = statSync(path, { bigint: true });
-      // Node's own numbers of times before 1970 are not exact.
-      if (ns >= 0n) assert.deepEqual([atimeNs, mtimeNs], [ns, ns + 5n]);
-      else {assert.match(
-          execFileSync('stat', ['-c', '%.9Y', path], { encoding: 'utf8' }),
-          ns === -1n ? /^0\.000000004/ : /^-86399\.999999996/,
-        );}
+      assert.deepEqual([atimeNs, mtimeNs], [ns, ns + 5n]);
     }
     closeSync(fd);
     const link = join(folder.path, 'link');

@@ -10,7 +10,7 @@ import { describe } from 'node:test';
 import koffi from 'koffi';
 import { POLLIN, SOCK_CLOEXEC, SOCK_DGRAM, AF_INET } from '../../src/abi/index.ts';
 import { Reactor, type Chunk } from '../../src/index.ts';
-import { it } from '../asking.ts';
+import { it, without } from '../asking.ts';
 import { Descriptors } from '../kernel/libc.ts';
 import { Temporary } from '../kernel/temporary.ts';
 
@@ -269,7 +269,8 @@ describe('pollMany', () => {
   });
 });
 
-describe('readMany', () => {
+// Some begin to read and wait for something else first: a refusal would come while nobody waits for it.
+describe('readMany', { skip: without('6.7', 'IORING_OP_READ_MULTISHOT') }, () => {
   it('reads a pipe to its end', async () => {
     using files = new Descriptors();
     await using io = new Reactor();

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { closeSync, openSync, readdirSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { IoUring, Reactor, registerSyncMsg, type RingMessage } from '../../src/index.ts';
-import { it } from '../asking.ts';
+import { it, without } from '../asking.ts';
 import { moduleText, run } from '../run.ts';
 
 const PROGRAM = new URL('./message-answerer.js', import.meta.url);
@@ -123,7 +123,9 @@ it('given an iteration that is too far behind, refuses more, and loses nothing t
   await messages.return!();
 });
 
-it('given completions that nobody asked for, nothing changes', async () => {
+// It waits for something else at first, which would have no end.
+const skip = without('6.13', 'IORING_REGISTER_SEND_MSG_RING');
+it('given completions that nobody asked for, nothing changes', { skip }, async () => {
   await using io = new Reactor();
   const reading = io.sleep(20);
   // Of slots that there are not, of one that is in use for something else's end, and of messages without a reader.

@@ -26,7 +26,7 @@ import {
 } from '../../src/abi/index.ts';
 import { EpollEvents, Msghdr, Reactor } from '../../src/index.ts';
 import { WaitMethods } from '../../src/reactor/methods-wait.ts';
-import { it } from '../asking.ts';
+import { it, without } from '../asking.ts';
 import { Descriptors } from '../kernel/libc.ts';
 import { Children } from '../kernel/operations/children.ts';
 import { Temporary } from '../kernel/temporary.ts';
@@ -180,13 +180,18 @@ describe('names', () => {
     closeSync(dir);
   });
 
-  it('extended attributes', async () => {
+  it('extended attributes', async (t) => {
     using temporary = new Temporary();
     await using io = reactor();
     const path = temporary.file('file');
     const fd = openSync(path, 'r+');
     const value = new Uint8Array(10);
-    await io.setxattr(path, 'user.one', Buffer.from('first'));
+    try {
+      await io.setxattr(path, 'user.one', Buffer.from('first'));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOTSUP') throw error;
+      return t.skip(`no user attributes in ${temporary.path}: ${(error as Error).message}`);
+    }
     await io.fsetxattr(fd, 'user.two', Buffer.from('second'));
     assert.equal(await io.getxattr(path, 'user.two', value), 6);
     assert.equal(text(value.subarray(0, 6)), 'second');
@@ -312,7 +317,8 @@ describe('waiting', () => {
     await assert.rejects(io.waitid(P_PID, other, WEXITED, { timeoutMs: 5 }), { name: 'TimeoutError' });
   });
 
-  it('for other threads', async () => {
+  // It waits for something else first: a refusal would come while nobody waits for it.
+  it('for other threads', { skip: without('6.7', 'IORING_OP_FUTEX_WAIT') }, async () => {
     await using io = reactor();
     const futex = new Int32Array(new SharedArrayBuffer(4));
     const flags = { flags: FUTEX2_SIZE_U32 };
@@ -532,7 +538,7 @@ describe('cancellation', () => {
 });
 
 describe('memory', () => {
-  it('of allocate is registered, aligned, and serves as any other', async () => {
+  it('of allocate is registered, aligned, and serves as any other', async (t) => {
     using temporary = new Temporary();
     await using io = new Reactor();
     const path = temporary.file('file', Buffer.alloc(8192, 'data'));
@@ -547,7 +553,13 @@ describe('memory', () => {
     // All of it may be used, and no more.
     assert.equal(await io.read(fd, new Uint8Array(memory.buffer, 0, 1), { offset: 0 }), 1);
     closeSync(fd);
-    const direct = openSync(path, O_RDONLY | constants.O_DIRECT);
+    let direct: number;
+    try {
+      direct = openSync(path, O_RDONLY | constants.O_DIRECT);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error;
+      return t.skip(`the file system of ${temporary.path} has no direct I/O`);
+    }
     const block = io.allocate(4096);
     assert.equal(await io.read(direct, block, { offset: 0 }), 4096);
     assert.equal(readSync(direct, block, 0, 4096, 0), 4096);
@@ -575,7 +587,7 @@ describe('memory', () => {
   });
 });
 
-it('every operation was called', () => {
+it('every operation was called', { skip: without('6.16', 'every operation') }, () => {
   const missing: string[] = [];
   for (let at = WaitMethods.prototype as object; at !== Object.prototype; at = Object.getPrototypeOf(at) as object) {
     missing.push(...Object.getOwnPropertyNames(at).filter((name) => !called.has(name)));

@@ -1,5 +1,6 @@
 // What goes through the ring when nobody asks for it: connections of a program that has much to do, and no others.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { performance } from 'node:perf_hooks';
 import { describe, it } from 'node:test';
 import type { Report, SocketCount } from '../../src/register/index.ts';
@@ -10,6 +11,22 @@ const skip = uvMetricsInfo === undefined && 'this version of Node does not count
 
 /** As a user has it, but that no trial decides: what that comes to depends on the machine. */
 const DEFAULT = { IOURING: 'http.server', IOURING_EAGER: 'load', IOURING_REPORT: 'json' };
+
+const COUNT_RINGS = `
+  const countRings = () => readdirSync('/proc/self/fd').filter((fd) => {
+    try {
+      return readlinkSync('/proc/self/fd/' + fd).includes('[io_uring]');
+    } catch {
+      return false;
+    }
+  }).length;`;
+
+/** As many rings Node has for its own event loop, without the flag. */
+const OWN_RINGS = Number(execFileSync(process.execPath, ['--input-type=module', '-e', `
+  import { readdirSync, readlinkSync } from 'node:fs';
+  import http from 'node:http';
+  ${COUNT_RINGS}
+  const server = http.createServer().listen(0, '127.0.0.1', () => server.close(() => console.log(countRings())));`]));
 
 const PRELUDE = `
   import assert from 'node:assert/strict';
@@ -47,13 +64,8 @@ const PRELUDE = `
     server.close();
     await once(server, 'close');
   };
-  const rings = () => readdirSync('/proc/self/fd').filter((fd) => {
-    try {
-      return readlinkSync('/proc/self/fd/' + fd).includes('[io_uring]');
-    } catch {
-      return false;
-    }
-  }).length;
+  ${COUNT_RINGS}
+  const rings = () => countRings() - ${OWN_RINGS};
   const isKoffiLoaded = () => readFileSync('/proc/self/maps', 'utf8').includes('koffi');
 `;
 

@@ -7,6 +7,7 @@ import {
   IORING_FEAT_LINKED_FILE,
   IORING_FEAT_MIN_TIMEOUT,
   IORING_FEAT_POLL_32BITS,
+  IORING_FEAT_RECVSEND_BUNDLE,
   IORING_FEAT_RW_ATTR,
   IORING_OP_ACCEPT,
   IORING_OP_TIMEOUT_REMOVE,
@@ -36,6 +37,9 @@ import type { SocketAddress } from '../../src/ring/structs/socket-address.ts';
 import { FEATURES_5_10, FEATURES_5_15, LINUX_5_10, LINUX_5_15, LINUX_5_19, LINUX_6_1, type Age } from './ages.ts';
 import { FakeKernel } from './fake-kernel.ts';
 import { OldKernel, open } from './old-kernel.ts';
+
+/** Linux 6.1 with the features that it has, as far as groups of buffers go. */
+const OLD_GROUPS: Age = { ...LINUX_6_1, features: LINUX_5_19.features };
 
 const PEER: SocketAddress = { family: 'IPv4', address: '127.0.0.1', port: 9 };
 
@@ -85,6 +89,29 @@ describe('registrations on old kernels', () => {
     ring.close();
     new IoUring(4, {}, kernel).close();
     assert.equal(kernel.asked(IORING_REGISTER_IOWQ_MAX_WORKERS), 1, 'asked once');
+  });
+
+  for (const [name, age] of [['5.19', LINUX_5_19], ['6.1', OLD_GROUPS]] as const) {
+    it(`${name}: a buffer ring for a group below 64 that had one is refused, in which the kernel would not start anew`, () => {
+      const { ring, kernel } = open(age);
+      for (const bgid of [5, 63]) {
+        ring.registerBufRing(4, 64, bgid)[Symbol.dispose]();
+        const asked = kernel.asked(IORING_REGISTER_PBUF_RING);
+        assert.throws(() => ring.registerBufRing(2, 64, bgid), {
+          code: 'ERR_IOURING_UNSUPPORTED',
+          message: /^Cannot register a buffer ring for a group below 64 that had one: needs Linux 6\.10, this is \d/,
+        });
+        assert.equal(kernel.asked(IORING_REGISTER_PBUF_RING), asked);
+      }
+      for (let i = 0; i < 3; i++) ring.registerBufRing(4, 64, 64)[Symbol.dispose]();
+      ring.close();
+    });
+  }
+
+  it('6.10: a group gets buffers again and again', () => {
+    const { ring } = open({ ...OLD_GROUPS, features: OLD_GROUPS.features | IORING_FEAT_RECVSEND_BUNDLE });
+    for (let i = 0; i < 3; i++) ring.registerBufRing(4, 64, 5)[Symbol.dispose]();
+    ring.close();
   });
 
   it('5.15: the ring descriptor is not registered, which needs 5.18', () => {

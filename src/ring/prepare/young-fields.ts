@@ -11,7 +11,7 @@ import {
 } from '../../abi/operations.ts';
 import { version, type Version } from '../kernel/proven-kernel.ts';
 
-/** A field of an entry, or a bit of it, that kernels came to know after the operation, and ignored until then. */
+/** A field of an entry or a registration, or a bit of it, that kernels came to know later, and ignored until then. */
 export interface YoungField {
   /** The thing that a caller asks for with it, to be read after "Cannot". */
   readonly what: string;

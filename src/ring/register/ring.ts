@@ -32,6 +32,8 @@ import { BufferGroup, ProvidedBufRing, type BufRingOptions } from '../buffer-rin
 import { kernelError } from '../kernel/kernel-error.ts';
 import { needs } from '../kernel/proven-kernel.ts';
 import { checkInteger, checkObject, checkUint32, wrongState } from '../arguments/argument-errors.ts';
+import { version } from '../kernel/proven-kernel.ts';
+import type { YoungField } from '../prepare/young-fields.ts';
 import { probe, type OperationSupport } from '../probe.ts';
 import { coreOf, type RingCore } from '../ring-core.ts';
 import { checkDuration, checkMilliseconds, writeTimespec, type Duration } from '../structs/timespec.ts';
@@ -44,6 +46,19 @@ export interface RegisteredWait {
   minWaitMs?: number;
 }
 
+/** Group ids below this have a place in older kernels that stays. */
+const LASTING_IDS = 64;
+
+/**
+ * An older kernel goes on in the new buffers where it stopped in the former ones: it takes some that it was not given,
+ * or none.
+ */
+const BUFFERS_AGAIN: YoungField = {
+  what: `register a buffer ring for a group below ${LASTING_IDS} that had one`,
+  since: '6.10',
+  refusedSince: version('6.10'),
+};
+
 /** Registrations of the ring itself: provided-buffer rings, its descriptor, its size, its waits. */
 export interface RingRegistrations {
   /**
@@ -53,9 +68,10 @@ export interface RingRegistrations {
    * Kernel 5.19. Counterpart of io_uring_setup_buf_ring(3).
    * @param entries a power of two, 1 … 32768
    * @param bufSize bytes, 1 … 2^31-1
-   * @param bgid the group's id, 0 … 65535, of your choice
+   * @param bgid the group's id, 0 … 65535, of your choice; below 64 it cannot be had again before Linux 6.10 once its
+   *   buffer ring was disposed of
    * @throws {RangeError|TypeError} `ERR_OUT_OF_RANGE`, `ERR_INVALID_ARG_TYPE`
-   * @throws {Error} `EEXIST` the group exists, or the kernel's refusal; `ERR_IOURING_CLOSED`
+   * @throws {Error} `EEXIST` the group exists, or the kernel's refusal; `ERR_IOURING_UNSUPPORTED`, `ERR_IOURING_CLOSED`
    * @example
    * const group = ring.registerBufRing(8, 4096, 7);
    * ring.prepRecvMultishot(socket, 7, 1);
@@ -170,6 +186,7 @@ export const ringRegistrations: RingRegistrations = {
     if (resources.isAwaited(bgid)) {
       throw inUse('still has receives in flight from the buffers before: cancel them and reap');
     }
+    if (resources.formerIds.has(bgid) && bgid < LASTING_IDS) core.demand(BUFFERS_AGAIN);
     if (options.kernelMemory && !native.isMainThread) {
       // The mapping would keep the ring alive when the worker is terminated, with everything its operations hold.
       const message = "Cannot map the kernel's buffer ring in a worker: leave kernelMemory away";

@@ -11,6 +11,7 @@ import {
   lstatSync,
   mkdirSync,
   readdirSync,
+  type Dirent,
   readFileSync,
   readlinkSync,
   renameSync,
@@ -333,6 +334,14 @@ describe('iouring cp, while somebody turns directories into symbolic links', { s
     }
   }
 
+  /** All that is in a directory; readdirSync itself follows links to directories from Node 22 on. */
+  function* allIn(directory: string): Generator<Dirent> {
+    for (const one of readdirSync(directory, { withFileTypes: true })) {
+      yield one;
+      if (one.isDirectory()) yield* allIn(join(directory, one.name));
+    }
+  }
+
   /** What was a directory is somewhere else, and its name leads to another one: which is the work of a user. */
   function swap(directory: string, to: string): void {
     if (!existsSync(directory) || lstatSync(directory).isSymbolicLink()) return;
@@ -372,7 +381,7 @@ describe('iouring cp, while somebody turns directories into symbolic links', { s
             meddle: () => swap(join(source, name), join(victim, name)),
             check(when) {
               if (!existsSync(copy)) return;
-              for (const one of readdirSync(copy, { recursive: true, withFileTypes: true })) {
+              for (const one of allIn(copy)) {
                 const path = join(one.parentPath, one.name);
                 if (one.isSymbolicLink()) assert.notEqual(readlinkSync(path), SECRET, when);
                 if (one.isFile()) assert.ok(!readFileSync(path).includes(SECRET), `${when}: ${path}`);

@@ -63,7 +63,7 @@ import {
   type SocketAddress,
   type SocketAddressLike,
 } from '../../../src/index.ts';
-import { it } from '../../asking.ts';
+import { it, without, withoutIPv6 } from '../../asking.ts';
 import { Descriptors } from '../libc.ts';
 import { complete, reap } from '../reap.ts';
 import { Temporary } from '../temporary.ts';
@@ -211,7 +211,9 @@ it('IORING_OP_BIND, IORING_OP_LISTEN, IORING_OP_CONNECT: a chain on a slot; addr
   refused(ring, 'ERR_INVALID_ARG_VALUE', [() => ring.prepConnect(client, { address: 'localhost', port: 1 }, 1)]);
 });
 
-it('IORING_OP_ACCEPT: without waiting; waiting first; flags; into slots; many', () => {
+it('IORING_OP_ACCEPT: without waiting; waiting first; flags; into slots; many', {
+  skip: without('6.10', 'IORING_ACCEPT_DONTWAIT'),
+}, () => {
   using files = new Descriptors();
   using ring = openRing(16);
   const { fd, port } = files.listener();
@@ -428,36 +430,40 @@ it('IORING_OP_SEND_ZC: the buffer is free with the notification; registered; whe
   refused(ring, 'ERR_OUT_OF_RANGE', [() => ring.prepSendZc(client, buffer, 4, 5, 0, { fixed: 65536 })]);
 });
 
-it('IORING_OP_SENDMSG, IORING_OP_RECVMSG: pieces, the sender’s address, what was cut off', () => {
-  using files = new Descriptors();
-  using ring = openRing(8);
-  const [one, two] = [socket(ring, files, AF_INET6, SOCK_DGRAM), socket(ring, files, AF_INET6, SOCK_DGRAM)];
-  for (const fd of [one, two]) {
-    ring.prepBind(fd, { address: '::1', port: 0 }, 1);
-    done(ring);
-  }
-  const name = files.address(two) as SocketAddressLike;
-  ring.prepSendmsg(one, { iov: [Buffer.from('ab'), Buffer.from(''), Buffer.from('cdef')], name }, 1);
-  assert.equal(run(ring), 6);
-  const into = [Buffer.alloc(4), Buffer.alloc(4)];
-  const msg = new Msghdr({ iov: into, name: 128 });
-  ring.prepRecvmsg(two, msg, 1);
-  assert.equal(run(ring), 6);
-  assert.equal(Buffer.concat(into).toString(), 'abcdef\0\0');
-  assert.deepEqual(msg.name, files.address(one));
-  assert.equal(msg.flags & MSG_TRUNC, 0);
-  ring.prepSendmsg(one, new Msghdr({ iov: [Buffer.alloc(20)], name }), 1, 0, { pollFirst: true });
-  assert.equal(run(ring), 20);
-  ring.prepRecvmsg(two, msg, 1, 0, { pollFirst: true });
-  assert.equal(run(ring), 8, 'the msghdr is used again');
-  assert.equal(msg.flags & MSG_TRUNC, MSG_TRUNC);
-  refused(ring, 'ERR_INVALID_ARG_TYPE', [
-    () => ring.prepRecvmsg(two, any({ iov: [] }), 1),
-    () => ring.prepRecvmsg(two, any(null), 1),
-    () => ring.prepSendmsg(two, any(1), 1),
-    () => ring.prepSendmsg(two, { iov: any([1]) }, 1),
-  ]);
-});
+it(
+  'IORING_OP_SENDMSG, IORING_OP_RECVMSG: pieces, the sender’s address, what was cut off',
+  { skip: withoutIPv6 },
+  () => {
+    using files = new Descriptors();
+    using ring = openRing(8);
+    const [one, two] = [socket(ring, files, AF_INET6, SOCK_DGRAM), socket(ring, files, AF_INET6, SOCK_DGRAM)];
+    for (const fd of [one, two]) {
+      ring.prepBind(fd, { address: '::1', port: 0 }, 1);
+      done(ring);
+    }
+    const name = files.address(two) as SocketAddressLike;
+    ring.prepSendmsg(one, { iov: [Buffer.from('ab'), Buffer.from(''), Buffer.from('cdef')], name }, 1);
+    assert.equal(run(ring), 6);
+    const into = [Buffer.alloc(4), Buffer.alloc(4)];
+    const msg = new Msghdr({ iov: into, name: 128 });
+    ring.prepRecvmsg(two, msg, 1);
+    assert.equal(run(ring), 6);
+    assert.equal(Buffer.concat(into).toString(), 'abcdef\0\0');
+    assert.deepEqual(msg.name, files.address(one));
+    assert.equal(msg.flags & MSG_TRUNC, 0);
+    ring.prepSendmsg(one, new Msghdr({ iov: [Buffer.alloc(20)], name }), 1, 0, { pollFirst: true });
+    assert.equal(run(ring), 20);
+    ring.prepRecvmsg(two, msg, 1, 0, { pollFirst: true });
+    assert.equal(run(ring), 8, 'the msghdr is used again');
+    assert.equal(msg.flags & MSG_TRUNC, MSG_TRUNC);
+    refused(ring, 'ERR_INVALID_ARG_TYPE', [
+      () => ring.prepRecvmsg(two, any({ iov: [] }), 1),
+      () => ring.prepRecvmsg(two, any(null), 1),
+      () => ring.prepSendmsg(two, any(1), 1),
+      () => ring.prepSendmsg(two, { iov: any([1]) }, 1),
+    ]);
+  },
+);
 
 it('IORING_OP_SENDMSG, IORING_OP_RECVMSG: descriptors go from one process’s table to another’s', () => {
   using folder = new Temporary();
@@ -490,7 +496,8 @@ it('IORING_OP_SENDMSG_ZC: several buffers without copying, registered ones too',
   const [client, server] = tcp(ring, files);
   const buffer = allocateAligned(65536).fill(5);
   ring.registerBuffers([buffer]);
-  for (const options of [{}, { fixed: 0 }]) {
+  const hasFixed = without('6.15', 'IORING_RECVSEND_FIXED_BUF') === false;
+  for (const options of hasFixed ? [{}, { fixed: 0 }] : [{}]) {
     const iov = [buffer.subarray(0, 10_000), buffer.subarray(20_000, 30_001)];
     ring.prepSendmsgZc(client, { iov }, 5, 0, options);
     const received = new Uint8Array(20_001);
@@ -519,7 +526,9 @@ it('IORING_OP_RECV: into a provided buffer; its length is a limit; an empty grou
   assert.equal(run(ring), -ENOBUFS);
 });
 
-it('IORING_OP_RECV: bundles span buffers, in the order of the ring, however often it goes round', () => {
+it('IORING_OP_RECV: bundles span buffers, in the order of the ring, however often it goes round', {
+  skip: without('6.10', 'IORING_RECVSEND_BUNDLE'),
+}, () => {
   using files = new Descriptors();
   using ring = openRing(8);
   const [a, b] = files.socketPair();
@@ -625,7 +634,9 @@ it('IORING_OP_RECV: many rounds of a small ring: its 16-bit tail wraps', () => {
   assert.equal(buffers.available(), 2);
 });
 
-it('IORING_OP_RECV: multishot with limits: of each completion, and of all together', () => {
+it('IORING_OP_RECV: multishot with limits: of each completion, and of all together', {
+  skip: without('6.17', 'limits of a multishot receive'),
+}, () => {
   using files = new Descriptors();
   using ring = openRing(8);
   const [a, b] = files.socketPair();
@@ -705,6 +716,7 @@ it('IORING_OP_CONNECT: to a server of node:net, by what its address() says', asy
   using folder = new Temporary();
   using ring = openRing(8);
   for (const where of [{ host: '127.0.0.1', port: 0 }, { host: '::1', port: 0 }, { path: `${folder.path}/socket` }]) {
+    if ('host' in where && where.host === '::1' && withoutIPv6 !== false) continue;
     const server = createServer((peer) => peer.end('hello'));
     try {
       server.listen(where);
@@ -783,7 +795,9 @@ it('IORING_OP_LISTEN, IORING_OP_ACCEPT: not for datagrams, not before it listens
   assert.equal(seen.address, undefined);
 });
 
-it('IORING_OP_ACCEPT: many, without waiting and waiting first; with the flags asked for', () => {
+it('IORING_OP_ACCEPT: many, without waiting and waiting first; with the flags asked for', {
+  skip: without('6.10', 'IORING_ACCEPT_DONTWAIT'),
+}, () => {
   using files = new Descriptors();
   using ring = openRing(8);
   const { fd, port } = files.listener();
@@ -1062,7 +1076,9 @@ function seqpackets(ring: IoUring, files: Descriptors): { a: number; b: number }
   return { a, b: files.own(done(ring)) };
 }
 
-it('IORING_OP_RECV: one bundle at a time, of as many whole buffers as the bytes asked for fill', () => {
+it('IORING_OP_RECV: one bundle at a time, of as many whole buffers as the bytes asked for fill', {
+  skip: without('6.10', 'IORING_RECVSEND_BUNDLE'),
+}, () => {
   using files = new Descriptors();
   using ring = openRing(8);
   const [a, b] = files.socketPair();
@@ -1084,7 +1100,9 @@ it('IORING_OP_RECV: one bundle at a time, of as many whole buffers as the bytes 
   assert.equal(buffers.available(), 4);
 });
 
-it('IORING_OP_SEND: from provided buffers one at a time; bundles of at most so many bytes', () => {
+it('IORING_OP_SEND: from provided buffers one at a time; bundles of at most so many bytes', {
+  skip: without('6.10', 'IORING_RECVSEND_BUNDLE'),
+}, () => {
   using files = new Descriptors();
   using ring = openRing(8);
   const [a, b] = files.socketPair();
@@ -1122,7 +1140,7 @@ it('IORING_OP_SEND: from provided buffers one at a time; bundles of at most so m
   assert.equal(received.toString('utf8', 0, readSync(b, received)), 'aaaabbbbccccdddd'.slice(0, total));
 });
 
-it('IORING_OP_SEND_ZC: nothing at all; a peer that is gone; over IPv6 to an address', () => {
+it('IORING_OP_SEND_ZC: nothing at all; a peer that is gone; over IPv6 to an address', { skip: withoutIPv6 }, () => {
   using files = new Descriptors();
   using ring = openRing(8);
   const [client, server] = tcp(ring, files);

@@ -65,7 +65,7 @@ import {
 } from '../../../src/abi/file-flags.ts';
 import { IOSQE_FIXED_FILE, IOSQE_IO_LINK } from '../../../src/abi/flags.ts';
 import { Statx, type IoUring, type PathLike } from '../../../src/index.ts';
-import { it } from '../../asking.ts';
+import { it, Missing } from '../../asking.ts';
 import { Descriptors } from '../libc.ts';
 import { complete } from '../reap.ts';
 import { Temporary } from '../temporary.ts';
@@ -364,7 +364,9 @@ it('IORING_OP_LINKAT: another name for the same file; of a symbolic link, of its
 function attributesAt(ring: IoUring): Temporary {
   const folder = new Temporary();
   ring.prepSetxattr(folder.path, 'user.probe', Buffer.from('x'), 1);
-  assert.equal(run(ring), 0, 'the folder for temporary files keeps user attributes');
+  const res = run(ring);
+  if (res === -EOPNOTSUPP) throw new Missing('needs a folder for temporary files that keeps user attributes');
+  assert.equal(res, 0);
   return folder;
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { IoUring } from '../../../src/index.ts';
+import { neededBy } from '../../asking.ts';
 
 /** Kinds of misuse, by the code of their error. */
 const NAMES = {
@@ -19,7 +20,18 @@ export function refused(
 ): void {
   for (const call of calls) {
     const before = ring.sqReady;
-    assert.throws(call, { name: NAMES[code], code, message }, String(call));
+    let thrown: unknown;
+    try {
+      call();
+    } catch (error) {
+      thrown = error;
+    }
+    // The test is skipped then.
+    if (neededBy(thrown) !== undefined) throw thrown;
+    const again = (): void => {
+      if (thrown !== undefined) throw thrown;
+    };
+    assert.throws(again, { name: NAMES[code], code, message }, String(call));
     assert.equal(ring.sqReady, before, `queued by ${String(call)}`);
   }
 }

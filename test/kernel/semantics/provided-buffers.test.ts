@@ -27,7 +27,7 @@ import {
   SOL_SOCKET,
 } from '../../../src/abi/socket-flags.ts';
 import { IoUring, Msghdr, type Completion, type IoUringOptions, type ProvidedBufRing } from '../../../src/index.ts';
-import { it } from '../../asking.ts';
+import { it, Missing, without } from '../../asking.ts';
 import { collect } from '../collect.ts';
 import { Descriptors, shutdownWrite } from '../libc.ts';
 import { completions, isQuiet, results } from '../operations/completions.ts';
@@ -82,13 +82,18 @@ it('case 68: a multishot receive says MORE until its last: ENOBUFS, ECANCELED or
   const [a, b] = files.socketPair();
   ring.prepRecvMultishot(a, 1, 1);
   ring.submit();
-  for (let i = 0; i < 2; i++) {
+  const found: Completion[] = [];
+  for (let i = 0; i < 3; i++) {
     writeSync(b, `data ${i}`);
-    const c = complete(ring);
-    assert.deepEqual([c.res, c.hasMore(), text(buffers, c)], [6, true, `data ${i}`]);
+    // Linux 6.1 says that there is no buffer left as soon as that is so, and not when data comes.
+    if (found.length > i) continue;
+    ring.submitAndWait(1, { timeoutMs: 5000 });
+    found.push(...reap(ring));
   }
-  writeSync(b, 'data 2');
-  const last = complete(ring);
+  const [first, second, last] = found;
+  assert.equal(found.length, 3);
+  assert.deepEqual([first.res, first.hasMore(), text(buffers, first)], [6, true, 'data 0']);
+  assert.deepEqual([second.res, second.hasMore(), text(buffers, second)], [6, true, 'data 1']);
   assert.deepEqual([last.res, last.hasMore(), last.bufferId()], [-ENOBUFS, false, undefined]);
   buffers.recycle(0);
   buffers.recycle(1);
@@ -168,7 +173,9 @@ it('case 69: after ENOBUFS the data is still in the socket: nothing of it is los
   assert.ok(exhausted >= 40, `${exhausted} times`);
 });
 
-it('case 70: len is the most a completion has, limit the most that all of them have', () => {
+it('case 70: len is the most a completion has, limit the most that all of them have', {
+  skip: without('6.17', 'limits of a multishot receive'),
+}, () => {
   using files = new Descriptors();
   using ring = new IoUring(8);
   const buffers = ring.registerBufRing(64, 32, 1);
@@ -185,7 +192,9 @@ it('case 70: len is the most a completion has, limit the most that all of them h
   completions(ring, 2);
 });
 
-it('case 71: a bundle that failed or took less than a buffer leaves the length of the buffers alone', () => {
+it('case 71: a bundle that failed or took less than a buffer leaves the length of the buffers alone', {
+  skip: without('6.10', 'IORING_RECVSEND_BUNDLE'),
+}, () => {
   using files = new Descriptors();
   using ring = new IoUring(8);
   const buffers = ring.registerBufRing(2, 64, 1);
@@ -274,7 +283,9 @@ for (const [kind, pair] of [['TCP', tcpPair], ['unix', (files: Descriptors) => f
   });
 }
 
-it('case 72: a classic group serves bundles too: those after the first buffer are used up with it', () => {
+it('case 72: a classic group serves bundles too: those after the first buffer are used up with it', {
+  skip: without('6.10', 'IORING_RECVSEND_BUNDLE'),
+}, () => {
   using files = new Descriptors();
   using ring = new IoUring(16);
   const [client, server] = tcpPair(files);
@@ -370,9 +381,13 @@ function receiveMuch(incremental: boolean, options: IoUringOptions): void {
   assert.ok(ends.every((res) => res === -ENOBUFS || res > 0));
 }
 
-it('case 74: bundles cut short by few buffers deliver in order', () => {
-  for (const deferTaskrun of [true, false]) receiveMuch(false, { deferTaskrun });
-});
+it(
+  'case 74: bundles cut short by few buffers deliver in order',
+  { skip: without('6.10', 'IORING_RECVSEND_BUNDLE') },
+  () => {
+    for (const deferTaskrun of [true, false]) receiveMuch(false, { deferTaskrun });
+  },
+);
 
 it('case 75: bundles cut short by few incremental buffers deliver in order', () => {
   for (const deferTaskrun of [true, false]) receiveMuch(true, { deferTaskrun });
@@ -381,7 +396,12 @@ it('case 75: bundles cut short by few incremental buffers deliver in order', () 
 it('case 76: a rest too small for the header of a message is left, and the next buffer taken (minLeft)', () => {
   using files = new Descriptors();
   using ring = new IoUring(8);
-  const buffers = ring.registerBufRing(4, 1024, 1, { incremental: true, minLeft: 32 });
+  let buffers: ProvidedBufRing;
+  try {
+    buffers = ring.registerBufRing(4, 1024, 1, { incremental: true, minLeft: 32 });
+  } catch (error) {
+    throw new Missing((error as Error).message);
+  }
   const [client, server] = tcpPair(files);
   const msg = new Msghdr({ name: 16 });
   ring.prepRecvmsgMultishot(server, 1, msg, 1);
@@ -655,7 +675,9 @@ it('case b: without waiting and without a buffer it is ENOBUFS, not EAGAIN', () 
   assert.equal(complete(ring).res, -EAGAIN);
 });
 
-it('case e: a bundle of 40 bytes in buffers of 16: two buffers, then one', () => {
+it('case e: a bundle of 40 bytes in buffers of 16: two buffers, then one', {
+  skip: without('6.10', 'IORING_RECVSEND_BUNDLE'),
+}, () => {
   using files = new Descriptors();
   using ring = new IoUring(8);
   const buffers = ring.registerBufRing(8, 16, 1);
