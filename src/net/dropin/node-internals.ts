@@ -54,6 +54,18 @@ export function isAskedByNode(): boolean {
   return /[ (]node:(?!internal\/child_process\b)[^\n]*$/.test(stackAbove(isAskedByNode, 3));
 }
 
+/**
+ * Is a connection closed by `closeIdleConnections` of node:http?
+ *
+ * Leans on: the name of that method in a stack trace. Otherwise: connections are closed with requests that have come.
+ *
+ * - watched by test/net/dropin/http-closing.test.ts: given requests that come together, and a server that is closed as
+ *   the first is told of, the others are answered, and closed then
+ */
+export function isClosedAsIdle(): boolean {
+  return /closeIdleConnections \(node:_http_server/.test(stackAbove(isClosedAsIdle, 3));
+}
+
 /** So many lines of the stack, without `callee` and what it has called. */
 function stackAbove(callee: () => unknown, frames: number): string {
   const limit = Error.stackTraceLimit;

@@ -8,6 +8,7 @@ import {
   ASKED_BY_HTTP,
   hasEnd,
   isAskedByNode,
+  isClosedAsIdle,
   isNative,
   isOfHttp2,
   isReadByOthers,
@@ -196,6 +197,12 @@ class SocketMethods extends Base {
     else done();
   }
 
+  /** One that a server of node:http closes as idle is not, if its request is here: see {@link closesLater}. */
+  override destroy(error?: Error): this {
+    const isRequested = error === undefined && this.parser && this[CONNECTION]?.hasArrived === true;
+    return isRequested && isClosedAsIdle() && closesLater(this.server) ? this : super.destroy(error);
+  }
+
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     forget(this);
     if (isOpen(this[CONNECTION])) lend(this, () => super._destroy(error, done));
@@ -294,6 +301,36 @@ for (const name of ['setTypeOfService', 'getTypeOfService'] as const) {
 /** As the types of Node's events have it: what it is called with, and on, depends on the event. */
 // oxlint-disable-next-line typescript/no-explicit-any
 type Listener = (...args: any[]) => void;
+
+/** Servers that are to close idle connections once more, and whether one of them does. */
+const closing = new Set<object>();
+let isLater = false;
+
+/**
+ * A server of node:http closes connections that are idle, because of a signal perhaps: Node tells of a signal behind
+ * what came before it, and the ring tells of that later. So the server does it once more when that was told, as if it
+ * had done it then.
+ */
+function closesLater(server: object | null): boolean {
+  if (isLater || server === null || !isHttpServer(server)) return false;
+  if (closing.has(server)) return true;
+  const close = AsyncResource.bind(() => {
+    closing.delete(server);
+    isLater = true;
+    try {
+      server.closeIdleConnections();
+    } finally {
+      isLater = false;
+    }
+  });
+  if (ringSide.soFar?.behindEvents(close) !== true) return false;
+  closing.add(server);
+  return true;
+}
+
+function isHttpServer(server: object): server is { closeIdleConnections(): void } {
+  return typeof (server as { closeIdleConnections?: unknown }).closeIdleConnections === 'function';
+}
 
 /** Is it ours, and not closed? */
 function isOpen(connection: SocketConnection | null | undefined): connection is SocketConnection {

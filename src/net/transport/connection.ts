@@ -74,6 +74,11 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
 
   // ---------------------------------------------------------------- what the owner is told
 
+  /** Has the kernel told of something that the owner was not told of so far? */
+  get hasArrived(): boolean {
+    return !this.#isClosing && this.#receiver.hasTaken;
+  }
+
   /** Was the owner given bytes that nobody has seen yet? @internal */
   get hasUnread(): boolean {
     return false;
