@@ -90,9 +90,12 @@ async function takeTurns<C extends Case>(
   };
   try {
     await each([...series.keys()], async (of) => void contestants.set(of, await enter(of)));
-    const turns = Math.max(1, Math.round(seconds / TURN_SECONDS));
-    for (let turn = 0; turn < turns; turn++) {
-      await each(toAndFro(contestants.keys(), turn), (of) => contestants.get(of)!.turn(seconds / turns));
+    const warmupSeconds = Math.max(...[...contestants.values()].map((contestant) => contestant.warmupSeconds), 0);
+    for (const [all, counts] of [[warmupSeconds, false], [seconds, true]] as const) {
+      const turns = Math.max(1, Math.round(all / TURN_SECONDS));
+      for (let turn = 0; turn < turns; turn++) {
+        await each(toAndFro(contestants.keys(), turn), (of) => contestants.get(of)!.turn(all / turns, counts));
+      }
     }
     await each(contestants.keys(), async (of) => void series.get(of)!.push(contestants.get(of)!.result()));
   } finally {

@@ -7,7 +7,6 @@ import {
   type Contestant,
   type Context,
   type Metric,
-  TURN_SECONDS,
 } from './scenario.ts';
 import { loadedBy, loadInC, loading } from './served.ts';
 
@@ -46,7 +45,7 @@ interface Turn {
 export interface HttpLoad {
   /** The competitors, which are missing where the load is. */
   loaded<C extends Case>(competitors: readonly Competitor<C>[]): readonly Competitor<C>[];
-  /** The competitor that serves, warm. It ends with its server. */
+  /** The competitor that serves. It ends with its server. */
   enter(server: Server, request: Request): Promise<Contestant>;
 }
 
@@ -72,7 +71,7 @@ export async function httpLoad({ launcher }: Context): Promise<HttpLoad> {
   };
 }
 
-/** A server, warm, whose clients take turns. It ends with it, or at once if that is not reached. */
+/** A server whose clients take turns. It ends with it, or at once if there are no clients. */
 export async function turnsOf(
   server: Server,
   starting: Promise<Attendant>,
@@ -80,27 +79,23 @@ export async function turnsOf(
   workers: readonly number[] = [],
 ): Promise<Contestant> {
   try {
-    return await warm(server, await starting, bodyBytes, workers);
+    return contestant(server, await starting, bodyBytes, workers);
   } catch (error) {
     await server[Symbol.asyncDispose]();
     throw error;
   }
 }
 
-async function warm(
-  server: Server,
-  clients: Attendant,
-  bodyBytes: number,
-  workers: readonly number[],
-): Promise<Contestant> {
-  const ask = (kind: 'w' | '', seconds: number): Promise<Turn> =>
-    clients.ask(`${kind}${seconds}`, 10_000 + 5000 * seconds);
-  for (let left = HTTP_WARMUP_SECONDS; left > 0; left -= TURN_SECONDS) await ask('w', TURN_SECONDS);
-  const processes = [server.pid, ...workers].map((pid) => new ProcessCpu(pid));
+function contestant(server: Server, clients: Attendant, bodyBytes: number, workers: readonly number[]): Contestant {
+  /** From the first turn on that counts. */
+  let processes: readonly ProcessCpu[] | undefined;
   const sum = { seconds: 0, requests: 0, p99Milliseconds: 0 };
   return {
-    async turn(seconds) {
-      const turn = await ask('', seconds);
+    warmupSeconds: HTTP_WARMUP_SECONDS,
+    async turn(seconds, counts) {
+      if (counts) processes ??= [server.pid, ...workers].map((pid) => new ProcessCpu(pid));
+      const turn = await clients.ask<Turn>(`${counts ? '' : 'w'}${seconds}`, 10_000 + 5000 * seconds);
+      if (!counts) return;
       if (turn.bytes < turn.requests * bodyBytes) {
         throw new Error(`Cannot use these answers, their bodies were too short: ${JSON.stringify(turn)}`);
       }
@@ -110,12 +105,12 @@ async function warm(
     },
     result() {
       const { seconds, requests, p99Milliseconds } = sum;
-      const cpuSeconds = processes.reduce((all, process) => all + process.seconds(), 0);
+      const cpuSeconds = processes!.reduce((all, process) => all + process.seconds(), 0);
       return {
         [CPU.key]: (cpuSeconds * 1e6) / requests,
         [RATE.key]: requests / seconds,
         [P99.key]: p99Milliseconds,
-        waitedPercent: (100 * processes[0].waitedSeconds()) / seconds,
+        waitedPercent: (100 * processes![0].waitedSeconds()) / seconds,
       };
     },
     async [Symbol.asyncDispose]() {

@@ -129,7 +129,8 @@ async function enterServer(
     const proxy = await launcher.serve(competitor.command({ ...test, port: behind.port }));
     const contestant = await load.enter(proxy, { connections: CONNECTIONS });
     return {
-      turn: (seconds) => contestant.turn(seconds),
+      warmupSeconds: contestant.warmupSeconds,
+      turn: (seconds, counts) => contestant.turn(seconds, counts),
       result: () => contestant.result(),
       async [Symbol.asyncDispose]() {
         await contestant[Symbol.asyncDispose]();

@@ -61,11 +61,13 @@ export interface Competitor<C extends Case> {
   command(test: C): Command;
 }
 
-/** A competitor that has started, is warm, and works when it has its turn. */
+/** A competitor that has started, and works when it has its turn. */
 export interface Contestant extends AsyncDisposable {
-  /** Works for so many seconds; what came of it counts. */
-  turn(seconds: number): Promise<void>;
-  /** Of all turns. */
+  /** For so many seconds all have turns that do not count. */
+  readonly warmupSeconds: number;
+  /** Works for so many seconds. */
+  turn(seconds: number, counts: boolean): Promise<void>;
+  /** Of all turns that count. */
   result(): Sample;
 }
 

@@ -1,6 +1,6 @@
 /**
  * A server of node:http, or by `--protocol` of node:https or of node:http2 over TLS: to a GET of /N an answer of N bytes, to another one a
- * small one, to a POST the length of its body. `--sockets iouring/net` has it serve the connections of that module; with its own ones it
+ * small one, to a POST the length of its body. `--sockets MODULE` has it serve the connections of that module, such as iouring/net; with `its own` it
  * listens itself. Node and Bun run it.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -51,7 +51,7 @@ const servers: Record<string, () => Server> = {
 const server = servers[option('--protocol')]();
 const sockets = option('--sockets');
 let listener = server;
-if (sockets === 'iouring/net') {
+if (sockets !== 'its own') {
   const net = (await import(sockets)) as typeof import('node:net');
   // The options that node:http has for its own.
   listener = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => server.emit('connection', socket));

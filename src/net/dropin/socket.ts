@@ -535,7 +535,7 @@ function look(socket: SocketMethods): void {
   socket[WRITTEN_SEEN] = bytesWritten;
   socket[MESSAGES] = 0;
   if (isRing) {
-    if (!isWorthKeeping(received, sent)) giveBack(socket, connection);
+    if (!isWorthKeeping(received, sent)) giveBackInTime(socket, connection);
   } else if (connection === undefined && isWorthTaking(received, sent)) {
     if (!load.takesTurn()) socket[WRITES_LEFT] = 1;
     else if (take(socket, handle) !== undefined) socket[WRITES_LEFT] = worth.writes;
@@ -589,19 +589,35 @@ function take(socket: SocketMethods, handle: NativeHandle): SocketConnection | u
   return connection;
 }
 
-/** Node goes on with what was ours, if nothing is under way, and nobody but node:http's server has seen its stream. */
-function giveBack(socket: SocketMethods, connection: SocketConnection): void {
+/**
+ * Node goes on with what was ours, unless others than node:http's server have seen its stream: at once, if nothing is
+ * under way. A peer that answers at once has sent something by then; so the ring is to receive no more, and when the
+ * socket was told of all that had come, Node goes on.
+ */
+function giveBackInTime(socket: SocketMethods, connection: SocketConnection): void {
   if (socket[KEEPS_DESCRIPTOR] || socket[IS_SHARED] || connection.isHeldByOthers) return;
+  if (giveBack(socket, connection)) return;
+  connection.rest(() =>
+    connection.whenSent(() => {
+      if (socket[CONNECTION] !== connection || !connection.isOpen) return;
+      if (!isAtWork(socket) || connection.isHeldByOthers || !giveBack(socket, connection)) connection.wake();
+    })
+  );
+}
+
+/** Node goes on with what was ours. False if something is under way. */
+function giveBack(socket: SocketMethods, connection: SocketConnection): boolean {
   const { isReading, isRef, seen } = connection;
   const parser = seen === undefined ? undefined : parserOn(socket, seen);
   const fd = connection.giveAway(true);
-  if (fd < 0) return;
+  if (fd < 0) return false;
   parser?.unconsume();
   goOnWith(socket, connection, fd, { isReading, isRef, parser });
   socket[CONNECTION] = undefined;
   forward(connection.handle, () => currentHandle(socket));
   socket[READ_SEEN] = socket[WRITTEN_SEEN] = 0;
   socket[WRITES_LEFT] = socket[PERIOD] = load.nextPeriod(socket[PERIOD]);
+  return true;
 }
 
 /** The handle that a socket works with now. */

@@ -267,6 +267,19 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
     return fd;
   }
 
+  /**
+   * Have nothing received from now on, and `then` called when the owner was told of all that had come. {@link wake} has
+   * it go on. False if that cannot be now. @internal
+   */
+  rest(then: () => void): boolean {
+    return !this.#isClosing && this.#receiver.rest(then);
+  }
+
+  /** @internal */
+  wake(): void {
+    this.#receiver.wake();
+  }
+
   /** End it at once: the peer gets a reset, and what was not sent is lost. */
   reset(done?: () => void): void {
     if (!this.#isClosing) {

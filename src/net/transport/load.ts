@@ -63,6 +63,8 @@ const HOLDS_MAX_MS = 3_600_000;
 
 /** Measurements that are thrown away before a trial: a program becomes faster as it begins to run. */
 const WARMUP = 8;
+/** Comparisons that are thrown away: what the ring needs is loaded and compiled meanwhile. */
+const COLD = 2;
 /** Measurements on each leg of a trial, of which the best one counts: what disturbs them makes them worse. */
 const ON_A_LEG = 2;
 
@@ -172,7 +174,8 @@ export class Load {
     if (++this.#measured < ON_A_LEG) return;
     const legs = this.#legs;
     legs.push(this.#best);
-    if (legs.length <= 2 * this.#limits.comparisons) return this.#leg(now);
+    if (legs.length <= 2 * (COLD + this.#limits.comparisons)) return this.#leg(now);
+    legs.splice(0, 2 * COLD);
     const ratios = legs.flatMap((ring, i) => (i % 2 === 1 ? [2 * ring / (legs[i - 1] + legs[i + 1])] : []));
     this.#ringCost = median(legs.filter((_, i) => i % 2 === 1));
     this.#nodeCost = median(legs.filter((_, i) => i % 2 === 0));

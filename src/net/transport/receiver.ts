@@ -94,6 +94,8 @@ export class Receiver extends ArmedMultishot implements Starved {
   #isFresh = false;
   /** With what came then the connection was over in both directions already. */
   #wasHungUp = false;
+  /** Called in place of being armed again. */
+  #resting: (() => void) | undefined;
   /** The error that its end is to be told as: whoever sent was told of it by the kernel, which tells once. */
   #failsWith = 0;
   #reason: Error | undefined;
@@ -157,6 +159,23 @@ export class Receiver extends ArmedMultishot implements Starved {
     if (this.#kept !== undefined || this.#isEnded || this.#failsWith !== 0) return false;
     this.halt();
     return true;
+  }
+
+  /**
+   * The kernel is asked to end what it is at. When it has, and the owner was told of all that had come, `then` is
+   * called, and nothing is received before {@link wake}. False if there is nothing to end.
+   */
+  rest(then: () => void): boolean {
+    if (this.state !== 'armed' && this.state !== 'stopping') return false;
+    this.#resting = then;
+    this.halt();
+    return this.slot >= 0;
+  }
+
+  /** It goes on. */
+  wake(): void {
+    this.#resting = undefined;
+    if (this.#isWanted && this.#kept === undefined) this.#arm();
   }
 
   /** Has the kernel told of anything that the owner has not been told yet, be it data, the end or an error? */
@@ -386,6 +405,10 @@ export class Receiver extends ArmedMultishot implements Starved {
   protected override left(): void {
     if (this.#isClosed) {
       this.#owner.receiverClosed();
+    } else if (this.#resting !== undefined) {
+      const then = this.#resting;
+      this.#resting = undefined;
+      then();
     } else if (this.#isWanted && this.#kept === undefined) {
       this.#arm();
     }
