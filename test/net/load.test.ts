@@ -78,9 +78,9 @@ describe('a load of many messages in a turn', () => {
     const program = new Program();
     const trials = (): number => (program.stretches.split(' ring').length - 1) / (CHANGING.comparisons + 2);
     assert.equal(program.run(60, dearer) && trials(), 1);
-    assert.equal(program.run(300, dearer) && trials(), 2);
+    assert.equal(program.run(320, dearer) && trials(), 2);
     assert.equal(program.run(900, dearer) && trials(), 2);
-    assert.equal(program.run(400, dearer) && trials(), 3);
+    assert.equal(program.run(450, dearer) && trials(), 3);
   });
 
   it('given a ring that was cheaper, and becomes dearer, goes back to Node at the next trial', () => {
