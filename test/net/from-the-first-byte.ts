@@ -17,7 +17,6 @@ const WAYS = {
   /** Whatever it costs: there at one write, and back at the next. */
   'changing at each write': {
     writes: 1,
-    comparisons: 0,
     patience: 1,
     pause: 0,
     pays: 0,

@@ -9,8 +9,8 @@ import { program, REGISTER } from './flagged.ts';
 const { uvMetricsInfo } = performance.nodeTiming as unknown as { uvMetricsInfo?: object };
 const skip = uvMetricsInfo === undefined && 'this version of Node does not count the turns of its event loop';
 
-/** As a user has it, but that no trial decides: what that comes to depends on the machine. */
-const DEFAULT = { IOURING: 'http.server', IOURING_EAGER: 'load', IOURING_REPORT: 'json' };
+/** As a user has it: IOURING_EAGER is not set. */
+const DEFAULT = { IOURING: 'http.server', IOURING_EAGER: '', IOURING_REPORT: 'json' };
 
 const COUNT_RINGS = `
   const countRings = () => readdirSync('/proc/self/fd').filter((fd) => {

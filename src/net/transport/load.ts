@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { monotonicNow } from '../../native/timers.ts';
 
-const { IOURING_EAGER } = process.env;
+const { IOURING_EAGER, IOURING_TRIAL } = process.env;
 
 /** Is every socket to be ours from its first byte on, whether that pays or not? */
 export const isEager: boolean = IOURING_EAGER === '1';
@@ -21,9 +21,10 @@ export const CHANGING = {
   pause: 1,
   /**
    * So often the ring is compared with Node, before and behind it. With 0 nothing is tried: the ring carries the
-   * sockets where there are messages enough, as IOURING_EAGER=load asks for.
+   * sockets where there are messages enough. It is tried where IOURING_TRIAL asks for it: a program that has used both
+   * ways is a tenth slower on either, for what V8 has compiled for one of them has to serve both.
    */
-  comparisons: IOURING_EAGER === 'load' ? 0 : 5,
+  comparisons: IOURING_TRIAL === '1' ? 5 : 0,
   /** The share of the CPU time that the ring has to save. */
   saves: 0.03,
   /** A verdict holds for so many milliseconds, and for four times as many as before when it is the same again. */
@@ -77,7 +78,7 @@ type Phase = 'unknown' | 'trial' | 'ring' | 'node';
 /**
  * Whether the ring pays. A system call that serves many messages is what it saves, and where there are few in a turn of
  * the event loop, what it does beside them costs more than that. Where there are many it depends: on the processor, on
- * what a system call costs there, on whether peers have to be woken, on what else is done for a message. So it is
+ * what a system call costs there, on whether peers have to be woken, on what else is done for a message. So it can be
  * tried, and the CPU time of a message decides.
  */
 export class Load {

@@ -20,7 +20,6 @@ const WRITES = 40;
 
 // However few messages come.
 Object.assign(worth, {
-  comparisons: 0,
   writes: 16,
   pause: 0,
   pays: 0,

@@ -28,7 +28,6 @@ function pays(does: boolean): void {
   const least = does ? 0 : Number.POSITIVE_INFINITY;
   Object.assign(worth, {
     writes: 1,
-    comparisons: 0,
     pays: least,
     costs: least,
     received: Number.POSITIVE_INFINITY,
@@ -482,7 +481,7 @@ describe('when it cannot be done', () => {
     import * as node from 'node:net';
     const [ours, { wayOf }, { worth }, { defaultReactor }] =
       await Promise.all([${URLS.map((url) => `import(${url})`).join()}]);
-    const pays = (does) => Object.assign(worth, { writes: 1, comparisons: 0, patience: 1, milliseconds: 0, pause: 0,
+    const pays = (does) => Object.assign(worth, { writes: 1, patience: 1, milliseconds: 0, pause: 0,
       pays: does ? 0 : Infinity, costs: does ? 0 : Infinity, received: Infinity, sent: Infinity });
     worth.writes = 16;
     const exchange = async (client, times) => {
@@ -567,7 +566,7 @@ describe('when it cannot be done', () => {
 });
 
 describe('whether it pays', () => {
-  beforeEach(() => void Object.assign(worth, { writes: 16, comparisons: 0, milliseconds: 0, pause: 0 }));
+  beforeEach(() => void Object.assign(worth, { writes: 16, milliseconds: 0, pause: 0 }));
   const turn = (): Promise<void> => new Promise(setImmediate);
   const connections = Array.from({ length: 32 }, () => ({}));
 
