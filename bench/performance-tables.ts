@@ -15,8 +15,9 @@ import type { Metric } from './scenario.ts';
 const START = '<!-- bench:start -->';
 const END = '<!-- bench:end -->';
 
-/** In bench/results: the basic scenarios, those of what can be registered or bundled, of the reactor, of files, and of sockets. */
-const SAVED = ['latest.json', 'registered.json', 'reactor.json', 'fs.json', 'net.json', 'sockets.json', 'streams.json'];
+/** In bench/results: the basic scenarios, those of what can be registered or bundled, of the reactor, of files, of sockets, and of servers. */
+const SAVED = ['latest.json', 'registered.json', 'reactor.json', 'fs.json', 'net.json', 'sockets.json', 'servers.json',
+  'udp.json', 'streams.json'];
 
 /** A page's text with `tables` in place of what stood between the markers. */
 function withTables(name: string, page: string, tables: string): string {
