@@ -7,12 +7,12 @@ import { CHANGING, isEager, Load } from '../transport/load.ts';
 export const worth = {
   ...CHANGING,
   /**
-   * Writes of a connection between two looks at it. To take it costs as much as the ring saves with about so many: a
-   * connection that has had them may be expected to have as many again. A short one is Node's altogether. With 0 every
+   * Writes of a connection between two looks at it. To take it costs as much as the ring saves with about half of them:
+   * one that has had so many may be expected to have as many again. A short one is Node's altogether. With 0 every
    * connection is ours from its first byte on, whether that pays or not: the environment variable IOURING_EAGER asks
    * for it.
    */
-  writes: isEager ? 0 : 128,
+  writes: isEager ? 0 : 256,
   pays: 14,
   costs: 4,
   /**
