@@ -1,7 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
 import { EBADF } from '../../abi/errno.ts';
-import { nextTick } from '../../native/timers.ts';
+import { nextTick, setImmediate } from '../../native/timers.ts';
 import { constructorFunction, methodsAsOf } from './constructor-function.ts';
 import { adoptHandle, forward } from './native-handle.ts';
 import {
@@ -597,12 +597,20 @@ function take(socket: SocketMethods, handle: NativeHandle): SocketConnection | u
 function giveBackInTime(socket: SocketMethods, connection: SocketConnection): void {
   if (socket[KEEPS_DESCRIPTOR] || socket[IS_SHARED] || connection.isHeldByOthers) return;
   if (giveBack(socket, connection)) return;
-  connection.rest(() =>
+  connection.rest(() => {
+    let isResting = true;
     connection.whenSent(() => {
-      if (socket[CONNECTION] !== connection || !connection.isOpen) return;
+      if (!isResting || socket[CONNECTION] !== connection || !connection.isOpen) return;
+      isResting = false;
       if (!isAtWork(socket) || connection.isHeldByOthers || !giveBack(socket, connection)) connection.wake();
-    })
-  );
+    });
+    // A peer that does not read may itself wait to be read.
+    const goOn = (): void => {
+      if (isResting && connection.isOpen) connection.wake();
+      isResting = false;
+    };
+    setImmediate(() => setImmediate(goOn));
+  });
 }
 
 /** Node goes on with what was ours. False if something is under way. */

@@ -398,8 +398,7 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
   sendFailed(errno: number, reason: Error | undefined, wasWaiting: boolean): void {
     if (this.#isClosing) return;
     if (reason !== undefined) return this.failed(reason, 'write');
-    // What counts as sent has been sent, for all that the owner knows, and the peer was gone after it: whoever reads
-    // hears of that.
+    // For all that the owner knows it has been sent, and the peer was gone after it: whoever reads hears of that.
     if (!wasWaiting && this.isNodeLike && (errno === ECONNRESET || errno === EPIPE)) {
       return this.#receiver.failAtEnd(errno === ECONNRESET ? errno : 0);
     }

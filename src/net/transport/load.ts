@@ -21,8 +21,8 @@ export const CHANGING = {
   pause: 1,
   /**
    * So often the ring is compared with Node, before and behind it. With 0 nothing is tried: the ring carries the
-   * sockets where there are messages enough. It is tried where IOURING_TRIAL asks for it: a program that has used both
-   * ways is a tenth slower on either, for what V8 has compiled for one of them has to serve both.
+   * sockets where there are messages enough. It is tried where IOURING_TRIAL asks for it: a program that had used
+   * both ways was up to a tenth slower on Node's than one that never did.
    */
   comparisons: IOURING_TRIAL === '1' ? 5 : 0,
   /** The share of the CPU time that the ring has to save. */
@@ -76,10 +76,10 @@ const ON_A_LEG = 2;
 type Phase = 'unknown' | 'trial' | 'ring' | 'node';
 
 /**
- * Whether the ring pays. A system call that serves many messages is what it saves, and where there are few in a turn of
- * the event loop, what it does beside them costs more than that. Where there are many it depends: on the processor, on
- * what a system call costs there, on whether peers have to be woken, on what else is done for a message. So it can be
- * tried, and the CPU time of a message decides.
+ * The messages of a kind of socket, and whether the ring pays for them. It saves system calls, by one that serves many,
+ * and where there are few in a turn of the event loop, what it does beside them costs more than that. Where there are
+ * many it depends: on the processor, on what a system call costs there, on whether peers have to be woken, on what else
+ * is done for a message. So it can be tried, and the CPU time of a message decides.
  */
 export class Load {
   /** Grows whenever sockets may have to change ways. */

@@ -104,6 +104,34 @@ for (const kind of ['TCP', 'unix'] as const) {
       server.close();
     });
 
+    it('given that it is to go back while its peer floods it and does not read, it is read on', async () => {
+      using folder = new Temporary();
+      const total = 16 * 2 ** 20;
+      const server = ours.createServer((socket) => {
+        let [isFlooded, got, answers] = [false, 0, 0];
+        socket.on('data', (data): void => {
+          isFlooded ||= data.length > 1;
+          if (!isFlooded) return void socket.write(data);
+          got += data.length;
+          pays(false);
+          // A small answer leads to a look, and behind it is one that the peer leaves where it is.
+          if (++answers <= 20) socket.write(answers < 20 ? 'y' : Buffer.alloc(total));
+          if (got === total) socket.destroy();
+        });
+      });
+      const accepted = once(server, 'connection') as Promise<[node.Socket]>;
+      const client = node.connect(await place(kind, folder, server));
+      const [socket] = await accepted;
+      pays(true);
+      await exchangeUntil(client, socket, 'ring');
+      client.on('error', () => {}).pause();
+      client.write(Buffer.alloc(total));
+      await once(socket, 'close');
+      assert.equal(socket.bytesRead >= total, true);
+      client.destroy();
+      server.close();
+    });
+
     it('given pieces of any size in both directions while it changes, each byte arrives once and in order', async () => {
       using folder = new Temporary();
       const random = randomOf(kind === 'TCP' ? 17 : 18);
