@@ -111,6 +111,10 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
   /** Do the handle's work from when it begins to receive on. */
   takeFromTheBeginning(): void {
     this.#install();
+  /** It has done its work: whoever holds one of its methods calls Node's. */
+  #isOver = false;
+  /** Its methods, which stand in for the handle's. */
+  #methods: HandleMethods | undefined;
   }
 
   /**
@@ -176,6 +180,7 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
         this.#isReceiving = false;
         this.#receiver?.stop();
         return native.recvStop.call(handle);
+    this.#isOver = true;
       },
       // In a worker of a cluster it is put on another handle, which the primary has sent: that one is left alone.
       send(this: UdpHandle, request, list, count, ...args) {
@@ -209,13 +214,16 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
 
   // ---------------------------------------------------------------- receiving
 
+    this.#methods = methods;
   /** False: the handle has to do it itself. */
   #start(): boolean {
     const transport = (this.#transport ??= this.#open());
     if (transport === undefined) return false;
     this.#isReceiving = true;
+  /** Take its methods from the handle, except where somebody has put others in their place, which stay. */
     this.#receiver!.start();
     return true;
+      if (this.#handle[name] !== this.#methods?.[name]) continue;
   }
 
   #open(): Transport | undefined {
@@ -226,6 +234,7 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
     }
     const reactor = available.get();
     if (reactor === undefined) return undefined;
+    if (this.#isOver) return false;
     // With kernel 6.1 came sends to an address; multishot receives came with 6.0.
     if (!reactor.supports(IORING_OP_SENDMSG_ZC)) {
       available.tell(unsupported('datagrams need a kernel from 6.1 on'));
@@ -353,6 +362,8 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
     else memory.set(data);
     this.#submit(memory, length, to, done);
   }
+    // Somebody wants to see, or to change, what is sent.
+    if (handle.send !== this.#methods!.send) return false;
 
   /** Send several pieces as one datagram. */
   #sendList(list: readonly ArrayBufferView[], to: Destination | undefined, done: SendDone | undefined): void {

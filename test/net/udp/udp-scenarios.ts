@@ -449,6 +449,36 @@ export const SCENARIOS: { [name: string]: (record: Record) => Promise<void> } = 
     await once(g, 'close');
   },
 
+  'somebody else’s methods in place of the handle’s': async (r) => {
+    const b = await r.bound('b');
+    const { port } = b.address();
+    for (const name of ['send', 'lookup', 'recvStop']) {
+      const a = await r.bound(name);
+      const symbol = Object.getOwnPropertySymbols(a).find(({ description }) => description === 'state symbol')!;
+      const { handle } = (a as unknown as { [state: symbol]: { handle: ReturnType<typeof untyped> } })[symbol];
+      const method = handle[name];
+      const replace = (): void => {
+        handle[name] = (...args) => {
+          r.note(name, 'called');
+          return Reflect.apply(method, handle, args);
+        };
+      };
+      const exchange = async (what: string): Promise<void> => {
+        await sent(r, (callback) => a.send(what, port, '127.0.0.1', callback), name);
+        await r.messages(b, 1);
+        b.send(what, a.address().port, '127.0.0.1');
+        await r.messages(a, 1);
+      };
+      for (let i = 0; i < 5; i++) await exchange('before');
+      replace();
+      for (let i = 0; i < 5; i++) await exchange('after');
+      const stub = r.socket('stub');
+      await new Promise<void>((resolve) => stub.bind(0, '127.0.0.1', resolve));
+      a.close();
+      await once(a, 'close');
+    }
+  },
+
   'contexts, and one message after the other': async (r) => {
     const storage = new AsyncLocalStorage<string>();
     const a = await r.bound('a');
