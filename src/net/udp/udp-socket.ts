@@ -197,6 +197,12 @@ export class UdpSocket extends Socket {
     super.send(...(args as Parameters<Socket['send']>));
     ring?.goesThroughNode();
   }
+
+  /** As `socket.setSendBufferSize()` of `node:dgram`: SO_SNDBUF. @throws as Node */
+  override setSendBufferSize(size: number): void {
+    super.setSendBufferSize(size);
+    if (#ring in this) this.#ring?.roomChanged();
+  }
 }
 
 const handleOfNode = Object.getOwnPropertyDescriptor(prototype, '_handle');
