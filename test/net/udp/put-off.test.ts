@@ -7,7 +7,14 @@ import { AsyncResource } from 'node:async_hooks';
 import { after, describe, it } from 'node:test';
 import { EAGAIN } from '../../../src/abi/errno.ts';
 import { MSG_DONTWAIT, SO_SNDBUF, SOL_SOCKET } from '../../../src/abi/socket-flags.ts';
-import { bindTo, closeNow, connectTo, openSocket, recvNow, setsockopt } from '../../../src/net/transport/socket-calls.ts';
+import {
+  bindTo,
+  closeNow,
+  connectTo,
+  openSocket,
+  recvNow,
+  setsockopt,
+} from '../../../src/net/transport/socket-calls.ts';
 import { BOUND, CONNECTED, type SocketState, type UdpHandle } from '../../../src/net/udp/node-dgram.ts';
 import { RingUdp } from '../../../src/net/udp/udp-handle.ts';
 
