@@ -190,19 +190,27 @@ export class Engine implements Turns {
 
   /**
    * Hand over what is there at once, and have the kernel finish what it has put off: the process is about to end, or
-   * something must have been cancelled when a call returns. What is completed is told in the next turn.
+   * something must have been cancelled when a call returns. What is completed is told in the next turn. False if the
+   * kernel did not take all of it.
    */
-  flush(): void {
+  flush(): boolean {
     // A thread that ends closes its rings without asking.
-    if (this.closed || this.ring.closed) return;
-    this.#queue.launchLate();
+    if (this.closed || this.ring.closed) return true;
+    const queue = this.#queue;
+    queue.launchLate();
     try {
-      this.#queue.retryCancellations();
+      queue.retryCancellations();
       this.ring.submitAndWait(0);
+      // Cancellations that found no room behind what was there.
+      while (queue.hasCancellations && this.ring.sqReady === 0) {
+        queue.retryCancellations();
+        this.ring.submitAndWait(0);
+      }
     } catch (error) {
       if (!isPassing(error)) throw error;
     }
     this.schedule();
+    return this.ring.closed || (this.ring.sqReady === 0 && !queue.hasCancellations);
   }
 
   /** Shows the completions of `submission` that it was not told of yet: results and flags, the oldest first. */
@@ -362,7 +370,8 @@ export class Engine implements Turns {
       if (isWait && this.#isHolding()) this.#waitInRing();
       this.#work(isInline);
       if (this.closed) return;
-      if (this.ring.cqReady > 0 || this.#queue.hasWork) this.later();
+      // Of completions that the kernel keeps aside the loop hears nothing more.
+      if (this.ring.cqReady > 0 || this.ring.cqHasOverflow || this.#queue.hasWork) this.later();
     } catch (error) {
       if (!isPassing(error)) return this.#end(error as Error);
       this.later();

@@ -101,13 +101,12 @@ export class Transport {
 
   /** Have the kernel do what it was asked to cancel. False if it did not take all entries. */
   hasKernelDone(): boolean {
-    const { engine } = this;
     try {
-      engine.flush();
+      return this.engine.flush();
     } catch {
       // The next turn meets the same error, and is the place for it.
+      return false;
     }
-    return engine.closed || engine.ring.closed || engine.ring.sqReady === 0;
   }
 
   /** Room for `bytes` of outgoing data, or for as much as there is in one piece. */
