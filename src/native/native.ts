@@ -163,6 +163,18 @@ export interface Native {
    * freed then, and an open ring would go on writing to it. The function returned calls that off.
    */
   closeAtThreadExit(fd: number): () => void;
+
+  /**
+   * {@link duplicate}, and {@link closeAtThreadExit} of the copy. A worker may be terminated wherever a function of
+   * JavaScript begins: between these two none does, so that no copy is left over.
+   */
+  duplicateGuarded(fd: number): Guarded;
+}
+
+/** A descriptor that is closed when its thread ends, until that is called off; or -errno, and nothing to call off. */
+export interface Guarded {
+  readonly fd: number;
+  readonly callOff: () => void;
 }
 
 /** Something that the event loop looks at. To be kept until it is closed: collected, it is closed too. */

@@ -9,7 +9,7 @@ import {
   TCP_NODELAY,
 } from '../../abi/socket-flags.ts';
 import { nextTick } from '../../native/timers.ts';
-import { addressOf, closeNow, duplicate, getsockopt, resetOnClose, setsockopt, shutdownNow } from './socket-calls.ts';
+import { addressOf, closeNow, getsockopt, resetOnClose, setsockopt, shutdownNow } from './socket-calls.ts';
 import { lengthOf } from './intrinsic.ts';
 import { Receiver, type ReceiverOwner } from './receiver.ts';
 import { Sender, type SenderOwner } from './sender.ts';
@@ -48,9 +48,10 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
   bytesRead = 0;
   bytesWritten = 0;
 
-  constructor(transport: Transport, fd: number) {
+  /** @param unguard calls off that `fd` is closed when this thread ends, if somebody has seen to that */
+  constructor(transport: Transport, fd: number, unguard?: () => void) {
     // First: the thread may be ended anywhere from here on.
-    this.#unguard = transport.engine.guard(fd);
+    this.#unguard = unguard ?? transport.engine.guard(fd);
     this.#transport = transport;
     this.#fd = fd;
     this.#receiver = new Receiver(transport, this, fd);
@@ -256,15 +257,24 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
   }
 
   /**
-   * Give the socket away, if nothing has come that the owner was not given, and nothing waits to be sent.
-   * @returns a descriptor of it, which is the caller's, and this is closed; or -1
+   * Have the kernel let go of the socket, so that somebody else may go on with it: if nothing has come that the owner
+   * was not given, and nothing waits to be sent. False if that cannot be now: it goes on here.
    */
-  giveAway(): number {
-    if (this.#isClosing || this.hasUnread || this.writableLength > 0 || !this.#receiver.withdraw()) return -1;
-    if (!this.#transport.hasKernelDone() || this.#receiver.hasTaken) return -1;
-    const fd = duplicate(this.#fd);
-    if (fd >= 0) this.close();
-    return fd;
+  protected withdraw(): boolean {
+    if (this.#isIdle && this.#receiver.withdraw()) {
+      if (this.#transport.hasKernelDone() && this.isWithdrawn) return true;
+      this.#receiver.wake();
+    }
+    return false;
+  }
+
+  /** Is it as {@link withdraw} has left it? */
+  protected get isWithdrawn(): boolean {
+    return this.#isIdle && this.#receiver.isLetGo;
+  }
+
+  get #isIdle(): boolean {
+    return !this.#isClosing && !this.hasUnread && this.writableLength === 0;
   }
 
   /**
