@@ -15,7 +15,7 @@ import {
   PROT_WRITE,
 } from '../abi/mmap.ts';
 import { uvEventLoop, type EventLoop } from './event-loop.ts';
-import type { Guarded, Native } from './native.ts';
+import type { CallOff, Guarded, Native } from './native.ts';
 import { readPipe } from './pipe-reader.ts';
 import { readPipeInBun } from './pipe-reader-bun.ts';
 import { isBun } from './runtime.ts';
@@ -169,7 +169,7 @@ function bind(koffi: typeof Koffi): Native {
   const getsockopt = libc.func('getsockopt', 'int', ['int', 'int', 'int', 'void *', 'void *']) as Syscall;
   // Variadic in C, as syscall(2) is.
   const fcntl = libc.func('fcntl', 'int', ['int', 'int', 'int']) as Syscall;
-  const guards = guardsOf(koffi, libc, fcntl);
+  const guards = guardsOf(koffi, libc, fcntl, close);
   const futimens = libc.func('futimens', 'int', ['int', 'void *']) as Syscall;
   const utimensat = libc.func('utimensat', 'int', ['int', 'void *', 'void *', 'int']) as Syscall;
   const flistxattr = libc.func('flistxattr', 'intptr_t', ['int', 'void *', 'size_t']) as Syscall;
@@ -367,40 +367,52 @@ function guardsOf(
   koffi: typeof Koffi,
   libc: Koffi.LibraryHandle,
   fcntl: Syscall,
+  close: Syscall,
 ): Pick<Native, 'closeAtThreadExit' | 'duplicateGuarded'> {
   const { errno } = koffi;
-  const nothing = (): void => {};
-  const unguarded = (fd: number): Guarded => {
-    const copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    return { fd: copy < 0 ? -errno() : copy, callOff: nothing };
+  const callOffOf = (fd: number): CallOff => (closes) => void (closes === true && close(fd));
+  const unguarded = {
+    closeAtThreadExit: callOffOf,
+    duplicateGuarded(fd: number): Guarded {
+      const copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+      return copy < 0 ? { fd: -errno(), callOff: nothing } : { fd: copy, callOff: callOffOf(copy) };
+    },
   };
-  if (threads.isMainThread) return { closeAtThreadExit: () => nothing, duplicateGuarded: unguarded };
+  if (threads.isMainThread) return unguarded;
   const type = ['void *', 'void *', 'uintptr_t'];
-  let add: Syscall, remove: Syscall, close: unknown;
+  let add: Syscall, remove: Syscall, atExit: unknown;
   try {
     add = libc.func('napi_add_env_cleanup_hook', 'int', type) as Syscall;
     remove = libc.func('napi_remove_env_cleanup_hook', 'int', type) as Syscall;
-    close = libc.symbol('close');
+    atExit = libc.symbol('close');
   } catch {
-    return { closeAtThreadExit: () => nothing, duplicateGuarded: unguarded };
+    return unguarded;
   }
   const { env } = koffi.node;
   let count = 0;
   // Node aborts when the same function gets the same argument twice, as happens when somebody else closes a ring's
   // descriptor and its number comes back. close(2) takes an int: what stands above it makes them differ.
   const mark = (): number => (++count % 2 ** 20) * 2 ** 32;
+  const guarded = (argument: number, fd: number): CallOff => (closes) => {
+    // In this order: a thread that ends in between would close a number that may be another file's by then.
+    remove(env, atExit, argument);
+    if (closes === true) close(fd);
+  };
   return {
     closeAtThreadExit(fd) {
       const argument = mark() + fd;
-      add(env, close, argument);
-      return () => void remove(env, close, argument);
+      add(env, atExit, argument);
+      return guarded(argument, fd);
     },
     duplicateGuarded(fd) {
       const above = mark();
       const copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
       if (copy < 0) return { fd: -errno(), callOff: nothing };
-      add(env, close, above + copy);
-      return { fd: copy, callOff: () => void remove(env, close, above + copy) };
+      const argument = above + copy;
+      add(env, atExit, argument);
+      return { fd: copy, callOff: guarded(argument, copy) };
     },
   };
 }
+
+const nothing = (): void => {};

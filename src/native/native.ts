@@ -162,7 +162,7 @@ export interface Native {
    * Have `fd` closed when this thread ends without closing it, as a terminated worker does: its memory is
    * freed then, and an open ring would go on writing to it. The function returned calls that off.
    */
-  closeAtThreadExit(fd: number): () => void;
+  closeAtThreadExit(fd: number): CallOff;
 
   /**
    * {@link duplicate}, and {@link closeAtThreadExit} of the copy. A worker may be terminated wherever a function of
@@ -174,8 +174,11 @@ export interface Native {
 /** A descriptor that is closed when its thread ends, until that is called off; or -errno, and nothing to call off. */
 export interface Guarded {
   readonly fd: number;
-  readonly callOff: () => void;
+  readonly callOff: CallOff;
 }
+
+/** Calls off that a descriptor is closed when its thread ends; with `closes` it closes it now, with nothing in between. */
+export type CallOff = (closes?: boolean) => void;
 
 /** Something that the event loop looks at. To be kept until it is closed: collected, it is closed too. */
 export interface Handle {

@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../abi/errno.ts';
-import type { Native } from '../native/native.ts';
+import type { CallOff, Native } from '../native/native.ts';
 import { monotonicNow, nextTick, setImmediate, setTimeout } from '../native/timers.ts';
 import { LentMemory } from '../ring/memory/lent-memory.ts';
 import { IoUring } from '../ring/io-uring.ts';
@@ -519,7 +519,7 @@ export class Engine implements Turns {
   }
 
   /** Have `fd` closed if this thread ends without closing it. The function returned calls that off. */
-  guard(fd: number): () => void {
+  guard(fd: number): CallOff {
     return this.#native.closeAtThreadExit(fd);
   }
 

@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../../abi/errno.ts';
+import type { CallOff } from '../../native/native.ts';
 import { nextTick, setImmediate, throwUncaught } from '../../native/timers.ts';
 import { closeNow, duplicate } from '../transport/socket-calls.ts';
 import { isCancelledWriteTold } from './cancelled-write.ts';
@@ -38,7 +39,7 @@ export interface Owned {
   /** Called when its descriptor is closed. */
   readonly closed?: (() => void) | undefined;
   /** Calls off that the descriptor is closed when this thread ends. */
-  readonly unguard: () => void;
+  readonly unguard: CallOff;
 }
 
 /** The connection under a socket: what comes is pushed to the stream, what is written is taken from it. */

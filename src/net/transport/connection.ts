@@ -8,8 +8,9 @@ import {
   TCP_KEEPIDLE,
   TCP_NODELAY,
 } from '../../abi/socket-flags.ts';
+import type { CallOff } from '../../native/native.ts';
 import { nextTick } from '../../native/timers.ts';
-import { addressOf, closeNow, getsockopt, resetOnClose, setsockopt, shutdownNow } from './socket-calls.ts';
+import { addressOf, getsockopt, resetOnClose, setsockopt, shutdownNow } from './socket-calls.ts';
 import { lengthOf } from './intrinsic.ts';
 import { Receiver, type ReceiverOwner } from './receiver.ts';
 import { Sender, type SenderOwner } from './sender.ts';
@@ -44,12 +45,12 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
   /** Halves that the kernel could not be made to let go of at once, when it was closed. */
   #pending = 0;
   #whenClosed: (() => void)[] | undefined;
-  readonly #unguard: () => void;
+  readonly #unguard: CallOff;
   bytesRead = 0;
   bytesWritten = 0;
 
   /** @param unguard calls off that `fd` is closed when this thread ends, if somebody has seen to that */
-  constructor(transport: Transport, fd: number, unguard?: () => void) {
+  constructor(transport: Transport, fd: number, unguard?: CallOff) {
     // First: the thread may be ended anywhere from here on.
     this.#unguard = unguard ?? transport.engine.guard(fd);
     this.#transport = transport;
@@ -313,9 +314,7 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
 
   #closeNow(): void {
     if (this.#fd < 0) return;
-    // Before it is closed: a thread that is ended in between would close a number that may be another file's by then.
-    this.#unguard();
-    closeNow(this.#fd);
+    this.#unguard(true);
     this.#fd = -1;
     this.#transport.connections.delete(this);
     nextTick(() => {

@@ -330,9 +330,9 @@ describe('the end', () => {
     const open: boolean[] = [];
     native.closeAtThreadExit = (fd) => {
       const callOff = closeAtThreadExit(fd);
-      return () => {
+      return (closes) => {
         open.push(existsSync(`/proc/self/fd/${fd}`));
-        callOff();
+        callOff(closes);
       };
     };
     t.after(() => (native.closeAtThreadExit = closeAtThreadExit));
