@@ -213,14 +213,20 @@ export class Engine implements Turns {
     return this.ring.closed || (this.ring.sqReady === 0 && !queue.hasCancellations);
   }
 
-  /** Shows the completions of `submission` that it was not told of yet: results and flags, the oldest first. */
-  peek(submission: Submission, see: (res: number, flags: number) => void): void {
-    if (!this.closed) this.#reaper.peek(submission, see);
-  }
-
-  /** Shows all completions that nobody was told of yet. */
-  peekAll(see: (submission: Submission, res: number, flags: number) => void): void {
-    if (!this.closed) this.#reaper.peekAll(see);
+  /**
+   * Shows the completions of `submission` that it was not told of yet: results and flags, the oldest first. How many
+   * completions it has looked at for that.
+   */
+  peek(submission: Submission, see: (res: number, flags: number) => void): number {
+    if (this.closed || this.ring.closed) return 0;
+    let looked = 0;
+    try {
+      looked = this.#reaper.peek(submission, see);
+    } catch {
+      // The next turn meets the same error, and is the place for it.
+    }
+    if (this.#reaper.hasArrivals) this.later();
+    return looked;
   }
 
   /**

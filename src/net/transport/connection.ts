@@ -235,22 +235,16 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
     else this.letGo(true);
   }
 
-  /** @internal */
-  get receiver(): object {
-    return this.#receiver;
-  }
-
   /**
    * The kernel was told to let go of it.
    * @param isFree it took all entries
-   * @param hasTaken it had taken something from the socket that the owner was not given
    * @internal
    */
-  letGo(isFree: boolean, hasTaken = false): void {
+  letGo(isFree: boolean): void {
     if (this.#fd < 0) return;
     // Data that nobody read makes the kernel end the connection with a reset. What was taken from it is out of its
     // sight.
-    if (this.hasUnread || this.#receiver.hasLeft || hasTaken) resetOnClose(this.#fd);
+    if (this.hasUnread || this.#receiver.hasLeft || this.#receiver.hasTakenBytes) resetOnClose(this.#fd);
     if (isFree) return this.#closeNow();
     // Entries that are not with the kernel yet look the descriptor up when they are: it must not be another socket's by
     // then.

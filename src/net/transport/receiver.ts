@@ -1,6 +1,6 @@
 import { EAGAIN, EBADF, ECANCELED, EINTR, ENOBUFS } from '../../abi/errno.ts';
 import { POLLIN } from '../../abi/event-flags.ts';
-import { IORING_CQE_F_MORE } from '../../abi/flags.ts';
+import { IORING_CQE_F_BUFFER, IORING_CQE_F_MORE } from '../../abi/flags.ts';
 import { MSG_DONTWAIT } from '../../abi/socket-flags.ts';
 import type { PooledGroup, Starved } from '../../reactor/buffer-pool.ts';
 import { endsAtHangUp } from '../../native/runtime.ts';
@@ -205,6 +205,13 @@ export class Receiver extends ArmedMultishot implements Starved {
   get hasTaken(): boolean {
     let has = false;
     this.engine.peek(this, (res) => (has ||= !isNothing(res)));
+    return has;
+  }
+
+  /** Has the kernel taken bytes from the socket that the owner was not told of yet? */
+  get hasTakenBytes(): boolean {
+    let has = false;
+    this.engine.peek(this, (res, flags) => (has ||= res > 0 && (flags & IORING_CQE_F_BUFFER) !== 0));
     return has;
   }
 
