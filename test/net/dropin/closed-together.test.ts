@@ -51,7 +51,7 @@ async function closing(count: number): Promise<Taken> {
   await new Promise<void>((resolve) => process.nextTick(resolve));
   Object.assign(native, asBefore);
   Reflect.deleteProperty(engine, 'peek');
-  await Promise.all(sockets.map((socket) => socket.closed || once(socket, 'close')));
+  await Promise.all(sockets.map(async (socket) => void (socket.closed || (await once(socket, 'close')))));
   server.close();
   await once(server, 'close');
   return { looked, enters };
