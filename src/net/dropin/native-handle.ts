@@ -11,6 +11,11 @@ export function nativeHandle(fd: number): NativeHandle {
   return handle;
 }
 
+/** The class that {@link emptyHandle} makes one like `handle` of. */
+export function classOf(handle: NativeHandle): HandleClass {
+  return handle.constructor as HandleClass;
+}
+
 /** One of that class with nothing under it so far, that tells of what it reads as a socket's does. */
 export function socketHandle(handleClass: HandleClass): NativeHandle {
   const handle = emptyHandle(handleClass);

@@ -201,11 +201,6 @@ export function emptyHandle(handleClass: HandleClass): NativeHandle {
   return new handleClass(OF_SOCKET);
 }
 
-/** The class that {@link emptyHandle} makes one like `handle` of. */
-export function classOf(handle: NativeHandle): HandleClass {
-  return handle.constructor as HandleClass;
-}
-
 /**
  * Have a handle tell a socket of what it reads, and give the socket the handle's context, as if the socket had been
  * made with it.

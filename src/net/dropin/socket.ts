@@ -3,10 +3,9 @@ import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
 import { EBADF } from '../../abi/errno.ts';
 import { nextTick, setImmediate } from '../../native/timers.ts';
 import { constructorFunction, methodsAsOf } from './constructor-function.ts';
-import { forward } from './native-handle.ts';
+import { classOf, forward } from './native-handle.ts';
 import {
   ASKED_BY_HTTP,
-  classOf,
   hasEnd,
   isAskedByNode,
   isClosedAsIdle,
