@@ -225,7 +225,7 @@ export class Engine implements Turns {
     } catch {
       // The next turn meets the same error, and is the place for it.
     }
-    if (this.#reaper.hasArrivals) this.later();
+    if (this.#reaper.hasArrivals) this.schedule();
     return looked;
   }
 
