@@ -39,6 +39,8 @@ export class DatagramSend extends Submission {
   next: DatagramSend | undefined;
   /** It was given to the ring. */
   isUnderWay = false;
+  /** Which one in a row, of those of its owner that were. */
+  number = -1;
   /** It is held, and Node would hand it on in the next tick only. */
   isAsked = false;
   /** Its owner has told of it. */

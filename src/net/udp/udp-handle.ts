@@ -98,6 +98,8 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
   readonly #waiting = new SendQueue();
   /** So many are with the ring. */
   #underWay = 0;
+  /** And so many ever were. */
+  #count = 0;
   #isHandingOver = false;
   readonly #room = new SendRoom();
   /** Sends that node:dgram is at work on. */
@@ -442,6 +444,7 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
     const engine = this.#transport?.engine;
     if (engine === undefined) return this.sent(send, -ECANCELED);
     send.isUnderWay = true;
+    send.number = this.#count++;
     this.#underWay++;
     this.#room.take(send.length);
     engine.submit(send);
@@ -536,8 +539,9 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
       else this.#handOver(send);
     }
     for (const send of this.#sends) if (send.isUnderWay && !engine.cancel(send)) cancelled.push(send);
+    let isFree = false;
     try {
-      engine.flush();
+      isFree = engine.flush();
       // The cancelled let go of the socket when this has run.
       engine.ring.submitAndWait(0);
     } catch {
@@ -545,19 +549,19 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
     }
     this.#tellOfSent(engine);
     if (cancelled.length > 0) setImmediate(() => cancelled.forEach((send) => this.sent(send, -ECANCELED)));
-    if (engine.ring.closed || engine.ring.sqReady === 0) return close();
+    if (isFree || engine.ring.closed) return close();
     this.#closeLater = close;
     this.#closeIfOver();
   }
 
   /** As with Node, what was sent before it is closed is told of before 'close', and what is cancelled is after it. */
   #tellOfSent(engine: Engine): void {
-    const sent: [send: DatagramSend, res: number][] = [];
-    engine.peekAll((submission, res) => {
-      const isOurs = submission instanceof DatagramSend && submission.isOf(this);
-      if (isOurs && !submission.isOver && res !== -ECANCELED) sent.push([submission, res]);
-    });
-    for (const [send, res] of sent) this.sent(send, res);
+    const underWay = this.#sends.filter((send) => send.isUnderWay).sort((a, b) => a.number - b.number);
+    for (const send of underWay) {
+      let outcome = -ECANCELED;
+      engine.peek(send, (res) => (outcome = res));
+      if (outcome !== -ECANCELED) this.sent(send, outcome);
+    }
   }
 
   /** Only where the entries could not be handed over when it was closed. */
