@@ -95,9 +95,7 @@ async function storm(): Promise<void> {
     }
   }
   for (const socket of open.keys()) close(socket);
-  await until(() =>
-    counts.closed === counts.opened && counts.answered === counts.asked && io.stats.inFlight === 0
-  );
+  await until(() => counts.closed === counts.opened && counts.answered === counts.asked && io.stats.inFlight === 0);
   assert.ok(counts.received > 1000 && counts.closed > SOCKETS, JSON.stringify(counts));
   assert.equal(io.stats.submitted, io.stats.completed);
   // The ring, and its eventfd.
