@@ -210,9 +210,17 @@ export class Engine implements Turns {
     if (!this.closed) this.#reaper.peek(submission, see);
   }
 
-  /** Shows all completions that nobody was told of yet. */
-  peekAll(see: (submission: Submission, res: number, flags: number) => void): void {
+  /**
+   * Shows all completions that nobody was told of yet. Events have numbers in the order in which they were taken out of
+   * the ring, and infinity is that of what the ring still has.
+   */
+  peekAll(see: (submission: Submission, res: number, flags: number, number: number) => void): void {
     if (!this.closed) this.#reaper.peekAll(see);
+  }
+
+  /** How many events were taken out of the ring so far. */
+  get events(): number {
+    return this.#reaper.events.count;
   }
 
   /**

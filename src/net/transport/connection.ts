@@ -241,11 +241,12 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
   /**
    * The kernel was told to let go of it.
    * @param isFree it took all entries
-   * @param hasTaken it had taken something from the socket that the owner was not given
+   * @param lastTaken the number of the last event with something from the socket that the owner was not given
    * @internal
    */
-  letGo(isFree: boolean, hasTaken = false): void {
+  letGo(isFree: boolean, lastTaken?: number): void {
     if (this.#fd < 0) return;
+    const hasTaken = lastTaken !== undefined && !this.#receiver.wasThere(lastTaken);
     // Data that nobody read makes the kernel end the connection with a reset. What was taken from it is out of its
     // sight.
     if (this.hasUnread || this.#receiver.hasLeft || hasTaken) resetOnClose(this.#fd);

@@ -90,6 +90,8 @@ export class Receiver extends ArmedMultishot implements Starved {
   #endKept: number | undefined;
   /** The turn of the event loop in which something was given to the owner. */
   #turn = -1;
+  /** How many events there were when something was given to the owner. */
+  #events = 0;
   /** It has been armed, and nothing has come since. */
   #isFresh = false;
   /** With what came then the connection was over in both directions already. */
@@ -213,6 +215,14 @@ export class Receiver extends ArmedMultishot implements Starved {
    */
   get hasLeft(): boolean {
     return this.#hasLeft;
+  }
+
+  /**
+   * Was the event with this number there when the owner was given something the last time? The kernel tells of pieces
+   * that libuv would have read at once: of a Node-like owner nothing is left unread then.
+   */
+  wasThere(event: number): boolean {
+    return this.#owner.isNodeLike && event < this.#events;
   }
 
   /**
@@ -341,6 +351,7 @@ export class Receiver extends ArmedMultishot implements Starved {
 
   #hand(bytes: Buffer, receiverOwnsMemory: boolean): void {
     this.#turn = this.engine.turns;
+    this.#events = this.engine.events;
     try {
       this.#owner.received(bytes, receiverOwnsMemory);
     } catch (error) {

@@ -30,7 +30,7 @@ const CLOSED_TOGETHER = 16;
 interface Held extends OpenConnection {
   readonly receiver: object;
   abandon(reason: Error): void;
-  letGo(isFree: boolean, hasTaken: boolean): void;
+  letGo(isFree: boolean, lastTaken: number | undefined): void;
 }
 
 /** All that the connections of a reactor share: memory to receive into and to send from. */
@@ -92,11 +92,12 @@ export class Transport {
     const closed = this.#closed;
     this.#closed = [];
     const isFree = this.hasKernelDone();
-    const taken = new Set<object>();
-    this.engine.peekAll((submission, res, flags) => {
-      if (res > 0 && (flags & IORING_CQE_F_BUFFER) !== 0) taken.add(submission);
+    // By the receiver, the number of what was taken last.
+    const taken = new Map<object, number>();
+    this.engine.peekAll((submission, res, flags, number) => {
+      if (res > 0 && (flags & IORING_CQE_F_BUFFER) !== 0) taken.set(submission, number);
     });
-    for (const connection of closed) connection.letGo(isFree, taken.has(connection.receiver));
+    for (const connection of closed) connection.letGo(isFree, taken.get(connection.receiver));
   }
 
   /** Have the kernel do what it was asked to cancel. False if it did not take all entries. */

@@ -14,12 +14,19 @@ export class Arrivals {
   #words = new Int32Array(3 * ROOM);
   #head = 0;
   #tail = 0;
+  /** How many there were before those that the array has. */
+  #before = 0;
   readonly #cursor = new Completion();
   /** The part that has completed of the submission that was shifted last. */
   part = 0;
 
   get length(): number {
     return this.#tail - this.#head;
+  }
+
+  /** How many have come so far. The next one has this number. */
+  get count(): number {
+    return this.#before + this.#tail;
   }
 
   push(submission: Submission, part: number, res: number, flags: number): void {
@@ -48,7 +55,10 @@ export class Arrivals {
     const words = this.#words;
     this.part = words[3 * head];
     Completion.set(this.#cursor, 0, 0, words[3 * head + 1], words[3 * head + 2]);
-    if (this.#head === this.#tail) this.#head = this.#tail = 0;
+    if (this.#head === this.#tail) {
+      this.#before += this.#tail;
+      this.#head = this.#tail = 0;
+    }
     return submission;
   }
 
@@ -61,10 +71,11 @@ export class Arrivals {
     }
   }
 
-  /** The same of all submissions. */
-  showAll(see: (submission: Submission, res: number, flags: number) => void): void {
+  /** The same of all submissions, each with its number, see {@link count}. */
+  showAll(see: (submission: Submission, res: number, flags: number, number: number) => void): void {
+    const words = this.#words;
     for (let i = this.#head; i < this.#tail; i++) {
-      if (this.#words[3 * i] === 0) see(this.#submissions[i]!, this.#words[3 * i + 1], this.#words[3 * i + 2]);
+      if (words[3 * i] === 0) see(this.#submissions[i]!, words[3 * i + 1], words[3 * i + 2], this.#before + i);
     }
   }
 

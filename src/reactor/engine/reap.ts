@@ -78,12 +78,16 @@ export class Reaper {
       if (userData === slot) see(res, flags);
     });
   }
-  /** Shows all completions that nobody was told of yet, of submissions themselves. */
-  peekAll(see: (submission: Submission, res: number, flags: number) => void): void {
+
+  /**
+   * Shows all completions that nobody was told of yet, of submissions themselves. Each has its number among the events,
+   * or among the others; infinity is that of one which the ring still has.
+   */
+  peekAll(see: (submission: Submission, res: number, flags: number, number: number) => void): void {
     for (const arrivals of [this.events, this.arrivals]) arrivals.showAll(see);
     forEachWaiting(this.#ring, (userData, res, flags) => {
       const submission = partOf(userData) === 0 ? this.#slots.find(userData) : undefined;
-      if (submission !== undefined) see(submission, res, flags);
+      if (submission !== undefined) see(submission, res, flags, Infinity);
     });
   }
 }
