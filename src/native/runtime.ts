@@ -34,8 +34,8 @@ export function ringPaysForFiles(): boolean {
 }
 
 /**
- * Does a ring pay for sockets? Not where a completion has to wake the loop by a stream: in Bun and in Deno the answer to
- * a message takes twice as long then, when the loop has slept before. Measured: docs/compatibility.md.
+ * Does a ring pay for sockets? Not where a completion has to wake the loop by a stream: in Bun and in Deno the answer
+ * to a message takes twice as long then, when the loop has slept before. Measured: docs/compatibility.md.
  */
 export function ringPaysForSockets(): boolean {
   return hasUvLoop();

@@ -39,7 +39,7 @@ export class NodeLeanSocket<T> implements LeanSocket<T> {
   #isEndedByPeer = false;
   /** Its user has closed it: what the peer does concerns nobody. */
   #isGivenUp = false;
-  /** What this tick has written so far. */
+  /** Pieces that this tick has written so far. */
   #pending: Buffer[] = [];
   /** A time limit is set. Deno's socket tells of one that was taken back, too. */
   #isTimed = false;
