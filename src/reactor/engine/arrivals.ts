@@ -32,6 +32,7 @@ export class Arrivals {
   push(submission: Submission, part: number, res: number, flags: number): void {
     const tail = this.#tail++;
     if (3 * tail === this.#words.length) this.#grow();
+    if (part === 0 && submission.untold++ === 0) submission.untoldAt = tail;
     this.#submissions[tail] = submission;
     const words = this.#words;
     words[3 * tail] = part;
@@ -54,6 +55,7 @@ export class Arrivals {
     this.#submissions[head] = undefined;
     const words = this.#words;
     this.part = words[3 * head];
+    if (this.part === 0) submission.untold--;
     Completion.set(this.#cursor, 0, 0, words[3 * head + 1], words[3 * head + 2]);
     if (this.#head === this.#tail) {
       this.#before += this.#tail;
@@ -62,21 +64,21 @@ export class Arrivals {
     return submission;
   }
 
-  /** Shows the completions of `submission` itself, the oldest first. Nothing is taken. */
-  show(submission: Submission, see: (res: number, flags: number) => void): void {
-    for (let i = this.#head; i < this.#tail; i++) {
-      if (this.#submissions[i] === submission && this.#words[3 * i] === 0) {
-        see(this.#words[3 * i + 1], this.#words[3 * i + 2]);
-      }
+  /**
+   * Shows the completions of `submission` itself, the oldest first, with their numbers. Nothing is taken. To look for
+   * those that there are, and from the first of them on, takes as long whatever others have: many may be closed at the
+   * same time. How many completions it has looked at.
+   */
+  show(submission: Submission, see: (res: number, flags: number, number: number) => void): number {
+    const start = Math.max(this.#head, submission.untoldAt);
+    let left = submission.untold;
+    let i = start;
+    for (; left > 0 && i < this.#tail; i++) {
+      if (this.#submissions[i] !== submission || this.#words[3 * i] !== 0) continue;
+      left--;
+      see(this.#words[3 * i + 1], this.#words[3 * i + 2], this.#before + i);
     }
-  }
-
-  /** The same of all submissions, each with its number, see {@link count}. */
-  showAll(see: (submission: Submission, res: number, flags: number, number: number) => void): void {
-    const words = this.#words;
-    for (let i = this.#head; i < this.#tail; i++) {
-      if (words[3 * i] === 0) see(this.#submissions[i]!, words[3 * i + 1], words[3 * i + 2], this.#before + i);
-    }
+    return i - start;
   }
 
   /** The submission of the first one; undefined if there is none. */
