@@ -114,7 +114,9 @@ const bundle = await rolldown({
     {
       name: 'list-own-names',
       generateBundle(_, files) {
-        for (const file of Object.values(files)) file.code = listOwnNames(file, { fail: (why) => this.error(why) }) ?? file.code;
+        for (const file of Object.values(files)) {
+          file.code = listOwnNames(file, { fail: (why) => this.error(why) }) ?? file.code;
+        }
       },
     },
     { name: 'keep-to-latin-1', generateBundle: (_, files) => Object.values(files).forEach(keepToLatin1) },

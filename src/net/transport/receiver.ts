@@ -160,8 +160,8 @@ export class Receiver extends ArmedMultishot implements Starved {
 
   /**
    * The owner means to give the socket away: the kernel is asked to end what it is at. False if something was taken
-   * from the kernel that the owner has not been given. {@link isLetGo} tells whether the kernel has ended it; it is armed
-   * anew if the owner stays, and says so with {@link wake}.
+   * from the kernel that the owner has not been given. {@link isLetGo} tells whether the kernel has ended it; it is
+   * armed anew if the owner stays, and says so with {@link wake}.
    */
   withdraw(): boolean {
     if (this.#kept !== undefined || this.#isEnded || this.#failsWith !== 0) return false;
