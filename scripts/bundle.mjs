@@ -81,6 +81,14 @@ function keepToLatin1(file) {
   );
 }
 
+/** The bundler's function that makes a namespace lists inherited names, too: those that a program has put into Object.prototype. */
+function listOwnNames({ name, code }, { fail }) {
+  if (name !== 'rolldown-runtime') return;
+  const own = code.replace('for (var name in all)', 'for (var name of Object.keys(all))');
+  if (own === code) fail('rolldown makes namespaces in another way by now: see to it that it lists own names only');
+  return own;
+}
+
 const bundle = await rolldown({
   cwd: root,
   input: Object.fromEntries(names.map((name) => [name, `src/${name}.ts`])),
@@ -103,6 +111,14 @@ const bundle = await rolldown({
       },
     }),
     { name: 'drop-own-sources', generateBundle: (_, files) => Object.values(files).forEach(dropOwnSources) },
+    {
+      name: 'list-own-names',
+      generateBundle(_, files) {
+        for (const file of Object.values(files)) {
+          file.code = listOwnNames(file, { fail: (why) => this.error(why) }) ?? file.code;
+        }
+      },
+    },
     { name: 'keep-to-latin-1', generateBundle: (_, files) => Object.values(files).forEach(keepToLatin1) },
   ],
   // How long the plugins take is no fault of the build's: it failed on a busy machine.

@@ -9,7 +9,7 @@ import {
   IORING_OP_WRITEV,
 } from '../abi/operations.ts';
 import { AvailableReactor } from '../reactor/available-reactor.ts';
-import { ringPays } from '../native/runtime.ts';
+import { ringPaysForFiles } from '../native/runtime.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 
 /**
@@ -34,7 +34,7 @@ const available = new AvailableReactor('iouring/fs', NEEDED);
  * where the runtime's own calls are the faster ones.
  */
 export function ringForFiles(): Reactor | undefined {
-  return ringPays() ? available.get() : undefined;
+  return ringPaysForFiles() ? available.get() : undefined;
 }
 
 /**

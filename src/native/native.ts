@@ -177,7 +177,9 @@ export interface Guarded {
   readonly callOff: CallOff;
 }
 
-/** Calls off that a descriptor is closed when its thread ends; with `closes` it closes it now, with nothing in between. */
+/**
+ * Calls off that a descriptor is closed when its thread ends; with `closes` it closes it now, with nothing in between.
+ */
 export type CallOff = (closes?: boolean) => void;
 
 /** Something that the event loop looks at. To be kept until it is closed: collected, it is closed too. */

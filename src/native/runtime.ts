@@ -26,12 +26,24 @@ export function hasSystemDescriptors(): boolean {
 }
 
 /**
- * Does a ring pay for what the runtime has calls of its own for? Not in Bun: those are up to five times as fast for
- * files, and up to three times for sockets. It does at once what it can, and a completion of a ring has to wake its
- * loop by a stream. Measured: docs/compatibility.md.
+ * Does a ring pay for files? Not in Bun, whose own calls are up to five times as fast: it does at once what it can, and
+ * a completion of a ring has to wake its loop by a stream. Measured: docs/compatibility.md.
  */
-export function ringPays(): boolean {
+export function ringPaysForFiles(): boolean {
   return !isBun();
+}
+
+/**
+ * Does a ring pay for sockets? Not where a completion has to wake the loop by a stream: in Bun and in Deno the answer
+ * to a message takes twice as long then, when the loop has slept before. Measured: docs/compatibility.md.
+ */
+export function ringPaysForSockets(): boolean {
+  return hasUvLoop();
+}
+
+/** Does `node:net` look at `ipv6Only`? Deno's takes connections by IPv4 all the same. */
+export function hasIpv6Only(): boolean {
+  return process.versions.deno === undefined;
 }
 
 /**

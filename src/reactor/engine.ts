@@ -217,7 +217,7 @@ export class Engine implements Turns {
    * Shows the completions of `submission` that it was not told of yet: results and flags, the oldest first. How many
    * completions it has looked at for that.
    */
-  peek(submission: Submission, see: (res: number, flags: number) => void): number {
+  peek(submission: Submission, see: (res: number, flags: number, number: number) => void): number {
     if (this.closed || this.ring.closed) return 0;
     let looked = 0;
     try {
@@ -227,6 +227,11 @@ export class Engine implements Turns {
     }
     if (this.#reaper.hasArrivals) this.schedule();
     return looked;
+  }
+
+  /** How many events were taken out of the ring so far: the number of the next one. */
+  get events(): number {
+    return this.#reaper.events.count;
   }
 
   /**

@@ -29,6 +29,7 @@ const REASONS = {
   commandLine: 'starts the runtime with words of Node’s command line, such as --test and --import',
   ownFs: 'compares with node:fs of the runtime, whose arguments and errors are not those of Node',
   setgroups: 'process.setgroups is not there',
+  uncaught: 'an error that nobody catches fails the test there, whoever listens for it',
   mocks: 'setTimeout of the global object cannot be put in place of there',
   milliseconds: 'compares with the stat of the runtime, which knows milliseconds only',
   bytes: 'node:fs of the runtime has no names of files that are not UTF-8',
@@ -318,6 +319,17 @@ const ROWS: readonly Row[] = [
       'handles > are warned about when they are collected without having been closed',
       'handles > go to another thread',
     ],
+  },
+  {
+    why: 'uncaught',
+    in: ['bun'],
+    file: 'net/lean/lean',
+    tests: ['the lean face on node:net', 'the lean face on the ring'].flatMap((face) => [
+      `${face}: handlers that throw > open: without an error handler it is an uncaught exception`,
+      `${face}: handlers that throw > data: without an error handler it is an uncaught exception`,
+      `${face}: handlers that throw > end: without an error handler it is an uncaught exception`,
+      `${face}: handlers that throw > error and close themselves: uncaught, and close is still called, once`,
+    ]),
   },
   { why: 'uvLoop', in: ['deno'], file: 'reactor/idle-time' },
   {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { AF_INET, SOCK_CLOEXEC, SOCK_STREAM } from '../../src/abi/index.ts';
 import fs, { readFiles } from '../../src/fs/index.ts';
 import { Reactor, type Chunk } from '../../src/index.ts';
+import { connect, listen, type LeanSocket } from '../../src/socket/index.ts';
 
 const { bun, deno, node } = process.versions;
 console.log(`runtime: ${bun ? 'bun' : deno ? 'deno' : 'node'} ${bun ?? deno ?? node}`);
@@ -76,6 +77,25 @@ const checks: Record<string, () => Promise<void>> = {
     assert.equal(await fs.readFile(`${path}.e/e/copy`, 'latin1'), await fs.readFile(path, 'latin1'));
     for (const folder of [`${path}.d`, `${path}.e`]) await fs.rm(folder, { recursive: true });
     await fs.unlink(path);
+  },
+  async 'iouring/socket'() {
+    for (const where of [{ hostname: '127.0.0.1' }, { hostname: '::', ipv6Only: true }]) {
+      const listener = listen({ ...where, socket: { data: (socket, data) => void socket.write(data) } });
+      // Deno's own takes no notice of ipv6Only.
+      const isOwn = bun !== undefined || (deno !== undefined && where.ipv6Only !== true);
+      assert.equal(listener.constructor.name, isOwn ? 'NodeListener' : 'LeanListener');
+      const hostname = where.ipv6Only === true ? '::1' : '127.0.0.1';
+      const answer = await new Promise<string>((resolve, reject) => {
+        const data = (socket: LeanSocket, bytes: Uint8Array): void => {
+          resolve(text(bytes));
+          socket.terminate();
+        };
+        const open = (socket: LeanSocket): void => void socket.write('hello');
+        connect({ hostname, port: listener.port!, socket: { open, data } }).catch(reject);
+      });
+      assert.equal(answer, 'hello');
+      listener.stop(true);
+    }
   },
   async sockets() {
     const listener = await io.socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC);

@@ -15,6 +15,7 @@ const WORKS = [
   'memory that is registered',
   'time',
   'iouring/fs',
+  'iouring/socket',
   'sockets',
   'timers go on beside it',
   'close',

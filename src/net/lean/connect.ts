@@ -6,7 +6,7 @@ import { ringForSockets } from '../transport/ring-or-node.ts';
 
 /**
  * Connect, and have handlers serve the connection. Resolves when `open` was called. Through node:net where there is no
- * io_uring.
+ * io_uring, and in Bun and Deno.
  *
  * Kernel 6.0 (multishot receive). Like connect(2).
  * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`,

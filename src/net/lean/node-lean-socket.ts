@@ -39,7 +39,10 @@ export class NodeLeanSocket<T> implements LeanSocket<T> {
   #isEndedByPeer = false;
   /** Its user has closed it: what the peer does concerns nobody. */
   #isGivenUp = false;
-  #isCorked = false;
+  /** Pieces that this tick has written so far. */
+  #pending: Buffer[] = [];
+  /** A time limit is set. Deno's socket tells of one that was taken back, too. */
+  #isTimed = false;
   #isDrainWanted = false;
   #error: Error | undefined;
   /** It is what a handler has thrown. */
@@ -64,7 +67,9 @@ export class NodeLeanSocket<T> implements LeanSocket<T> {
     const socket = this.#socket;
     socket.on('error', (error) => (this.#error ??= error));
     socket.on('close', () => this.#closed());
-    socket.on('timeout', () => this.#call('timeout'));
+    socket.on('timeout', () => {
+      if (this.#isTimed) this.#call('timeout');
+    });
     socket.on('end', () => this.#endedByPeer());
     socket.on('data', (data: Buffer) => this.#received(data));
     this.#call('open');
@@ -105,6 +110,7 @@ export class NodeLeanSocket<T> implements LeanSocket<T> {
     const taken = data === undefined ? 0 : this.write(data);
     if (!this.#isEnded) {
       this.#isEnded = true;
+      this.#flush();
       this.#socket.end();
     }
     return taken;
@@ -113,6 +119,7 @@ export class NodeLeanSocket<T> implements LeanSocket<T> {
   close(): void {
     this.#isEnded = true;
     this.#isGivenUp = true;
+    this.#flush();
     this.#socket.destroySoon();
   }
 
@@ -141,12 +148,17 @@ export class NodeLeanSocket<T> implements LeanSocket<T> {
   }
 
   setTimeout(timeoutMs: number): void {
-    this.#socket.setTimeout(checkTimeoutMs(timeoutMs));
+    this.#limit(checkTimeoutMs(timeoutMs));
   }
 
   timeout(seconds: number): void {
     warnOfSeconds();
-    this.#socket.setTimeout(checkSeconds(seconds));
+    this.#limit(checkSeconds(seconds));
+  }
+
+  #limit(timeoutMs: number): void {
+    this.#isTimed = timeoutMs > 0;
+    this.#socket.setTimeout(timeoutMs);
   }
 
   setNoDelay(on = true): boolean {
@@ -164,19 +176,24 @@ export class NodeLeanSocket<T> implements LeanSocket<T> {
 
   /** Everything that one tick writes goes out in one system call. */
   #send(bytes: Buffer): void {
-    if (!this.#isCorked) {
-      this.#isCorked = true;
-      this.#socket.cork();
-      nextTick(() => {
-        this.#isCorked = false;
-        this.#socket.uncork();
+    this.#bytesTaken += bytes.length;
+    if (this.#pending.push(bytes) === 1) nextTick(() => this.#flush());
+  }
+
+  #flush(): void {
+    const pending = this.#pending;
+    if (pending.length === 0) return;
+    this.#pending = [];
+    // A single piece is spared the way over the list of a corked stream, which costs as much as the sending.
+    const isCorked = pending.length > 1;
+    if (isCorked) this.#socket.cork();
+    for (const bytes of pending) {
+      this.#socket.write(bytes, (error) => {
+        // Why is told by the socket's own event.
+        if (!error) this.#sent(bytes.length);
       });
     }
-    this.#bytesTaken += bytes.length;
-    this.#socket.write(bytes, (error) => {
-      // Why is told by the socket's own event.
-      if (!error) this.#sent(bytes.length);
-    });
+    if (isCorked) this.#socket.uncork();
   }
 
   #sent(bytes: number): void {

@@ -87,6 +87,8 @@ class NodeListener<T> implements Listener<T>, SocketOwner<T> {
   readonly hostname: string | undefined;
   readonly port: number | undefined;
   readonly unix: string | undefined;
+  /** As it was given; undefined where it is the server's. */
+  readonly #fd: number | undefined;
   readonly #server: Server;
   readonly #sockets = new Set<NodeLeanSocket<T>>();
   #isStopped = false;
@@ -105,11 +107,14 @@ class NodeListener<T> implements Listener<T>, SocketOwner<T> {
       this.hostname = address.address;
       this.port = address.port;
     }
+    this.#fd = settings.place.kind === 'fd' ? settings.place.fd : undefined;
     this.unix = settings.place.kind === 'unix' ? settings.place.path : undefined;
   }
 
   get fd(): number {
-    return (this.#server as { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
+    const { _handle: handle } = this.#server as { _handle?: { fd?: number } | null };
+    // Deno's handles do not tell theirs.
+    return handle?.fd ?? (this.#isStopped ? -1 : (this.#fd ?? -1));
   }
 
   get connections(): number {

@@ -1,10 +1,13 @@
 import * as net from 'node:net';
 import { isIPv6, type Server } from 'node:net';
 import { EADDRINUSE, EAFNOSUPPORT, EADDRNOTAVAIL, EINVAL } from '../../abi/errno.ts';
+import { AF_INET, AF_INET6, SOCK_CLOEXEC, SOCK_STREAM } from '../../abi/socket-flags.ts';
+import { hasIpv6Only } from '../../native/runtime.ts';
 import { wrongState } from '../../ring/arguments/argument-errors.ts';
 import type { ListenTarget } from './lean-arguments.ts';
 import { listenError } from './listen-error.ts';
 import { ownOptions } from '../../ring/arguments/own-options.ts';
+import { bindTo, closeNow, openSocket } from '../transport/socket-calls.ts';
 
 /** A listening socket of libuv's, as far as it is needed here. */
 interface ServerHandle {
@@ -55,12 +58,15 @@ function listenTcp(server: Server, address: string | undefined, port: number, ta
       'Cannot listen: this version of the runtime has no reusePort',
     );
   }
+  if (ipv6Only && !hasIpv6Only()) {
+    throw wrongState('ERR_FEATURE_UNAVAILABLE_ON_PLATFORM', 'Cannot listen: this runtime has no ipv6Only');
+  }
   if (createServerHandle === undefined) {
     server.listen(
       ownOptions({ port, host: address ?? ANY_6, backlog, exclusive: true, reusePort, ipv6Only } as net.ListenOptions),
     );
-    // It tells why by an event later on; nearly always it is this.
-    if (!server.listening) throw listenError(EADDRINUSE, address ?? ANY_6, port);
+    // It tells why by an event later on.
+    if (!server.listening) throw listenError(whyNotTcp(address ?? ANY_6, port), address ?? ANY_6, port);
     return;
   }
   const handle = listeningHandle(address, port, target);
@@ -79,7 +85,23 @@ function listeningHandle(address: string | undefined, port: number, target: List
   if (typeof handle !== 'number') handle.close();
   const hasNoIpv6 = answer === -EAFNOSUPPORT || answer === -EADDRNOTAVAIL || answer === -EINVAL;
   if (address === undefined && hasNoIpv6 && !ipv6Only) return listeningHandle(ANY_4, port, target);
-  throw listenError(-answer, host, port);
+  // Deno says EINVAL of every address that it cannot bind to.
+  throw listenError(answer === -EINVAL ? whyNotTcp(host, port) : -answer, host, port);
+}
+
+/** The errno that a socket at this address and port meets, as the kernel tells it. */
+function whyNotTcp(address: string, port: number): number {
+  let fd = -1;
+  try {
+    fd = openSocket(isIPv6(address) ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC);
+    const answer = fd < 0 ? fd : bindTo(fd, { address, port });
+    return answer < 0 ? -answer : EADDRINUSE;
+  } catch {
+    // Without native code there is no asking. Nearly always it is this.
+    return EADDRINUSE;
+  } finally {
+    if (fd >= 0) closeNow(fd);
+  }
 }
 
 /** The errno that a unix socket at this path meets. */

@@ -99,6 +99,8 @@ export class Receiver extends ArmedMultishot implements Starved {
   #endKept: number | undefined;
   /** The turn of the event loop in which something was given to the owner. */
   #turn = -1;
+  /** How many events there were when something was given to the owner. */
+  #events = 0;
   /** It has been armed, and nothing has come since. */
   #isFresh = false;
   /** With what came then the connection was over in both directions already. */
@@ -161,8 +163,8 @@ export class Receiver extends ArmedMultishot implements Starved {
 
   /**
    * The owner means to give the socket away: the kernel is asked to end what it is at. False if something was taken
-   * from the kernel that the owner has not been given. {@link isLetGo} tells whether the kernel has ended it; it is armed
-   * anew if the owner stays, and says so with {@link wake}.
+   * from the kernel that the owner has not been given. {@link isLetGo} tells whether the kernel has ended it; it is
+   * armed anew if the owner stays, and says so with {@link wake}.
    */
   withdraw(): boolean {
     if (this.#kept !== undefined || this.#isEnded || this.#failsWith !== 0) return false;
@@ -211,10 +213,17 @@ export class Receiver extends ArmedMultishot implements Starved {
     return has;
   }
 
-  /** Has the kernel taken bytes from the socket that the owner was not told of yet? */
+  /**
+   * Has the kernel taken bytes from the socket that the owner was not told of yet? Not counting, for a Node-like owner,
+   * what was there when it was given something the last time: the kernel tells of pieces that libuv would have read at
+   * once.
+   */
   get hasTakenBytes(): boolean {
+    const read = this.#owner.isNodeLike ? this.#events : 0;
     let has = false;
-    this.engine.peek(this, (res, flags) => (has ||= res > 0 && (flags & IORING_CQE_F_BUFFER) !== 0));
+    this.engine.peek(this, (res, flags, number) => {
+      has ||= res > 0 && (flags & IORING_CQE_F_BUFFER) !== 0 && number >= read;
+    });
     return has;
   }
 
@@ -375,6 +384,7 @@ export class Receiver extends ArmedMultishot implements Starved {
 
   #hand(bytes: Buffer, receiverOwnsMemory: boolean): void {
     this.#turn = this.engine.turns;
+    this.#events = this.engine.events;
     try {
       this.#owner.received(bytes, receiverOwnsMemory);
     } catch (error) {

@@ -1,6 +1,6 @@
 import { IORING_OP_SEND_ZC } from '../../abi/operations.ts';
 import { AvailableReactor } from '../../reactor/available-reactor.ts';
-import { ringPays } from '../../native/runtime.ts';
+import { ringPaysForSockets } from '../../native/runtime.ts';
 import { reactorSoFar } from '../../reactor/default-reactor.ts';
 import { partsOf, type Reactor } from '../../reactor/reactor.ts';
 
@@ -12,11 +12,12 @@ export const available = new AvailableReactor('iouring/net', [IORING_OP_SEND_ZC]
 
 /**
  * The reactor for sockets; undefined where there is no io_uring, or an older one, or where Node forbids this program
- * the network: Node has to do it, or to refuse it. And undefined where the runtime's own sockets are the faster ones.
+ * the network: Node has to do it, or to refuse it. And undefined where the runtime's own sockets are the faster ones,
+ * unless they cannot do what is asked for.
  */
-export function ringForSockets(): Reactor | undefined {
+export function ringForSockets(isBeyondRuntime = false): Reactor | undefined {
   const isForbidden = permission !== undefined && !permission.has('net');
-  return isForbidden || !ringPays() ? undefined : available.get();
+  return isForbidden || !(ringPaysForSockets() || isBeyondRuntime) ? undefined : available.get();
 }
 
 interface Permission {

@@ -23,9 +23,9 @@ const BULK_OF_NODE = 64 * 1024;
 const BULK = 256 * 1024;
 
 /**
- * So many connections that are closed in a tick are let go of together. For 1,000 that makes 64 system calls, beside the
- * 1,000 that close their descriptors: with 64 it would be 17, with 256 5, which is not a twentieth less altogether, and
- * the peers of the first would hear of the end as much later.
+ * So many connections that are closed in a tick are let go of together. For 1,000 that makes 64 system calls, beside
+ * the 1,000 that close their descriptors: with 64 it would be 17, with 256 5, which is not a twentieth less altogether,
+ * and the peers of the first would hear of the end as much later.
  */
 const CLOSED_TOGETHER = 16;
 

@@ -14,12 +14,19 @@ export class Arrivals {
   #words = new Int32Array(3 * ROOM);
   #head = 0;
   #tail = 0;
+  /** How many there were before those that the array has. */
+  #before = 0;
   readonly #cursor = new Completion();
   /** The part that has completed of the submission that was shifted last. */
   part = 0;
 
   get length(): number {
     return this.#tail - this.#head;
+  }
+
+  /** How many have come so far. The next one has this number. */
+  get count(): number {
+    return this.#before + this.#tail;
   }
 
   push(submission: Submission, part: number, res: number, flags: number): void {
@@ -50,23 +57,26 @@ export class Arrivals {
     this.part = words[3 * head];
     if (this.part === 0) submission.untold--;
     Completion.set(this.#cursor, 0, 0, words[3 * head + 1], words[3 * head + 2]);
-    if (this.#head === this.#tail) this.#head = this.#tail = 0;
+    if (this.#head === this.#tail) {
+      this.#before += this.#tail;
+      this.#head = this.#tail = 0;
+    }
     return submission;
   }
 
   /**
-   * Shows the completions of `submission` itself, the oldest first. Nothing is taken. To look for those that there are,
-   * and from the first of them on, takes as long whatever others have: many may be closed at the same time. How many
-   * completions it has looked at.
+   * Shows the completions of `submission` itself, the oldest first, with their numbers. Nothing is taken. To look for
+   * those that there are, and from the first of them on, takes as long whatever others have: many may be closed at the
+   * same time. How many completions it has looked at.
    */
-  show(submission: Submission, see: (res: number, flags: number) => void): number {
+  show(submission: Submission, see: (res: number, flags: number, number: number) => void): number {
     const start = Math.max(this.#head, submission.untoldAt);
     let left = submission.untold;
     let i = start;
     for (; left > 0 && i < this.#tail; i++) {
       if (this.#submissions[i] !== submission || this.#words[3 * i] !== 0) continue;
       left--;
-      see(this.#words[3 * i + 1], this.#words[3 * i + 2]);
+      see(this.#words[3 * i + 1], this.#words[3 * i + 2], this.#before + i);
     }
     return i - start;
   }

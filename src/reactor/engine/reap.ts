@@ -73,7 +73,7 @@ export class Reaper {
    * has completed is taken out of the ring for it, be it that the kernel has kept it aside. How many completions it
    * has looked at.
    */
-  peek(submission: Submission, see: (res: number, flags: number) => void): number {
+  peek(submission: Submission, see: (res: number, flags: number, number: number) => void): number {
     const ring = this.#ring;
     if (submission.slot < 0) return 0;
     let isMore = true;

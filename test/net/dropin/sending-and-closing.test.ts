@@ -242,6 +242,23 @@ describe('write and then the end', () => {
 });
 
 describe('destroy', () => {
+  for (const isLate of [false, true]) {
+    const title = isLate
+      ? 'given pieces that came apart, and one behind the first that was read, the peer gets a reset'
+      : 'given pieces that came apart before the first was read, the peer sees the end, and no reset';
+    sameAsNode(title, async ({ socket, peer, closed }, tell) => {
+      socket.once('data', () => {
+        if (isLate) peer.send('four');
+        socket.destroy();
+      });
+      await turns(3);
+      // A ring is told of each of them by itself; libuv reads them at once.
+      for (const piece of ['one', 'two', 'three']) peer.send(piece);
+      await closed;
+      tell(await peer.drainToEnd());
+    }, isLate ? ['TCP'] : ['TCP', 'unix']);
+  }
+
   for (const how of ['destroy', 'resetAndDestroy'] as const) {
     sameAsNode(`${how}: the peer is told when the call returns`, async ({ socket, peer }, tell) => {
       await turn();

@@ -27,6 +27,13 @@ const MEBI = 1 << 20;
 const pattern = (length: number): Buffer => Buffer.alloc(length, Buffer.from(Array.from({ length: 251 }, (_, i) => i)));
 type Code = NodeJS.ErrnoException;
 
+const isInDeno = 'deno' in process.versions;
+
+/** Is it a socket's descriptor? Those of Deno's node:net are not shown. */
+function isSocketWhereShown(fd: number): boolean {
+  return fd === -1 ? isInDeno : fstatSync(fd).isSocket();
+}
+
 /** The words of `lean.ts`, one by one, on an implementation. */
 export function suite(name: string, { listen, connect }: LeanFace): void {
   /** A listener, and a client of Node's on it. */
@@ -102,7 +109,7 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
       const listener = listen({ hostname: HOST, socket: {} });
       assert.ok(listener.port! > 0 && listener.port! < 65_536);
       assert.deepEqual([listener.hostname, listener.unix, listener.connections], [HOST, undefined, 0]);
-      assert.ok(fstatSync(listener.fd).isSocket());
+      assert.ok(isSocketWhereShown(listener.fd));
       const again = { port: listener.port!, hostname: HOST, socket: {} };
       const { port } = listener;
       listener.stop();
@@ -123,10 +130,18 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
       }
       assert.deepEqual(families, ['IPv6', 'IPv6']);
       both.stop(true);
-      const six = listen({ hostname: '::', ipv6Only: true, socket: {} });
-      const [error] = (await once(nodeConnect({ port: six.port!, host: '127.0.0.1' }), 'error')) as [Code];
-      assert.equal(error.code, 'ECONNREFUSED');
-      six.stop(true);
+      let six: Listener | undefined;
+      try {
+        six = listen({ hostname: '::', ipv6Only: true, socket: {} });
+      } catch (error) {
+        // Deno's node:net, by itself, would take connections by IPv4 as well.
+        assert.deepEqual([isInDeno, (error as Code).code], [true, 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM']);
+      }
+      if (six !== undefined) {
+        const [error] = (await once(nodeConnect({ port: six.port!, host: '127.0.0.1' }), 'error')) as [Code];
+        assert.equal(error.code, 'ECONNREFUSED');
+        six.stop(true);
+      }
       const local = listen({ hostname: 'localhost', socket: {} });
       assert.equal(local.hostname, '127.0.0.1');
       local.stop();
@@ -269,7 +284,7 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
       assert.deepEqual([socket.localAddress, socket.localPort, socket.localFamily], [HOST, peer.remotePort, 'IPv4']);
       assert.deepEqual([socket.listener, socket.readyState, socket.bytesRead, socket.bytesWritten], [undefined, 'open',
         0, 0]);
-      assert.ok(fstatSync(socket.fd).isSocket());
+      assert.ok(isSocketWhereShown(socket.fd));
     });
 
     it('looks names up, and begins where localAddress says', async (t) => {
@@ -502,8 +517,8 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
       for (const end of ['end', 'nothing'] as const) {
         it(`data and end come to a paused socket, then ${end} is called and resume: both are told, ${place}`, async (t) => {
           const server = new Recorder({ open: (socket) => socket.pause() });
-          const folder = new Temporary();
-          t.after(() => folder[Symbol.dispose]());
+          // Deno calls what is given to t.after() of no test of a suite.
+          using folder = new Temporary();
           const unix = join(folder.path, 'socket');
           const listener = listen({ ...(place === 'unix' ? { unix } : { hostname: HOST }), socket: server.handlers });
           t.after(() => listener.stop(true));
