@@ -17,6 +17,7 @@ export interface NativeHandle {
   /** Set by node:http: its parser reads from the handle itself. */
   _consumed?: boolean;
   onconnection?: (this: NativeHandle, status: number, client: NativeHandle | undefined) => void;
+  open?(fd: number): number;
   listen?(backlog: number): number;
   close(done?: () => void): void;
   ref?(): void;

@@ -3,7 +3,7 @@ import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
 import { EBADF } from '../../abi/errno.ts';
 import { nextTick, setImmediate } from '../../native/timers.ts';
 import { constructorFunction, methodsAsOf } from './constructor-function.ts';
-import { adoptHandle, forward } from './native-handle.ts';
+import { classOf, forward } from './native-handle.ts';
 import {
   ASKED_BY_HTTP,
   hasEnd,
@@ -13,6 +13,7 @@ import {
   isOfHttp2,
   isReadByOthers,
   parserOn,
+  putUnder,
   whoAsks,
   type HandleParser,
 } from './node-internals.ts';
@@ -552,8 +553,7 @@ function take(socket: SocketMethods, handle: NativeHandle): SocketConnection | u
   const io = ring?.ringForSockets();
   if (ring === undefined || io === undefined) return undefined;
   // Node may be about to connect it. A pipe or a FIFO is no socket, and has no peer either.
-  const fd = ring.addressOf(handle.fd, true) === undefined ? -1 : ring.duplicate(handle.fd);
-  if (fd < 0) return undefined;
+  if (ring.addressOf(handle.fd, true) === undefined) return undefined;
   const { reading, bytesRead = 0, bytesWritten = 0 } = handle;
   const isRef = handle.hasRef?.() !== false;
   const isTcp = handle.getpeername !== undefined;
@@ -562,8 +562,11 @@ function take(socket: SocketMethods, handle: NativeHandle): SocketConnection | u
   const keeps = socket[KEEPS_DESCRIPTOR];
   const { [USER_BUFFER]: userBuffer, [SCOPE]: scope, [IS_SHARED]: isShared } = socket;
   const closed = keeps ? () => handle.close() : undefined;
-  const owned = { isTcp, userBuffer, scope, isShared, closed };
-  const connection = new ring.SocketConnection(ring.transportOf(io), fd, socket, owned);
+  const transport = ring.transportOf(io);
+  const { fd, callOff: unguard } = ring.duplicateGuarded(handle.fd);
+  if (fd < 0) return undefined;
+  const owned = { isTcp, handleClass: classOf(handle), userBuffer, scope, isShared, closed, unguard };
+  const connection = new ring.SocketConnection(transport, fd, socket, owned);
   socket[CONNECTION] = connection;
   parser?.unconsume();
   if (reading === true) handle.readStop!();
@@ -615,12 +618,9 @@ function giveBackInTime(socket: SocketMethods, connection: SocketConnection): vo
 
 /** Node goes on with what was ours. False if something is under way. */
 function giveBack(socket: SocketMethods, connection: SocketConnection): boolean {
-  const { isReading, isRef, seen } = connection;
+  const { seen } = connection;
   const parser = seen === undefined ? undefined : parserOn(socket, seen);
-  const fd = connection.giveAway(true);
-  if (fd < 0) return false;
-  parser?.unconsume();
-  goOnWith(socket, connection, fd, { isReading, isRef, parser });
+  if (!goOnByNode(socket, connection, parser, true)) return false;
   socket[CONNECTION] = undefined;
   forward(connection.handle, () => currentHandle(socket));
   socket[READ_SEEN] = socket[WRITTEN_SEEN] = 0;
@@ -668,32 +668,31 @@ function connectionOf(socket: SocketMethods): SocketConnection | undefined {
  * has come already.
  */
 function goesToNode(socket: SocketMethods, connection: SocketConnection): boolean {
-  const { isReading, isRef } = connection;
-  const fd = connection.giveAway(false);
-  if (fd < 0) return false;
-  goOnWith(socket, connection, fd, { isReading, isRef });
+  if (!goOnByNode(socket, connection, undefined, false)) return false;
   socket[CONNECTION] = null;
   return true;
 }
 
-interface WayOn {
-  readonly isReading: boolean;
-  readonly isRef: boolean;
-  readonly parser?: HandleParser | undefined;
-}
-
 /**
- * Node goes on with the descriptor of a connection, which it owns now, in the context that the socket is told things
- * in.
+ * Node goes on with the socket of a connection, if that can let go of it: false if not. `parser` reads from what there
+ * is in its place; see {@link SocketConnection.giveAway}.
  */
-function goOnWith(socket: SocketMethods, connection: SocketConnection, fd: number, wayOn: WayOn): void {
-  const { isReading, isRef, parser } = wayOn;
-  const handle = (socket[SCOPE] ?? NOBODY).runInAsyncScope(adoptHandle, undefined, socket, fd);
+function goOnByNode(
+  socket: SocketMethods,
+  connection: SocketConnection,
+  parser: HandleParser | undefined,
+  isReleased: boolean,
+): boolean {
+  let isReading = false;
+  const handle = connection.giveAway(isReleased, () => ({ isReading } = connection));
+  if (handle === undefined) return false;
+  parser?.unconsume();
+  putUnder(socket, handle);
   Reflect.set(prototypeOfNode, '_handle', handle, socket);
   const bytes = { read: connection.delivered, dispatched: connection.dispatched };
   socket[BYTES_BEFORE] = bytes;
   socket[BYTES_BY_RING] = sumOf(socket[BYTES_BY_RING], bytes);
-  if (!isRef) handle.unref?.();
+  if (!connection.isRef) handle.unref?.();
   if (parser !== undefined) {
     handle._consumed = true;
     parser.consume(handle);
@@ -702,10 +701,8 @@ function goOnWith(socket: SocketMethods, connection: SocketConnection, fd: numbe
     handle.reading = true;
     handle.readStart!();
   }
+  return true;
 }
-
-/** The context of nobody: a socket that was accepted is told things in none of the program's. */
-const NOBODY = new AsyncResource('IOURING');
 
 /** Is it a handle of Node's on a socket, with which nobody but the socket works, and which writes nothing? */
 function isFree(socket: SocketMethods, handle: NativeHandle): handle is NativeHandle & { readonly fd: number } {

@@ -439,15 +439,17 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
     this.#receiver!.stop();
     const sends = this.#sends.slice();
     for (const send of sends) if (!engine.cancel(send)) this.sent(send, -ECANCELED);
+    let isFree = false;
     try {
-      engine.flush();
+      isFree = engine.flush();
       // The cancelled let go of the socket when this has run.
       engine.ring.submitAndWait(0);
     } catch {
       // The kernel is short of memory. The next turn tries again, or ends the ring.
     }
-    if (engine.ring.closed || engine.ring.sqReady === 0) return close();
+    if (isFree || engine.ring.closed) return close();
     this.#closeLater = close;
+    this.#closeIfOver();
   }
 
   /** Only where the entries could not be handed over when it was closed. */
