@@ -299,6 +299,18 @@ for (const name of ['setTypeOfService', 'getTypeOfService'] as const) {
   Object.defineProperty(SocketMethods.prototype, name, { value: ours, writable: true, configurable: true });
 }
 
+// Newer versions hand a socket to another thread if nothing has come or gone: it is Node's from then on.
+for (const symbol of Object.getOwnPropertySymbols(prototypeOfNode)) {
+  if (!/^messaging_transfer_(?:list_)?symbol$/.test(symbol.description ?? '')) continue;
+  const method = Reflect.get(prototypeOfNode, symbol) as (this: unknown) => unknown;
+  const ours = function (this: SocketMethods): unknown {
+    const connection = this[CONNECTION];
+    if (isOpen(connection) && connection.delivered + connection.dispatched === 0) goesToNode(this, connection);
+    return withinNode(this, () => method.call(this));
+  };
+  Object.defineProperty(SocketMethods.prototype, symbol, { value: ours, writable: true, configurable: true });
+}
+
 /** As the types of Node's events have it: what it is called with, and on, depends on the event. */
 // oxlint-disable-next-line typescript/no-explicit-any
 type Listener = (...args: any[]) => void;

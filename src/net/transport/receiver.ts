@@ -25,6 +25,9 @@ const SMALL_STREAK = 2;
 const READS_OF_NODE = 32;
 const READS = 4;
 
+/** Bytes that came when nobody wanted them are told of in pieces of so many at most, as if libuv had left them waiting. */
+const KEPT_TOGETHER = 64 * 1024;
+
 const SETTLED = Promise.resolve();
 
 const ENDS_AT_HANG_UP = endsAtHangUp();
@@ -421,7 +424,7 @@ export class Receiver extends ArmedMultishot implements Starved {
   #deliver(): void {
     this.#isDelivering = false;
     while (this.#isWanted && this.#kept !== undefined) {
-      const bytes = this.#kept.shift();
+      const bytes = this.#nextKept(this.#kept);
       if (bytes === undefined) {
         this.#kept = undefined;
         break;
@@ -431,6 +434,14 @@ export class Receiver extends ArmedMultishot implements Starved {
     if (!this.#isWanted) return;
     if (this.#endKept === undefined) this.#arm();
     else this.#tellEndInTime();
+  }
+
+  #nextKept(kept: Buffer[]): Buffer | undefined {
+    let count = 0;
+    let length = 0;
+    while (count < kept.length && length + lengthOf(kept[count]) <= KEPT_TOGETHER) length += lengthOf(kept[count++]);
+    if (count < 2 || !this.#owner.isNodeLike) return kept.shift();
+    return Buffer.concat(kept.splice(0, count), length);
   }
 
   protected override left(): void {
