@@ -62,13 +62,17 @@ function together(one, other) {
  */
 async function bootOnce(machine, { only, seconds }) {
   const [command, args] = commandFor(machine, only);
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const log = createWriteStream(join(WORK, `${machine.name}-${machine.arch}.log`));
   child.stderr.pipe(log, { end: false });
   let isLate = false;
+  // All at once. The processes inside of a user-mode Linux are of this machine too; without their kernel they would go on, hold the
+  // pipes, and have their system calls carried out by this one.
+  const end = () => process.kill(-Number(child.pid), 'SIGKILL');
+  process.on('exit', end);
   const timer = setTimeout(() => {
     isLate = true;
-    child.kill('SIGKILL');
+    end();
   }, seconds * 1000);
   const start = performance.now();
   const names = [];
@@ -104,6 +108,7 @@ async function bootOnce(machine, { only, seconds }) {
   }
   if (child.exitCode === null && child.signalCode === null) await once(child, 'close');
   clearTimeout(timer);
+  process.off('exit', end);
   log.end();
   if (names.length === 0) result.failed.push('the boot');
   result.left = names.filter((name) => !told.has(name));

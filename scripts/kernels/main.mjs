@@ -36,6 +36,9 @@ if (chosen.length === 0) {
   process.exit(2);
 }
 
+// What was booted ends with this.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.once(signal, () => process.exit(1));
+
 const machines = fetchKernels(chosen);
 for (const arch of new Set(chosen.filter(({ isOwn }) => !isOwn).map((kernel) => kernel.arch))) {
   pack(arch, values.tests !== '');

@@ -104,6 +104,9 @@ export function pack(arch, withTests) {
     }
   }
   putKoffi(arch, join(app, 'node_modules'));
+  // Without it, the name is asked of a name server, and each time that takes long.
+  mkdirSync(join(root, 'etc'));
+  writeFileSync(join(root, 'etc/hosts'), '127.0.0.1 localhost\n');
   writeFileSync(join(root, 'init'), INIT);
   chmodSync(join(root, 'init'), 0o755);
   const project = join(WORK, `project-${arch}.cpio`);

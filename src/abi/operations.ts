@@ -410,6 +410,7 @@ export const OPERATIONS: readonly Operation[] = [
     options: ['flags', 'pollFirst'],
     like: 'sendmsg(2)',
     since: '5.3',
+    variants: { control: '5.12' },
     lends: [
       {
         field: 'addr',
@@ -430,7 +431,7 @@ export const OPERATIONS: readonly Operation[] = [
     options: ['flags', 'pollFirst'],
     like: 'recvmsg(2)',
     since: '5.3',
-    variants: { multishot: '6.0' },
+    variants: { control: '5.12', multishot: '6.0' },
     ignored: { multishot: '5.19' },
     later: { prepRecvmsgMultishot: 'multishot' },
     lends: [

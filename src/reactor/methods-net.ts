@@ -15,7 +15,8 @@ import {
 } from '../abi/operations.ts';
 import { MSG_CMSG_CLOEXEC, MSG_NOSIGNAL, MSG_WAITALL } from '../abi/socket-flags.ts';
 import type { Lendable } from '../ring/memory/lent-memory.ts';
-import type { Msghdr, MsghdrInit } from '../ring/structs/msghdr.ts';
+import type { Form } from '../ring/kernel/needed-linux.ts';
+import { Msghdr, type MsghdrInit } from '../ring/structs/msghdr.ts';
 import type { AcceptOptions } from '../ring/prepare/network.ts';
 import type { SocketAddressLike } from '../ring/structs/socket-address.ts';
 import {
@@ -136,11 +137,17 @@ const send = (prep: 'prepSend' | 'prepSendZc', opcode: number): Kind<number, Sen
 const SEND = send('prepSend', IORING_OP_SEND);
 const SEND_ZC = send('prepSendZc', IORING_OP_SEND_ZC);
 
+/** Which form of an operation a message asks for: one with control messages is a later one. */
+function messageForm(opcode: number): (asked: Asked) => Form {
+  const [plain, control] = [ownOptions({ opcode }), ownOptions({ opcode, variant: 'control' })];
+  return ({ a }) => (hasControl(a as Msghdr | MsghdrInit) ? control : plain);
+}
+
 const sendmsg = (
   prep: 'prepSendmsg' | 'prepSendmsgZc',
   opcode: number,
 ): Kind<number, [msg: Msghdr | MsghdrInit, flags: number]> =>
-  kind('sendmsg', opcode, AWAITED, (ring, { fd, slot, a: msg, b: flags, outcome }) => {
+  kind('sendmsg', messageForm(opcode), AWAITED, (ring, { fd, slot, a: msg, b: flags, outcome }) => {
     beginMessage(outcome, msg);
     return ring[prep](fd, msg, slot, flags);
   });
@@ -159,7 +166,7 @@ const RECV = kind(
 );
 const RECVMSG = kind(
   'recvmsg',
-  IORING_OP_RECVMSG,
+  messageForm(IORING_OP_RECVMSG),
   AWAITED,
   (
     ring,
@@ -287,8 +294,8 @@ export abstract class NetMethods extends PathMethods {
   }
 
   /**
-   * Send a message of several buffers, to an address, or with ancillary data. Kernel 5.3. See {@link
-   * IoUring.prepSendmsg}.
+   * Send a message of several buffers, to an address, or with ancillary data. Kernel 5.3; with ancillary data 5.12. See
+   * {@link IoUring.prepSendmsg}.
    * @example
    * await io.sendmsg(socket, { iov: [Buffer.from('head'), Buffer.from('body')] });
    */
@@ -316,7 +323,7 @@ export abstract class NetMethods extends PathMethods {
 
   /**
    * Receive a message: `msg` tells of its sender then. If it has room for descriptors, MSG_CMSG_CLOEXEC is set unless
-   * `options.cloexec` is false. Kernel 5.3. See {@link IoUring.prepRecvmsg}; like recvmsg(2).
+   * `options.cloexec` is false. Kernel 5.3; with that room 5.12. See {@link IoUring.prepRecvmsg}; like recvmsg(2).
    * @example
    * import { Msghdr } from 'iouring';
    *
@@ -400,6 +407,12 @@ function beginMessage(outcome: Outcome<unknown>, msg: Msghdr | MsghdrInit): void
  * fitted.
  */
 const roomy = new WeakSet<Msghdr>();
+
+/** Does a message carry control messages, or have room for them? */
+function hasControl(msg: Msghdr | MsghdrInit): boolean {
+  if (msg instanceof Msghdr) return hasControlRoom(msg);
+  return typeof msg.control === 'object' && msg.control.length > 0;
+}
 
 function hasControlRoom(msg: Msghdr): boolean {
   if (roomy.has(msg)) return true;

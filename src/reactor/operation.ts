@@ -51,6 +51,9 @@ export interface Asked<Args extends Arguments = Arguments> {
   readonly outcome: Outcome<unknown>;
 }
 
+/** Tells which form of an operation was asked for. */
+type FormOf = (asked: Asked) => Form;
+
 /**
  * All that is the same for the operations of one method. The rest stands in the fields of the one {@link Operation}: a
  * call makes no closure, and no other object that keeps its arguments.
@@ -59,10 +62,10 @@ export interface Kind<T, Args extends Arguments = Arguments> {
   /** Its name for errors and observers, unless they are told another one. */
   readonly name: string;
   /**
-   * The kernel's name for it, to tell whether the kernel is too old for it; undefined where that changes from call to
-   * call.
+   * The kernel's name for it, to tell whether the kernel is too old for it, or what tells it of a call; undefined where
+   * the operation changes from call to call.
    */
-  readonly form: Form | undefined;
+  readonly form: Form | FormOf | undefined;
   /** The taker of its answers where a call brings none of its own. */
   readonly outcome: Outcome<T>;
   /** Write the entry. False when there is no room. @throws misuse; nothing was queued then */
@@ -74,7 +77,7 @@ export interface Kind<T, Args extends Arguments = Arguments> {
 /** Made once for each method, in its module. `form`: IORING_OP_*, or a later form of one. */
 export function kind<T, Args extends Arguments>(
   name: string,
-  form: number | Form | undefined,
+  form: number | Form | FormOf | undefined,
   outcome: Outcome<T>,
   prepare: Kind<T, Args>['prepare'],
   subject?: Kind<T>['subject'],
@@ -489,7 +492,9 @@ export class Operation<T = unknown> extends Submission implements Abortable, Ask
     if (isStopped && timeIsUp) return this.timeoutError(res);
     if (isStopped && reason !== undefined) return reason;
     const subject = this.outcome.name === undefined ? this.kind.subject?.(this) : this.outcome.subject;
-    return operationError(-res, this.name, subject, neededLinux(this.engine.ring, res, this.kind.form));
+    const { form } = this.kind;
+    const needed = neededLinux(this.engine.ring, res, typeof form === 'function' ? form(this) : form);
+    return operationError(-res, this.name, subject, needed);
   }
 
   override refused(error: Error): void {

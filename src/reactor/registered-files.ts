@@ -1,6 +1,8 @@
 import { setImmediate } from '../native/timers.ts';
 import { IOSQE_FIXED_FILE } from '../abi/flags.ts';
 import type { IoUring } from '../ring/io-uring.ts';
+import { version } from '../ring/kernel/proven-kernel.ts';
+import { coreOf } from '../ring/ring-core.ts';
 
 /** How many files can be registered at once. */
 const PLACES = 1024;
@@ -37,10 +39,17 @@ export class RegisteredFiles {
   }
 
   #makeTable(): number[] {
+    const ring = this.#ring;
     try {
-      this.#ring.registerFilesSparse(PLACES);
+      ring.registerFilesSparse(PLACES);
     } catch {
-      return [];
+      // Before 5.19 the same is asked for place by place; before 5.13 that waits for what is in flight.
+      if (!coreOf(ring).resources.kernel.isFrom(version('5.13'))) return [];
+      try {
+        ring.registerFiles(Array.from({ length: PLACES }, () => -1));
+      } catch {
+        return [];
+      }
     }
     return Array.from({ length: PLACES }, (_, i) => PLACES - 1 - i);
   }

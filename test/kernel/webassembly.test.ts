@@ -10,6 +10,7 @@ import { koffiNative } from '../../src/native/koffi.ts';
 import { isWebAssemblyMemory } from '../../src/ring/memory/webassembly-memory.ts';
 import { coreOf } from '../../src/ring/ring-core.ts';
 import { it } from '../asking.ts';
+import { moduleText, run } from '../run.ts';
 import { collect } from './collect.ts';
 import { detached, detachedView, growable, resizable } from './wrong-values.ts';
 
@@ -162,4 +163,52 @@ describe('allocateAligned', () => {
     collect();
     for (const [i, piece] of pieces.entries()) assert.ok(piece.every((byte) => byte === 1 + (i % 255)));
   });
+});
+
+describe('where address space is short', () => {
+  const index = JSON.stringify(new URL('../../src/index.js', import.meta.url).href);
+
+  /** Run a program under a limit; `refusals` counts the memories that its engine could not make. */
+  async function limited(program: string): Promise<void> {
+    const code = `
+      const { Memory } = WebAssembly;
+      let refusals = 0;
+      WebAssembly.Memory = class {
+        constructor(descriptor) {
+          try {
+            return new Memory(descriptor);
+          } catch (error) {
+            refusals++;
+            throw error;
+          }
+        }
+      };
+      const assert = (await import('node:assert/strict')).default;
+      const { allocateAligned, IoUring } = await import(${index});
+      ${program}
+    `;
+    // Room for some memories, of 10 GiB each; in KiB.
+    const limit = ['-c', 'ulimit -v 60000000; exec "$@"', 'sh', process.execPath];
+    const { status, stderr } = await run('sh', [...limit, ...moduleText(code)]);
+    assert.equal(status, 0, stderr);
+  }
+
+  it('allocateAligned gives ordinary memory, and the engine does not collect garbage for each piece', () =>
+    limited(`
+      const pieces = Array.from({ length: 200 }, () => allocateAligned(65536));
+      assert.ok(pieces.every((piece) => piece.every((byte) => byte === 0) && piece.length === 65536));
+      // Each took time in which hundreds of pieces are made.
+      assert.ok(refusals > 0 && refusals < 20, refusals + ' refusals');
+    `));
+
+  it('a ring takes memory of whole pages all the same, and still refuses that of WebAssembly', () =>
+    limited(`
+      const others = [];
+      try {
+        for (;;) others.push(new WebAssembly.Memory({ initial: 1 }));
+      } catch {}
+      const ring = new IoUring(8);
+      for (let i = 0; i < 3; i++) ring.prepRead(0, new ArrayBuffer(65536), 8, 1);
+      assert.throws(() => ring.prepRead(0, others[0].buffer, 8, 1), { code: 'ERR_INVALID_ARG_VALUE' });
+    `));
 });

@@ -1,4 +1,4 @@
-import { FakeKernel } from '../ring/fake-kernel.ts';
+import { FakeKernel, placeInPage } from '../ring/fake-kernel.ts';
 import { Random } from './random.ts';
 
 /**
@@ -16,7 +16,8 @@ export class MemoryKernel extends FakeKernel {
   override addressOf(memory: ArrayBufferLike): number {
     let address = this.#known.get(memory);
     if (address === undefined) {
-      do address = this.#random.below(2 ** 14) * 2 ** 32 + this.#random.below(2 ** 20) * 4096 + 2 ** 32;
+      const inPage = placeInPage(memory);
+      do address = this.#random.below(2 ** 14) * 2 ** 32 + this.#random.below(2 ** 20) * 4096 + 2 ** 32 + inPage;
       while (this.#at(address, memory.byteLength) !== undefined);
       this.#known.set(memory, address);
     }

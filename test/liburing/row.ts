@@ -260,7 +260,8 @@ export function pathLike({ path, form }: Path): string | Uint8Array | URL {
 
 function make({ size, offset, form }: Piece): Lendable {
   if (form === 'SharedArrayBuffer') return new SharedArrayBuffer(size);
-  const memory = new ArrayBuffer(size + offset + (offset % 3));
+  // Whole pages where pages are asked for.
+  const memory = new ArrayBuffer(size + offset + (offset < 65536 ? offset % 3 : 0));
   if (form === 'ArrayBuffer') return memory;
   if (form === 'DataView') return new DataView(memory, offset, size);
   if (form === 'Uint16Array') return new Uint16Array(memory, offset, size / 2);

@@ -19,6 +19,7 @@ const REASONS = {
   arch: 'process.arch cannot be set there',
   clock: 'process.hrtime is not CLOCK_MONOTONIC there',
   mappings: 'the engine has memory of its own beside it, and the kernel tells both as one mapping',
+  guards: 'the engine reserves no 10 GiB of address space for each memory of WebAssembly there',
   ownCalls: 'the drop-ins are the calls of the runtime there',
   names: 'fs/promises has names there that Node does not have',
   permissions: 'the permission model is of Node',
@@ -129,6 +130,7 @@ const ROWS: readonly Row[] = [
       'allocateAligned > takes nothing from the heap, however small: what a disk yet writes cannot hit what is allocated next',
     ],
   },
+  { why: 'guards', in: ['bun', 'deno'], file: 'kernel/webassembly', tests: ['where address space is short > *'] },
   {
     why: 'errors',
     in: ['deno'],

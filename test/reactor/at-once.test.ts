@@ -5,7 +5,7 @@ import { closeSync, lstatSync, openSync, readFileSync, statSync, symlinkSync, tr
 import { join } from 'node:path';
 import { after, describe } from 'node:test';
 import { Reactor } from '../../src/index.ts';
-import { it } from '../asking.ts';
+import { it, Missing, without } from '../asking.ts';
 import { Temporary } from '../kernel/temporary.ts';
 
 const io = new Reactor();
@@ -104,7 +104,8 @@ describe('registered files', () => {
   it('are read and written by their place, whatever becomes of the descriptor, until it is given up', async () => {
     using folder = new Temporary();
     const fd = openSync(folder.file('x', 'hello'), 'r+');
-    const place = io.registerFile(fd)!;
+    const place = io.registerFile(fd);
+    if (place === undefined) throw new Missing(without('5.13', 'registerFile') || 'needs a table of files');
     closeSync(fd);
     const buffer = new Uint8Array(5);
     assert.equal(await io.read(-1, buffer, { offset: 0, registeredFile: place }), 5);

@@ -1,9 +1,12 @@
 // What a program has put into Object.prototype is no option of an operation that was given none.
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { it } from '../asking.ts';
+import { it, without } from '../asking.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { moduleText, run } from '../run.ts';
+
+/** Without those forms of operations the program waits for what is never sent. */
+const lacksForms = without('6.0', 'sleep in a chain, recvMany, recvmsgMany');
 
 const url = (name: string): string => JSON.stringify(new URL(name, import.meta.url).href);
 
@@ -161,7 +164,7 @@ async function outputOf(isPolluted: boolean): Promise<string[]> {
 }
 
 describe('given a program that has put the name of every option into Object.prototype', () => {
-  it('operations answer as they do in any other', async () => {
+  it('operations answer as they do in any other', { skip: lacksForms }, async () => {
     const [clean, polluted] = await Promise.all([outputOf(false), outputOf(true)]);
     assert.deepEqual(polluted, clean);
     assert.ok(clean.length > 30, clean.join('\n'));

@@ -9,15 +9,24 @@ import {
   AF_INET,
   IORING_OP_ACCEPT,
   IORING_OP_MKDIRAT,
+  IORING_REGISTER_FILES,
+  MSG_OOB,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   SOCK_STREAM,
+  SOL_SOCKET,
 } from '../../src/abi/index.ts';
-import { Reactor } from '../../src/index.ts';
+import { Msghdr, Reactor, type IoUring } from '../../src/index.ts';
 import { addressOf, bindTo, listenOn, openSocket } from '../../src/net/transport/socket-calls.ts';
+import { RegisteredFiles } from '../../src/reactor/registered-files.ts';
 import { it } from '../asking.ts';
 import { age, refused } from '../kernel/aged-kernel.ts';
-import { LINUX_5_10 } from '../ring/ages.ts';
+import { Descriptors } from '../kernel/libc.ts';
+import { LINUX_5_10, LINUX_5_15 } from '../ring/ages.ts';
+import { open } from '../ring/old-kernel.ts';
+
+/** No control message has it. */
+const NO_TYPE = 99;
 
 age(LINUX_5_10);
 
@@ -45,10 +54,58 @@ describe('what Linux 5.10 does not have', () => {
     await assert.rejects(io.recvMany(listener.fd).next(), { code: 'EINVAL', message: /needs Linux 5\.19, this is \d/ });
   });
 
+  it('given control messages, or room for them, an EINVAL has the Linux that they need', async () => {
+    await using io = new Reactor();
+    using files = new Descriptors();
+    const [ours] = files.socketPair();
+    const data = { iov: [Buffer.from('x')] };
+    // The kernel of this machine says it for a reason of its own.
+    const control = [{ level: SOL_SOCKET, type: NO_TYPE, data: new Uint8Array(1) }];
+    const refusal = { code: 'EINVAL', message: /^EINVAL: invalid argument, sendmsg: needs Linux 5\.12, this is \d/ };
+    for (const msg of [{ ...data, control }, new Msghdr({ ...data, control })]) {
+      await assert.rejects(io.sendmsg(ours, msg), refusal);
+    }
+    using listener = new Listener();
+    const peer = listener.connect();
+    const fd = await io.accept(listener.fd);
+    files.own(fd);
+    const room = new Msghdr({ iov: [new Uint8Array(8)], control: 64 });
+    await assert.rejects(io.recvmsg(fd, room, { flags: MSG_OOB }), {
+      code: 'EINVAL',
+      message: /^EINVAL: invalid argument, recvmsg: needs Linux 5\.12, this is \d/,
+    });
+    const plain = new Msghdr({ iov: [new Uint8Array(8)] });
+    await assert.rejects(io.recvmsg(fd, plain, { flags: MSG_OOB }), { message: 'EINVAL: invalid argument, recvmsg' });
+    peer.destroy();
+  });
+
   it('given an EINVAL for a wrong argument, it is left as it is', async () => {
     await using io = new Reactor();
     using listener = new Listener();
     await assert.rejects(io.fsync(listener.fd), { code: 'EINVAL', message: 'EINVAL: invalid argument, fsync' });
+  });
+});
+
+describe('registered files', () => {
+  const inFlight = (ring: IoUring): void => {
+    ring.prepNop(1);
+    ring.submit();
+  };
+
+  it('from 5.13 on have a table, also where there is no empty one', () => {
+    const { ring, kernel } = open(LINUX_5_15);
+    inFlight(ring);
+    const files = new RegisteredFiles(ring);
+    assert.equal(typeof files.register(3), 'number');
+    assert.equal(kernel.asked(IORING_REGISTER_FILES), 1);
+  });
+
+  it('before have none: to make it would wait for what is in flight', () => {
+    const { ring, kernel } = open(LINUX_5_10);
+    inFlight(ring);
+    const files = new RegisteredFiles(ring);
+    for (let i = 0; i < 2; i++) assert.equal(files.register(3), undefined);
+    assert.equal(kernel.asked(IORING_REGISTER_FILES), 0);
   });
 });
 

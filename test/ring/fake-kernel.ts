@@ -29,6 +29,7 @@ import {
   IO_URING_PARAMS,
   KERNEL_TIMESPEC,
 } from '../../src/abi/index.ts';
+import { koffiNative } from '../../src/native/koffi.ts';
 import type { Guarded, Native } from '../../src/native/native.ts';
 
 /** One call of io_uring_enter(2) as the ring made it. */
@@ -89,6 +90,17 @@ const ETIME = 62;
 const EINTR = 4;
 const ECANCELED = 125;
 const ENOENT = 2;
+
+const PAGE = 4096;
+
+/**
+ * Where in a page memory begins. Whole pages begin at one. Of other memory a part may have been cut that does, so it
+ * begins where it really is.
+ */
+export function placeInPage(memory: ArrayBufferLike): number {
+  const { byteLength } = memory;
+  return byteLength < PAGE || byteLength % PAGE === 0 ? 0 : koffiNative().addressOf(memory) % PAGE;
+}
 
 /** Words of the ring's memory. */
 const SQ_HEAD = 0;
@@ -231,9 +243,10 @@ export class FakeKernel implements Native {
   addressOf(memory: ArrayBufferLike): number {
     let address = this.#addresses.get(memory);
     if (address === undefined) {
-      address = this.#nextAddress;
+      const inPage = placeInPage(memory);
+      address = this.#nextAddress + inPage;
       const length = memory.byteLength;
-      this.#nextAddress += Math.ceil((length + 1) / 4096) * 4096;
+      this.#nextAddress += Math.ceil((inPage + length + 1) / PAGE) * PAGE;
       this.#addresses.set(memory, address);
       this.#places.push({ address, length, memory: new WeakRef(memory) });
     }
@@ -257,7 +270,7 @@ export class FakeKernel implements Native {
   }
 
   readonly isMainThread = true;
-  readonly pageSize: number = 4096;
+  readonly pageSize: number = PAGE;
 
   keepInPlace(): void {}
 

@@ -10,12 +10,15 @@ import {
   IORING_REGISTER_EVENTFD_ASYNC,
   IORING_REGISTER_FILES,
   IORING_REGISTER_FILES2,
+  IORING_REGISTER_PBUF_RING,
   IORING_REGISTER_PROBE,
   IORING_REGISTER_RESTRICTIONS,
   IORING_REGISTER_RING_FDS,
   IORING_UNREGISTER_BUFFERS,
   IORING_UNREGISTER_EVENTFD,
   IORING_UNREGISTER_FILES,
+  IO_URING_RSRC_REGISTER,
+  IO_URING_RSRC_REGISTER_SIZE,
   IOSQE_FIXED_FILE,
   SPLICE_F_FD_IN_FIXED,
 } from '../../src/abi/index.ts';
@@ -61,6 +64,10 @@ export class OldKernel extends FakeKernel {
     super.register(fd, opcode, argument, count);
     assert.ok(!this.#waitsIn(opcode), `registration ${opcode} waits in this kernel for what is in flight`);
     if (opcode > lastRegistration) return -22;
+    if (opcode === IORING_REGISTER_FILES2 && lastRegistration < IORING_REGISTER_PBUF_RING) {
+      // It was all zero before there were empty tables.
+      if (this.read(argument, IO_URING_RSRC_REGISTER_SIZE).getUint32(IO_URING_RSRC_REGISTER.flags, true) !== 0) return -22;
+    }
     if (opcode === IORING_REGISTER_PROBE) {
       const place = this.at(argument)!;
       new Uint8Array(place.memory.deref()!)[place.offset] = lastOperation;

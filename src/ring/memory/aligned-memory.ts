@@ -1,8 +1,7 @@
 import type { Native } from '../../native/native.ts';
 import { koffiNative } from '../../native/koffi.ts';
-import { ownOptions } from '../arguments/own-options.ts';
 import { checkInteger, wrongValue } from '../arguments/argument-errors.ts';
-import { vouchFor } from './webassembly-memory.ts';
+import { fixedMemory, vouchFor } from './webassembly-memory.ts';
 
 /** The largest page of any supported machine (arm64 may use 64 KiB): memory aligned to it suits them all. */
 export const PAGE_SIZE_MAX = 65536;
@@ -10,8 +9,8 @@ export const PAGE_SIZE_MAX = 65536;
 /**
  * Zeroed memory that begins at a multiple of `alignment`, as O_DIRECT files demand. Nothing can detach or transfer it,
  * and it lies outside of the heap: the safest there is to lend, also in a worker, which may be terminated while a disk
- * fills it. It is given back when nothing refers to it any more. (Where WebAssembly is switched off, it is ordinary
- * memory.)
+ * fills it. It is given back when nothing refers to it any more. (Where WebAssembly is switched off, or address
+ * space is short, it is ordinary memory.)
  *
  * Pieces below 16 KiB share their ArrayBuffer with others: `byteOffset` and `byteLength` tell which part of it is
  * theirs.
@@ -93,23 +92,13 @@ function piece(native: Native, bytes: number, alignment: number): Aligned | unde
 
 const WASM_PAGE = 65536;
 
-/** Its types come with the browser's, which this project has not. */
-declare const WebAssembly: {
-  Memory: new (descriptor: { initial: number; maximum: number }) => { readonly buffer: ArrayBuffer };
-};
-
 /**
  * The one kind of ArrayBuffer that an engine never detaches on anybody's request: the memory of a WebAssembly
  * instance; here of none, of a fixed size, and out of everybody's reach, so that it cannot grow either. Undefined where
- * WebAssembly is switched off or address space is short.
+ * there is none to be had.
  */
 function undetachable(bytes: number): ArrayBuffer | undefined {
-  const pages = Math.ceil(bytes / WASM_PAGE);
-  try {
-    const { buffer } = new WebAssembly.Memory(ownOptions({ initial: pages, maximum: pages }));
-    vouchFor(buffer);
-    return buffer;
-  } catch {
-    return undefined;
-  }
+  const memory = fixedMemory(Math.ceil(bytes / WASM_PAGE));
+  if (memory !== undefined) vouchFor(memory);
+  return memory;
 }

@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import threads from 'node:worker_threads';
 import type { Native } from '../../native/native.ts';
+import { monotonicNow } from '../../native/timers.ts';
 import { ownOptions } from '../arguments/own-options.ts';
 
 /** Their types come with the browser's, which this project has not. */
@@ -29,6 +30,9 @@ const clone = structuredClone;
 const { isMarkedAsUntransferable: isMarked } = threads as { isMarkedAsUntransferable?: (memory: object) => boolean };
 const { get } = Object.getOwnPropertyDescriptor(ArrayBuffer.prototype, 'byteLength')!;
 const lengthOf = get as (this: ArrayBuffer) => number;
+
+/** How many times as long as a refusal took, none is risked afterwards. */
+const REST = 100;
 
 /** The findings about memory that might have been such. */
 const known = new WeakMap<ArrayBufferLike, boolean>();
@@ -59,6 +63,30 @@ export function vouchFor(memory: ArrayBuffer): void {
   known.set(memory, false);
 }
 
+/** Before this time no memory is asked for: it was refused. */
+let notBefore = -Infinity;
+
+/**
+ * The memory of an instance of so many pages of 64 KiB, which is the instance's for good: it cannot grow. Undefined where
+ * WebAssembly is switched off, or address space is short.
+ *
+ * V8 reserves some 10 GiB of address space for each, which is much under a limit (`ulimit -v`), and where a process has no
+ * more than 512 GiB: with the 39 bits of some kernels for arm64, and in user-mode Linux. It collects all garbage, and
+ * that more than once, before it says that there is none. With many objects that takes seconds; so who was refused does
+ * not ask again at once.
+ */
+export function fixedMemory(pages: number): ArrayBuffer | undefined {
+  const start = monotonicNow();
+  if (start < notBefore) return undefined;
+  try {
+    return new WebAssembly.Memory(ownOptions({ initial: pages, maximum: pages })).buffer;
+  } catch {
+    const end = monotonicNow();
+    notBefore = end + REST * (end - start);
+    return undefined;
+  }
+}
+
 // The behaviour of an engine is found out by trying, when it is needed.
 let pageSize: number | undefined;
 let ordinary: { tells: ((memory: ArrayBuffer) => boolean) | undefined } | undefined;
@@ -67,10 +95,11 @@ let transfers: { transfer: Transfer | undefined; isMarkHeeded: boolean } | undef
 function isIt(memory: ArrayBuffer, places: Places): boolean {
   // Asked first: where nothing else is wrong, some engines collect all garbage before they say that a length is too
   // great.
-  ordinary ??= { tells: whatTellsOrdinary() };
-  if (ordinary.tells?.(memory) === true) return false;
+  ordinary ??= whatTellsOrdinary();
+  const tells = ordinary?.tells;
+  if (tells?.(memory) === true) return false;
   // Where nothing tells, as in Deno: that collection takes 30 ms, and hardly any other memory begins with a page.
-  if (ordinary.tells === undefined && places.addressOf(memory) % PROCESSOR_PAGE !== 0) return false;
+  if (tells === undefined && places.addressOf(memory) % PROCESSOR_PAGE !== 0) return false;
   transfers ??= howItTransfers();
   const { transfer, isMarkHeeded } = transfers;
   if (transfer !== undefined && !isUndetachable(memory, transfer)) return false;
@@ -79,16 +108,18 @@ function isIt(memory: ArrayBuffer, places: Places): boolean {
 }
 
 /**
- * A way to tell ordinary memory from WebAssembly's by a structured clone; undefined if there is none. Deno's clone
- * detaches ordinary memory before it reads what is cloned.
+ * A way to tell ordinary memory from WebAssembly's by a structured clone, if there is one: Deno's clone detaches
+ * ordinary memory before it reads what is cloned. Undefined if it cannot be found out now, as there is no WebAssembly's.
  */
-function whatTellsOrdinary(): ((memory: ArrayBuffer) => boolean) | undefined {
-  if (typeof WebAssembly !== 'object') return undefined;
-  const { buffer } = new WebAssembly.Memory(ownOptions({ initial: 0, maximum: 0 }));
-  return [isReadOnCloning, isRefusedTwice].find((says) => {
+function whatTellsOrdinary(): typeof ordinary {
+  if (typeof WebAssembly !== 'object') return { tells: undefined };
+  const buffer = fixedMemory(0);
+  if (buffer === undefined) return undefined;
+  const tells = [isReadOnCloning, isRefusedTwice].find((says) => {
     const plain = new ArrayBuffer(8);
     return says(plain) && lengthOf.call(plain) === 8 && !says(buffer);
   });
+  return { tells };
 }
 
 function howItTransfers(): { transfer: Transfer | undefined; isMarkHeeded: boolean } {

@@ -337,7 +337,7 @@ export interface NetworkOperations {
    *
    * `msg` and its buffers are lent to the kernel until the completion is reaped.
    *
-   * Kernel 5.3. Counterpart of io_uring_prep_sendmsg(3); like sendmsg(2).
+   * Kernel 5.3; with control messages 5.12. Counterpart of io_uring_prep_sendmsg(3); like sendmsg(2).
    * @param flags MSG_* bits
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
@@ -376,7 +376,7 @@ export interface NetworkOperations {
    *
    * `msg` and its buffers are lent to the kernel until the completion is reaped.
    *
-   * Kernel 5.3. Counterpart of io_uring_prep_recvmsg(3); like recvmsg(2).
+   * Kernel 5.3; with room for control messages 5.12. Counterpart of io_uring_prep_recvmsg(3); like recvmsg(2).
    * @param flags MSG_* bits
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`

@@ -13,9 +13,11 @@ import { Temporary } from '../../kernel/temporary.ts';
 fromTheFirstByte();
 
 const INTERNALS = 'src/net/dropin/node-internals.ts';
-const text = readFileSync(INTERNALS, 'utf8');
+const skip = !existsSync(INTERNALS) && 'needs the sources of the project';
 
-describe('node-internals.ts', () => {
+describe('node-internals.ts', { skip }, () => {
+  const text = skip === false ? readFileSync(INTERNALS, 'utf8') : '';
+
   it('says of each export what it leans on, and which test watches it', () => {
     const exports = text.split(/^export (?:function|const) /m).slice(0, -1);
     assert.ok(exports.length >= 9);

@@ -1,25 +1,16 @@
 // node:http, node:https, node:tls and node:http2 over sockets of ours, by emit('connection') and by createConnection;
 // over Node's own as well, whose answers are the measure.
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import http2 from 'node:http2';
 import https from 'node:https';
 import type { Server, Socket } from 'node:net';
-import { join } from 'node:path';
-import { after, describe } from 'node:test';
+import { describe } from 'node:test';
 import tls from 'node:tls';
-import { Temporary } from '../../kernel/temporary.ts';
+import { CERTIFICATE, KEY } from '../clients/certificate.ts';
 import { closed, connection, listen, sideBySide, type Net, type Story } from './side-by-side.ts';
 
-const folder = new Temporary();
-after(() => folder[Symbol.dispose]());
-const [keyFile, certFile] = ['key.pem', 'cert.pem'].map((name) => join(folder.path, name));
-const subject = ['-subj', '/CN=localhost', '-days', '2'];
-const make = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', ...subject];
-execFileSync('openssl', [...make, '-keyout', keyFile, '-out', certFile], { stdio: 'ignore' });
-const credentials = { key: readFileSync(keyFile), cert: readFileSync(certFile) };
+const credentials = { key: KEY, cert: CERTIFICATE };
 
 const BIG = Buffer.alloc(3_000_000, 'x');
 const DIALS = ['connecting', 'connected', 'in use'] as const;

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { AddressInfo, ListenOptions, Server } from 'node:net';
 import { describe } from 'node:test';
+import { withoutIPv6 } from '../../asking.ts';
 import { Temporary } from '../../kernel/temporary.ts';
 import { closed, connection, listen, sideBySide, type Net, type Story } from './side-by-side.ts';
 
@@ -41,7 +42,12 @@ describe('listen', () => {
     const fd = duplicate((other as unknown as { _handle: { fd: number } })._handle.fd);
     other.close();
     await closed(other);
-    const forms: Record<string, (server: Server, done: () => void) => unknown> = {
+    type Form = (server: Server, done: () => void) => unknown;
+    const withIPv6: Record<string, Form> = {
+      IPv6: (server, done) => server.listen({ port: 0, host: '::1' }, done),
+      'IPv6 only': (server, done) => server.listen({ port: 0, ipv6Only: true }, done),
+    };
+    const forms: Record<string, Form> = {
       nothing: (server, done) => server.listen(done),
       port: (server, done) => server.listen(0, done),
       'port, host': (server, done) => server.listen(0, '127.0.0.1', done),
@@ -49,8 +55,7 @@ describe('listen', () => {
       'port, backlog': (server, done) => server.listen(0, 5 as never, done),
       options: (server, done) => server.listen({ port: 0, host: '127.0.0.1', backlog: 10, exclusive: true }, done),
       localhost: (server, done) => server.listen({ port: 0, host: 'localhost' }, done),
-      IPv6: (server, done) => server.listen({ port: 0, host: '::1' }, done),
-      'IPv6 only': (server, done) => server.listen({ port: 0, ipv6Only: true }, done),
+      ...(withoutIPv6 ? {} : withIPv6),
       path: (server, done) => server.listen(path, done),
       'option path, for all': (server, done) =>
         server.listen({ path: `${path}2`, readableAll: true, writableAll: true }, done),

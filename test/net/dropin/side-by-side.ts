@@ -127,9 +127,9 @@ export async function told(net: Net, scenario: Scenario): Promise<Record<string,
   return story.text;
 }
 
-/** A test of it. `name` is for files and abstract sockets. */
-export function sideBySide(title: string, scenario: Scenario): void {
-  it(title, { timeout: 20_000 }, async () => {
+/** A test of it. `name` is for files and abstract sockets. @param skip as the option of a test */
+export function sideBySide(title: string, scenario: Scenario, skip: string | false = false): void {
+  it(title, { timeout: 20_000, skip }, async () => {
     const expected = await told(node, scenario);
     assert.notDeepEqual(expected, {});
     for (const way of ways) assert.deepEqual(await going(way, () => told(ours, scenario)), expected, way);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { Socket, SocketConstructorOpts } from 'node:net';
 import { describe } from 'node:test';
+import { withoutIPv6 } from '../../asking.ts';
 import { closed, connection, listen, sideBySide, type Net, type Story } from './side-by-side.ts';
 
 /** A server, a client of it and the socket that it accepted. */
@@ -101,7 +102,7 @@ describe('a connection', () => {
       server.close();
       await closed(client, server);
     }
-  });
+  }, withoutIPv6);
 
   sideBySide('what is written before it is connected goes out first', async (net, story) => {
     const server = net.createServer();
