@@ -1,8 +1,9 @@
-import { AsyncResource } from 'node:async_hooks';
 import { channel, type ChannelListener } from 'node:diagnostics_channel';
 import { syncBuiltinESMExports } from 'node:module';
 import { debuglog } from 'node:util';
 import { imitate } from '../native/imitate.ts';
+// For the modules behind the replacements, which may be loaded in any of the program's contexts.
+import '../native/nobody.ts';
 import type { FallbackMessage } from '../reactor/available-reactor.ts';
 import { isFinal, obstacle } from './obstacle.ts';
 import { chosenParts, type Part } from './parts.ts';
@@ -37,8 +38,6 @@ export class Registration {
   readonly #left = new Map<Replacement, string>();
   readonly #chosen = chosenParts(REPLACEMENTS.map(({ part }) => part));
   readonly #loaders: Loaders;
-  /** Modules are loaded in the context that the program began in, and not in that of whoever is the first to listen. */
-  readonly #beginning = new AsyncResource('IOURING');
   /** The sides behind the replacements that were needed so far. */
   readonly sides: { [S in SideName]?: Sides[S] } = {};
   /** Why the rest of what was needed could not be loaded. */
@@ -59,6 +58,7 @@ export class Registration {
     }
     for (const row of wanted) this.#put(row);
     if (this.#replaced.length > 0) {
+      this.#loadFirst();
       this.#heedFallbacks();
       syncBuiltinESMExports();
     }
@@ -92,13 +92,23 @@ export class Registration {
     this.#replaced.push(replaced);
   }
 
+  /**
+   * The first server or socket would load what stands behind it: async_hooks would tell the program of promises that it
+   * did not make. What serves files takes much longer to load, and the first file does it.
+   */
+  #loadFirst(): void {
+    for (const name of ['sockets', 'datagrams'] as const) {
+      if (this.#replaced.some(({ row }) => row.side === name)) this.#side(name);
+    }
+  }
+
   /** The side behind a replacement, if it can be loaded here and now. */
   #side<S extends SideName>(name: S): Sides[S] | undefined {
     const known = this.sides[name] as Sides[S] | undefined;
     if (known !== undefined) return known;
     let side: Sides[S];
     try {
-      side = this.#beginning.runInAsyncScope(this.#loaders[name]);
+      side = this.#loaders[name]();
     } catch (error) {
       // The same modules are being imported at this moment, or there are no descriptors left: Node does it, and the
       // next call tries again.

@@ -88,6 +88,19 @@ function stackAbove(callee: () => unknown, frames: number): string {
  */
 export const ASKED_BY_HTTP = 4;
 
+/**
+ * So often Node asks for the handle of a socket to connect it, in a tick of its own or when an address was looked up;
+ * and so much oftener if it binds the socket before.
+ *
+ * Leans on: these numbers. If it asks more often, connections stay libuv's; if less often, so may one that somebody
+ * else asks for meanwhile not.
+ *
+ * - watched by test/net/dropin/handle.test.ts: of a socket that is being connected: it stays the same, and what was
+ *   replaced is called
+ */
+export const ASKED_TO_CONNECT = 1;
+export const ASKED_TO_BIND = 2;
+
 // ---------------------------------------------------------------- what node:http and node:http2 have done to a socket
 
 /**

@@ -60,8 +60,11 @@ export class UdpSocket extends Socket {
   readonly #handle: UdpHandle | undefined;
   /** Addresses need not go through a function of the user's. */
   readonly #isPlain: boolean;
-  /** In it messages are told of, as in that of the handle. */
-  readonly #context: AsyncResource | undefined;
+  /**
+   * In it messages are told of, as in that of the handle. It is noted in a call in which the handle tells of one, when
+   * the ring may be about to: to note it before would show in async_hooks, for each socket.
+   */
+  #context: AsyncResource | undefined;
   #ring: RingUdp | undefined;
   #wasTaken = false;
   /** Messages before the next look; 0: it is to come; -1: there is none. */
@@ -94,7 +97,6 @@ export class UdpSocket extends Socket {
     const { handle } = state;
     this.#state = state;
     this.#handle = handle;
-    this.#context = new AsyncResource('IOURINGSOCKET', MANUAL);
     // Node 20 does not know it.
     if (typeof type === 'object' && type.reusePort && !('reusePort' in state)) {
       ringSide.get()?.bindWithReusePort(handle, this.#isIPv6);
@@ -102,6 +104,7 @@ export class UdpSocket extends Socket {
     if (worth.messages > 0) {
       this.#left = worth.messages;
     } else {
+      this.#noteContext();
       this.#ring = this.#makeRing();
       this.#ring?.takeFromTheBeginning();
     }
@@ -125,8 +128,16 @@ export class UdpSocket extends Socket {
     this.#left = 0;
     this.#epoch = load.epoch;
     // Not in the call in which libuv reads.
-    if (this.#ring !== undefined || load.isWorthTaking) setImmediate(this.#look);
-    else this.#left = this.#period;
+    if (this.#ring !== undefined || load.isWorthTaking) {
+      this.#noteContext();
+      setImmediate(this.#look);
+    } else {
+      this.#left = this.#period;
+    }
+  }
+
+  #noteContext(): void {
+    this.#context ??= new AsyncResource('IOURINGSOCKET', MANUAL);
   }
 
   /** Go on with the one of Node and the ring that costs less: see {@link worth}. */
