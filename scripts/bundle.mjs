@@ -27,7 +27,7 @@ const libraries = Object.values(exports).flatMap((entry) =>
 );
 const commands = Object.values(bin).map(nameOf);
 /** Files that others load by their path, when they need them. */
-const FIRST = ['register/socket-side', 'register/datagram-side'];
+const FIRST = ['register/socket-side', 'register/datagram-side', 'register/permission-side'];
 /** What has to be loaded before anything is replaced. */
 const BEFORE = 'fs/node-promises';
 const loaded = [...FIRST, 'register/ring-side', 'register/file-side'];

@@ -576,7 +576,7 @@ function look(socket: SocketMethods): void {
   if (isRing) {
     if (!isWorthKeeping(received, sent)) giveBackInTime(socket, connection);
   } else if (connection === undefined && isWorthTaking(received, sent)) {
-    if (socket[CONNECTS] && socket[SCOPE] === undefined) noteScope(socket, handle as NativeHandle);
+    if (socket[CONNECTS] && socket[SCOPE] === undefined) noteScope(socket, handle);
     else if (!load.takesTurn()) socket[WRITES_LEFT] = 1;
     else if (take(socket, handle) !== undefined) socket[WRITES_LEFT] = worth.writes;
   }
@@ -594,7 +594,7 @@ function noteScope(socket: SocketMethods, handle: NativeHandle): void {
     if (handle.onread === noting) handle.onread = onread;
     socket[SCOPE] ??= new AsyncResource('IOURINGSOCKET');
     if (socket[WRITES_LEFT] > 0) socket[WRITES_LEFT] = 1;
-    return Reflect.apply(onread, this, args) as unknown;
+    return Reflect.apply(onread, this, args);
   };
   const noting = handle.onread;
 }
