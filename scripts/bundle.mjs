@@ -27,19 +27,21 @@ const libraries = Object.values(exports).flatMap((entry) =>
 );
 const commands = Object.values(bin).map(nameOf);
 /** Files that others load by their path, when they need them. */
-const FIRST = ['register/socket-side', 'register/datagram-side', 'register/permission-side'];
+const FIRST = ['register/socket-side', 'register/datagram-side', 'register/permission-side', 'net/index', 'http/index',
+  'dgram/index'];
 /** What has to be loaded before anything is replaced. */
 const BEFORE = 'fs/node-promises';
-const loaded = [...FIRST, 'register/ring-side', 'register/file-side'];
-const names = [...libraries, ...loaded, ...commands];
+const loaded = [...FIRST, 'net/ring-side', 'register/ring-side', 'register/file-side'];
+const names = [...new Set([...libraries, ...loaded, ...commands])];
 
 /** Folders with an entry are a chunk each; what they all stand on is the chunk called core. */
 const folders = new Set(libraries.filter((name) => name.includes('/')).map(folderOf));
 /**
- * Folders that are no chunk: a command is imported by nobody; and where an entry has side effects, they have to be in the file
- * that package.json says has them, else bundlers drop them.
+ * Modules that are in no chunk: a command is imported by nobody; and what an entry does when it is imported has to be in the file
+ * that package.json says does something, else bundlers drop it.
  */
-const apart = new Set([...commands, ...(sideEffects || []).map(nameOf)].map(folderOf));
+const apart = new Set([...commands.map(folderOf), 'register']);
+const active = new Set(sideEffects.map((path) => join(sources, `${nameOf(path)}.ts`)));
 
 /**
  * Modules that the first server loads which listens under iouring/register, and the first UDP socket, are chunks of their own: they
@@ -54,7 +56,7 @@ function gatherEarly(id, graph) {
 }
 
 function chunkOf(id, graph) {
-  if (!id.startsWith(sources)) return null;
+  if (!id.startsWith(sources) || active.has(id)) return null;
   const folder = folderOf(id.slice(sources.length));
   if (apart.has(folder)) return null;
   for (const name of [...FIRST, BEFORE]) gatherEarly(join(sources, `${name}.ts`), graph);

@@ -3,21 +3,30 @@
  * once.
  */
 import { deprecate } from 'node:util';
-import { connectLean as connect } from './lean/connect.ts';
-import { listen as listenNow } from './lean/listen.ts';
-import { ring } from './udp/ring-side.ts';
-import { ringSide } from './udp/ring-when-needed.ts';
+import type { connectLean as connect } from './lean/connect.ts';
+import type { listen as listenNow } from './lean/listen.ts';
+import type * as ring from './ring-side.ts';
+import { ringSide } from './ring-when-needed.ts';
 import { createSocket as createUdpSocket } from './udp/udp-socket.ts';
 
-ringSide.loadBy(() => ring);
+function lean(): typeof ring {
+  const side = ringSide.get();
+  if (side !== undefined) return side;
+  const message = 'Cannot load what is behind the ring now: import it from iouring/socket, in place of iouring/net';
+  throw Object.assign(new Error(message), { code: 'ERR_IOURING_UNSUPPORTED' });
+}
 
 const moved = (what: string, to: string): string => `${what} of iouring/net is deprecated: import it from ${to}`;
 
 /** @deprecated import it from `iouring/socket` */
-export const listen: typeof listenNow = deprecate(listenNow, moved('listen', 'iouring/socket'), 'IOURING_DEP0001');
+export const listen: typeof listenNow = deprecate(
+  (options) => lean().listen(options),
+  moved('listen', 'iouring/socket'),
+  'IOURING_DEP0001',
+);
 /** @deprecated import it from `iouring/socket` */
 export const connectLean: typeof connect = deprecate(
-  connect,
+  (options) => lean().connectLean(options),
   moved('connect with handlers', 'iouring/socket'),
   'IOURING_DEP0002',
 );

@@ -3,13 +3,9 @@ import type { NetConnectOpts, Server as NodeServer, Socket as NodeSocket } from 
 import { connectLean } from './deprecated.ts';
 import type { ConnectOptions, LeanSocket } from './lean/types.ts';
 import { isBuiltAsNode, node } from './dropin/node-net.ts';
-import { ring } from './dropin/ring-side.ts';
 import { ringSide } from './dropin/ring-when-needed.ts';
-import { tellFallback } from './transport/ring-or-node.ts';
 import { Server as RingServer } from './dropin/server.ts';
 import { Socket as RingSocket } from './dropin/socket.ts';
-
-ringSide.loadBy(() => ring);
 
 /** Bun and Deno have these names, and something else behind them. */
 const isOurs = isBuiltAsNode();
@@ -19,7 +15,7 @@ export const Server: typeof node.Server = isOurs ? RingServer : node.Server;
 
 export const createServer = function createServer(options?: object, listener?: () => void): NodeServer {
   if (isOurs) return new Server(options, listener);
-  tellForeign();
+  ringSide.get()?.tellForeign();
   return node.createServer(options as object, listener);
 } as typeof node.createServer;
 
@@ -27,7 +23,7 @@ const clients = channel('net.client.socket');
 
 export const createConnection = function connect(...args: unknown[]): NodeSocket {
   if (!isOurs) {
-    tellForeign();
+    ringSide.get()?.tellForeign();
     return (node.connect as (...args: unknown[]) => NodeSocket)(...args);
   }
   const normalized = node._normalizeArgs(args);
@@ -82,10 +78,6 @@ function announced(socket: NodeSocket, normalized: unknown): NodeSocket {
   }
   if (!isTold) clients.publish({ socket });
   return socket;
-}
-
-function tellForeign(): void {
-  tellFallback(new Error('Sockets of this runtime are not built as Node’s: they cannot be put on a ring'));
 }
 
 const throughRing = { Server, Socket, Stream: Socket, connect, createConnection, createServer };

@@ -28,16 +28,22 @@ export function prepareParser(candidate: unknown): void {
   if (prepared.has(parser)) return;
   prepared.add(parser);
   const { kOnHeaders, kOnHeadersComplete, kOnBody, kOnMessageComplete } = parser.constructor;
-  if (kOnHeadersComplete === undefined || kOnBody === undefined || kOnMessageComplete === undefined) return;
-  // Of the next message, or trailers, which are told before the message is complete.
-  for (const begins of [kOnHeaders, kOnHeadersComplete]) before(parser, begins, () => complete(parser));
-  before(parser, kOnBody, () => (hasBody = parser === current));
+  const isKnown = kOnHeaders !== undefined && kOnHeadersComplete !== undefined;
+  if (!isKnown || kOnBody === undefined || kOnMessageComplete === undefined) return;
+  const onBody = parser[kOnBody]!;
+  // With a fixed number of arguments: to gather and spread them shows in the time of a request.
+  parser[kOnBody] = function onBodyPart(bytes, start, length): unknown {
+    hasBody = this === current;
+    return onBody.call(this, bytes, start, length);
+  };
   const onComplete = parser[kOnMessageComplete]!;
   parser[kOnMessageComplete] = function onMessageComplete(): unknown {
     if (!hasBody || this !== current) return onComplete.call(this);
     hasBody = false;
     const { incoming } = this;
+    const release = holdNext(this);
     this[COMPLETE] = () => {
+      release();
       // Whoever has destroyed the socket meanwhile has freed the parser.
       if (this.incoming === incoming) onComplete.call(this);
     };
@@ -46,12 +52,22 @@ export function prepareParser(candidate: unknown): void {
   };
 }
 
-function before(parser: Parser, callback: number | undefined, call: () => void): void {
-  const original = callback === undefined ? undefined : parser[callback];
-  if (original === undefined) return;
-  parser[callback!] = function (...args) {
-    call();
-    return Reflect.apply(original, this, args);
+/**
+ * A message is to be complete before the parser tells of the next one, or of trailers, which belong to it.
+ * @returns gives the parser its callbacks back
+ */
+function holdNext(parser: Parser): () => void {
+  const { kOnHeaders, kOnHeadersComplete } = parser.constructor;
+  const held = [kOnHeaders!, kOnHeadersComplete!].map((callback) => [callback, parser[callback]] as const);
+  for (const [callback, original] of held) {
+    if (original === undefined) continue;
+    parser[callback] = function (...args): unknown {
+      complete(this);
+      return Reflect.apply(original, this, args);
+    };
+  }
+  return () => {
+    for (const [callback, original] of held) parser[callback] = original;
   };
 }
 
