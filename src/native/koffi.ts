@@ -16,7 +16,7 @@ import {
 } from '../abi/mmap.ts';
 import { uvEventLoop, type EventLoop } from './event-loop.ts';
 import { loadKoffi } from './load-koffi.ts';
-import type { Native } from './native.ts';
+import type { CallOff, Guarded, Native } from './native.ts';
 import { readPipe } from './pipe-reader.ts';
 import { readPipeInBun } from './pipe-reader-bun.ts';
 import { isBun } from './runtime.ts';
@@ -68,7 +68,6 @@ function bind(koffi: typeof Koffi): Native {
   // A `struct pollfd`: the descriptor, what is asked for, and what is answered.
   const pollfd = new Int32Array(new ArrayBuffer(8));
   const pollEvents = new Int16Array(pollfd.buffer, 4);
-  const closeAtEnd = closeAtThreadExit(koffi, libc);
   const pollfdAddress = Number(koffi.address(pollfd));
   const send = libc.func('send', 'intptr_t', ['int', 'void *', 'size_t', 'int']) as Syscall;
   const recv = libc.func('recv', 'intptr_t', ['int', 'void *', 'size_t', 'int']) as Syscall;
@@ -77,6 +76,7 @@ function bind(koffi: typeof Koffi): Native {
   const getsockopt = libc.func('getsockopt', 'int', ['int', 'int', 'int', 'void *', 'void *']) as Syscall;
   // Variadic in C, as syscall(2) is.
   const fcntl = libc.func('fcntl', 'int', ['int', 'int', 'int']) as Syscall;
+  const guards = guardsOf(koffi, libc, fcntl, close);
   const futimens = libc.func('futimens', 'int', ['int', 'void *']) as Syscall;
   const utimensat = libc.func('utimensat', 'int', ['int', 'void *', 'void *', 'int']) as Syscall;
   const flistxattr = libc.func('flistxattr', 'intptr_t', ['int', 'void *', 'size_t']) as Syscall;
@@ -218,7 +218,7 @@ function bind(koffi: typeof Koffi): Native {
     pipe(fds) {
       return pipe2(fds, constants.O_NONBLOCK | O_CLOEXEC) < 0 ? -errno() : 0;
     },
-    readPipe: isBun() ? (fd, onData) => readPipeInBun(fd, onData, closeAtEnd) : readPipe,
+    readPipe: isBun() ? (fd, onData) => readPipeInBun(fd, onData, guards.closeAtThreadExit) : readPipe,
     view(address, length) {
       return koffi.view(address, length);
     },
@@ -244,7 +244,7 @@ function bind(koffi: typeof Koffi): Native {
     },
     pageSize,
     isMainThread: threads.isMainThread,
-    closeAtThreadExit: closeAtEnd,
+    ...guards,
   };
 }
 
@@ -270,23 +270,56 @@ function forbidTransfer(memory: ArrayBuffer): void {
  * the form `void (*)(void *)` then, and close(2) has that shape in every supported calling convention.
  * On the main thread the end of the process closes the descriptor.
  */
-function closeAtThreadExit(koffi: typeof Koffi, libc: Koffi.LibraryHandle): Native['closeAtThreadExit'] {
-  if (threads.isMainThread) return () => () => {};
+function guardsOf(
+  koffi: typeof Koffi,
+  libc: Koffi.LibraryHandle,
+  fcntl: Syscall,
+  close: Syscall,
+): Pick<Native, 'closeAtThreadExit' | 'duplicateGuarded'> {
+  const { errno } = koffi;
+  const callOffOf = (fd: number): CallOff => (closes) => void (closes === true && close(fd));
+  const unguarded = {
+    closeAtThreadExit: callOffOf,
+    duplicateGuarded(fd: number): Guarded {
+      const copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+      return copy < 0 ? { fd: -errno(), callOff: nothing } : { fd: copy, callOff: callOffOf(copy) };
+    },
+  };
+  if (threads.isMainThread) return unguarded;
   const type = ['void *', 'void *', 'uintptr_t'];
-  let add: Syscall, remove: Syscall, close: unknown;
+  let add: Syscall, remove: Syscall, atExit: unknown;
   try {
     add = libc.func('napi_add_env_cleanup_hook', 'int', type) as Syscall;
     remove = libc.func('napi_remove_env_cleanup_hook', 'int', type) as Syscall;
-    close = libc.symbol('close');
+    atExit = libc.symbol('close');
   } catch {
-    return () => () => {};
+    return unguarded;
   }
+  const { env } = koffi.node;
   let count = 0;
-  return (fd) => {
-    // Node aborts when the same function gets the same argument twice, as happens when somebody else closes a ring's
-    // descriptor and its number comes back. close(2) takes an int: what stands above it makes them differ.
-    const argument = (++count % 2 ** 20) * 2 ** 32 + fd;
-    add(koffi.node.env, close, argument);
-    return () => void remove(koffi.node.env, close, argument);
+  // Node aborts when the same function gets the same argument twice, as happens when somebody else closes a ring's
+  // descriptor and its number comes back. close(2) takes an int: what stands above it makes them differ.
+  const mark = (): number => (++count % 2 ** 20) * 2 ** 32;
+  const guarded = (argument: number, fd: number): CallOff => (closes) => {
+    // In this order: a thread that ends in between would close a number that may be another file's by then.
+    remove(env, atExit, argument);
+    if (closes === true) close(fd);
+  };
+  return {
+    closeAtThreadExit(fd) {
+      const argument = mark() + fd;
+      add(env, atExit, argument);
+      return guarded(argument, fd);
+    },
+    duplicateGuarded(fd) {
+      const above = mark();
+      const copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+      if (copy < 0) return { fd: -errno(), callOff: nothing };
+      const argument = above + copy;
+      add(env, atExit, argument);
+      return { fd: copy, callOff: guarded(argument, copy) };
+    },
   };
 }
+
+const nothing = (): void => {};

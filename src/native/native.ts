@@ -162,8 +162,23 @@ export interface Native {
    * Have `fd` closed when this thread ends without closing it, as a terminated worker does: its memory is
    * freed then, and an open ring would go on writing to it. The function returned calls that off.
    */
-  closeAtThreadExit(fd: number): () => void;
+  closeAtThreadExit(fd: number): CallOff;
+
+  /**
+   * {@link duplicate}, and {@link closeAtThreadExit} of the copy. A worker may be terminated wherever a function of
+   * JavaScript begins: between these two none does, so that no copy is left over.
+   */
+  duplicateGuarded(fd: number): Guarded;
 }
+
+/** A descriptor that is closed when its thread ends, until that is called off; or -errno, and nothing to call off. */
+export interface Guarded {
+  readonly fd: number;
+  readonly callOff: CallOff;
+}
+
+/** Calls off that a descriptor is closed when its thread ends; with `closes` it closes it now, with nothing in between. */
+export type CallOff = (closes?: boolean) => void;
 
 /** Something that the event loop looks at. To be kept until it is closed: collected, it is closed too. */
 export interface Handle {

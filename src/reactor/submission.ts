@@ -27,6 +27,11 @@ export abstract class Submission {
   declare queued: boolean;
   /** It was in the queue in front of the ring and is not wanted there any more. */
   declare dropped: boolean;
+  /**
+   * Completions of its own that were reaped and not told of, and where in the list of them the first is, or was.
+   */
+  declare untold: number;
+  declare untoldAt: number;
   /** In which turn its last event was told. */
   declare toldIn: number;
   /** As long as it is with the kernel, the process is kept alive. See {@link Engine.keepAlive}. */
@@ -39,6 +44,8 @@ export abstract class Submission {
     this.owed = 0;
     this.queued = false;
     this.dropped = false;
+    this.untold = 0;
+    this.untoldAt = 0;
     this.toldIn = -1;
     this.keepsAlive = true;
   }

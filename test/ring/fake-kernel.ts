@@ -29,7 +29,7 @@ import {
   IO_URING_PARAMS,
   KERNEL_TIMESPEC,
 } from '../../src/abi/index.ts';
-import type { Native } from '../../src/native/native.ts';
+import type { Guarded, Native } from '../../src/native/native.ts';
 
 /** One call of io_uring_enter(2) as the ring made it. */
 export interface EnterCall {
@@ -351,6 +351,10 @@ export class FakeKernel implements Native {
 
   closeAtThreadExit(): () => void {
     return () => {};
+  }
+
+  duplicateGuarded(): Guarded {
+    return { fd: -9, callOff() {} };
   }
 
   enter(fd: number, toSubmit: number, minComplete: number, flags: number): number {

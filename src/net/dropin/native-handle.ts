@@ -1,4 +1,5 @@
-import { putUnder } from './node-internals.ts';
+import type { SocketConstructorOpts } from 'node:net';
+import { emptyHandle, type HandleClass } from './node-internals.ts';
 import { node, type NativeHandle, type SocketClass } from './node-net.ts';
 import { ownOptions } from '../../ring/arguments/own-options.ts';
 
@@ -10,10 +11,18 @@ export function nativeHandle(fd: number): NativeHandle {
   return handle;
 }
 
-/** Such a handle under a socket that has none, as if the socket had been made with it. */
-export function adoptHandle(socket: SocketClass, fd: number): NativeHandle {
-  const handle = nativeHandle(fd);
-  putUnder(socket, handle);
+/** The class that {@link emptyHandle} makes one like `handle` of. */
+export function classOf(handle: NativeHandle): HandleClass {
+  return handle.constructor as HandleClass;
+}
+
+/** One of that class with nothing under it so far, that tells of what it reads as a socket's does. */
+export function socketHandle(handleClass: HandleClass): NativeHandle {
+  const handle = emptyHandle(handleClass);
+  const holder = new node.Socket(
+    ownOptions({ handle, manualStart: true } as SocketConstructorOpts),
+  ) as unknown as SocketClass;
+  holder._handle = null;
   return handle;
 }
 

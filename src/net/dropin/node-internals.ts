@@ -203,6 +203,25 @@ export function isNative(handle: NativeHandle): handle is NativeHandle & { reado
   return (name === 'TCP' || name === 'Pipe') && handle.fd !== undefined && handle.fd >= 0;
 }
 
+/** The class of a handle of libuv's. */
+export type HandleClass = new (type: number) => NativeHandle;
+
+/** The type of a handle that is neither a server nor a channel between processes. */
+const OF_SOCKET = 0;
+
+/**
+ * A handle of libuv's for a socket, with nothing under it so far. Hooks of the program's hear of it in the call.
+ *
+ * Leans on: that the handles that Node makes are made by their `constructor`, with their type as the only argument.
+ * Otherwise: connections do not come back from the ring.
+ *
+ * - watched by test/net/dropin/there-and-back.test.ts: given that it pays, and then does not, goes there and back, and
+ *   counts its bytes on
+ */
+export function emptyHandle(handleClass: HandleClass): NativeHandle {
+  return new handleClass(OF_SOCKET);
+}
+
 /**
  * Have a handle tell a socket of what it reads, and give the socket the handle's context, as if the socket had been
  * made with it.

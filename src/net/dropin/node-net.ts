@@ -18,6 +18,7 @@ export interface NativeHandle {
   _consumed?: boolean;
   onread?: ((this: NativeHandle, ...args: unknown[]) => unknown) | undefined;
   onconnection?: (this: NativeHandle, status: number, client: NativeHandle | undefined) => void;
+  open?(fd: number): number;
   listen?(backlog: number): number;
   close(done?: () => void): void;
   ref?(): void;

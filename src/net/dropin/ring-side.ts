@@ -1,6 +1,6 @@
 import { SocketConnection } from './socket-connection.ts';
 import { behindEvents, ringForSockets, tellFallback } from '../transport/ring-or-node.ts';
-import { addressOf, duplicate } from '../transport/socket-calls.ts';
+import { addressOf, duplicateGuarded } from '../transport/socket-calls.ts';
 import { transportOf } from '../transport/transport.ts';
 
 /** Say, once, that sockets of this runtime stay what they are. */
@@ -16,7 +16,7 @@ export const ring = {
   SocketConnection,
   addressOf,
   behindEvents,
-  duplicate,
+  duplicateGuarded,
   ringForSockets,
   tellForeign,
   transportOf,

@@ -1,13 +1,15 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../../abi/errno.ts';
+import type { CallOff } from '../../native/native.ts';
+import { NOBODY } from '../../native/nobody.ts';
 import { nextTick, setImmediate, throwUncaught } from '../../native/timers.ts';
-import { duplicate } from '../transport/socket-calls.ts';
+import { closeNow, duplicate } from '../transport/socket-calls.ts';
 import { isCancelledWriteTold } from './cancelled-write.ts';
 import { Connection, type FailedOperation } from '../transport/connection.ts';
 import { lengthOf } from '../transport/intrinsic.ts';
 import { JsStream } from './js-stream.ts';
-import { nativeHandle } from './native-handle.ts';
-import { isIdleGuard } from './node-internals.ts';
+import { nativeHandle, socketHandle } from './native-handle.ts';
+import { isIdleGuard, type HandleClass } from './node-internals.ts';
 import type { Done, NativeHandle, Piece, SocketClass } from './node-net.ts';
 import { LARGE_MIN, TAKEN } from '../transport/sender.ts';
 import { giveToParser, prepareParser } from './server-parser.ts';
@@ -24,6 +26,8 @@ const SETTLED = Promise.resolve();
 /** Facts about its owner that a connection needs to know. */
 export interface Owned {
   readonly isTcp: boolean;
+  /** The class of the handle that had the socket before. */
+  readonly handleClass: HandleClass;
   /** `onread` of the socket. */
   readonly userBuffer?: UserBuffer | undefined;
   /** The context in which its socket is told things; missing: that of nobody. */
@@ -32,6 +36,8 @@ export interface Owned {
   readonly isShared?: boolean;
   /** Called when its descriptor is closed. */
   readonly closed?: (() => void) | undefined;
+  /** Calls off that the descriptor is closed when this thread ends. */
+  readonly unguard: CallOff;
 }
 
 /** The connection under a socket: what comes is pushed to the stream, what is written is taken from it. */
@@ -39,6 +45,7 @@ export class SocketConnection extends Connection {
   readonly socket: SocketClass;
   readonly isTcp: boolean;
   readonly handle: SocketHandle;
+  readonly #handleClass: HandleClass;
   readonly #userBuffer: UserBuffer | undefined;
   readonly #scope: AsyncResource | undefined;
   readonly #closed: (() => void) | undefined;
@@ -65,10 +72,11 @@ export class SocketConnection extends Connection {
   #parser: unknown;
 
   constructor(transport: Transport, fd: number, socket: SocketClass, owned: Owned) {
-    super(transport, fd);
+    super(transport, fd, owned.unguard);
     this.socket = socket;
     this.isTcp = owned.isTcp;
     this.handle = owned.isTcp ? new TcpSocketHandle(this) : new SocketHandle(this);
+    this.#handleClass = owned.handleClass;
     this.#userBuffer = owned.userBuffer;
     this.#scope = owned.scope;
     this.#closed = owned.closed;
@@ -384,12 +392,30 @@ export class SocketConnection extends Connection {
   }
 
   /**
+   * Give the socket to a handle of Node's, if nothing has come that was not handed over, and nothing waits to be sent.
    * Not if somebody has the stream that stands in for the handle, or memory of the user's is read into.
    * @param isReleased whoever has the stream lets go of it
+   * @param beforeClose is called when it is certain
+   * @returns the handle; or undefined, and this goes on
    */
-  override giveAway(isReleased = false): number {
+  giveAway(isReleased: boolean, beforeClose: () => void): NativeHandle | undefined {
     const isHeld = this.#stream !== undefined && !isReleased;
-    return isHeld || this.#userBuffer !== undefined ? -1 : super.giveAway();
+    if (isHeld || this.#userBuffer !== undefined || !this.withdraw()) return undefined;
+    const handle = (this.#scope ?? NOBODY).runInAsyncScope(socketHandle, undefined, this.#handleClass);
+    // Hooks of the program's hear of a new handle, and may have used the socket, or closed it.
+    if (this.isWithdrawn) {
+      const copy = duplicate(this.fd);
+      // Between the two no function of JavaScript begins, where a thread can be ended: the copy has an owner then.
+      if (copy >= 0 && handle.open!(copy) === 0) {
+        beforeClose();
+        this.close();
+        return handle;
+      }
+      if (copy >= 0) closeNow(copy);
+    }
+    handle.close();
+    if (this.isOpen) this.wake();
+    return undefined;
   }
 
   override close(done?: () => void): void {

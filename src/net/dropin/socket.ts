@@ -3,7 +3,7 @@ import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
 import { EBADF } from '../../abi/errno.ts';
 import { nextTick, setImmediate } from '../../native/timers.ts';
 import { constructorFunction, methodsAsOf } from './constructor-function.ts';
-import { adoptHandle, forward } from './native-handle.ts';
+import { classOf, forward } from './native-handle.ts';
 import {
   ASKED_BY_HTTP,
   ASKED_TO_BIND,
@@ -16,11 +16,11 @@ import {
   isOfHttp2,
   isReadByOthers,
   parserOn,
+  putUnder,
   whoAsks,
   type HandleParser,
 } from './node-internals.ts';
 import { node, type Done, type NativeHandle, type NameOf, type Piece, type SocketClass } from './node-net.ts';
-import { NOBODY } from '../../native/nobody.ts';
 import { ownOptions } from '../../ring/arguments/own-options.ts';
 import { ringSide } from './ring-when-needed.ts';
 import type { SocketConnection } from './socket-connection.ts';
@@ -311,6 +311,18 @@ for (const name of ['setTypeOfService', 'getTypeOfService'] as const) {
     return lend(this, () => method.call(this, value));
   };
   Object.defineProperty(SocketMethods.prototype, name, { value: ours, writable: true, configurable: true });
+}
+
+// Newer versions hand a socket to another thread if nothing has come or gone: it is Node's from then on.
+for (const symbol of Object.getOwnPropertySymbols(prototypeOfNode)) {
+  if (!/^messaging_transfer_(?:list_)?symbol$/.test(symbol.description ?? '')) continue;
+  const method = Reflect.get(prototypeOfNode, symbol) as (this: unknown) => unknown;
+  const ours = function (this: SocketMethods): unknown {
+    const connection = this[CONNECTION];
+    if (isOpen(connection) && connection.delivered + connection.dispatched === 0) goesToNode(this, connection);
+    return withinNode(this, () => method.call(this));
+  };
+  Object.defineProperty(SocketMethods.prototype, symbol, { value: ours, writable: true, configurable: true });
 }
 
 /** As the types of Node's events have it: what it is called with, and on, depends on the event. */
@@ -609,8 +621,7 @@ function take(socket: SocketMethods, handle: NativeHandle): SocketConnection | u
   const io = ring?.ringForSockets();
   if (ring === undefined || io === undefined) return undefined;
   // Node may be about to connect it. A pipe or a FIFO is no socket, and has no peer either.
-  const fd = ring.addressOf(handle.fd, true) === undefined ? -1 : ring.duplicate(handle.fd);
-  if (fd < 0) return undefined;
+  if (ring.addressOf(handle.fd, true) === undefined) return undefined;
   const { reading, bytesRead = 0, bytesWritten = 0 } = handle;
   const isRef = handle.hasRef?.() !== false;
   const isTcp = handle.getpeername !== undefined;
@@ -619,8 +630,11 @@ function take(socket: SocketMethods, handle: NativeHandle): SocketConnection | u
   const keeps = socket[KEEPS_DESCRIPTOR];
   const { [USER_BUFFER]: userBuffer, [SCOPE]: scope, [IS_SHARED]: isShared } = socket;
   const closed = keeps ? () => handle.close() : undefined;
-  const owned = { isTcp, userBuffer, scope, isShared, closed };
-  const connection = new ring.SocketConnection(ring.transportOf(io), fd, socket, owned);
+  const transport = ring.transportOf(io);
+  const { fd, callOff: unguard } = ring.duplicateGuarded(handle.fd);
+  if (fd < 0) return undefined;
+  const owned = { isTcp, handleClass: classOf(handle), userBuffer, scope, isShared, closed, unguard };
+  const connection = new ring.SocketConnection(transport, fd, socket, owned);
   socket[CONNECTION] = connection;
   parser?.unconsume();
   if (reading === true) handle.readStop!();
@@ -672,12 +686,9 @@ function giveBackInTime(socket: SocketMethods, connection: SocketConnection): vo
 
 /** Node goes on with what was ours. False if something is under way. */
 function giveBack(socket: SocketMethods, connection: SocketConnection): boolean {
-  const { isReading, isRef, seen } = connection;
+  const { seen } = connection;
   const parser = seen === undefined ? undefined : parserOn(socket, seen);
-  const fd = connection.giveAway(true);
-  if (fd < 0) return false;
-  parser?.unconsume();
-  goOnWith(socket, connection, fd, { isReading, isRef, parser });
+  if (!goOnByNode(socket, connection, parser, true)) return false;
   socket[CONNECTION] = undefined;
   forward(connection.handle, () => currentHandle(socket));
   socket[READ_SEEN] = socket[WRITTEN_SEEN] = 0;
@@ -725,32 +736,31 @@ function connectionOf(socket: SocketMethods): SocketConnection | undefined {
  * has come already.
  */
 function goesToNode(socket: SocketMethods, connection: SocketConnection): boolean {
-  const { isReading, isRef } = connection;
-  const fd = connection.giveAway(false);
-  if (fd < 0) return false;
-  goOnWith(socket, connection, fd, { isReading, isRef });
+  if (!goOnByNode(socket, connection, undefined, false)) return false;
   socket[CONNECTION] = null;
   return true;
 }
 
-interface WayOn {
-  readonly isReading: boolean;
-  readonly isRef: boolean;
-  readonly parser?: HandleParser | undefined;
-}
-
 /**
- * Node goes on with the descriptor of a connection, which it owns now, in the context that the socket is told things
- * in.
+ * Node goes on with the socket of a connection, if that can let go of it: false if not. `parser` reads from what there
+ * is in its place; see {@link SocketConnection.giveAway}.
  */
-function goOnWith(socket: SocketMethods, connection: SocketConnection, fd: number, wayOn: WayOn): void {
-  const { isReading, isRef, parser } = wayOn;
-  const handle = (socket[SCOPE] ?? NOBODY).runInAsyncScope(adoptHandle, undefined, socket, fd);
+function goOnByNode(
+  socket: SocketMethods,
+  connection: SocketConnection,
+  parser: HandleParser | undefined,
+  isReleased: boolean,
+): boolean {
+  let isReading = false;
+  const handle = connection.giveAway(isReleased, () => ({ isReading } = connection));
+  if (handle === undefined) return false;
+  parser?.unconsume();
+  putUnder(socket, handle);
   Reflect.set(prototypeOfNode, '_handle', handle, socket);
   const bytes = { read: connection.delivered, dispatched: connection.dispatched };
   socket[BYTES_BEFORE] = bytes;
   socket[BYTES_BY_RING] = sumOf(socket[BYTES_BY_RING], bytes);
-  if (!isRef) handle.unref?.();
+  if (!connection.isRef) handle.unref?.();
   if (parser !== undefined) {
     handle._consumed = true;
     parser.consume(handle);
@@ -759,6 +769,7 @@ function goOnWith(socket: SocketMethods, connection: SocketConnection, fd: numbe
     handle.reading = true;
     handle.readStart!();
   }
+  return true;
 }
 
 /** Is it a handle of Node's on a socket, with which nobody but the socket works, and which writes nothing? */

@@ -24,6 +24,7 @@ import type { Listener, SocketHandlers } from './types.ts';
 import { listenError } from './listen-error.ts';
 import { ownOptions } from '../../ring/arguments/own-options.ts';
 import { LeanConnection, type Shared } from './lean-connection.ts';
+import type { CallOff } from '../../native/native.ts';
 import type { Transport } from '../transport/transport.ts';
 
 const [ANY_6, ANY_4] = ['::', '0.0.0.0'];
@@ -39,7 +40,7 @@ export class LeanListener<T> implements Listener<T>, AcceptorOwner, Shared<T> {
   readonly #transport: Transport;
   readonly #acceptor: Acceptor;
   readonly #connections = new Set<LeanConnection<T>>();
-  readonly #unguard: () => void;
+  readonly #unguard: CallOff;
   #fd: number;
   #isStopped = false;
 
@@ -73,8 +74,7 @@ export class LeanListener<T> implements Listener<T>, AcceptorOwner, Shared<T> {
       this.#isStopped = true;
       if (this.unix !== undefined) removeSocket(this.unix);
       this.#acceptor.stop();
-      this.#unguard();
-      closeNow(this.#fd);
+      this.#unguard(true);
       this.#fd = -1;
     }
     if (closeConnections) { for (const connection of this.#connections) connection.finish(undefined, true); }

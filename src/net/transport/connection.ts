@@ -8,8 +8,9 @@ import {
   TCP_KEEPIDLE,
   TCP_NODELAY,
 } from '../../abi/socket-flags.ts';
+import type { CallOff } from '../../native/native.ts';
 import { nextTick } from '../../native/timers.ts';
-import { addressOf, closeNow, duplicate, getsockopt, resetOnClose, setsockopt, shutdownNow } from './socket-calls.ts';
+import { addressOf, getsockopt, resetOnClose, setsockopt, shutdownNow } from './socket-calls.ts';
 import { lengthOf } from './intrinsic.ts';
 import { Receiver, type ReceiverOwner } from './receiver.ts';
 import { Sender, type SenderOwner } from './sender.ts';
@@ -44,13 +45,14 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
   /** Halves that the kernel could not be made to let go of at once, when it was closed. */
   #pending = 0;
   #whenClosed: (() => void)[] | undefined;
-  readonly #unguard: () => void;
+  readonly #unguard: CallOff;
   bytesRead = 0;
   bytesWritten = 0;
 
-  constructor(transport: Transport, fd: number) {
+  /** @param unguard calls off that `fd` is closed when this thread ends, if somebody has seen to that */
+  constructor(transport: Transport, fd: number, unguard?: CallOff) {
     // First: the thread may be ended anywhere from here on.
-    this.#unguard = transport.engine.guard(fd);
+    this.#unguard = unguard ?? transport.engine.guard(fd);
     this.#transport = transport;
     this.#fd = fd;
     this.#receiver = new Receiver(transport, this, fd);
@@ -233,22 +235,16 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
     else this.letGo(true);
   }
 
-  /** @internal */
-  get receiver(): object {
-    return this.#receiver;
-  }
-
   /**
    * The kernel was told to let go of it.
    * @param isFree it took all entries
-   * @param hasTaken it had taken something from the socket that the owner was not given
    * @internal
    */
-  letGo(isFree: boolean, hasTaken = false): void {
+  letGo(isFree: boolean): void {
     if (this.#fd < 0) return;
     // Data that nobody read makes the kernel end the connection with a reset. What was taken from it is out of its
     // sight.
-    if (this.hasUnread || this.#receiver.hasLeft || hasTaken) resetOnClose(this.#fd);
+    if (this.hasUnread || this.#receiver.hasLeft || this.#receiver.hasTakenBytes) resetOnClose(this.#fd);
     if (isFree) return this.#closeNow();
     // Entries that are not with the kernel yet look the descriptor up when they are: it must not be another socket's by
     // then.
@@ -256,15 +252,24 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
   }
 
   /**
-   * Give the socket away, if nothing has come that the owner was not given, and nothing waits to be sent.
-   * @returns a descriptor of it, which is the caller's, and this is closed; or -1
+   * Have the kernel let go of the socket, so that somebody else may go on with it: if nothing has come that the owner
+   * was not given, and nothing waits to be sent. False if that cannot be now: it goes on here.
    */
-  giveAway(): number {
-    if (this.#isClosing || this.hasUnread || this.writableLength > 0 || !this.#receiver.withdraw()) return -1;
-    if (!this.#transport.hasKernelDone() || this.#receiver.hasTaken) return -1;
-    const fd = duplicate(this.#fd);
-    if (fd >= 0) this.close();
-    return fd;
+  protected withdraw(): boolean {
+    if (this.#isIdle && this.#receiver.withdraw()) {
+      if (this.#transport.hasKernelDone() && this.isWithdrawn) return true;
+      this.#receiver.wake();
+    }
+    return false;
+  }
+
+  /** Is it as {@link withdraw} has left it? */
+  protected get isWithdrawn(): boolean {
+    return this.#isIdle && this.#receiver.isLetGo;
+  }
+
+  get #isIdle(): boolean {
+    return !this.#isClosing && !this.hasUnread && this.writableLength === 0;
   }
 
   /**
@@ -303,9 +308,7 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
 
   #closeNow(): void {
     if (this.#fd < 0) return;
-    // Before it is closed: a thread that is ended in between would close a number that may be another file's by then.
-    this.#unguard();
-    closeNow(this.#fd);
+    this.#unguard(true);
     this.#fd = -1;
     this.#transport.connections.delete(this);
     nextTick(() => {

@@ -1,5 +1,6 @@
 import { EAGAIN, EBADF, ECANCELED, EINTR, ENOBUFS } from '../../abi/errno.ts';
 import { POLLIN } from '../../abi/event-flags.ts';
+import { IORING_CQE_F_BUFFER, IORING_CQE_F_MORE } from '../../abi/flags.ts';
 import { MSG_DONTWAIT } from '../../abi/socket-flags.ts';
 import type { PooledGroup, Starved } from '../../reactor/buffer-pool.ts';
 import { endsAtHangUp } from '../../native/runtime.ts';
@@ -24,9 +25,17 @@ const SMALL_STREAK = 2;
 const READS_OF_NODE = 32;
 const READS = 4;
 
+/** Bytes that came when nobody wanted them are told of in pieces of so many at most, as if libuv had left them waiting. */
+const KEPT_TOGETHER = 64 * 1024;
+
 const SETTLED = Promise.resolve();
 
 const ENDS_AT_HANG_UP = endsAtHangUp();
+
+/** Does a result tell only that a receive has ended, and nothing of the connection? */
+function isNothing(res: number): boolean {
+  return res === -ECANCELED || res === -ENOBUFS;
+}
 
 /** The owner of a receiver, which is told of what comes. */
 export interface ReceiverOwner {
@@ -152,8 +161,8 @@ export class Receiver extends ArmedMultishot implements Starved {
 
   /**
    * The owner means to give the socket away: the kernel is asked to end what it is at. False if something was taken
-   * from the kernel that the owner has not been given. {@link hasTaken} tells when the kernel has ended it; it is armed
-   * anew if the owner stays.
+   * from the kernel that the owner has not been given. {@link isLetGo} tells whether the kernel has ended it; it is armed
+   * anew if the owner stays, and says so with {@link wake}.
    */
   withdraw(): boolean {
     if (this.#kept !== undefined || this.#isEnded || this.#failsWith !== 0) return false;
@@ -169,7 +178,10 @@ export class Receiver extends ArmedMultishot implements Starved {
     if (this.state !== 'armed' && this.state !== 'stopping') return false;
     this.#resting = then;
     this.halt();
-    return this.slot >= 0;
+    if (this.slot >= 0) return true;
+    // It had waited in front of the ring.
+    this.wake();
+    return false;
   }
 
   /** It goes on. */
@@ -178,10 +190,31 @@ export class Receiver extends ArmedMultishot implements Starved {
     if (this.#isWanted && this.#kept === undefined) this.#arm();
   }
 
+  /**
+   * Is the kernel at nothing of it, and has it told of nothing that the owner was not told of? A cancellation need not
+   * have found what it was to end, or completions may be kept back: what comes then would be nobody's.
+   */
+  get isLetGo(): boolean {
+    let isOver = this.slot < 0 || this.state === 'spent' || this.state === 'starved';
+    let isTold = true;
+    this.engine.peek(this, (res, flags) => {
+      isTold &&= isNothing(res);
+      isOver ||= (flags & IORING_CQE_F_MORE) === 0;
+    });
+    return isOver && isTold;
+  }
+
   /** Has the kernel told of anything that the owner has not been told yet, be it data, the end or an error? */
   get hasTaken(): boolean {
     let has = false;
-    this.engine.peek(this, (res) => (has ||= res !== -ECANCELED && res !== -ENOBUFS));
+    this.engine.peek(this, (res) => (has ||= !isNothing(res)));
+    return has;
+  }
+
+  /** Has the kernel taken bytes from the socket that the owner was not told of yet? */
+  get hasTakenBytes(): boolean {
+    let has = false;
+    this.engine.peek(this, (res, flags) => (has ||= res > 0 && (flags & IORING_CQE_F_BUFFER) !== 0));
     return has;
   }
 
@@ -198,7 +231,7 @@ export class Receiver extends ArmedMultishot implements Starved {
   /** The error that the kernel has told, and of which the owner was not told yet; 0 if nothing. */
   get failure(): number {
     let errno = this.#failsWith;
-    this.engine.peek(this, (res) => (errno = res < 0 && res !== -ECANCELED && res !== -ENOBUFS ? -res : errno));
+    this.engine.peek(this, (res) => (errno = res < 0 && !isNothing(res) ? -res : errno));
     return errno;
   }
 
@@ -255,7 +288,8 @@ export class Receiver extends ArmedMultishot implements Starved {
       if (c.sockNonempty() && !this.#wasEmpty && !this.#isClosed && !isAtEnd(this.fd)) this.#wasEmpty = true;
       else this.#end(0);
     } else if (res === -ENOBUFS) {
-      if (!this.#transport.buffers.feed(this, this.#group)) this.starve();
+      // Others wait for buffers: one that is closed is not to be fed before them.
+      if (!this.#isClosed && !this.#transport.buffers.feed(this, this.#group)) this.starve();
     } else if (res !== -ECANCELED || (this.state !== 'stopping' && !this.#isClosed) || this.#reason !== undefined) {
       this.#end(-res);
     }
@@ -390,7 +424,7 @@ export class Receiver extends ArmedMultishot implements Starved {
   #deliver(): void {
     this.#isDelivering = false;
     while (this.#isWanted && this.#kept !== undefined) {
-      const bytes = this.#kept.shift();
+      const bytes = this.#nextKept(this.#kept);
       if (bytes === undefined) {
         this.#kept = undefined;
         break;
@@ -400,6 +434,14 @@ export class Receiver extends ArmedMultishot implements Starved {
     if (!this.#isWanted) return;
     if (this.#endKept === undefined) this.#arm();
     else this.#tellEndInTime();
+  }
+
+  #nextKept(kept: Buffer[]): Buffer | undefined {
+    let count = 0;
+    let length = 0;
+    while (count < kept.length && length + lengthOf(kept[count]) <= KEPT_TOGETHER) length += lengthOf(kept[count++]);
+    if (count < 2 || !this.#owner.isNodeLike) return kept.shift();
+    return Buffer.concat(kept.splice(0, count), length);
   }
 
   protected override left(): void {

@@ -446,12 +446,12 @@ export class Sender extends Submission {
       }
       this.#sent += res;
       this.#advance(res);
-      // A waiter that is told may write more, or close it: it is under way until all have been told.
-      this.#owner.sent(res);
     }
-    this.#tell();
-    if (this.#first !== undefined && !this.#isClosed) return this.#begin();
+    // Whoever is told may write more, close it, or end the process, which sends what is under way by then.
     this.#isUnderWay = false;
+    if (this.#first !== undefined && !this.#isClosed) this.#begin();
+    if (!isKnown) this.#owner.sent(this.#res);
+    this.#tell();
     if (this.#isClosed) this.#closed();
   }
 

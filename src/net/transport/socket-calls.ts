@@ -1,6 +1,7 @@
 import { POLLHUP, POLLIN } from '../../abi/event-flags.ts';
 import { MSG_DONTWAIT, MSG_PEEK, SO_LINGER, SO_MEMINFO, SOL_SOCKET } from '../../abi/socket-flags.ts';
 import { koffiNative } from '../../native/koffi.ts';
+import type { Guarded } from '../../native/native.ts';
 import {
   readSocketAddress,
   SOCKADDR_MAX,
@@ -123,6 +124,11 @@ export function resetOnClose(fd: number): number {
 /** A second descriptor of the same socket, closed in programs that this one starts. */
 export function duplicate(fd: number): number {
   return koffiNative().duplicate(fd);
+}
+
+/** The same, that is closed when this thread ends, until that is called off. */
+export function duplicateGuarded(fd: number): Guarded {
+  return koffiNative().duplicateGuarded(fd);
 }
 
 /** close(2). */

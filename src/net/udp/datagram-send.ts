@@ -35,6 +35,16 @@ export class DatagramSend extends Submission {
   readonly done: SendDone | undefined;
   /** Its place among the sends that are not over. */
   place = -1;
+  /** The one behind it in a {@link SendQueue}. */
+  next: DatagramSend | undefined;
+  /** It was given to the ring. */
+  isUnderWay = false;
+  /** Which one in a row, of those of its owner that were. */
+  number = -1;
+  /** It is held, and Node would hand it on in the next tick only. */
+  isAsked = false;
+  /** Its owner has told of it. */
+  isOver = false;
   readonly #owner: DatagramSenderOwner;
   readonly #to: Destination | undefined;
   #res = 0;
@@ -52,6 +62,10 @@ export class DatagramSend extends Submission {
     this.length = length;
     this.#to = to;
     this.done = done;
+  }
+
+  isOf(owner: DatagramSenderOwner): boolean {
+    return this.#owner === owner;
   }
 
   /** Hand it to the ring, now or with others that are being held: see {@link holdSends}. */
@@ -88,6 +102,26 @@ export class DatagramSend extends Submission {
   override cancelled(): void {}
 }
 
+/** Sends that wait, in the order in which they were asked for. Each is in one such queue at most. */
+export class SendQueue {
+  #last: DatagramSend | undefined;
+  first: DatagramSend | undefined;
+
+  push(send: DatagramSend): void {
+    if (this.first === undefined) this.first = send;
+    else this.#last!.next = send;
+    this.#last = send;
+  }
+
+  shift(): DatagramSend | undefined {
+    const send = this.first;
+    if (send === undefined) return undefined;
+    this.first = send.next;
+    send.next = undefined;
+    return send;
+  }
+}
+
 /** Milliseconds that a send may be held, beside the time that a listener takes for one message. */
 const HELD_MS = 1;
 
@@ -95,6 +129,8 @@ const HELD_MS = 1;
 let holders = 0;
 let held: DatagramSend[] = [];
 let heldSince = 0;
+/** So many were held when the listener was called that is being called; without one, all are. */
+let heldBefore = Number.POSITIVE_INFINITY;
 
 /**
  * Messages that arrived together are given to their listeners in as many ticks, and what these send is to go to the
@@ -109,6 +145,29 @@ export function releaseSends(): void {
   if (--holders === 0) beginHeld();
 }
 
+/** A listener is going to be told of a message. */
+export function listenerCalled(): void {
+  heldBefore = held.length;
+}
+
+/** It has returned. */
+export function listenerReturned(): void {
+  heldBefore = Number.POSITIVE_INFINITY;
+}
+
+/** Is a listener being told of a message? What is sent by it is held. */
+export function isInListener(): boolean {
+  return heldBefore !== Number.POSITIVE_INFINITY;
+}
+
+/** Those of `owner` that the listener which is being called has asked for. They are not held any more. */
+export function takeAsked(owner: DatagramSenderOwner): DatagramSend[] {
+  const isMeant = (send: DatagramSend, i: number): boolean => i >= heldBefore && send.isAsked && send.isOf(owner);
+  const taken = held.filter(isMeant);
+  if (taken.length > 0) held = held.filter((send) => !taken.includes(send));
+  return taken;
+}
+
 /** To be called between messages. */
 export function expireSends(): void {
   if (held.length === 0) return;
@@ -117,11 +176,16 @@ export function expireSends(): void {
   else if (now - heldSince > HELD_MS) beginHeld();
 }
 
-/** All that are held. */
+/** All that are held, but for those that Node would not have got to. */
 export function beginHeld(): void {
   if (held.length === 0) return;
   const all = held;
+  const before = heldBefore;
   held = [];
   heldSince = 0;
-  for (const send of all) send.beginNow();
+  if (before < all.length) {
+    held = all.filter((send, i) => i >= before && send.isAsked);
+    heldBefore = 0;
+  }
+  for (let i = 0; i < all.length; i++) if (i < before || !all[i].isAsked) all[i].beginNow();
 }

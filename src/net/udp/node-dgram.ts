@@ -32,6 +32,10 @@ export interface UdpHandle {
   open(fd: number): number;
   getSendQueueSize(): number;
   getSendQueueCount(): number;
+  /** As {@link send}, to IPv6: Node puts it in the place of that one. */
+  send6?(): unknown;
+  /** Calls the socket's own function that looks up names. */
+  readonly lookup?: unknown;
   /** Set by `node:dgram` when it begins to receive: emits 'message', or 'error'. */
   onmessage?(bytes: number, handle: UdpHandle, data?: Buffer, sender?: SenderAddress & { size: number }): void;
 }
@@ -47,6 +51,14 @@ export const HANDLE_METHODS = [
   'getSendQueueSize',
   'getSendQueueCount',
 ] as const;
+
+/** Are a handle's methods Node's own? Somebody who has put others in their place wants them called. */
+export function hasOwnMethods(handle: UdpHandle): boolean {
+  const made = Object.getPrototypeOf(handle) as UdpHandle;
+  return HANDLE_METHODS.every((name) =>
+    handle[name] === made[name] || (name === 'send' && (handle.send as unknown) === made.send6)
+  );
+}
 
 /** The state of a socket that `node:dgram` keeps. */
 export interface SocketState {

@@ -3,21 +3,28 @@ import { ECANCELED } from '../../abi/errno.ts';
 import { IORING_OP_SENDMSG_ZC } from '../../abi/operations.ts';
 import { DatagramReceiver, type DatagramReceiverOwner } from './datagram-receiver.ts';
 import { wrongState } from '../../ring/arguments/argument-errors.ts';
+import type { Engine } from '../../reactor/engine.ts';
 import { partsOf, type Reactor } from '../../reactor/reactor.ts';
 import type { SocketAddress } from '../transport/socket-calls.ts';
-import { nextTick } from '../../native/timers.ts';
+import { nextTick, setImmediate } from '../../native/timers.ts';
 import { giveMemory, takeMemory } from './datagram-memory.ts';
 import {
   beginHeld,
   DatagramSend,
   expireSends,
   holdSends,
+  isInListener,
+  listenerCalled,
+  listenerReturned,
   releaseSends,
   sendDone,
+  SendQueue,
+  takeAsked,
   type DatagramSenderOwner,
   type SendDone,
 } from './datagram-send.ts';
 import { bytesInView, lengthOf } from '../transport/intrinsic.ts';
+import { SendRoom } from './send-room.ts';
 import { available } from '../transport/ring-or-node.ts';
 import { transportOf, type Transport } from '../transport/transport.ts';
 import {
@@ -83,8 +90,18 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
   #isRef = true;
   #isClosed = false;
   fd = -1;
+  /** All that are not over. */
   readonly #sends: DatagramSend[] = [];
-  #sendBytes = 0;
+  /** Of these, those that were asked for in this tick, of a socket that is not connected. */
+  readonly #asked = new SendQueue();
+  /** And those behind others which the kernel may put off. */
+  readonly #waiting = new SendQueue();
+  /** So many are with the ring. */
+  #underWay = 0;
+  /** And so many ever were. */
+  #count = 0;
+  #isHandingOver = false;
+  readonly #room = new SendRoom();
   /** Sends that node:dgram is at work on. */
   #inNode = 0;
   /** Arrived, and not given to the listener yet; an error as its -errno. */
@@ -96,6 +113,10 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
   #givenBack: (() => void) | undefined;
   /** Node receives again; sends may still be under way. */
   #isReceivedByNode = false;
+  /** It has done its work: whoever holds one of its methods calls Node's. */
+  #isOver = false;
+  /** Its methods, which stand in for the handle's. */
+  #methods: HandleMethods | undefined;
 
   /** @param context in which messages are told of */
   constructor(state: SocketState, handle: UdpHandle, isIPv6: boolean, context: AsyncResource) {
@@ -161,6 +182,7 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
       if (this.#sends.length > 0) return;
     }
     this.#transport = undefined;
+    this.#isOver = true;
     this.#uninstall();
     done();
   }
@@ -191,16 +213,19 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
         native.unref.call(handle);
         this.#settleRef(false);
       },
-      getSendQueueSize: () => native.getSendQueueSize.call(handle) + this.#sendBytes,
-      getSendQueueCount: () => native.getSendQueueCount.call(handle) + this.#sends.length,
+      getSendQueueSize: () => native.getSendQueueSize.call(handle) + this.#putOff.reduce(addLength, 0),
+      getSendQueueCount: () => native.getSendQueueCount.call(handle) + this.#putOff.length,
     };
+    this.#methods = methods;
     for (const name of HANDLE_METHODS) {
       Object.defineProperty(handle, name, { value: methods[name], writable: true, configurable: true });
     }
   }
 
+  /** Take its methods from the handle, except where somebody has put others in their place, which stay. */
   #uninstall(): void {
     for (const name of HANDLE_METHODS) {
+      if (this.#handle[name] !== this.#methods?.[name]) continue;
       const own = this.#own[name];
       if (own === undefined) Reflect.deleteProperty(this.#handle, name);
       else Object.defineProperty(this.#handle, name, own);
@@ -211,6 +236,7 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
 
   /** False: the handle has to do it itself. */
   #start(): boolean {
+    if (this.#isOver) return false;
     const transport = (this.#transport ??= this.#open());
     if (transport === undefined) return false;
     this.#isReceiving = true;
@@ -284,11 +310,20 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
     const { data, sender } = this.#arrivals[this.#given++];
     void SETTLED.then(this.#giveNext);
     expireSends();
+    listenerCalled();
+    try {
+      this.#tell(data, sender);
+    } finally {
+      listenerReturned();
+    }
+  };
+
+  #tell(data: Buffer | number, sender: SenderAddress | undefined): void {
     const handle = this.#handle;
     if (typeof data === 'number') return handle.onmessage?.(data, handle);
     const { address, family, port } = sender!;
     handle.onmessage?.(data.length, handle, data, { address, family, port, size: data.length });
-  };
+  }
 
   readonly #giveNext = (): void => this.#context.runInAsyncScope(nextTick, undefined, this.#give);
 
@@ -329,6 +364,8 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
     if (bindState !== BOUND || queue !== undefined || sendBlockList !== undefined) return false;
     // It would overtake what goes through Node: that is handed on in a later tick.
     if (this.#inNode > 0 || handle !== this.#handle || !this.canSend) return false;
+    // Somebody wants to see, or to change, what is sent.
+    if (handle.send !== this.#methods!.send) return false;
     const isConnected = connectState === CONNECTED;
     const message = messageOf(args, isConnected);
     if (message === undefined) return false;
@@ -351,8 +388,19 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
     const memory = takeMemory(length);
     if (typeof data === 'string') memory.write(data, 0, length, 'utf8');
     else memory.set(data);
-    this.#submit(memory, length, to, done);
+    const send = this.#make(memory, length, to, done);
+    if (to === undefined) return send.begin();
+    // Node looks up the address, be it one: what is closed in this tick sends nothing, nor tells of it.
+    if (isInListener() && this.#asked.first === undefined) {
+      // It is held, and need not have a tick of its own.
+      send.isAsked = true;
+      return send.begin();
+    }
+    this.#asked.push(send);
+    nextTick(this.#beginNext);
   }
+
+  readonly #beginNext = (): void => this.#asked.shift()?.begin();
 
   /** Send several pieces as one datagram. */
   #sendList(list: readonly ArrayBufferView[], to: Destination | undefined, done: SendDone | undefined): void {
@@ -365,31 +413,75 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
       memory.set(piece, end);
       end += piece.length;
     }
-    this.#submit(memory, length, to, done);
+    this.#make(memory, length, to, done).begin();
   }
 
-  #submit(memory: Buffer, length: number, to: Destination | undefined, done: SendDone | undefined): void {
+  #make(memory: Buffer, length: number, to: Destination | undefined, done: SendDone | undefined): DatagramSend {
     const send = new DatagramSend(this, memory, length, to, done);
     send.place = this.#sends.push(send) - 1;
-    this.#sendBytes += length;
-    send.begin();
+    return send;
   }
 
   begin(send: DatagramSend): void {
-    const engine = this.#transport?.engine;
-    if (engine === undefined) this.sent(send, -ECANCELED);
-    else engine.submit(send);
+    if (this.#waiting.first === undefined && this.#room.isThereOne(this.fd, this.#underWay)) this.#handOver(send);
+    else this.#waiting.push(send);
   }
 
-  sent(send: DatagramSend, res: number): void {
-    const { memory, length, done, place } = send;
+  /**
+   * Give the ring what the kernel has room for. Without room it takes one, which goes when there is room again, and
+   * others wait here: the kernel would send whatever comes first when there is, or the last one before the first.
+   */
+  #handOverWaiting(): void {
+    if (this.#isHandingOver) return;
+    this.#isHandingOver = true;
+    while (this.#waiting.first !== undefined && this.#room.isThereOne(this.fd, this.#underWay)) {
+      this.#handOver(this.#waiting.shift()!);
+    }
+    this.#isHandingOver = false;
+  }
+
+  #handOver(send: DatagramSend): void {
+    const engine = this.#transport?.engine;
+    if (engine === undefined) return this.sent(send, -ECANCELED);
+    send.isUnderWay = true;
+    send.number = this.#count++;
+    this.#underWay++;
+    this.#room.take(send.length);
+    engine.submit(send);
+  }
+
+  /** Those that the kernel had no room for. */
+  get #putOff(): DatagramSend[] {
+    const asked = new Set<DatagramSend>();
+    for (let send = this.#asked.first; send !== undefined; send = send.next) asked.add(send);
+    return this.#room.isFull ? this.#sends.filter((send) => !asked.has(send)) : [];
+  }
+
+  /** The kernel has another limit from now on to what a socket may have to be sent. */
+  roomChanged(): void {
+    this.#room.forget();
+  }
+
+  #remove(send: DatagramSend): void {
+    const { memory, place } = send;
+    send.isOver = true;
     const last = this.#sends.pop()!;
     if (last !== send) {
       this.#sends[place] = last;
       last.place = place;
     }
-    this.#sendBytes -= length;
     giveMemory(memory);
+  }
+
+  sent(send: DatagramSend, res: number): void {
+    if (send.isOver) return;
+    const { done } = send;
+    this.#remove(send);
+    if (send.isUnderWay) {
+      this.#underWay--;
+      this.#room.isFull = false;
+      if (this.#waiting.first !== undefined) this.#handOverWaiting();
+    }
     if (done !== undefined && settled.push({ done, res }) === 1) nextTick(tellAll);
     if (this.#isClosed) this.#closeIfOver();
     else this.#goOnWithNode();
@@ -427,9 +519,11 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
   /**
    * Datagrams that were to be sent are handed to the kernel, and those that then still wait are cancelled, before
    * `close` closes the descriptor: the port is free when it returns, and no entry of ours can meet the next owner of
-   * the descriptor's number.
+   * the descriptor's number. What was asked for in this tick is forgotten if Node would not have got to it.
    */
   #close(close: () => void): void {
+    for (let send = this.#asked.shift(); send !== undefined; send = this.#asked.shift()) this.#remove(send);
+    for (const send of takeAsked(this)) this.#remove(send);
     if (this.#transport !== undefined) beginHeld();
     this.#isClosed = true;
     this.#isReceiving = false;
@@ -437,17 +531,37 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
     if (transport === undefined || transport.engine.closed) return close();
     const { engine } = transport;
     this.#receiver!.stop();
-    const sends = this.#sends.slice();
-    for (const send of sends) if (!engine.cancel(send)) this.sent(send, -ECANCELED);
+    const cancelled: DatagramSend[] = [];
+    while (this.#waiting.first !== undefined) {
+      // Those behind one that was put off.
+      const send = this.#waiting.shift()!;
+      if (this.#room.isFull) cancelled.push(send);
+      else this.#handOver(send);
+    }
+    for (const send of this.#sends) if (send.isUnderWay && !engine.cancel(send)) cancelled.push(send);
+    let isFree = false;
     try {
-      engine.flush();
+      isFree = engine.flush();
       // The cancelled let go of the socket when this has run.
       engine.ring.submitAndWait(0);
     } catch {
       // The kernel is short of memory. The next turn tries again, or ends the ring.
     }
-    if (engine.ring.closed || engine.ring.sqReady === 0) return close();
+    this.#tellOfSent(engine);
+    if (cancelled.length > 0) setImmediate(() => cancelled.forEach((send) => this.sent(send, -ECANCELED)));
+    if (isFree || engine.ring.closed) return close();
     this.#closeLater = close;
+    this.#closeIfOver();
+  }
+
+  /** As with Node, what was sent before it is closed is told of before 'close', and what is cancelled is after it. */
+  #tellOfSent(engine: Engine): void {
+    const underWay = this.#sends.filter((send) => send.isUnderWay).sort((a, b) => a.number - b.number);
+    for (const send of underWay) {
+      let outcome = -ECANCELED;
+      engine.peek(send, (res) => (outcome = res));
+      if (outcome !== -ECANCELED) this.sent(send, outcome);
+    }
   }
 
   /** Only where the entries could not be handed over when it was closed. */
@@ -458,6 +572,8 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
     close();
   }
 }
+
+const addLength = (sum: number, { length }: DatagramSend): number => sum + length;
 
 /** Tells a request of Node's the outcome: 0 and the bytes, or -errno. */
 function requestDone(request: SendRequest): SendDone {

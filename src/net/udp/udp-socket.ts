@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { Socket, type RemoteInfo, type SocketOptions, type SocketType } from 'node:dgram';
 import { setImmediate } from '../../native/timers.ts';
 import { ownOptions } from '../../ring/arguments/own-options.ts';
-import { BOUND, stateOf, type SocketState, type UdpHandle } from './node-dgram.ts';
+import { BOUND, hasOwnMethods, stateOf, type SocketState, type UdpHandle } from './node-dgram.ts';
 import { ringSide } from './ring-when-needed.ts';
 import type { RingUdp } from './udp-handle.ts';
 import { load, worth } from './worth.ts';
@@ -60,6 +60,8 @@ export class UdpSocket extends Socket {
   readonly #handle: UdpHandle | undefined;
   /** Addresses need not go through a function of the user's. */
   readonly #isPlain: boolean;
+  /** Where it was made: somebody may put another function there. */
+  readonly #lookup: unknown;
   /**
    * In it messages are told of, as in that of the handle. It is noted in a call in which the handle tells of one, when
    * the ring may be about to: to note it before would show in async_hooks, for each socket.
@@ -97,6 +99,7 @@ export class UdpSocket extends Socket {
     const { handle } = state;
     this.#state = state;
     this.#handle = handle;
+    this.#lookup = handle.lookup;
     // Node 20 does not know it.
     if (typeof type === 'object' && type.reusePort && !('reusePort' in state)) {
       ringSide.get()?.bindWithReusePort(handle, this.#isIPv6);
@@ -167,7 +170,7 @@ export class UdpSocket extends Socket {
   }
 
   #makeRing(): RingUdp | undefined {
-    const side = ringSide.get();
+    const side = hasOwnMethods(this.#handle!) ? ringSide.get() : undefined;
     return side && new side.RingUdp(this.#state!, this.#handle!, this.#isIPv6, this.#context!);
   }
 
@@ -200,9 +203,16 @@ export class UdpSocket extends Socket {
   override send(msg: Message, offset: number, length: number, callback?: SendCallback): void;
   override send(...args: unknown[]): void {
     const ring = #ring in this ? this.#ring : undefined;
-    if (ring !== undefined && this.#isPlain && ring.sendAtOnce(args)) return;
+    const isPlain = ring !== undefined && this.#isPlain && this.#handle!.lookup === this.#lookup;
+    if (isPlain && ring.sendAtOnce(args)) return;
     super.send(...(args as Parameters<Socket['send']>));
     ring?.goesThroughNode();
+  }
+
+  /** As `socket.setSendBufferSize()` of `node:dgram`: SO_SNDBUF. @throws as Node */
+  override setSendBufferSize(size: number): void {
+    super.setSendBufferSize(size);
+    if (#ring in this) this.#ring?.roomChanged();
   }
 }
 

@@ -25,6 +25,7 @@ export class Arrivals {
   push(submission: Submission, part: number, res: number, flags: number): void {
     const tail = this.#tail++;
     if (3 * tail === this.#words.length) this.#grow();
+    if (part === 0 && submission.untold++ === 0) submission.untoldAt = tail;
     this.#submissions[tail] = submission;
     const words = this.#words;
     words[3 * tail] = part;
@@ -47,25 +48,27 @@ export class Arrivals {
     this.#submissions[head] = undefined;
     const words = this.#words;
     this.part = words[3 * head];
+    if (this.part === 0) submission.untold--;
     Completion.set(this.#cursor, 0, 0, words[3 * head + 1], words[3 * head + 2]);
     if (this.#head === this.#tail) this.#head = this.#tail = 0;
     return submission;
   }
 
-  /** Shows the completions of `submission` itself, the oldest first. Nothing is taken. */
-  show(submission: Submission, see: (res: number, flags: number) => void): void {
-    for (let i = this.#head; i < this.#tail; i++) {
-      if (this.#submissions[i] === submission && this.#words[3 * i] === 0) {
-        see(this.#words[3 * i + 1], this.#words[3 * i + 2]);
-      }
+  /**
+   * Shows the completions of `submission` itself, the oldest first. Nothing is taken. To look for those that there are,
+   * and from the first of them on, takes as long whatever others have: many may be closed at the same time. How many
+   * completions it has looked at.
+   */
+  show(submission: Submission, see: (res: number, flags: number) => void): number {
+    const start = Math.max(this.#head, submission.untoldAt);
+    let left = submission.untold;
+    let i = start;
+    for (; left > 0 && i < this.#tail; i++) {
+      if (this.#submissions[i] !== submission || this.#words[3 * i] !== 0) continue;
+      left--;
+      see(this.#words[3 * i + 1], this.#words[3 * i + 2]);
     }
-  }
-
-  /** The same of all submissions. */
-  showAll(see: (submission: Submission, res: number, flags: number) => void): void {
-    for (let i = this.#head; i < this.#tail; i++) {
-      if (this.#words[3 * i] === 0) see(this.#submissions[i]!, this.#words[3 * i + 1], this.#words[3 * i + 2]);
-    }
+    return i - start;
   }
 
   /** The submission of the first one; undefined if there is none. */

@@ -1,6 +1,5 @@
 import { Completion } from '../../ring/completion.ts';
 import type { IoUring } from '../../ring/io-uring.ts';
-import { forEachWaiting } from '../../ring/queues/reaper.ts';
 import type { Submission } from '../submission.ts';
 import { Arrivals } from './arrivals.ts';
 import { LOOP_LEFT, LOOP_READY, type RingSleep } from './ring-sleep.ts';
@@ -44,9 +43,9 @@ export class Reaper {
     return this.arrivals.length > 0 || this.events.length > 0;
   }
 
-  /** Take out what has completed: whom it concerns is told afterwards. */
-  reap(): void {
-    this.#ring.forEachCompletion(this.#reaped, COMPLETIONS_A_REAP);
+  /** Take out what has completed: whom it concerns is told afterwards. How many completions there were. */
+  reap(): number {
+    return this.#ring.forEachCompletion(this.#reaped, COMPLETIONS_A_REAP);
   }
 
   readonly #reaped = (c: Completion): void => {
@@ -69,21 +68,16 @@ export class Reaper {
     } else this.#counters.strangers++;
   }
 
-  /** Shows the completions of `submission` that it was not told of yet: results and flags, the oldest first. */
-  peek(submission: Submission, see: (res: number, flags: number) => void): void {
-    const { slot } = submission;
-    if (slot < 0) return;
-    for (const arrivals of [this.events, this.arrivals]) arrivals.show(submission, see);
-    forEachWaiting(this.#ring, (userData, res, flags) => {
-      if (userData === slot) see(res, flags);
-    });
-  }
-  /** Shows all completions that nobody was told of yet, of submissions themselves. */
-  peekAll(see: (submission: Submission, res: number, flags: number) => void): void {
-    for (const arrivals of [this.events, this.arrivals]) arrivals.showAll(see);
-    forEachWaiting(this.#ring, (userData, res, flags) => {
-      const submission = partOf(userData) === 0 ? this.#slots.find(userData) : undefined;
-      if (submission !== undefined) see(submission, res, flags);
-    });
+  /**
+   * Shows the completions of `submission` that it was not told of yet: results and flags, the oldest first. All that
+   * has completed is taken out of the ring for it, be it that the kernel has kept it aside. How many completions it
+   * has looked at.
+   */
+  peek(submission: Submission, see: (res: number, flags: number) => void): number {
+    const ring = this.#ring;
+    if (submission.slot < 0) return 0;
+    let isMore = true;
+    while (isMore && (ring.cqReady > 0 || ring.cqHasOverflow)) isMore = this.reap() > 0 || ring.cqReady > 0;
+    return (submission.isEvent ? this.events : this.arrivals).show(submission, see);
   }
 }

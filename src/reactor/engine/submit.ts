@@ -69,6 +69,11 @@ export class SubmitQueue {
     return this.#ring.sqReady > 0 || this.#uncancelled.length > 0 || this.#lateCount > 0;
   }
 
+  /** Are there cancellations that found no room? */
+  get hasCancellations(): boolean {
+    return this.#uncancelled.length > 0;
+  }
+
   /** The same of what need not wait for anything. */
   get hasEntries(): boolean {
     return this.#ring.sqReady > 0 || this.#lateCount > 0;

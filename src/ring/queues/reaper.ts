@@ -11,7 +11,7 @@ import {
 import { checkInteger, wrongState, wrongType } from '../arguments/argument-errors.ts';
 import { Completion } from '../completion.ts';
 import { Lease, type BufferSource, type Pins, type Placement } from '../pins.ts';
-import { coreOf, type RingCore } from '../ring-core.ts';
+import type { RingCore } from '../ring-core.ts';
 import type { RingResources } from '../ring-resources.ts';
 import type { CompletionQueue } from './completion-queue.ts';
 import { flushOverflow } from './overflow.ts';
@@ -210,23 +210,3 @@ export class Reaper {
 }
 
 const NOTHING_MORE = (): void => {};
-
-/** A function that is told of a completion: its userData, its result, its flags. */
-type See = (userData: number, res: number, flags: number) => void;
-
-/**
- * Call `see` with every completion that waits to be reaped, in the kernel's order, and reap none. Never enters the
- * kernel. Also from inside the callback of {@link IoUring.forEachCompletion}. For rings of completions of 16 bytes,
- * without leases.
- */
-export function forEachWaiting(ring: object, see: See): void {
-  const { cq, pins } = coreOf(ring);
-  const { words, first, mask, shift, end } = cq;
-  for (let { head } = cq; head !== end; head = (head + 1) | 0) {
-    const word = first + ((head & mask) << shift);
-    const [low, high] = [words[word], words[word + 1]];
-    const slot = high === 0 ? -1 : pins.slotOf(low, high);
-    const [userLow, userHigh] = slot < 0 ? [low, high] : [pins.userLow(slot), pins.userHigh(slot)];
-    see((userHigh >>> 0) * 2 ** 32 + (userLow >>> 0), words[word + 2], words[word + 3]);
-  }
-}

@@ -28,7 +28,7 @@ import {
 import { IORING_REGISTER_RESIZE_RINGS, IORING_REGISTER_USE_REGISTERED_RING } from '../../../src/abi/registrations.ts';
 import { IoUring, type IoUringOptions } from '../../../src/index.ts';
 import { koffiNative } from '../../../src/native/koffi.ts';
-import type { Handle, Native } from '../../../src/native/native.ts';
+import type { Guarded, Handle, Native } from '../../../src/native/native.ts';
 
 /** What is known of one operation, or of one registration. */
 export interface Deeds {
@@ -295,6 +295,10 @@ export class Recorder implements Native {
 
   poll(fd: number, onReadable: () => void): Handle {
     return this.#kernel.poll(fd, onReadable);
+  }
+
+  duplicateGuarded(fd: number): Guarded {
+    return this.#kernel.duplicateGuarded(fd);
   }
 
   closeAtThreadExit(fd: number): () => void {

@@ -229,3 +229,28 @@ describe('memory that cannot be lent, or is given away', () => {
     }
   }
 });
+
+/** How many pieces a reader gets that pauses at each of them, of what was written at once. */
+async function piecesOf(net: typeof node, total: number): Promise<number> {
+  const server = net.createServer((socket) => socket.end(Buffer.alloc(total))).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = net.connect((server.address() as node.AddressInfo).port, '127.0.0.1');
+  let count = 0;
+  let came = 0;
+  client.on('data', (data: Buffer) => {
+    count++;
+    came += data.length;
+    client.pause();
+    // Not before what has come meanwhile was seen.
+    setTimeout(() => client.resume(), 2);
+  });
+  await once(client, 'end');
+  assert.equal(came, total);
+  server.close();
+  return count;
+}
+
+it('given a reader that pauses at each piece, it has as few of them as with node:net', async () => {
+  const [expected, actual] = [await piecesOf(node, 2 * MIB), await piecesOf(ours, 2 * MIB)];
+  assert.ok(actual <= 2 * expected, `${actual} pieces, ${expected} with node:net`);
+});

@@ -24,17 +24,21 @@ const PRELUDE = `
 `;
 
 /** What a program prints, and how it ends. */
-async function outcome(net: string, text: string): Promise<{ status: number; stdout: string; stderr: string }> {
-  const env = { ...process.env, NET: net };
+async function outcome(
+  net: string,
+  text: string,
+  more: NodeJS.ProcessEnv = {},
+): Promise<{ status: number; stdout: string; stderr: string }> {
+  const env = { ...process.env, ...more, NET: net };
   const { status, stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', PRELUDE + text], {
     env,
   });
   return { status, stdout, stderr: /^\w*Error: .*$/m.exec(stderr)?.[0] ?? '' };
 }
 
-function alike(title: string, text: string): void {
+function alike(title: string, text: string, more?: NodeJS.ProcessEnv): void {
   it(title, { timeout: 30_000 }, async () => {
-    const [expected, actual] = await Promise.all([outcome('node:net', text), outcome(NET, text)]);
+    const [expected, actual] = await Promise.all([outcome('node:net', text, more), outcome(NET, text, more)]);
     assert.ok(expected.stdout.length + expected.stderr.length > 0);
     assert.deepEqual(actual, expected);
   });
@@ -189,6 +193,40 @@ describe('the process', () => {
     console.log('done');
   `,
   );
+
+  // Node 20 and 22 say that it cannot be done; on the ring, and as a program has it.
+  for (const eager of ['1', '']) {
+    alike(
+      `a socket that is handed to a worker thread, new and used${eager && ', on the ring'}`,
+      `
+      const text = "const { parentPort } = await import('node:worker_threads');" +
+        "parentPort.on('message', ({ socket }) => socket.on('data', (data) => socket.end('echo ' + data)));";
+      const worker = new Worker(new URL('data:text/javascript,' + encodeURIComponent(text)));
+      const server = net.createServer((socket) => {
+        const hand = (name) => {
+          try {
+            worker.postMessage({ socket }, [socket]);
+            console.log(name, socket.destroyed, socket.writable);
+          } catch (error) {
+            console.log(name, error.name, error.code);
+          }
+        };
+        if (used) socket.once('data', () => { hand('used'); socket.destroy(); });
+        else { hand('new'); if (!socket.destroyed) socket.destroy(); }
+      });
+      const port = await listen(server);
+      let used = false;
+      for (used of [false, true]) {
+        const client = net.connect(port, '127.0.0.1', () => client.write('hello'));
+        client.on('data', (data) => console.log(String(data))).on('error', () => {});
+        await once(client, 'close');
+      }
+      server.close();
+      await worker.terminate();
+    `,
+      { IOURING_EAGER: eager },
+    );
+  }
 
   alike(
     'what a worker wrote before it ended arrives',

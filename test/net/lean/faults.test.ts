@@ -10,6 +10,7 @@ import { Worker } from 'node:worker_threads';
 import { fromTheFirstByte } from '../from-the-first-byte.ts';
 import { Reactor } from '../../../src/index.ts';
 import { koffiNative } from '../../../src/native/koffi.ts';
+import type { CallOff } from '../../../src/native/native.ts';
 import { checkConnect, checkListen } from '../../../src/net/lean/lean-arguments.ts';
 import ours from '../../../src/net/index.ts';
 import { listen, type LeanSocket } from '../../../src/socket/index.ts';
@@ -325,17 +326,19 @@ describe('the end', () => {
 
   it('the guard on a descriptor, for a thread that ends, is called off before the descriptor is closed', async (t) => {
     const native = koffiNative();
-    const { closeAtThreadExit } = native;
+    const { closeAtThreadExit, duplicateGuarded } = native;
     /** Of each guard that was called off: was its descriptor still open, so that its number was nobody else's? */
     const open: boolean[] = [];
-    native.closeAtThreadExit = (fd) => {
-      const callOff = closeAtThreadExit(fd);
-      return () => {
-        open.push(existsSync(`/proc/self/fd/${fd}`));
-        callOff();
-      };
+    const noted = (fd: number, callOff: CallOff): CallOff => (closes) => {
+      open.push(existsSync(`/proc/self/fd/${fd}`));
+      callOff(closes);
     };
-    t.after(() => (native.closeAtThreadExit = closeAtThreadExit));
+    native.closeAtThreadExit = (fd) => noted(fd, closeAtThreadExit(fd));
+    native.duplicateGuarded = (original) => {
+      const { fd, callOff } = duplicateGuarded(original);
+      return { fd, callOff: noted(fd, callOff) };
+    };
+    t.after(() => Object.assign(native, { closeAtThreadExit, duplicateGuarded }));
     for (const how of ['terminate', 'close'] as const) {
       const lean = new Recorder();
       const listener = listen({ hostname: HOST, socket: lean.handlers });

@@ -73,18 +73,19 @@ describe('the kernel is called seldom', () => {
     const a = await bound();
     const b = await bound({ recvBufferSize: ROOM });
     const { port } = b.address();
+    const room = a.getSendBufferSize();
     const before = defaultReactor().stats;
     const answers: (Error | null)[] = [];
     for (let i = 0; i < 500; i++) a.send(numbered(i), port, '127.0.0.1', (error) => void answers.push(error));
-    assert.equal(a.getSendQueueCount(), 500);
-    assert.equal(a.getSendQueueSize(), 2000);
     const all = await messages(b, 500);
     const after = defaultReactor().stats;
     // The receive takes 64 datagrams at a time, as many as there are buffers for.
     const rearms = after.rearms - before.rearms;
     assert.ok(rearms <= 500 / 64, `${rearms}`);
     assert.equal(after.submitted - before.submitted, 500 + rearms);
-    assert.ok(after.enters - before.enters <= 1 + rearms);
+    // So many as there is surely room for, with what the kernel needs for each.
+    const calls = Math.ceil((500 * 1300) / room);
+    assert.ok(after.enters - before.enters <= calls + rearms);
     assert.deepEqual(all.map((data) => data.readUInt32LE()), Array.from({ length: 500 }, (_, i) => i));
     assert.deepEqual(answers, Array.from({ length: 500 }, () => null));
     assert.equal(a.getSendQueueCount(), 0);

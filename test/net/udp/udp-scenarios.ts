@@ -449,6 +449,85 @@ export const SCENARIOS: { [name: string]: (record: Record) => Promise<void> } = 
     await once(g, 'close');
   },
 
+  'closed soon after a send': async (r) => {
+    const b = await r.bound('b');
+    const { port } = b.address();
+    for (const isConnected of [false, true]) {
+      const to = isConnected ? [] : [port, '127.0.0.1'];
+      for (let ticks = 0; ticks < 4; ticks++) {
+        const name = `a-${ticks}${isConnected ? ', connected' : ''}`;
+        const a = await r.bound(name);
+        if (isConnected) {
+          a.connect(port, '127.0.0.1');
+          await once(a, 'connect');
+        }
+        // Not in the tick of an event.
+        await new Promise(setImmediate);
+        const send = (what: string, data: unknown): unknown =>
+          untyped(a)['send'](data, ...to, (error: Error | null) => r.note(name, what, error));
+        send('first', `${name}: first`);
+        r.note(name, a.getSendQueueSize(), a.getSendQueueCount());
+        send('list', [`${name}: `, 'list']);
+        let left = ticks;
+        const close = (): void => void (left-- === 0 ? a.close() : process.nextTick(close));
+        if (ticks === 0) send('last', `${name}: last`);
+        close();
+        if (ticks > 0) send('last', `${name}: last`);
+        await once(a, 'close');
+      }
+    }
+    // By a listener, after sends of others, and before another one is closed.
+    for (let ticks = 0; ticks < 3; ticks++) {
+      const [a, other, third] = await Promise.all(['e', 'f', 'g'].map((name) => r.bound(`${name}-${ticks}`)));
+      const arrived = once(a, 'message');
+      a.on('message', () => {
+        a.send(`${ticks}: first`, port, '127.0.0.1', (error) => r.note('first', error));
+        other.send(`${ticks}: of another`, port, '127.0.0.1', (error) => r.note('of another', error));
+        third.close();
+        let left = ticks;
+        const close = (): void => void (left-- === 0 ? a.close() : process.nextTick(close));
+        close();
+      });
+      other.send('go', a.address().port, '127.0.0.1');
+      await arrived;
+      await new Promise(setImmediate);
+    }
+    const c = await r.bound('c');
+    c.send('all', port, '127.0.0.1');
+    // Whatever came before it.
+    for (let data = ''; data !== 'all';) data = String((await once(b, 'message'))[0]);
+  },
+
+  'somebody else’s methods in place of the handle’s': async (r) => {
+    const b = await r.bound('b');
+    const { port } = b.address();
+    for (const name of ['send', 'lookup', 'recvStop']) {
+      const a = await r.bound(name);
+      const symbol = Object.getOwnPropertySymbols(a).find(({ description }) => description === 'state symbol')!;
+      const { handle } = (a as unknown as { [state: symbol]: { handle: ReturnType<typeof untyped> } })[symbol];
+      const method = handle[name];
+      const replace = (): void => {
+        handle[name] = (...args) => {
+          r.note(name, 'called');
+          return Reflect.apply(method, handle, args);
+        };
+      };
+      const exchange = async (what: string): Promise<void> => {
+        await sent(r, (callback) => a.send(what, port, '127.0.0.1', callback), name);
+        await r.messages(b, 1);
+        b.send(what, a.address().port, '127.0.0.1');
+        await r.messages(a, 1);
+      };
+      for (let i = 0; i < 5; i++) await exchange('before');
+      replace();
+      for (let i = 0; i < 5; i++) await exchange('after');
+      const stub = r.socket('stub');
+      await new Promise<void>((resolve) => stub.bind(0, '127.0.0.1', resolve));
+      a.close();
+      await once(a, 'close');
+    }
+  },
+
   'contexts, and one message after the other': async (r) => {
     const storage = new AsyncLocalStorage<string>();
     const a = await r.bound('a');
