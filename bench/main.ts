@@ -35,6 +35,7 @@ import { resp } from './resp.ts';
 import { classes, lean, responder, sockets } from './responder.ts';
 import type { Results, ScenarioResult } from './results.ts';
 import type { Case, Context, Scenario } from './scenario.ts';
+import { startup } from './startup.ts';
 import { staticFiles } from './static.ts';
 import { streams, streamsUnix } from './streams.ts';
 import { showScenario } from './tables.ts';
@@ -82,6 +83,7 @@ const SCENARIOS = {
   h2: comparing(h2),
   register: comparing(register),
   'register-clients': comparing(registerClients),
+  startup: comparing(startup),
   resp: comparing(resp),
   streams: comparing(streams),
   'streams-unix': comparing(streamsUnix),

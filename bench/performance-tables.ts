@@ -15,9 +15,9 @@ import type { Metric } from './scenario.ts';
 const START = '<!-- bench:start -->';
 const END = '<!-- bench:end -->';
 
-/** In bench/results: the basic scenarios, those of what can be registered or bundled, of the reactor, of files, of sockets, and of servers. */
+/** In bench/results: the basic scenarios, and those of one theme each, as their names say. */
 const SAVED = ['latest.json', 'registered.json', 'reactor.json', 'fs.json', 'net.json', 'sockets.json', 'servers.json',
-  'udp.json', 'streams.json'];
+  'udp.json', 'streams.json', 'startup.json'];
 
 /** A page's text with `tables` in place of what stood between the markers. */
 function withTables(name: string, page: string, tables: string): string {

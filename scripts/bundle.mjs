@@ -28,9 +28,11 @@ const libraries = Object.values(exports).flatMap((entry) =>
 const commands = Object.values(bin).map(nameOf);
 /** Files that others load by their path, when they need them. */
 const FIRST = ['register/socket-side', 'register/datagram-side', 'net/index', 'http/index', 'dgram/index'];
+/** The one that asks the kernel whether there may be a ring: it is to wait for nothing else. */
+const ASKING = 'register/permission-side';
 /** What has to be loaded before anything is replaced. */
 const BEFORE = 'fs/node-promises';
-const loaded = [...FIRST, 'net/ring-side', 'register/ring-side', 'register/file-side'];
+const loaded = [...FIRST, ASKING, 'net/ring-side', 'register/ring-side', 'register/file-side'];
 const names = [...new Set([...libraries, ...loaded, ...commands])];
 
 /** Folders with an entry are a chunk each; what they all stand on is the chunk called core. */
@@ -47,18 +49,21 @@ const active = new Set(sideEffects.map((path) => join(sources, `${nameOf(path)}.
  * are not to wait for what comes into play only when something goes through the ring.
  */
 const early = new Set();
+const asking = new Set();
 
-function gatherEarly(id, graph) {
-  if (early.has(id) || !id.startsWith(sources)) return;
-  early.add(id);
-  for (const imported of graph.getModuleInfo(id).importedIds) gatherEarly(imported, graph);
+function gather(modules, id, graph) {
+  if (early.has(id) || modules.has(id) || !id.startsWith(sources)) return;
+  modules.add(id);
+  for (const imported of graph.getModuleInfo(id).importedIds) gather(modules, imported, graph);
 }
 
 function chunkOf(id, graph) {
   if (!id.startsWith(sources) || active.has(id)) return null;
   const folder = folderOf(id.slice(sources.length));
   if (apart.has(folder)) return null;
-  for (const name of [...FIRST, BEFORE]) gatherEarly(join(sources, `${name}.ts`), graph);
+  for (const name of [...FIRST, BEFORE]) gather(early, join(sources, `${name}.ts`), graph);
+  gather(asking, join(sources, `${ASKING}.ts`), graph);
+  if (asking.has(id)) return folder === 'abi' ? 'early-abi' : 'asking';
   const name = folders.has(folder) ? folder : 'core';
   return early.has(id) ? `early-${name}` : name;
 }

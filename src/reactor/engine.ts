@@ -1,6 +1,6 @@
-import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../abi/errno.ts';
 import type { CallOff, Native } from '../native/native.ts';
+import { NOBODY } from '../native/nobody.ts';
 import { monotonicNow, nextTick, setImmediate, setTimeout } from '../native/timers.ts';
 import { LentMemory } from '../ring/memory/lent-memory.ts';
 import { IoUring } from '../ring/io-uring.ts';
@@ -32,12 +32,6 @@ const SUBMISSIONS_A_TURN = 128;
 
 /** How long an operation that was cancelled may take before the ring is closed on it. */
 const CLOSE_WAIT_MS = 2000;
-
-/**
- * The context that a turn runs in: not the one in which it happened to be asked for, nor that in which the ring was
- * made.
- */
-const SCOPE = new AsyncResource('IOURING');
 
 /** To have something run as a microtask; queueMicrotask would make an AsyncResource each time. */
 const SETTLED = Promise.resolve();
@@ -316,7 +310,8 @@ export class Engine implements Turns {
       if (!this.closed) this.later();
       return;
     }
-    SCOPE.runInAsyncScope(this.turn, this, true);
+    // Not in the context in which it happened to be asked for, nor in that in which the ring was made.
+    NOBODY.runInAsyncScope(this.turn, this, true);
   };
 
   later(): void {
@@ -336,7 +331,7 @@ export class Engine implements Turns {
     this.#settler.hops = 0;
     this.#reaper.completions = 0;
     this.#submissions = 0;
-    if (!this.closed) SCOPE.runInAsyncScope(this.turn, this, false);
+    if (!this.closed) NOBODY.runInAsyncScope(this.turn, this, false);
   };
 
   static #wake(engine: Engine | undefined): void {
@@ -355,7 +350,7 @@ export class Engine implements Turns {
   }
 
   inTurn(call: () => boolean): void {
-    SCOPE.runInAsyncScope(this.#called, this, call);
+    NOBODY.runInAsyncScope(this.#called, this, call);
   }
 
   #called(call: () => boolean): void {

@@ -4,6 +4,7 @@
  */
 import * as datagrams from './datagram-side.ts';
 import * as files from './file-side.ts';
+import * as permission from './permission-side.ts';
 import * as ring from './ring-side.ts';
 import * as sockets from './socket-side.ts';
 import { register } from './start.ts';
@@ -11,4 +12,10 @@ import { register } from './start.ts';
 export { report, unregister } from './start.ts';
 export type { Report, SocketCount } from './report.ts';
 
-register(import.meta.url, { sockets: () => sockets, ring: () => ring, datagrams: () => datagrams, files: () => files });
+register(import.meta.url, {
+  sockets: () => sockets,
+  ring: () => ring,
+  datagrams: () => datagrams,
+  files: () => files,
+  permission: () => permission,
+});

@@ -1,10 +1,12 @@
-import { AsyncResource } from 'node:async_hooks';
 import { channel, type ChannelListener } from 'node:diagnostics_channel';
 import { syncBuiltinESMExports } from 'node:module';
 import { debuglog } from 'node:util';
 import { imitate } from '../native/imitate.ts';
+// For the modules behind the replacements, which may be loaded in any of the program's contexts.
+// oxlint-disable-next-line import/no-unassigned-import
+import '../native/nobody.ts';
 import type { FallbackMessage } from '../reactor/available-reactor.ts';
-import { isFinal, obstacle } from './obstacle.ts';
+import { isFinal, obstacle, tooOld } from './obstacle.ts';
 import { chosenParts, type Part } from './parts.ts';
 import { isDefault, misfitOf, REPLACEMENTS, type Call, type Replacement } from './replacements.ts';
 import type { Loaders, SideName, Sides } from './sides.ts';
@@ -37,8 +39,6 @@ export class Registration {
   readonly #left = new Map<Replacement, string>();
   readonly #chosen = chosenParts(REPLACEMENTS.map(({ part }) => part));
   readonly #loaders: Loaders;
-  /** Modules are loaded in the context that the program began in, and not in that of whoever is the first to listen. */
-  readonly #beginning = new AsyncResource('IOURING');
   /** The sides behind the replacements that were needed so far. */
   readonly sides: { [S in SideName]?: Sides[S] } = {};
   /** Why the rest of what was needed could not be loaded. */
@@ -49,19 +49,15 @@ export class Registration {
   constructor(loaders: Loaders) {
     this.#loaders = loaders;
     const wanted = REPLACEMENTS.filter((row) => this.#isChosen(row));
-    const problem = wanted.length > 0 ? obstacle() : undefined;
-    if (problem !== undefined) {
-      this.#leave(wanted, problem.message);
-      debug('%s: all modules are Node’s', problem.message);
-      const message: FallbackMessage = { module: 'iouring/register', error: problem };
-      fallbacks.publish(message);
-      return;
-    }
-    for (const row of wanted) this.#put(row);
+    const problem = wanted.length > 0 ? obstacle(loaders.permission) : undefined;
+    const refused = this.#refuse(wanted, (row) => problem ?? tooOld(row.side));
+    for (const row of wanted) if (!refused.has(row)) this.#put(row);
     if (this.#replaced.length > 0) {
+      this.#loadFirst();
       this.#heedFallbacks();
       syncBuiltinESMExports();
     }
+    else if (refused.size > 0) return;
     debug('replaced: %s', this.#replaced.map(({ row: { part, name } }) => `${part}: ${name}`).join(', ') || 'nothing');
   }
 
@@ -71,8 +67,25 @@ export class Registration {
     return isChosen;
   }
 
-  #leave(rows: readonly Replacement[], why: string): void {
-    for (const row of rows) this.#left.set(row, why);
+  /** Leave Node's what can have no ring here, and say so once. */
+  #refuse(
+    wanted: readonly Replacement[],
+    problemOf: (row: Replacement) => Error | undefined,
+  ): ReadonlySet<Replacement> {
+    const refused = new Map<Replacement, Error>();
+    for (const row of wanted) {
+      const problem = problemOf(row);
+      if (problem === undefined) continue;
+      this.#left.set(row, problem.message);
+      refused.set(row, problem);
+    }
+    const [error] = refused.values();
+    if (error !== undefined) {
+      debug('%s: %s Node’s', error.message, refused.size === wanted.length ? 'all modules are' : 'these are');
+      const message: FallbackMessage = { module: 'iouring/register', error };
+      fallbacks.publish(message);
+    }
+    return new Set(refused.keys());
   }
 
   #put(row: Replacement): void {
@@ -92,13 +105,23 @@ export class Registration {
     this.#replaced.push(replaced);
   }
 
+  /**
+   * The first server or socket would load what stands behind it: async_hooks would tell the program of promises that it
+   * did not make. What serves files takes much longer to load, and the first file does it.
+   */
+  #loadFirst(): void {
+    for (const name of ['sockets', 'datagrams'] as const) {
+      if (this.#replaced.some(({ row }) => row.side === name)) this.#side(name);
+    }
+  }
+
   /** The side behind a replacement, if it can be loaded here and now. */
   #side<S extends SideName>(name: S): Sides[S] | undefined {
     const known = this.sides[name] as Sides[S] | undefined;
     if (known !== undefined) return known;
     let side: Sides[S];
     try {
-      side = this.#beginning.runInAsyncScope(this.#loaders[name]);
+      side = this.#loaders[name]() as Sides[S];
     } catch (error) {
       // The same modules are being imported at this moment, or there are no descriptors left: Node does it, and the
       // next call tries again.

@@ -4,6 +4,7 @@
  */
 import type * as datagrams from './datagram-side.ts';
 import type * as files from './file-side.ts';
+import type * as permission from './permission-side.ts';
 import type * as ring from './ring-side.ts';
 import type * as sockets from './socket-side.ts';
 
@@ -11,6 +12,7 @@ export type SocketSide = typeof sockets;
 export type RingSide = typeof ring;
 export type DatagramSide = typeof datagrams;
 export type FileSide = typeof files;
+export type PermissionSide = typeof permission;
 
 export interface Sides {
   readonly sockets: SocketSide;
@@ -21,5 +23,5 @@ export interface Sides {
 
 export type SideName = keyof Sides;
 
-/** How each is loaded. */
-export type Loaders = { readonly [S in SideName]: () => Sides[S] };
+/** How each is loaded, and what asks the kernel before there are any. */
+export type Loaders = { readonly [S in SideName]: () => Sides[S] } & { readonly permission: () => PermissionSide };

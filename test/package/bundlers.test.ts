@@ -128,6 +128,14 @@ const REGISTERED = `
     http.get({ host: '127.0.0.1', port: server.address().port, agent: false }, (response) => response.resume().on('end', () => server.close()));
   });`;
 
+/** Files of the package that a bundler finds which does not know the condition `module-sync`. */
+const ENTRIES: Record<string, string> = {
+  iouring: resolve('dist/index.js'),
+  'iouring/fs': resolve('dist/fs/index.js'),
+  'iouring/net': resolve('dist/net/eager.js'),
+  'iouring/register': resolve('dist/register/eager.js'),
+};
+
 /** Each makes `app.mjs` of a folder into one file, and says which. */
 const BUNDLERS: Record<string, (folder: string) => Promise<string>> = {
   async esbuild(folder) {
@@ -146,10 +154,7 @@ const BUNDLERS: Record<string, (folder: string) => Promise<string>> = {
   async rollup(folder) {
     const { rollup } = await import('rollup');
     // Its plug-in that looks packages up is another package.
-    const entry = {
-      name: 'entry',
-      resolveId: (id: string) => (id === 'iouring/register' ? resolve('dist/register/eager.js') : null),
-    };
+    const entry = { name: 'entry', resolveId: (id: string) => ENTRIES[id] ?? null };
     const bundle = await rollup({
       input: join(folder, 'app.mjs'),
       external: /^node:/,
@@ -252,3 +257,32 @@ describe('iouring/register in a bundle', { timeout: 120_000 }, () => {
     });
   }
 });
+
+describe('iouring/net in a bundle', { timeout: 120_000 }, () => {
+  for (const [name, bundler] of Object.entries(BUNDLERS)) {
+    it(`of ${name} finds koffi, or says what to install and what to mark external`, async () => {
+      using kept = new Temporary();
+      const target = join(kept.path, basename(await bundled(bundler, kept)));
+      const outcome = async (packages: Record<string, string>): Promise<string> => {
+        link(kept, packages);
+        const { status, stdout, stderr } = await run(process.execPath, ['--no-warnings', target], { cwd: '/' });
+        assert.deepEqual([status, stderr], [0, '']);
+        return stdout;
+      };
+      const without = await outcome({});
+      assert.match(without, /^false .*is a bundle.*npm install koffi@\d+.*mark iouring external/);
+      assert.match(without, /\ntrue\ntrue\nserved\n$/);
+      assert.equal(await outcome({ koffi: 'node_modules/koffi' }), WORKS);
+    });
+  }
+});
+
+/** Make a bundle of {@link PROGRAM}, in a folder that is gone afterwards: webpack's would look for koffi there. */
+async function bundled(bundler: (folder: string) => Promise<string>, kept: Temporary): Promise<string> {
+  using made = new Temporary();
+  link(made, { iouring: '.' });
+  made.file('app.mjs', PROGRAM);
+  const file = await bundler(made.path);
+  copyFileSync(file, join(kept.path, basename(file)));
+  return file;
+}

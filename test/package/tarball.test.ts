@@ -245,7 +245,7 @@ describe('the bundled entries', () => {
   it('iouring/abi loads nothing of the rest; iouring nothing of iouring/fs and iouring/net', () => {
     const early = ['early-abi', 'early-core'];
     assert.deepEqual(loaded(files['iouring/abi']), ['abi', 'early-abi', 'rolldown-runtime']);
-    assert.deepEqual(loaded(files['iouring']), ['abi', 'core', ...early, 'rolldown-runtime']);
+    assert.deepEqual(loaded(files['iouring']), ['abi', 'asking', 'core', ...early, 'rolldown-runtime']);
   });
 
   it('a server that listens under iouring/register, and a UDP socket, load nothing that only the ring needs', () => {
@@ -253,6 +253,8 @@ describe('the bundled entries', () => {
     assert.deepEqual(loaded('dist/register/socket-side.js'), [...early, 'rolldown-runtime', 'socket-side']);
     const datagrams = [...early, 'rolldown-runtime', 'datagram-side'].sort();
     assert.deepEqual(loaded('dist/register/datagram-side.js').sort(), datagrams);
+    const asking = ['asking', 'early-abi', 'permission-side', 'rolldown-runtime'];
+    assert.deepEqual(loaded('dist/register/permission-side.js').sort(), asking);
     // Node's own functions of files, as they were before any was replaced: 2 KB.
     const start = ['early-core', 'early-fs', 'rolldown-runtime', 'start'];
     assert.deepEqual(loaded('dist/register/index.js').sort(), start);

@@ -4,7 +4,17 @@ import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import {
+  IORING_OP_CLOSE,
+  IORING_OP_OPENAT,
+  IORING_OP_READ,
+  IORING_OP_SEND_ZC,
+  IORING_OP_STATX,
+  IORING_OP_WRITE,
+  OPERATIONS,
+} from '../../src/abi/operations.ts';
 import type { Report } from '../../src/register/index.ts';
+import { NEEDED_LINUX } from '../../src/register/obstacle.ts';
 import { isDefault, misfitOf, REPLACEMENTS } from '../../src/register/replacements.ts';
 import { forbid, IO_URING_SETUP } from '../kernel/seccomp-filter.ts';
 import { Temporary } from '../kernel/temporary.ts';
@@ -13,6 +23,9 @@ import { EAGER, environment, major, program, REGISTER, requiresEsm } from './fla
 
 /** The entry for those who do not know of the other. */
 const REQUIRED = resolve('dist/register/require.cjs');
+
+/** A number that no system call has. */
+const NO_SUCH_CALL = 9999;
 
 const BOTH = { IOURING: 'net,http' };
 
@@ -335,14 +348,80 @@ describe('where there is no io_uring', () => {
     );
   });
 
-  it('as a container says when the first server listens: it listens through Node, and Node has its functions back', async () => {
+  it('as a filter says: nothing is replaced, one message, and one line under NODE_DEBUG', async () => {
+    const text = `
+      import koffi from 'koffi';
+      ${OBSERVED}
+      ${forbid(IO_URING_SETUP, 1)}
+      process.env.UV_USE_IO_URING = '0';
+      import { spawnSync } from 'node:child_process';
+      const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', process.env.TEXT], { encoding: 'utf8' });
+      process.stdout.write(stdout);
+      process.stderr.write(stderr);
+      process.exitCode = status;`;
+    const TEXT = `${OBSERVED} ${REPLACED} console.log(replaced(), report()?.operations);`;
+    const env = { IOURING: 'net,http,dgram,fs', TEXT };
+    const quiet = await program(text, env, []);
+    assert.deepEqual([quiet.stdout, quiet.stderr], ['iouring/register EPERM\n0000 undefined\n', '']);
+    const { stderr } = await program(text, { ...env, NODE_DEBUG: 'iouring', IOURING_REPORT: '' }, []);
+    assert.match(
+      stderr,
+      /^IOURING \d+: EPERM: [^\n]*io_uring_setup: a seccomp filter forbids it[^\n]*: all modules are Node’s\n$/,
+    );
+  });
+
+  it('given a filter that does not forbid it, the same is replaced as without a filter', async () => {
+    const text = `
+      import koffi from 'koffi';
+      ${forbid(NO_SUCH_CALL, 1)}
+      ${REPLACED}
+      console.log(replaced());`;
+    const { stdout, stderr } = await program(text, { IOURING: 'net,http,dgram,fs' }, []);
+    assert.equal(stdout, '1111\n', stderr);
+  });
+
+  for (
+    const [release, expected, why] of [
+      ['5.15.0-91-generic', '0010', 'sockets need Linux 6\\.0, this is 5\\.15\\.0-91-generic'],
+      ['4.18.0', '0000', '(sockets|files) need Linux \\d\\.\\d, this is 4\\.18\\.0'],
+      ['6.0.0', '1111', undefined],
+      ['5.14.0-503.el9.x86_64', '1111', undefined],
+    ] as const
+  ) {
+    it(`as the version of the kernel says, which is ${release}`, async () => {
+      const text = `
+        import { syncBuiltinESMExports } from 'node:module';
+        import os from 'node:os';
+        os.release = () => '${release}';
+        syncBuiltinESMExports();
+        ${OBSERVED}
+        ${REPLACED}
+        console.log(replaced());`;
+      const env = { IOURING: 'net,http,dgram,fs', NODE_DEBUG: 'iouring' };
+      const { stdout, stderr } = await program(text, env, []);
+      const message = why === undefined ? '' : 'iouring/register ERR_IOURING_UNSUPPORTED\n';
+      assert.equal(stdout, `${message}${expected}\n`, stderr);
+      if (why !== undefined) assert.match(stderr, new RegExp(`^IOURING \\d+: io_uring is not used: ${why}`));
+    });
+  }
+
+  it('the versions that are asked for are those of the operations that cannot be done without', () => {
+    const since = (code: number): string => OPERATIONS[code].since;
+    const sockets = since(IORING_OP_SEND_ZC);
+    const files = [IORING_OP_OPENAT, IORING_OP_STATX, IORING_OP_READ, IORING_OP_WRITE, IORING_OP_CLOSE].map(since);
+    assert.deepEqual([NEEDED_LINUX.sockets, NEEDED_LINUX.datagrams].map((version) => version.join('.')), [sockets,
+      sockets]);
+    assert.deepEqual([...new Set(files)], [NEEDED_LINUX.files.join('.')]);
+  });
+
+  it('as the kernel says when a socket first wants a ring: it goes on through Node, which has its functions back', async () => {
     const text = `
       import { once } from 'node:events';
       import http from 'node:http';
       import koffi from 'koffi';
       ${OBSERVED}
-      ${forbid(IO_URING_SETUP, 1)}
       ${REPLACED}
+      ${forbid(IO_URING_SETUP, 1)}
       console.log(replaced());
       ${EXCHANGE}
       await once(server, 'close');

@@ -5,8 +5,13 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
+import { IORING_OP_SEND_ZC } from '../../src/abi/index.ts';
+import { whyNot } from '../../src/cli/run/run.ts';
+import { diagnose } from '../../src/index.ts';
 import type { Report } from '../../src/register/index.ts';
+import { forbid, IO_URING_SETUP } from '../kernel/seccomp-filter.ts';
 import { Temporary } from '../kernel/temporary.ts';
+import { run } from '../run.ts';
 import { environment } from './flagged.ts';
 
 const MAIN = resolve('dist/cli/main.js');
@@ -136,6 +141,32 @@ describe('iouring run', { timeout: 60_000 }, () => {
     const { status, stderr } = await iouring([app, 'end'], { ...CHOSEN, IOURING_DISABLED: '1' });
     assert.equal(status, 5);
     assert.match(stderr, /^iouring: the program runs on Node’s own modules: [^\n]*IOURING_DISABLED[^\n]*\n$/);
+  });
+
+  it('where a filter forbids rings it says so in one sentence, and the program runs', async () => {
+    const launcher = `
+      import koffi from 'koffi';
+      import { spawnSync } from 'node:child_process';
+      ${forbid(IO_URING_SETUP, 1)}
+      process.exit(spawnSync(process.execPath, process.argv.slice(1), { stdio: 'inherit' }).status);`;
+    const args = ['--input-type=module', '-e', launcher, '--', MAIN, 'run', app, 'end'];
+    const { status, stderr } = await run(process.execPath, args, { env: environment(CHOSEN) });
+    assert.equal(status, 5);
+    assert.match(
+      stderr,
+      /^iouring: the program runs on Node’s own modules: [^\n]*filter[^\n]*'iouring doctor'[^\n]*\n$/,
+    );
+  });
+
+  it('where the kernel is too old for sockets it says so if they were chosen', () => {
+    const all = diagnose();
+    const operations = all.operations.filter(({ opcode }) => opcode !== IORING_OP_SEND_ZC);
+    const old = { ...all, kernel: '5.15.0', operations };
+    const sentence = 'the program’s sockets are Node’s own: they need Linux 6.0, this is 5.15.0';
+    assert.deepEqual(
+      [whyNot(old, 'fs,http.server'), whyNot(old, 'fs'), whyNot(old), whyNot(all, 'net')],
+      [sentence, undefined, undefined, undefined],
+    );
   });
 
   it('without a program it is wrong usage', async () => {

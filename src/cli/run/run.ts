@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
-import { diagnose } from '../../index.ts';
+import { IORING_OP_SEND_ZC } from '../../abi/index.ts';
+import { diagnose, type Diagnosis } from '../../index.ts';
 
 /** Signals that end, stop or tell a program something; what the kernel sends for a fault is the program's own. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT', 'SIGWINCH'] as const;
@@ -44,15 +45,21 @@ export async function runProgram(
 
 /** Docker's default profile forbids io_uring: many meet it there first. */
 function sayIfUnusable(): void {
-  if (process.env['IOURING_DISABLED'] === '1') {
-    process.stderr.write(
-      'iouring: the program runs on Node’s own modules: the environment variable IOURING_DISABLED is set to 1\n',
-    );
-    return;
-  }
-  const { usable, problem } = diagnose();
-  if (usable) return;
-  process.stderr.write(
-    `iouring: the program runs on Node’s own modules: ${problem?.message}; 'iouring doctor' says what to do\n`,
-  );
+  const { IOURING_DISABLED, IOURING } = process.env;
+  const sentence = IOURING_DISABLED === '1'
+    ? 'the program runs on Node’s own modules: the environment variable IOURING_DISABLED is set to 1'
+    : whyNot(diagnose(), IOURING);
+  if (sentence !== undefined) process.stderr.write(`iouring: ${sentence}\n`);
+}
+
+/**
+ * What is to be said of a machine on which something stays Node's that a program was to have on the ring.
+ * @param chosen the environment variable IOURING
+ */
+export function whyNot({ usable, problem, operations, kernel }: Diagnosis, chosen = ''): string | undefined {
+  if (!usable) return `the program runs on Node’s own modules: ${problem?.cause}; 'iouring doctor' says what to do`;
+  // The kernel that got this one has all that sockets need.
+  const hasSockets = operations.some(({ opcode, supported }) => opcode === IORING_OP_SEND_ZC && supported);
+  if (hasSockets || !/\b(?:net|http|dgram)\b/.test(chosen)) return undefined;
+  return `the program’s sockets are Node’s own: they need Linux 6.0, this is ${kernel}`;
 }

@@ -88,6 +88,27 @@ function stackAbove(callee: () => unknown, frames: number): string {
  */
 export const ASKED_BY_HTTP = 4;
 
+/**
+ * So often Node asks for the handle of a socket to connect it, in a tick of its own or when an address was looked up.
+ *
+ * Leans on: that number. If it asks more often, connections stay libuv's; if less often, so may one not that somebody
+ * else asks for meanwhile.
+ *
+ * - watched by test/net/dropin/node-internals.test.ts: given a socket that is connecting, with an address of its own or
+ *   without, Node asks for its handle as often as it is known to
+ */
+export const ASKED_TO_CONNECT = 1;
+
+/**
+ * So much oftener it asks if it binds the socket before, to an address of its own or a port.
+ *
+ * Leans on: that number. Otherwise: as with {@link ASKED_TO_CONNECT}.
+ *
+ * - watched by test/net/dropin/node-internals.test.ts: given a socket that is connecting, with an address of its own or
+ *   without, Node asks for its handle as often as it is known to
+ */
+export const ASKED_TO_BIND = 2;
+
 // ---------------------------------------------------------------- what node:http and node:http2 have done to a socket
 
 /**

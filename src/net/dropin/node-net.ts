@@ -16,6 +16,7 @@ export interface NativeHandle {
   readonly bytesWritten?: number;
   /** Set by node:http: its parser reads from the handle itself. */
   _consumed?: boolean;
+  onread?: ((this: NativeHandle, ...args: unknown[]) => unknown) | undefined;
   onconnection?: (this: NativeHandle, status: number, client: NativeHandle | undefined) => void;
   open?(fd: number): number;
   listen?(backlog: number): number;

@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../../abi/errno.ts';
 import type { CallOff } from '../../native/native.ts';
+import { NOBODY } from '../../native/nobody.ts';
 import { nextTick, setImmediate, throwUncaught } from '../../native/timers.ts';
 import { closeNow, duplicate } from '../transport/socket-calls.ts';
 import { isCancelledWriteTold } from './cancelled-write.ts';
@@ -21,9 +22,6 @@ import type { UserBuffer } from './user-buffer.ts';
 const PLAIN = new Set(['utf8', 'utf-8', 'latin1', 'binary', 'ascii', 'ucs2', 'ucs-2', 'utf16le', 'utf-16le']);
 
 const SETTLED = Promise.resolve();
-
-/** The context of nobody: a socket that was accepted is told things in none of the program's. */
-const NOBODY = new AsyncResource('IOURING');
 
 /** Facts about its owner that a connection needs to know. */
 export interface Owned {

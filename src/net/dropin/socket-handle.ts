@@ -3,6 +3,7 @@ import { EINVAL, EISCONN, ENOTCONN } from '../../abi/errno.ts';
 import { IP_TOS, IPPROTO_IP, IPPROTO_IPV6, IPV6_TCLASS } from '../../abi/socket-flags.ts';
 import { withZone } from '../transport/address-zone.ts';
 import { addressOf, getsockopt, setsockopt } from '../transport/socket-calls.ts';
+import { NOBODY } from '../../native/nobody.ts';
 import { setImmediate } from '../../native/timers.ts';
 import { keepAliveAsNode } from './keep-alive.ts';
 import type { NameOf, NativeHandle } from './node-net.ts';
@@ -30,11 +31,6 @@ export interface HandledConnection {
 }
 
 /**
- * The context of nobody: that of whoever closes a socket that was accepted is not the one that its 'close' is told in.
- */
-const NOBODY = new AsyncResource('IOURING');
-
-/**
  * The stand-in that Node's own methods of a socket find in place of a native handle, while they are being called: they
  * do the rest, whatever the version. Answers are 0 or -errno. What a unix socket's handle does not have is missing here
  * as well.
@@ -42,7 +38,7 @@ const NOBODY = new AsyncResource('IOURING');
 export class SocketHandle implements NativeHandle {
   protected readonly connection: HandledConnection;
   /** Node sets it, and we do not call it but for what the connection says. */
-  onread: unknown;
+  onread: NativeHandle['onread'];
   #resource: AsyncResource | undefined;
 
   constructor(connection: HandledConnection) {
@@ -137,6 +133,7 @@ export class SocketHandle implements NativeHandle {
     const tell = (): void => {
       if (isDone && mayTell) this.connection.tell(done);
     };
+    // The context of whoever closes a socket that was accepted is not the one that its 'close' is told in.
     NOBODY.runInAsyncScope(setImmediate, undefined, () => {
       mayTell = true;
       tell();

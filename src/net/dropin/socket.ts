@@ -6,9 +6,12 @@ import { constructorFunction, methodsAsOf } from './constructor-function.ts';
 import { classOf, forward } from './native-handle.ts';
 import {
   ASKED_BY_HTTP,
+  ASKED_TO_BIND,
+  ASKED_TO_CONNECT,
   hasEnd,
   isAskedByNode,
   isClosedAsIdle,
+  isIdleGuard,
   isNative,
   isOfHttp2,
   isReadByOthers,
@@ -35,6 +38,7 @@ const CONNECTION = Symbol('connection');
 const IS_LENT = Symbol('handle is lent');
 /** Facts that are known of it before it has a connection. */
 const USER_BUFFER = Symbol('user buffer');
+const CONNECTS = Symbol('connects');
 const SCOPE = Symbol('scope');
 const KEEPS_DESCRIPTOR = Symbol('keeps descriptor');
 const IS_SHARED = Symbol('is shared');
@@ -55,6 +59,8 @@ const BYTES_BY_RING = Symbol('bytes by ring');
 /** The parser of node:http's server that has taken the socket over, and how often it still asks for the handle. */
 const PARSER = Symbol('parser');
 const ASKING = Symbol('asking');
+/** How often the handle was asked for that Node is about to connect; undefined when it is not. */
+const ASKED = Symbol('asked');
 
 /** Bytes that have gone both ways. */
 interface Bytes {
@@ -66,6 +72,9 @@ interface State {
   [CONNECTION]: SocketConnection | null | undefined;
   [IS_LENT]: boolean;
   [USER_BUFFER]: UserBuffer | undefined;
+  /** Is it a socket that connects, and not one that was accepted? */
+  [CONNECTS]: boolean;
+  /** The context in which one that connects is told things on the ring: see {@link noteScope}. */
   [SCOPE]: AsyncResource | undefined;
   [KEEPS_DESCRIPTOR]: boolean;
   [IS_SHARED]: boolean;
@@ -79,6 +88,7 @@ interface State {
   [BYTES_BY_RING]: Bytes | undefined;
   [PARSER]: unknown;
   [ASKING]: number;
+  [ASKED]: number | undefined;
 }
 
 /** Node's class, with what ours have beside it. */
@@ -117,6 +127,10 @@ class SocketMethods extends Base {
     if (connection === undefined && this === inNode) return handleOf(this);
     if (connection === undefined || connection === null) {
       const handle = handleOf(this);
+      if (this[ASKED] !== undefined) {
+        this[ASKED]++;
+        return handle;
+      }
       // Somebody who has seen it may keep it: then it stays the socket's.
       if (this[WRITES_LEFT] !== 0 && this !== inNode && handle !== null && !isAskedByOwner(this)) this[WRITES_LEFT] = 0;
       return handle;
@@ -134,7 +148,7 @@ class SocketMethods extends Base {
 
   override set _handle(handle: NativeHandle | null) {
     const connection = this[CONNECTION];
-    if (handle !== null && connection === undefined && this[SCOPE] !== undefined) tellInOrder(this, handle);
+    if (handle !== null && connection === undefined && this[CONNECTS]) tellInOrder(this, handle);
     if (connection === undefined || connection === null) Reflect.set(prototypeOfNode, '_handle', handle, this);
     else if (handle === null) {
       connection.isLetGo = true;
@@ -369,7 +383,8 @@ function isTakenByHttp(socket: SocketMethods): boolean {
   if (isBeingTaken(socket)) {
     socket[PARSER] = parser;
     socket[ASKING] = ASKED_BY_HTTP - 1;
-    void SETTLED.then(() => (socket[ASKING] = 0));
+    // Nobody else asks before the server has told of it. Who gives it to a server later has others after him.
+    if (socket !== newcomer) void SETTLED.then(() => (socket[ASKING] = 0));
     socket[CONNECTION]?.parsedBy(parser);
     return true;
   }
@@ -410,25 +425,50 @@ function connectBy<T>(socket: SocketMethods, args: readonly unknown[], connect: 
     socket[EPOCH] = -1;
     socket[READ_SEEN] = socket[WRITTEN_SEEN] = socket[MESSAGES] = 0;
   }
-  socket[SCOPE] = new AsyncResource('IOURINGSOCKET');
+  socket[CONNECTS] = true;
+  socket[SCOPE] = isFromTheFirstByte(socket) ? new AsyncResource('IOURINGSOCKET') : undefined;
+  socket[ASKED] = undefined;
   if (isOpen(connection)) return lend(socket, connect);
   if (callsOthers(socket, args)) return connect();
-  // An address that needs no lookup is connected to in a tick that is asked for in the call.
-  nextTick(enterNode, socket);
   try {
     return withinNode(socket, connect);
   } finally {
-    nextTick(leaveNode);
+    const asked = askedOf(socket);
+    if (asked !== undefined && binds(args)) socket[ASKED] = asked - ASKED_TO_BIND;
   }
 }
 
+function askedOf(socket: SocketMethods): number | undefined {
+  return socket[ASKED];
+}
+
+/** Is it to be ours without a look? */
+function isFromTheFirstByte(socket: SocketMethods): boolean {
+  return socket[WRITES_LEFT] < 0;
+}
+
 /** Does a call that connects a socket call a function of the user's, which may ask for the handle? */
-function callsOthers(socket: SocketMethods, [first]: readonly unknown[]): boolean {
-  // As net.connect hands them on.
+function callsOthers(socket: SocketMethods, args: readonly unknown[]): boolean {
+  return optionsOf(args)?.lookup !== undefined || socket.listenerCount('connectionAttempt') > 0;
+}
+
+/** Does such a call bind the socket as well? */
+function binds(args: readonly unknown[]): boolean {
+  const { localAddress, localPort } = optionsOf(args) ?? {};
+  return Boolean(localAddress) || Boolean(localPort);
+}
+
+/** Options of a call that connects. */
+interface ConnectOptions {
+  readonly lookup?: unknown;
+  readonly localAddress?: unknown;
+  readonly localPort?: unknown;
+}
+
+/** The options of a call that connects a socket, as `net.connect` hands them on or as a user gives them. */
+function optionsOf([first]: readonly unknown[]): ConnectOptions | undefined {
   const options: unknown = Array.isArray(first) ? first[0] : first;
-  const hasLookup = typeof options === 'object' && options !== null &&
-    (options as { lookup?: unknown }).lookup !== undefined;
-  return hasLookup || socket.listenerCount('connectionAttempt') > 0;
+  return typeof options === 'object' && options !== null ? options : undefined;
 }
 
 /**
@@ -436,15 +476,6 @@ function callsOthers(socket: SocketMethods, [first]: readonly unknown[]): boolea
  * takes much longer.
  */
 let inNode: SocketMethods | undefined;
-
-function enterNode(socket: SocketMethods): void {
-  // Those who hear of an attempt may ask for the handle.
-  if (socket.listenerCount('connectionAttempt') === 0) inNode = socket;
-}
-
-function leaveNode(): void {
-  inNode = undefined;
-}
 
 /** Have it be the one. The one before it is to be put back. */
 function enter(socket: SocketMethods): SocketMethods | undefined {
@@ -476,10 +507,15 @@ function tellInOrder(socket: SocketMethods, handle: NativeHandle): void {
     string,
     ((request: ConnectRequest, ...place: unknown[]) => number) | undefined
   >;
+  // Not in the call that connects, in which nobody but Node asks.
+  if (socket === inNode) socket[ASKED] = 0;
   for (const name of ['connect', 'connect6'] as const) {
     const method = methods[name];
     if (method === undefined) continue;
     methods[name] = function (this: NativeHandle, request: ConnectRequest, ...place: unknown[]): number {
+      // Somebody has asked as well, and may keep it: then it stays the socket's.
+      if (socket[ASKED] !== undefined && socket[ASKED] > ASKED_TO_CONNECT) socket[WRITES_LEFT] = 0;
+      socket[ASKED] = undefined;
       const { oncomplete } = request;
       const inOrder = (...outcome: unknown[]): void => {
         const tell = (): void => oncomplete.apply(request, outcome);
@@ -487,9 +523,11 @@ function tellInOrder(socket: SocketMethods, handle: NativeHandle): void {
         // may connect anew. Node may give up an attempt that waits to be told of.
         const tellLate = (): void => {
           const isCurrent = request.oncomplete === inOrder && handleOf(socket) === this;
-          if (isCurrent) socket[SCOPE]!.runInAsyncScope(tell);
+          if (isCurrent) (socket[SCOPE] as AsyncResource).runInAsyncScope(tell);
         };
         if (outcome[0] !== 0 || ringSide.soFar?.behindEvents(tellLate) !== true) tell();
+        // Node tells of it in the context that the socket was told to connect in.
+        else socket[SCOPE] ??= new AsyncResource('IOURINGSOCKET');
       };
       request.oncomplete = inOrder;
       return method.call(this, request, ...place);
@@ -550,9 +588,27 @@ function look(socket: SocketMethods): void {
   if (isRing) {
     if (!isWorthKeeping(received, sent)) giveBackInTime(socket, connection);
   } else if (connection === undefined && isWorthTaking(received, sent)) {
-    if (!load.takesTurn()) socket[WRITES_LEFT] = 1;
+    if (socket[CONNECTS] && socket[SCOPE] === undefined) noteScope(socket, handle);
+    else if (!load.takesTurn()) socket[WRITES_LEFT] = 1;
     else if (take(socket, handle) !== undefined) socket[WRITES_LEFT] = worth.writes;
   }
+}
+
+/**
+ * A socket that connects is told things in the context that it was told to connect in, and so is what its handle reads:
+ * it is noted when that comes next, and the write after that looks again. To note it before would show in async_hooks,
+ * for each socket.
+ */
+function noteScope(socket: SocketMethods, handle: NativeHandle): void {
+  const { onread } = handle;
+  if (onread === undefined || isIdleGuard(onread)) return;
+  handle.onread = function (this: NativeHandle, ...args: unknown[]): unknown {
+    if (handle.onread === noting) handle.onread = onread;
+    socket[SCOPE] ??= new AsyncResource('IOURINGSOCKET');
+    if (socket[WRITES_LEFT] > 0) socket[WRITES_LEFT] = 1;
+    return Reflect.apply(onread, this, args);
+  };
+  const noting = handle.onread;
 }
 
 /**
@@ -753,6 +809,7 @@ function writesAtFirst(): number {
 function begin(socket: SocketMethods): void {
   socket[CONNECTION] = undefined;
   socket[IS_LENT] = false;
+  socket[CONNECTS] = false;
   socket[SCOPE] = undefined;
   socket[USER_BUFFER] = undefined;
   socket[KEEPS_DESCRIPTOR] = false;
@@ -765,6 +822,7 @@ function begin(socket: SocketMethods): void {
   socket[BYTES_BY_RING] = undefined;
   socket[PARSER] = undefined;
   socket[ASKING] = 0;
+  socket[ASKED] = undefined;
 }
 
 /**
@@ -826,6 +884,7 @@ export function acceptHandle(
   const given = { ...options, handle, manualStart: true, pauseOnCreate: false };
   const socket = new Socket(ownOptions(given as SocketConstructorOpts)) as unknown as SocketMethods;
   socket[IS_SHARED] = false;
+  newcomer = socket;
   setUp(socket as unknown as NodeSocket);
   connectionOf(socket)?.isNew();
   if (options.pauseOnCreate) (socket as { readableFlowing: boolean | null }).readableFlowing = false;
@@ -833,7 +892,13 @@ export function acceptHandle(
   return socket as unknown as NodeSocket;
 }
 
+/** The socket of which its server is about to tell. */
+let newcomer: SocketMethods | undefined;
+
 /** The server has told of a socket that it has accepted: from now on it receives. */
 export function announced(socket: NodeSocket): void {
-  (socket as unknown as State)[CONNECTION]?.announced();
+  const state = socket as unknown as State;
+  newcomer = undefined;
+  state[ASKING] = 0;
+  state[CONNECTION]?.announced();
 }

@@ -62,8 +62,11 @@ export class UdpSocket extends Socket {
   readonly #isPlain: boolean;
   /** Where it was made: somebody may put another function there. */
   readonly #lookup: unknown;
-  /** In it messages are told of, as in that of the handle. */
-  readonly #context: AsyncResource | undefined;
+  /**
+   * In it messages are told of, as in that of the handle. It is noted in a call in which the handle tells of one, when
+   * the ring may be about to: to note it before would show in async_hooks, for each socket.
+   */
+  #context: AsyncResource | undefined;
   #ring: RingUdp | undefined;
   #wasTaken = false;
   /** Messages before the next look; 0: it is to come; -1: there is none. */
@@ -97,7 +100,6 @@ export class UdpSocket extends Socket {
     this.#state = state;
     this.#handle = handle;
     this.#lookup = handle.lookup;
-    this.#context = new AsyncResource('IOURINGSOCKET', MANUAL);
     // Node 20 does not know it.
     if (typeof type === 'object' && type.reusePort && !('reusePort' in state)) {
       ringSide.get()?.bindWithReusePort(handle, this.#isIPv6);
@@ -105,6 +107,7 @@ export class UdpSocket extends Socket {
     if (worth.messages > 0) {
       this.#left = worth.messages;
     } else {
+      this.#noteContext();
       this.#ring = this.#makeRing();
       this.#ring?.takeFromTheBeginning();
     }
@@ -128,8 +131,16 @@ export class UdpSocket extends Socket {
     this.#left = 0;
     this.#epoch = load.epoch;
     // Not in the call in which libuv reads.
-    if (this.#ring !== undefined || load.isWorthTaking) setImmediate(this.#look);
-    else this.#left = this.#period;
+    if (this.#ring !== undefined || load.isWorthTaking) {
+      this.#noteContext();
+      setImmediate(this.#look);
+    } else {
+      this.#left = this.#period;
+    }
+  }
+
+  #noteContext(): void {
+    this.#context ??= new AsyncResource('IOURINGSOCKET', MANUAL);
   }
 
   /** Go on with the one of Node and the ring that costs less: see {@link worth}. */

@@ -4,8 +4,10 @@ import { fromTheFirstByte } from '../from-the-first-byte.ts';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import net from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { ASKED_TO_BIND, ASKED_TO_CONNECT } from '../../../src/net/dropin/node-internals.ts';
 import { wayOf } from '../../../src/net/dropin/socket.ts';
 import ours from '../../../src/net/index.ts';
 import { Temporary } from '../../kernel/temporary.ts';
@@ -77,4 +79,53 @@ describe('what it is for', () => {
       await once(client, 'close');
     }
   });
+
+  it(
+    'given a socket that is connecting, with an address of its own or without, Node asks for its handle as often as it is known to',
+    async (t) => {
+      const server = net.createServer((socket) => socket.end());
+      t.after(() => server.close());
+      await once(server.listen(0, '127.0.0.1'), 'listening');
+      const { port } = server.address() as net.AddressInfo;
+      for (
+        const [options, expected] of [
+          [{ host: '127.0.0.1' }, ASKED_TO_CONNECT],
+          [{ host: 'localhost', family: 4, autoSelectFamily: false }, ASKED_TO_CONNECT],
+          [{ host: '127.0.0.1', localAddress: '127.0.0.1' }, ASKED_TO_CONNECT + ASKED_TO_BIND],
+        ] as const
+      ) {
+        const socket = new Asked();
+        socket.connect({ port, ...options });
+        socket.count = 0;
+        await once(socket, 'connect');
+        await once(socket.resume(), 'close');
+        assert.equal(socket.countAtConnect, expected, JSON.stringify(options));
+      }
+    },
+  );
 });
+
+interface Connects {
+  connect(...args: unknown[]): number;
+}
+
+/** Counts how often Node asks for its handle, until it has it connect. */
+class Asked extends net.Socket {
+  count = 0;
+  countAtConnect: number | undefined;
+
+  get _handle(): unknown {
+    this.count++;
+    return Reflect.get(net.Socket.prototype, '_handle', this) as unknown;
+  }
+
+  set _handle(handle: unknown) {
+    Reflect.set(net.Socket.prototype, '_handle', handle, this);
+    if (handle === null || handle === undefined) return;
+    const { connect } = handle as Connects;
+    (handle as Connects).connect = (...args) => {
+      this.countAtConnect ??= this.count;
+      return Reflect.apply(connect, handle, args);
+    };
+  }
+}
