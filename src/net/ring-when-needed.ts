@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module';
+import modules from 'node:module';
 import { debuglog } from 'node:util';
 import { ringSide as ofSockets } from './dropin/ring-when-needed.ts';
 import type * as ring from './ring-side.ts';
@@ -25,7 +25,7 @@ export function loadRingBy(load: () => Ring | undefined): void {
 export function requireRingFrom(entry: string): void {
   loadRingBy(() => {
     try {
-      return createRequire(entry)('../net/ring-side.js') as Ring;
+      return modules.createRequire(entry)('../net/ring-side.js') as Ring;
     } catch (error) {
       // The same modules are being imported at this moment, or there are no descriptors left: Node does it.
       debuglog('iouring')('not loaded: %s', (error as Error).message.split('\n')[0]);

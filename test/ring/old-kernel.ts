@@ -66,7 +66,9 @@ export class OldKernel extends FakeKernel {
     if (opcode > lastRegistration) return -22;
     if (opcode === IORING_REGISTER_FILES2 && lastRegistration < IORING_REGISTER_PBUF_RING) {
       // It was all zero before there were empty tables.
-      if (this.read(argument, IO_URING_RSRC_REGISTER_SIZE).getUint32(IO_URING_RSRC_REGISTER.flags, true) !== 0) return -22;
+      if (this.read(argument, IO_URING_RSRC_REGISTER_SIZE).getUint32(IO_URING_RSRC_REGISTER.flags, true) !== 0) {
+        return -22;
+      }
     }
     if (opcode === IORING_REGISTER_PROBE) {
       const place = this.at(argument)!;

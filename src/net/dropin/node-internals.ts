@@ -236,6 +236,20 @@ export function putUnder(socket: SocketClass, handle: NativeHandle): void {
   Reflect.set(socket, symbolOf(socket, 'async_id_symbol'), handle.getAsyncId!());
 }
 
+/**
+ * The symbols of the methods by which Node hands a socket to another thread; none before version 24.
+ *
+ * Leans on: the descriptions of these symbols. Otherwise: a socket on the ring cannot be handed to another thread.
+ *
+ * - watched by test/net/dropin/process.test.ts: a socket that is handed to a worker thread, new and used${eager &&
+ *   ', on the ring'}
+ */
+export function symbolsOfTransfer(prototype: object): symbol[] {
+  return Object.getOwnPropertySymbols(prototype).filter(({ description }) =>
+    /^messaging_transfer_(?:list_)?symbol$/.test(description ?? '')
+  );
+}
+
 function symbolOf(object: object, name: string): symbol {
   return Object.getOwnPropertySymbols(object).find(({ description }) => description === name)!;
 }

@@ -16,6 +16,7 @@ import {
   isOfHttp2,
   isReadByOthers,
   parserOn,
+  symbolsOfTransfer,
   putUnder,
   whoAsks,
   type HandleParser,
@@ -314,8 +315,7 @@ for (const name of ['setTypeOfService', 'getTypeOfService'] as const) {
 }
 
 // Newer versions hand a socket to another thread if nothing has come or gone: it is Node's from then on.
-for (const symbol of Object.getOwnPropertySymbols(prototypeOfNode)) {
-  if (!/^messaging_transfer_(?:list_)?symbol$/.test(symbol.description ?? '')) continue;
+for (const symbol of symbolsOfTransfer(prototypeOfNode)) {
   const method = Reflect.get(prototypeOfNode, symbol) as (this: unknown) => unknown;
   const ours = function (this: SocketMethods): unknown {
     const connection = this[CONNECTION];
