@@ -88,7 +88,7 @@ function keepToLatin1(file) {
 
 /** The bundler's function that makes a namespace lists inherited names, too: those that a program has put into Object.prototype. */
 function listOwnNames({ name, code }, { fail }) {
-  if (name !== 'rolldown-runtime') return;
+  if (name !== 'rolldown-runtime') return code;
   const own = code.replace('for (var name in all)', 'for (var name of Object.keys(all))');
   if (own === code) fail('rolldown makes namespaces in another way by now: see to it that it lists own names only');
   return own;
@@ -120,7 +120,7 @@ const bundle = await rolldown({
       name: 'list-own-names',
       generateBundle(_, files) {
         for (const file of Object.values(files)) {
-          file.code = listOwnNames(file, { fail: (why) => this.error(why) }) ?? file.code;
+          file.code = listOwnNames(file, { fail: (why) => this.error(why) });
         }
       },
     },

@@ -53,7 +53,7 @@ function sayIfUnusable(): void {
 }
 
 /**
- * What is to be said of a machine on which something stays Node's that a program was to have on the ring.
+ * The sentence for a machine on which something stays Node's that a program was to have on the ring.
  * @param chosen the environment variable IOURING
  */
 export function whyNot({ usable, problem, operations, kernel }: Diagnosis, chosen = ''): string | undefined {

@@ -383,7 +383,7 @@ function isTakenByHttp(socket: SocketMethods): boolean {
   if (isBeingTaken(socket)) {
     socket[PARSER] = parser;
     socket[ASKING] = ASKED_BY_HTTP - 1;
-    // Nobody else asks before the server has told of it. Who gives it to a server later has others after him.
+    // Nobody else asks before the server has told of it. One that is given to a server later may be asked by others.
     if (socket !== newcomer) void SETTLED.then(() => (socket[ASKING] = 0));
     socket[CONNECTION]?.parsedBy(parser);
     return true;

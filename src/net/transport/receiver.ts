@@ -25,7 +25,9 @@ const SMALL_STREAK = 2;
 const READS_OF_NODE = 32;
 const READS = 4;
 
-/** Bytes that came when nobody wanted them are told of in pieces of so many at most, as if libuv had left them waiting. */
+/**
+ * Bytes that came when nobody wanted them are told of in pieces of so many at most, as if libuv had left them waiting.
+ */
 const KEPT_TOGETHER = 64 * 1024;
 
 const SETTLED = Promise.resolve();

@@ -92,7 +92,7 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
   fd = -1;
   /** All that are not over. */
   readonly #sends: DatagramSend[] = [];
-  /** Of these, those that were asked for in this tick, of a socket that is not connected. */
+  /** Those of them that were asked for in this tick, of a socket that is not connected. */
   readonly #asked = new SendQueue();
   /** And those behind others which the kernel may put off. */
   readonly #waiting = new SendQueue();
