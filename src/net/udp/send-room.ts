@@ -1,6 +1,6 @@
 import { roomToSend } from '../transport/socket-calls.ts';
 
-/** Bytes that the kernel needs at most for each fragment of a datagram beside twice its own, and how long one may be. */
+/** Bytes that the kernel needs at most for a fragment of a datagram beside twice its own, and how long one may be. */
 const OVERHEAD = 1280;
 const FRAGMENT = 1200;
 
