@@ -67,13 +67,13 @@ export function vouchFor(memory: ArrayBuffer): void {
 let notBefore = -Infinity;
 
 /**
- * The memory of an instance of so many pages of 64 KiB, which is the instance's for good: it cannot grow. Undefined where
- * WebAssembly is switched off, or address space is short.
+ * The memory of an instance of so many pages of 64 KiB, which is the instance's for good: it cannot grow. Undefined
+ * where WebAssembly is switched off, or address space is short.
  *
- * V8 reserves some 10 GiB of address space for each, which is much under a limit (`ulimit -v`), and where a process has no
- * more than 512 GiB: with the 39 bits of some kernels for arm64, and in user-mode Linux. It collects all garbage, and
- * that more than once, before it says that there is none. With many objects that takes seconds; so who was refused does
- * not ask again at once.
+ * V8 reserves some 10 GiB of address space for each, which is much under a limit (`ulimit -v`), and where a process
+ * has no more than 512 GiB: with the 39 bits of some kernels for arm64, and in user-mode Linux. It collects all
+ * garbage, and that more than once, before it says that there is none. With many objects that takes seconds; so who
+ * was refused does not ask again at once.
  */
 export function fixedMemory(pages: number): ArrayBuffer | undefined {
   const start = monotonicNow();
@@ -109,7 +109,8 @@ function isIt(memory: ArrayBuffer, places: Places): boolean {
 
 /**
  * A way to tell ordinary memory from WebAssembly's by a structured clone, if there is one: Deno's clone detaches
- * ordinary memory before it reads what is cloned. Undefined if it cannot be found out now, as there is no WebAssembly's.
+ * ordinary memory before it reads what is cloned. Undefined if it cannot be found out now, as there is no
+ * WebAssembly's.
  */
 function whatTellsOrdinary(): typeof ordinary {
   if (typeof WebAssembly !== 'object') return { tells: undefined };
