@@ -46,7 +46,9 @@ function program(body: string, main: string): string[] {
     let bytes = 0;
     const server = node.createServer((socket) => {
       open.add(socket);
-      socket.on('error', () => {}).on('close', () => open.delete(socket)).on('data', (data) => (bytes += data.length));
+      socket.on('error', () => {}).on('close', () => open.delete(socket));
+      // A client's context is known when it reads.
+      socket.on('data', (data) => (bytes += data.length, socket.write('.')));
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address();
