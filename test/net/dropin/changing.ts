@@ -1,5 +1,6 @@
 // A connection that is about to change between Node and the ring, and what can be done to it meanwhile: with the real
 // kernel, which is made to do at a certain moment what it does once in a long time by itself.
+import { AsyncResource } from 'node:async_hooks';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import type * as node from 'node:net';
@@ -99,7 +100,14 @@ export async function connected(
   const where = kind === 'TCP' ? { host: '127.0.0.1', port: listener.port } : { path };
   const socket = net.connect({ ...where, ...options } as node.NetConnectOpts);
   await once(socket, 'connect');
+  noteScope(socket);
   return { socket, peer: listener.accept() };
+}
+
+/** The context of a client is noted when it reads, and before that it stays Node's: here it is known without. */
+function noteScope(socket: node.Socket): void {
+  const scope = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'scope');
+  if (scope !== undefined) Reflect.set(socket, scope, new AsyncResource('IOURINGSOCKET'));
 }
 
 /** Such a pair, whose socket is on the ring and is going to be given back at the next write. Its peer has no data left. */
