@@ -1,3 +1,6 @@
+// The context of nobody is that of the program's beginning, and not of whoever is the first to need the ring.
+import '../../native/nobody.ts';
+
 /**
  * Modules that are loaded when somebody needs them: most programs have no socket that goes through the ring, and what
  * is behind it takes longer to load than the rest of the start.
