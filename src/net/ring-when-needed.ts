@@ -13,8 +13,9 @@ export const ringSide = new WhenNeeded<Ring>();
 /** Say how `ring-side.ts` is loaded: undefined where that fails, and it is tried again by the next that needs it. */
 export function loadRingBy(load: () => Ring | undefined): void {
   ringSide.loadBy(load);
-  ofSockets.loadBy(() => ringSide.get()?.ofSockets);
-  ofDatagrams.loadBy(() => ringSide.get()?.ofDatagrams);
+  // iouring/register counts what is loaded, and may have been before.
+  if (!ofSockets.isLoadable) ofSockets.loadBy(() => ringSide.get()?.ofSockets);
+  if (!ofDatagrams.isLoadable) ofDatagrams.loadBy(() => ringSide.get()?.ofDatagrams);
 }
 
 /**

@@ -7,7 +7,7 @@ import '../../native/nobody.ts';
  */
 export class WhenNeeded<T> {
   #loaded: T | undefined;
-  #load: () => T | undefined = () => undefined;
+  #load: (() => T | undefined) | undefined;
 
   /**
    * Say how they are loaded. Entry points that are about sockets have them from the beginning.
@@ -17,9 +17,14 @@ export class WhenNeeded<T> {
     this.#load = load;
   }
 
+  /** Has somebody said how they are loaded? */
+  get isLoadable(): boolean {
+    return this.#load !== undefined;
+  }
+
   /** They are loaded now if they are not yet; undefined where they cannot be. */
   get(): T | undefined {
-    return (this.#loaded ??= this.#load());
+    return (this.#loaded ??= this.#load?.());
   }
 
   /** The same, if somebody has needed them so far. */
