@@ -45,7 +45,7 @@ const apart = new Set([...commands.map(folderOf), 'register']);
 const active = new Set(sideEffects.map((path) => join(sources, `${nameOf(path)}.ts`)));
 
 /**
- * Modules that the first server loads which listens under iouring/register, and the first UDP socket, are chunks of their own: they
+ * Modules that the imports of iouring/net, http and dgram load, and under iouring/register the start, are chunks of their own: they
  * are not to wait for what comes into play only when something goes through the ring.
  */
 const early = new Set();

@@ -376,7 +376,7 @@ export class Engine implements Turns {
       if (isWait && this.#isHolding()) this.#waitInRing();
       this.#work(isInline);
       if (this.closed) return;
-      // Of completions that the kernel keeps aside the loop hears nothing more.
+      // The loop hears nothing more of completions that the kernel keeps aside.
       if (this.ring.cqReady > 0 || this.ring.cqHasOverflow || this.#queue.hasWork) this.later();
     } catch (error) {
       if (!isPassing(error)) return this.#end(error as Error);

@@ -1,8 +1,10 @@
 // What goes through the ring when nobody asks for it: connections of a program that has much to do, and no others.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { describe, it } from 'node:test';
+import { pathToFileURL } from 'node:url';
 import type { Report, SocketCount } from '../../src/register/index.ts';
 import { program, REGISTER } from './flagged.ts';
 
@@ -160,4 +162,29 @@ describe('a server of node:http under the flag', { timeout: 60_000 }, () => {
     assert.deepEqual(printed, [0, false]);
     assert.match(accepted(report, 'node')!.reason, /: the ring did not pay: fewer than 14 messages in a turn/);
   });
+});
+
+describe('a program that imports iouring/net as well', () => {
+  for (
+    const [when, imports] of [
+      ['behind iouring/register', ['REGISTER', 'NET']],
+      ['before it', ['NET', 'REGISTER']],
+    ] as const
+  ) {
+    it(`${when}, has its operations and sockets counted`, async () => {
+      const entries = { REGISTER, NET: pathToFileURL(resolve('dist/net/index.js')).href };
+      const text = `
+        ${imports.map((name) => `await import('${entries[name]}');`).join('\n')}
+        const { default: http } = await import('node:http');
+        const server = http.createServer((_, response) => response.end('x')).listen(0, '127.0.0.1', () => {
+          const get = { host: '127.0.0.1', port: server.address().port, agent: false };
+          http.get(get, (response) => response.resume().on('end', () => server.close()));
+        });`;
+      const { status, stderr } = await program(text, { IOURING: 'http', IOURING_REPORT: 'json' }, []);
+      assert.equal(status, 0, stderr);
+      const counted = JSON.parse(stderr) as Report;
+      assert.ok(counted.operations > 0, stderr);
+      assert.equal(accepted(counted, 'ring')?.sockets, 1, stderr);
+    });
+  }
 });

@@ -438,6 +438,7 @@ function connectBy<T>(socket: SocketMethods, args: readonly unknown[], connect: 
   }
 }
 
+/** The count behind a call of Node's: the compiler takes it for what was assigned before that. */
 function askedOf(socket: SocketMethods): number | undefined {
   return socket[ASKED];
 }

@@ -447,7 +447,7 @@ export class Sender extends Submission {
       this.#sent += res;
       this.#advance(res);
     }
-    // Whoever is told may write more, close it, or end the process, which sends what is under way by then.
+    // The one that is told may write more, close it, or end the process, which sends what is under way by then.
     this.#isUnderWay = false;
     if (this.#first !== undefined && !this.#isClosed) this.#begin();
     if (!isKnown) this.#owner.sent(this.#res);

@@ -1,4 +1,5 @@
 // The context of nobody is that of the program's beginning, and not of whoever is the first to need the ring.
+// oxlint-disable-next-line import/no-unassigned-import
 import '../../native/nobody.ts';
 
 /**

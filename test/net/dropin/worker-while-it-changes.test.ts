@@ -73,6 +73,12 @@ function program(body: string, main: string): string[] {
   return ['--input-type=module', '-e', text, text];
 }
 
+/** The main thread's part: it ends the worker when that says so, and prints what is left. */
+const TERMINATED = `const worker = start();
+  await once(worker, 'message');
+  await worker.terminate();
+  process.stdout.write(await isOver());`;
+
 async function output(body: string, main: string): Promise<string> {
   const { status, stdout, stderr } = await run(process.execPath, program(body, main));
   assert.deepEqual([status, stderr], [0, '']);
@@ -114,10 +120,7 @@ describe('a worker that is terminated while its connection changes', () => {
       `await until('ring');
       createHook({ init: (_, type) => void (type === 'TCPWRAP' && wait()) }).enable();
       await until('early');`,
-      `const worker = start();
-      await once(worker, 'message');
-      await worker.terminate();
-      process.stdout.write(await isOver());`,
+      TERMINATED,
     );
     assert.equal(out, '0,0');
   });
@@ -129,10 +132,7 @@ describe('a worker that is terminated while its connection changes', () => {
       const { duplicate } = native;
       native.duplicate = (fd) => (wait(), duplicate(fd));
       await until('early');`,
-      `const worker = start();
-      await once(worker, 'message');
-      await worker.terminate();
-      process.stdout.write(await isOver());`,
+      TERMINATED,
     );
     assert.equal(out, '0,0');
   });
