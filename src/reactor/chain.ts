@@ -1,20 +1,33 @@
 import { ECANCELED } from '../abi/errno.ts';
 import type { IoUring } from '../ring/io-uring.ts';
+import { version } from '../ring/kernel/proven-kernel.ts';
+import { coreOf } from '../ring/ring-core.ts';
+import type { Engine } from './engine.ts';
 import type { Operation } from './operation.ts';
 import { operationError } from './operation-error.ts';
 import { Submission } from './submission.ts';
 
-/** Operations that the kernel runs one after the other, each only if the one before succeeded. */
+/**
+ * Does the kernel keep to the links of a chain? Before 5.15 it does not if it refuses an entry at once, such as one on
+ * a descriptor that is not open: those behind it run as if nothing had failed.
+ */
+export function keepsLinks(ring: IoUring): boolean {
+  return coreOf(ring).resources.kernel.isFrom(version('5.15'));
+}
+
+/** Operations one after the other, each only if the one before succeeded: the kernel has them all at once. */
 export class Chain extends Submission {
   readonly #members: readonly Operation[];
   readonly #entries: number;
   readonly #isUnbounded: boolean;
 
-  constructor(members: readonly Operation[]) {
+  /** @param isLinked false: they are not to be submitted like this, but in {@link Steps} */
+  constructor(members: readonly Operation[], isLinked: boolean) {
     super();
     this.#members = members;
     this.#entries = members.reduce((sum, { entries }) => sum + entries, 0);
     this.#isUnbounded = members.some(({ isUnbounded }) => isUnbounded);
+    if (!isLinked) return;
     for (const member of members.slice(0, -1)) member.link();
     for (const member of members.slice(1)) member.follow();
   }
@@ -47,6 +60,46 @@ export class Chain extends Submission {
 
   override cancelled(error: Error): void {
     for (const member of this.members) member.cancelled(error);
+  }
+}
+
+/** The steps of a chain where the kernel does not keep to links: each is submitted when the one before has succeeded. */
+export class Steps {
+  readonly #engine: Engine;
+  readonly #steps: readonly Operation[];
+
+  /** @param promises the steps' own */
+  constructor(engine: Engine, steps: readonly Operation[], promises: readonly Promise<unknown>[]) {
+    this.#engine = engine;
+    this.#steps = steps;
+    for (const [i, step] of steps.entries()) {
+      step.whenSucceeded(() => this.#go(i));
+      promises[i].catch(() => this.#stop(i));
+    }
+  }
+
+  /** @throws misuse; nothing is begun then */
+  begin(chain: Chain): void {
+    this.#engine.rehearse(chain);
+    const [first] = this.#steps;
+    if (first.beginLate()) this.#engine.submit(first);
+  }
+
+  /** The step has succeeded. */
+  #go(at: number): void {
+    const next = this.#steps.at(at + 1);
+    if (next === undefined) return;
+    if (this.#steps[at].isShort) return this.#stop(at);
+    if (next.beginLate()) this.#engine.proceed(next);
+  }
+
+  /** Those behind the step are not begun. */
+  #stop(at: number): void {
+    for (const step of this.#steps.slice(at + 1)) {
+      // One that was aborted has failed already.
+      if (!step.dropped) step.refused(operationError(ECANCELED, step.name));
+      step.dropped = true;
+    }
   }
 }
 

@@ -250,6 +250,11 @@ export class Engine implements Turns {
     return true;
   }
 
+  /** {@link SubmitQueue.rehearse} */
+  rehearse(submission: Submission): void {
+    if (!this.closed) this.#queue.rehearse(submission);
+  }
+
   // ---------------------------------------------------------------- cancellation
 
   /** Cancel what was submitted. False if it was never with the kernel, and will not be. */

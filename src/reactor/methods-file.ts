@@ -21,7 +21,7 @@ import type { TransferOptions } from '../ring/prepare/read-write.ts';
 import { moveBehindRead, moveBehindWrite, positionOf } from './file-position.ts';
 import {
   bytesOf,
-  chainOf,
+  linkedOf,
   lengthOf,
   memoryOf,
   OperationMethods,
@@ -84,6 +84,8 @@ const READ = kind(
   NUMBER,
   (ring, { fd, slot, a: memory, b: length, c: offset }: Asked<Transfer>) =>
     ring.prepRead(fd, memory, lengthOf(memory, length), slot, offset),
+  undefined,
+  bytesWanted,
 );
 const SPECIAL_READ = kind(
   'read',
@@ -99,6 +101,8 @@ const SPECIAL_READ = kind(
       specialTransfer(memory, special),
     ) &&
     markIfRegistered(ring, special),
+  undefined,
+  bytesWanted,
 );
 const WRITE = kind(
   'write',
@@ -115,6 +119,8 @@ const WRITE = kind(
         markIfRegistered(ring, special);
     return isPrepared && begun(outcome);
   },
+  undefined,
+  bytesWanted,
 );
 const READV = kind(
   'readv',
@@ -122,6 +128,8 @@ const READV = kind(
   NUMBER,
   (ring, { fd, slot, a: buffers, b: offset, c: transfer }: Asked<Vectored>) =>
     ring.prepReadv(fd, buffers, slot, offset, transfer),
+  undefined,
+  ({ a: buffers }) => lengthOfAll(buffers as Lendable[]),
 );
 const WRITEV = kind(
   'writev',
@@ -129,6 +137,8 @@ const WRITEV = kind(
   NUMBER,
   (ring, { fd, slot, a: buffers, b: offset, c: transfer, outcome }: Asked<Vectored>) =>
     ring.prepWritev(fd, buffers, slot, offset, transfer) && begun(outcome),
+  undefined,
+  ({ a: buffers }) => lengthOfAll(buffers as Lendable[]),
 );
 type Flushed = { datasync: boolean; offset: number | bigint; length: number };
 const FSYNC = kind(
@@ -181,6 +191,8 @@ const SPLICE = kind(
       [FileOffset, number, FileOffset, number, number]
     >,
   ) => ring.prepSplice(fd, offIn, fdOut, offOut, nbytes, slot, { flags, fixedIn: false }),
+  undefined,
+  ({ d: nbytes }) => nbytes as number,
 );
 const TEE = kind(
   'tee',
@@ -188,6 +200,8 @@ const TEE = kind(
   NUMBER,
   (ring, { fd, slot, a: fdOut, b: nbytes, c: flags }: Asked<[number, number, number]>) =>
     ring.prepTee(fd, fdOut, nbytes, slot, { flags, fixedIn: false }),
+  undefined,
+  ({ b: nbytes }) => nbytes as number,
 );
 const CLOSE = kind('close', IORING_OP_CLOSE, NOTHING, (ring, { fd, slot }: Asked<[]>) => ring.prepClose(fd, slot));
 const PIPE = kind(
@@ -213,7 +227,7 @@ export abstract class FileMethods extends OperationMethods {
   read(fd: number, buf: Lendable, options?: ReadWriteOptions): Promise<number> {
     const { offset, length, rwFlags, registeredFile } = options ?? NONE;
     const own = startsAtFilePosition(offset, registeredFile)
-      ? new AtPosition(fd, lengthOf(buf, length), false, chainOf(this)) : undefined;
+      ? new AtPosition(fd, lengthOf(buf, length), false, linkedOf(this)) : undefined;
     const special = specialOf(registeredOf(this), buf, rwFlags, registeredFile);
     if (special === undefined) return run(this, READ, fd, options, own, memoryOf(buf), length, offset);
     return run(this, SPECIAL_READ, fd, options, own, memoryOf(buf), length, offset, special);
@@ -232,7 +246,7 @@ export abstract class FileMethods extends OperationMethods {
     const { offset, length, rwFlags, registeredFile } = options ?? NONE;
     const memory = bytesOf(data);
     const own = startsAtFilePosition(offset, registeredFile)
-      ? new AtPosition(fd, lengthOf(memory, length), true, chainOf(this)) : undefined;
+      ? new AtPosition(fd, lengthOf(memory, length), true, linkedOf(this)) : undefined;
     const special = specialOf(registeredOf(this), data, rwFlags, registeredFile);
     return run(this, WRITE, fd, options, own, memory, length, offset, special);
   }
@@ -246,7 +260,7 @@ export abstract class FileMethods extends OperationMethods {
   readv(fd: number, buffers: readonly Lendable[], options?: Omit<ReadWriteOptions, 'length'>): Promise<number> {
     const { offset, rwFlags } = options ?? NONE;
     const transfer = transferOf(rwFlags);
-    const own = startsAtFilePosition(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), false, chainOf(this))
+    const own = startsAtFilePosition(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), false, linkedOf(this))
       : undefined;
     return run(this, READV, fd, options, own, buffers, offset, transfer);
   }
@@ -259,7 +273,7 @@ export abstract class FileMethods extends OperationMethods {
   writev(fd: number, buffers: readonly Lendable[], options?: Omit<ReadWriteOptions, 'length'>): Promise<number> {
     const { offset, rwFlags } = options ?? NONE;
     const transfer = transferOf(rwFlags);
-    const own = startsAtFilePosition(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), true, chainOf(this))
+    const own = startsAtFilePosition(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), true, linkedOf(this))
       : undefined;
     return run(this, WRITEV, fd, options, own, buffers, offset, transfer);
   }
@@ -440,6 +454,10 @@ function markIfRegistered(ring: IoUring, { registeredFile }: Special): true {
 function startsAtFilePosition(offset: FileOffset | undefined, registeredFile: number | undefined): boolean {
   const isGiven = offset !== undefined && offset !== null && offset !== -1 && offset !== -1n;
   return !isGiven && registeredFile === undefined;
+}
+
+function bytesWanted({ a: memory, b: length }: Asked): number {
+  return lengthOf(memory as Lendable, length as number | undefined);
 }
 
 function lengthOfAll(buffers: readonly Lendable[]): number {

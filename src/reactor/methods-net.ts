@@ -21,7 +21,7 @@ import type { AcceptOptions } from '../ring/prepare/network.ts';
 import type { SocketAddressLike } from '../ring/structs/socket-address.ts';
 import {
   bytesOf,
-  chainOf,
+  linkedOf,
   lengthOf,
   memoryOf,
   run,
@@ -280,7 +280,7 @@ export abstract class NetMethods extends PathMethods {
     to: SocketAddressLike | undefined,
   ): Promise<number> {
     const { flags = SENDING, length, zeroCopy = false } = options ?? NONE;
-    const outcome = outcomeOf(flags, chainOf(this) === undefined);
+    const outcome = outcomeOf(flags, linkedOf(this) === undefined);
     return run(this, zeroCopy ? SEND_ZC : SEND, fd, options, outcome, bytesOf(data), length, flags, to);
   }
 

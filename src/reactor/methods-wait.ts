@@ -17,7 +17,7 @@ import type { NopOptions, TimerOptions } from '../ring/prepare/control.ts';
 import type { Futex, FutexOptions, FutexWaiter } from '../ring/prepare/futex-and-process.ts';
 import { Siginfo } from '../ring/structs/siginfo.ts';
 import type { Duration } from '../ring/structs/timespec.ts';
-import { chainOf, run } from './methods.ts';
+import { linkedOf, run } from './methods.ts';
 import { NetMethods } from './methods-net.ts';
 import {
   AWAITED,
@@ -131,7 +131,7 @@ export abstract class WaitMethods extends NetMethods {
   sleep(time: Duration, options?: OperationOptions & TimerOptions): Promise<void> {
     const clock = rest(options);
     // That the time is over is what it was for: a chain goes on.
-    const timer = chainOf(this) === undefined ? clock : ownOptions({ ...clock, etimeSuccess: true });
+    const timer = linkedOf(this) === undefined ? clock : ownOptions({ ...clock, etimeSuccess: true });
     return run(this, SLEEP, -1, options, undefined, time, timer);
   }
 

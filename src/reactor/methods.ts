@@ -34,7 +34,8 @@ export function withCloexec(flags: number, options: DescriptorOptions | undefine
 let engineIn: (methods: OperationMethods) => Engine;
 let registeredIn: (methods: OperationMethods) => RegisteredMemory;
 let chainIn: (methods: OperationMethods) => Operation[] | undefined;
-let chainUp: (methods: OperationMethods, chain: Operation[] | undefined) => void;
+let chainUp: (methods: OperationMethods, chain: Operation[] | undefined, isLinked: boolean) => void;
+let isLinkedIn: (methods: OperationMethods) => boolean;
 
 /**
  * The base of every operation's method: they stand in the `methods-….ts` files, and the reactor is the last of that
@@ -45,6 +46,8 @@ export abstract class OperationMethods {
   readonly #registered: RegisteredMemory;
   /** The operations of a chain that is being put together. */
   #chain: Operation[] | undefined;
+  /** Are they handed to the kernel all at once? */
+  #isLinked = false;
 
   /** @internal */
   constructor(engine: Engine, registered: RegisteredMemory) {
@@ -56,7 +59,11 @@ export abstract class OperationMethods {
     engineIn = (methods) => methods.#engine;
     registeredIn = (methods) => methods.#registered;
     chainIn = (methods) => methods.#chain;
-    chainUp = (methods, chain) => void (methods.#chain = chain);
+    chainUp = (methods, chain, isLinked) => {
+      methods.#chain = chain;
+      methods.#isLinked = isLinked;
+    };
+    isLinkedIn = (methods) => methods.#isLinked;
   }
 }
 
@@ -70,9 +77,17 @@ export function chainOf(methods: OperationMethods): Operation[] | undefined {
   return chainIn(methods);
 }
 
-/** Operations are not begun from now on, but put into `chain`; undefined: they are begun again. */
-export function collectInto(methods: OperationMethods, chain: Operation[] | undefined): void {
-  chainUp(methods, chain);
+/** {@link chainOf}, if the kernel has them linked: not where each is handed over when the one before it is done. */
+export function linkedOf(methods: OperationMethods): Operation[] | undefined {
+  return isLinkedIn(methods) ? chainIn(methods) : undefined;
+}
+
+/**
+ * Operations are not begun from now on, but put into `chain`; undefined: they are begun again.
+ * @param isLinked will they be handed to the kernel all at once?
+ */
+export function collectInto(methods: OperationMethods, chain: Operation[] | undefined, isLinked: boolean): void {
+  chainUp(methods, chain, isLinked);
 }
 
 /**

@@ -72,6 +72,8 @@ export interface Kind<T, Args extends Arguments = Arguments> {
   readonly prepare: (ring: IoUring, asked: Asked<Args>) => boolean;
   /** Its subject, for the error that it may fail with. */
   readonly subject?: ((asked: Asked) => Subject | undefined) | undefined;
+  /** The bytes that it is to transfer, where a chain ends if it transfers fewer. */
+  readonly wanted?: ((asked: Asked) => number) | undefined;
 }
 
 /** Made once for each method, in its module. `form`: IORING_OP_*, or a later form of one. */
@@ -81,6 +83,7 @@ export function kind<T, Args extends Arguments>(
   outcome: Outcome<T>,
   prepare: Kind<T, Args>['prepare'],
   subject?: Kind<T>['subject'],
+  wanted?: Kind<T>['wanted'],
 ): Kind<T, Args> {
   return ownOptions({
     name,
@@ -88,6 +91,7 @@ export function kind<T, Args extends Arguments>(
     outcome,
     prepare,
     subject,
+    wanted,
   });
 }
 
@@ -161,7 +165,7 @@ class Extras {
   readonly signal: AbortSignal | undefined;
   readonly timeoutMs: number | undefined;
   /** When that is over, on the clock of `performance`. */
-  readonly deadline: number;
+  deadline: number;
   /** When it was asked for, if anybody wants to know. */
   readonly start: number;
   /** The next of its chain runs only if this one succeeds. */
@@ -179,6 +183,8 @@ class Extras {
   timeIsUp = false;
   /** It is one of several that are linked. */
   isChained = false;
+  /** To be called when it has succeeded, and nothing of it is with the kernel any more. */
+  succeeded: (() => void) | undefined;
   /** Runs out while the kernel has done its work, and still reads the memory. */
   patience: NodeJS.Timeout | undefined;
   /** Its promise is settled, though the kernel still reads the memory: what to call when it does not any more. */
@@ -299,6 +305,17 @@ export class Operation<T = unknown> extends Submission implements Abortable, Ask
     this.extra.isChained = true;
   }
 
+  /** Have `call` made when it has succeeded: before anybody is told, so that what it begins is under way by then. */
+  whenSucceeded(call: () => void): void {
+    this.extra.succeeded = call;
+  }
+
+  /** Has it succeeded with less than it was asked for? */
+  get isShort(): boolean {
+    const wanted = this.outcome.whole ?? this.kind.wanted?.(this);
+    return wanted !== undefined && this.resultWith(this.res)! < wanted;
+  }
+
   override startsLate(): boolean {
     return this.extras !== undefined && this.extras.misses-- > 0;
   }
@@ -317,6 +334,13 @@ export class Operation<T = unknown> extends Submission implements Abortable, Ask
     }
     watch(signal, this);
     return true;
+  }
+
+  /** {@link begin}, some time after it was made: its time limit counts from now on. */
+  beginLate(): boolean {
+    const { extra } = this;
+    if (extra.timeoutMs !== undefined) extra.deadline = monotonicNow() + extra.timeoutMs;
+    return this.begin();
   }
 
   override prepare(ring: IoUring): boolean {
@@ -407,20 +431,26 @@ export class Operation<T = unknown> extends Submission implements Abortable, Ask
   override over(): void {
     const res = this.res;
     if (this.extras !== undefined) return this.overWith(this.extras, res);
-    if (res >= 0) this.answer(res);
+    if (res >= 0) void this.answer(res);
     else this.overWith(NO_EXTRAS, res);
   }
 
-  private answer(res: number): void {
+  /** True if it has succeeded, false if it has failed or goes on. */
+  private answer(res: number): boolean {
     let value: T | Promise<T> | typeof AGAIN;
     try {
       value = this.outcome.value(res, this);
     } catch (error) {
-      return this.reject(error as Error);
+      this.reject(error as Error);
+      return false;
     }
-    if (value !== AGAIN) return this.resolve(value);
+    if (value !== AGAIN) {
+      this.resolve(value);
+      return true;
+    }
     this.res = UNANSWERED;
     this.engine.proceed(this);
+    return false;
   }
 
   private overWith(extras: Extras, answer: number): void {
@@ -446,8 +476,10 @@ export class Operation<T = unknown> extends Submission implements Abortable, Ask
     const isDone = (res >= 0 && !this.isCutShort(extras, res)) || res === this.outcome.success;
     if (start !== 0) this.engine.observer?.completed(this.name, this.fd, res, start);
     if (abortedBy === undefined && isDone) {
-      this.answer(res);
-      if (signal !== undefined && this.res !== UNANSWERED) unwatch(signal, this);
+      const hasSucceeded = this.answer(res);
+      if (this.res === UNANSWERED) return;
+      if (signal !== undefined) unwatch(signal, this);
+      if (hasSucceeded) extras.succeeded?.();
       return;
     }
     if (signal !== undefined) unwatch(signal, this);

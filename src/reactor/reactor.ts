@@ -13,7 +13,7 @@ import { readSocketAddress, SOCKADDR_MAX, type SocketAddress } from '../ring/str
 import { AbortError, checkSignal, unwatch, watch } from './abort.ts';
 import { Connections } from './accept-many.ts';
 import { BufferPools } from './buffer-pool.ts';
-import { Chain, LinkError } from './chain.ts';
+import { Chain, keepsLinks, LinkError, Steps } from './chain.ts';
 import { warnOfCloseWithFd, warnOfLinkedSteps } from './deprecated.ts';
 import type { Engine } from './engine.ts';
 import { WaitMethods } from './methods-wait.ts';
@@ -303,7 +303,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * write and
    * then an fsync. All are submitted with one system call.
    *
-   * Kernel 5.3. See IOSQE_IO_LINK.
+   * Kernel 5.15; before that they are submitted one by one, each when the one before has succeeded. See IOSQE_IO_LINK.
    * @param steps methods and their arguments; as many entries as the ring has, at most
    * @param options.signal aborts all of them
    * @returns what each step answered
@@ -355,7 +355,8 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     const names = steps.map((step, i) => methodOf(step, i));
     const operations: Operation[] = [];
     const promises: Promise<unknown>[] = [];
-    collectInto(this, operations);
+    const isLinked = keepsLinks(this.#engine.ring);
+    collectInto(this, operations, isLinked);
     try {
       steps.forEach(([, ...args], i) => {
         promises.push(callStep(this, names[i], args));
@@ -367,18 +368,17 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
       if (error instanceof Refused) await error.promise;
       throw error;
     } finally {
-      collectInto(this, undefined);
+      collectInto(this, undefined, false);
     }
-    const chain = new Chain(operations);
+    const chain = new Chain(operations, isLinked);
     const { sqEntries } = this.#engine.ring;
     if (chain.entries > sqEntries) {
       const error = wrongValue('steps', `it takes ${chain.entries} entries, and the ring has ${sqEntries}`);
       chain.refused(error);
       await Promise.all(promises);
     }
-    const begun = operations.filter((operation) => operation.begin());
-    if (begun.length === operations.length) this.#engine.submit(chain);
-    else for (const operation of begun) operation.refused(operationError(ECANCELED, operation.name));
+    if (isLinked) this.#submitChain(chain);
+    else this.#submitSteps(chain, promises);
     const all = { aborted: (by: AbortSignal): void => operations.forEach((operation) => operation.aborted(by)) };
     if (signal !== undefined) watch(signal, all);
     const results = await Promise.allSettled(promises);
@@ -387,6 +387,20 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     if (failure === undefined) return results.map((result) => (result as PromiseFulfilledResult<unknown>).value);
     if (signal?.aborted && (failure.reason as Error).name === 'AbortError') throw failure.reason;
     throw new LinkError(names, results);
+  }
+
+  #submitChain(chain: Chain): void {
+    const begun = chain.members.filter((operation) => operation.begin());
+    if (begun.length === chain.members.length) this.#engine.submit(chain);
+    else for (const operation of begun) operation.refused(operationError(ECANCELED, operation.name));
+  }
+
+  #submitSteps(chain: Chain, promises: readonly Promise<unknown>[]): void {
+    try {
+      new Steps(this.#engine, chain.members, promises).begin(chain);
+    } catch (error) {
+      chain.refused(error as Error);
+    }
   }
 
   /**

@@ -2,11 +2,17 @@
 import { fileURLToPath } from 'node:url';
 import {
   IORING_ACCEPT_DONTWAIT,
+  IORING_FEAT_CQE_SKIP,
   IORING_FEAT_EXT_ARG,
   IORING_OFF_SQES,
   IORING_OP_ACCEPT,
+  IORING_OP_LINKAT,
+  IORING_OP_TIMEOUT,
   IORING_REGISTER_PROBE,
   IORING_REGISTER_USE_REGISTERED_RING,
+  IORING_TIMEOUT_ETIME_SUCCESS,
+  IOSQE_IO_HARDLINK,
+  IOSQE_IO_LINK,
   IO_URING_PARAMS,
   IO_URING_PROBE_OP_SIZE,
   IO_URING_PROBE_SIZE,
@@ -28,7 +34,8 @@ export const refused: number[] = [];
 
 /**
  * From now on, to all rings of this thread: operations, registrations, set-up flags and features of younger kernels are not there. Below
- * 5.15 an accept does not wait on a listener that is non-blocking, and all are taken for such.
+ * 5.15 an accept does not wait on a listener that is non-blocking, and all are taken for such; and what is linked to an operation that the
+ * kernel does not know runs all the same.
  */
 export function age(to: Age): void {
   const native = koffiNative();
@@ -80,10 +87,16 @@ function makeOld(sqes: DataView, { lastOperation, features }: Age): void {
     const opcode = sqes.getUint8(at + IO_URING_SQE.opcode);
     const flags = sqes.getUint16(at + IO_URING_SQE.ioprio, true);
     const isYoung = opcode > lastOperation ||
-      (opcode === IORING_OP_ACCEPT && flags > 0 && flags !== IORING_ACCEPT_DONTWAIT);
+      (opcode === IORING_OP_ACCEPT && flags > 0 && flags !== IORING_ACCEPT_DONTWAIT) ||
+      (opcode === IORING_OP_TIMEOUT && (features & IORING_FEAT_CQE_SKIP) === 0 &&
+        (sqes.getUint32(at + IO_URING_SQE.timeout_flags, true) & IORING_TIMEOUT_ETIME_SUCCESS) !== 0);
     if (isYoung && opcode !== UNKNOWN_OPERATION) {
       refused.push(opcode);
       sqes.setUint8(at + IO_URING_SQE.opcode, UNKNOWN_OPERATION);
+      if (lastOperation < IORING_OP_LINKAT) {
+        const links = sqes.getUint8(at + IO_URING_SQE.flags);
+        sqes.setUint8(at + IO_URING_SQE.flags, links & ~(IOSQE_IO_LINK | IOSQE_IO_HARDLINK));
+      }
     } else if (opcode === IORING_OP_ACCEPT && (features & IORING_FEAT_EXT_ARG) === 0) {
       sqes.setUint16(at + IO_URING_SQE.ioprio, IORING_ACCEPT_DONTWAIT, true);
     }

@@ -1,7 +1,7 @@
 // The reactor on a kernel that has io_uring, and not all of its operations.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { closeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { release } from 'node:os';
 import { describe, type TestContext } from 'node:test';
@@ -10,18 +10,20 @@ import {
   IORING_OP_ACCEPT,
   IORING_OP_MKDIRAT,
   IORING_REGISTER_FILES,
+  MSG_WAITALL,
   MSG_OOB,
   SOCK_CLOEXEC,
   SOCK_NONBLOCK,
   SOCK_STREAM,
   SOL_SOCKET,
 } from '../../src/abi/index.ts';
-import { Msghdr, Reactor, type IoUring } from '../../src/index.ts';
+import { LinkError, Msghdr, Reactor, type IoUring } from '../../src/index.ts';
 import { addressOf, bindTo, listenOn, openSocket } from '../../src/net/transport/socket-calls.ts';
 import { RegisteredFiles } from '../../src/reactor/registered-files.ts';
 import { it } from '../asking.ts';
 import { age, refused } from '../kernel/aged-kernel.ts';
 import { Descriptors } from '../kernel/libc.ts';
+import { Temporary } from '../kernel/temporary.ts';
 import { LINUX_5_10, LINUX_5_15 } from '../ring/ages.ts';
 import { open } from '../ring/old-kernel.ts';
 
@@ -83,6 +85,135 @@ describe('what Linux 5.10 does not have', () => {
     await using io = new Reactor();
     using listener = new Listener();
     await assert.rejects(io.fsync(listener.fd), { code: 'EINVAL', message: 'EINVAL: invalid argument, fsync' });
+  });
+});
+
+describe('a chain, to whose links the kernel does not keep where it refuses an operation', () => {
+  /** What came of each step, with the step at which it ended. */
+  async function endOf(chain: Promise<unknown>): Promise<{ step: number; code: string; codes: unknown[] }> {
+    const error = await chain.then(() => assert.fail('it has succeeded'), (reason: unknown) => reason);
+    assert.ok(error instanceof LinkError, `${error as Error}`);
+    const { step, code, results } = error;
+    const codes = results.map((result) =>
+      result.status === 'fulfilled' ? result.value : (result.reason as NodeJS.ErrnoException).code
+    );
+    return { step, code, codes };
+  }
+
+  it('ends there: what is behind it does not run', async () => {
+    using folder = new Temporary();
+    using files = new Descriptors();
+    await using io = new Reactor();
+    const path = folder.file('file', 'untouched');
+    const fd = files.own(openSync(path, 'r+'));
+    const end = await endOf(io.chain([['nop'], ['mkdir', '/nowhere/in/particular'], ['write', fd, 'x'], ['nop']]));
+    assert.deepEqual(end, { step: 1, code: 'EINVAL', codes: [0, 'EINVAL', 'ECANCELED', 'ECANCELED'] });
+    assert.ok(refused.splice(0).every((opcode) => opcode === IORING_OP_MKDIRAT));
+    assert.equal(readFileSync(path, 'utf8'), 'untouched');
+  });
+
+  it('sleeps in it, and goes on', async () => {
+    using folder = new Temporary();
+    using files = new Descriptors();
+    await using io = new Reactor();
+    const path = folder.file('file', '');
+    const fd = files.own(openSync(path, 'r+'));
+    const start = performance.now();
+    assert.deepEqual(await io.chain([['write', fd, 'one'], ['sleep', 20], ['write', fd, ' two']]), [3, undefined, 4]);
+    assert.ok(performance.now() - start > 19);
+    assert.equal(readFileSync(path, 'utf8'), 'one two');
+    assert.deepEqual(refused, []);
+  });
+
+  it('ends at a transfer that is short, of every kind', async () => {
+    using folder = new Temporary();
+    using files = new Descriptors();
+    await using io = new Reactor();
+    const path = folder.file('file', 'short');
+    const fd = files.own(openSync(path, 'r+'));
+    const big = (): Uint8Array => new Uint8Array(100);
+    const [reader, writer] = files.pipe();
+    const [second, last] = files.pipe();
+    const [ours, theirs] = files.socketPair();
+    await io.write(writer, 'short');
+    await io.send(ours, 'short');
+    files.close(ours);
+    const steps = [
+      ['read', fd, big(), { offset: 0 }],
+      ['readv', fd, [big(), big()], { offset: 0 }],
+      ['tee', reader, last, 100],
+      ['splice', reader, null, last, null, 100],
+      ['read', second, io.allocate(100)],
+      ['recv', theirs, big(), { flags: MSG_WAITALL }],
+    ] as const;
+    for (const short of steps) {
+      const { step, code, codes } = await endOf(io.chain([['nop'], short as never, ['ftruncate', fd, 0]]));
+      const bytes = short[0] === 'read' && short[1] === second ? 10 : 5;
+      assert.deepEqual({ step, code, codes }, { step: 1, code: 'ERR_IOURING_SHORT', codes: [0, bytes, 'ECANCELED'] });
+    }
+    assert.equal(readFileSync(path, 'utf8'), 'short');
+    // And goes on behind one that is not.
+    const whole = new Uint8Array(5);
+    assert.deepEqual(await io.chain([['read', fd, whole, { offset: 0 }], ['nop']]), [5, 0]);
+  });
+
+  it('given wrong arguments in a later step, is not begun', async () => {
+    using folder = new Temporary();
+    using files = new Descriptors();
+    await using io = new Reactor();
+    const path = folder.file('file', 'untouched');
+    const fd = files.own(openSync(path, 'r+'));
+    const wrong = io.chain([['write', fd, 'x'], ['nop'], ['read', fd, 'no buffer' as never]]);
+    assert.deepEqual((await endOf(wrong)).codes, Array<string>(3).fill('ERR_INVALID_ARG_TYPE'));
+    await io.nop();
+    assert.equal(readFileSync(path, 'utf8'), 'untouched');
+    assert.deepEqual([io.stats.submitted, io.stats.inFlight, io.stats.queued], [1, 0, 0]);
+  });
+
+  it('counts the time limit of a step from its beginning, and ends when it is over', async () => {
+    using files = new Descriptors();
+    await using io = new Reactor();
+    const [reader, writer] = files.pipe();
+    const [other] = files.pipe();
+    await io.write(writer, 'x');
+    const memory = new Uint8Array(1);
+    const results = await io.chain([['sleep', 60], ['read', reader, memory, { timeoutMs: 50 }], ['nop']]);
+    assert.deepEqual(results, [undefined, 1, 0]);
+    const end = await endOf(io.chain([['nop'], ['read', other, memory, { timeoutMs: 5 }], ['write', writer, 'x']]));
+    assert.deepEqual(end, { step: 1, code: 'ETIMEDOUT', codes: [0, 'ETIMEDOUT', 'ECANCELED'] });
+    assert.equal(io.stats.inFlight, 0);
+  });
+
+  it('is aborted as a whole, or by the signal of one step', async () => {
+    using files = new Descriptors();
+    await using io = new Reactor();
+    const [reader] = files.pipe();
+    const memory = new Uint8Array(1);
+    const abort = new AbortController();
+    const aborted = io.chain([['nop'], ['read', reader, memory], ['nop']], { signal: abort.signal });
+    await io.sleep(1);
+    abort.abort();
+    await assert.rejects(aborted, { name: 'AbortError' });
+    const signal = AbortSignal.abort();
+    const end = await endOf(io.chain([['nop'], ['read', reader, memory, { signal }], ['nop']]));
+    assert.deepEqual(end, { step: 1, code: 'ABORT_ERR', codes: [0, 'ABORT_ERR', 'ECANCELED'] });
+    assert.equal(io.stats.inFlight, 0);
+  });
+
+  it('is waited for by a close that drains, and cancelled by one that does not', async () => {
+    const drained = new Reactor();
+    const chain = drained.chain([['nop'], ['sleep', 5], ['nop'], ['sleep', 5], ['nop']]);
+    await drained.close({ drain: true });
+    assert.deepEqual(await chain, [0, undefined, 0, undefined, 0]);
+    const closed = new Reactor();
+    const ended = endOf(closed.chain([['nop'], ['sleep', 1e6], ['nop']]));
+    await closed.sleep(1);
+    await closed.close();
+    assert.deepEqual(await ended, {
+      step: 1,
+      code: 'ERR_IOURING_CLOSED',
+      codes: [0, 'ERR_IOURING_CLOSED', 'ECANCELED'],
+    });
   });
 });
 

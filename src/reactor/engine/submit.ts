@@ -182,6 +182,25 @@ export class SubmitQueue {
     return true;
   }
 
+  /**
+   * Write the entries of several operations, and take them back: their arguments are right. Where there is no room it
+   * is left to each when its turn comes. @throws misuse
+   */
+  rehearse(submission: Submission): void {
+    const ring = this.#ring;
+    if (ring.sqSpaceLeft < submission.entries) this.#enterEarly();
+    if (ring.sqSpaceLeft < submission.entries) return;
+    const ready = ring.sqReady;
+    this.#occupy(submission);
+    try {
+      submission.prepare(ring);
+    } finally {
+      coreOf(ring).unprepare(ready);
+      this.vacate(submission);
+    }
+    for (const member of submission.members ?? []) member.owed = 0;
+  }
+
   #occupy(submission: Submission): void {
     const { members } = submission;
     if (members !== undefined) {
