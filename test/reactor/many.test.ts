@@ -46,7 +46,7 @@ async function connected(port: number): Promise<Socket> {
   return socket;
 }
 
-describe('acceptMany', () => {
+describe('acceptMany', { skip: without('5.19', 'acceptMany') }, () => {
   it('brings every connection; break stops it, and closes what nobody took', async () => {
     using files = new Descriptors();
     await using io = new Reactor();
