@@ -453,7 +453,7 @@ export const OPERATIONS: readonly Operation[] = [
     methods: ['prepTimeout'],
     options: ['count', 'absolute', 'clock', 'multishot', 'etimeSuccess'],
     since: '5.4',
-    variants: { multishot: '6.4', immediate: '7.1' },
+    variants: { clock: '5.15', etimeSuccess: '5.16', multishot: '6.4', immediate: '7.1' },
     lends: [{ field: 'addr', what: 'timespec', access: 'read', until: 'submit' }],
     result: '0 when so many completions came; the time being up is -ETIME',
     helpers: ['io_uring_prep_timeout'],

@@ -7,12 +7,15 @@ import type { Operation } from './operation.ts';
 import { operationError } from './operation-error.ts';
 import { Submission } from './submission.ts';
 
-/**
- * Does the kernel keep to the links of a chain? Before 5.15 it does not if it refuses an entry at once, such as one on
- * a descriptor that is not open: those behind it run as if nothing had failed.
- */
-export function keepsLinks(ring: IoUring): boolean {
-  return coreOf(ring).resources.kernel.isFrom(version('5.15'));
+/** Before that the kernel goes on behind what it refuses at once, such as a descriptor that is not open. */
+const KEEPS_LINKS = version('5.15');
+/** Before that a timer cannot say that it has succeeded: it ends the chain. */
+const GOES_ON_BEHIND_TIMERS = version('5.16');
+
+/** Does the kernel keep to the links of a chain of these methods: are those behind a step run if, and only if, it has succeeded? */
+export function keepsLinks(ring: IoUring, names: readonly string[]): boolean {
+  const { kernel } = coreOf(ring).resources;
+  return kernel.isFrom(names.includes('sleep') ? GOES_ON_BEHIND_TIMERS : KEEPS_LINKS);
 }
 
 /** Operations one after the other, each only if the one before succeeded: the kernel has them all at once. */

@@ -260,7 +260,8 @@ export abstract class FileMethods extends OperationMethods {
   readv(fd: number, buffers: readonly Lendable[], options?: Omit<ReadWriteOptions, 'length'>): Promise<number> {
     const { offset, rwFlags } = options ?? NONE;
     const transfer = transferOf(rwFlags);
-    const own = startsAtFilePosition(offset, undefined) ? new AtPosition(fd, lengthOfAll(buffers), false, linkedOf(this))
+    const own = startsAtFilePosition(offset, undefined)
+      ? new AtPosition(fd, lengthOfAll(buffers), false, linkedOf(this))
       : undefined;
     return run(this, READV, fd, options, own, buffers, offset, transfer);
   }

@@ -10,6 +10,7 @@ import {
   IORING_OP_TIMEOUT,
   IORING_OP_WAITID,
 } from '../abi/operations.ts';
+import type { Form } from '../ring/kernel/needed-linux.ts';
 import type { EpollEvents } from '../ring/structs/epoll-events.ts';
 import type { Lendable } from '../ring/memory/lent-memory.ts';
 import type { RawSqe } from '../ring/prepare/commands.ts';
@@ -32,6 +33,9 @@ import {
 } from './operation.ts';
 import { ownOptions } from '../ring/arguments/own-options.ts';
 
+const NONE: TimerOptions = ownOptions({});
+const UNTIL: Form = ownOptions({ opcode: IORING_OP_TIMEOUT });
+const UNTIL_BY_CLOCK: Form = ownOptions({ ...UNTIL, variant: 'clock' });
 const SLEPT: Outcome<void> = ownOptions({ ...DONE, success: -ETIME });
 
 const NOP = kind(
@@ -42,7 +46,10 @@ const NOP = kind(
 );
 const SLEEP = kind(
   'sleep',
-  IORING_OP_TIMEOUT,
+  ({ b: timer }: Asked): Form => {
+    const { clock = 'monotonic' } = (timer ?? NONE) as TimerOptions;
+    return clock === 'monotonic' ? UNTIL : UNTIL_BY_CLOCK;
+  },
   SLEPT,
   (ring, { slot, a: time, b: timer }: Asked<[Duration, TimerOptions | undefined]>) =>
     ring.prepTimeout(time, slot, timer),

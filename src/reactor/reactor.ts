@@ -303,7 +303,8 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * write and
    * then an fsync. All are submitted with one system call.
    *
-   * Kernel 5.15; before that they are submitted one by one, each when the one before has succeeded. See IOSQE_IO_LINK.
+   * Kernel 5.15, with a sleep 5.16; before that they are submitted one by one, each when the one before has succeeded.
+   * See IOSQE_IO_LINK.
    * @param steps methods and their arguments; as many entries as the ring has, at most
    * @param options.signal aborts all of them
    * @returns what each step answered
@@ -355,7 +356,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     const names = steps.map((step, i) => methodOf(step, i));
     const operations: Operation[] = [];
     const promises: Promise<unknown>[] = [];
-    const isLinked = keepsLinks(this.#engine.ring);
+    const isLinked = keepsLinks(this.#engine.ring, names);
     collectInto(this, operations, isLinked);
     try {
       steps.forEach(([, ...args], i) => {

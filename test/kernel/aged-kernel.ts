@@ -10,7 +10,9 @@ import {
   IORING_OP_TIMEOUT,
   IORING_REGISTER_PROBE,
   IORING_REGISTER_USE_REGISTERED_RING,
+  IORING_TIMEOUT_BOOTTIME,
   IORING_TIMEOUT_ETIME_SUCCESS,
+  IORING_TIMEOUT_REALTIME,
   IOSQE_IO_HARDLINK,
   IOSQE_IO_LINK,
   IO_URING_PARAMS,
@@ -83,13 +85,14 @@ export function age(to: Age): void {
 }
 
 function makeOld(sqes: DataView, { lastOperation, features }: Age): void {
+  const clocks = lastOperation < IORING_OP_LINKAT ? IORING_TIMEOUT_BOOTTIME | IORING_TIMEOUT_REALTIME : 0;
+  const youngOfTimers = clocks | ((features & IORING_FEAT_CQE_SKIP) === 0 ? IORING_TIMEOUT_ETIME_SUCCESS : 0);
   for (let at = 0; at < sqes.byteLength; at += IO_URING_SQE_SIZE) {
     const opcode = sqes.getUint8(at + IO_URING_SQE.opcode);
     const flags = sqes.getUint16(at + IO_URING_SQE.ioprio, true);
     const isYoung = opcode > lastOperation ||
       (opcode === IORING_OP_ACCEPT && flags > 0 && flags !== IORING_ACCEPT_DONTWAIT) ||
-      (opcode === IORING_OP_TIMEOUT && (features & IORING_FEAT_CQE_SKIP) === 0 &&
-        (sqes.getUint32(at + IO_URING_SQE.timeout_flags, true) & IORING_TIMEOUT_ETIME_SUCCESS) !== 0);
+      (opcode === IORING_OP_TIMEOUT && (sqes.getUint32(at + IO_URING_SQE.timeout_flags, true) & youngOfTimers) !== 0);
     if (isYoung && opcode !== UNKNOWN_OPERATION) {
       refused.push(opcode);
       sqes.setUint8(at + IO_URING_SQE.opcode, UNKNOWN_OPERATION);

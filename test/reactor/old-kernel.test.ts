@@ -9,6 +9,7 @@ import {
   AF_INET,
   IORING_OP_ACCEPT,
   IORING_OP_MKDIRAT,
+  IORING_OP_TIMEOUT,
   IORING_REGISTER_FILES,
   MSG_WAITALL,
   MSG_OOB,
@@ -19,12 +20,13 @@ import {
 } from '../../src/abi/index.ts';
 import { LinkError, Msghdr, Reactor, type IoUring } from '../../src/index.ts';
 import { addressOf, bindTo, listenOn, openSocket } from '../../src/net/transport/socket-calls.ts';
+import { keepsLinks } from '../../src/reactor/chain.ts';
 import { RegisteredFiles } from '../../src/reactor/registered-files.ts';
 import { it } from '../asking.ts';
 import { age, refused } from '../kernel/aged-kernel.ts';
 import { Descriptors } from '../kernel/libc.ts';
 import { Temporary } from '../kernel/temporary.ts';
-import { LINUX_5_10, LINUX_5_15 } from '../ring/ages.ts';
+import { LINUX_5_10, LINUX_5_15, LINUX_6_1 } from '../ring/ages.ts';
 import { open } from '../ring/old-kernel.ts';
 
 /** No control message has it. */
@@ -81,6 +83,13 @@ describe('what Linux 5.10 does not have', () => {
     peer.destroy();
   });
 
+  it('given a clock, an EINVAL of a timer has the Linux that it needs', async () => {
+    await using io = new Reactor();
+    const message = /^EINVAL: invalid argument, sleep: needs Linux 5\.15, this is \d/;
+    await assert.rejects(io.sleep(1, { clock: 'boottime' }), { code: 'EINVAL', message });
+    assert.deepEqual(refused.splice(0), [IORING_OP_TIMEOUT]);
+  });
+
   it('given an EINVAL for a wrong argument, it is left as it is', async () => {
     await using io = new Reactor();
     using listener = new Listener();
@@ -123,6 +132,17 @@ describe('a chain, to whose links the kernel does not keep where it refuses an o
     assert.ok(performance.now() - start > 19);
     assert.equal(readFileSync(path, 'utf8'), 'one two');
     assert.deepEqual(refused, []);
+  });
+
+  it('from 5.15 on keeps to them, and from 5.16 on with a sleep among them', () => {
+    for (
+      const [linux, ...expected] of [[LINUX_5_10, false, false], [LINUX_5_15, true, false], [LINUX_6_1, true,
+        true]] as const
+    ) {
+      const { ring } = open(linux);
+      assert.deepEqual([['nop'], ['nop', 'sleep']].map((names) => keepsLinks(ring, names)), expected);
+      ring.close();
+    }
   });
 
   it('ends at a transfer that is short, of every kind', async () => {
