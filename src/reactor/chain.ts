@@ -12,7 +12,10 @@ const KEEPS_LINKS = version('5.15');
 /** Before that a timer cannot say that it has succeeded: it ends the chain. */
 const GOES_ON_BEHIND_TIMERS = version('5.16');
 
-/** Does the kernel keep to the links of a chain of these methods: are those behind a step run if, and only if, it has succeeded? */
+/**
+ * Does the kernel keep to the links of a chain of these methods: are those behind a step run if, and only if, it has
+ * succeeded?
+ */
 export function keepsLinks(ring: IoUring, names: readonly string[]): boolean {
   const { kernel } = coreOf(ring).resources;
   return kernel.isFrom(names.includes('sleep') ? GOES_ON_BEHIND_TIMERS : KEEPS_LINKS);
@@ -66,7 +69,7 @@ export class Chain extends Submission {
   }
 }
 
-/** The steps of a chain where the kernel does not keep to links: each is submitted when the one before has succeeded. */
+/** The steps of a chain where the kernel does not keep to links: each is submitted when the one before succeeded. */
 export class Steps {
   readonly #engine: Engine;
   readonly #steps: readonly Operation[];

@@ -6,6 +6,7 @@ import {
   IORING_RECVSEND_BUNDLE,
   IORING_SETUP_SQE128,
   IORING_SETUP_SQE_MIXED,
+  IOSQE_ASYNC,
   IOSQE_CQE_SKIP_SUCCESS,
   IOSQE_FIXED_FILE,
   IOSQE_IO_HARDLINK,
@@ -30,6 +31,7 @@ import {
 } from '../abi/operations.ts';
 import { REGISTRATIONS } from '../abi/registrations.ts';
 import { MSG_TRUNC, MSG_WAITALL } from '../abi/socket-flags.ts';
+import { isBlockingDevice, LEAVES_DEVICES_TO_WORKERS } from './kernel/blocking-device.ts';
 import { checkUserData, highWord, lowWord, type UserData } from './arguments/user-data.ts';
 import { aligned } from './memory/aligned-memory.ts';
 import { BufferGroup, SpanLease, TruncatedLease } from './buffer-ring.ts';
@@ -101,6 +103,8 @@ export class RingCore {
   refusedAt: number | undefined;
   /** Is a callback of forEachCompletion running? */
   reaping = false;
+  /** It is known that the kernel does not block on devices. */
+  #leavesDevices = false;
   /** Before 6.13: the operations on slots, by their pin; the high half of its key tells whether it is theirs still. */
   readonly #onSlots = new Map<number, number>();
   /** Such an operation keeps silent: nothing will tell when it is over. */
@@ -180,6 +184,16 @@ export class RingCore {
     this.checkOpen();
     this.refusedAt = this.sq.tail;
     return false;
+  }
+
+  /**
+   * The flags of a transfer's entry. Where the kernel would block in io_uring_enter(2) until a terminal has input, a
+   * worker of the kernel does that: IOSQE_ASYNC.
+   */
+  flagsOfTransfer(fd: number): number {
+    if (this.#leavesDevices) return 0;
+    this.#leavesDevices = this.resources.kernel.isFrom(LEAVES_DEVICES_TO_WORKERS);
+    return !this.#leavesDevices && isBlockingDevice(fd) ? IOSQE_ASYNC : 0;
   }
 
   /** Is there no room? To be asked first by operations that need memory of the arena, or more than one entry. */

@@ -35,9 +35,9 @@ const EINVAL = 22;
 export const refused: number[] = [];
 
 /**
- * From now on, to all rings of this thread: operations, registrations, set-up flags and features of younger kernels are not there. Below
- * 5.15 an accept does not wait on a listener that is non-blocking, and all are taken for such; and what is linked to an operation that the
- * kernel does not know runs all the same.
+ * From now on, to all rings of this thread: operations, registrations, set-up flags and features of younger kernels are
+ * not there. Below 5.15 an accept does not wait on a listener that is non-blocking, and all are taken for such; and
+ * what is linked to an operation that the kernel does not know runs all the same.
  */
 export function age(to: Age): void {
   const native = koffiNative();

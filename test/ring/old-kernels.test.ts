@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { closeSync, constants, openSync } from 'node:fs';
 import { describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import {
   AT_FDCWD,
   EPOLLEXCLUSIVE,
@@ -26,6 +28,7 @@ import {
   IORING_REGISTER_SYNC_CANCEL,
   IORING_SETUP_CQSIZE,
   IORING_SETUP_SUBMIT_ALL,
+  IOSQE_ASYNC,
   OPERATIONS,
   POLLIN,
 } from '../../src/abi/index.ts';
@@ -381,6 +384,36 @@ describe('waits where the kernel does not limit them', () => {
     assert.equal(ring.submitAndWait(1), 1);
     assert.ok(kernel.calls.every(({ minComplete }) => minComplete === 0), 'no call waits in the kernel');
     ring.close();
+  });
+});
+
+describe('transfers with a device', () => {
+  const flagsOf = (age: Age, fd: number): number[] => {
+    const { ring, kernel } = open(age);
+    const memory = new Uint8Array(8);
+    ring.prepRead(fd, memory, 8, 1);
+    ring.prepReadv(fd, [memory], 2);
+    ring.prepWrite(fd, memory, 8, 3);
+    ring.prepWritev(fd, [memory], 4);
+    ring.prepRead(fd, null, 8, 5);
+    ring.submit();
+    const seen = kernel.entriesSeen.map(({ flags }) => flags);
+    assert.equal(seen.length, 5);
+    ring.close();
+    return [...new Set(seen)];
+  };
+
+  it('that blocks are left to a worker before 5.14, where the kernel would block whoever submits', () => {
+    const terminal = openSync('/dev/ptmx', constants.O_RDWR | constants.O_NOCTTY);
+    const nonBlocking = openSync('/dev/ptmx', constants.O_RDWR | constants.O_NOCTTY | constants.O_NONBLOCK);
+    const file = openSync(fileURLToPath(import.meta.url), 'r');
+    try {
+      assert.deepEqual(flagsOf(LINUX_5_10, terminal), [IOSQE_ASYNC]);
+      for (const fd of [nonBlocking, file, -1]) assert.deepEqual(flagsOf(LINUX_5_10, fd), [0]);
+      for (const fd of [terminal, nonBlocking, file]) assert.deepEqual(flagsOf(LINUX_5_15, fd), [0]);
+    } finally {
+      for (const fd of [terminal, nonBlocking, file]) closeSync(fd);
+    }
   });
 });
 

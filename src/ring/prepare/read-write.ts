@@ -215,6 +215,7 @@ function transfer(
   options: TransferOptions | undefined,
 ): boolean {
   const file = checkFd('fd', fd);
+  const entryFlags = core.flagsOfTransfer(file);
   let low = -1;
   let high = -1;
   if (typeof offset === 'number' && offset >>> 0 === offset) {
@@ -239,7 +240,9 @@ function transfer(
       memory.find(buf as Lendable, len);
       const { addressLow, addressHigh } = memory;
       const lent = [buf, attributes];
-      if (!core.queue(opcode, 0, 0, file, low, high, addressLow, addressHigh, len, flags, fixed, userData, lent)) {
+      if (
+        !core.queue(opcode, entryFlags, 0, file, low, high, addressLow, addressHigh, len, flags, fixed, userData, lent)
+      ) {
         return false;
       }
       core.sq.extend(0, attributesLow, attributesHigh, IORING_RW_ATTR_FLAG_PI, 0);
@@ -248,13 +251,13 @@ function transfer(
   }
   if (buf === null) {
     checkUint32('len', len);
-    return core.queue(opcode, 0, 0, file, low, high, 0, 0, len, flags, fixed, userData, undefined);
+    return core.queue(opcode, entryFlags, 0, file, low, high, 0, 0, len, flags, fixed, userData, undefined);
   }
   memory.find(buf, len);
   const { addressLow, addressHigh } = memory;
   return core.queue(
     opcode,
-    0,
+    entryFlags,
     0,
     file,
     low,
@@ -289,7 +292,7 @@ function vectored(
   const address = core.iovecs(list);
   const queued = core.queue(
     opcode,
-    0,
+    core.flagsOfTransfer(file),
     0,
     file,
     lowWord(position),
