@@ -539,7 +539,8 @@ export class RingResources {
 
   /**
    * Operations in chains that keep silent may be over without a word, or under way on a disk, where nothing finds them:
-   * when the kernel twice in a row knows none of those that are left, waiting would tell no more.
+   * when the kernel twice in a row knows none of those that are left, waiting would tell no more. And where there is no
+   * IORING_REGISTER_SYNC_CANCEL, what has begun since the last round is cancelled in this one.
    */
   #askAgain(recall: Recall): void {
     const { pins } = this;
@@ -547,7 +548,7 @@ export class RingResources {
     const isMute = (slot: number): boolean =>
       pins.lent(slot) instanceof ChainMember && (recall.absent.get(slot) ?? 0) > 1;
     if (left.every(isMute)) recall.isHopeless = true;
-    else if (left.some((slot) => pins.lent(slot) instanceof ChainMember)) recall.slots = left;
+    else if (!this.#hasSyncCancel || left.some((slot) => pins.lent(slot) instanceof ChainMember)) recall.slots = left;
   }
 
   /** A completion that nobody will see any more. */

@@ -30,7 +30,7 @@ import {
   type IoUringOptions,
 } from '../../src/index.ts';
 import { coreOf } from '../../src/ring/ring-core.ts';
-import { it, neededBy } from '../asking.ts';
+import { it, Missing, neededBy, without } from '../asking.ts';
 import { Descriptors } from './libc.ts';
 import { Children } from './operations/children.ts';
 import { reap } from './reap.ts';
@@ -88,6 +88,12 @@ class Scene implements Disposable {
     this.files[Symbol.dispose]();
     this.folder[Symbol.dispose]();
   }
+}
+
+/** @throws {Missing} */
+function needsSyncCancel(): void {
+  const lacks = without('6.0', 'IORING_REGISTER_SYNC_CANCEL');
+  if (lacks) throw new Missing(lacks);
 }
 
 /** Each queues something that does not end by itself. Those that are done at once, nobody reaps. */
@@ -214,6 +220,8 @@ const OPERATIONS: Record<string, (ring: IoUring, scene: Scene) => void> = {
     ring.prepAccept(fd, 6);
   },
   'what waits for all others': (ring, scene) => {
+    // Cancellations of the older kind wait for all others themselves.
+    needsSyncCancel();
     ring.prepRead(scene.pipe(), scene.lend(), 64, 1);
     ring.prepRead(scene.pipe(), scene.lend(), 64, 2);
     ring.sqeSetFlags(IOSQE_IO_DRAIN);

@@ -29,6 +29,7 @@ import {
   IORING_SETUP_CQSIZE,
   IORING_SETUP_SUBMIT_ALL,
   IOSQE_ASYNC,
+  IOSQE_IO_HARDLINK,
   OPERATIONS,
   POLLIN,
 } from '../../src/abi/index.ts';
@@ -180,6 +181,28 @@ describe('registrations on old kernels', () => {
     assert.throws(() => ring.prepCloseDirect(0, 1), { code: 'ERR_IOURING_UNSUPPORTED' });
     assert.throws(() => ring.registerBufRing(4, 64, 1), { code: 'EINVAL', message: /needs Linux 5\.19/ });
     ring.close();
+  });
+});
+
+describe('close on old kernels', () => {
+  it('given an operation that begins when the one before it is cancelled, cancels that, too', () => {
+    for (const age of [LINUX_5_10, LINUX_5_15]) {
+      const { ring, kernel } = open(age);
+      ring.prepRead(-1, new Uint8Array(8), 8, 1);
+      ring.sqeSetFlags(IOSQE_IO_HARDLINK);
+      ring.prepRead(-1, new Uint8Array(8), 8, 2);
+      ring.submit();
+      const [first, second] = kernel.inFlight;
+      kernel.inFlight.delete(second);
+      kernel.sees = () => {
+        if (!kernel.inFlight.has(first)) kernel.inFlight.add(second);
+      };
+      const start = performance.now();
+      ring.close();
+      const took = performance.now() - start;
+      assert.ok(took < 2000, `it took ${took} ms`);
+      assert.deepEqual([...kernel.inFlight], []);
+    }
   });
 });
 
