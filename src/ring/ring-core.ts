@@ -31,7 +31,7 @@ import {
 } from '../abi/operations.ts';
 import { REGISTRATIONS } from '../abi/registrations.ts';
 import { MSG_TRUNC, MSG_WAITALL } from '../abi/socket-flags.ts';
-import { isBlockingDevice, LEAVES_DEVICES_TO_WORKERS } from './kernel/blocking-device.ts';
+import { isBlockingDevice, isSocket, TAKES_EVERY_FILE } from './kernel/odd-file.ts';
 import { checkUserData, highWord, lowWord, type UserData } from './arguments/user-data.ts';
 import { aligned } from './memory/aligned-memory.ts';
 import { BufferGroup, SpanLease, TruncatedLease } from './buffer-ring.ts';
@@ -103,8 +103,8 @@ export class RingCore {
   refusedAt: number | undefined;
   /** Is a callback of forEachCompletion running? */
   reaping = false;
-  /** It is known that the kernel does not block on devices. */
-  #leavesDevices = false;
+  /** It is known that the kernel neither blocks on devices nor asks for the position of sockets. */
+  #takesEveryFile = false;
   /** Before 6.13: the operations on slots, by their pin; the high half of its key tells whether it is theirs still. */
   readonly #onSlots = new Map<number, number>();
   /** Such an operation keeps silent: nothing will tell when it is over. */
@@ -191,9 +191,16 @@ export class RingCore {
    * worker of the kernel does that: IOSQE_ASYNC.
    */
   flagsOfTransfer(fd: number): number {
-    if (this.#leavesDevices) return 0;
-    this.#leavesDevices = this.resources.kernel.isFrom(LEAVES_DEVICES_TO_WORKERS);
-    return !this.#leavesDevices && isBlockingDevice(fd) ? IOSQE_ASYNC : 0;
+    return this.#mayTakeAnyFile() || !isBlockingDevice(fd) ? 0 : IOSQE_ASYNC;
+  }
+
+  /** Is 0 to stand for the position of a file, which has none? */
+  beginsAtZero(fd: number): boolean {
+    return !this.#mayTakeAnyFile() && isSocket(fd);
+  }
+
+  #mayTakeAnyFile(): boolean {
+    return (this.#takesEveryFile ||= this.resources.kernel.isFrom(TAKES_EVERY_FILE));
   }
 
   /** Is there no room? To be asked first by operations that need memory of the arena, or more than one entry. */

@@ -38,6 +38,7 @@ import { methodSupport } from '../../src/ring/kernel/method-support.ts';
 import { ProvenKernel, version } from '../../src/ring/kernel/proven-kernel.ts';
 import { Msghdr } from '../../src/ring/structs/msghdr.ts';
 import type { SocketAddress } from '../../src/ring/structs/socket-address.ts';
+import { Descriptors } from '../kernel/libc.ts';
 import { FEATURES_5_10, FEATURES_5_15, LINUX_5_10, LINUX_5_15, LINUX_5_19, LINUX_6_1, type Age } from './ages.ts';
 import { FakeKernel } from './fake-kernel.ts';
 import { OldKernel, open } from './old-kernel.ts';
@@ -437,6 +438,31 @@ describe('transfers with a device', () => {
     } finally {
       for (const fd of [terminal, nonBlocking, file]) closeSync(fd);
     }
+  });
+});
+
+describe('transfers with a socket', () => {
+  const offsetsOf = (age: Age, fd: number): number[] => {
+    const { ring, kernel } = open(age);
+    const memory = new Uint8Array(8);
+    ring.prepRead(fd, memory, 8, 1);
+    ring.prepReadv(fd, [memory], 2);
+    ring.prepWrite(fd, memory, 8, 3, -1);
+    ring.prepWritev(fd, [memory], 4, null);
+    ring.submit();
+    const seen = kernel.entriesSeen.map(({ words }) => words[2] | words[3]);
+    assert.equal(seen.length, 4);
+    ring.close();
+    return [...new Set(seen)];
+  };
+
+  it('begin at 0 before 5.14, where -1 is ESPIPE; with other files they begin where those stand', () => {
+    using files = new Descriptors();
+    const [socket] = files.socketPair();
+    const [reader] = files.pipe();
+    assert.deepEqual(offsetsOf(LINUX_5_10, socket), [0]);
+    assert.deepEqual(offsetsOf(LINUX_5_10, reader), [-1]);
+    assert.deepEqual(offsetsOf(LINUX_5_15, socket), [-1]);
   });
 });
 

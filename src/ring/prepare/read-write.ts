@@ -226,6 +226,7 @@ function transfer(
     low = lowWord(offset);
     high = highWord(offset);
   }
+  if (high === -1 && core.beginsAtZero(file)) low = high = 0;
   let flags = 0;
   let fixed = 0;
   const { memory } = core;
@@ -282,7 +283,8 @@ function vectored(
   options: TransferOptions | undefined,
 ): boolean {
   const file = checkFd('fd', fd);
-  const position = filePosition(offset);
+  const asked = filePosition(offset);
+  const position = asked < 0 && core.beginsAtZero(file) ? 0 : asked;
   const flags = checkFlags('options.rwFlags', options?.rwFlags);
   const fixed = options?.fixed ?? 0;
   checkInteger('options.fixed', fixed, 0, 0xffff);
