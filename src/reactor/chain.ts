@@ -12,12 +12,17 @@ const KEEPS_LINKS = version('5.15');
 /** Before that a timer cannot say that it has succeeded: it ends the chain. */
 const GOES_ON_BEHIND_TIMERS = version('5.16');
 
+/** Before that all transfers of a chain begin where the file stood at first: the second write is over the first. */
+const FOLLOWS_THE_FILE = version('5.18');
+const TRANSFERS = new Set(['read', 'write', 'readv', 'writev']);
+
 /**
  * Does the kernel keep to the links of a chain of these methods: are those behind a step run if, and only if, it has
  * succeeded?
  */
 export function keepsLinks(ring: IoUring, names: readonly string[]): boolean {
   const { kernel } = coreOf(ring).resources;
+  if (names.filter((name) => TRANSFERS.has(name)).length > 1) return kernel.isFrom(FOLLOWS_THE_FILE);
   return kernel.isFrom(names.includes('sleep') ? GOES_ON_BEHIND_TIMERS : KEEPS_LINKS);
 }
 

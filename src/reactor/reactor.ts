@@ -303,7 +303,8 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
    * write and
    * then an fsync. All are submitted with one system call.
    *
-   * Kernel 5.15, with a sleep 5.16; before that they are submitted one by one, each when the one before has succeeded.
+   * Kernel 5.15, with a sleep 5.16, with several reads or writes 5.18; before that they are submitted one by one, each
+   * when the one before has succeeded.
    * See IOSQE_IO_LINK.
    * @param steps methods and their arguments; as many entries as the ring has, at most
    * @param options.signal aborts all of them
