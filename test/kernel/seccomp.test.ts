@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { describe } from 'node:test';
-import { it } from '../asking.ts';
+import { it, without } from '../asking.ts';
 import { moduleText, run } from '../run.ts';
 import { forbid } from './seccomp-filter.ts';
 
@@ -108,7 +108,9 @@ describe('a seccomp filter', () => {
     assert.equal(await answer(426, 1, body, setup), `${refused}0\ntrue true\ntrue\n`);
   });
 
-  it('that forbids io_uring_enter with ENOSYS, or all three calls: an error with a code, never a crash', async (t) => {
+  it('that forbids io_uring_enter with ENOSYS, or all three calls: an error with a code, never a crash', {
+    skip: without('5.18', 'unknown registrations that are refused at once'),
+  }, async (t) => {
     const own = readFileSync('/proc/self/maps', 'utf8').includes('io_uring');
     if (own) return t.skip('this Node has a ring for its own event loop, and aborts when it may not enter that');
     const body = `
@@ -126,7 +128,9 @@ describe('a seccomp filter', () => {
     assert.equal(all, `${each}closed true\n`);
   });
 
-  it('that forbids io_uring_register to a ring that is open: each registration says so, operations go on', async () => {
+  it('that forbids io_uring_register to a ring that is open: each registration says so, operations go on', {
+    skip: without('5.18', 'unknown registrations that are refused at once'),
+  }, async () => {
     const body = `
       const calls = [
         () => before.registerBuffers([new Uint8Array(8)]), () => before.registerFiles([0]), () => before.registerEventfd(0),
@@ -145,7 +149,9 @@ describe('a seccomp filter', () => {
     assert.equal(await answer(427, 1, body), `${'EPERM io_uring_register\n'.repeat(9)}3 8\nclosed true\n`);
   });
 
-  it('that forbids io_uring_register: a ring is made without what needs it', async () => {
+  it('that forbids io_uring_register: a ring is made without what needs it', {
+    skip: without('5.18', 'unknown registrations that are refused at once'),
+  }, async () => {
     const body = `
       const ring = new IoUring(8);
       ring.prepNop(5);

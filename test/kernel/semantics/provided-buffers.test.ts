@@ -611,7 +611,9 @@ it('case 83: what was received through a ring of the kernel’s memory stays aft
   assert.equal(Buffer.from(view).toString(), 'kept');
 });
 
-it('case 84: a classic group: removal tells how many; an id comes back; a short read uses its buffer up', () => {
+it('case 84: a classic group: removal tells how many; an id comes back; a short read uses its buffer up', {
+  skip: without('5.19', '0 for buffers that were taken'),
+}, () => {
   using folder = new Temporary();
   using files = new Descriptors();
   using ring = new IoUring(8);

@@ -32,7 +32,9 @@ function timed(action: () => void): number {
   return performance.now() - start;
 }
 
-it('case 24: a limited wait ends with its time when nothing came, and before when something did', () => {
+it('case 24: a limited wait ends with its time when nothing came, and before when something did', {
+  skip: without('5.11', 'IORING_FEAT_EXT_ARG'),
+}, () => {
   const { kernel, enters } = watched();
   using files = new Descriptors();
   using ring = new IoUring(8, {}, kernel);
@@ -194,7 +196,9 @@ it('case 31: a repeating timer whose completion overflows ends with a last one, 
   assert.equal(complete(ring).res, -ENOENT);
 });
 
-it('case 32: a time limit: alone or doubled it is an error; it ends the operation, or is ended by it', () => {
+it('case 32: a time limit: alone or doubled it is an error; it ends the operation, or is ended by it', {
+  skip: without('5.15', 'links that hold where an entry is refused'),
+}, () => {
   using files = new Descriptors();
   using ring = new IoUring(8);
   const [reader, writer] = files.pipe();
@@ -236,7 +240,9 @@ it('case 32: a time limit: alone or doubled it is an error; it ends the operatio
   assert.equal(buffer.toString(), 'done');
 });
 
-it('case 33: a time limit that is not valid cancels the operation it guards', () => {
+it('case 33: a time limit that is not valid cancels the operation it guards', {
+  skip: without('5.15', 'links that hold where an entry is refused'),
+}, () => {
   using files = new Descriptors();
   using ring = new IoUring(8);
   const [reader, writer] = files.pipe();
