@@ -9,13 +9,15 @@ import { moduleText, run } from '../run.ts';
 
 const PROGRAM = new URL('./message-answerer.js', import.meta.url);
 
+const withoutMessages = without('5.18', 'IORING_OP_MSG_RING');
+
 async function take(messages: AsyncIterator<RingMessage, undefined>, count: number): Promise<RingMessage[]> {
   const taken: RingMessage[] = [];
   while (taken.length < count) taken.push((await messages.next()).value!);
   return taken;
 }
 
-it('values and tags from end to end, in order, to others and to itself', async () => {
+it('values and tags from end to end, in order, to others and to itself', { skip: withoutMessages }, async () => {
   await using from = new Reactor();
   await using to = new Reactor();
   const sent: RingMessage[] = [
@@ -38,7 +40,7 @@ it('values and tags from end to end, in order, to others and to itself', async (
   assert.equal(to.stats.submitted, to.stats.completed);
 });
 
-it('one iteration at a time; what comes before, between and after is dropped', async () => {
+it('one iteration at a time; what comes before, between and after is dropped', { skip: withoutMessages }, async () => {
   await using io = new Reactor();
   const unheard = async (value: number): Promise<void> => {
     await io.message(io.ringFd, value);
@@ -60,7 +62,7 @@ it('one iteration at a time; what comes before, between and after is dropped', a
   await second.return!();
 });
 
-it('is ended by its signal, and by the reactor, closed or drained', async () => {
+it('is ended by its signal, and by the reactor, closed or drained', { skip: withoutMessages }, async () => {
   const io = new Reactor();
   const controller = new AbortController();
   const aborted = io.messages({ signal: controller.signal });
@@ -85,7 +87,7 @@ it('is ended by its signal, and by the reactor, closed or drained', async () => 
   await until;
 });
 
-it('given wrong arguments or targets that are none, rejects', async () => {
+it('given wrong arguments or targets that are none, rejects', { skip: withoutMessages }, async () => {
   await using io = new Reactor();
   await using other = new Reactor();
   for (const value of [0.5, 2 ** 31, NaN]) {
@@ -104,24 +106,28 @@ it('given wrong arguments or targets that are none, rejects', async () => {
   await assert.rejects(other.message(io.ringFd, 0), { code: 'ERR_IOURING_CLOSED' });
 });
 
-it('given an iteration that is too far behind, refuses more, and loses nothing that it took', async () => {
-  using ring = new IoUring(1024);
-  await using io = new Reactor({ entries: 8, cqEntries: 16 });
-  await io.nop();
-  const messages = io.messages();
-  // Its thread does nothing else meanwhile, so it cannot read: 2^48 is where tags begin.
-  const results: number[] = [];
-  for (let i = 0; i < 1000; i++) ring.prepMsgRing(io.ringFd, i, 2 ** 48 + i, i);
-  ring.submitAndWait(1000);
-  ring.forEachCompletion((c) => void (results[c.userData] = c.res));
-  const taken = results.flatMap((res, i) => (res === 0 ? [i] : []));
-  assert.ok(taken.length >= 16);
-  const arrived = await take(messages, taken.length);
-  assert.deepEqual(arrived.map(({ value }) => value), taken);
-  await io.message(io.ringFd, 1, 2);
-  assert.deepEqual((await messages.next()).value, { value: 1, tag: 2 });
-  await messages.return!();
-});
+it(
+  'given an iteration that is too far behind, refuses more, and loses nothing that it took',
+  { skip: withoutMessages },
+  async () => {
+    using ring = new IoUring(1024);
+    await using io = new Reactor({ entries: 8, cqEntries: 16 });
+    await io.nop();
+    const messages = io.messages();
+    // Its thread does nothing else meanwhile, so it cannot read: 2^48 is where tags begin.
+    const results: number[] = [];
+    for (let i = 0; i < 1000; i++) ring.prepMsgRing(io.ringFd, i, 2 ** 48 + i, i);
+    ring.submitAndWait(1000);
+    ring.forEachCompletion((c) => void (results[c.userData] = c.res));
+    const taken = results.flatMap((res, i) => (res === 0 ? [i] : []));
+    assert.ok(taken.length >= 16);
+    const arrived = await take(messages, taken.length);
+    assert.deepEqual(arrived.map(({ value }) => value), taken);
+    await io.message(io.ringFd, 1, 2);
+    assert.deepEqual((await messages.next()).value, { value: 1, tag: 2 });
+    await messages.return!();
+  },
+);
 
 // It waits for something else at first, which would have no end.
 const skip = without('6.13', 'IORING_REGISTER_SEND_MSG_RING');
@@ -137,50 +143,54 @@ it('given completions that nobody asked for, nothing changes', { skip }, async (
   assert.equal(io.stats.inFlight, 0);
 });
 
-it('between threads: sleeping loops are woken; a thread that ends leaves nothing', async () => {
-  const descriptors = (): number => readdirSync('/proc/self/fd').length;
-  await using io = new Reactor();
-  await io.nop();
-  const start = async (): Promise<{ worker: Worker; ringFd: number }> => {
-    const worker = new Worker(PROGRAM, { workerData: { ringFd: io.ringFd } });
-    const [ringFd] = (await once(worker, 'message')) as [number];
-    return { worker, ringFd };
-  };
-  const stop = async ({ worker, ringFd }: { worker: Worker; ringFd: number }): Promise<void> => {
-    const exit = once(worker, 'exit');
-    await io.message(ringFd, 0, 1);
-    assert.deepEqual(await exit, [0]);
-    await assert.rejects(
-      io.message(ringFd, 1),
-      (error: NodeJS.ErrnoException) => /^(EBADF|EBADFD|EOWNERDEAD)$/.test(error.code!),
-    );
-  };
-  // Its first one opens what a process keeps.
-  await stop(await start());
-  const before = descriptors();
-  const workers = await Promise.all([start(), start(), start()]);
-  const messages = io.messages();
-  for (let round = 0; round < 200; round++) {
-    // One at a time, so that whoever is asked sleeps.
-    const { ringFd } = workers[round % 3];
-    await io.message(ringFd, round);
-    assert.deepEqual((await messages.next()).value, { value: 0 - round, tag: ringFd });
-  }
-  const all = Array.from({ length: 3000 }, (_, i) => io.message(workers[i % 3].ringFd, i + 1));
-  const [answers] = await Promise.all([take(messages, 3000), ...all]);
-  for (const [i, { ringFd }] of workers.entries()) {
-    const mine = answers.filter(({ tag }) => tag === ringFd).map(({ value }) => -value);
-    assert.deepEqual(mine, Array.from({ length: 1000 }, (_, k) => k * 3 + i + 1));
-  }
-  await messages.return!();
-  for (const worker of workers) await stop(worker);
-  const killed = await start();
-  await killed.worker.terminate();
-  while (descriptors() > before) await io.sleep(1);
-  assert.equal(await io.nop(), 0);
-});
+it(
+  'between threads: sleeping loops are woken; a thread that ends leaves nothing',
+  { skip: withoutMessages },
+  async () => {
+    const descriptors = (): number => readdirSync('/proc/self/fd').length;
+    await using io = new Reactor();
+    await io.nop();
+    const start = async (): Promise<{ worker: Worker; ringFd: number }> => {
+      const worker = new Worker(PROGRAM, { workerData: { ringFd: io.ringFd } });
+      const [ringFd] = (await once(worker, 'message')) as [number];
+      return { worker, ringFd };
+    };
+    const stop = async ({ worker, ringFd }: { worker: Worker; ringFd: number }): Promise<void> => {
+      const exit = once(worker, 'exit');
+      await io.message(ringFd, 0, 1);
+      assert.deepEqual(await exit, [0]);
+      await assert.rejects(
+        io.message(ringFd, 1),
+        (error: NodeJS.ErrnoException) => /^(EBADF|EBADFD|EOWNERDEAD)$/.test(error.code!),
+      );
+    };
+    // Its first one opens what a process keeps.
+    await stop(await start());
+    const before = descriptors();
+    const workers = await Promise.all([start(), start(), start()]);
+    const messages = io.messages();
+    for (let round = 0; round < 200; round++) {
+      // One at a time, so that whoever is asked sleeps.
+      const { ringFd } = workers[round % 3];
+      await io.message(ringFd, round);
+      assert.deepEqual((await messages.next()).value, { value: 0 - round, tag: ringFd });
+    }
+    const all = Array.from({ length: 3000 }, (_, i) => io.message(workers[i % 3].ringFd, i + 1));
+    const [answers] = await Promise.all([take(messages, 3000), ...all]);
+    for (const [i, { ringFd }] of workers.entries()) {
+      const mine = answers.filter(({ tag }) => tag === ringFd).map(({ value }) => -value);
+      assert.deepEqual(mine, Array.from({ length: 1000 }, (_, k) => k * 3 + i + 1));
+    }
+    await messages.return!();
+    for (const worker of workers) await stop(worker);
+    const killed = await start();
+    await killed.worker.terminate();
+    while (descriptors() > before) await io.sleep(1);
+    assert.equal(await io.nop(), 0);
+  },
+);
 
-it('given an iteration, the process stays alive, unless that is unreferenced', async () => {
+it('given an iteration, the process stays alive, unless that is unreferenced', { skip: withoutMessages }, async () => {
   const program = (what: string): string[] =>
     moduleText(`import { Reactor } from 'iouring';
      const io = new Reactor();

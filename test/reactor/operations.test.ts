@@ -372,22 +372,26 @@ describe('misuse', () => {
 });
 
 describe('chains', () => {
-  it('run in order; a durable append is one submission', async () => {
-    using temporary = new Temporary();
-    await using io = new Reactor();
-    const path = temporary.file('log', 'first\n');
-    const fd = openSync(path, O_WRONLY | constants.O_APPEND);
-    const results = await io.chain([
-      ['write', fd, 'second\n'],
-      ['fsync', fd, { datasync: true }],
-    ]);
-    const [bytes, nothing]: [number, void] = results;
-    assert.deepEqual([bytes, nothing], [7, undefined]);
-    assert.equal(io.stats.enters, 1);
-    assert.equal(readFileSync(path, 'utf8'), 'first\nsecond\n');
-    closeSync(fd);
-    assert.deepEqual(await io.chain([]), []);
-  });
+  it(
+    'run in order; a durable append is one submission',
+    { skip: without('5.15', 'links that the kernel keeps to') },
+    async () => {
+      using temporary = new Temporary();
+      await using io = new Reactor();
+      const path = temporary.file('log', 'first\n');
+      const fd = openSync(path, O_WRONLY | constants.O_APPEND);
+      const results = await io.chain([
+        ['write', fd, 'second\n'],
+        ['fsync', fd, { datasync: true }],
+      ]);
+      const [bytes, nothing]: [number, void] = results;
+      assert.deepEqual([bytes, nothing], [7, undefined]);
+      assert.equal(io.stats.enters, 1);
+      assert.equal(readFileSync(path, 'utf8'), 'first\nsecond\n');
+      closeSync(fd);
+      assert.deepEqual(await io.chain([]), []);
+    },
+  );
 
   it('given a step that fails, or is short, stop there and tell which', async () => {
     using temporary = new Temporary();
@@ -495,17 +499,21 @@ describe('cancellation', () => {
     assert.deepEqual([io.stats.inFlight, io.stats.queued], [0, 0]);
   });
 
-  it('given a descriptor that came too late, closes it', async () => {
-    await using io = new Reactor();
-    const abort = new AbortController();
-    const opening = io.open('/dev/null', O_RDONLY, { signal: abort.signal });
-    abort.abort();
-    const error = (await opening.catch((reason: unknown) => reason)) as Error & { result: number };
-    assert.equal(error.name, 'AbortError');
-    assert.ok(error.result > 0);
-    await io.nop();
-    assert.equal(existsSync(`/proc/self/fd/${error.result}`), false);
-  });
+  it(
+    'given a descriptor that came too late, closes it',
+    { skip: without('5.15', 'an open that is done at once') },
+    async () => {
+      await using io = new Reactor();
+      const abort = new AbortController();
+      const opening = io.open('/dev/null', O_RDONLY, { signal: abort.signal });
+      abort.abort();
+      const error = (await opening.catch((reason: unknown) => reason)) as Error & { result: number };
+      assert.equal(error.name, 'AbortError');
+      assert.ok(error.result > 0);
+      await io.nop();
+      assert.equal(existsSync(`/proc/self/fd/${error.result}`), false);
+    },
+  );
 
   it('by a time limit: met, missed, and too late', async () => {
     using files = new Descriptors();
@@ -538,7 +546,9 @@ describe('cancellation', () => {
 });
 
 describe('memory', () => {
-  it('of allocate is registered, aligned, and serves as any other', async (t) => {
+  it('of allocate is registered, aligned, and serves as any other', {
+    skip: without('5.13', 'a table of registered buffers with empty places'),
+  }, async (t) => {
     using temporary = new Temporary();
     await using io = new Reactor();
     const path = temporary.file('file', Buffer.alloc(8192, 'data'));
