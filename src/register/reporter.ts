@@ -17,6 +17,10 @@ const NO_BYTES = { bytesRead: 0, bytesWritten: 0, bytesReadByNode: 0, bytesWritt
 const ADVICE =
   'have many connections at work at a time; or set IOURING_EAGER=1: each socket is on the ring, paying or not';
 
+const STAYS =
+  'stays Node’s, as TLS, HTTP/2, classes that extend net.Socket, handles that others have taken, and before Node 24 ' +
+  'those of `new net.Socket()` do';
+
 const NO_TURNS = 'this version of Node does not show whether the ring pays: 20.18, 22.8 and later do';
 
 /** Methods of the reactor that are no work on files. */
@@ -146,12 +150,13 @@ export class Reporter {
     const missing = (['sockets', 'ring'] as const).find((side) => sides[side] === undefined && side in unloadable);
     if (missing !== undefined) return `${kind}: not loaded: ${unloadable[missing]}`;
     if (this.#wayOf(socket) === 'early') return `${kind}: ${this.#whyEarly(socket, sides.sockets!)}`;
-    return `${kind}: stays Node’s, as TLS, HTTP/2, classes that extend net.Socket and handles that others have taken do`;
+    return `${kind}: ${STAYS}`;
   }
 
-  /** Why a row of the table is Node's. */
+  /** Why a part is Node's altogether. */
   #leftOf(part: Part): string | undefined {
-    return this.#registration.outcomes.find((row) => row.part === part)?.left;
+    const rows = this.#registration.outcomes.filter((row) => row.part === part);
+    return rows.every(({ left }) => left !== undefined) ? rows[0]?.left : undefined;
   }
 
   /** Why the ring did not pay for a socket. */

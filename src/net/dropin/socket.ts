@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
 import { EBADF } from '../../abi/errno.ts';
 import { nextTick, setImmediate } from '../../native/timers.ts';
-import { constructorFunction, methodsAsOf } from './constructor-function.ts';
+import { constructorFunction } from './constructor-function.ts';
 import { classOf, forward } from './native-handle.ts';
 import {
   ASKED_BY_HTTP,
@@ -782,24 +782,29 @@ function isFree(socket: SocketMethods, handle: NativeHandle): handle is NativeHa
  * `net.Socket` on the ring. An instance of Node's class as well; arguments, events and errors are Node's. Where there
  * is no ring, or where somebody has taken the native handle of a socket before it was used, it stays Node's altogether.
  */
-export const Socket: typeof node.Socket = constructorFunction(
-  node.Socket,
-  SocketMethods as unknown as typeof node.Socket,
-  function init(this: SocketMethods, options?: SocketConstructorOpts | number): void {
-    begin(this);
-    const onread: unknown = typeof options === 'object' ? (options as { onread?: OnRead }).onread : undefined;
-    const userBuffer = isOnRead(onread) ? new UserBuffer(onread) : undefined;
-    this[USER_BUFFER] = userBuffer;
-    this[KEEPS_DESCRIPTOR] = typeof options === 'number' || options?.fd !== undefined;
-    // So node:child_process makes one of what it was sent, and process.stdout is one of what this process was started
-    // with.
-    this[IS_SHARED] = this[KEEPS_DESCRIPTOR] || (options as { handle?: unknown } | undefined)?.handle !== undefined;
-    const given = userBuffer === undefined ? options
-      : ownOptions({ ...(options as SocketConstructorOpts), onread: userBuffer.option });
-    withinNode(this, () => Reflect.apply(node.Socket, this, [given]));
-    this[WRITES_LEFT] = writesAtFirst();
-  },
-);
+export const Socket: typeof node.Socket = socketClass();
+
+/** The same for sockets that Node itself would make: their `constructor` is Node's class. */
+export const StandIn: typeof node.Socket = socketClass(node.Socket);
+
+function socketClass(shown?: typeof node.Socket): typeof node.Socket {
+  return constructorFunction(node.Socket, SocketMethods as unknown as typeof node.Socket, init, shown);
+}
+
+function init(this: SocketMethods, options?: SocketConstructorOpts | number): void {
+  begin(this);
+  const onread: unknown = typeof options === 'object' ? (options as { onread?: OnRead }).onread : undefined;
+  const userBuffer = isOnRead(onread) ? new UserBuffer(onread) : undefined;
+  this[USER_BUFFER] = userBuffer;
+  this[KEEPS_DESCRIPTOR] = typeof options === 'number' || options?.fd !== undefined;
+  // So node:child_process makes one of what it was sent, and process.stdout is one of what this process was started
+  // with.
+  this[IS_SHARED] = this[KEEPS_DESCRIPTOR] || (options as { handle?: unknown } | undefined)?.handle !== undefined;
+  const given = userBuffer === undefined ? options
+    : ownOptions({ ...(options as SocketConstructorOpts), onread: userBuffer.option });
+  withinNode(this, () => Reflect.apply(node.Socket, this, [given]));
+  this[WRITES_LEFT] = writesAtFirst();
+}
 
 /** Writes before somebody looks at a socket. */
 function writesAtFirst(): number {
@@ -834,16 +839,11 @@ function begin(socket: SocketMethods): void {
  * @param connect Node's own: the method of the prototype may be somebody's who has called this one
  */
 export function connectAdopted<T>(socket: NodeSocket, args: readonly unknown[], connect: () => T): T {
-  const adopted = Object.setPrototypeOf(socket, adoptedPrototype) as SocketMethods;
+  const adopted = Object.setPrototypeOf(socket, StandIn.prototype) as SocketMethods;
   begin(adopted);
   adopted[WRITES_LEFT] = writesAtFirst();
   return connectBy(adopted, args, connect);
 }
-
-const adoptedPrototype = Object.create(
-  prototypeOfNode,
-  methodsAsOf(prototypeOfNode, SocketMethods.prototype),
-) as object;
 
 /**
  * How the data of a socket goes now; `early`: through Node, until it pays to go through the ring; undefined: none has
