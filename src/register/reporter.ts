@@ -110,13 +110,13 @@ export class Reporter {
 
   /** Bytes of UDP sockets are not counted. */
   #addUdp(socket: UdpSocket, tally: Tally): void {
-    const { lifeOf, load, showsTurns, worth: { pays } } = this.#registration.sides.datagrams!;
+    const { lifeOf, showsTurns, worth: { pays } } = this.#registration.sides.datagrams!;
     const { way, wasOnRing } = lifeOf(socket);
     if (wasOnRing) return tally.add('ring', 'UDP');
     if (way === 'node') return tally.add('node', 'UDP: stays Node’s, as those do whose handle others have');
     this.#isEarly = true;
     const why = showsTurns()
-      ? triedIn(load) ?? `the ring did not pay: fewer than ${pays} received in a turn of the loop, or not for long`
+      ? `the ring did not pay: fewer than ${pays} received in a turn of the loop, or not for long`
       : NO_TURNS;
     tally.add('node', `UDP: ${why}`);
   }
@@ -160,13 +160,11 @@ export class Reporter {
   }
 
   /** Why the ring did not pay for a socket. */
-  #whyEarly(socket: Socket, { load, showsTurns, wasLookedAt, worth }: SocketSide): string {
+  #whyEarly(socket: Socket, { showsTurns, wasLookedAt, worth }: SocketSide): string {
     const { pays, received, sent, writes } = worth;
     this.#isEarly = true;
     if (!showsTurns()) return NO_TURNS;
     if (!wasLookedAt(socket)) return `too short for the ring to pay, with fewer than ${writes} writes each`;
-    const tried = triedIn(load);
-    if (tried !== undefined) return tried;
     const large = `more than ${received / 1024} KiB that come or ${sent / 1024} KiB that go`;
     return `the ring did not pay: fewer than ${pays} messages in a turn of the loop, not for long, or large ones (${large})`;
   }
@@ -197,13 +195,6 @@ export class Reporter {
       left: left.map(({ part, name, left: reason }) => ({ name: `${part}: ${name}`, reason })),
     };
   }
-}
-
-/** The outcome of a trial of the ring, if there was one. */
-function triedIn({ trial }: SocketSide['load']): string | undefined {
-  if (trial === undefined) return undefined;
-  const [byRing, byNode] = [trial.byRing, trial.byNode].map((cost) => cost.toFixed(1));
-  return `the ring was tried: ${byRing} µs of CPU time a message with it, ${byNode} without`;
 }
 
 /** The row that puts a kind of socket on the ring. */

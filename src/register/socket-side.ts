@@ -10,7 +10,8 @@ import { StandIn } from '../net/dropin/socket.ts';
 
 export { isBuiltAsNode } from '../net/dropin/node-net.ts';
 export { haveOurSockets } from '../net/dropin/connected.ts';
-export { bytesByRing, connectAdopted, wasLookedAt, wayOf } from '../net/dropin/socket.ts';
+export { bytesByRing, wasLookedAt, wayOf } from '../net/dropin/changing-ways.ts';
+export { connectAdopted } from '../net/dropin/socket.ts';
 export { load, worth } from '../net/dropin/worth.ts';
 export { showsTurns } from '../net/transport/load.ts';
 
