@@ -66,3 +66,11 @@ export const SHARING_V8 = 13;
 export function sharesHiddenClasses(): boolean {
   return Number.parseInt(process.versions.v8, 10) >= SHARING_V8;
 }
+
+/**
+ * Does node:http's server ask for the handle of a socket once more, before it takes it over, than from version 22 on?
+ * Nothing shows it without a server and a connection.
+ */
+export function asksOftenForHandle(): boolean {
+  return Number.parseInt(process.versions.node, 10) < 22;
+}
