@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { fstatSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { describe } from 'node:test';
 import { IoUring } from '../../src/index.ts';
-import { it } from '../asking.ts';
+import { it, without } from '../asking.ts';
 import { finalized } from './collect.ts';
 import { Descriptors, shutdownWrite } from './libc.ts';
 import { complete, reap } from './reap.ts';
@@ -208,7 +208,9 @@ describe('prepCancel', () => {
     assert.deepEqual(byUser, new Map([[11, [0, false]], [10, [-ECANCELED, false]]]));
   });
 
-  it('passes over an operation that is done and waits to be reaped, for one of the same userData that is not', () => {
+  it('passes over an operation that is done and waits to be reaped, for one of the same userData that is not', {
+    skip: without('5.19', 'reads of pipes that wait without a worker'),
+  }, () => {
     using files = new Descriptors();
     using ring = new IoUring(8);
     const [reader, writer] = files.pipe();

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { openSync, readFileSync, readSync, writeSync } from 'node:fs';
 import { describe } from 'node:test';
 import { IoUring } from '../../src/index.ts';
-import { it } from '../asking.ts';
+import { it, without } from '../asking.ts';
 import { Descriptors } from './libc.ts';
 import { complete, reap } from './reap.ts';
 import { Temporary } from './temporary.ts';
@@ -77,7 +77,9 @@ describe('the seed surface', () => {
     assert.deepEqual(results, new Map([[0xca11, 0], [0x71, -ECANCELED]]));
   });
 
-  it('cancel in flight: a read that lent its buffer, found by the caller’s userData', () => {
+  it('cancel in flight: a read that lent its buffer, found by the caller’s userData', {
+    skip: without('5.19', 'reads of pipes that wait without a worker'),
+  }, () => {
     using files = new Descriptors();
     using ring = new IoUring(8);
     const [reader] = files.pipe();

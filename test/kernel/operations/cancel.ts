@@ -27,7 +27,9 @@ function tally(found: Completion[]): string[] {
   return found.map((c) => `${c.userData}: ${c.res}`).sort();
 }
 
-it('IORING_OP_ASYNC_CANCEL: by userData ends one operation, lending memory or not', () => {
+it('IORING_OP_ASYNC_CANCEL: by userData ends one operation, lending memory or not', {
+  skip: without('5.19', 'reads of pipes that wait without a worker'),
+}, () => {
   using files = new Descriptors();
   using ring = openRing(8);
   const [reader] = files.pipe();
@@ -44,7 +46,9 @@ it('IORING_OP_ASYNC_CANCEL: by userData ends one operation, lending memory or no
   assert.equal(complete(ring).res, -ENOENT);
 });
 
-it('IORING_OP_ASYNC_CANCEL: of several with one userData it ends one at a time', () => {
+it('IORING_OP_ASYNC_CANCEL: of several with one userData it ends one at a time', {
+  skip: without('5.19', 'reads of pipes that wait without a worker'),
+}, () => {
   using files = new Descriptors();
   using ring = openRing(8);
   const [reader] = files.pipe();
