@@ -94,7 +94,7 @@ function look(socket: OurSocket): void {
     if (!isWorthKeeping(received, sent)) giveBackInTime(socket, connection);
   } else if (connection === undefined && isWorthTaking(received, sent)) {
     if (socket[CONNECTS] && socket[SCOPE] === undefined) noteScope(socket, handle);
-    else if (!load.takesTurn()) socket[WRITES_LEFT] = 1;
+    else if (!ringSide.isReady || !load.takesTurn()) socket[WRITES_LEFT] = 1;
     else if (take(socket, handle) !== undefined) socket[WRITES_LEFT] = worth.writes;
   }
 }

@@ -152,7 +152,7 @@ export class UdpSocket extends Socket {
     if (ring !== undefined) {
       if (isSeen || !load.isWorthKeeping || !ring.canSend) ring.giveBack(this.#givenBack);
     } else if (load.isWorthTaking) {
-      if (load.takesTurn()) this.#take();
+      if (ringSide.isReady && load.takesTurn()) this.#take();
       else this.#left = 1;
     }
   };
