@@ -163,6 +163,25 @@ async function same(
 }
 
 for (const kind of KINDS) {
+  it(`a connection over ${kind} whose last write waits in libuv is Node’s until that is sent`, LIMIT, async () => {
+    using folder = new Temporary();
+    const pair = await atNode(kind, folder);
+    pair.socket.resume();
+    const told: Told = { returned: [], called: [] };
+    write(pair.socket, told, new ArrayBuffer(MUCH), 1);
+    write(pair.socket, told, new ArrayBuffer(100), 2);
+    for (let i = 0; i < 3; i++) {
+      await turns(3);
+      assert.equal(wayOf(pair.socket), 'early');
+      write(pair.socket, told, new ArrayBuffer(100), 3);
+    }
+    assert.deepEqual(runsOf(await take(pair, MUCH + 400)), [[1, MUCH], [2, 100], [3, 300]]);
+    pair.socket.write('x');
+    await turns(3);
+    assert.equal(wayOf(pair.socket), 'ring');
+    await closed(pair);
+  });
+
   for (const change of Object.keys(CHANGES) as (keyof typeof CHANGES)[]) {
     describe(`a connection over ${kind} that ${change}`, () => {
       for (const [name, move] of Object.entries(MOVES)) {

@@ -32,6 +32,7 @@ import {
   onRing,
   openOften,
   pays,
+  takesNothing,
   turn,
   turns,
   whenCancelling,
@@ -561,5 +562,26 @@ describe('a connection whose ring ends while it goes back to Node', () => {
         await nothingIsLeft(pair, before);
       },
     );
+  }
+});
+
+describe('a connection that is closed when the kernel takes nothing', () => {
+  for (const kind of KINDS) {
+    it(`over ${kind}: its descriptor is nobody else’s before the kernel has let go of it`, LIMIT, async () => {
+      using folder = new Temporary();
+      const pair = await onRing(kind, folder);
+      pays(true);
+      pair.socket.resume();
+      await turns(3);
+      const before = sockets();
+      const goOn = takesNothing(currentEngine());
+      pair.socket.destroy();
+      await turns(3);
+      assert.equal(sockets(), before);
+      goOn();
+      await until(() => sockets() === before - 1);
+      assert.equal(await pair.peer.drainToEnd(), 'end');
+      pair.peer.close();
+    });
   }
 });

@@ -7,8 +7,7 @@ import { afterEach, describe, it } from 'node:test';
 import * as dgram from '../../../src/dgram/index.ts';
 import { worth } from '../../../src/net/udp/worth.ts';
 import { defaultReactor } from '../../../src/reactor/default-reactor.ts';
-import type { Engine } from '../../../src/reactor/engine.ts';
-import { currentEngine, fillEntries, turn } from '../dropin/changing.ts';
+import { currentEngine, fillEntries, takesNothing, turn } from '../dropin/changing.ts';
 import { fromTheFirstByte } from '../from-the-first-byte.ts';
 
 const asItIs = { ...worth };
@@ -63,17 +62,6 @@ describe('a UDP socket on a ring whose queue is full', () => {
     sender.close();
   });
 });
-
-/** The kernel takes nothing for want of memory, until the function returned is called. */
-function takesNothing({ ring }: Engine): () => void {
-  ring.submit = ring.submitAndWait = () => {
-    throw Object.assign(new Error('EAGAIN: io_uring_enter'), { errno: -11, code: 'EAGAIN', syscall: 'io_uring_enter' });
-  };
-  return () => {
-    Reflect.deleteProperty(ring, 'submit');
-    Reflect.deleteProperty(ring, 'submitAndWait');
-  };
-}
 
 const descriptors = (): number => readdirSync('/proc/self/fd').length;
 
