@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import * as node from 'node:net';
 import { afterEach, describe, it } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
-import { wayOf } from '../../../src/net/dropin/socket.ts';
+import { wayOf } from '../../../src/net/dropin/changing-ways.ts';
 import { worth } from '../../../src/net/dropin/worth.ts';
 import { Temporary } from '../../kernel/temporary.ts';
 import { atNode, connected, KINDS, onRing, pays, turn, turns, type Kind, type Pair } from './changing.ts';

@@ -36,7 +36,7 @@ const WORKER = `
   };
   const load = (name) => import(${JSON.stringify(SRC)} + name);
   const { default: ours } = await load('net/index.js');
-  const { wayOf } = await load('net/dropin/socket.js');
+  const { wayOf } = await load('net/dropin/changing-ways.js');
   const { worth } = await load('net/dropin/worth.js');
   Object.assign(worth, { writes: 1, patience: 1, milliseconds: 0, pause: 0, pays: 0, costs: 0,
     received: Infinity, sent: Infinity });
