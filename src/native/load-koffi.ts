@@ -10,8 +10,8 @@ const INSTALL_KOFFI = `npm install koffi@${KOFFI_MAJOR}`;
 /**
  * Load koffi, which takes about ten milliseconds.
  * @throws {Error} `ERR_IOURING_UNSUPPORTED` where there is no io_uring to reach: not Linux, not 64 bit, or koffi cannot
- *   be loaded (its prebuilt binary is missing, or the runtime forbids native code); `EMFILE` or `ENFILE` where it cannot
- *   be opened at this moment
+ *   be loaded (its prebuilt binary is missing, or the runtime forbids native code); `EMFILE` or `ENFILE` where it
+ *   cannot be opened at this moment
  */
 export function loadKoffi(): typeof Koffi {
   try {
@@ -22,8 +22,8 @@ export function loadKoffi(): typeof Koffi {
 }
 
 /**
- * The error of opening a file, where there are no descriptors left. Versions of Node put it in different words when they
- * look for a package, or load native code, and those who are told that something is missing do not try again.
+ * The error of opening a file, where there are no descriptors left. Versions of Node put it in different words when
+ * they look for a package, or load native code, and those who are told that something is missing do not try again.
  */
 function shortageOfDescriptors(): NodeJS.ErrnoException | undefined {
   try {
