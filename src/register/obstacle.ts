@@ -8,13 +8,16 @@ const SYSCTL = '/proc/sys/kernel/io_uring_disabled';
 const SYSCTL_GROUP = '/proc/sys/kernel/io_uring_group';
 const CAP_SYS_ADMIN = 21;
 
+type Read = (path: string) => string | undefined;
+
 /**
  * Why there can be no ring here, as far as that is known without making one, which takes longer than most programs want
  * to wait. What this does not know, the first socket or file finds out that wants a ring: what a security module says,
  * and whether there are descriptors and memory for it.
  * @param loadKernelSide loads what asks the kernel; it is called where a filter or the administrator may say no
+ * @param read gives the text of a file of /proc; undefined if it cannot be read
  */
-export function obstacle(loadKernelSide: () => KernelSide): Error | undefined {
+export function obstacle(loadKernelSide: () => KernelSide, read: Read = readText): Error | undefined {
   if (process.env[DISABLING_VARIABLE] === '1') {
     return refusal(`the environment variable ${DISABLING_VARIABLE} is set to 1`, 'ERR_IOURING_DISABLED');
   }
@@ -25,12 +28,12 @@ export function obstacle(loadKernelSide: () => KernelSide): Error | undefined {
     return refusal('the administrator disabled it for all processes (kernel.io_uring_disabled is 2)', 'EPERM');
   }
   const status = read('/proc/self/status') ?? '';
-  if (disabled === '1' && !isOfGroup() && !hasCapability(status)) {
+  if (disabled === '1' && !isOfGroup(read) && !hasCapability(status)) {
     const who = 'CAP_SYS_ADMIN and one group (kernel.io_uring_disabled is 1)';
     return refusal(`the administrator reserved it for ${who}`, 'EPERM');
   }
   // A capability may be one of a user namespace only.
-  const isInDoubt = isFiltered(status) || (disabled === '1' && !isOfGroup());
+  const isInDoubt = isFiltered(status) || (disabled === '1' && !isOfGroup(read));
   if (!isInDoubt || hasRingOfNode()) return undefined;
   try {
     return loadKernelSide().refusalOfSetup();
@@ -129,7 +132,7 @@ function isFiltered(status: string): boolean {
 }
 
 /** Is it in the group that may use io_uring where others may not? */
-function isOfGroup(): boolean {
+function isOfGroup(read: Read): boolean {
   const group = Number(read(SYSCTL_GROUP)?.trim() ?? -1);
   return group >= 0 && (process.getegid!() === group || process.getgroups!().includes(group));
 }
@@ -158,7 +161,7 @@ function isRing(fd: string): boolean {
 }
 
 /** The text of a file; undefined if it cannot be read. */
-function read(path: string): string | undefined {
+function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch {

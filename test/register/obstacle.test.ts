@@ -1,12 +1,23 @@
-// What is found out at the start, by the kernel's own word.
+// What is found out at the start: by files of /proc, which stand here as the test wants them, and by the kernel's own word.
 import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readlinkSync } from 'node:fs';
 import { describe } from 'node:test';
 import { IORING_OP_SENDMSG_ZC, IORING_OP_SEND_ZC, IORING_OP_WRITE, OPERATIONS } from '../../src/abi/operations.ts';
 import { IoUring } from '../../src/index.ts';
 import { lastOperation } from '../../src/native/first-answers.ts';
-import { KernelAge, NEEDED } from '../../src/register/obstacle.ts';
+import { KernelAge, NEEDED, obstacle } from '../../src/register/obstacle.ts';
 import type { KernelSide } from '../../src/register/sides.ts';
 import { it } from '../asking.ts';
+
+/** CAP_SYS_ADMIN alone, and everything but that. */
+const ADMIN = 'CapEff:\t0000000000200000\n';
+const OTHERS = 'CapEff:\t000001ffffdfffff\n';
+const UNFILTERED = 'Seccomp:\t0\n';
+
+const OWN_GROUP = String(process.getegid!());
+/** No group of this process's. */
+const FOREIGN_GROUP = '4000000000';
+const NO_GROUP = '-1';
 
 /** A kernel that answers so, and how often it was asked. */
 class Answering implements KernelSide {
@@ -28,6 +39,61 @@ class Answering implements KernelSide {
 
   readonly lastOperation = (): number | undefined => this.#last;
 }
+
+/** The obstacle on a machine where the administrator has set these. */
+function obstacleWhere(disabled: string, group: string, status: string, kernel = new Answering()): Error | undefined {
+  const files: Record<string, string> = {
+    '/proc/sys/kernel/io_uring_disabled': `${disabled}\n`,
+    '/proc/sys/kernel/io_uring_group': `${group}\n`,
+    '/proc/self/status': status,
+  };
+  return obstacle(kernel.load, (path) => files[path]);
+}
+
+/** Has Node a ring in its event loop? That is answer enough. */
+function nodeHasRing(): boolean {
+  return readdirSync('/proc/self/fd').some((fd) => {
+    // The folder's own is closed again.
+    return existsSync(`/proc/self/fdinfo/${fd}`) && readlinkSync(`/proc/self/fd/${fd}`) === 'anon_inode:[io_uring]';
+  });
+}
+
+describe('kernel.io_uring_disabled', () => {
+  for (const group of [NO_GROUP, FOREIGN_GROUP]) {
+    it(`1, the group ${group}, and no CAP_SYS_ADMIN: the administrator reserved it for others`, () => {
+      const kernel = new Answering();
+      const problem = obstacleWhere('1', group, OTHERS + UNFILTERED, kernel) as NodeJS.ErrnoException;
+      assert.equal(problem.code, 'EPERM');
+      assert.match(problem.message, /reserved it for CAP_SYS_ADMIN and one group \(kernel\.io_uring_disabled is 1\)$/);
+      assert.equal(kernel.asked, 0);
+    });
+  }
+
+  it('1, and in its group: nothing is in the way', () => {
+    const kernel = new Answering({ refusal: new Error('not to be asked') });
+    assert.equal(obstacleWhere('1', OWN_GROUP, OTHERS + UNFILTERED, kernel), undefined);
+    assert.equal(kernel.asked, 0);
+  });
+
+  it('1, and CAP_SYS_ADMIN, which may be that of a user namespace only: the kernel is asked', () => {
+    const refusal = new Error('of the kernel');
+    const problem = obstacleWhere('1', FOREIGN_GROUP, ADMIN + UNFILTERED, new Answering({ refusal }));
+    assert.equal(problem, nodeHasRing() ? undefined : refusal);
+    assert.equal(obstacleWhere('1', FOREIGN_GROUP, ADMIN + UNFILTERED), undefined);
+  });
+
+  it('2: the administrator disabled it for all, whatever they have', () => {
+    const problem = obstacleWhere('2', OWN_GROUP, ADMIN + UNFILTERED);
+    assert.match(problem!.message, /disabled it for all processes \(kernel\.io_uring_disabled is 2\)$/);
+  });
+
+  it('0, or no such file: nothing is in the way', () => {
+    assert.equal(obstacleWhere('0', NO_GROUP, OTHERS + UNFILTERED), undefined);
+    const kernel = new Answering();
+    assert.equal(obstacle(kernel.load, (path) => (path === '/proc/self/status' ? OTHERS : undefined)), undefined);
+    assert.equal(kernel.asked, 0);
+  });
+});
 
 describe('a kernel that may be too old', () => {
   const SIDES = ['sockets', 'datagrams', 'files'] as const;
