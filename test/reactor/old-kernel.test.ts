@@ -103,9 +103,11 @@ describe('registered files', () => {
   it('before have none: to make it would wait for what is in flight', () => {
     const { ring, kernel } = open(LINUX_5_10);
     inFlight(ring);
+    const { length } = kernel.calls;
     const files = new RegisteredFiles(ring);
     for (let i = 0; i < 2; i++) assert.equal(files.register(3), undefined);
     assert.equal(kernel.asked(IORING_REGISTER_FILES), 0);
+    assert.equal(kernel.calls.length, length, 'nor is that waited for here');
   });
 });
 
