@@ -1,5 +1,6 @@
 // How long a close waits, on a clock that the test has in its hands: it is taken when the package is loaded.
 import assert from 'node:assert/strict';
+import { performance } from 'node:perf_hooks';
 import { describe, it } from 'node:test';
 import { finalized } from '../kernel/collect.ts';
 import { LINUX_5_10, LINUX_5_15, type Age } from './ages.ts';
