@@ -17,6 +17,7 @@ import {
   SOL_SOCKET,
 } from '../../src/abi/index.ts';
 import { Msghdr, Reactor, type IoUring } from '../../src/index.ts';
+import { koffiNative } from '../../src/native/koffi.ts';
 import { addressOf, bindTo, listenOn, openSocket } from '../../src/net/transport/socket-calls.ts';
 import { RegisteredFiles } from '../../src/reactor/registered-files.ts';
 import { it } from '../asking.ts';
@@ -142,6 +143,32 @@ describe('accept on a non-blocking listener, which does not wait there', () => {
     const closed = io.accept(listener.fd);
     await io.sleep(1);
     await Promise.all([io.close(), assert.rejects(closed, { code: 'ERR_IOURING_CLOSED' })]);
+  });
+
+  it('given an abort when there are events, they are not taken for a descriptor', { timeout: 20_000 }, async (t) => {
+    if (cannotRefuseToWait(t)) return;
+    await using io = new Reactor();
+    using listener = new Listener();
+    using files = new Descriptors();
+    const controller = new AbortController();
+    const aborted = io.accept(listener.fd, { signal: controller.signal });
+    await io.sleep(1);
+    const closed: number[] = [];
+    const native = koffiNative();
+    const { close } = native;
+    native.close = (fd) => {
+      closed.push(fd);
+      // Those that this process writes to stay open.
+      return fd > 2 ? close(fd) : 0;
+    };
+    try {
+      files.connect((addressOf(listener.fd, false) as { port: number }).port);
+      controller.abort();
+      await assert.rejects(aborted, { name: 'AbortError' });
+    } finally {
+      native.close = close;
+    }
+    assert.deepEqual(closed, []);
   });
 
   it('given that it is not to wait, does not', { timeout: 20_000 }, async (t) => {
