@@ -66,10 +66,8 @@ describe('what Linux 5.10 does not have', () => {
     for (const msg of [{ ...data, control }, new Msghdr({ ...data, control })]) {
       await assert.rejects(io.sendmsg(ours, msg), refusal);
     }
-    using listener = new Listener();
-    const peer = listener.connect();
-    const fd = await io.accept(listener.fd);
-    files.own(fd);
+    // Not accepted by the reactor, which needs Linux 6.10 where 5.10 is imitated.
+    const fd = files.connect(files.listener().port);
     const room = new Msghdr({ iov: [new Uint8Array(8)], control: 64 });
     await assert.rejects(io.recvmsg(fd, room, { flags: MSG_OOB }), {
       code: 'EINVAL',
@@ -77,7 +75,6 @@ describe('what Linux 5.10 does not have', () => {
     });
     const plain = new Msghdr({ iov: [new Uint8Array(8)] });
     await assert.rejects(io.recvmsg(fd, plain, { flags: MSG_OOB }), { message: 'EINVAL: invalid argument, recvmsg' });
-    peer.destroy();
   });
 
   it('given an EINVAL for a wrong argument, it is left as it is', async () => {
