@@ -29,7 +29,10 @@ describe(`on a kernel with what Linux 5.15 had, which calls itself ${VERSION}`, 
       assert.equal(status, 0, stdout + stderr);
       const results = stdout.match(/^ *ok \d.*$/gm)!;
       const skipped = results.filter((line) => line.includes('# SKIP'));
-      for (const line of skipped) assert.match(line, /# SKIP .*needs Linux \d+\.\d+.*, this is 5\.15\.7$/);
+      // A machine may lack something else as well, such as a file system with direct I/O.
+      for (const line of skipped) {
+        assert.match(line, line.includes('Linux') ? /# SKIP .*needs Linux \d+\.\d+.*, this is 5\.15\.7$/ : /# SKIP \S/);
+      }
       const named = `# SKIP needs Linux 5.19 (${feature}), this is ${VERSION}`;
       assert.ok(skipped.some((line) => line.endsWith(named)), skipped.join('\n'));
       assert.ok(results.length > skipped.length, 'the others are run');
