@@ -14,17 +14,17 @@ function table(): string {
     return [`\`${part}\``, `\`${name}\``, isDefault(row) ? 'yes' : 'no', reason, needs];
   });
   // Those of files differ in their names only, and are called as their parts are.
-  const names = new Map<string, [parts: string[], names: Set<string>]>();
+  const names = new Map<string, [parts: Set<string>, names: Set<string>]>();
   for (const [part, name, ...rest] of rows) {
     const key = JSON.stringify(rest);
-    if (!names.has(key)) names.set(key, [[], new Set()]);
+    if (!names.has(key)) names.set(key, [new Set(), new Set()]);
     const [parts, all] = names.get(key)!;
-    parts.push(part);
+    parts.add(part);
     all.add(name);
   }
   const lines = [...names].map(([key, [parts, all]]) => {
-    const functions = all.size > 1 ? 'functions of `fs.promises` with these names' : [...all][0];
-    return [parts.join(', '), functions, ...(JSON.parse(key) as string[])];
+    const functions = parts.size > 1 ? 'functions of `fs.promises` with these names' : [...all].join(', ');
+    return [[...parts].join(', '), functions, ...(JSON.parse(key) as string[])];
   });
   const head = ['`IOURING`', 'replaced', 'on by default', 'why', 'needs'];
   return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |\n`).join('');

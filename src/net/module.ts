@@ -1,7 +1,7 @@
-import { channel, type ChannelListener } from 'node:diagnostics_channel';
-import type { NetConnectOpts, Server as NodeServer, Socket as NodeSocket } from 'node:net';
+import type { Server as NodeServer, Socket as NodeSocket } from 'node:net';
 import { connectLean } from './deprecated.ts';
 import type { ConnectOptions, LeanSocket } from './lean/types.ts';
+import { createConnectionOf } from './dropin/create-connection.ts';
 import { isBuiltAsNode, node } from './dropin/node-net.ts';
 import { ringSide } from './dropin/ring-when-needed.ts';
 import { Server as RingServer } from './dropin/server.ts';
@@ -19,18 +19,12 @@ export const createServer = function createServer(options?: object, listener?: (
   return node.createServer(options as object, listener);
 } as typeof node.createServer;
 
-const clients = channel('net.client.socket');
-
 export const createConnection = function connect(...args: unknown[]): NodeSocket {
   if (!isOurs) {
     ringSide.get()?.tellForeign();
     return (node.connect as (...args: unknown[]) => NodeSocket)(...args);
   }
-  const normalized = node._normalizeArgs(args);
-  const [options] = normalized;
-  const socket = new Socket(options);
-  if (options.timeout) socket.setTimeout(options.timeout as number);
-  return clients.hasSubscribers ? announced(socket, normalized) : connectTo(socket, normalized);
+  return createConnectionOf(Socket, args);
 } as typeof node.connect;
 
 /**
@@ -58,26 +52,6 @@ function isLean(options: unknown): options is ConnectOptions & { unix: string; p
     return false;
   }
   return typeof socket.open === 'function' || typeof socket.data === 'function';
-}
-
-function connectTo(socket: NodeSocket, normalized: unknown): NodeSocket {
-  return socket.connect(normalized as NetConnectOpts);
-}
-
-/** Subscribers are told of the socket: by its `connect` in newer versions, by this function before. */
-function announced(socket: NodeSocket, normalized: unknown): NodeSocket {
-  let isTold = false;
-  const notice: ChannelListener = (message) => {
-    if ((message as { socket: unknown }).socket === socket) isTold = true;
-  };
-  clients.subscribe(notice);
-  try {
-    connectTo(socket, normalized);
-  } finally {
-    clients.unsubscribe(notice);
-  }
-  if (!isTold) clients.publish({ socket });
-  return socket;
 }
 
 const throughRing = { Server, Socket, Stream: Socket, connect, createConnection, createServer };

@@ -25,18 +25,23 @@ export interface Outcome {
   readonly left: string | undefined;
 }
 
-/** A function that stands in place of Node's. */
-interface Replaced {
-  readonly row: Replacement;
+/** A function that stands in place of Node's, which may have several names. */
+interface StandIn {
   readonly original: Call;
   readonly ours: Call;
   isOn: boolean;
+}
+
+interface Replaced {
+  readonly row: Replacement;
+  readonly standIn: StandIn;
 }
 
 /** The replacements of this thread. */
 export class Registration {
   readonly #replaced: Replaced[] = [];
   readonly #left = new Map<Replacement, string>();
+  readonly #unneeded = new Set<Replacement>();
   readonly #chosen = chosenParts(REPLACEMENTS.map(({ part }) => part));
   readonly #loaders: Loaders;
   /** The sides behind the replacements that were needed so far. */
@@ -90,6 +95,10 @@ export class Registration {
   }
 
   #put(row: Replacement): void {
+    if (row.isUnneeded?.()) {
+      this.#unneeded.add(row);
+      return;
+    }
     const misfit = misfitOf(row) ?? forbidden(row);
     if (misfit !== undefined) {
       this.#left.set(row, misfit);
@@ -98,12 +107,21 @@ export class Registration {
     }
     const owner = row.owner();
     const original = (owner as Record<string, Call>)[row.key];
-    const replace = row.replace as (original: Call, ring: () => Sides[SideName] | undefined) => Call;
-    const ours = replace(original, () => (replaced.isOn ? this.#side(row.side) : undefined));
-    const replaced: Replaced = { row, original, ours, isOn: true };
+    const standIn = this.#standInFor(original, row);
+    const { ours: value } = standIn;
+    Object.defineProperty(owner, row.key, { ...Object.getOwnPropertyDescriptor(owner, row.key), value });
+    this.#replaced.push({ row, standIn });
+  }
+
+  /** A function that Node has under several names stays one. */
+  #standInFor(original: Call, { part, side, replace }: Replacement): StandIn {
+    const twin = this.#replaced.find(({ row, standIn }) => row.part === part && standIn.original === original);
+    if (twin !== undefined) return twin.standIn;
+    const make = replace as (original: Call, ring: () => Sides[SideName] | undefined) => Call;
+    const ours = make(original, () => (standIn.isOn ? this.#side(side) : undefined));
+    const standIn: StandIn = { original, ours, isOn: true };
     imitate(ours, original);
-    Object.defineProperty(owner, row.key, { ...Object.getOwnPropertyDescriptor(owner, row.key), value: ours });
-    this.#replaced.push(replaced);
+    return standIn;
   }
 
   /**
@@ -154,13 +172,15 @@ export class Registration {
   #giveBack(isOf: (row: Replacement) => boolean, why: string): void {
     // From the last to the first: of two on one function, the later holds the earlier.
     for (const replaced of [...this.#replaced].reverse()) {
-      const { row, original, ours } = replaced;
+      const { row, standIn } = replaced;
       if (!isOf(row)) continue;
-      replaced.isOn = false;
+      standIn.isOn = false;
       const owner = row.owner();
       const descriptor = Object.getOwnPropertyDescriptor(owner, row.key);
       // Somebody may have put another in its place, which calls it: it does what Node's does then.
-      if (descriptor?.value === ours) Object.defineProperty(owner, row.key, { ...descriptor, value: original });
+      if (descriptor?.value === standIn.ours) {
+        Object.defineProperty(owner, row.key, { ...descriptor, value: standIn.original });
+      }
       this.#left.set(row, why);
       this.#replaced.splice(this.#replaced.indexOf(replaced), 1);
     }
@@ -176,7 +196,8 @@ export class Registration {
 
   /** The outcome of every row of the table, in its order. */
   get outcomes(): Outcome[] {
-    return REPLACEMENTS.map((row) => ({ part: row.part, name: row.name, left: this.#left.get(row) }));
+    const rows = REPLACEMENTS.filter((row) => !this.#unneeded.has(row));
+    return rows.map((row) => ({ part: row.part, name: row.name, left: this.#left.get(row) }));
   }
 }
 

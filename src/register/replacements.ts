@@ -13,6 +13,7 @@ import { node as promisesOfNode } from '../fs/node-promises.ts';
 import type { ListenPlace, ServerClass } from '../net/dropin/node-net.ts';
 import { Choice, type Part } from './parts.ts';
 import type { SideName, Sides } from './sides.ts';
+import { SHARING_V8, sharesHiddenClasses } from '../native/runtime.ts';
 
 /** A function of Node's, or what stands in its place. */
 export type Call = (...args: never[]) => unknown;
@@ -38,6 +39,8 @@ interface Row<S extends SideName> {
   /** The object whose property it is; Node's module is loaded by this. */
   owner(): object;
   readonly key: string;
+  /** Does another row do its work in this version? Then it is as if it were not there. */
+  isUnneeded?(): boolean;
   /** In which way this Node looks otherwise than it is expected to; undefined if it does not. */
   misfit(): string | undefined;
   /** @param ring is what is behind it; undefined where there is nothing, or not any more: then `original` is called */
@@ -58,6 +61,7 @@ export function isDefault({ part }: Replacement): boolean {
  */
 const builtin = modules.createRequire(process.execPath);
 const nodeNet = (): typeof net => builtin('node:net') as typeof net;
+const nodeHttp = (): typeof http => builtin('node:http') as typeof http;
 
 const LISTEN = 'net.Server.prototype._listen2';
 /** How many arguments Node gives it, in all versions. */
@@ -97,7 +101,7 @@ let httpServer: typeof http.Server | undefined;
 /** Is it a server of node:http? Of node:https and node:http2 are other classes. */
 function isHttpServer(server: object): boolean {
   // Loaded when it is wanted: whoever listens with such a server has loaded it.
-  httpServer ??= (builtin('node:http') as typeof http).Server;
+  httpServer ??= nodeHttp().Server;
   return server instanceof httpServer;
 }
 
@@ -115,19 +119,36 @@ function isOfCluster({ name }: { name: string }): boolean {
   return name === 'fail';
 }
 
+/** Which sockets that connect are ours, by what they are told to connect to. */
+interface ClientsRow extends Pick<Replacement, 'part' | 'reason' | 'needs'> {
+  isOurs(target: unknown): boolean;
+}
+
 const CONNECT_NEEDS = 'a socket that connects has no handle before, and keeps `onread` under the symbol kBuffer';
 
-/** A row for the sockets that `isOurs` knows by what they are told to connect to. */
-function clients(
-  { isOurs, ...row }: Pick<Replacement, 'part' | 'reason' | 'needs'> & { isOurs(target: unknown): boolean },
-): Row<'sockets'> {
+/** The rows for such sockets: where V8 allows it, those that anybody has made; else those of Node's functions. */
+function clients(row: ClientsRow): Row<'sockets'>[] {
+  return [
+    adopted(row),
+    created(row, 'net.connect', nodeNet, 'connect'),
+    created(row, 'net.createConnection', nodeNet, 'createConnection'),
+  ];
+}
+
+function adopted({ isOurs, ...row }: ClientsRow): Row<'sockets'> {
   return {
     ...row,
+    needs: `V8 ${SHARING_V8} (Node 24): ${row.needs}`,
     side: 'sockets',
     name: 'net.Socket.prototype.connect',
     owner: () => nodeNet().Socket.prototype,
     key: 'connect',
-    misfit: () => (userBuffer(new (nodeNet().Socket)()) === null ? undefined : 'a new socket has no symbol kBuffer'),
+    misfit() {
+      if (!sharesHiddenClasses()) {
+        return `before version ${SHARING_V8} of V8 each socket would get a hidden class of its own`;
+      }
+      return userBuffer(new (nodeNet().Socket)()) === null ? undefined : 'a new socket has no symbol kBuffer';
+    },
     replace(original, ring) {
       const connect = original as unknown as (this: net.Socket, ...args: unknown[]) => unknown;
       return function (this: net.Socket, ...args: unknown[]): unknown {
@@ -137,6 +158,41 @@ function clients(
       };
     },
   };
+}
+
+/** Functions that stand in place of such a one: those of http.client are what those of net.client find. */
+const ours = new WeakSet<object>();
+
+/** A row for a function that makes a socket and connects it. */
+function created({ isOurs, ...row }: ClientsRow, name: string, owner: () => object, key: string): Row<'sockets'> {
+  return {
+    ...row,
+    needs: `V8 before ${SHARING_V8} (Node 20, 22): it makes a socket, and calls its \`connect\`; ${row.needs}`,
+    side: 'sockets',
+    name,
+    owner,
+    key,
+    isUnneeded: sharesHiddenClasses,
+    misfit: () => misfitOfMaker((owner() as Record<string, object>)[key]),
+    replace(original, ring) {
+      const connect = original as unknown as (this: unknown, ...args: unknown[]) => unknown;
+      const made = function (this: unknown, ...args: unknown[]): unknown {
+        const side = isOurs(args[0]) ? ring() : undefined;
+        return side === undefined ? connect.apply(this, args) : side.createConnection(args);
+      };
+      ours.add(made);
+      return made;
+    },
+  };
+}
+
+/** Is it another function than the one of Node's whose work is done here? A program may have replaced it. */
+function misfitOfMaker(connect: object): string | undefined {
+  const source = Function.prototype.toString.call(connect);
+  const isNodes = ['normalizeArgs(args)', 'new Socket(options)', 'socket.connect(normalized)'].every((part) =>
+    source.includes(part)
+  );
+  return isNodes || ours.has(connect) ? undefined : 'it is not the function that makes a socket and connects it';
 }
 
 /** Is it what an agent of node:http connects to? It comes as `net.connect` hands arguments on: in an array. */
@@ -218,6 +274,14 @@ function file(name: (typeof FILES)[number]): Row<'files'> {
   };
 }
 
+const AGENTS: ClientsRow = {
+  part: 'http.client',
+  reason: 'the agents of node:http connect by it',
+  needs:
+    `${CONNECT_NEEDS}; an agent calls its options \`_agentKey\`, and where it does not, its sockets are those of net.client`,
+  isOurs: isOfAgent,
+};
+
 /** In this order they are put in place; they are taken back in the opposite one. */
 export const REPLACEMENTS: readonly Replacement[] = [
   servers({
@@ -227,16 +291,16 @@ export const REPLACEMENTS: readonly Replacement[] = [
     isOurs: isHttpServer,
   }),
   servers({ part: 'net.server', reason: 'servers of net.createServer likewise', isOurs: isPlainServer }),
-  clients({
-    part: 'http.client',
-    reason: 'the agents of node:http connect by it, whenever they took their functions',
-    needs:
-      `${CONNECT_NEEDS}; an agent calls its options \`_agentKey\`, and where it does not, its sockets are those of net.client`,
-    isOurs: isOfAgent,
-  }),
-  clients({
+  {
+    ...created(AGENTS, 'http.Agent.prototype.createConnection', () => nodeHttp().Agent.prototype, 'createConnection'),
+    // Some versions have one there that looks net.createConnection up when it is called; that is replaced after this.
+    isUnneeded: () =>
+      sharesHiddenClasses() || nodeHttp().Agent.prototype.createConnection !== nodeNet().createConnection,
+  },
+  ...clients(AGENTS),
+  ...clients({
     part: 'net.client',
-    reason: 'net.connect, fetch and database drivers come through it, whenever they took their functions',
+    reason: 'net.connect, fetch and database drivers come through it',
     needs: CONNECT_NEEDS,
     isOurs: (target) => !isOfAgent(target),
   }),

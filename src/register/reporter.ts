@@ -17,6 +17,10 @@ const NO_BYTES = { bytesRead: 0, bytesWritten: 0, bytesReadByNode: 0, bytesWritt
 const ADVICE =
   'have many connections at work at a time; or set IOURING_EAGER=1: each socket is on the ring, paying or not';
 
+const STAYS =
+  'stays Node’s, as TLS, HTTP/2, classes that extend net.Socket, handles that others have taken, and before Node 24 ' +
+  'those of `new net.Socket()` do';
+
 const NO_TURNS = 'this version of Node does not show whether the ring pays: 20.18, 22.8 and later do';
 
 /** Methods of the reactor that are no work on files. */
@@ -106,13 +110,13 @@ export class Reporter {
 
   /** Bytes of UDP sockets are not counted. */
   #addUdp(socket: UdpSocket, tally: Tally): void {
-    const { lifeOf, load, showsTurns, worth: { pays } } = this.#registration.sides.datagrams!;
+    const { lifeOf, showsTurns, worth: { pays } } = this.#registration.sides.datagrams!;
     const { way, wasOnRing } = lifeOf(socket);
     if (wasOnRing) return tally.add('ring', 'UDP');
     if (way === 'node') return tally.add('node', 'UDP: stays Node’s, as those do whose handle others have');
     this.#isEarly = true;
     const why = showsTurns()
-      ? triedIn(load) ?? `the ring did not pay: fewer than ${pays} received in a turn of the loop, or not for long`
+      ? `the ring did not pay: fewer than ${pays} received in a turn of the loop, or not for long`
       : NO_TURNS;
     tally.add('node', `UDP: ${why}`);
   }
@@ -146,22 +150,21 @@ export class Reporter {
     const missing = (['sockets', 'ring'] as const).find((side) => sides[side] === undefined && side in unloadable);
     if (missing !== undefined) return `${kind}: not loaded: ${unloadable[missing]}`;
     if (this.#wayOf(socket) === 'early') return `${kind}: ${this.#whyEarly(socket, sides.sockets!)}`;
-    return `${kind}: stays Node’s, as TLS, HTTP/2, classes that extend net.Socket and handles that others have taken do`;
+    return `${kind}: ${STAYS}`;
   }
 
-  /** Why a row of the table is Node's. */
+  /** Why a part is Node's altogether. */
   #leftOf(part: Part): string | undefined {
-    return this.#registration.outcomes.find((row) => row.part === part)?.left;
+    const rows = this.#registration.outcomes.filter((row) => row.part === part);
+    return rows.every(({ left }) => left !== undefined) ? rows[0]?.left : undefined;
   }
 
   /** Why the ring did not pay for a socket. */
-  #whyEarly(socket: Socket, { load, showsTurns, wasLookedAt, worth }: SocketSide): string {
+  #whyEarly(socket: Socket, { showsTurns, wasLookedAt, worth }: SocketSide): string {
     const { pays, received, sent, writes } = worth;
     this.#isEarly = true;
     if (!showsTurns()) return NO_TURNS;
     if (!wasLookedAt(socket)) return `too short for the ring to pay, with fewer than ${writes} writes each`;
-    const tried = triedIn(load);
-    if (tried !== undefined) return tried;
     const large = `more than ${received / 1024} KiB that come or ${sent / 1024} KiB that go`;
     return `the ring did not pay: fewer than ${pays} messages in a turn of the loop, not for long, or large ones (${large})`;
   }
@@ -192,13 +195,6 @@ export class Reporter {
       left: left.map(({ part, name, left: reason }) => ({ name: `${part}: ${name}`, reason })),
     };
   }
-}
-
-/** The outcome of a trial of the ring, if there was one. */
-function triedIn({ trial }: SocketSide['load']): string | undefined {
-  if (trial === undefined) return undefined;
-  const [byRing, byNode] = [trial.byRing, trial.byNode].map((cost) => cost.toFixed(1));
-  return `the ring was tried: ${byRing} µs of CPU time a message with it, ${byNode} without`;
 }
 
 /** The row that puts a kind of socket on the ring. */

@@ -2,6 +2,7 @@
 // first socket goes through the ring.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { RingWhenNeeded } from '../../src/net/transport/when-needed.ts';
 import { run } from '../run.ts';
 
 /** Is koffi there before the first socket, and after a socket of each kind has been used? */
@@ -50,4 +51,33 @@ describe('a program that imports', () => {
       assert.deepEqual(await koffi(name, { IOURING_EAGER: '1' }), [false, true]);
     });
   }
+});
+
+describe('getting ready for the first socket', () => {
+  const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+  type Loaded = { ringForSockets(): void };
+
+  function prepared(load: (calls: string[]) => Loaded | undefined): { calls: string[]; side: RingWhenNeeded<Loaded> } {
+    const calls: string[] = [];
+    const side = new RingWhenNeeded<Loaded>();
+    side.loadBy(() => (calls.push('load'), load(calls)));
+    return { calls, side };
+  }
+
+  it('loads the modules in one turn of the loop, and makes the ring in another', async () => {
+    const { calls, side } = prepared((all) => ({ ringForSockets: () => void all.push('ring') }));
+    const seen: [isReady: boolean, calls: string][] = [];
+    for (let i = 0; i < 4; i++) {
+      seen.push([side.isReady, calls.join()]);
+      await turn();
+    }
+    assert.deepEqual(seen, [[false, ''], [false, 'load'], [true, 'load,ring'], [true, 'load,ring']]);
+  });
+
+  it('given modules that cannot be loaded, leaves the next attempt to who needs them', async () => {
+    const { calls, side } = prepared(() => undefined);
+    while (!side.isReady) await turn();
+    assert.deepEqual([calls.join(), side.get(), calls.join()], ['load', undefined, 'load,load']);
+  });
 });

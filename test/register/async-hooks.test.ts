@@ -24,7 +24,7 @@ const RECORD = `
   });
   process.once('exit', () => {
     console.log(lines.join('\\n'));
-    console.error(net.Socket.prototype.connect.toString().includes('connectAdopted') ? 'flagged' : 'plain');
+    console.error(net.Server.prototype._listen2.toString().includes('haveOurSockets') ? 'flagged' : 'plain');
   });`;
 
 const PROGRAMS: Record<string, string> = {

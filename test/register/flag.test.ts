@@ -50,17 +50,24 @@ function wentThroughRing({ sockets, operations }: Report): void {
   );
 }
 
+/** Have objects one hidden class in this V8 that had the same one before they were given the same other prototype? */
+const sharesHiddenClasses = Number.parseInt(process.versions.v8, 10) >= 13;
+/** The function that clients come through. */
+const CONNECT = sharesHiddenClasses ? 'net.Socket.prototype.connect' : 'net.connect';
+
 describe('the table', () => {
   it('says of each row why, and what it needs; each fits this version of Node, and is put in place by its word', async () => {
-    for (const row of REPLACEMENTS) {
+    const needed = REPLACEMENTS.filter((row) => !row.isUnneeded?.());
+    const expected = needed.filter(({ name }) => sharesHiddenClasses || name !== 'net.Socket.prototype.connect');
+    for (const row of needed) {
       assert.ok(row.reason.length > 10 && row.needs.length > 10, row.name);
-      assert.equal(misfitOf(row), undefined, row.name);
+      assert.equal(misfitOf(row) === undefined, expected.includes(row), row.name);
     }
     const text = `const { report } = await import(${
       JSON.stringify(REGISTER)
     }); console.log(JSON.stringify(report().replaced));`;
     const { stdout } = await program(text, { IOURING: 'net, http, dgram, fs', IOURING_REPORT: '1' });
-    assert.deepEqual(JSON.parse(stdout), REPLACEMENTS.map(({ part, name }) => `${part}: ${name}`));
+    assert.deepEqual(JSON.parse(stdout), expected.map(({ part, name }) => `${part}: ${name}`));
   });
 
   it('given a Node that looks otherwise, leaves it alone, and the report says so', async () => {
@@ -164,12 +171,12 @@ describe('how it gets into a program', () => {
   });
 });
 
-/** Which methods are Node's: those that say so in the order net, http, fs, dgram. */
+/** Which functions are Node's: those that say so in the order servers, clients, fs, dgram. */
 const REPLACED = `
   import dgram from 'node:dgram';
   import fs from 'node:fs';
   import net from 'node:net';
-  const functions = () => [net.Server.prototype._listen2, net.Socket.prototype.connect, fs.promises.readFile, dgram.createSocket];
+  const functions = () => [net.Server.prototype._listen2, ${CONNECT}, fs.promises.readFile, dgram.createSocket];
   const before = functions();
   const { report, unregister } = await import(${JSON.stringify(REGISTER)});
   const replaced = () => functions().map((one, i) => Number(one !== before[i])).join('');`;
@@ -220,14 +227,14 @@ describe('IOURING', () => {
       import fs from 'node:fs';
       import net from 'node:net';
       const canBeNew = (one) => { try { Reflect.construct(Object, [], one); return true; } catch { return false; } };
-      console.log([net.Server.prototype._listen2, net.Socket.prototype.connect, fs.promises.readFile, dgram.createSocket].map(canBeNew).join());
+      console.log([net.Server.prototype._listen2, ${CONNECT}, fs.promises.readFile, dgram.createSocket].map(canBeNew).join());
       new dgram.createSocket('udp4').close(() => console.log('closed'));`;
     const [ours, none] = await Promise.all([program(text, { IOURING: 'net,dgram,fs' }), program(text, {}, [])]);
     assert.deepEqual(ours, none);
     assert.equal(none.stdout, 'true,true,false,true\nclosed\n');
   });
 
-  // Two parts share each of the functions of sockets.
+  // Two parts share functions of sockets.
   for (const part of ['http.server', 'http.client', 'net.server', 'net.client']) {
     it(`'${part}' puts sockets of that kind on the ring, and no others`, async () => {
       const text = `

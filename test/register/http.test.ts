@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
 import * as named from '../../src/http/index.ts';
 import ours from '../../src/http/index.ts';
-import { wayOf } from '../../src/net/dropin/socket.ts';
+import { wayOf } from '../../src/net/dropin/changing-ways.ts';
 import { run } from '../run.ts';
 import { environment } from './flagged.ts';
 

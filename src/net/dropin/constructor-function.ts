@@ -5,11 +5,13 @@ import { imitate } from '../../native/imitate.ts';
  * be one, as `util.inherits` has it done. `init` does the work in all cases.
  * @param node is what it extends, and looks like
  * @param methods of its prototype; `super` in them is Node's
+ * @param shown what objects say is their `constructor`: the class itself, but where it stands in for another
  */
 export function constructorFunction<T extends abstract new (...args: never[]) => object>(
   node: T,
   methods: T,
   init: (this: never, ...args: never[]) => void,
+  shown?: T,
 ): T {
   const made = function (this: unknown, ...args: unknown[]): unknown {
     if (!(this instanceof made)) return Reflect.construct(made, args);
@@ -19,14 +21,14 @@ export function constructorFunction<T extends abstract new (...args: never[]) =>
   Object.setPrototypeOf(made, node);
   made.prototype = Object.create(node.prototype as object, {
     ...methodsAsOf(node.prototype as object, methods.prototype as object),
-    constructor: { value: made, writable: true, configurable: true },
+    constructor: { value: shown ?? (made as unknown as T), writable: true, configurable: true },
   }) as object;
   Object.defineProperties(made, { name: { value: node.name }, length: { value: node.length } });
   return made as unknown as T;
 }
 
 /** The members of a prototype, with the names, lengths and enumerability of those that they stand in for. */
-export function methodsAsOf(node: object, prototype: object): Record<string, PropertyDescriptor> {
+function methodsAsOf(node: object, prototype: object): Record<string, PropertyDescriptor> {
   const { constructor: _, ...own } = Object.getOwnPropertyDescriptors(prototype) as Record<string, PropertyDescriptor>;
   for (const [name, descriptor] of Object.entries(own)) {
     const model = descriptorOf(node, name);

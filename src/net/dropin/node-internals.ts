@@ -8,6 +8,7 @@ import modules from 'node:module';
 import { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type * as tls from 'node:tls';
+import { asksOftenForHandle } from '../../native/runtime.ts';
 import { ownOptions } from '../../ring/arguments/own-options.ts';
 import type { NativeHandle, SocketClass } from './node-net.ts';
 
@@ -77,16 +78,16 @@ function stackAbove(callee: () => unknown, frames: number): string {
 }
 
 /**
- * So often node:http's server asks for the handle of a socket that it takes over: whether it is a stream, whether it is
- * free, and to take it.
+ * So often node:http's server asks for the handle of a socket that it takes over: whether there is one (before version
+ * 22), whether it is a stream, whether it is free, and to take it.
  *
  * Leans on: that number. If it asks more often, the last time counts as anybody's, and costs a look at the stack; if
  * less often, somebody else who asks in the same call of node:http's counts as node:http.
  *
- * - watched by test/net/dropin/http-bodies.test.ts: given requests with bodies on a kept connection, nobody looks at a
- *   stack to see who asks for the handle
+ * - watched by test/net/dropin/http-bodies.test.ts: given requests with bodies, on new connections and on kept ones,
+ *   nobody looks at a stack to see who asks for the handle
  */
-export const ASKED_BY_HTTP = 4;
+export const ASKED_BY_HTTP: number = asksOftenForHandle() ? 5 : 4;
 
 /**
  * So often Node asks for the handle of a socket to connect it, in a tick of its own or when an address was looked up.

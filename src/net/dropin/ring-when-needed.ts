@@ -1,5 +1,5 @@
-import { WhenNeeded } from '../transport/when-needed.ts';
+import { RingWhenNeeded } from '../transport/when-needed.ts';
 import type { ring } from './ring-side.ts';
 
 /** The modules behind the ring, for connections. */
-export const ringSide = new WhenNeeded<typeof ring>();
+export const ringSide = new RingWhenNeeded<typeof ring>();

@@ -32,10 +32,10 @@ let last: object | undefined;
  * A connection writes. What it writes several times in a row is one message: it goes out together.
  * @returns whether a message begins
  */
-export function count(connection: object, byRing: boolean): boolean {
+export function count(connection: object): boolean {
   const begins = connection !== last;
   if (begins) last = connection;
-  load.count(begins, byRing);
+  load.count(begins);
   return begins;
 }
 

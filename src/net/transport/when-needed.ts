@@ -1,6 +1,7 @@
 // The context of nobody is that of the program's beginning, and not of whoever is the first to need the ring.
 // oxlint-disable-next-line import/no-unassigned-import
 import '../../native/nobody.ts';
+import { setImmediate } from '../../native/timers.ts';
 
 /**
  * Modules that are loaded when somebody needs them: most programs have no socket that goes through the ring, and what
@@ -31,5 +32,30 @@ export class WhenNeeded<T> {
   /** The same, if somebody has needed them so far. */
   get soFar(): T | undefined {
     return this.#loaded;
+  }
+}
+
+/** The same, with the ring itself. */
+export class RingWhenNeeded<T extends { ringForSockets(): unknown }> extends WhenNeeded<T> {
+  #isReady = false;
+  #isGettingReady = false;
+
+  /**
+   * Are they loaded, and is the ring made? If not that begins, in turns of their own: for the sake of a socket that can
+   * wait not all others of the program have to wait as long as both take together.
+   */
+  get isReady(): boolean {
+    if (!this.#isReady && !this.#isGettingReady) {
+      this.#isGettingReady = true;
+      setImmediate(() => {
+        const loaded = this.get();
+        setImmediate(() => {
+          // Where they cannot be had, whoever needs them finds out why.
+          this.#isReady = true;
+          loaded?.ringForSockets();
+        });
+      });
+    }
+    return this.#isReady;
   }
 }

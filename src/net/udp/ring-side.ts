@@ -1,5 +1,5 @@
 import { wrongState } from '../../ring/arguments/argument-errors.ts';
-import { tellFallback } from '../transport/ring-or-node.ts';
+import { ringForSockets, tellFallback } from '../transport/ring-or-node.ts';
 import { bindWithReusePort } from './udp-bind.ts';
 import { RingUdp } from './udp-handle.ts';
 
@@ -13,4 +13,4 @@ function tellForeign(): void {
  * The part of us that only a UDP socket needs which goes through the ring. Nothing that is loaded before there is one
  * imports it: see `ring-when-needed.ts`.
  */
-export const ring = { RingUdp, bindWithReusePort, tellForeign };
+export const ring = { RingUdp, bindWithReusePort, ringForSockets, tellForeign };

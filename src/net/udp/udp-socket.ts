@@ -73,8 +73,6 @@ export class UdpSocket extends Socket {
   #left = -1;
   /** Messages between two looks while it is Node's. */
   #period = worth.messages;
-  /** The epoch of the load at the last look. With another one the next message leads to a look. */
-  #epoch = load.epoch;
 
   static {
     read = (socket) => {
@@ -126,10 +124,9 @@ export class UdpSocket extends Socket {
   }
 
   #came(): void {
-    load.count(true, this.#ring !== undefined);
-    if (this.#left === 0 || (--this.#left > 0 && this.#epoch === load.epoch)) return;
+    load.count(true);
+    if (this.#left === 0 || --this.#left > 0) return;
     this.#left = 0;
-    this.#epoch = load.epoch;
     // Not in the call in which libuv reads.
     if (this.#ring !== undefined || load.isWorthTaking) {
       this.#noteContext();
@@ -155,7 +152,7 @@ export class UdpSocket extends Socket {
     if (ring !== undefined) {
       if (isSeen || !load.isWorthKeeping || !ring.canSend) ring.giveBack(this.#givenBack);
     } else if (load.isWorthTaking) {
-      if (load.takesTurn()) this.#take();
+      if (ringSide.isReady && load.takesTurn()) this.#take();
       else this.#left = 1;
     }
   };

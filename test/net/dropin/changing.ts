@@ -6,7 +6,7 @@ import { closeSync, openSync } from 'node:fs';
 import type * as node from 'node:net';
 import { join } from 'node:path';
 import ours from '../../../src/net/index.ts';
-import { wayOf } from '../../../src/net/dropin/socket.ts';
+import { wayOf } from '../../../src/net/dropin/changing-ways.ts';
 import { worth } from '../../../src/net/dropin/worth.ts';
 import { defaultReactor } from '../../../src/reactor/default-reactor.ts';
 import type { Engine } from '../../../src/reactor/engine.ts';

@@ -8,7 +8,7 @@ import net from 'node:net';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { ASKED_TO_BIND, ASKED_TO_CONNECT } from '../../../src/net/dropin/node-internals.ts';
-import { wayOf } from '../../../src/net/dropin/socket.ts';
+import { wayOf } from '../../../src/net/dropin/changing-ways.ts';
 import ours from '../../../src/net/index.ts';
 import { Temporary } from '../../kernel/temporary.ts';
 

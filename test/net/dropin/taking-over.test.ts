@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { after, describe, it } from 'node:test';
 import { defaultReactor } from '../../../src/reactor/default-reactor.ts';
 import * as ours from '../../../src/net/index.ts';
-import { wayOf } from '../../../src/net/dropin/socket.ts';
+import { wayOf } from '../../../src/net/dropin/changing-ways.ts';
 import { worth } from '../../../src/net/dropin/worth.ts';
 import { run } from '../../run.ts';
 import { Temporary } from '../../kernel/temporary.ts';

@@ -13,7 +13,7 @@ import { afterEach, beforeEach, describe, it } from 'node:test';
 import tls from 'node:tls';
 import { Agent as OurAgent, createServer } from '../../../src/http/index.ts';
 import * as ours from '../../../src/net/index.ts';
-import { wayOf } from '../../../src/net/dropin/socket.ts';
+import { wayOf } from '../../../src/net/dropin/changing-ways.ts';
 import { count, isWorthKeeping, isWorthTaking, worth } from '../../../src/net/dropin/worth.ts';
 import { Temporary } from '../../kernel/temporary.ts';
 import { CERTIFICATE, KEY } from '../clients/certificate.ts';
@@ -502,9 +502,11 @@ describe('what stays as it was', () => {
 });
 
 describe('when it cannot be done', () => {
-  const URLS = ['net/index.js', 'net/dropin/socket.js', 'net/dropin/worth.js', 'reactor/default-reactor.js'].map((
-    name,
-  ) => JSON.stringify(new URL(`../../../src/${name}`, import.meta.url).href));
+  const URLS = ['net/index.js', 'net/dropin/changing-ways.js', 'net/dropin/worth.js', 'reactor/default-reactor.js'].map(
+    (
+      name,
+    ) => JSON.stringify(new URL(`../../../src/${name}`, import.meta.url).href),
+  );
   const PRELUDE = `
     import { once } from 'node:events';
     import { openSync, closeSync, readdirSync } from 'node:fs';
@@ -602,13 +604,13 @@ describe('whether it pays', () => {
 
   it('given many connections that write in a turn of the loop, it does; given one in each, it does not', async () => {
     for (let i = 0; i < 32; i++) {
-      for (const connection of connections) count(connection, false);
+      for (const connection of connections) count(connection);
       await turn();
     }
     assert.deepEqual([isWorthTaking(100, 100), isWorthKeeping(100, 100)], [true, true]);
     assert.deepEqual([isWorthTaking(1e6, 100), isWorthKeeping(100, 1e6)], [false, false]);
     for (let i = 0; i < 600; i++) {
-      count(connections[i % connections.length], false);
+      count(connections[i % connections.length]);
       await turn();
     }
     assert.deepEqual([isWorthTaking(100, 100), isWorthKeeping(100, 100)], [false, false]);
@@ -616,9 +618,9 @@ describe('whether it pays', () => {
 
   it('given one connection that writes many times in a turn, it does not', async () => {
     for (let i = 0; i < 300; i++) {
-      count(connections[0], false);
-      count(connections[0], false);
-      count(connections[1], false);
+      count(connections[0]);
+      count(connections[0]);
+      count(connections[1]);
       await turn();
     }
     assert.equal(isWorthTaking(100, 100), false);

@@ -10,7 +10,7 @@ import { addAbortSignal } from 'node:stream';
 import { afterEach, describe, it } from 'node:test';
 import { ECANCELED, ENOENT } from '../../../src/abi/errno.ts';
 import { IORING_CQE_F_BUFFER, IORING_CQE_F_MORE } from '../../../src/abi/flags.ts';
-import { wayOf } from '../../../src/net/dropin/socket.ts';
+import { wayOf } from '../../../src/net/dropin/changing-ways.ts';
 import type { SocketConnection } from '../../../src/net/dropin/socket-connection.ts';
 import { worth } from '../../../src/net/dropin/worth.ts';
 import { koffiNative } from '../../../src/native/koffi.ts';

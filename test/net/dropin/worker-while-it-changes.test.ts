@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { run } from '../../run.ts';
 
-const URLS = ['net/index.js', 'net/dropin/socket.js', 'net/dropin/worth.js', 'reactor/default-reactor.js',
+const URLS = ['net/index.js', 'net/dropin/changing-ways.js', 'net/dropin/worth.js', 'reactor/default-reactor.js',
   'native/koffi.js']
   .map((name) => JSON.stringify(new URL(`../../../src/${name}`, import.meta.url).href));
 

@@ -370,12 +370,12 @@ describe('whether it pays', () => {
   it('given many messages in a turn of the loop it does, given few it does not', async () => {
     for (let i = 0; i < 40; i++) {
       await turn();
-      for (let j = 0; j < 32; j++) load.count(true, false);
+      for (let j = 0; j < 32; j++) load.count(true);
     }
     assert.deepEqual([load.isWorthTaking, load.isWorthKeeping], [true, true]);
     for (let i = 0; i < 600; i++) {
       await turn();
-      load.count(true, false);
+      load.count(true);
     }
     assert.deepEqual([load.isWorthTaking, load.isWorthKeeping], [false, false]);
   });

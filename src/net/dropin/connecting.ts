@@ -1,0 +1,124 @@
+import { AsyncResource } from 'node:async_hooks';
+import { ASKED_TO_BIND, ASKED_TO_CONNECT } from './node-internals.ts';
+import type { NativeHandle } from './node-net.ts';
+import { ringSide } from './ring-when-needed.ts';
+import {
+  CONNECTION,
+  CONNECTS,
+  SCOPE,
+  WRITES_LEFT,
+  PERIOD,
+  READ_SEEN,
+  WRITTEN_SEEN,
+  MESSAGES,
+  BYTES_BEFORE,
+  BYTES_BY_RING,
+  ASKED,
+  type OurSocket,
+  handleOf,
+  writesAtFirst,
+  isOpen,
+  inNode,
+  withinNode,
+  lend,
+} from './socket-state.ts';
+import { worth } from './worth.ts';
+
+/** The method `connect` of Node, for a socket that is to go through the ring if it lasts. */
+export function connectBy<T>(socket: OurSocket, args: readonly unknown[], connect: () => T): T {
+  const connection = socket[CONNECTION];
+  // Another life begins.
+  if (socket.destroyed) {
+    socket[CONNECTION] = socket[BYTES_BEFORE] = socket[BYTES_BY_RING] = undefined;
+    socket[WRITES_LEFT] = writesAtFirst();
+    socket[PERIOD] = worth.writes;
+    socket[READ_SEEN] = socket[WRITTEN_SEEN] = socket[MESSAGES] = 0;
+  }
+  socket[CONNECTS] = true;
+  socket[SCOPE] = isFromTheFirstByte(socket) ? new AsyncResource('IOURINGSOCKET') : undefined;
+  socket[ASKED] = undefined;
+  if (isOpen(connection)) return lend(socket, connect);
+  if (callsOthers(socket, args)) return connect();
+  try {
+    return withinNode(socket, connect);
+  } finally {
+    const asked = askedOf(socket);
+    if (asked !== undefined && binds(args)) socket[ASKED] = asked - ASKED_TO_BIND;
+  }
+}
+
+/** The count behind a call of Node's: the compiler takes it for what was assigned before that. */
+function askedOf(socket: OurSocket): number | undefined {
+  return socket[ASKED];
+}
+
+/** Is it to be ours without a look? */
+function isFromTheFirstByte(socket: OurSocket): boolean {
+  return socket[WRITES_LEFT] < 0;
+}
+
+/** Does a call that connects a socket call a function of the user's, which may ask for the handle? */
+function callsOthers(socket: OurSocket, args: readonly unknown[]): boolean {
+  return optionsOf(args)?.lookup !== undefined || socket.listenerCount('connectionAttempt') > 0;
+}
+
+/** Does such a call bind the socket as well? */
+function binds(args: readonly unknown[]): boolean {
+  const { localAddress, localPort } = optionsOf(args) ?? {};
+  return Boolean(localAddress) || Boolean(localPort);
+}
+
+/** Options of a call that connects. */
+interface ConnectOptions {
+  readonly lookup?: unknown;
+  readonly localAddress?: unknown;
+  readonly localPort?: unknown;
+}
+
+/** The options of a call that connects a socket, as `net.connect` hands them on or as a user gives them. */
+function optionsOf([first]: readonly unknown[]): ConnectOptions | undefined {
+  const options: unknown = Array.isArray(first) ? first[0] : first;
+  return typeof options === 'object' && options !== null ? options : undefined;
+}
+
+/** Node's request to connect, as its handles tell of it. */
+interface ConnectRequest {
+  oncomplete(...outcome: unknown[]): void;
+}
+
+/**
+ * The events of the ring are told in another phase of the loop than those of libuv. A connection is told of behind what
+ * came before it: the server to which it goes, in the same process, has accepted it then.
+ */
+export function tellInOrder(socket: OurSocket, handle: NativeHandle): void {
+  const methods = handle as unknown as Record<
+    string,
+    ((request: ConnectRequest, ...place: unknown[]) => number) | undefined
+  >;
+  // Not in the call that connects, in which nobody but Node asks.
+  if (socket === inNode) socket[ASKED] = 0;
+  for (const name of ['connect', 'connect6'] as const) {
+    const method = methods[name];
+    if (method === undefined) continue;
+    methods[name] = function (this: NativeHandle, request: ConnectRequest, ...place: unknown[]): number {
+      // Somebody has asked as well, and may keep it: then it stays the socket's.
+      if (socket[ASKED] !== undefined && socket[ASKED] > ASKED_TO_CONNECT) socket[WRITES_LEFT] = 0;
+      socket[ASKED] = undefined;
+      const { oncomplete } = request;
+      const inOrder = (...outcome: unknown[]): void => {
+        const tell = (): void => oncomplete.apply(request, outcome);
+        // A failure is told at once: that of a handle that is closed comes before its 'close', after which the socket
+        // may connect anew. Node may give up an attempt that waits to be told of.
+        const tellLate = (): void => {
+          const isCurrent = request.oncomplete === inOrder && handleOf(socket) === this;
+          if (isCurrent) (socket[SCOPE] as AsyncResource).runInAsyncScope(tell);
+        };
+        if (outcome[0] !== 0 || ringSide.soFar?.behindEvents(tellLate) !== true) tell();
+        // Node tells of it in the context that the socket was told to connect in.
+        else socket[SCOPE] ??= new AsyncResource('IOURINGSOCKET');
+      };
+      request.oncomplete = inOrder;
+      return method.call(this, request, ...place);
+    };
+  }
+}
