@@ -1,9 +1,9 @@
 import type { AsyncResource } from 'node:async_hooks';
+import { release } from 'node:os';
 import { ECANCELED } from '../../abi/errno.ts';
 import { IORING_OP_SENDMSG_ZC, OPERATIONS } from '../../abi/operations.ts';
 import { DatagramReceiver, type DatagramReceiverOwner } from './datagram-receiver.ts';
 import { wrongState } from '../../ring/arguments/argument-errors.ts';
-import { needs } from '../../ring/kernel/proven-kernel.ts';
 import type { Engine } from '../../reactor/engine.ts';
 import { partsOf, type Reactor } from '../../reactor/reactor.ts';
 import type { SocketAddress } from '../transport/socket-calls.ts';
@@ -255,7 +255,8 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
     if (reactor === undefined) return undefined;
     // With kernel 6.1 came sends to an address; multishot receives came with 6.0.
     if (!reactor.supports(IORING_OP_SENDMSG_ZC)) {
-      available.tell(unsupported(`IORING_OP_SENDMSG_ZC ${needs(OPERATIONS[IORING_OP_SENDMSG_ZC].since)}`));
+      const { name, since } = OPERATIONS[IORING_OP_SENDMSG_ZC];
+      available.tell(unsupported(`${name} needs Linux ${since}, this is ${release()}`));
       return undefined;
     }
     this.fd = fd;
