@@ -272,6 +272,21 @@ describe('IOURING', () => {
   }
 });
 
+it('a client of new net.Socket() goes through the ring where V8 lets it share a hidden class, and is Node’s elsewhere', async () => {
+  const text = `
+    import { once } from 'node:events';
+    import net from 'node:net';
+    const { report } = await import(${JSON.stringify(REGISTER)});
+    const server = net.createServer((socket) => socket.end('x'));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const socket = new net.Socket().connect(server.address().port, '127.0.0.1');
+    await once(socket.resume(), 'close');
+    server.close();
+    console.log(report().operations > 0);`;
+  const { stdout, stderr } = await program(text, { IOURING: 'net.client', IOURING_REPORT: '1' }, []);
+  assert.equal(stdout, `${sharesHiddenClasses}\n`, stderr);
+});
+
 describe('UDP sockets in the report', () => {
   const text = `
     import dgram from 'node:dgram';

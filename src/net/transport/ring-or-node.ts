@@ -3,6 +3,7 @@ import { AvailableReactor } from '../../reactor/available-reactor.ts';
 import { ringPaysForSockets } from '../../native/runtime.ts';
 import { reactorSoFar } from '../../reactor/default-reactor.ts';
 import { partsOf, type Reactor } from '../../reactor/reactor.ts';
+import { isEager } from './load.ts';
 
 /**
  * Where there is no reactor it says so once, whoever asks first. Sockets need one that receives many times. The kernel
@@ -13,11 +14,11 @@ export const available = new AvailableReactor('iouring/net', [IORING_OP_SEND_ZC]
 /**
  * The reactor for sockets; undefined where there is no io_uring, or an older one, or where Node forbids this program
  * the network: Node has to do it, or to refuse it. And undefined where the runtime's own sockets are the faster ones,
- * unless they cannot do what is asked for.
+ * unless they cannot do what is asked for, or the environment asks for the ring.
  */
 export function ringForSockets(isBeyondRuntime = false): Reactor | undefined {
   const isForbidden = permission !== undefined && !permission.has('net');
-  return isForbidden || !(ringPaysForSockets() || isBeyondRuntime) ? undefined : available.get();
+  return isForbidden || !(ringPaysForSockets() || isEager || isBeyondRuntime) ? undefined : available.get();
 }
 
 interface Permission {
