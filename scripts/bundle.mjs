@@ -29,7 +29,7 @@ const commands = Object.values(bin).map(nameOf);
 /** Files that others load by their path, when they need them. */
 const FIRST = ['register/socket-side', 'register/datagram-side', 'net/index', 'http/index', 'dgram/index'];
 /** The one that asks the kernel whether there may be a ring: it is to wait for nothing else. */
-const ASKING = 'register/permission-side';
+const ASKING = 'register/kernel-side';
 /** What has to be loaded before anything is replaced. */
 const BEFORE = 'fs/node-promises';
 const loaded = [...FIRST, ASKING, 'net/ring-side', 'register/ring-side', 'register/file-side'];

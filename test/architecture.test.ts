@@ -70,6 +70,13 @@ describe('layers', () => {
     }
   });
 
+  it('only native/ has a clock, one that fake timers do not stop; a command has whichever it likes', () => {
+    for (const file of files.filter((name) => !name.startsWith('native/') && !name.startsWith('cli/'))) {
+      const code = readFileSync(join('src', file), 'utf8').replace(/^ *(\*|\/\/|\/\*).*$/gm, '');
+      assert.doesNotMatch(code, /\b(performance|Date)\.now\b/, file);
+    }
+  });
+
   it('only native/ names koffi, looks at the runtime, or calls what is not JavaScript', () => {
     for (const file of files.filter((name) => !name.startsWith('native/'))) {
       const text = readFileSync(join('src', file), 'utf8');

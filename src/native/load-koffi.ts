@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 // Not by its name: webpack puts something of its own in the place of a createRequire that is imported so.
 import modules from 'node:module';
 import type * as Koffi from 'koffi';
@@ -9,9 +10,32 @@ const INSTALL_KOFFI = `npm install koffi@${KOFFI_MAJOR}`;
 /**
  * Load koffi, which takes about ten milliseconds.
  * @throws {Error} `ERR_IOURING_UNSUPPORTED` where there is no io_uring to reach: not Linux, not 64 bit, or koffi cannot
- *   be loaded (its prebuilt binary is missing, or the runtime forbids native code)
+ *   be loaded (its prebuilt binary is missing, or the runtime forbids native code); `EMFILE` or `ENFILE` where it
+ *   cannot be opened at this moment
  */
 export function loadKoffi(): typeof Koffi {
+  try {
+    return locateAndLoad();
+  } catch (error) {
+    throw shortageOfDescriptors() ?? error;
+  }
+}
+
+/**
+ * The error of opening a file, where there are no descriptors left. Versions of Node put it in different words when
+ * they look for a package, or load native code, and those who are told that something is missing do not try again.
+ */
+function shortageOfDescriptors(): NodeJS.ErrnoException | undefined {
+  try {
+    closeSync(openSync('/dev/null', 'r'));
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EMFILE' || code === 'ENFILE') return error as NodeJS.ErrnoException;
+  }
+  return undefined;
+}
+
+function locateAndLoad(): typeof Koffi {
   if (process.platform !== 'linux') {
     throw unsupported(`io_uring exists only on Linux, this is ${process.platform}`, 'run on Linux');
   }

@@ -4,7 +4,7 @@
  */
 import * as datagrams from './datagram-side.ts';
 import * as files from './file-side.ts';
-import * as permission from './permission-side.ts';
+import * as kernel from './kernel-side.ts';
 import * as ring from './ring-side.ts';
 import * as sockets from './socket-side.ts';
 import { register } from './start.ts';
@@ -17,5 +17,5 @@ register(import.meta.url, {
   ring: () => ring,
   datagrams: () => datagrams,
   files: () => files,
-  permission: () => permission,
+  kernel: () => kernel,
 });

@@ -14,7 +14,7 @@
  * process.once('SIGUSR2', () => unregister());
  */
 import modules from 'node:module';
-import type { DatagramSide, FileSide, PermissionSide, RingSide, SocketSide } from './sides.ts';
+import type { DatagramSide, FileSide, KernelSide, RingSide, SocketSide } from './sides.ts';
 import { register } from './start.ts';
 
 export { report, unregister } from './start.ts';
@@ -27,5 +27,5 @@ register(import.meta.url, {
   ring: () => require('./ring-side.js') as RingSide,
   datagrams: () => require('./datagram-side.js') as DatagramSide,
   files: () => require('./file-side.js') as FileSide,
-  permission: () => require('./permission-side.js') as PermissionSide,
+  kernel: () => require('./kernel-side.js') as KernelSide,
 });

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { release } from 'node:os';
-import type { PermissionSide, SideName } from './sides.ts';
+import type { KernelSide, SideName } from './sides.ts';
 
 /** 1 keeps all drop-ins on Node, whichever way they were imported. */
 const DISABLING_VARIABLE = 'IOURING_DISABLED';
@@ -8,13 +8,16 @@ const SYSCTL = '/proc/sys/kernel/io_uring_disabled';
 const SYSCTL_GROUP = '/proc/sys/kernel/io_uring_group';
 const CAP_SYS_ADMIN = 21;
 
+type Read = (path: string) => string | undefined;
+
 /**
  * Why there can be no ring here, as far as that is known without making one, which takes longer than most programs want
  * to wait. What this does not know, the first socket or file finds out that wants a ring: what a security module says,
  * and whether there are descriptors and memory for it.
- * @param loadPermission loads what asks the kernel; it is called where a filter or the administrator may say no
+ * @param loadKernelSide loads what asks the kernel; it is called where a filter or the administrator may say no
+ * @param read gives the text of a file of /proc; undefined if it cannot be read
  */
-export function obstacle(loadPermission: () => PermissionSide): Error | undefined {
+export function obstacle(loadKernelSide: () => KernelSide, read: Read = readText): Error | undefined {
   if (process.env[DISABLING_VARIABLE] === '1') {
     return refusal(`the environment variable ${DISABLING_VARIABLE} is set to 1`, 'ERR_IOURING_DISABLED');
   }
@@ -25,42 +28,90 @@ export function obstacle(loadPermission: () => PermissionSide): Error | undefine
     return refusal('the administrator disabled it for all processes (kernel.io_uring_disabled is 2)', 'EPERM');
   }
   const status = read('/proc/self/status') ?? '';
-  if (disabled === '1' && !isOfGroup() && !hasCapability(status)) {
+  if (disabled === '1' && !isOfGroup(read) && !hasCapability(status)) {
     const who = 'CAP_SYS_ADMIN and one group (kernel.io_uring_disabled is 1)';
     return refusal(`the administrator reserved it for ${who}`, 'EPERM');
   }
   // A capability may be one of a user namespace only.
-  const isInDoubt = isFiltered(status) || (disabled === '1' && !isOfGroup());
+  const isInDoubt = isFiltered(status) || (disabled === '1' && !isOfGroup(read));
   if (!isInDoubt || hasRingOfNode()) return undefined;
   try {
-    return loadPermission().refusalOfSetup();
+    return loadKernelSide().refusalOfSetup();
   } catch {
     // Nothing was found out: the first that wants a ring will be told why.
     return undefined;
   }
 }
 
-/** Versions of Linux from which on there is what a side cannot do without. */
-export const NEEDED_LINUX: Readonly<Record<SideName, readonly [major: number, minor: number]>> = {
-  sockets: [6, 0],
-  ring: [6, 0],
-  datagrams: [6, 0],
-  files: [5, 6],
+/** An operation that a side cannot do without, and the Linux that brought it. */
+interface Need {
+  /** IORING_OP_*, the last of those that are needed; as a number, so that the table of them need not be loaded. */
+  readonly operation: number;
+  readonly linux: readonly [major: number, minor: number];
+}
+
+const SOCKETS: Need = { operation: 47, linux: [6, 0] };
+
+export const NEEDED: Readonly<Record<SideName, Need>> = {
+  sockets: SOCKETS,
+  ring: SOCKETS,
+  datagrams: { operation: 48, linux: [6, 1] },
+  files: { operation: 23, linux: [5, 6] },
+};
+
+const SIDES_IN_WORDS: Readonly<Record<SideName, string>> = {
+  sockets: 'sockets',
+  ring: 'sockets',
+  datagrams: 'UDP sockets',
+  files: 'files',
 };
 
 /**
- * Is this kernel too old for a side? Those of Red Hat Enterprise Linux have parts of younger ones: the first socket or
- * file finds out which.
+ * Tells which sides the kernel is too old for. Its version proves nothing: the kernels of Red Hat Enterprise Linux and
+ * of Debian have parts of younger ones, and a personality (`setarch --uname-2.6`) has it say another. It only says
+ * whether to ask: an old one puts it in doubt, and the kernel is asked which operations it knows. With a young one the
+ * first socket or file finds out.
  */
-export function tooOld(side: SideName): Error | undefined {
-  const [major, minor] = NEEDED_LINUX[side];
-  const version = release();
-  const [, ...numbers] = /^(\d+)\.(\d+)/.exec(version) ?? [];
-  if (process.platform !== 'linux' || numbers.length === 0 || /\.el\d/.test(version)) return undefined;
-  const [ownMajor, ownMinor] = numbers.map(Number);
-  if (ownMajor > major || (ownMajor === major && ownMinor >= minor)) return undefined;
-  const what = side === 'files' ? 'files need' : 'sockets need';
-  return refusal(`${what} Linux ${major}.${minor}, this is ${version}`, 'ERR_IOURING_UNSUPPORTED');
+export class KernelAge {
+  readonly #loadKernelSide: () => KernelSide;
+  readonly #version: string;
+  #isAsked = false;
+  #refusal: Error | undefined;
+  #last: number | undefined;
+
+  /** @param loadKernelSide loads what asks the kernel; it is called when the version says that it is old */
+  constructor(loadKernelSide: () => KernelSide, version = release()) {
+    this.#loadKernelSide = loadKernelSide;
+    this.#version = version;
+  }
+
+  /** Why a side can have no ring of this kernel's; undefined if it may. */
+  refusalOf(side: SideName): Error | undefined {
+    const { operation, linux } = NEEDED[side];
+    if (!this.#isBefore(linux)) return undefined;
+    if (!this.#isAsked) this.#ask();
+    if (this.#refusal !== undefined || this.#last === undefined || this.#last >= operation) return this.#refusal;
+    const what = `${SIDES_IN_WORDS[side]} need Linux ${linux.join('.')}, this is ${this.#version}`;
+    return refusal(what, 'ERR_IOURING_UNSUPPORTED');
+  }
+
+  #isBefore([major, minor]: Need['linux']): boolean {
+    const [, ...numbers] = /^(\d+)\.(\d+)/.exec(this.#version) ?? [];
+    if (numbers.length === 0) return false;
+    const [ownMajor, ownMinor] = numbers.map(Number);
+    return ownMajor < major || (ownMajor === major && ownMinor < minor);
+  }
+
+  #ask(): void {
+    this.#isAsked = true;
+    try {
+      const kernel = this.#loadKernelSide();
+      this.#refusal = kernel.refusalOfSetup();
+      if (this.#refusal === undefined) this.#last = kernel.lastOperation();
+    } catch {
+      // Nothing was found out: the first that wants a ring will be told why.
+    }
+  }
 }
 
 /** Errors after which a ring is tried for again: what they tell of passes. */
@@ -81,7 +132,7 @@ function isFiltered(status: string): boolean {
 }
 
 /** Is it in the group that may use io_uring where others may not? */
-function isOfGroup(): boolean {
+function isOfGroup(read: Read): boolean {
   const group = Number(read(SYSCTL_GROUP)?.trim() ?? -1);
   return group >= 0 && (process.getegid!() === group || process.getgroups!().includes(group));
 }
@@ -110,7 +161,7 @@ function isRing(fd: string): boolean {
 }
 
 /** The text of a file; undefined if it cannot be read. */
-function read(path: string): string | undefined {
+function readText(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch {

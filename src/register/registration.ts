@@ -6,7 +6,7 @@ import { imitate } from '../native/imitate.ts';
 // oxlint-disable-next-line import/no-unassigned-import
 import '../native/nobody.ts';
 import type { FallbackMessage } from '../reactor/available-reactor.ts';
-import { isFinal, obstacle, tooOld } from './obstacle.ts';
+import { isFinal, KernelAge, obstacle } from './obstacle.ts';
 import { chosenParts, type Part } from './parts.ts';
 import { isDefault, misfitOf, REPLACEMENTS, type Call, type Replacement } from './replacements.ts';
 import type { Loaders, SideName, Sides } from './sides.ts';
@@ -54,8 +54,9 @@ export class Registration {
   constructor(loaders: Loaders) {
     this.#loaders = loaders;
     const wanted = REPLACEMENTS.filter((row) => this.#isChosen(row));
-    const problem = wanted.length > 0 ? obstacle(loaders.permission) : undefined;
-    const refused = this.#refuse(wanted, (row) => problem ?? tooOld(row.side));
+    const problem = wanted.length > 0 ? obstacle(loaders.kernel) : undefined;
+    const age = new KernelAge(loaders.kernel);
+    const refused = this.#refuse(wanted, (row) => problem ?? age.refusalOf(row.side));
     for (const row of wanted) if (!refused.has(row)) this.#put(row);
     if (this.#replaced.length > 0) {
       this.#loadFirst();

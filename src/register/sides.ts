@@ -4,7 +4,7 @@
  */
 import type * as datagrams from './datagram-side.ts';
 import type * as files from './file-side.ts';
-import type * as permission from './permission-side.ts';
+import type * as kernel from './kernel-side.ts';
 import type * as ring from './ring-side.ts';
 import type * as sockets from './socket-side.ts';
 
@@ -12,7 +12,7 @@ export type SocketSide = typeof sockets;
 export type RingSide = typeof ring;
 export type DatagramSide = typeof datagrams;
 export type FileSide = typeof files;
-export type PermissionSide = typeof permission;
+export type KernelSide = typeof kernel;
 
 export interface Sides {
   readonly sockets: SocketSide;
@@ -24,4 +24,4 @@ export interface Sides {
 export type SideName = keyof Sides;
 
 /** How each is loaded, and what asks the kernel before there are any. */
-export type Loaders = { readonly [S in SideName]: () => Sides[S] } & { readonly permission: () => PermissionSide };
+export type Loaders = { readonly [S in SideName]: () => Sides[S] } & { readonly kernel: () => KernelSide };

@@ -380,11 +380,11 @@ export class RingResources {
 
   /** A wait under a kernel that does not limit waits: look, sleep a little, look again. */
   #enterNapping(toSubmit: number, minComplete: number, flags: number, timeoutMs: number): number {
-    const deadline = performance.now() + timeoutMs;
+    const deadline = monotonicNow() + timeoutMs;
     const consumed = this.enter(toSubmit, 0, flags);
     if (consumed < 0) return consumed;
     while (this.cq.places < minComplete) {
-      const left = deadline - performance.now();
+      const left = deadline - monotonicNow();
       if (left <= 0) return consumed > 0 ? consumed : -ETIME;
       Atomics.wait(napping, 0, 0, Math.min(left, NAP_MS));
       const result = this.enter(0, 0, IORING_ENTER_GETEVENTS);

@@ -106,16 +106,31 @@ function makeOld(sqes: DataView, { lastOperation, features }: Age): void {
   }
 }
 
+/** The text of a module that makes the kernel of a process look so. */
+function aging(linux: keyof typeof ages): string {
+  const [self, known] = [import.meta.url, new URL('../ring/ages.js', import.meta.url).href];
+  return `const { age, refused } = await import('${self}');
+    const { ${linux} } = await import('${known}');
+    age(${linux});`;
+}
+
+const preloaded = (text: string): string[] => ['--import', `data:text/javascript,${encodeURIComponent(text)}`];
+
 /**
  * Arguments for node that run the command line so. Its exit status is 99 if it asked the kernel for what that does not have.
  * @param linux an export of `ages.ts`
  */
 export function commandOn(linux: keyof typeof ages): string[] {
-  const [self, known] = [import.meta.url, new URL('../ring/ages.js', import.meta.url).href];
-  const code = `import { age, refused } from '${self}';
-    import { ${linux} } from '${known}';
-    age(${linux});
-    process.on('exit', () => { if (refused.length > 0) process.exitCode = 99; });`;
+  const told = "process.on('exit', () => { if (refused.length > 0) process.exitCode = 99; });";
   const main = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
-  return ['--import', `data:text/javascript,${encodeURIComponent(code)}`, main];
+  return [...preloaded(`${aging(linux)} ${told}`), main];
+}
+
+/** Arguments for node that have a program find such a kernel, which calls itself `version` as well. */
+export function programOn(linux: keyof typeof ages, version: string): string[] {
+  const called = `import os from 'node:os';
+    import { syncBuiltinESMExports } from 'node:module';
+    os.release = () => '${version}';
+    syncBuiltinESMExports();`;
+  return preloaded(`${called} ${aging(linux)}`);
 }

@@ -17,5 +17,6 @@ export const forbid = (forbidden: number | readonly number[], errno: number): st
   filter.writeBigUInt64LE(koffi.address(code), 8);
   if (prctl(38, 1, 0, 0, 0) !== 0 || prctl(22, 2, koffi.address(filter), 0, 0) !== 0) process.exit(9);`;
 
-/** The same number on all architectures. */
+/** The same numbers on all architectures. */
 export const IO_URING_SETUP = 425;
+export const IO_URING_REGISTER = 427;

@@ -81,3 +81,100 @@ describe('getting ready for the first socket', () => {
     assert.deepEqual([calls.join(), side.get(), calls.join()], ['load', undefined, 'load,load']);
   });
 });
+
+const { uvMetricsInfo } = performance.nodeTiming as unknown as { uvMetricsInfo?: object };
+const withoutTurns = uvMetricsInfo === undefined && 'this version of Node does not count the turns of its event loop';
+const { require_module: requiresModules } = process.features as { require_module?: boolean };
+const withoutRequire = requiresModules !== true && 'this version of Node cannot load an ES module when it is needed';
+
+const SRC = new URL('../../src/', import.meta.url).href;
+
+/**
+ * A socket of each kind exchanges messages while there are `free` descriptors left, and when there are enough again: on
+ * which way it was by then, and whether all has come.
+ * @param entry loads what is behind the ring when it is needed, or has done so
+ */
+async function ways(kind: 'net' | 'dgram', entry: 'index' | 'eager', free: number): Promise<[string, string, boolean]> {
+  const text = `
+    import { once } from 'node:events';
+    import { closeSync, openSync } from 'node:fs';
+    import * as node from 'node:${kind}';
+    const { now } = performance;
+    let ahead = 0;
+    // Whoever waits for a while before the next attempt makes it at the next message.
+    performance.now = () => now.call(performance) + ahead;
+    const load = (name) => import(${JSON.stringify(SRC)} + name);
+    const { default: ours } = await load('${kind}/${entry}.js');
+    const { worth } = await load('net/${kind === 'net' ? 'dropin' : 'udp'}/worth.js');
+    Object.assign(worth, { writes: 1, messages: 1, patience: 1, milliseconds: 0, pause: 0, pays: 0, costs: 0,
+      received: Infinity, sent: Infinity });
+    let socket, way, write, close;
+    if ('${kind}' === 'net') {
+      const { wayOf } = await load('net/dropin/changing-ways.js');
+      const server = node.createServer((peer) => peer.pipe(peer)).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      socket = ours.connect(server.address().port, '127.0.0.1');
+      await once(socket, 'connect');
+      way = () => wayOf(socket);
+      write = (letter) => socket.write(letter);
+      close = () => (socket.destroy(), server.close());
+    } else {
+      const { lifeOf } = await load('net/udp/udp-socket.js');
+      const peer = node.createSocket('udp4');
+      socket = ours.createSocket('udp4');
+      for (const one of [peer, socket]) await once(one.bind(0, '127.0.0.1'), 'listening');
+      way = () => lifeOf(socket).way;
+      write = (letter) => peer.send(letter, socket.address().port, '127.0.0.1');
+      close = () => (socket.close(), peer.close());
+    }
+    let expected = '', text = '';
+    const exchange = async (times) => {
+      for (let i = 0; i < times; i++) {
+        const letter = String.fromCharCode(97 + expected.length % 26);
+        expected += letter;
+        const came = once(socket, '${kind === 'net' ? 'data' : 'message'}');
+        write(letter);
+        text += String((await came)[0]);
+        ahead += 2000;
+        await new Promise(setImmediate);
+      }
+    };
+    const taken = [];
+    try {
+      for (;;) taken.push(openSync('/dev/null'));
+    } catch (error) {
+      if (error.code !== 'EMFILE') throw error;
+    }
+    for (const fd of taken.splice(0, ${free})) closeSync(fd);
+    await exchange(12);
+    const before = way();
+    for (const fd of taken) closeSync(fd);
+    await exchange(12);
+    console.log(JSON.stringify([before, way(), text === expected]));
+    close();`;
+  const args = ['-c', 'ulimit -n 128 && exec timeout 30 "$0" --input-type=module -e "$1"', process.execPath, text];
+  const { status, stdout, stderr } = await run('sh', args);
+  assert.deepEqual([status, stderr], [0, '']);
+  return JSON.parse(stdout) as [string, string, boolean];
+}
+
+describe('a program without descriptors when a socket is to go through the ring', () => {
+  for (const kind of ['net', 'dgram'] as const) {
+    for (const entry of ['index', 'eager'] as const) {
+      const loads = entry === 'index' ? 'loads what is behind the ring then' : 'has loaded what is behind the ring';
+      const skip = withoutTurns || (entry === 'index' && withoutRequire);
+      it(
+        `iouring/${kind}, which ${loads}: it stays Node’s, nothing is lost, it goes there later`,
+        { skip },
+        async () => {
+          // Each step of the way there needs another one: to load modules, koffi, a ring, and a copy of the socket's.
+          for (const free of [0, 1, 2, 3]) {
+            const [before, after, isWhole] = await ways(kind, entry, free);
+            if (free === 0) assert.equal(before, 'early');
+            assert.deepEqual([after, isWhole], ['ring', true], `${free} left`);
+          }
+        },
+      );
+    }
+  }
+});

@@ -253,8 +253,8 @@ describe('the bundled entries', () => {
     assert.deepEqual(loaded('dist/register/socket-side.js'), [...early, 'rolldown-runtime', 'socket-side']);
     const datagrams = [...early, 'rolldown-runtime', 'datagram-side'].sort();
     assert.deepEqual(loaded('dist/register/datagram-side.js').sort(), datagrams);
-    const asking = ['asking', 'early-abi', 'permission-side', 'rolldown-runtime'];
-    assert.deepEqual(loaded('dist/register/permission-side.js').sort(), asking);
+    const asking = ['asking', 'early-abi', 'kernel-side', 'rolldown-runtime'];
+    assert.deepEqual(loaded('dist/register/kernel-side.js').sort(), asking);
     // Node's own functions of files, as they were before any was replaced: 2 KB.
     const start = ['early-core', 'early-fs', 'rolldown-runtime', 'start'];
     assert.deepEqual(loaded('dist/register/index.js').sort(), start);

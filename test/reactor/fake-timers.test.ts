@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
 import { it } from '../asking.ts';
+import { programOn } from '../kernel/aged-kernel.ts';
 import { moduleText, run } from '../run.ts';
 
 const ROOT = new URL('../../../', import.meta.url).href;
@@ -20,8 +21,8 @@ const faked = (imports: string, body: string): string => `
   console.log('done', performance.now() === before);
   clock.uninstall();`;
 
-async function printed(text: string, env: NodeJS.ProcessEnv = {}): Promise<string> {
-  const { status, stdout, stderr } = await run('timeout', ['20', process.execPath, ...moduleText(text)], {
+async function printed(text: string, env: NodeJS.ProcessEnv = {}, flags: string[] = []): Promise<string> {
+  const { status, stdout, stderr } = await run('timeout', ['20', process.execPath, ...moduleText(text, ...flags)], {
     env: { ...process.env, ...env },
   });
   assert.equal(status, 0, stderr + stdout);
@@ -64,6 +65,17 @@ describe('with fake timers', () => {
       const text = ${JSON.stringify(faked(imports, waiting))};
       new Worker(new URL('data:text/javascript,' + encodeURIComponent(text)));`;
     assert.equal(await printed(text), 'done true\n');
+  });
+
+  it('waits of a ring by itself end on Linux 5.10, which limits none', async (t) => {
+    if (process.versions['deno'] !== undefined) return t.skip('needs --import, which Deno evaluates otherwise');
+    const body = `
+      const ring = new IoUring(8);
+      ring.prepPollAdd(0, 0, 1);
+      ring.submitAndWait(1, { timeoutMs: 20 });
+      ring.close();`;
+    const text = faked(`import { IoUring } from ${at('index.js')};`, body);
+    assert.equal(await printed(text, {}, programOn('LINUX_5_10', '5.10.0')), 'done true\n');
   });
 
   it('files are read, many at once', async () => {

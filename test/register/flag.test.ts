@@ -4,19 +4,11 @@ import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import {
-  IORING_OP_CLOSE,
-  IORING_OP_OPENAT,
-  IORING_OP_READ,
-  IORING_OP_SEND_ZC,
-  IORING_OP_STATX,
-  IORING_OP_WRITE,
-  OPERATIONS,
-} from '../../src/abi/operations.ts';
+import { EINVAL } from '../../src/abi/errno.ts';
 import type { Report } from '../../src/register/index.ts';
-import { NEEDED_LINUX } from '../../src/register/obstacle.ts';
 import { isDefault, misfitOf, REPLACEMENTS } from '../../src/register/replacements.ts';
-import { forbid, IO_URING_SETUP } from '../kernel/seccomp-filter.ts';
+import { without } from '../asking.ts';
+import { forbid, IO_URING_REGISTER, IO_URING_SETUP } from '../kernel/seccomp-filter.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { run } from '../run.ts';
 import { EAGER, environment, major, program, REGISTER, requiresEsm } from './flagged.ts';
@@ -402,38 +394,37 @@ describe('where there is no io_uring', () => {
     assert.equal(stdout, '1111\n', stderr);
   });
 
-  for (
-    const [release, expected, why] of [
-      ['5.15.0-91-generic', '0010', 'sockets need Linux 6\\.0, this is 5\\.15\\.0-91-generic'],
-      ['4.18.0', '0000', '(sockets|files) need Linux \\d\\.\\d, this is 4\\.18\\.0'],
-      ['6.0.0', '1111', undefined],
-      ['5.14.0-503.el9.x86_64', '1111', undefined],
-    ] as const
-  ) {
-    it(`as the version of the kernel says, which is ${release}`, async () => {
-      const text = `
-        import { syncBuiltinESMExports } from 'node:module';
-        import os from 'node:os';
-        os.release = () => '${release}';
-        syncBuiltinESMExports();
-        ${OBSERVED}
-        ${REPLACED}
-        console.log(replaced());`;
-      const env = { IOURING: 'net,http,dgram,fs', NODE_DEBUG: 'iouring' };
-      const { stdout, stderr } = await program(text, env, []);
-      const message = why === undefined ? '' : 'iouring/register ERR_IOURING_UNSUPPORTED\n';
-      assert.equal(stdout, `${message}${expected}\n`, stderr);
-      if (why !== undefined) assert.match(stderr, new RegExp(`^IOURING \\d+: io_uring is not used: ${why}`));
+  /** Where the kernel is said to be another one. */
+  const claiming = (version: string): string => `
+    import { syncBuiltinESMExports } from 'node:module';
+    import os from 'node:os';
+    os.release = () => '${version}';
+    syncBuiltinESMExports();`;
+
+  for (const version of ['5.15.0-91-generic', '5.14.0-503.el9.x86_64', '4.18.0', '2.6.78', '6.0.0', 'unheard of']) {
+    it(`given a kernel that calls itself ${version} and knows all that is needed, all is replaced`, async (t) => {
+      const reason = without('6.1', 'IORING_OP_SENDMSG_ZC');
+      if (reason !== false) return t.skip(reason);
+      const text = `${claiming(version)} ${OBSERVED} ${REPLACED} console.log(replaced());`;
+      const { stdout, stderr } = await program(text, { IOURING: 'net,http,dgram,fs', NODE_DEBUG: 'iouring' }, []);
+      assert.equal(stdout, '1111\n', stderr);
     });
   }
 
-  it('the versions that are asked for are those of the operations that cannot be done without', () => {
-    const since = (code: number): string => OPERATIONS[code].since;
-    const sockets = since(IORING_OP_SEND_ZC);
-    const files = [IORING_OP_OPENAT, IORING_OP_STATX, IORING_OP_READ, IORING_OP_WRITE, IORING_OP_CLOSE].map(since);
-    assert.deepEqual([NEEDED_LINUX.sockets, NEEDED_LINUX.datagrams].map((version) => version.join('.')), [sockets,
-      sockets]);
-    assert.deepEqual([...new Set(files)], [NEEDED_LINUX.files.join('.')]);
+  it('given one that calls itself old, and says when it is asked that it does not know what is needed, nothing is replaced', async () => {
+    const text = `
+      import koffi from 'koffi';
+      ${claiming('5.5.0')}
+      ${OBSERVED}
+      ${forbid(IO_URING_REGISTER, EINVAL)}
+      ${REPLACED}
+      console.log(replaced());`;
+    const { stdout, stderr } = await program(text, { IOURING: 'net,http,dgram,fs', NODE_DEBUG: 'iouring' }, []);
+    assert.equal(stdout, 'iouring/register ERR_IOURING_UNSUPPORTED\n0000\n', stderr);
+    assert.match(
+      stderr,
+      /^IOURING \d+: io_uring is not used: \w+ need Linux \d\.\d, this is 5\.5\.0: all modules are Node’s\n/,
+    );
   });
 
   it('as the kernel says when a socket first wants a ring: it goes on through Node, which has its functions back', async () => {

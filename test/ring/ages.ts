@@ -15,6 +15,7 @@ import {
   IORING_FEAT_SUBMIT_STABLE,
   IORING_OP_LINKAT,
   IORING_OP_SENDMSG_ZC,
+  IORING_OP_SEND_ZC,
   IORING_OP_TEE,
   IORING_OP_URING_CMD,
   IORING_REGISTER_ENABLE_RINGS,
@@ -24,6 +25,7 @@ import {
   IORING_SETUP_CQE32,
   IORING_SETUP_DEFER_TASKRUN,
   IORING_SETUP_R_DISABLED,
+  IORING_SETUP_SINGLE_ISSUER,
 } from '../../src/abi/index.ts';
 
 export const FEATURES_5_10 = IORING_FEAT_SINGLE_MMAP |
@@ -71,6 +73,12 @@ export const LINUX_6_1: Age = {
   setupFlags: IORING_SETUP_DEFER_TASKRUN * 2 - 1,
   lastOperation: IORING_OP_SENDMSG_ZC,
   lastRegistration: IORING_REGISTER_FILE_ALLOC_RANGE,
+};
+/** The last without sends of messages from where they lie. */
+export const LINUX_6_0: Age = {
+  ...LINUX_6_1,
+  setupFlags: IORING_SETUP_SINGLE_ISSUER * 2 - 1,
+  lastOperation: IORING_OP_SEND_ZC,
 };
 export const LINUX_5_19: Age = {
   features: FEATURES_5_15 | IORING_FEAT_CQE_SKIP | IORING_FEAT_LINKED_FILE,

@@ -1,5 +1,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../../abi/errno.ts';
+import { monotonicNow } from '../../native/timers.ts';
 import { Submission, type Completion, type IoUring } from '../../reactor/submission.ts';
 import { ownOptions } from '../../ring/arguments/own-options.ts';
 import type { Destination } from './udp-address.ts';
@@ -171,7 +172,7 @@ export function takeAsked(owner: DatagramSenderOwner): DatagramSend[] {
 /** To be called between messages. */
 export function expireSends(): void {
   if (held.length === 0) return;
-  const now = performance.now();
+  const now = monotonicNow();
   if (heldSince === 0) heldSince = now;
   else if (now - heldSince > HELD_MS) beginHeld();
 }

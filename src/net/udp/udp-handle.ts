@@ -1,6 +1,7 @@
 import type { AsyncResource } from 'node:async_hooks';
+import { release } from 'node:os';
 import { ECANCELED } from '../../abi/errno.ts';
-import { IORING_OP_SENDMSG_ZC } from '../../abi/operations.ts';
+import { IORING_OP_SENDMSG_ZC, OPERATIONS } from '../../abi/operations.ts';
 import { DatagramReceiver, type DatagramReceiverOwner } from './datagram-receiver.ts';
 import { wrongState } from '../../ring/arguments/argument-errors.ts';
 import type { Engine } from '../../reactor/engine.ts';
@@ -254,7 +255,8 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
     if (reactor === undefined) return undefined;
     // With kernel 6.1 came sends to an address; multishot receives came with 6.0.
     if (!reactor.supports(IORING_OP_SENDMSG_ZC)) {
-      available.tell(unsupported('datagrams need a kernel from 6.1 on'));
+      const { name, since } = OPERATIONS[IORING_OP_SENDMSG_ZC];
+      available.tell(unsupported(`${name} needs Linux ${since}, this is ${release()}`));
       return undefined;
     }
     this.fd = fd;

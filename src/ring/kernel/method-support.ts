@@ -2,6 +2,7 @@ import { SOCKET_URING_OP_SIOCINQ } from '../../abi/commands.ts';
 import { EINVAL, EOPNOTSUPP } from '../../abi/errno.ts';
 import { OPERATIONS } from '../../abi/operations.ts';
 import { AF_INET, SOCK_CLOEXEC, SOCK_STREAM } from '../../abi/socket-flags.ts';
+import { monotonicNow } from '../../native/timers.ts';
 import type { ProvidedBufRing } from '../buffer-ring.ts';
 import { Msghdr } from '../structs/msghdr.ts';
 import { ownOptions } from '../arguments/own-options.ts';
@@ -113,8 +114,8 @@ function succeeds(ring: IoUring, queue: () => boolean): boolean {
   }
   let res: number | undefined;
   let isOver = false;
-  const deadline = performance.now() + PATIENCE_MS;
-  while (!isOver && performance.now() < deadline) {
+  const deadline = monotonicNow() + PATIENCE_MS;
+  while (!isOver && monotonicNow() < deadline) {
     ring.submitAndWait(1, ownOptions({ timeoutMs: PATIENCE_MS }));
     ring.forEachCompletion((c) => {
       res ??= c.res;

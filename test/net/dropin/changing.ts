@@ -61,6 +61,17 @@ export function fillEntries(engine: Engine): void {
   while (ring.sqSpaceLeft > 0) ring.prepNop(NOBODYS);
 }
 
+/** The kernel takes nothing for want of memory, until the function returned is called. */
+export function takesNothing({ ring }: Engine): () => void {
+  ring.submit = ring.submitAndWait = () => {
+    throw Object.assign(new Error('EAGAIN: io_uring_enter'), { errno: -11, code: 'EAGAIN', syscall: 'io_uring_enter' });
+  };
+  return () => {
+    Reflect.deleteProperty(ring, 'submit');
+    Reflect.deleteProperty(ring, 'submitAndWait');
+  };
+}
+
 /** A moment of a change: before the kernel is asked to end the receive, before it hears of that, and behind that. */
 export type Moment = 'before it is asked for' | 'before the call' | 'behind the call';
 export const MOMENTS = ['before it is asked for', 'before the call', 'behind the call'] as const;

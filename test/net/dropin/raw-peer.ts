@@ -95,6 +95,17 @@ export class RawPeer implements Disposable {
     }
   }
 
+  /** Whatever is there now. */
+  read(): Buffer {
+    const pieces: Buffer[] = [];
+    for (;;) {
+      const buffer = Buffer.alloc(64 * 1024);
+      const result = recv(this.#fd, buffer, buffer.length, MSG_DONTWAIT);
+      if (result <= 0) return Buffer.concat(pieces);
+      pieces.push(buffer.subarray(0, result));
+    }
+  }
+
   /** Read until it ends, or a second has passed. */
   async drainToEnd(): Promise<string> {
     const limit = performance.now() + 1000;

@@ -32,6 +32,7 @@ import {
   onRing,
   openOften,
   pays,
+  takesNothing,
   turn,
   turns,
   whenCancelling,
@@ -561,5 +562,106 @@ describe('a connection whose ring ends while it goes back to Node', () => {
         await nothingIsLeft(pair, before);
       },
     );
+  }
+});
+
+describe('a connection that the kernel does not let go of', () => {
+  for (const kind of KINDS) {
+    it(
+      `over ${kind}, given a cancellation that it does not take for now, goes on, and changes later`,
+      LIMIT,
+      async () => {
+        using folder = new Temporary();
+        const before = sockets();
+        const pair = await onRing(kind, folder);
+        const told = textOf(pair.socket);
+        await turns(3);
+        const engine = currentEngine();
+        let goOn: (() => void) | undefined;
+        whenCancelling(engine, 'before the call', () => (goOn = takesNothing(engine)));
+        pair.socket.write('x');
+        await until(() => goOn !== undefined);
+        assert.equal(wayOf(pair.socket), 'ring');
+        goOn!();
+        pair.peer.send('data');
+        await works(pair, told, 'data');
+        await nothingIsLeft(pair, before);
+      },
+    );
+
+    it(`over ${kind}, given a cancellation that does not find the receive, goes on`, LIMIT, async () => {
+      using folder = new Temporary();
+      const before = sockets();
+      const pair = await onRing(kind, folder);
+      const told = textOf(pair.socket);
+      await turns(3);
+      const { ring } = currentEngine();
+      const { prepCancel } = ring;
+      let isReached = false;
+      ring.prepCancel = (_, ...rest) => {
+        isReached = true;
+        return prepCancel.call(ring, NOBODYS, ...rest);
+      };
+      pair.socket.write('x');
+      await until(() => isReached);
+      Reflect.deleteProperty(ring, 'prepCancel');
+      assert.equal(wayOf(pair.socket), 'ring');
+      pair.peer.send('data');
+      await until(() => told.text === 'data');
+      await nothingIsLeft(pair, before);
+    });
+  }
+});
+
+describe('a connection that is closed, and closed again', () => {
+  for (const kind of KINDS) {
+    it(`over ${kind}, and its reactor as well: its descriptor is closed once`, LIMIT, async () => {
+      using folder = new Temporary();
+      const before = sockets();
+      const pairs = [await onRing(kind, folder), await onRing(kind, folder)];
+      using files = openOften();
+      await turns(3);
+      // The kernel lets go of the first at once, and of others in a tick with those that are closed in it.
+      const connections = pairs.map(({ socket }) => connectionOf(socket));
+      for (let i = 0; i < 3; i++) {
+        for (const connection of connections) {
+          connection.close();
+          files.once();
+        }
+      }
+      const closing = defaultReactor().close();
+      await new Promise<void>((resolve) => process.nextTick(resolve));
+      for (const connection of connections) connection.close();
+      for (let i = 0; i < 4; i++) files.once();
+      for (const connection of connections) connection.close();
+      await closing;
+      for (const fd of files.opened) assert.ok(fstatSync(fd).isCharacterDevice());
+      for (const { socket, peer } of pairs) {
+        socket.destroy();
+        peer.close();
+      }
+      await until(() => sockets() === before);
+    });
+  }
+});
+
+describe('a connection that is closed when the kernel takes nothing', () => {
+  for (const kind of KINDS) {
+    it(`over ${kind}: its descriptor is nobody else’s before the kernel has let go of it`, LIMIT, async () => {
+      using folder = new Temporary();
+      const pair = await onRing(kind, folder);
+      pays(true);
+      pair.socket.resume();
+      await turns(3);
+      const before = sockets();
+      const goOn = takesNothing(currentEngine());
+      pair.socket.destroy();
+      await turns(3);
+      assert.equal(sockets(), before);
+      goOn();
+      await until(() => sockets() === before - 1);
+      assert.equal(await pair.peer.drainToEnd(), 'end');
+      pair.peer.close();
+    });
   }
 });

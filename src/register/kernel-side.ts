@@ -1,10 +1,13 @@
 /**
- * The side that asks the kernel whether a ring may be made, where that is in doubt. It loads koffi, and no more.
+ * The side that asks the kernel, where that is in doubt, whether a ring may be made, and whether it would know what is
+ * needed. It loads koffi, and no more.
  */
 import { EACCES, ENOSYS, EOPNOTSUPP, EPERM } from '../abi/errno.ts';
-import { setupAnswer } from '../native/setup-answer.ts';
+import { setupAnswer } from '../native/first-answers.ts';
 import { kernelError } from '../ring/kernel/kernel-error.ts';
 import { explainRefusal } from '../ring/kernel/refusal.ts';
+
+export { lastOperation } from '../native/first-answers.ts';
 
 /** The answers that say no, and will tomorrow. */
 const REFUSALS = new Set([EACCES, ENOSYS, EOPNOTSUPP, EPERM]);
