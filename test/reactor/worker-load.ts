@@ -1,6 +1,10 @@
 // What each worker of workers.test.ts does: reads, receives, sleeps, iterates, until it is ended.
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { parentPort, workerData } from 'node:worker_threads';
-import { Reactor } from '../../src/index.ts';
+
+// As it is published, in a few files: to load those of the source takes most of the time of hundreds of workers.
+const { Reactor } = (await import(pathToFileURL(resolve('dist/index.js')).href)) as typeof import('../../src/index.ts');
 
 const { file, socket, how } = workerData as { file: number; socket: number; how?: 'return' | 'exit' };
 const io = new Reactor({ entries: 64 });
