@@ -13,7 +13,6 @@ const VERSION = '5.15.7';
 const FILES = [
   ['kernel/buffer-groups', 'IORING_REGISTER_PBUF_RING'],
   ['kernel/registrations', 'IORING_REGISTER_PBUF_RING'],
-  ['kernel/semantics/provided-buffers', 'IORING_REGISTER_PBUF_RING'],
   ['reactor/operations', 'socket'],
 ];
 
