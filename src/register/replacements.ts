@@ -63,6 +63,12 @@ const builtin = modules.createRequire(process.execPath);
 const nodeNet = (): typeof net => builtin('node:net') as typeof net;
 const nodeHttp = (): typeof http => builtin('node:http') as typeof http;
 
+/** Has anybody used a module of Node's so far? */
+function isLoaded(name: string): boolean {
+  const { moduleLoadList } = process as NodeJS.Process & { readonly moduleLoadList?: readonly string[] };
+  return moduleLoadList?.includes(`NativeModule ${name}`) ?? true;
+}
+
 const LISTEN = 'net.Server.prototype._listen2';
 /** How many arguments Node gives it, in all versions. */
 const LISTEN_ARGUMENTS = 6;
@@ -293,9 +299,11 @@ export const REPLACEMENTS: readonly Replacement[] = [
   servers({ part: 'net.server', reason: 'servers of net.createServer likewise', isOurs: isPlainServer }),
   {
     ...created(AGENTS, 'http.Agent.prototype.createConnection', () => nodeHttp().Agent.prototype, 'createConnection'),
+    // An agent takes net.createConnection when node:http is loaded: if that is later, it takes what stands there then.
     // Some versions have one there that looks net.createConnection up when it is called; that is replaced after this.
     isUnneeded: () =>
-      sharesHiddenClasses() || nodeHttp().Agent.prototype.createConnection !== nodeNet().createConnection,
+      sharesHiddenClasses() || !isLoaded('_http_agent') ||
+      nodeHttp().Agent.prototype.createConnection !== nodeNet().createConnection,
   },
   ...clients(AGENTS),
   ...clients({

@@ -2,6 +2,9 @@
 import assert from 'node:assert/strict';
 import { cpSync, mkdirSync, symlinkSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+// An agent takes its functions when it is loaded: see the table.
+// oxlint-disable-next-line import/no-unassigned-import
+import 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { EINVAL } from '../../src/abi/errno.ts';
@@ -63,11 +66,25 @@ describe('the table', () => {
       assert.ok(row.reason.length > 10 && row.needs.length > 10, row.name);
       assert.equal(misfitOf(row) === undefined, expected.includes(row), row.name);
     }
-    const text = `const { report } = await import(${
+    const text = `import 'node:http'; const { report } = await import(${
       JSON.stringify(REGISTER)
     }); console.log(JSON.stringify(report().replaced));`;
-    const { stdout } = await program(text, { IOURING: 'net, http, dgram, fs', IOURING_REPORT: '1' });
+    const { stdout } = await program(text, { IOURING: 'net, http, dgram, fs', IOURING_REPORT: '1' }, []);
     assert.deepEqual(JSON.parse(stdout), expected.map(({ part, name }) => `${part}: ${name}`));
+  });
+
+  it('given a program that has not used node:http, does not load it; what an agent takes later is replaced all the same', async () => {
+    const text = `
+      import modules from 'node:module';
+      const isLoaded = process.moduleLoadList.includes('NativeModule _http_agent');
+      const require = modules.createRequire('/');
+      const { Agent } = require('http');
+      const { connect, createConnection } = require('net');
+      console.log(isLoaded, connect === createConnection, typeof Agent.prototype.createConnection === 'function',
+        Agent.prototype.createConnection === createConnection);`;
+    const [ours, none] = await Promise.all([program(text, { IOURING: 'http,net' }), program(text, {}, [])]);
+    assert.deepEqual(ours, none);
+    assert.match(none.stdout, /^false true true /);
   });
 
   it('given a Node that looks otherwise, leaves it alone, and the report says so', async () => {
