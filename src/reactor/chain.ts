@@ -22,7 +22,8 @@ const TRANSFERS = new Set(['read', 'write', 'readv', 'writev']);
  */
 export function keepsLinks(ring: IoUring, names: readonly string[]): boolean {
   const { kernel } = coreOf(ring).resources;
-  if (names.filter((name) => TRANSFERS.has(name)).length > 1) return kernel.isFrom(FOLLOWS_THE_FILE);
+  if (kernel.isFrom(FOLLOWS_THE_FILE)) return true;
+  if (names.filter((name) => TRANSFERS.has(name)).length > 1) return false;
   return kernel.isFrom(names.includes('sleep') ? GOES_ON_BEHIND_TIMERS : KEEPS_LINKS);
 }
 
