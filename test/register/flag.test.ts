@@ -304,6 +304,22 @@ it('a client of new net.Socket() goes through the ring where V8 lets it share a 
   assert.equal(stdout, `${sharesHiddenClasses}\n`, stderr);
 });
 
+it('the channel net.client.socket tells of a client as it does without: as early, and of the same class', async () => {
+  const text = `
+    import { subscribe } from 'node:diagnostics_channel';
+    import net from 'node:net';
+    subscribe('net.client.socket', ({ socket }) => {
+      console.log(socket.connecting, socket.timeout, socket.constructor === net.Socket);
+    });
+    const server = net.createServer((socket) => socket.end()).listen(0, '127.0.0.1', () => {
+      const options = { port: server.address().port, host: '127.0.0.1', timeout: 5000 };
+      net.connect(options).resume().on('close', () => server.close());
+    });`;
+  const [ours, none] = await Promise.all([program(text, { IOURING: 'net' }), program(text, {}, [])]);
+  assert.deepEqual(ours, none);
+  assert.match(none.stdout, /^false (undefined|5000) true\n$/);
+});
+
 describe('UDP sockets in the report', () => {
   const text = `
     import dgram from 'node:dgram';
