@@ -1,7 +1,8 @@
 /** Scenario: one connection on which one message at a time goes there and back. */
 import { inC, onBun, onNet, onNode } from './contenders.ts';
 import { type Competitor, type Context, type Scenario, type Target, WAITED } from './scenario.ts';
-import { loadedBy, loadInC, measureServed } from './served.ts';
+import { loadedBy, loadInC, serveInTurns, sumOf } from './served.ts';
+import { summarize } from './statistics.ts';
 import { placeOf, SocketPaths, type Transport, type TransportCase } from './socket-paths.ts';
 
 interface MessageCase extends TransportCase {
@@ -75,17 +76,18 @@ async function over(
     competitors: loadedBy(client, competitors),
     targets,
     notes: [],
-    async measure(competitor, test) {
+    enter(competitor, test) {
       const command = competitor.command(paths.placed(test));
-      const measured = await measureServed<Answered>(context, command, client);
-      const { seconds, roundTrips, p99Microseconds, cpuSeconds, waitedPercent, sleeps } = measured;
-      return {
-        [RATE]: roundTrips / seconds,
-        [CPU]: (cpuSeconds * 1e6) / roundTrips,
-        p99Microseconds,
-        sleeps: sleeps / roundTrips,
-        waitedPercent,
-      };
+      return serveInTurns<Answered>(context, command, client, (turns, { cpuSeconds, sleeps, waitedPercent }) => {
+        const roundTrips = sumOf(turns, (turn) => turn.roundTrips);
+        return {
+          [RATE]: roundTrips / sumOf(turns, ({ seconds }) => seconds),
+          [CPU]: (cpuSeconds * 1e6) / roundTrips,
+          p99Microseconds: summarize(turns.map((turn) => turn.p99Microseconds)).median,
+          sleeps: sleeps / roundTrips,
+          waitedPercent,
+        };
+      });
     },
     async [Symbol.asyncDispose]() {
       paths[Symbol.dispose]();

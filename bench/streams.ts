@@ -2,7 +2,7 @@
 import { inC, onBun, onNet, onNode } from './contenders.ts';
 import { receiving } from './messages.ts';
 import type { Competitor, Context, Scenario, Target } from './scenario.ts';
-import { type Load, loadInC, measureServed } from './served.ts';
+import { type Load, loadInC, serveInTurns, sumOf } from './served.ts';
 import { placeOf, SocketPaths, type Transport, type TransportCase } from './socket-paths.ts';
 
 interface StreamCase extends TransportCase {
@@ -91,22 +91,24 @@ async function over(transport: Transport, context: Context): Promise<Scenario<St
     notes: [
       'Streams: Bun.listen and C are compared with `listen` of iouring/net, which is as lean; node:net with `createServer`',
     ],
-    async measure(competitor, test) {
+    enter(competitor, test) {
       const { direction, connections, bytes: size } = test;
       const pace = `--connections ${connections} --batch 1 --every 0 --smallest ${size} --largest ${size}`;
       const load: Load = direction === 'send' ? { ...sink, args: ['--connections', `${connections}`] }
         : { ...sender, args: pace.split(' ') };
       const command = competitor.command(paths.placed(test));
-      const { seconds, bytes, report, cpuSeconds } = await measureServed<Streamed>(context, command, load);
-      if (direction === 'receive' && report.bytes !== bytes) {
-        throw new Error(`Cannot trust the server: it counted ${report.bytes} of ${bytes} bytes`);
-      }
-      const mebibytes = bytes / MEBIBYTE;
-      return {
-        [RATE]: mebibytes / seconds,
-        [CPU]: (cpuSeconds * 1e6) / mebibytes,
-        pieces: (report.pieces ?? report.completions ?? 0) / mebibytes,
-      };
+      return serveInTurns<Streamed>(context, command, load, (turns, { cpuSeconds }) => {
+        const wrong = turns.find(({ bytes, report }) => direction === 'receive' && report.bytes !== bytes);
+        if (wrong !== undefined) {
+          throw new Error(`Cannot trust the server: it counted ${wrong.report.bytes} of ${wrong.bytes} bytes`);
+        }
+        const mebibytes = sumOf(turns, ({ bytes }) => bytes) / MEBIBYTE;
+        return {
+          [RATE]: mebibytes / sumOf(turns, ({ seconds }) => seconds),
+          [CPU]: (cpuSeconds * 1e6) / mebibytes,
+          pieces: sumOf(turns, ({ report }) => report.pieces ?? report.completions ?? 0) / mebibytes,
+        };
+      });
     },
     async [Symbol.asyncDispose]() {
       paths[Symbol.dispose]();

@@ -1,7 +1,7 @@
 /** Scenario: datagrams that come and go back. */
 import { inC, onBun, onNet, onNode } from './contenders.ts';
 import type { Case, Context, Scenario } from './scenario.ts';
-import { loadedBy, loadInC, measureServed } from './served.ts';
+import { loadedBy, loadInC, serveInTurns, sumOf } from './served.ts';
 
 interface DatagramCase extends Case {
   readonly outstanding: number;
@@ -43,19 +43,18 @@ export async function udp(context: Context): Promise<Scenario<DatagramCase>> {
       least: 1,
     })),
     notes: [],
-    async measure(competitor, test) {
+    enter(competitor, test) {
       const load = { ...client, args: ['--bytes', `${BYTES}`, '--outstanding', `${test.outstanding}`] };
-      const { seconds, messages, lost, cpuSeconds, sleeps } = await measureServed<Answered>(
-        context,
-        competitor.command(test),
-        load,
-      );
-      return {
-        cpuMicroseconds: (cpuSeconds * 1e6) / messages,
-        messagesPerSecond: messages / seconds,
-        lostPercent: (100 * lost) / (messages + lost),
-        sleeps: sleeps / messages,
-      };
+      return serveInTurns<Answered>(context, competitor.command(test), load, (turns, { cpuSeconds, sleeps }) => {
+        const messages = sumOf(turns, (turn) => turn.messages);
+        const lost = sumOf(turns, (turn) => turn.lost);
+        return {
+          cpuMicroseconds: (cpuSeconds * 1e6) / messages,
+          messagesPerSecond: messages / sumOf(turns, ({ seconds }) => seconds),
+          lostPercent: (100 * lost) / (messages + lost),
+          sleeps: sleeps / messages,
+        };
+      });
     },
     async [Symbol.asyncDispose]() {},
   };
