@@ -1,4 +1,6 @@
+import assert from 'node:assert/strict';
 import {
+  IORING_OP_TIMEOUT_REMOVE,
   IORING_REGISTER_EVENTFD,
   IORING_REGISTER_RING_FDS,
   IORING_SETUP_DEFER_TASKRUN,
@@ -6,7 +8,7 @@ import {
 } from '../../src/abi/index.ts';
 import type { EventLoop } from '../../src/native/event-loop.ts';
 import type { Handle } from '../../src/native/native.ts';
-import { LOOP_LEFT, LOOP_READY } from '../../src/reactor/engine/ring-sleep.ts';
+import { LOOP_LEFT, LOOP_READY, WAITED_LONG } from '../../src/reactor/engine/ring-sleep.ts';
 import { FakeKernel, type EnterCall, type Entry } from '../ring/fake-kernel.ts';
 
 const EVENTFD = 2000;
@@ -87,7 +89,7 @@ export class FakeLoop implements EventLoop {
   }
 }
 
-/** The same with a loop that can be slept for. Entries stay in flight, but for the removal of the loop's poll. */
+/** The same with a loop that can be slept for. Entries stay in flight, but for the removal of what a wait has. */
 export class SleepingKernel extends LoopingKernel {
   readonly loop = new FakeLoop();
   /** Calls that were to wait. */
@@ -97,18 +99,26 @@ export class SleepingKernel extends LoopingKernel {
 
   constructor() {
     super();
-    this.result = ({ userData }: Entry) => (userData === BigInt(LOOP_LEFT) ? this.#leave() : undefined);
+    this.result = ({ opcode, userData }: Entry) => {
+      if (userData !== BigInt(LOOP_LEFT)) return undefined;
+      return this.#remove(BigInt(opcode === IORING_OP_TIMEOUT_REMOVE ? WAITED_LONG : LOOP_READY));
+    };
   }
 
-  #leave(): number {
-    if (!this.inFlight.delete(BigInt(LOOP_READY))) return -2;
-    this.post(BigInt(LOOP_READY), -125);
+  #remove(userData: bigint): number {
+    if (!this.inFlight.delete(userData)) return -2;
+    this.post(userData, -125);
     return 0;
   }
 
   override eventLoop(): never;
   override eventLoop(): EventLoop {
     return this.loop;
+  }
+
+  override enter(fd: number, toSubmit: number, minComplete: number, flags: number): number {
+    this.#follow(toSubmit, minComplete);
+    return super.enter(fd, toSubmit, minComplete, flags);
   }
 
   override enterWith(
@@ -119,17 +129,29 @@ export class SleepingKernel extends LoopingKernel {
     argument: number,
     size: number,
   ): number {
-    const step = minComplete > 0 ? this.script.shift() : undefined;
-    if (minComplete > 0) {
-      this.answers.push((call) => {
-        this.waits.push(call);
-        const answer = step?.(call);
-        if (typeof answer === 'number') return answer;
-        const consumed = this.consume(toSubmit);
-        return consumed === 0 && this.ready === 0 ? -62 : consumed;
-      });
-    }
+    this.#follow(toSubmit, minComplete);
     return super.enterWith(fd, toSubmit, minComplete, flags, argument, size);
+  }
+
+  /** Have the next call go by the script, if it is one that waits. */
+  #follow(toSubmit: number, minComplete: number): void {
+    if (minComplete === 0) return;
+    const step = this.script.shift();
+    this.answers.push((call) => {
+      this.waits.push(call);
+      const answer = step?.(call);
+      if (typeof answer === 'number') return answer;
+      const consumed = this.consume(toSubmit);
+      if (this.ready > 0) return consumed;
+      if (call.time === undefined) this.timeIsUp();
+      return consumed === 0 && call.time !== undefined ? -62 : consumed;
+    });
+  }
+
+  /** The ring's timer ends the wait. */
+  timeIsUp(): void {
+    assert.ok(this.inFlight.delete(BigInt(WAITED_LONG)), 'a wait without a limit has a timer');
+    this.post(BigInt(WAITED_LONG), -62);
   }
 
   /** The ring's poll says that the loop has something to do. */

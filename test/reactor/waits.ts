@@ -7,7 +7,7 @@ import { Completion } from '../../src/ring/completion.ts';
 
 /** One call that slept, or was allowed to. */
 export interface WaitCall {
-  /** Milliseconds that it might have taken. */
+  /** Milliseconds that it might have taken; Infinity where a timer of the ring ends it. */
   limitMs: number;
   /** Milliseconds that it took. */
   tookMs: number;
@@ -32,7 +32,7 @@ export class Waits {
       try {
         return submitAndWait(waitNr, options);
       } finally {
-        this.calls.push({ limitMs: options!.timeoutMs!, tookMs: performance.now() - start });
+        this.calls.push({ limitMs: options?.timeoutMs ?? Infinity, tookMs: performance.now() - start });
       }
     };
     const forEachCompletion = ring.forEachCompletion.bind(ring);

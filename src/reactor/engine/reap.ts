@@ -2,7 +2,7 @@ import { Completion } from '../../ring/completion.ts';
 import type { IoUring } from '../../ring/io-uring.ts';
 import type { Submission } from '../submission.ts';
 import { Arrivals } from './arrivals.ts';
-import { LOOP_LEFT, LOOP_READY, type RingSleep } from './ring-sleep.ts';
+import { LOOP_LEFT, LOOP_READY, type RingSleep, WAITED_LONG } from './ring-sleep.ts';
 import { partOf, type Slots } from './slots.ts';
 import type { Counters } from './turns.ts';
 
@@ -61,6 +61,7 @@ export class Reaper {
   /** By another ring: a message, or what was meant for another reader. */
   #posted(c: Completion, userData: number): void {
     if (userData === LOOP_READY) this.#ringSleep?.loopReady();
+    else if (userData === WAITED_LONG) this.#ringSleep?.timedOut();
     else if (userData === LOOP_LEFT) return;
     else if (userData >= MESSAGE && userData < MESSAGE_END && this.mailbox !== undefined) {
       this.completions++;

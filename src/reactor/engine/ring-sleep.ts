@@ -5,12 +5,14 @@ import type { IoUring } from '../../ring/io-uring.ts';
 
 /** The userData of the poll that watches the event loop's own descriptor. */
 export const LOOP_READY = 2 ** 51;
-/** And of the removal of that poll. */
+/** And of what takes back that poll, and the timer. */
 export const LOOP_LEFT = LOOP_READY + 1;
+/** The userData of the timer that ends a wait without a limit of its own. */
+export const WAITED_LONG = LOOP_READY + 2;
 
 /** Milliseconds that a wait may take where the loop might watch a descriptor that it has not told the kernel of. */
 const SHORT_MS = 1;
-/** And where it cannot; a wait that brings nothing for so long was in vain. */
+/** And where it cannot; to wait for so long without a completion was in vain. */
 const LONG_MS = 100;
 
 /** After waits in vain, so many wake-ups pass at most before the next wait. */
@@ -38,6 +40,10 @@ const nothing = (): void => {};
  * the ring: what libuv waits for (descriptors, signals, other threads) wakes the call. Timers do not, so they limit it;
  * and what waits for its turn in this pass of the loop forbids it. libuv tells the kernel of a descriptor that it is to
  * watch only when it goes to sleep itself; so a wait is short unless no JavaScript has run since then.
+ *
+ * A limit is dear where a message comes every 100 µs: the kernel sets a timer of the processor for it, and sets it back,
+ * each of which leaves a virtual machine. So a wait that may be long has none, and a timer of the ring ends it, which is
+ * set once for all the waits of {@link LONG_MS}.
  */
 export class RingSleep {
   readonly #ring: IoUring;
@@ -45,14 +51,18 @@ export class RingSleep {
   readonly #options = { __proto__: null, timeoutMs: 0 } as { timeoutMs: number };
   /** The ring polls the loop's descriptor. */
   #isArmed = false;
+  /** The ring's timer is set. */
+  #isTimed = false;
+  /** Completions have come since it was set. */
+  #hasCompleted = false;
+  /** It has ended the last wait, and completions had come meanwhile. */
+  #isTimedOut = false;
   /** Nothing else waited for its turn when the next wait was asked for, after so many events of the loop. */
   #isQuiet = false;
   #events = 0;
   /** Completions came one soon after the other, so far. */
   #isWarm = false;
-  /** The last wait took long, or as long as it was allowed to: it is worth looking whether the next one may be long. */
-  #isSparse = false;
-  /** The last wait's limit was the long one. */
+  /** The last wait might be a long one. */
   #wasLong = false;
   /** The last wait has shown that the loop has something to do. */
   #isLoopReady = false;
@@ -100,7 +110,6 @@ export class RingSleep {
     if (gap > LONG_MS) return false;
     sleeper.is = this;
     this.#isWarm = true;
-    this.#isSparse = false;
     this.#inVain = 0;
     return true;
   }
@@ -112,7 +121,6 @@ export class RingSleep {
 
   /** A wait is going to be asked for: the caller asks for an immediate next, and waits in that. */
   prepare(): void {
-    if (!this.#isSparse) return;
     // Until another one is cleared, the immediate that is running counts as one that waits.
     clearImmediate(setImmediate(nothing));
     this.#isQuiet = this.#loop.timeout() > 0;
@@ -128,6 +136,7 @@ export class RingSleep {
     const ring = this.#ring;
     const loop = this.#loop;
     this.#isLoopReady = false;
+    this.#isTimedOut = false;
     this.#wasLong = false;
     clearImmediate(setImmediate(nothing));
     const timeoutMs = Math.min(loop.timeout(), this.#limit());
@@ -138,14 +147,21 @@ export class RingSleep {
     }
     this.#wasLong = timeoutMs > SHORT_MS;
     this.#options.timeoutMs = timeoutMs;
+    const isUnlimited = timeoutMs === LONG_MS && this.#setTimer();
     const start = monotonicNow();
-    const consumed = ring.submitAndWait(1, this.#options);
+    const consumed = ring.submitAndWait(1, isUnlimited ? undefined : this.#options);
     this.#lastMs = this.#passMs = monotonicNow();
     loop.addIdleTime(this.#lastMs - start);
     loop.updateTime();
-    // The next wait can be a long one only after one that took a while.
-    this.#isSparse = this.#lastMs - start > SHORT_MS / 2;
     return consumed;
+  }
+
+  /** Have a timer of the ring end the wait, if there is room for it. */
+  #setTimer(): boolean {
+    if (this.#isTimed) return true;
+    this.#hasCompleted = false;
+    this.#isTimed = this.#ring.prepTimeout(LONG_MS, WAITED_LONG);
+    return this.#isTimed;
   }
 
   /**
@@ -163,15 +179,16 @@ export class RingSleep {
 
   /** May the loop have descriptors to watch of which it has not told the kernel? Then the wait is short. */
   #limit(): number {
-    return this.#isSparse && this.#isQuiet && this.#events === this.#loop.events ? LONG_MS : SHORT_MS;
+    return this.#isQuiet && this.#events === this.#loop.events ? LONG_MS : SHORT_MS;
   }
 
   /**
    * The loop sleeps from now on: its descriptor is not polled meanwhile, or each of its events would wake it a second
-   * time. True if entries were written that are to be submitted.
+   * time, and no timer wakes it. True if entries were written that are to be submitted.
    */
   leave(): boolean {
-    return this.#isArmed && this.#ring.prepPollRemove(LOOP_READY, LOOP_LEFT);
+    const isUntimed = this.#isTimed && this.#ring.prepTimeoutRemove(WAITED_LONG, LOOP_LEFT);
+    return (this.#isArmed && this.#ring.prepPollRemove(LOOP_READY, LOOP_LEFT)) || isUntimed;
   }
 
   /** The loop has something to do: its descriptor is readable, and is not polled any more. */
@@ -180,13 +197,21 @@ export class RingSleep {
     this.#isLoopReady = true;
   }
 
+  /** The ring's timer is not set any more. */
+  timedOut(): void {
+    this.#isTimed = false;
+    this.#isTimedOut = this.#hasCompleted;
+  }
+
   /** A wait is over, and what came with it was reaped. Is the next one worth it? False: sleep in the loop. */
   goesOn(hasCompletions: boolean): boolean {
     if (hasCompletions) {
       this.#forgone = 0;
       this.#inVain = 0;
+      this.#hasCompleted = true;
       return true;
     }
+    if (this.#isTimedOut && !this.#isLoopReady) return true;
     if (!this.#isLoopReady && !this.#wasLong && ++this.#inVain <= VAIN_MAX) return true;
     this.#forgone = Math.min(FORGONE_MAX, 2 * this.#forgone + 1);
     this.#forgoing = this.#forgone;
