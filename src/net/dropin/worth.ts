@@ -13,8 +13,8 @@ export const worth = {
    * for it.
    */
   writes: isEager ? 0 : 256,
-  pays: 14,
-  costs: 4,
+  pays: 26,
+  costs: 12,
   /**
    * Bytes of a message that comes, and of one that goes, in the mean, up to which it pays. Once it does, up to twice as
    * many.
@@ -46,10 +46,10 @@ export function forget(connection: object): void {
 
 /** Does it pay to go through the ring, for one with messages of so many bytes? */
 export function isWorthTaking(received: number, sent: number): boolean {
-  return received <= worth.received && sent <= worth.sent && load.isWorthTaking;
+  return received <= worth.received && sent <= worth.sent && load.pays;
 }
 
 /** Does it pay for one that does? */
 export function isWorthKeeping(received: number, sent: number): boolean {
-  return received <= 2 * worth.received && sent <= 2 * worth.sent && load.isWorthKeeping;
+  return received <= 2 * worth.received && sent <= 2 * worth.sent && load.pays;
 }

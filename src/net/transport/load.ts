@@ -25,7 +25,10 @@ export const CHANGING = {
 export interface Limits extends Readonly<typeof CHANGING> {
   /** Messages in a turn of the event loop, of all sockets of the kind, from which on it pays. */
   readonly pays: number;
-  /** Where there are fewer than these the ring costs more. Between the two a socket stays what it is. */
+  /**
+   * From there on it does until there are fewer than these. A program whose sockets are part Node's and part the ring's
+   * pays for both, so it is one verdict for all of them. On the ring a turn has some half as many.
+   */
   readonly costs: number;
 }
 
@@ -55,6 +58,8 @@ export class Load {
   #turns = 0;
   #began = 0;
   #perTurn = 0;
+  /** The verdict before the last measurement. */
+  #paid = false;
   #measuredAt = 0;
   #tookAt = 0;
 
@@ -76,6 +81,7 @@ export class Load {
     if (now - this.#began < this.#limits.milliseconds) return;
     const turns = this.#gauges.turns();
     // The first one only begins; so does one that comes after a time in which little was counted.
+    this.#paid = this.pays;
     if (now - this.#began < HOLDS_MS) {
       this.#perTurn = this.#messages / Math.max(1, turns - this.#turns);
       this.#measuredAt = now;
@@ -85,19 +91,10 @@ export class Load {
     this.#messages = 0;
   }
 
-  /** As measured last. */
-  get #current(): number {
-    return this.#gauges.now() - this.#measuredAt < HOLDS_MS ? this.#perTurn : 0;
-  }
-
-  /** Is a socket to be put on the ring? */
-  get isWorthTaking(): boolean {
-    return this.#current >= this.#limits.pays;
-  }
-
-  /** Is one to be kept there? */
-  get isWorthKeeping(): boolean {
-    return this.#current >= this.#limits.costs;
+  /** Does the ring pay, as measured last? */
+  get pays(): boolean {
+    const perTurn = this.#gauges.now() - this.#measuredAt < HOLDS_MS ? this.#perTurn : 0;
+    return perTurn >= (this.#paid ? this.#limits.costs : this.#limits.pays);
   }
 
   /** May one be taken now? Then it is to be. */

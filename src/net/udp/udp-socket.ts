@@ -128,7 +128,7 @@ export class UdpSocket extends Socket {
     if (this.#left === 0 || --this.#left > 0) return;
     this.#left = 0;
     // Not in the call in which libuv reads.
-    if (this.#ring !== undefined || load.isWorthTaking) {
+    if (this.#ring !== undefined || load.pays) {
       this.#noteContext();
       setImmediate(this.#look);
     } else {
@@ -150,8 +150,8 @@ export class UdpSocket extends Socket {
     this.#left = isNodes ? -1 : ring === undefined ? this.#period : worth.messages;
     if (isNodes) return;
     if (ring !== undefined) {
-      if (isSeen || !load.isWorthKeeping || !ring.canSend) ring.giveBack(this.#givenBack);
-    } else if (load.isWorthTaking) {
+      if (isSeen || !load.pays || !ring.canSend) ring.giveBack(this.#givenBack);
+    } else if (load.pays) {
       if (ringSide.isReady && load.takesTurn()) this.#take();
       else this.#left = 1;
     }

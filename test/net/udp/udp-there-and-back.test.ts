@@ -372,11 +372,11 @@ describe('whether it pays', () => {
       await turn();
       for (let j = 0; j < 32; j++) load.count(true);
     }
-    assert.deepEqual([load.isWorthTaking, load.isWorthKeeping], [true, true]);
+    assert.equal(load.pays, true);
     for (let i = 0; i < 600; i++) {
       await turn();
       load.count(true);
     }
-    assert.deepEqual([load.isWorthTaking, load.isWorthKeeping], [false, false]);
+    assert.equal(load.pays, false);
   });
 });
