@@ -7,6 +7,7 @@ import {
   type Contestant,
   type Context,
   type Metric,
+  TURNS_WARMUP_SECONDS,
 } from './scenario.ts';
 import { loadedBy, loadInC, loading } from './served.ts';
 
@@ -29,9 +30,6 @@ export interface Request {
   /** Processes that do the server's work: what they use counts as well. */
   readonly workers?: readonly number[];
 }
-
-/** JIT compilers are done, and the drop-in sockets have found out whether the ring pays. */
-const HTTP_WARMUP_SECONDS = 6;
 
 /** Of one turn, but for the p99, which is that of all so far. */
 interface Turn {
@@ -91,7 +89,7 @@ function contestant(server: Server, clients: Attendant, bodyBytes: number, worke
   let processes: readonly ProcessCpu[] | undefined;
   const sum = { seconds: 0, requests: 0, p99Milliseconds: 0 };
   return {
-    warmupSeconds: HTTP_WARMUP_SECONDS,
+    warmupSeconds: TURNS_WARMUP_SECONDS,
     async turn(seconds, counts) {
       if (counts) processes ??= [server.pid, ...workers].map((pid) => new ProcessCpu(pid));
       const turn = await clients.ask<Turn>(`${counts ? '' : 'w'}${seconds}`, 10_000 + 5000 * seconds);

@@ -123,6 +123,12 @@ export const WARMUP_SECONDS = 2;
 /** Those who take turns change after so long: where others use the cores as well, they change their pace within a second. */
 export const TURN_SECONDS = 0.15;
 
+/**
+ * Their warm-up: JIT compilers are done, V8 has tidied up after the start, which it does some 8 seconds later, and drop-in sockets have
+ * found out whether the ring pays.
+ */
+export const TURNS_WARMUP_SECONDS = 6;
+
 /** Runs one competitor that measures its own loop. */
 export async function measureLoop<C extends Case>(
   { launcher, seconds }: Context,

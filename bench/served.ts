@@ -2,7 +2,15 @@
 import { type Built, buildC } from './competitors/build.ts';
 import type { Command, Launcher, Server } from './launcher.ts';
 import { ProcessCpu } from './process-cpu.ts';
-import { type Case, type Competitor, type Contestant, type Context, type Sample, WARMUP_SECONDS } from './scenario.ts';
+import {
+  type Case,
+  type Competitor,
+  type Contestant,
+  type Context,
+  type Sample,
+  TURNS_WARMUP_SECONDS,
+  WARMUP_SECONDS,
+} from './scenario.ts';
 import { WakeUps } from './wake-ups.ts';
 
 /** What every load prints; the rest depends on it. */
@@ -71,7 +79,7 @@ export async function serveInTurns<R extends LoadResult>(
   let cpu: ProcessCpu;
   let wakeUps: WakeUps;
   return {
-    warmupSeconds: WARMUP_SECONDS,
+    warmupSeconds: TURNS_WARMUP_SECONDS,
     async turn(seconds, counts) {
       if (counts && turns.length === 0) {
         cpu = new ProcessCpu(server.pid);
