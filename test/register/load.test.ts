@@ -160,7 +160,7 @@ describe('a server of node:http under the flag', { timeout: 60_000 }, () => {
       await end();
     `);
     assert.deepEqual(printed, [0, false]);
-    assert.match(accepted(report, 'node')!.reason, /: the ring did not pay: fewer than 14 messages in a turn/);
+    assert.match(accepted(report, 'node')!.reason, /: the ring did not pay: fewer than 26 messages in a turn/);
   });
 });
 

@@ -60,9 +60,15 @@ export function writeEarly(socket: OurSocket, isMany: boolean, data: unknown, en
 /** A connection writes: after so many writes somebody is to look whether the ring pays for it. */
 export function countWrite(socket: OurSocket): void {
   if (count(socket)) socket[MESSAGES]++;
-  const { [WRITES_LEFT]: left } = socket;
-  if (left > 1) socket[WRITES_LEFT] = left - 1;
-  else if (left >= 1) nextTick(lookWhenSent, socket);
+  if (socket[WRITES_LEFT] > 1) socket[WRITES_LEFT]--;
+  else lookSoon(socket);
+}
+
+/** Look when the tick is over. A thousand writes may follow before that, and are not to ask for it again. */
+function lookSoon(socket: OurSocket): void {
+  if (socket[WRITES_LEFT] < 1) return;
+  socket[WRITES_LEFT] = Math.max(1, socket[PERIOD]);
+  nextTick(lookWhenSent, socket);
 }
 
 /** When what it has written is with the kernel. */

@@ -14,8 +14,8 @@ import type { NativeHandle, SocketClass } from './node-net.ts';
 
 // ---------------------------------------------------------------- who asks for a socket's handle
 
-/** Frames above the caller's in which to look for the module that asks. */
-const FRAMES = 4;
+/** Frames from the caller on in which to look for the module that asks; the first two are those of the getter. */
+const FRAMES = 5;
 
 /** Modules of Node's that ask for a socket's handle to keep it. Versions from 26 on have node:tls elsewhere. */
 const KEEPERS = [
@@ -43,7 +43,7 @@ export function whoAsks(): (typeof KEEPERS)[number][1] | undefined {
 }
 
 /**
- * Is it a module of Node's that has called the caller, a getter? Not node:child_process: it hands the handle to another
+ * Is it a module of Node's that has called the getter, three calls above this one? Not node:child_process: it hands the handle to another
  * process, and may do so later.
  *
  * Leans on: the scheme of Node's modules in a stack trace. Otherwise: connections stay libuv's.
@@ -52,7 +52,7 @@ export function whoAsks(): (typeof KEEPERS)[number][1] | undefined {
  *   replaced is called
  */
 export function isAskedByNode(): boolean {
-  return /[ (]node:(?!internal\/child_process\b)[^\n]*$/.test(stackAbove(isAskedByNode, 3));
+  return /[ (]node:(?!internal\/child_process\b)[^\n]*$/.test(stackAbove(isAskedByNode, 4));
 }
 
 /**

@@ -62,25 +62,7 @@ class SocketMethods extends Base {
     const connection = this[CONNECTION];
     // Node's own methods, at each write.
     if (connection === undefined && this === inNode) return handleOf(this);
-    if (connection === undefined || connection === null) {
-      const handle = handleOf(this);
-      if (this[ASKED] !== undefined) {
-        this[ASKED]++;
-        return handle;
-      }
-      // Somebody who has seen it may keep it: then it stays the socket's.
-      if (this[WRITES_LEFT] !== 0 && this !== inNode && handle !== null && !isAskedByOwner(this)) this[WRITES_LEFT] = 0;
-      return handle;
-    }
-    if (this[IS_LENT]) return connection.seen ?? connection.handle;
-    if (!connection.isOpen) return (!connection.isLetGo && connection.seen) || null;
-    if (this.listenerCount('agentRemove') > 0) return connection.handle;
-    const who = isTakenByHttp(this) ? 'http' : whoAsks();
-    if (who === 'child process') return connection.native;
-    if (who === 'protocol' && goesToNode(this, connection)) return handleOf(this);
-    // Node's own modules look at it, and keep none.
-    if (who !== 'http' && !connection.isShown) connection.isShown = !isAskedByOwner(this);
-    return connection.stream.handle as unknown as NativeHandle;
+    return handleFor(this, connection);
   }
 
   override set _handle(handle: NativeHandle | null) {
@@ -298,6 +280,31 @@ function isHttpServer(server: object): server is { closeIdleConnections(): void 
 /** Has somebody closed the handle, and the socket still has it? */
 function isClosedOnly(connection: SocketConnection | null | undefined): boolean {
   return connection !== undefined && connection !== null && !connection.isOpen && !connection.isLetGo;
+}
+
+/** The handle, for whoever asks, as {@link SocketMethods._handle} says. */
+function handleFor(socket: SocketMethods, connection: SocketConnection | null | undefined): NativeHandle | null {
+  if (connection === undefined || connection === null) {
+    const handle = handleOf(socket);
+    if (socket[ASKED] !== undefined) {
+      socket[ASKED]++;
+      return handle;
+    }
+    // Somebody who has seen it may keep it: then it stays the socket's.
+    if (socket[WRITES_LEFT] !== 0 && socket !== inNode && handle !== null && !isAskedByOwner(socket)) {
+      socket[WRITES_LEFT] = 0;
+    }
+    return handle;
+  }
+  if (socket[IS_LENT]) return connection.seen ?? connection.handle;
+  if (!connection.isOpen) return (!connection.isLetGo && connection.seen) || null;
+  if (socket.listenerCount('agentRemove') > 0) return connection.handle;
+  const who = isTakenByHttp(socket) ? 'http' : whoAsks();
+  if (who === 'child process') return connection.native;
+  if (who === 'protocol' && goesToNode(socket, connection)) return handleOf(socket);
+  // Node's own modules look at it, and keep none.
+  if (who !== 'http' && !connection.isShown) connection.isShown = !isAskedByOwner(socket);
+  return connection.stream.handle as unknown as NativeHandle;
 }
 
 /** Has node:http's server given it a parser, and not yet looked for a stream to read from? */

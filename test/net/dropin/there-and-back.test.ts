@@ -14,7 +14,7 @@ import tls from 'node:tls';
 import { Agent as OurAgent, createServer } from '../../../src/http/index.ts';
 import * as ours from '../../../src/net/index.ts';
 import { wayOf } from '../../../src/net/dropin/changing-ways.ts';
-import { count, isWorthKeeping, isWorthTaking, worth } from '../../../src/net/dropin/worth.ts';
+import { count, isWorthKeeping, isWorthTaking, load, worth } from '../../../src/net/dropin/worth.ts';
 import { Temporary } from '../../kernel/temporary.ts';
 import { CERTIFICATE, KEY } from '../clients/certificate.ts';
 import { randomOf } from '../../reactor/random.ts';
@@ -624,6 +624,29 @@ describe('whether it pays', () => {
       await turn();
     }
     assert.equal(isWorthTaking(100, 100), false);
+  });
+
+  it('given a thousand writes in a tick, they are looked at as often as others', async () => {
+    Object.assign(worth, { writes: 256 });
+    const server = ours.createServer((socket) => void socket.resume());
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const client = ours.connect((server.address() as node.AddressInfo).port, '127.0.0.1');
+    await once(client, 'connect');
+    // The load asks too, when it measures: after 256 writes as well.
+    let looks = 0;
+    Object.defineProperty(load, 'pays', { configurable: true, get: () => (looks++, false) });
+    try {
+      for (let i = 0; i < 1000; i++) client.write('x');
+      await new Promise((resolve) => void client.write('x', resolve));
+      await turn();
+    } finally {
+      Reflect.deleteProperty(load, 'pays');
+    }
+    assert.ok(looks > 0 && looks <= 8, `${looks} looks`);
+    client.destroy();
+    server.close();
+    await once(server, 'close');
   });
 
   it('given many clients that wait for answers, their connections go through the ring; given one, it does not', async () => {
