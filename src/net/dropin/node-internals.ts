@@ -43,8 +43,8 @@ export function whoAsks(): (typeof KEEPERS)[number][1] | undefined {
 }
 
 /**
- * Is it a module of Node's that has called the getter, three calls above this one? Not node:child_process: it hands the handle to another
- * process, and may do so later.
+ * Is it a module of Node's that has called the getter, three calls above this one? Not node:child_process: it hands the
+ * handle to another process, and may do so later.
  *
  * Leans on: the scheme of Node's modules in a stack trace. Otherwise: connections stay libuv's.
  *
