@@ -143,9 +143,15 @@ export class SleepingKernel extends LoopingKernel {
       if (typeof answer === 'number') return answer;
       const consumed = this.consume(toSubmit);
       if (this.ready > 0) return consumed;
-      if (call.time === undefined) this.timeIsUp();
+      if (call.time === undefined) this.#endUnlimited();
       return consumed === 0 && call.time !== undefined ? -62 : consumed;
     });
+  }
+
+  /** Nothing else ends a wait without a limit. */
+  #endUnlimited(): void {
+    assert.ok(this.inFlight.has(BigInt(LOOP_READY)), 'a wait without a limit polls the loop');
+    this.timeIsUp();
   }
 
   /** The ring's timer ends the wait. */

@@ -57,6 +57,21 @@ describe('a reactor', () => {
     assert.ok(waits.count >= 20, `it slept ${waits.count} times in the ring`);
   });
 
+  it('given no more completions, is woken by a timer of the ring, and timers of Node come as they would', async () => {
+    await using io = new Reactor();
+    const waits = new Waits(io);
+    await waits.tick(TICK_MS);
+    await waits.stop();
+    const { count, timedOut } = waits;
+    const order: string[] = [];
+    const operation = io.sleep(1500).then(() => order.push('operation'));
+    await Promise.all([operation, ...[150, 300].map((ms) => timeout(ms).then(() => order.push(`timer ${ms}`)))]);
+    assert.deepEqual(order, ['timer 150', 'timer 300', 'operation']);
+    const long = waits.calls.slice(count).filter(({ limitMs, tookMs }) => limitMs === Infinity && tookMs > TICK_MS);
+    assert.ok(long.length > 0, 'a wait has no limit of its own');
+    assert.ok(waits.timedOut > timedOut, 'the timer ends it');
+  });
+
   it("with wait: 'loop' never does", async () => {
     await using io = new Reactor({ wait: 'loop' });
     const waits = new Waits(io);
@@ -191,6 +206,15 @@ describe('while the thread sleeps in its ring', () => {
   it("what Node's own threads do wakes it: a look-up of a name, a file", async () => {
     assert.ok(await waits.isWokenBy(() => lookup('localhost')));
     assert.ok(await waits.isWokenBy(() => readFile('/proc/self/status')));
+  });
+
+  it('the timer of the ring is taken back when it sleeps in the loop', async () => {
+    const { takenBack } = waits;
+    for (let i = 0; i < 20 && waits.takenBack === takenBack; i++) {
+      assert.ok(await waits.isWokenBy(() => lookup('localhost')));
+      await waits.asleep();
+    }
+    assert.ok(waits.takenBack > takenBack);
   });
 
   it('messages of a worker wake it', async () => {
@@ -374,6 +398,10 @@ describe('workers', () => {
       parentPort.postMessage(waits.count);
     } else if (workerData === 'exit') {
       io.sleep(5).then(() => process.exit(3));
+    } else if (workerData === 'rest') {
+      await waits.stop();
+      io.sleep(1e6);
+      parentPort.postMessage(waits.count);
     } else {
       parentPort.on('message', () => parentPort.postMessage(waits.loopReady));
       parentPort.postMessage(waits.count);
@@ -408,6 +436,15 @@ describe('workers', () => {
     }
     assert.ok(woken > 0);
     assert.equal(await one.terminate(), 1);
+  });
+
+  it('those that sleep in their ring, with nothing that would wake them, are terminated', async () => {
+    for (let i = 0; i < 5; i++) {
+      const one = worker('rest');
+      const [count] = (await once(one, 'message')) as number[];
+      assert.ok(count > 0);
+      assert.equal(await one.terminate(), 1);
+    }
   });
 
   it('one that ends by itself says how', async () => {

@@ -38,8 +38,13 @@ function spin(ms: number): void {
 /** An engine over a fake kernel, with an operation in flight that never completes by itself. */
 class Scene {
   readonly kernel = new SleepingKernel();
-  readonly engine = new Engine(8, {}, this.kernel, new Observer(false), 'ring');
-  readonly held = this.begin();
+  readonly engine: Engine;
+  readonly held: TestOperation;
+
+  constructor(entries = 8) {
+    this.engine = new Engine(entries, {}, this.kernel, new Observer(false), 'ring');
+    this.held = this.begin();
+  }
 
   begin(tell?: (res: number) => void): TestOperation {
     const operation = new TestOperation(tell);
@@ -74,6 +79,15 @@ class Scene {
     await this.warmUp();
     this.kernel.script.push(...script);
     for (let i = 0; i < 200 && this.kernel.script.length > 0; i++) await this.wake();
+    assert.equal(this.kernel.script.length, 0, 'all of the script has happened');
+  }
+
+  /** What happens in waits that follow each other. */
+  async sleepsOn(...script: ((call: EnterCall) => number | void)[]): Promise<void> {
+    await this.warmUp();
+    this.kernel.script.push(...script);
+    for (let i = 0; i < 200 && this.kernel.script.length === script.length; i++) await this.wake();
+    await immediates(10 * script.length);
     assert.equal(this.kernel.script.length, 0, 'all of the script has happened');
   }
 
@@ -159,6 +173,85 @@ describe('a wait in the ring', () => {
     // The second, in which the timer of the first is over; and the third, which brings nothing.
     assert.equal(kernel.waits.length, 2);
     assert.equal(kernel.script.length, 0);
+    await scene.end();
+  });
+
+  it('that the loop ends at the same time as the timer is followed by none', async () => {
+    const scene = new Scene();
+    const { kernel } = scene;
+    const one = scene.begin();
+    await scene.sleepsOn(() => scene.complete(one), () => (kernel.timeIsUp(), kernel.loopIsReady()));
+    assert.equal(kernel.waits.length, 2);
+    await scene.end();
+  });
+
+  it('that ends as the loop has something to do, and with a completion, is followed by one that polls the loop anew', async () => {
+    const scene = new Scene();
+    const { kernel } = scene;
+    const [one, other] = [scene.begin(), scene.begin()];
+    await scene.sleepsOn(
+      () => scene.complete(one),
+      () => (kernel.loopIsReady(), scene.complete(other)),
+      // The fake kernel looks what may end this one.
+      ({ time }) => assert.equal(time, undefined),
+    );
+    assert.equal(scene.engine.closed, false);
+    await scene.end();
+  });
+
+  it('has a limit where the queue has no room for the ring’s timer, and none when it has', async () => {
+    const scene = new Scene(1);
+    const both = [scene.begin(), scene.begin()];
+    const limits: (bigint | undefined)[] = [];
+    const step = (one: TestOperation): (call: EnterCall) => void => ({ time }) => {
+      limits.push(time);
+      scene.complete(one);
+    };
+    await scene.sleepsOn(...both.map(step));
+    // The poll of the loop took the place.
+    assert.equal(limits.length, 2);
+    assert.ok(limits[0]! > 50_000_000n && limits[0]! <= 100_000_000n, `${limits[0]} ns`);
+    assert.equal(limits[1], undefined);
+    await scene.end();
+  });
+
+  it('leaves neither its poll nor its timer to a thread that sleeps in the loop', async () => {
+    for (const isLoopReady of [true, false]) {
+      const scene = new Scene();
+      const { kernel } = scene;
+      const one = scene.begin();
+      const left = (): boolean[] => [LOOP_READY, WAITED_LONG].map((userData) => kernel.inFlight.has(BigInt(userData)));
+      let during: boolean[] | undefined;
+      await scene.sleepsOn(
+        () => {
+          kernel.loop.timeoutMs = 40;
+          scene.complete(one);
+        },
+        // Of itself it is as long as the loop's timer is away, and brings nothing.
+        () => {
+          during = left();
+          if (isLoopReady) kernel.loopIsReady();
+        },
+      );
+      assert.deepEqual(during, [true, true]);
+      assert.deepEqual(left(), [false, false]);
+      await scene.end();
+    }
+  });
+
+  it('that is limited, brings nothing, and follows one that the timer has ended is not repeated', async () => {
+    const scene = new Scene();
+    const { kernel } = scene;
+    const one = scene.begin();
+    await scene.sleepsOn(
+      () => scene.complete(one),
+      () => {
+        kernel.timeIsUp();
+        kernel.loop.timeoutMs = 40;
+      },
+      () => {},
+    );
+    assert.equal(kernel.waits.length, 3);
     await scene.end();
   });
 

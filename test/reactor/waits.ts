@@ -1,7 +1,8 @@
 // What a reactor's thread does while it has nothing to do: the calls in which it sleeps in its ring.
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { ECANCELED, ETIME } from '../../src/abi/errno.ts';
 import { koffiNative } from '../../src/native/koffi.ts';
-import { LOOP_READY } from '../../src/reactor/engine/ring-sleep.ts';
+import { LOOP_READY, WAITED_LONG } from '../../src/reactor/engine/ring-sleep.ts';
 import { partsOf, type Reactor } from '../../src/reactor/reactor.ts';
 import { Completion } from '../../src/ring/completion.ts';
 
@@ -19,6 +20,9 @@ export class Waits {
   readonly calls: WaitCall[] = [];
   /** How often the ring's poll said that the event loop has something to do. */
   loopReady = 0;
+  /** How often the ring's timer has ended a wait, or might have, and how often it was taken back. */
+  timedOut = 0;
+  takenBack = 0;
   #isTicking = false;
   #ticking: Promise<void> | undefined;
 
@@ -39,6 +43,8 @@ export class Waits {
     ring.forEachCompletion = (each, limit) =>
       forEachCompletion((c) => {
         if (Completion.userDataOf(c) === LOOP_READY && c.res > 0) this.loopReady++;
+        if (Completion.userDataOf(c) === WAITED_LONG && c.res === -ETIME) this.timedOut++;
+        if (Completion.userDataOf(c) === WAITED_LONG && c.res === -ECANCELED) this.takenBack++;
         each(c);
       }, limit);
   }
