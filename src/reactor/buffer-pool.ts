@@ -94,6 +94,13 @@ export class BufferPool {
 
   /** `group`, which `starved` received with, has nothing left. True if there are buffers elsewhere, or now. */
   feed(starved: Starved, group: PooledGroup | undefined): boolean {
+    if (this.relieve(group)) return true;
+    this.#starved.add(starved);
+    return false;
+  }
+
+  /** The same for whoever gives each buffer back in the call that it gets it in, so that it need not wait for any. */
+  relieve(group: PooledGroup | undefined): boolean {
     // It was taken from the kernel: no shortage.
     if (group?.isRetired) return true;
     this.#wasShort = true;
@@ -112,9 +119,7 @@ export class BufferPool {
         // No memory for more: those that there are come back.
       }
     }
-    if (this.out < this.#entries) return true;
-    this.#starved.add(starved);
-    return false;
+    return this.out < this.#entries;
   }
 
   /** It does not wait any more. */

@@ -13,7 +13,7 @@ import {
   EPERM,
 } from '../../abi/errno.ts';
 import { IO_URING_RECVMSG_OUT, IO_URING_RECVMSG_OUT_SIZE, SOCKADDR_IN6_SIZE } from '../../abi/layouts.ts';
-import type { BufferPool, PooledGroup, Starved } from '../../reactor/buffer-pool.ts';
+import type { BufferPool, PooledGroup } from '../../reactor/buffer-pool.ts';
 import type { Engine } from '../../reactor/engine.ts';
 import { ArmedMultishot } from '../../reactor/engine/armed-multishot.ts';
 import { ownOptions } from '../../ring/arguments/own-options.ts';
@@ -61,7 +61,7 @@ interface Remembered<S> {
  * Receives the datagrams of a socket: one multishot receive, armed until it is stopped. Whatever ends it in the kernel,
  * it is armed anew. What arrives is told at once, and the buffer is the kernel's again after that.
  */
-export class DatagramReceiver<S> extends ArmedMultishot implements Starved {
+export class DatagramReceiver<S> extends ArmedMultishot {
   readonly #pool: BufferPool;
   readonly #owner: DatagramReceiverOwner<S>;
   #group: PooledGroup | undefined;
@@ -88,8 +88,6 @@ export class DatagramReceiver<S> extends ArmedMultishot implements Starved {
    */
   stop(): boolean {
     this.#isWanted = false;
-    this.#pool.forget(this);
-    this.fed();
     this.halt();
     return !this.isUnderWay;
   }
@@ -144,7 +142,8 @@ export class DatagramReceiver<S> extends ArmedMultishot implements Starved {
 
   #failed(errno: number): void {
     if (errno === ENOBUFS) {
-      if (this.#isWanted && !this.#pool.feed(this, this.#group)) this.starve();
+      // It waits for none: it gives each back in the call in which that was filled.
+      if (this.#isWanted) this.#pool.relieve(this.#group);
       return;
     }
     if (errno === ECANCELED || errno === EAGAIN || errno === EINTR) return;
@@ -160,10 +159,6 @@ export class DatagramReceiver<S> extends ArmedMultishot implements Starved {
   protected override left(): void {
     if (!this.#isWanted) return this.#owner.receiverStopped();
     if (this.arm()) this.engine.counters.rearms++;
-  }
-
-  protected override resumed(): void {
-    if (this.#isWanted) this.arm();
   }
 
   /** The reactor is closed, or will be. */
