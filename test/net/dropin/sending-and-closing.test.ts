@@ -3,6 +3,7 @@
 // is told.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { readdirSync, readlinkSync } from 'node:fs';
 import * as node from 'node:net';
 import { describe, it } from 'node:test';
 import { going, ways } from '../from-the-first-byte.ts';
@@ -15,6 +16,15 @@ const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(res
 const turns = async (count: number): Promise<void> => {
   for (let i = 0; i < count; i++) await turn();
 };
+
+/** What a descriptor stands for, if it is open still. */
+function linkOf(fd: string): string | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`);
+  } catch {
+    return undefined;
+  }
+}
 
 type Net = typeof node;
 type Side = 'server' | 'client';
@@ -458,4 +468,32 @@ describe('a peer that breaks off', () => {
       await closed;
     },
   );
+});
+
+describe('a socket that is reset in the tick in which it is ended', () => {
+  // As libuv it refuses that, and Node lets go of the handle all the same: nobody is left to close it.
+  for (const how of ['closes', 'resets'] as const) {
+    for (const side of ['server', 'client'] as const) {
+      it(`is told that it cannot be, and closed when the peer ${how} it: ${side}`, { timeout: 20_000 }, async () => {
+        await going('from the first byte on the ring', async () => {
+          const { socket, peer } = await connected(ours, side, 'TCP', '');
+          const errors: unknown[] = [];
+          socket.on('error', ({ code }: NodeJS.ErrnoException) => errors.push(code));
+          const { fd } = (socket as unknown as { _handle: { fd: number } })._handle;
+          const link = readlinkSync(`/proc/self/fd/${fd}`);
+          const isOpen = (): boolean => readdirSync('/proc/self/fd').some((name) => linkOf(name) === link);
+          socket.resume();
+          await turns(3);
+          socket.end().resetAndDestroy();
+          await turns(3);
+          assert.deepEqual(errors, ['EINVAL']);
+          assert.ok(isOpen());
+          assert.equal(await peer.drainToEnd(), 'end');
+          if (how === 'closes') peer.close();
+          else peer.reset();
+          while (isOpen()) await turn();
+        });
+      });
+    }
+  }
 });

@@ -81,6 +81,9 @@ const sockets = (): number => {
   return open;
 };
 
+/** Node's handles on sockets. */
+const handles = (): string[] => process.getActiveResourcesInfo().filter((name) => /TCP|Pipe/.test(name));
+
 /** It works in both directions, on either way, and nothing was lost or doubled. */
 async function works(pair: Pair, told: { text: string }, before: string): Promise<void> {
   await until(() => told.text === before);
@@ -260,12 +263,16 @@ for (const kind of KINDS) {
       fillEntries(engine);
       await new Promise<void>((resolve) => process.nextTick(resolve));
       assert.equal(engine.queued, 1);
+      const handlesBefore = handles();
       native.duplicate = () => -24;
       try {
         assert.equal(connectionOf(pair.socket).giveAway(true, () => {}), undefined);
       } finally {
         native.duplicate = duplicate;
       }
+      // The one that was to have it is closed in the turn that follows.
+      await turns(2);
+      assert.deepEqual(handles(), handlesBefore);
       pair.peer.send('data');
       await works(pair, told, 'data');
       await nothingIsLeft(pair, before);
