@@ -5,6 +5,13 @@ import { describe, it } from 'node:test';
 import { RingWhenNeeded } from '../../src/net/transport/when-needed.ts';
 import { run } from '../run.ts';
 
+const SRC = new URL('../../src/', import.meta.url).href;
+
+const { uvMetricsInfo } = performance.nodeTiming as unknown as { uvMetricsInfo?: object };
+const withoutTurns = uvMetricsInfo === undefined && 'this version of Node does not count the turns of its event loop';
+const { require_module: requiresModules } = process.features as { require_module?: boolean };
+const withoutRequire = requiresModules !== true && 'this version of Node cannot load an ES module when it is needed';
+
 /** Is koffi there before the first socket, and after a socket of each kind has been used? */
 async function koffi(name: string, env: NodeJS.ProcessEnv): Promise<[before: boolean, after: boolean]> {
   const text = `
@@ -80,14 +87,47 @@ describe('getting ready for the first socket', () => {
     while (!side.isReady) await turn();
     assert.deepEqual([calls.join(), side.get(), calls.join()], ['load', undefined, 'load,load']);
   });
+
+  for (const how of ['exits', 'is terminated'] as const) {
+    it(`in a worker that ${how} between the two: nothing is left of it, and the process goes on`, {
+      skip: withoutRequire,
+    }, async () => {
+      const worker = `
+        import { parentPort, workerData as src } from 'node:worker_threads';
+        await import(src + 'net/index.js');
+        const { ringSide } = await import(src + 'net/dropin/ring-when-needed.js');
+        const before = [ringSide.isReady, ringSide.soFar !== undefined];
+        // Behind the one in which the modules are loaded, and before the one in which the ring is made.
+        setImmediate(() => {
+          parentPort.postMessage([before, [ringSide.isReady, ringSide.soFar !== undefined]]);
+          if (${how === 'exits'}) process.exit(7);
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+        });`;
+      const text = `
+        import { readdirSync } from 'node:fs';
+        import { once } from 'node:events';
+        import { Worker } from 'node:worker_threads';
+        const descriptors = () => readdirSync('/proc/self/fd').length;
+        const run = async () => {
+          const one = new Worker(${JSON.stringify(worker)}, { eval: true, workerData: ${JSON.stringify(SRC)} });
+          const ended = once(one, 'exit');
+          const [told] = await once(one, 'message');
+          if (${how !== 'exits'}) await one.terminate();
+          return [told, (await ended)[0]];
+        };
+        // The first worker of a process leaves what all of them use.
+        await run();
+        const before = descriptors();
+        const all = [];
+        for (let i = 0; i < 3; i++) all.push(await run());
+        console.log(JSON.stringify([all, descriptors() - before]));`;
+      const { status, stdout, stderr } = await run(process.execPath, ['--input-type=module', '-e', text]);
+      assert.deepEqual([status, stderr], [0, '']);
+      const once = [[[false, false], [false, true]], how === 'exits' ? 7 : 1];
+      assert.deepEqual(JSON.parse(stdout), [[once, once, once], 0]);
+    });
+  }
 });
-
-const { uvMetricsInfo } = performance.nodeTiming as unknown as { uvMetricsInfo?: object };
-const withoutTurns = uvMetricsInfo === undefined && 'this version of Node does not count the turns of its event loop';
-const { require_module: requiresModules } = process.features as { require_module?: boolean };
-const withoutRequire = requiresModules !== true && 'this version of Node cannot load an ES module when it is needed';
-
-const SRC = new URL('../../src/', import.meta.url).href;
 
 /**
  * A socket of each kind exchanges messages while there are `free` descriptors left, and when there are enough again: on
