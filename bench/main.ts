@@ -215,7 +215,7 @@ async function main(signal: AbortSignal): Promise<boolean> {
       worse.push(...changesForTheWorse(result, rounds));
     }
   }
-  const options = process.argv.slice(2).join(' ');
+  const options = process.argv.slice(2).map(quoted).join(' ');
   const command = `npm run bench${options === '' ? '' : ` -- ${options}`}`;
   const date = new Date().toISOString();
   const results = { date, command, machine, settings: { rounds, seconds }, scenarios };
@@ -237,6 +237,11 @@ for (const [name, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
     interrupted.abort();
   });
 }
+/** A word of a command, as a shell takes it. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./^-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
+
 try {
   if (!(await main(interrupted.signal))) {
     process.exitCode = 1;
