@@ -222,6 +222,47 @@ const checks = {
   },
   'reactor-pipe-loop': () => readsOfPipe('loop'),
   'reactor-pipe-ring': () => readsOfPipe('ring'),
+  /** Where no timer of Node is near, a wait in the ring has no limit: a timer of the ring ends it after 100 ms. */
+  async 'reactor-sleep'() {
+    const { Reactor } = await load('index.js');
+    const io = new Reactor();
+    const fd = pipe();
+    // In front of each message it looks where the main thread sleeps: the file has the call's number and arguments.
+    const code = `const { fd, gaps, path } = require('node:worker_threads').workerData;
+      const fs = require('node:fs');
+      const word = new Int32Array(new SharedArrayBuffer(4));
+      for (const ms of gaps) {
+        Atomics.wait(word, 0, 0, ms);
+        const [call, , , , flags] = fs.readFileSync(path, 'utf8').split(' ');
+        // IORING_ENTER_GETEVENTS, and not IORING_ENTER_EXT_ARG, with which the call has a limit. A thread that works
+        // is "running" there.
+        const isUnlimited = call === '426' && (flags & 9) === 1;
+        fs.writeSync(fd, Buffer.from(BigInt64Array.of(process.hrtime.bigint(), BigInt(isUnlimited)).buffer));
+      }`;
+    // What comes before the timer ends a wait, then what comes when it has ended two, and so again.
+    const gaps = Array.from({ length: 120 }, (_, i) => (i % 12 === 11 ? 350 : 20));
+    const path = `/proc/self/task/${process.pid}/syscall`;
+    const writer = new Worker(code, { eval: true, workerData: { fd, gaps, path } });
+    const ended = once(writer, 'exit');
+    const [short, long] = [{ late: [], inRing: 0 }, { late: [], inRing: 0 }];
+    for (const ms of gaps) {
+      const bytes = new Uint8Array(16);
+      assert.equal(await within(io.read(fd, bytes), `a message after ${ms} ms`), 16);
+      const [at, isUnlimited] = new BigInt64Array(bytes.buffer);
+      const seen = ms < 100 ? short : long;
+      seen.late.push(Number(process.hrtime.bigint() - at) / 1e6);
+      seen.inRing += Number(isUnlimited);
+    }
+    await within(ended, 'the end of a worker');
+    await within(io.close(), 'close');
+    const shown = [short, long].map(({ late, inRing }) => {
+      const median = late.sort((a, b) => a - b)[late.length >> 1];
+      assert.ok(median < 50, `half of the messages came ${median} ms late or more`);
+      return `${inRing} of ${late.length}`;
+    }).join(', of the long ones ');
+    assert.ok(short.inRing > short.late.length / 4, `too few waits in the ring: ${shown}`);
+    assert.ok(long.inRing < long.late.length / 2, `the timer did not end the waits: ${shown}`);
+  },
   async 'reactor-close-in-flight'() {
     const { Reactor } = await load('index.js');
     const io = new Reactor();

@@ -14,7 +14,9 @@ import { dirname, join } from 'node:path';
 import { execPath, versions } from 'node:process';
 import { run, unpack, WORK } from './packages.mjs';
 
-const APPLETS = ['sh', 'mount', 'umount', 'ip', 'mkdir', 'mkfifo', 'poweroff', 'cat', 'ls'];
+const APPLETS = ['sh', 'mount', 'umount', 'ip', 'mkdir', 'mkfifo', 'poweroff', 'cat', 'ls', 'kill', 'sleep'];
+/** Packages without parts of their own that tests of the reactor and the ring import. */
+const TEST_PACKAGES = ['ws'];
 
 const INIT = `#!/bin/sh
 mount -t proc proc /proc
@@ -101,6 +103,9 @@ export function pack(arch, withTests) {
   if (withTests) {
     for (const path of ['build/src', 'build/test', 'build/examples']) {
       cpSync(path, join(app, path), { recursive: true, filter: (file) => !/\.(map|d\.ts)$/.test(file) });
+    }
+    for (const name of TEST_PACKAGES) {
+      cpSync(join('node_modules', name), join(app, 'node_modules', name), { recursive: true, dereference: true });
     }
   }
   putKoffi(arch, join(app, 'node_modules'));

@@ -65,9 +65,14 @@ export class Descriptors implements Disposable {
     return [this.own(fds[0]), this.own(fds[1])];
   }
 
+  /** A stream socket of a family. */
+  socket(domain: number): number {
+    return this.own(check(socket(domain, SOCK_STREAM | CLOEXEC, 0)));
+  }
+
   /** A TCP listener on the loopback address, on a port that the kernel picks. */
   listener(backlog = 128): { fd: number; port: number } {
-    const fd = this.own(check(socket(AF_INET, SOCK_STREAM | CLOEXEC, 0)));
+    const fd = this.socket(AF_INET);
     const address = loopback(0);
     check(bind(fd, address, address.length));
     check(listenOn(fd, backlog));
@@ -88,7 +93,7 @@ export class Descriptors implements Disposable {
 
   /** A TCP connection to a listener on the loopback address. Returns when it is in the listener's backlog. */
   connect(port: number): number {
-    const fd = this.own(check(socket(AF_INET, SOCK_STREAM | CLOEXEC, 0)));
+    const fd = this.socket(AF_INET);
     const address = loopback(port);
     check(connectTo(fd, address, address.length));
     return fd;

@@ -1,6 +1,7 @@
 // Time: timers, their removal and change, and time limits of other operations.
 import assert from 'node:assert/strict';
 import { writeSync } from 'node:fs';
+import { POLLIN } from '../../../src/abi/event-flags.ts';
 import { EALREADY, ECANCELED, EINVAL, ENOENT, ETIME } from '../../../src/abi/errno.ts';
 import { IOSQE_IO_HARDLINK, IOSQE_IO_LINK } from '../../../src/abi/flags.ts';
 import { it, without } from '../../asking.ts';
@@ -269,18 +270,23 @@ it('IORING_OP_TIMEOUT_REMOVE: misuse throws, and queues nothing', () => {
   ]);
 });
 
-it('IORING_OP_LINK_TIMEOUT: cancels the operation before it, and completes with -ETIME', {
-  skip: without('5.15', 'ECANCELED where a time limit struck'),
-}, () => {
+it('IORING_OP_LINK_TIMEOUT: cancels the operation before it, and completes with -ETIME', () => {
   using files = new Descriptors();
   using ring = openRing(8);
   const [reader] = files.pipe();
-  const start = performance.now();
-  ring.prepRead(reader, new Uint8Array(1), 1, 1);
-  ring.sqeSetFlags(IOSQE_IO_LINK);
-  ring.prepLinkTimeout(4, 2);
-  assert.deepEqual(results(ring, 2), new Map([[1, -ECANCELED], [2, -ETIME]]));
-  assert.ok(performance.now() - start >= 3.9);
+  const limited: (() => unknown)[] = [() => ring.prepPollAdd(reader, POLLIN, 1)];
+  // An older kernel has a worker read the pipe, where it goes on.
+  if (!without('5.15', 'reads that a time limit strikes')) {
+    limited.push(() => ring.prepRead(reader, new Uint8Array(1), 1, 1));
+  }
+  for (const prepare of limited) {
+    const start = performance.now();
+    prepare();
+    ring.sqeSetFlags(IOSQE_IO_LINK);
+    ring.prepLinkTimeout(4, 2);
+    assert.deepEqual(results(ring, 2), new Map([[1, -ECANCELED], [2, -ETIME]]));
+    assert.ok(performance.now() - start >= 3.9);
+  }
 });
 
 it('IORING_OP_LINK_TIMEOUT: completes with -ECANCELED when the operation was done first', () => {
