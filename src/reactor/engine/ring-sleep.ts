@@ -41,9 +41,9 @@ const nothing = (): void => {};
  * and what waits for its turn in this pass of the loop forbids it. libuv tells the kernel of a descriptor that it is to
  * watch only when it goes to sleep itself; so a wait is short unless no JavaScript has run since then.
  *
- * A limit is dear where a message comes every 100 µs: the kernel sets a timer of the processor for it, and sets it back,
- * each of which leaves a virtual machine. So a wait that may be long has none, and a timer of the ring ends it, which is
- * set once for all the waits of {@link LONG_MS}.
+ * A limit is dear where a message comes every 100 µs: the kernel sets a timer of the processor for it, and sets it
+ * back, each of which leaves a virtual machine. So a wait that may be long has none, and a timer of the ring ends
+ * it, which is set once for all the waits of {@link LONG_MS}.
  */
 export class RingSleep {
   readonly #ring: IoUring;
