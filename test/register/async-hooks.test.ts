@@ -86,12 +86,13 @@ const PROGRAMS: Record<string, string> = {
 const AT_ANY_TIME = /^destroy PROMISE$|^(?:before|after|destroy) Timeout$/;
 
 /**
- * All that are made, each as often as it is; and the kinds of what was at work and was destroyed. Which of the two ends
+ * All that are made, each as often as it is; and the kinds of what was at work and was destroyed, and of timers: that
+ * clock makes another one where a second begins meanwhile. Which of the two ends
  * of a connection hears first of the other is nobody's promise, nor whether data and its end come together.
  */
 function shown(text: string): string[] {
   const lines = text.trim().split('\n').filter((line) => !AT_ANY_TIME.test(line));
-  const isMade = (line: string): boolean => line.startsWith('init ');
+  const isMade = (line: string): boolean => /^init (?!Timeout )/.test(line);
   return [...lines.filter(isMade), ...new Set(lines.filter((line) => !isMade(line)))].sort();
 }
 

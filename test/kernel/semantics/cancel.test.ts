@@ -50,7 +50,8 @@ it('case 42: an operation and its cancellation race: one completion for each, an
   for (let round = 0; round < 400; round++) {
     const buffer = Buffer.alloc(1);
     ring.prepRead(reader, buffer, 1, HUGE);
-    ring.sqeSetFlags(round % 8 < 4 ? IOSQE_ASYNC : 0);
+    const isAsync = round % 8 < 4;
+    ring.sqeSetFlags(isAsync ? IOSQE_ASYNC : 0);
     ring.submit();
     const order = round % 4;
     const prepWrite = (): void => void ring.prepWrite(writer, Buffer.from('x'), 1, 2);
@@ -67,7 +68,8 @@ it('case 42: an operation and its cancellation race: one completion for each, an
     assert.ok([0, -ENOENT, -EALREADY].includes(cancel), `cancel ${cancel}`);
     assert.ok([1, -ECANCELED, -EINTR].includes(read), `read ${read}`);
     if (cancel === 0) assert.ok(read < 0, 'cancelled is cancelled');
-    if (cancel === -ENOENT) assert.equal(read, 1, 'done before');
+    // A worker that has begun is told to stop, and then the kernel looks in other places, where it finds nothing.
+    if (cancel === -ENOENT && !isAsync) assert.equal(read, 1, 'done before');
     if (read === 1) assert.equal(buffer.toString(), 'x');
     else assert.equal(readSync(reader, buffer), 1, 'it is still there');
     outcomes.add(`${cancel} ${read}`);
