@@ -229,6 +229,11 @@ async function main(signal: AbortSignal): Promise<boolean> {
   return worse.length === 0 && scenarios.every(({ failed }) => failed.length === 0);
 }
 
+/** A word of a command, as a shell takes it. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./^-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}
+
 const interrupted = new AbortController();
 for (const [name, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
   // Not `once`: npm passes on a Ctrl-C that the terminal has sent here already.
@@ -236,10 +241,6 @@ for (const [name, code] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
     process.exitCode = code;
     interrupted.abort();
   });
-}
-/** A word of a command, as a shell takes it. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./^-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 try {

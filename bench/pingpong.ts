@@ -75,7 +75,7 @@ async function over(
     cases: (['listen', 'createServer'] as const).map((ours) => ({ group: name, name: ours, ours })),
     competitors: loadedBy(client, competitors),
     targets,
-    notes: [],
+    notes: ['One message at a time: p99 is the median of those of the turns'],
     enter(competitor, test) {
       const command = competitor.command(paths.placed(test));
       return serveInTurns<Answered>(context, command, client, (turns, { cpuSeconds, sleeps, waitedPercent }) => {
