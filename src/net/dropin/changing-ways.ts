@@ -39,16 +39,19 @@ import {
   leave,
   writeAsNode,
 } from './socket-state.ts';
-import { count, isWorthKeeping, isWorthTaking, load, worth } from './worth.ts';
+import { count, isWorthKeeping, isWorthTaking, last, load, worth } from './worth.ts';
 
 /** Is a socket Node's for now, and connected? */
 export function isEarly(socket: OurSocket): boolean {
   return socket[WRITES_LEFT] > 0 && !socket.connecting && socket._pendingData === null;
 }
 
-/** It writes by way of Node. */
+/**
+ * It writes by way of Node. More of the message before is not counted, unless every connection is to be taken: where
+ * only one writes the ring does not pay, and to count takes a thirtieth of the time of a write.
+ */
 export function writeEarly(socket: OurSocket, isMany: boolean, data: unknown, encoding: string, done: Done): void {
-  countWrite(socket);
+  if (socket !== last || worth.pays === 0) countWrite(socket);
   const before = enter(socket);
   try {
     writeAsNode.call(socket, isMany, data, encoding, done);

@@ -26,7 +26,8 @@ export const worth = {
 /** The messages of all connections. */
 export const load = new Load(worth);
 
-let last: object | undefined;
+/** The connection that wrote last. */
+export let last: object | undefined;
 
 /**
  * A connection writes. What it writes several times in a row is one message: it goes out together.

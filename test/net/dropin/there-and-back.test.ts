@@ -626,28 +626,32 @@ describe('whether it pays', () => {
     assert.equal(isWorthTaking(100, 100), false);
   });
 
-  it('given a thousand writes in a tick, they are looked at as often as others', async () => {
-    Object.assign(worth, { writes: 256 });
-    const server = ours.createServer((socket) => void socket.resume());
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const client = ours.connect((server.address() as node.AddressInfo).port, '127.0.0.1');
-    await once(client, 'connect');
-    // The load asks too, when it measures: after 256 writes as well.
-    let looks = 0;
-    Object.defineProperty(load, 'pays', { configurable: true, get: () => (looks++, false) });
-    try {
-      for (let i = 0; i < 1000; i++) client.write('x');
-      await new Promise((resolve) => void client.write('x', resolve));
-      await turn();
-    } finally {
-      Reflect.deleteProperty(load, 'pays');
-    }
-    assert.ok(looks > 0 && looks <= 8, `${looks} looks`);
-    client.destroy();
-    server.close();
-    await once(server, 'close');
-  });
+  for (const count of [1, 2]) {
+    const looked = count === 1 ? 'nobody looks at the one that writes alone' : 'they are looked at as often as others';
+    it(`given a thousand writes of ${count} in a tick, ${looked}`, async () => {
+      Object.assign(worth, { writes: 256 });
+      const server = ours.createServer((socket) => void socket.resume());
+      server.listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const { port } = server.address() as node.AddressInfo;
+      const clients = Array.from({ length: count }, () => ours.connect(port, '127.0.0.1'));
+      await Promise.all(clients.map((client) => once(client, 'connect')));
+      // The load asks too, when it measures: after 256 messages as well.
+      let looks = 0;
+      Object.defineProperty(load, 'pays', { configurable: true, get: () => (looks++, false) });
+      try {
+        for (let i = 0; i < 1000; i++) clients[i % count].write('x');
+        await Promise.all(clients.map((client) => new Promise((resolve) => void client.write('x', resolve))));
+        await turn();
+      } finally {
+        Reflect.deleteProperty(load, 'pays');
+      }
+      assert.ok(count === 1 ? looks === 0 : looks > 0 && looks <= 8, `${looks} looks`);
+      for (const client of clients) client.destroy();
+      server.close();
+      await once(server, 'close');
+    });
+  }
 
   it('given many clients that wait for answers, their connections go through the ring; given one, it does not', async () => {
     const server = ours.createServer((socket) => void socket.on('data', (data) => socket.write(data)));
