@@ -52,6 +52,19 @@ describe('one tick', () => {
     assert.deepEqual(order.slice(2), ['operation 1', 'operation 2', 'operation 3', 'immediate']);
   });
 
+  it('work between operations that complete at once keeps immediates waiting for a few of them only', async () => {
+    await using io = new Reactor({ wait: 'ring' });
+    let done = 0;
+    let doneBefore: number | undefined;
+    await io.nop();
+    setImmediate(() => (doneBefore = done));
+    for (; done < 100; done++) {
+      await io.nop();
+      for (const start = performance.now(); performance.now() - start < 1;);
+    }
+    assert.ok(doneBefore !== undefined && doneBefore < 20, `${doneBefore} operations before it`);
+  });
+
   it('a busy ring starves neither timers nor ticks nor immediates', async () => {
     await using io = new Reactor();
     let isOver = false;

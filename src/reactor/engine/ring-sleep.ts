@@ -26,6 +26,13 @@ const VAIN_MAX = 2;
 /** The one that sleeps in its ring on this thread: two would wake each other without end. */
 const sleeper: { is: RingSleep | undefined } = { is: undefined };
 
+/**
+ * So often it may be asked in a pass of the loop how long this thread has worked before that counts. A few turns of the
+ * ring do not keep others from theirs, and what ends with them, a socket for one, is told before immediates, as Node
+ * tells it, however long somebody worked, or the thread had no processor.
+ */
+const UNCOUNTED = 4;
+
 const nothing = (): void => {};
 
 /**
@@ -73,9 +80,10 @@ export class RingSleep {
   #forgoing = 0;
   /** When the last completions came, on the clock of `performance`. */
   #lastMs = 0;
-  /** In which pass of the loop this thread is, and since when it works. */
+  /** In which pass of the loop this thread is, since when it works, and how often it was asked for how long. */
   #pass = 0;
   #passMs = 0;
+  #asked = 0;
 
   constructor(ring: IoUring, loop: EventLoop) {
     this.#ring = ring;
@@ -151,6 +159,7 @@ export class RingSleep {
     const start = monotonicNow();
     const consumed = ring.submitAndWait(1, isUnlimited ? undefined : this.#options);
     this.#lastMs = this.#passMs = monotonicNow();
+    this.#asked = 0;
     loop.addIdleTime(this.#lastMs - start);
     loop.updateTime();
     return consumed;
@@ -165,19 +174,23 @@ export class RingSleep {
   }
 
   /**
-   * Has this thread worked for so many milliseconds since the loop went round, or since it slept? Asked now and then in
-   * each pass.
+   * Has this thread worked for so many milliseconds since the loop went round, or since it slept, and in more than a few
+   * turns? Asked in each of them.
    */
   hasWorkedFor(ms: number): boolean {
-    const now = monotonicNow();
     const { pass } = this.#loop;
-    if (pass === this.#pass) return now - this.#passMs > ms;
+    if (pass === this.#pass) return ++this.#asked > UNCOUNTED && monotonicNow() - this.#passMs > ms;
     this.#pass = pass;
-    this.#passMs = now;
+    this.#passMs = monotonicNow();
+    this.#asked = 0;
     return false;
   }
 
-  /** May the loop have descriptors to watch of which it has not told the kernel? Then the wait is short. */
+  /**
+   * May the loop have descriptors to watch of which it has not told the kernel? Then the wait is short. JavaScript that
+   * runs between the loop's poll and this immediate was called by an event of that poll, which counts, or by what such
+   * a one has put off.
+   */
   #limit(): number {
     return this.#isQuiet && this.#events === this.#loop.events ? LONG_MS : SHORT_MS;
   }

@@ -240,6 +240,18 @@ describe('write and then the end', () => {
     await turns(2);
   });
 
+  sameAsNode(
+    'given an end behind 5 ms of work in its turn, finish comes before immediates',
+    async ({ socket }, tell) => {
+      await turn();
+      await new Promise((resolve) => void socket.write('hello', resolve));
+      setImmediate(() => tell('immediate'));
+      for (const start = performance.now(); performance.now() - start < 5;);
+      socket.end('abc', () => tell('end called back'));
+      await turns(2);
+    },
+  );
+
   sameAsNode('given an end without data, finish comes before immediates', async ({ socket, peer }, tell) => {
     await new Promise((resolve) => setTimeout(resolve, 1));
     socket.end(() => tell('end called back'));
