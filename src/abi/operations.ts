@@ -725,8 +725,8 @@ export const OPERATIONS: readonly Operation[] = [
     options: ['direct'],
     like: 'openat2(2)',
     since: '5.6',
-    variants: { direct: '5.15' },
-    ignored: { direct: '5.15' },
+    variants: { direct: '5.15', flags64: '5.19' },
+    ignored: { direct: '5.15', flags64: '5.19' },
     lends: [
       { field: 'addr', what: 'path', access: 'read', until: 'submit' },
       { field: 'addr2', what: 'open_how', access: 'read', until: 'submit' },

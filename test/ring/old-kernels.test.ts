@@ -284,7 +284,10 @@ describe('fields that old kernels ignore', () => {
         (ring) => ring.prepOpen('/x', 0, 1, { direct: 'alloc' }),
       ],
     },
-    IORING_OP_OPENAT2: { direct: [(ring) => ring.prepOpenat2(AT_FDCWD, '/x', {}, 1, { direct: 'alloc' })] },
+    IORING_OP_OPENAT2: {
+      direct: [(ring) => ring.prepOpenat2(AT_FDCWD, '/x', {}, 1, { direct: 'alloc' })],
+      flags64: [(ring) => ring.prepOpenat2(AT_FDCWD, '/x', { flags: 2 ** 32 }, 1)],
+    },
     IORING_OP_CLOSE: { direct: [(ring) => ring.prepCloseDirect(0, 1)] },
     IORING_OP_SEND: {
       sendto: [

@@ -26,7 +26,7 @@ import { YOUNG_FIELDS } from './young-fields.ts';
 
 /** How {@link IoUring.prepOpenat2} opens. */
 export interface OpenHow {
-  /** O_*; up to 2^53-1 */
+  /** O_*; up to 2^53-1, before kernel 5.19 up to 2^32-1 */
   flags?: number;
   /** The mode of a file that is made: 0 … 0o7777 */
   mode?: number;
@@ -90,7 +90,8 @@ export interface PathOperations {
    * Unlike openat(2), the kernel refuses flags that it does not know, and a mode without O_CREAT
    * @returns false when the submission queue is full; nothing was queued then
    * @throws {TypeError|RangeError} `ERR_INVALID_ARG_TYPE`, `ERR_INVALID_ARG_VALUE`, `ERR_OUT_OF_RANGE`
-   * @throws {Error} `ERR_IOURING_UNSUPPORTED` `direct` on an older kernel, which would ignore it
+   * @throws {Error} `ERR_IOURING_UNSUPPORTED` `direct`, or flags above the lower 32 bits, on an older kernel, which
+   *   would ignore them
    * @example
    * import { RESOLVE_BENEATH } from 'iouring/abi';
    *
@@ -325,6 +326,7 @@ export const pathOperations: PathOperations = {
     checkInteger('how.resolve', resolve, 0, Number.MAX_SAFE_INTEGER);
     const index = fileIndex('options.direct', options?.direct);
     if (index !== 0) core.demand(YOUNG_FIELDS.direct);
+    if (flags >= 2 ** 32) core.demand(YOUNG_FIELDS.flags64);
     const bytes = pathBytes('path', path);
     if (core.isRefused()) return false;
     const address = core.placePath(bytes);

@@ -3,6 +3,7 @@ import {
   IORING_OP_ASYNC_CANCEL,
   IORING_OP_CLOSE,
   IORING_OP_NOP,
+  IORING_OP_OPENAT2,
   IORING_OP_POLL_ADD,
   IORING_OP_READ,
   IORING_OP_RECV,
@@ -36,6 +37,11 @@ const young = (what: string, opcode: number, form: string): YoungField => ({
 export const YOUNG_FIELDS = {
   /** `file_index` of OPENAT, OPENAT2 and ACCEPT: an ordinary descriptor would be made, which nobody learns of. */
   direct: young('put a descriptor into a slot', IORING_OP_ACCEPT, 'direct'),
+  /**
+   * The upper half of OPENAT2's flags: the file would be opened without them. Linux 5.14 looks at them, but a kernel of
+   * Debian's that has the io_uring of 5.15 does not: what 5.19 brought proves it.
+   */
+  flags64: young('open with flags above the lower 32 bits', IORING_OP_OPENAT2, 'flags64'),
   /** `file_index` of CLOSE: the process's descriptor 0 would be closed. */
   closeDirect: young('empty a slot by closing it', IORING_OP_CLOSE, 'direct'),
   /** `addr2` of SEND: it would go to the peer that the socket is connected to, if it is. */
