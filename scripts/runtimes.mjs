@@ -40,7 +40,7 @@ const SUITES = {
 /** What is Node's alone has no place in other runtimes. */
 const PORTABLE = ['ring', 'reactor', 'fs', 'net'];
 /** The drop-ins of sockets are the runtime's own there, and the lean face stands on those. */
-const PORTABLE_FILES = { net: ['net/lean/lean.test.js'] };
+const PORTABLE_FILES = { net: ['net/lean/lean.test.js', 'net/lean/eager.test.js'] };
 
 const node = (major) => ({
   name: `Node.js ${major}`,
