@@ -1,13 +1,17 @@
-/**
- * Formats the sources: `npm run format`; with `--check` it only names the files that are not formatted. It is dprint with the settings
- * of dprint.json, run from WebAssembly: there is no binary for each platform to install, and nothing is fetched.
- */
 import { createFromBuffer } from '@dprint/formatter';
 import { getPath } from '@dprint/typescript';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { answerHelp } from './usage.mjs';
+
+answerHelp(
+  `Formats the sources. It is dprint with the settings of dprint.json, run from WebAssembly: there is no binary for each
+platform to install, and nothing is fetched.
+usage: npm run format, or npm run format:check
+  --check  only name the files that are not formatted; npm run format:check does`,
+);
 
 process.chdir(resolve(fileURLToPath(import.meta.url), '../..'));
 const isCheck = process.argv.includes('--check');

@@ -1,11 +1,14 @@
-// Measures what a call into libc costs by koffi and by node:ffi, for every shape of call that src/native makes, and prints a table.
-// usage: node scripts/native-calls.mjs [--write]      with Node 26, and nothing else running
-//   --write  put the table into docs/compatibility.md
-// Each call is one that the kernel, or libc before it, refuses at once: what is measured is the way there and back.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import koffi from 'koffi';
+import { answerHelp } from './usage.mjs';
+
+answerHelp(`Measures what a call into libc costs by koffi and by node:ffi, for every shape of call that
+src/native makes, and prints a table.
+usage: node scripts/native-calls.mjs [--write]      with Node 26, and nothing else running
+  --write  put the table into docs/compatibility.md
+Each call is one that the kernel, or libc before it, refuses at once: what is measured is the way there and back.`);
 
 const { values } = parseArgs({ options: { write: { type: 'boolean', default: false } } });
 const ffi = await import('node:ffi').catch(() => {

@@ -1,11 +1,16 @@
-/**
- * The public surface: every name and signature of each entry, as API Extractor finds them in dist/. The reports in api/ are checked in, so
- * that a change of the surface shows in a review. `npm run surface` writes them, `npm run surface:check` fails where one is out of date.
- */
 import { CompilerState, Extractor, ExtractorConfig, ExtractorLogLevel } from '@microsoft/api-extractor';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { answerHelp } from './usage.mjs';
+
+answerHelp(
+  `Compares the public surface, every name and signature of each entry, as API Extractor finds them in dist/, with the
+reports in api/. They are checked in, so that a change of the surface shows in a review: it fails where one
+is out of date.
+usage: npm run surface:check, or npm run surface
+  --write  write the reports instead; npm run surface does`,
+);
 
 const root = resolve(fileURLToPath(import.meta.url), '../..');
 const writes = process.argv.includes('--write');

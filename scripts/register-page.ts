@@ -1,7 +1,4 @@
-/**
- * Writes the table of docs/register.md from the one in src/register/replacements.ts; with --check it only says whether
- * it would change anything.
- */
+/** Writes the table of docs/register.md from the one in src/register/replacements.ts. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { isDefault, REPLACEMENTS } from '../src/register/replacements.ts';
 
@@ -30,12 +27,11 @@ function table(): string {
   return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |\n`).join('');
 }
 
-const before = readFileSync(PAGE, 'utf8');
-const [start, end] = [before.indexOf(START) + START.length, before.indexOf(END)];
-const after = before.slice(0, start) + table() + before.slice(end);
-if (!process.argv.includes('--check')) {
-  writeFileSync(PAGE, after);
-} else if (after !== before) {
-  process.stderr.write(`${PAGE} is not what the table says: npm run docs\n`);
-  process.exitCode = 1;
+/** The page with the table as it is now. */
+export function page(): string {
+  const before = readFileSync(PAGE, 'utf8');
+  const [start, end] = [before.indexOf(START) + START.length, before.indexOf(END)];
+  return before.slice(0, start) + table() + before.slice(end);
 }
+
+if (import.meta.url === `file://${process.argv[1]}`) writeFileSync(PAGE, page());

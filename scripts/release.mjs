@@ -1,15 +1,16 @@
-/**
- * A release: `npm run release` builds, packs, and tries the tarball in an empty project, and says what it would do then. With
- * `-- --publish` it does it: the tag, npm publish with provenance, and the tag pushed. Provenance is what the workflow
- * .github/workflows/release.yml can state, and nobody else: start that one.
- */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { answerHelp } from './usage.mjs';
 import { tryPackage } from './try-package.mjs';
+
+answerHelp(`Builds, packs, and tries the tarball in an empty project, and says what a release would do then.
+usage: npm run release [-- --publish]
+  --publish  do it: the tag, npm publish with provenance, and the tag pushed. Provenance is what the workflow
+             .github/workflows/release.yml can state, and nobody else: start that one`);
 
 process.chdir(resolve(fileURLToPath(import.meta.url), '../..'));
 const { values } = parseArgs({ options: { publish: { type: 'boolean', default: false } } });

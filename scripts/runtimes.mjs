@@ -1,9 +1,3 @@
-// Fetches Node, Bun and Deno from npm into build/runtimes, runs the suite with each, a file at a time, and prints one table.
-// usage: npm run test:runtimes [-- --runtime bun --suite fs --write]
-//   --runtime  one of those below; may be given several times. Default: all
-//   --suite    one of the columns below; may be given several times. Default: all that the runtime has
-//   --write    put the numbers into docs/compatibility.md; what stands there of suites that were not run stays
-// What a file says is in build/runtimes/RUNTIME/FILE.log. A file that leaves something in the folder of temporary files has failed.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
@@ -21,7 +15,17 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { answerHelp } from './usage.mjs';
 import { watchPauses } from './kernels/pauses.mjs';
+
+answerHelp(`Fetches Node, Bun and Deno from npm into build/runtimes, runs the suite with each, a file
+at a time, and prints one table.
+usage: npm run test:runtimes [-- --runtime bun --suite fs --write]
+  --runtime  node20, node22, node24, node26, bun or deno; may be given several times. Default: all
+  --suite    ring, reactor, fs, net or others; may be given several times. Default: all that the runtime has
+  --write    put the numbers into docs/compatibility.md; what stands there of suites that were not run stays
+What a file says is in build/runtimes/RUNTIME/FILE.log. A file that leaves something in the folder of
+temporary files has failed.`);
 
 const FOLDER = 'build/runtimes';
 const LIMIT_MS = Number(process.env.LIMIT_MS ?? 600_000);

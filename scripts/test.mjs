@@ -1,10 +1,3 @@
-/**
- * Runs the tests in build/: `node scripts/test.mjs [--fast] [--coverage] [FILE…]`, all of them where no file is named.
- *
- * A test file that has a line `// slow: why`, or stands in a folder of tests that start whole programs, takes its time, and is not run with
- * `--fast`. In the end one list has all that was skipped, with the reasons; a test that was skipped without a reason is a failure, and so is
- * what stays in the folder of temporary files. Files that took long without saying so are listed, too.
- */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -12,6 +5,14 @@ import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { answerHelp } from './usage.mjs';
+
+answerHelp(`Runs the tests in build/, all of them where no file is named.
+usage: node scripts/test.mjs [--fast] [--coverage] [FILE…]
+  --fast      not the files that have a line "// slow: why", or stand in a folder of tests that start whole programs
+  --coverage  in the end, the lines and functions of src/ that no test has run; Node 22 or later
+In the end one list has all that was skipped, with the reasons; a test that was skipped without a reason is a
+failure, and so is what stays in the folder of temporary files. Files that took long without saying so are listed, too.`);
 
 /** A file that takes longer has to say that it is slow. */
 const SLOW_MS = 4000;

@@ -1,6 +1,3 @@
-// What is checked on each kernel, one process a check, with a time limit, so that a hang is told.
-// usage: node scripts/kernels/checks.mjs [NAME,NAME… | tests:PATH,PATH… | fast:PATH,PATH…]
-// Prints a line a check: `ok NAME`, `refused NAME: needs Linux …`, or `not ok NAME: why`.
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,7 +10,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { answerHelp } from '../usage.mjs';
 import { watchPauses } from './pauses.mjs';
+
+answerHelp(`Checks what is to work on each kernel, one process a check, with a time limit, so that a hang is told.
+usage: node scripts/kernels/checks.mjs [NAME,NAME... | tests:PATH,PATH... | fast:PATH,PATH...]
+Prints a line a check: "ok NAME", "refused NAME: needs Linux ...", or "not ok NAME: why".`);
 
 const SELF = fileURLToPath(import.meta.url);
 const ROOT = join(SELF, '../../..');

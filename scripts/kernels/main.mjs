@@ -1,19 +1,21 @@
-// Boots Debian's kernels in an emulator, runs checks.mjs inside of each, and prints one table.
-// usage: npm run test:kernels [-- --kernel 6.1 --arch arm64 --only NAME,NAME --tests FILE,FILE --fast --seconds 600 --write]
-//   --kernel  one of those below; may be given several times. Default: all
-//   --arch    amd64 or arm64. Default: both, where a kernel has both
-//   --only    these checks only
-//   --tests   these test files of the suite in place of the checks, such as test/kernel/close.test.js
-//   --fast    of the folders that --tests names, not the files that say that they are slow
-//   --seconds how long a boot may take, the checks included
-//   --write   put the table into docs/compatibility.md; what stands there of kernels that were not booted stays.
-//             Of folders of the suite it is a table of its own
-// It needs root on Debian 13, for apt; what it downloads stays in build/kernels (about 450 MB).
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { answerHelp } from '../usage.mjs';
 import { boot } from './boot.mjs';
 import { fetchKernels, KERNELS } from './packages.mjs';
 import { pack } from './ram-disk.mjs';
+
+answerHelp(`Boots Debian's kernels in an emulator, runs checks.mjs inside of each, and prints one table.
+usage: npm run test:kernels [-- --kernel 6.1 --arch arm64 --only NAME,NAME --tests FILE,FILE --fast --seconds 600 --write]
+  --kernel  ${[...new Set(KERNELS.map(({ name }) => name))].join(', ')}; may be given several times. Default: all
+  --arch    amd64 or arm64. Default: both, where a kernel has both
+  --only    these checks only
+  --tests   these test files of the suite in place of the checks, such as test/kernel/close.test.js
+  --fast    of the folders that --tests names, not the files that say that they are slow
+  --seconds how long a boot may take, the checks included
+  --write   put the table into docs/compatibility.md; what stands there of kernels that were not booted stays.
+            Of folders of the suite it is a table of its own
+It needs root on Debian 13, for apt; what it downloads stays in build/kernels (about 450 MB).`);
 
 const { values } = parseArgs({
   options: {

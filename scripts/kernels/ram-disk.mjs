@@ -99,7 +99,9 @@ export function pack(arch, withTests) {
   rmSync(root, { recursive: true, force: true });
   const app = join(root, 'app');
   mkdirSync(join(app, 'scripts'), { recursive: true });
-  for (const path of ['dist', 'package.json', 'scripts/kernels']) cpSync(path, join(app, path), { recursive: true });
+  for (const path of ['dist', 'package.json', 'scripts/kernels', 'scripts/usage.mjs']) {
+    cpSync(path, join(app, path), { recursive: true });
+  }
   if (withTests) {
     for (const path of ['build/src', 'build/test', 'build/examples']) {
       cpSync(path, join(app, path), { recursive: true, filter: (file) => !/\.(map|d\.ts)$/.test(file) });
