@@ -164,7 +164,10 @@ export class Reporter {
     const { pays, received, sent, writes } = worth;
     this.#isEarly = true;
     if (!showsTurns()) return NO_TURNS;
-    if (!wasLookedAt(socket)) return `too short for the ring to pay, with fewer than ${writes} writes each`;
+    // Writes of a connection that alone writes are not counted.
+    if (!wasLookedAt(socket)) {
+      return `too short for the ring to pay, or alone: fewer than ${writes} writes each in turn with other connections`;
+    }
     const large = `more than ${received / 1024} KiB that come or ${sent / 1024} KiB that go`;
     return `the ring did not pay: fewer than ${pays} messages in a turn of the loop, not for long, or large ones (${large})`;
   }

@@ -306,7 +306,7 @@ export function bytesByRing(socket: object): { read: number; written: number } |
   return { read: before.read + delivered, written: before.dispatched + dispatched };
 }
 
-/** Has it been looked at whether the ring pays for a socket? A short one has no such look. */
+/** Has it been looked at whether the ring pays for a socket? One that is short, or alone, has no such look. */
 export function wasLookedAt(socket: object): boolean {
   return ((socket as Partial<State>)[WRITTEN_SEEN] ?? 0) > 0;
 }

@@ -174,8 +174,8 @@ export class RingSleep {
   }
 
   /**
-   * Has this thread worked for so many milliseconds since the loop went round, or since it slept, and in more than a few
-   * turns? Asked in each of them.
+   * Has this thread worked for so many milliseconds since the loop went round, or since it slept, and in more than a
+   * few turns? Asked in each of them.
    */
   hasWorkedFor(ms: number): boolean {
     const { pass } = this.#loop;
