@@ -1,4 +1,5 @@
 // The scripts of the project say how they are used.
+// slow: starts each of them
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
