@@ -160,8 +160,26 @@ describe('a server of node:http under the flag', { timeout: 60_000 }, () => {
       await end();
     `);
     assert.deepEqual(printed, [0, false]);
-    assert.match(accepted(report, 'node')!.reason, /: the ring did not pay: fewer than 26 messages in a turn/);
+    assert.match(
+      accepted(report, 'node')!.reason,
+      /: too short for the ring to pay, or the only one that writes: fewer/,
+    );
   });
+
+  it(
+    'given two that take turns, and few messages in a turn, they stay Node’s, and the report says why',
+    { skip },
+    async () => {
+      const [printed, report] = await outcome(`
+      const asks = [client(0), client(1)];
+      for (let i = 0; i < 600; i++) await asks[i % 2](i);
+      console.log(JSON.stringify([rings(), isKoffiLoaded()]));
+      await end();
+    `);
+      assert.deepEqual(printed, [0, false]);
+      assert.match(accepted(report, 'node')!.reason, /: the ring did not pay: fewer than 26 messages in a turn/);
+    },
+  );
 });
 
 describe('a program that imports iouring/net as well', () => {
