@@ -227,8 +227,10 @@ const checks = {
     const { Reactor } = await load('index.js');
     const io = new Reactor();
     const fd = pipe();
-    // In front of each message it looks where the main thread sleeps.
-    const code = `const { fd, gaps, folder } = require('node:worker_threads').workerData;
+    // In front of each message it looks where the main thread sleeps. It waits until the one before was read: where an
+    // emulator stands still, messages are late, and must not make the next ones late.
+    const count = new Int32Array(new SharedArrayBuffer(4));
+    const code = `const { fd, gaps, folder, count } = require('node:worker_threads').workerData;
       const fs = require('node:fs');
       const word = new Int32Array(new SharedArrayBuffer(4));
       const read = (name) => fs.readFileSync(folder + name, 'utf8');
@@ -241,7 +243,8 @@ const checks = {
         // IORING_ENTER_GETEVENTS, and not IORING_ENTER_EXT_ARG, with which the call has a limit.
         return call === '426' && (flags & 9) === 1;
       }
-      for (const ms of gaps) {
+      for (const [i, ms] of gaps.entries()) {
+        if (i > 0) Atomics.wait(count, 0, i - 1);
         Atomics.wait(word, 0, 0, ms);
         const seen = BigInt(isUnlimited());
         fs.writeSync(fd, Buffer.from(BigInt64Array.of(process.hrtime.bigint(), seen).buffer));
@@ -249,7 +252,7 @@ const checks = {
     // What comes before the timer ends a wait, then what comes when it has ended two, and so again.
     const gaps = Array.from({ length: 120 }, (_, i) => (i % 12 === 11 ? 350 : 20));
     const folder = `/proc/self/task/${process.pid}/`;
-    const writer = new Worker(code, { eval: true, workerData: { fd, gaps, folder } });
+    const writer = new Worker(code, { eval: true, workerData: { fd, gaps, folder, count } });
     const ended = once(writer, 'exit');
     const [short, long] = [{ late: [], inRing: 0 }, { late: [], inRing: 0 }];
     for (const ms of gaps) {
@@ -259,6 +262,8 @@ const checks = {
       const seen = ms < 100 ? short : long;
       seen.late.push(Number(process.hrtime.bigint() - at) / 1e6);
       seen.inRing += Number(isUnlimited);
+      Atomics.add(count, 0, 1);
+      Atomics.notify(count, 0);
     }
     await within(ended, 'the end of a worker');
     await within(io.close(), 'close');
