@@ -1,6 +1,5 @@
 import type { CopyOptions, Dirent, PathLike, Stats } from 'node:fs';
 import { dirname, isAbsolute, join, resolve, sep } from 'node:path';
-import { copyFile } from './copy-file.ts';
 import { Directories } from './directories.ts';
 import { mkdir, symlink } from './path-operations.ts';
 import { node } from './node-promises.ts';
@@ -78,7 +77,7 @@ class TreeCopy {
 
   async #entry(entry: Dirent, from: string, to: string): Promise<void> {
     if (entry.isDirectory()) return this.directory(from, to, (await lstat(from)).mode);
-    if (entry.isFile()) return copyFile(from, to);
+    if (entry.isFile()) return node.copyFile(from, to);
     // Node knows what to say of sockets and the like.
     if (!entry.isSymbolicLink()) return node.cp(from, to, this.#options);
     const target = await node.readlink(from);

@@ -7,6 +7,7 @@ export const PASSED_THROUGH: Readonly<Record<string, string>> = {
   chmod: 'io_uring has no fchmodat',
   chown: 'io_uring has no fchownat',
   constants: 'not a function',
+  copyFile: 'one call of libuv does all of it; through the ring it is nine operations',
   glob: 'listing directories: io_uring has no getdents',
   lchmod: 'Linux has none',
   lchown: 'io_uring has no fchownat',

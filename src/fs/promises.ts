@@ -1,4 +1,3 @@
-import { copyFile } from './copy-file.ts';
 import { cp } from './copy-tree.ts';
 import type { Open } from './hot-file-handle.ts';
 import { link, mkdir, rename, rmdir, symlink, unlink } from './path-operations.ts';
@@ -12,7 +11,6 @@ import { appendFile, writeFile } from './write-file.ts';
 
 const throughRing = {
   appendFile,
-  copyFile,
   cp,
   link,
   lstat,

@@ -247,7 +247,6 @@ const DATAGRAMS: Row<'datagrams'> = {
 /** The functions that `iouring/fs` does through the ring. The callbacks and streams of node:fs are to follow. */
 const FILES = [
   'appendFile',
-  'copyFile',
   'cp',
   'link',
   'lstat',

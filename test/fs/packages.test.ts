@@ -21,7 +21,7 @@ const SECONDS_MAX = 60;
  * so that it makes between 90 and 290 folders.
  */
 const PROGRAMS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
-  'fs-extra': { open: 1000, read: 800, write: 300, lstat: 1000, mkdir: 80, rename: 5, unlink: 400, symlink: 10 },
+  'fs-extra': { open: 300, read: 150, write: 80, lstat: 1000, mkdir: 80, rename: 5, unlink: 400, symlink: 10 },
   'graceful-fs': { open: 2000, read: 1500, write: 1000, close: 1500, fstat: 300, stat: 300, rename: 300 },
   tar: { open: 1000, read: 1000, write: 1000, close: 1000, lstat: 2000, mkdir: 100, symlink: 15, unlink: 150 },
   'fast-glob': { lstat: 1500, stat: 100 },
