@@ -30,6 +30,7 @@ import { Progress } from './progress.ts';
 import { inProject } from './project.ts';
 import { promises } from './promises.ts';
 import { randomRead } from './random-read.ts';
+import { registerFiles } from './register-files.ts';
 import { register, registerClients } from './register.ts';
 import { resp } from './resp.ts';
 import { classes, lean, responder, sockets } from './responder.ts';
@@ -83,6 +84,7 @@ const SCENARIOS = {
   h2: comparing(h2),
   register: comparing(register),
   'register-clients': comparing(registerClients),
+  'register-files': comparing(registerFiles),
   startup: comparing(startup),
   resp: comparing(resp),
   streams: comparing(streams),

@@ -107,13 +107,18 @@ function missingPrograms(): Map<string, string> {
 }
 
 function commandOf({ app, driver, parts, port }: ApplicationCase, isRegistered: boolean): Command {
-  const entry = pathToFileURL(inProject('dist', 'register', 'index.js')).href;
   const upstream = port === undefined ? [] : ['--upstream', `${port}`];
   const args = driver === undefined
     ? [competitorProgram('applications'), '--app', app!, ...upstream]
     : [competitorProgram('driver'), '--driver', driver, '--port', `${port}`, '--in-flight', `${IN_FLIGHT}`];
-  const env = isRegistered ? { NODE_OPTIONS: `--import=${entry}`, IOURING: parts } : {};
-  return { file: process.execPath, args, env: { ...env, NODE_NO_WARNINGS: '1', NODE_ENV: 'production' } };
+  return { file: process.execPath, args, env: environmentOf(isRegistered ? parts : undefined) };
+}
+
+/** A program's environment, with these parts on the ring; undefined: with none, and not registered. */
+export function environmentOf(parts: string | undefined): Record<string, string> {
+  const entry = pathToFileURL(inProject('dist', 'register', 'index.js')).href;
+  const env = parts === undefined ? {} : { NODE_OPTIONS: `--import=${entry}`, IOURING: parts };
+  return { ...env, NODE_NO_WARNINGS: '1', NODE_ENV: 'production' };
 }
 
 async function enterServer(

@@ -11,6 +11,7 @@ import modules from 'node:module';
 import type net from 'node:net';
 import { node as promisesOfNode } from '../fs/node-promises.ts';
 import type { ListenPlace, ServerClass } from '../net/dropin/node-net.ts';
+import { fileCalls } from './file-calls.ts';
 import { Choice, type Part } from './parts.ts';
 import type { SideName, Sides } from './sides.ts';
 import { SHARING_V8, sharesHiddenClasses } from '../native/runtime.ts';
@@ -275,7 +276,10 @@ function file(name: (typeof FILES)[number]): Row<'files'> {
     key: name,
     misfit: () => undefined,
     // As they were before any of them was replaced: what is behind them is loaded later, and calls Node's as well.
-    replace: (_original, ring) => (...args) => ((ring()?.promises ?? promisesOfNode)[name] as Call)(...args),
+    replace: (_original, ring) => (...args) => {
+      const side = fileCalls.count() ? ring() : undefined;
+      return ((side?.promises ?? promisesOfNode)[name] as Call)(...args);
+    },
   };
 }
 

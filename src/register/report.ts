@@ -1,3 +1,5 @@
+import { CHANGING } from './file-calls.ts';
+
 /**
  * Sockets that went one way, for one reason. A socket may change its way several times: `ring` are those that ever went
  * through the ring, and what Node has read and written of them, before and between and after, is counted apart.
@@ -28,10 +30,12 @@ export interface Report {
   sockets: SocketCount[];
   /** Operations on files through the ring, by the method of the reactor. */
   files: Record<string, number>;
+  /** Calls of node:fs/promises that went through Node because the ring would not have paid. */
+  fileCallsByNode: number;
   /** System calls that handed operations to the ring, and how many operations they handed. */
   systemCalls: number;
   operations: number;
-  /** How to have sockets go through the ring, if none did and some could have; else undefined. */
+  /** How to have the ring used, if it was not and could have been; else undefined. */
   advice?: string;
   replaced: string[];
   left: { name: string; reason: string }[];
@@ -43,6 +47,7 @@ const LABEL_WIDTH = 16;
 export function renderReport(report: Report): string {
   const { pid, thread, program, node, kernel, ring, sockets, files, systemCalls, operations, advice, replaced } =
     report;
+  const { fileCallsByNode } = report;
   const isUsed = operations > 0;
   const rows: [label: string, text: string][] = [
     ['process', `${pid}${thread === 0 ? '' : `, thread ${thread}`}: node ${node} ${program}`],
@@ -53,6 +58,11 @@ export function renderReport(report: Report): string {
   ];
   const operationsOnFiles = Object.entries(files).map(([name, n]) => `${n} ${name}`);
   if (operationsOnFiles.length > 0) rows.push(['files, ring', operationsOnFiles.join(', ')]);
+  if (fileCallsByNode > 0) {
+    const { pays, milliseconds } = CHANGING;
+    const from = `the ring pays from ${pays} a second on, after ${milliseconds} ms of them`;
+    rows.push(['files, node', `${fileCallsByNode} calls: ${from}`]);
+  }
   if (advice !== undefined) rows.push(['to see the ring', advice]);
   return `${[titleOf(report), ...rows.map(([label, text]) => `  ${label.padEnd(LABEL_WIDTH)}${text}`)].join('\n')}\n`;
 }

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { release } from 'node:os';
 import { isMainThread, threadId } from 'node:worker_threads';
 import type { OperationMessage } from '../reactor/observer.ts';
+import { fileCalls } from './file-calls.ts';
 import type { Outcome, Registration } from './registration.ts';
 import type { Part } from './parts.ts';
 import { renderReport, type Report, type SocketCount } from './report.ts';
@@ -15,7 +16,7 @@ const SWEEP_AT = 1024;
 const NO_BYTES = { bytesRead: 0, bytesWritten: 0, bytesReadByNode: 0, bytesWrittenByNode: 0 };
 
 const ADVICE =
-  'have many connections at work at a time; or set IOURING_EAGER=1: each socket is on the ring, paying or not';
+  'have many connections, or files, at work at a time; or set IOURING_EAGER=1: each is on the ring, paying or not';
 
 const STAYS =
   'stays Node’s, as TLS, HTTP/2, classes that extend net.Socket, handles that others have taken, and before Node 24 ' +
@@ -164,9 +165,8 @@ export class Reporter {
     const { pays, received, sent, writes } = worth;
     this.#isEarly = true;
     if (!showsTurns()) return NO_TURNS;
-    // Writes of a connection that alone writes are not counted.
     if (!wasLookedAt(socket)) {
-      return `too short for the ring to pay, or alone: fewer than ${writes} writes each in turn with other connections`;
+      return `too short for the ring to pay, or the only one that writes: fewer than ${writes} messages each`;
     }
     const large = `more than ${received / 1024} KiB that come or ${sent / 1024} KiB that go`;
     return `the ring did not pay: fewer than ${pays} messages in a turn of the loop, not for long, or large ones (${large})`;
@@ -181,6 +181,8 @@ export class Reporter {
     const sockets = tally.counts;
     const { outcomes, sides } = this.#registration;
     const ring = (sides.ring ?? sides.files)?.ringSoFar();
+    const isEarly = this.#isEarly || fileCalls.byNode > 0;
+    const isUnused = !sockets.some(({ way }) => way === 'ring') && Object.keys(this.#files).length === 0;
     const left = outcomes.filter((row): row is Outcome & { left: string } => row.left !== undefined);
     return {
       pid: process.pid,
@@ -191,9 +193,10 @@ export class Reporter {
       ring: useOf(ring, outcomes),
       sockets,
       files: this.#files,
+      fileCallsByNode: fileCalls.byNode,
       systemCalls: ring?.enters ?? 0,
       operations: ring?.submitted ?? 0,
-      ...(this.#isEarly && !sockets.some(({ way }) => way === 'ring') && { advice: ADVICE }),
+      ...(isUnused && isEarly && { advice: ADVICE }),
       replaced: outcomes.filter((row) => row.left === undefined).map(({ part, name }) => `${part}: ${name}`),
       left: left.map(({ part, name, left: reason }) => ({ name: `${part}: ${name}`, reason })),
     };

@@ -57,6 +57,24 @@ describe('a reactor', () => {
     assert.ok(waits.count >= 20, `it slept ${waits.count} times in the ring`);
   });
 
+  it('given more completions at once than their queue holds, wakes, and none is lost or late', async () => {
+    await using io = new Reactor({ entries: 4, cqEntries: 8 });
+    const waits = new Waits(io);
+    await waits.tick(TICK_MS);
+    const isOverflown = (): boolean =>
+      io.stats.overflows > 0 && waits.calls.some(({ limitMs }) => limitMs === Infinity);
+    let latestMs = 0;
+    for (let i = 0; i < 100 && !isOverflown(); i++) {
+      const start = performance.now();
+      await Promise.all(Array.from({ length: 200 }, () => io.sleep(LONG_TICK_MS)));
+      latestMs = Math.max(latestMs, performance.now() - start);
+    }
+    await waits.stop();
+    assert.ok(isOverflown());
+    // What nobody is woken for would come when a timer of the ring, or the next of the ticks, ends the wait.
+    assert.ok(latestMs < 1000, `${latestMs} ms`);
+  });
+
   it('given no more completions, is woken by a timer of the ring, and timers of Node come as they would', async () => {
     await using io = new Reactor();
     const waits = new Waits(io);

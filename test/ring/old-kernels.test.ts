@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import {
   AT_FDCWD,
+  EBADFD,
   EPOLLEXCLUSIVE,
   IORING_FEAT_EXT_ARG,
   IORING_FEAT_LINKED_FILE,
@@ -20,6 +21,7 @@ import {
   IORING_OP_SENDMSG_ZC,
   IORING_OP_TEE,
   IORING_OP_UNLINKAT,
+  IORING_REGISTER_ENABLE_RINGS,
   IORING_REGISTER_IOWQ_MAX_WORKERS,
   IORING_REGISTER_PBUF_RING,
   IORING_REGISTER_PERSONALITY,
@@ -164,6 +166,34 @@ describe('registrations on old kernels', () => {
     for (let i = 0; i < 5; i++) assert.throws(() => ring.registerClock(1), /needs Linux 6\.12/);
     assert.equal(kernel.asked(IORING_REGISTER_PROBE), 1);
     ring.close();
+  });
+
+  it('a ring that its kernel leaves disabled, and says that it has enabled: the Linux that it needs is told', () => {
+    const { ring, kernel } = open(LINUX_5_10, { disabled: true });
+    ring.prepNop(1);
+    for (let i = 0; i < 2; i++) {
+      kernel.answers = [-EBADFD];
+      const message = /^Cannot enable the ring: needs Linux 5\.12, this is \d/;
+      assert.throws(() => ring.enableRings(), { code: 'ERR_IOURING_UNSUPPORTED', message });
+    }
+    assert.equal(kernel.asked(IORING_REGISTER_ENABLE_RINGS), 2);
+    assert.deepEqual(kernel.calls.map(({ toSubmit, minComplete, flags }) => [toSubmit, minComplete, flags]), [
+      [0, 0, 0],
+      [0, 0, 0],
+    ]);
+    assert.equal(ring.sqReady, 1);
+    ring.close();
+  });
+
+  it('a ring that its kernel enables is tried before 5.12 only, and nothing is submitted', () => {
+    for (const [age, tries] of [[LINUX_5_10, 1], [LINUX_5_15, 0]] as const) {
+      const { ring, kernel } = open(age, { disabled: true });
+      ring.prepNop(1);
+      ring.enableRings();
+      assert.equal(kernel.calls.length, tries);
+      assert.equal(ring.sqReady, 1);
+      ring.close();
+    }
   });
 
   it('given a ring that is closed, what the kernel is too old for says so, too', () => {

@@ -227,7 +227,7 @@ describe('registrations that wait until nothing at all is in flight', () => {
         ring.prepPollAdd(3, POLLIN, 4);
         const { length } = kernel.calls;
         register(ring);
-        assert.equal(kernel.calls.length, length);
+        assert.ok(kernel.calls.slice(length).every(({ toSubmit, flags }) => toSubmit === 0 && flags === 0), 'no wait');
         assert.equal(kernel.asked(code), 1);
         ring.close();
       });

@@ -1,4 +1,5 @@
-import { CHANGING, isEager, Load } from '../transport/load.ts';
+import { isEager } from '../../native/eager.ts';
+import { CHANGING, Load } from '../transport/load.ts';
 
 /**
  * When the ring carries a connection, and when Node does: each is Node's until the ring pays for it, and again when it

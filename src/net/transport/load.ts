@@ -1,11 +1,6 @@
 import { performance } from 'node:perf_hooks';
 import { monotonicNow } from '../../native/timers.ts';
 
-const { IOURING_EAGER } = process.env;
-
-/** Is every socket to be ours from its first byte on, whether that pays or not? */
-export const isEager: boolean = IOURING_EAGER === '1';
-
 /** How sockets of all kinds change between Node and the ring. */
 export const CHANGING = {
   /** A socket that was given back is not looked at for so many times as many messages as before. */

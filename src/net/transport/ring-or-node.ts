@@ -3,7 +3,7 @@ import { AvailableReactor } from '../../reactor/available-reactor.ts';
 import { ringPaysForSockets } from '../../native/runtime.ts';
 import { reactorSoFar } from '../../reactor/default-reactor.ts';
 import { partsOf, type Reactor } from '../../reactor/reactor.ts';
-import { isEager } from './load.ts';
+import { isEager } from '../../native/eager.ts';
 
 /**
  * Where there is no reactor it says so once, whoever asks first. Sockets need one that receives many times. The kernel

@@ -1,4 +1,5 @@
-import { CHANGING, isEager, Load } from '../transport/load.ts';
+import { isEager } from '../../native/eager.ts';
+import { CHANGING, Load } from '../transport/load.ts';
 
 /**
  * When the ring carries the datagrams of a socket, and when Node does. Many that are received in one turn of the event

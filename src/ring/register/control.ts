@@ -46,12 +46,14 @@ import { checkFd } from '../arguments/entry-fields.ts';
 import { ownOptions } from '../arguments/own-options.ts';
 import { checkUserData, highWord, lowWord, type UserData } from '../arguments/user-data.ts';
 import { kernelError } from '../kernel/kernel-error.ts';
+import { needs, version } from '../kernel/proven-kernel.ts';
 import type { Lendable } from '../memory/lent-memory.ts';
 import {
   checkInteger,
   checkObject,
   checkUint32,
   isObject,
+  wrongState,
   wrongType,
   wrongValue,
 } from '../arguments/argument-errors.ts';
@@ -81,6 +83,9 @@ export interface BpfInstruction {
   jf?: number;
   k?: number;
 }
+
+/** From this Linux on every kernel enables a ring that it says it has enabled. */
+const ENABLES = '5.12';
 
 /** The largest number of processors that a mask here can name. */
 const CPUS_MAX = 1024;
@@ -177,8 +182,10 @@ export interface ControlRegistrations {
   /**
    * Start a ring that was set up `disabled`. This thread is its owner from then on.
    *
-   * Kernel 5.10. Counterpart of io_uring_enable_rings(3).
-   * @throws {Error} `EBADFD` it is enabled; `ERR_IOURING_CLOSED`
+   * Kernel 5.10; point releases of 5.10 and 5.11, among them 5.10.46, leave the ring disabled. Counterpart of
+   * io_uring_enable_rings(3).
+   * @throws {Error} `EBADFD` it is enabled; `ERR_IOURING_UNSUPPORTED` it stays disabled with this kernel;
+   *   `ERR_IOURING_CLOSED`
    * @example
    * import { IoUring } from 'iouring';
    *
@@ -375,6 +382,11 @@ export const controlRegistrations: ControlRegistrations = {
     const core = coreOf(this);
     core.checkOpen();
     core.register(IORING_REGISTER_ENABLE_RINGS, 0, 0, { [EBADFD]: 'the ring is enabled already' });
+    const { kernel } = core.resources;
+    // Some stable kernels answer 0 and do not clear IORING_SETUP_R_DISABLED. A call that asks for nothing tells.
+    if (!kernel.isFrom(version(ENABLES)) && core.resources.enter(0, 0, 0) === -EBADFD) {
+      throw wrongState('ERR_IOURING_UNSUPPORTED', `Cannot enable the ring: ${needs(ENABLES)}`);
+    }
   },
 
   registerIowqAff(cpus) {
