@@ -124,7 +124,7 @@ const ROWS: readonly Row[] = [
   },
   {
     why: 'mappings',
-    in: ['bun'],
+    in: ['bun', 'deno'],
     file: 'kernel/webassembly',
     tests: [
       'allocateAligned > takes nothing from the heap, however small: what a disk yet writes cannot hit what is allocated next',
