@@ -11,8 +11,8 @@ import { sizeOf } from './stat.ts';
 /** Most files are read at once. */
 export const FIRST_READ = 65_536;
 /**
- * From so many bytes on the rest of a file is read by Node's threads, into the memory that the caller gets: to copy it out
- * of staged memory takes longer than a thread takes to be woken.
+ * From so many bytes on the rest of a file is read by Node's threads, into the memory that the caller gets: to copy it
+ * out of staged memory takes longer than a thread takes to be woken.
  */
 const LARGE_MIN = 131_072;
 const readByNode = promisify(read);
