@@ -17,7 +17,7 @@ const END = '<!-- bench:end -->';
 
 /** In bench/results: the basic scenarios, and those of one theme each, as their names say. */
 const SAVED = ['latest.json', 'registered.json', 'reactor.json', 'fs.json', 'net.json', 'sockets.json', 'servers.json',
-  'connections.json', 'received.json', 'sent.json', 'startup.json'];
+  'register.json', 'register-files.json', 'connections.json', 'received.json', 'sent.json', 'startup.json'];
 
 /** A page's text with `tables` in place of what stood between the markers. */
 function withTables(name: string, page: string, tables: string): string {

@@ -18,7 +18,7 @@ const CALLS = ['stat', 'lstat', 'readFile', 'writeFile', 'appendFile', 'truncate
 const DEPTHS = [1, 16];
 
 const CASES: readonly CallCase[] = DEPTHS.flatMap((depth) =>
-  CALLS.map((call) => ({ group: 'files', name: `${call}, ${depth} at a time`, call, depth }))
+  CALLS.map((call) => ({ group: `${depth} at a time`, name: call, call, depth }))
 );
 
 const RATE = 'opsPerSecond';
