@@ -1,6 +1,7 @@
 import { read } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 import { promisify } from 'node:util';
+import { hasSystemDescriptors } from '../native/runtime.ts';
 import { AbortError } from '../reactor/abort.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import { ownOptions } from '../ring/arguments/own-options.ts';
@@ -48,7 +49,7 @@ export async function readRest(
     ...READ,
     ...abortedBy(signal),
   });
-  if (position !== undefined && size - head.length >= LARGE_MIN) {
+  if (position !== undefined && size - head.length >= LARGE_MIN && hasSystemDescriptors()) {
     await readLarge(fd, sink, size, position, signal);
     return sink.end();
   }
