@@ -45,9 +45,8 @@ const LABEL_WIDTH = 16;
 
 /** The report for a person, who sees in the first lines whether the ring was used. */
 export function renderReport(report: Report): string {
-  const { pid, thread, program, node, kernel, ring, sockets, files, systemCalls, operations, advice, replaced } =
-    report;
-  const { fileCallsByNode } = report;
+  const { pid, thread, program, node, kernel, ring, sockets, files, fileCallsByNode } = report;
+  const { systemCalls, operations, advice, replaced } = report;
   const isUsed = operations > 0;
   const rows: [label: string, text: string][] = [
     ['process', `${pid}${thread === 0 ? '' : `, thread ${thread}`}: node ${node} ${program}`],
