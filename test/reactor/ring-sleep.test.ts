@@ -228,7 +228,8 @@ describe('while the thread sleeps in its ring', () => {
 
   it('the timer of the ring is taken back when it sleeps in the loop', async () => {
     const { takenBack } = waits;
-    for (let i = 0; i < 20 && waits.takenBack === takenBack; i++) {
+    // Only a wait that may be long sets the timer: on a loaded machine nineteen in twenty were short.
+    for (let i = 0; i < 1000 && waits.takenBack === takenBack; i++) {
       assert.ok(await waits.isWokenBy(() => lookup('localhost')));
       await waits.asleep();
     }
