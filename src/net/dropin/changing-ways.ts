@@ -35,8 +35,8 @@ import {
   prototypeOfNode,
   handleOf,
   isOpen,
-  enter,
-  leave,
+  beginTransfer,
+  endTransfer,
   writeAsNode,
 } from './socket-state.ts';
 import { count, isWorthKeeping, isWorthTaking, last, load, worth } from './worth.ts';
@@ -52,12 +52,9 @@ export function isEarly(socket: OurSocket): boolean {
  */
 export function writeEarly(socket: OurSocket, isMany: boolean, data: unknown, encoding: string, done: Done): void {
   if (socket !== last || worth.pays === 0) countWrite(socket);
-  const before = enter(socket);
-  try {
-    writeAsNode.call(socket, isMany, data, encoding, done);
-  } finally {
-    leave(before);
-  }
+  beginTransfer();
+  writeAsNode.call(socket, isMany, data, encoding, done);
+  endTransfer();
 }
 
 /** A connection writes: after so many writes somebody is to look whether the ring pays for it. */

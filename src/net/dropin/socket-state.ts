@@ -113,20 +113,24 @@ export function isOpen(connection: SocketConnection | null | undefined): connect
  */
 export let inNode: OurSocket | undefined;
 
-/** Have it be the one. The one before it is to be put back. */
-export function enter(socket: OurSocket): OurSocket | undefined {
-  const before = inNode;
-  inNode = socket;
-  return before;
+/**
+ * Node reads from a socket at this moment, or writes to it: whoever asks for a handle is Node. That is so often that to
+ * note which socket it is would cost more than all the rest: V8 notes each young object that an old place comes to
+ * hold. Node's methods do not throw, unless the stack is at its end: then the next transfer puts this right.
+ */
+export let isTransferring = false;
+
+export function beginTransfer(): void {
+  isTransferring = true;
 }
 
-/** Node is done with the socket. */
-export function leave(before: OurSocket | undefined): void {
-  inNode = before;
+export function endTransfer(): void {
+  isTransferring = false;
 }
 
 export function withinNode<T>(socket: OurSocket, call: () => T): T {
-  const before = enter(socket);
+  const before = inNode;
+  inNode = socket;
   try {
     return call();
   } finally {
