@@ -1,6 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
 import { node } from './node-promises.ts';
-import { CLOSE } from './open-file.ts';
 import { ringForFiles } from './ring-or-node.ts';
 
 /**
@@ -68,7 +67,7 @@ function closingByRing(Base: NativeClass): NativeClass {
       if (io === undefined) return super.close();
       const { fd } = this;
       this.releaseFD();
-      return io.closeFd(fd, CLOSE);
+      return io.closeOwn(fd, io.guard(fd));
     }
   };
 }

@@ -62,7 +62,7 @@ async function openHot(path: unknown, options: OpenOptions): Promise<HotFileHand
     Direct ??= directFileHandleClass(Hot, base);
     return new (options.direct ? Direct : Hot)(io, place, alignment, ...base.adopt(fd, bits, path));
   } catch (error) {
-    await io.closeFd(fd);
+    await io.closeOwn(fd, io.guard(fd)).catch(() => {});
     throw error;
   }
 }

@@ -3,7 +3,6 @@ import { AT_FDCWD, O_CLOEXEC } from '../abi/file-flags.ts';
 import type { Engine } from '../reactor/engine.ts';
 import { AGAIN } from '../reactor/operation.ts';
 import type { Reactor } from '../reactor/reactor.ts';
-import { Sequence } from '../reactor/sequence.ts';
 import { admission } from './admission.ts';
 import { node } from './node-promises.ts';
 import { isOpenHandle } from './open.ts';
@@ -13,6 +12,7 @@ import { abortedBy, plainFileOptions, plainPath, type FileOptions, type PlainPat
 import { FIRST_READ, readRest, type Contents } from './read-descriptor.ts';
 import { ringForPaths } from './ring-or-node.ts';
 import { stagingOf, type Staged, type Staging } from './staging.ts';
+import { WholeFile } from './whole-file.ts';
 
 /** Where a read finds nothing is the end; what it finds of a file that has grown is not much. */
 const PROBE = 4096;
@@ -43,11 +43,10 @@ export function readPath(
 
 const leave = (): void => admission.leave();
 
-type Ring = Parameters<Sequence<unknown>['prepare']>[0];
+type Ring = Parameters<WholeFile<unknown>['prepare']>[0];
 
 /** Open a file, read it, see that this was its end, close it. What does not fit into one read goes on elsewhere. */
-class WholeRead extends Sequence<Contents> {
-  readonly fd = -1;
+class WholeRead extends WholeFile<Contents> {
   readonly #io: Reactor;
   readonly #path: PlainPath;
   readonly #options: FileOptions;
@@ -56,7 +55,6 @@ class WholeRead extends Sequence<Contents> {
   #memory: Staged | undefined;
   #probe: Staged | undefined;
   name: 'open' | 'read' | 'close' = 'open';
-  #fd = -1;
   /** The bytes that were read; -1 before. */
   #length = -1;
   #contents: Contents | undefined;
@@ -77,18 +75,18 @@ class WholeRead extends Sequence<Contents> {
   prepare(ring: Ring, slot: number): boolean {
     const { name } = this;
     if (name === 'open') return ring.prepOpenat(AT_FDCWD, this.#path, this.#options.flags | O_CLOEXEC, slot);
-    if (name === 'close') return ring.prepClose(this.#fd, slot);
+    if (name === 'close') return this.prepareClose(ring, slot);
     if (this.#length < 0) {
       const { bytes, transfer } = (this.#memory ??= this.#staging.take(FIRST_READ));
-      return ring.prepRead(this.#fd, bytes, FIRST_READ, slot, 0, transfer);
+      return ring.prepRead(this.opened, bytes, FIRST_READ, slot, 0, transfer);
     }
     const { bytes, transfer } = (this.#probe ??= this.#staging.take(PROBE));
-    return ring.prepRead(this.#fd, bytes, PROBE, slot, this.#length, transfer);
+    return ring.prepRead(this.opened, bytes, PROBE, slot, this.#length, transfer);
   }
 
   value(res: number): Contents | Promise<Contents> | typeof AGAIN {
     if (this.name === 'open') {
-      this.#fd = res;
+      this.own(this.#io, res);
       this.name = 'read';
     } else if (this.name === 'close') {
       this.#done();
@@ -100,7 +98,7 @@ class WholeRead extends Sequence<Contents> {
       return this.#rest(res);
     } else {
       this.#contents = contentsOf(this.#memory!.bytes, this.#length, this.#options.encoding);
-      this.#release();
+      this.#giveBack();
       this.name = 'close';
     }
     return AGAIN;
@@ -109,22 +107,24 @@ class WholeRead extends Sequence<Contents> {
   /** There is more, or there may be. */
   #rest(probed: number): Promise<Contents> {
     const io = this.#io;
+    const fd = this.opened;
     const read = this.#memory!.bytes.subarray(0, this.#length);
     const head = probed === 0 ? Buffer.from(read) : Buffer.concat([read, this.#probe!.bytes.subarray(0, probed)]);
-    this.#release();
-    return closing(io, this.#fd, readRest(io, this.#fd, this.#options, head, head.length)).finally(this.#done);
+    this.#giveBack();
+    const rest = readRest(io, fd, this.#options, head, head.length);
+    return closing(io, fd, rest, this.disown()).finally(this.#done);
   }
 
-  #release(): void {
+  #giveBack(): void {
     if (this.#memory !== undefined) this.#staging.give(this.#memory);
     if (this.#probe !== undefined) this.#staging.give(this.#probe);
     this.#memory = this.#probe = undefined;
   }
 
-  failed(engine: Engine, error: Error): void | Promise<Contents> {
-    this.#release();
+  override failed(engine: Engine, error: Error): void | Promise<Contents> {
+    this.#giveBack();
     this.#done();
-    if (this.#fd >= 0 && this.name !== 'close') engine.discard(this.#fd);
+    void super.failed(engine, error);
     // Some versions name the path in the error of a read, and some do not: it is met again, in the words of this one.
     const { flags, encoding } = this.#options;
     const isOfRead = this.name === 'read' && (error as NodeJS.ErrnoException).syscall === 'read';

@@ -3,7 +3,6 @@ import { AT_FDCWD, O_CLOEXEC } from '../abi/file-flags.ts';
 import type { Engine } from '../reactor/engine.ts';
 import { AGAIN } from '../reactor/operation.ts';
 import type { Reactor } from '../reactor/reactor.ts';
-import { Sequence } from '../reactor/sequence.ts';
 import { admission } from './admission.ts';
 import { node } from './node-promises.ts';
 import { isOpenHandle } from './open.ts';
@@ -20,6 +19,7 @@ import {
 import { ringForPaths } from './ring-or-node.ts';
 import { STAGED_MAX, stagingOf, type Staged, type Staging } from './staging.ts';
 import { honest } from './view.ts';
+import { WholeFile } from './whole-file.ts';
 import { isIterable, plainData, writeAll, writeEach, type Pieces } from './write-descriptor.ts';
 
 const FSYNC = ownOptions({ syscall: 'fsync' });
@@ -94,11 +94,11 @@ async function writePieces(
 /** The mode of most files. */
 const MODE = ownOptions({ mode: 0o666 });
 
-type Ring = Parameters<Sequence<unknown>['prepare']>[0];
+type Ring = Parameters<WholeFile<unknown>['prepare']>[0];
 
 /** Open a file, write it in as many writes as that takes, flush it if that is wanted, close it. */
-class WholeWrite extends Sequence<void> {
-  readonly fd = -1;
+class WholeWrite extends WholeFile<void> {
+  readonly #io: Reactor;
   readonly #path: PlainPath;
   readonly #options: FileOptions;
   readonly #staging: Staging;
@@ -107,11 +107,11 @@ class WholeWrite extends Sequence<void> {
   readonly #done: () => void;
   #memory: Staged | undefined;
   name: 'open' | 'write' | 'fsync' | 'close' = 'open';
-  #fd = -1;
   #written = 0;
 
   constructor(io: Reactor, path: PlainPath, bytes: Uint8Array, options: FileOptions, done: () => void) {
     super();
+    this.#io = io;
     this.#path = path;
     this.#options = options;
     this.#opening = options.mode === 0o666 ? MODE : ownOptions({ mode: options.mode });
@@ -132,38 +132,38 @@ class WholeWrite extends Sequence<void> {
     if (name === 'open') {
       return ring.prepOpenat(AT_FDCWD, this.#path, this.#options.flags | O_CLOEXEC, slot, this.#opening);
     }
-    if (name === 'close') return ring.prepClose(this.#fd, slot);
-    if (name === 'fsync') return ring.prepFsync(this.#fd, slot);
+    if (name === 'close') return this.prepareClose(ring, slot);
+    if (name === 'fsync') return ring.prepFsync(this.opened, slot);
     const { bytes, transfer } = this.#memory!;
     const rest = this.#written === 0 ? bytes : bytes.subarray(this.#written);
-    return ring.prepWrite(this.#fd, rest, this.#length - this.#written, slot, this.#written, transfer);
+    return ring.prepWrite(this.opened, rest, this.#length - this.#written, slot, this.#written, transfer);
   }
 
   value(res: number): void | typeof AGAIN {
     const { name } = this;
     if (name === 'close') return this.#done();
     if (name === 'open') {
-      this.#fd = res;
+      this.own(this.#io, res);
       this.name = 'write';
       return AGAIN;
     }
     this.#written += res;
     if (this.#written === this.#length) {
-      this.#release();
+      this.#giveBack();
       this.name = name === 'write' && this.#options.flush ? 'fsync' : 'close';
     }
     return AGAIN;
   }
 
-  #release(): void {
+  #giveBack(): void {
     if (this.#memory !== undefined) this.#staging.give(this.#memory);
     this.#memory = undefined;
   }
 
-  failed(engine: Engine): void {
-    this.#release();
+  override failed(engine: Engine, error: Error): void {
+    this.#giveBack();
     this.#done();
-    if (this.#fd >= 0 && this.name !== 'close') engine.discard(this.#fd);
+    void super.failed(engine, error);
   }
 
   override discard(engine: Engine, res: number): void {

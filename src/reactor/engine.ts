@@ -529,14 +529,23 @@ export class Engine implements Turns {
     }
   }
 
+  /** Does this thread end with the process, which closes all descriptors? */
+  get isMainThread(): boolean {
+    return this.#native.isMainThread;
+  }
+
   /** Have `fd` closed if this thread ends without closing it. The function returned calls that off. */
   guard(fd: number): CallOff {
     return this.#native.closeAtThreadExit(fd);
   }
 
-  /** Close a descriptor that nobody will get. */
-  discard(fd: number): void {
-    this.#native.close(fd);
+  /**
+   * Close a descriptor that nobody will get.
+   * @param callOff of {@link guard}, if it was called
+   */
+  discard(fd: number, callOff?: CallOff): void {
+    if (callOff === undefined) this.#native.close(fd);
+    else callOff(true);
   }
 
   /** An iteration begins: it is to be told when its reactor or its descriptor is closed. */

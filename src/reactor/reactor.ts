@@ -5,6 +5,7 @@ import { ECANCELED, ENOENT, ENXIO, ERANGE } from '../abi/errno.ts';
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from '../abi/file-flags.ts';
 import { IORING_OP_ASYNC_CANCEL, IORING_OP_MSG_RING } from '../abi/operations.ts';
 import { koffiNative } from '../native/koffi.ts';
+import type { CallOff } from '../native/native.ts';
 import { checkInteger, wrongType, wrongValue } from '../ring/arguments/argument-errors.ts';
 import { checkFd } from '../ring/arguments/entry-fields.ts';
 import { pathBytes, type PathLike } from '../ring/arguments/path.ts';
@@ -35,6 +36,7 @@ import {
   type Outcome,
 } from './operation.ts';
 import { ownOptions } from '../ring/arguments/own-options.ts';
+import { OwnClose } from './own-close.ts';
 import { PollEvents } from './poll-many.ts';
 import { ReadChunks } from './read-many.ts';
 import { Datagrams, ReceivedChunks, type Chunk, type Datagram, type DatagramOptions } from './recv-many.ts';
@@ -677,6 +679,20 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
     }
     this.#isDraining ||= drain && this.#closing === undefined;
     return (this.#closing ??= this.#engine.close(drain));
+  }
+
+  /**
+   * Have `fd` closed if this thread ends without closing it, as a terminated worker does. The function returned calls
+   * that off; undefined on the main thread, where the process ends with it. @internal
+   */
+  guard(fd: number): CallOff | undefined {
+    return this.#engine.isMainThread ? undefined : this.#engine.guard(fd);
+  }
+
+  /** {@link closeFd} of a descriptor that nobody else would close: {@link OwnClose}. @internal */
+  closeOwn(fd: number, callOff: CallOff | undefined): Promise<void> {
+    this.#engine.closing(fd);
+    return this.perform(new OwnClose(fd, callOff));
   }
 
   /** {@link close}, for `await using`. */

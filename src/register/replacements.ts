@@ -14,7 +14,7 @@ import type { ListenPlace, ServerClass } from '../net/dropin/node-net.ts';
 import { fileCalls } from './file-calls.ts';
 import { Choice, type Part } from './parts.ts';
 import type { SideName, Sides } from './sides.ts';
-import { SHARING_V8, sharesHiddenClasses } from '../native/runtime.ts';
+import { ringPaysForFiles, SHARING_V8, sharesHiddenClasses } from '../native/runtime.ts';
 
 /** A function of Node's, or what stands in its place. */
 export type Call = (...args: never[]) => unknown;
@@ -274,7 +274,7 @@ function file(name: (typeof FILES)[number]): Row<'files'> {
     needs: 'fs.promises is an ordinary object',
     owner: () => builtin('node:fs/promises') as object,
     key: name,
-    misfit: () => undefined,
+    misfit: () => (ringPaysForFiles() ? undefined : 'the calls of this runtime are the faster ones'),
     // As they were before any of them was replaced: what is behind them is loaded later, and calls Node's as well.
     replace: (_original, ring) => (...args) => {
       const side = fileCalls.count() ? ring() : undefined;

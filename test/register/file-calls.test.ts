@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { CHANGING, FileCalls } from '../../src/register/file-calls.ts';
 import { Temporary } from '../kernel/temporary.ts';
-import { program } from './flagged.ts';
+import { program, REGISTER } from './flagged.ts';
 
 /** A program that makes calls at a clock of its own. */
 class Program {
@@ -73,6 +73,25 @@ describe('a program with IOURING=fs', () => {
     assert.match(stderr, /NOT used: it would not have paid/);
     assert.match(stderr, /^ {2}files, node +17 calls: the ring pays from 1000 a second on/m);
     assert.match(stderr, /^ {2}to see the ring +\S.*IOURING_EAGER=1/m);
+  });
+
+  it('given a runtime whose own calls are the faster ones, leaves them to it, and says so', async () => {
+    const text = `Object.defineProperty(process, 'versions', { value: { ...process.versions, bun: '1.0.0' } })`;
+    const inBun = ['--import', `data:text/javascript,${encodeURIComponent(text)}`, '--import', REGISTER];
+    const asked = `
+      import fs from 'node:fs/promises';
+      import { report } from 'iouring/register';
+      await fs.stat('/');
+      process.stdout.write(JSON.stringify(report()));`;
+    for (const IOURING_EAGER of ['', '1']) {
+      const env = { IOURING: 'fs', IOURING_REPORT: '1', IOURING_EAGER };
+      const { status, stdout, stderr } = await program(asked, env, inBun);
+      assert.equal(status, 0, stderr);
+      const { replaced, fileCallsByNode, advice } = JSON.parse(stdout) as Record<string, unknown>;
+      assert.deepEqual({ replaced, fileCallsByNode, advice }, { replaced: [], fileCallsByNode: 0, advice: undefined });
+      assert.match(stderr, /^iouring: the ring was NOT used$/m);
+      assert.match(stderr, /of io_uring: none: the calls of this runtime are the faster ones$/m);
+    }
   });
 
   it('given many for some seconds, has most of them go through the ring', async () => {
