@@ -388,7 +388,7 @@ describe('iouring serve', { concurrency: 4 }, () => {
         let body = '';
         while (body !== 'replaced, and longer') {
           body = (await served.get('/changing.txt')).body.toString();
-          assert.ok(performance.now() - appended < 2000, 'the old contents are served for too long');
+          assert.ok(performance.now() - appended < 10_000, 'the old contents are served for too long');
         }
       });
     });
