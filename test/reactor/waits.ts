@@ -100,7 +100,8 @@ export class Waits {
    */
   async isWokenBy(cause: () => Promise<unknown>): Promise<boolean> {
     const { loopReady } = this;
-    for (let i = 0; i < 200 && this.loopReady === loopReady; i++) {
+    // On a loaded machine it may wait in the loop nearly every time.
+    for (let i = 0; i < 2000 && this.loopReady === loopReady; i++) {
       await cause();
       // After what came from the loop it waits there, for a while.
       if (this.loopReady === loopReady) await this.asleep();

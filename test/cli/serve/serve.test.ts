@@ -138,7 +138,7 @@ describe('iouring serve', { concurrency: 4 }, () => {
         for (const [path, type] of types) {
           const { headers } = await served.get(path);
           assert.deepEqual([headers['content-type'], headers['x-content-type-options']], [type, 'nosniff']);
-          assert.ok(Math.abs(Date.parse(headers.date!) - Date.now()) < 5000);
+          assert.ok(Math.abs(Date.parse(headers.date!) - Date.now()) < 60_000);
         }
       });
 
