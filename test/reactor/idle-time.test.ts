@@ -108,6 +108,8 @@ describe('performance.eventLoopUtilization()', () => {
       await app.register(pressure, { maxEventLoopUtilization: 0.75, sampleInterval: 50, eventLoopUtilizationMode: 'delta' });
       app.get('/', () => String(waits.count));
       await app.ready();
+      // Or a connection ends just when a client that was kept from running for five seconds sends on it.
+      app.server.keepAliveTimeout = 0;
       const server = net.createServer((socket) => app.server.emit('connection', socket));
       server.listen(0, '127.0.0.1', () => console.log(server.address().port));`;
     const child = spawn(process.execPath, moduleText(program), {
