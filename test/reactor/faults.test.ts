@@ -562,13 +562,17 @@ describe('limits of time', () => {
     using files = new Descriptors();
     await using io = new Reactor({ entries: 4, cqEntries: 8 });
     const pipes = Array.from({ length: 240 }, () => files.pipe());
-    const start = performance.now();
-    const reads = pipes.map(([reader]) => io.read(reader, new Uint8Array(1), { timeoutMs: 100 }));
-    const results = await within(Promise.allSettled(reads), 'a read');
-    const took = performance.now() - start;
-    assert.ok(results.every(({ status }) => status === 'rejected'));
-    // Counted from then on, as few at a time as there is room for take two seconds and more.
-    assert.ok(took < 1500, `100 ms took ${took.toFixed()} ms`);
+    let least = Infinity;
+    // Counted from then on, as few at a time as there is room for take two seconds and more. Where others have the
+    // processor one round may take as long, but not all of them.
+    for (let i = 0; i < 20 && least >= 1500; i++) {
+      const start = performance.now();
+      const reads = pipes.map(([reader]) => io.read(reader, new Uint8Array(1), { timeoutMs: 100 }));
+      const results = await within(Promise.allSettled(reads), 'a read');
+      least = Math.min(least, performance.now() - start);
+      assert.ok(results.every(({ status }) => status === 'rejected'));
+    }
+    assert.ok(least < 1500, `100 ms took ${least.toFixed()} ms`);
   });
 });
 
