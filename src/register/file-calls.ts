@@ -17,6 +17,12 @@ export const CHANGING = {
 /** Calls between two looks at the clock. */
 const WINDOW = 64;
 
+/**
+ * Milliseconds over which calls are counted before they are found too few for the ring to pay: a thread that others keep
+ * from running, or that is one of a container with a limit, stands still for some tens of them time and again.
+ */
+const PERIOD_MS = 250;
+
 /** Counts the calls of a thread, and tells whether the ring pays for them. */
 export class FileCalls {
   readonly #now: () => number;
@@ -24,6 +30,9 @@ export class FileCalls {
   #calls = 0;
   #lookedAt = -Infinity;
   #busySince = 0;
+  /** The calls since the period began. */
+  #periodCalls = 0;
+  #periodSince = 0;
   /** Calls that went through Node because the ring would not have paid. */
   byNode = 0;
 
@@ -44,12 +53,24 @@ export class FileCalls {
     const perSecond = (WINDOW * 1000) / (now - this.#lookedAt);
     this.#calls = 0;
     this.#lookedAt = now;
-    if (perSecond < (this.#pays ? CHANGING.costs : CHANGING.pays)) {
-      this.#pays = false;
-      this.#busySince = now;
-    } else if (now - this.#busySince >= CHANGING.milliseconds) {
-      this.#pays = true;
-    }
+    if (perSecond < CHANGING.costs) return this.#areFew(now);
+    this.#periodCalls += WINDOW;
+    const ms = now - this.#periodSince;
+    if (ms < PERIOD_MS) return;
+    if (!this.#pays && this.#periodCalls * 1000 < CHANGING.pays * ms) return this.#areFew(now);
+    this.#beginPeriod(now);
+    if (now - this.#busySince >= CHANGING.milliseconds) this.#pays = true;
+  }
+
+  #areFew(now: number): void {
+    this.#pays = false;
+    this.#busySince = now;
+    this.#beginPeriod(now);
+  }
+
+  #beginPeriod(now: number): void {
+    this.#periodCalls = 0;
+    this.#periodSince = now;
   }
 }
 

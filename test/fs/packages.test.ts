@@ -12,8 +12,8 @@ const file = (path: string): string => new URL(path, import.meta.url).pathname;
 
 /** For graceful-fs. The runtime itself has some twenty, and opens as many more as modules are loaded at once. */
 const DESCRIPTORS_MAX = 160;
-/** A program that waits for ever is ended. */
-const SECONDS_MAX = 60;
+/** A program that waits for ever is ended. On a loaded machine one takes more than a minute. */
+const SECONDS_MAX = 600;
 
 /**
  * So many of these operations at least go through the ring; the loader of the program itself has a few. What a package

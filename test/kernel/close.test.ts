@@ -31,6 +31,7 @@ import {
 } from '../../src/index.ts';
 import { coreOf } from '../../src/ring/ring-core.ts';
 import { it, Missing, neededBy, without } from '../asking.ts';
+import { CLOSED_WITHIN_MS } from './closed-within.ts';
 import { Descriptors } from './libc.ts';
 import { Children } from './operations/children.ts';
 import { reap } from './reap.ts';
@@ -273,7 +274,7 @@ function closes(ring: IoUring): void {
   const start = performance.now();
   ring.close();
   const took = performance.now() - start;
-  assert.ok(took < 1000, `it took ${Math.round(took)} ms`);
+  assert.ok(took < CLOSED_WITHIN_MS, `it took ${Math.round(took)} ms`);
 }
 
 const ALL_SHAPES: Record<string, IoUringOptions> = {

@@ -60,8 +60,8 @@ describe('a ring and threads', () => {
         ring.submitAndWait(1, { deadline: process.hrtime.bigint() + 150_000_000n });
         answers.push(performance.now() - start >= 149);
         ring.prepNop(1);
-        ring.submitAndWait(5, { minWaitMs: 1, timeoutMs: 5000 });
-        answers.push(performance.now() - start < 3000);
+        ring.submitAndWait(5, { minWaitMs: 1, timeoutMs: 60_000 });
+        answers.push(performance.now() - start < 20_000);
         answers.push(attempt(() => ring.registerBufRing(2, 16, 1, { kernelMemory: true })));
         answers.push(attempt(() => ring.registerRingFd()), attempt(() => ring.resizeRings(16)));
         parentPort.postMessage(answers);

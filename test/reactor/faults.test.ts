@@ -30,8 +30,8 @@ const turns = async (count = 5): Promise<void> => {
   for (let i = 0; i < count; i++) await turn();
 };
 
-/** What a promise comes to, unless it comes to nothing for so long that it never will. */
-async function within<T>(promise: Promise<T>, what: string, ms = 5000): Promise<T> {
+/** What a promise comes to, unless it comes to nothing for so long that it never will, on a loaded machine either. */
+async function within<T>(promise: Promise<T>, what: string, ms = 20_000): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`${what} hangs`)), ms);
@@ -256,7 +256,7 @@ describe('a peer that closes', () => {
       const more = () => { while (socket.write(Buffer.alloc(65536, 'abcdefgh'))); };
       socket.on('connect', more).on('drain', more);`;
     const child = spawn(process.execPath, ['-e', body], { stdio: 'ignore' });
-    const fd = files.own(await within(io.accept(listener), 'accept', 20_000));
+    const fd = files.own(await within(io.accept(listener), 'accept'));
     const all = Buffer.alloc(64 << 20);
     // What was sent before counts. Then it is said that nobody is there.
     const sending = reasonOf(io.send(fd, all).then((sent) => (sent < all.length ? io.send(fd, 'x') : sent)));
@@ -315,7 +315,7 @@ describe('slow readers', () => {
       await sending;
       assert.ok(Buffer.concat(got).equals(data), `transfer ${which}`);
     });
-    await within(Promise.all(transfers), 'a slow reader', 20_000);
+    await within(Promise.all(transfers), 'a slow reader');
     assert.deepEqual([io.stats.inFlight, io.stats.buffersOut], [0, 0]);
   });
 });
@@ -553,21 +553,26 @@ describe('limits of time', () => {
     using files = new Descriptors();
     const [reader] = files.pipe();
     const reading = io.read(reader, new Uint8Array(1), { timeoutMs: 5 });
-    const outcome = await within(reading, 'a read with a time limit', 500).catch((error: Error) => error.message);
+    const outcome = await within(reading, 'a read with a time limit').catch((error: Error) => error.message);
     assert.doesNotMatch(String(outcome), /hangs/);
-    assert.equal(await within(io.nop(), 'what is behind it', 500), 0);
+    assert.equal(await within(io.nop(), 'what is behind it'), 0);
   });
 
   it('count from the call on, not from when there is room in the ring', async () => {
     using files = new Descriptors();
     await using io = new Reactor({ entries: 4, cqEntries: 8 });
-    const pipes = Array.from({ length: 120 }, () => files.pipe());
-    const start = performance.now();
-    const reads = pipes.map(([reader]) => io.read(reader, new Uint8Array(1), { timeoutMs: 10 }));
-    const results = await within(Promise.allSettled(reads), 'a read');
-    const took = performance.now() - start;
-    assert.ok(results.every(({ status }) => status === 'rejected'));
-    assert.ok(took < 150, `10 ms took ${took.toFixed()} ms`);
+    const pipes = Array.from({ length: 240 }, () => files.pipe());
+    let least = Infinity;
+    // Counted from then on, as few at a time as there is room for take two seconds and more. Where others have the
+    // processor one round may take as long, but not all of them.
+    for (let i = 0; i < 20 && least >= 1500; i++) {
+      const start = performance.now();
+      const reads = pipes.map(([reader]) => io.read(reader, new Uint8Array(1), { timeoutMs: 100 }));
+      const results = await within(Promise.allSettled(reads), 'a read');
+      least = Math.min(least, performance.now() - start);
+      assert.ok(results.every(({ status }) => status === 'rejected'));
+    }
+    assert.ok(least < 1500, `100 ms took ${least.toFixed()} ms`);
   });
 });
 
@@ -586,14 +591,14 @@ describe('several that wait for the same', () => {
       const { result } = await aborted;
       // It was too late, and the connection closed: another one comes.
       if (result !== undefined) files.connect(port);
-      files.own(await within(accepting, 'accept', 1000));
+      files.own(await within(accepting, 'accept'));
     }
   });
 
   it('a file is read in good time though pipes that say nothing are read, and others come and go', async () => {
     using files = new Descriptors();
     await using io = new Reactor({ entries: 4, cqEntries: 8 });
-    const sleeps = Promise.allSettled(Array.from({ length: 100 }, (_, i) => io.sleep(i * 10)));
+    const sleeps = Promise.allSettled(Array.from({ length: 100 }, (_, i) => io.sleep(i * 100)));
     const reads = Array.from({ length: 8 }, () => io.read(files.pipe()[0], new Uint8Array(1)));
     const silent = Promise.allSettled(reads);
     const start = performance.now();
@@ -601,7 +606,7 @@ describe('several that wait for the same', () => {
     const took = performance.now() - start;
     await io.close();
     await Promise.all([sleeps, silent]);
-    assert.ok(took < 300, `it took ${took.toFixed()} ms`);
+    assert.ok(took < 3000, `it took ${took.toFixed()} ms`);
   });
 });
 
@@ -720,7 +725,8 @@ describe('close with everything in flight', () => {
     const reading = reasonOf(io.read(reader, new Uint8Array(1)));
     const draining = io.close({ drain: true });
     try {
-      await within(io.close(), 'close', 500);
+      // Short of the two seconds after which a close gives up.
+      await within(io.close(), 'close', 1500);
       assert.equal((await reading).code, 'ERR_IOURING_CLOSED');
     } finally {
       writeSync(writer, 'x');
@@ -757,7 +763,7 @@ describe('close with everything in flight', () => {
     // Each peer sees its end: nothing holds the connection open on our side.
     await using observer = new Reactor();
     for (const client of clients) {
-      const end = observer.recv(client, new Uint8Array(1), { timeoutMs: 500 });
+      const end = observer.recv(client, new Uint8Array(1), { timeoutMs: 20_000 });
       assert.equal(await end.catch(({ code }: NodeJS.ErrnoException) => (code === 'ECONNRESET' ? 0 : code)), 0);
     }
   });
@@ -782,7 +788,7 @@ describe('close with everything in flight', () => {
     }
     assert.ok(kept.length < 1100, 'some have to wait');
     await within(io.close(), 'close');
-    for (const result of await within(all, 'an iteration', 2000)) {
+    for (const result of await within(all, 'an iteration')) {
       if (result.status === 'rejected') assert.equal(codeOf(result), 'ERR_IOURING_CLOSED');
     }
   });

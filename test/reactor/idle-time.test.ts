@@ -38,28 +38,37 @@ async function printed(body: string): Promise<unknown[]> {
 
 describe('performance.eventLoopUtilization()', () => {
   it('counts what is slept in the ring as idle, whoever took the function before', async () => {
-    const [utilization, share, count] = (await printed(`
+    const measured = (await printed(`
       const { eventLoopUtilization } = performance;
       ${
       TICKING.replace('import { Reactor }', '')
         .replace(`from '${INDEX}';`, `const { Reactor } = await import('${INDEX}');`)
     }
-      const first = eventLoopUtilization();
-      const start = performance.now();
-      const from = waits.count;
-      for (let i = 0; i < 40; i++) await io.sleep(10);
-      await waits.asleep();
-      const { utilization } = eventLoopUtilization(first);
-      const slept = waits.calls.slice(from).reduce((sum, { tookMs }) => sum + tookMs, 0);
-      console.log(JSON.stringify([utilization, slept / (performance.now() - start), waits.count - from]));
-      process.exit();`)) as number[];
-    assert.ok(count > 10);
-    // What it slept is idle, to a hair; how much that is depends on who else wants the processor.
-    assert.ok(
-      utilization <= 1 - share + 0.05,
-      `utilization ${utilization}, ${share} of the time was slept in the ring`,
-    );
-    assert.ok(share > 0.3, `${share} of the time was slept in the ring`);
+      const measured = [];
+      for (let share = 0, count = 0; measured.length < 50 && (share < 0.3 || count <= 10);) {
+        const first = eventLoopUtilization();
+        const start = performance.now();
+        const from = waits.count;
+        for (let i = 0; i < 40; i++) await io.sleep(10);
+        await waits.asleep();
+        const { utilization } = eventLoopUtilization(first);
+        const slept = waits.calls.slice(from).reduce((sum, { tookMs }) => sum + tookMs, 0);
+        share = slept / (performance.now() - start);
+        count = waits.count - from;
+        measured.push([utilization, share, count]);
+      }
+      console.log(JSON.stringify(measured));
+      process.exit();`)) as [utilization: number, share: number, count: number][];
+    // What it slept is idle, to a hair; how much that is depends on who else wants the processor, so it is measured until
+    // it is much.
+    for (const [utilization, share] of measured) {
+      assert.ok(
+        utilization <= 1 - share + 0.05,
+        `utilization ${utilization}, ${share} of the time was slept in the ring`,
+      );
+    }
+    const [, share, count] = measured.at(-1)!;
+    assert.ok(share > 0.3 && count > 10, `${share} of the time was slept in the ring, in ${count} waits`);
   });
 
   it('does so for a worker, as its parent sees it', async () => {
@@ -99,6 +108,8 @@ describe('performance.eventLoopUtilization()', () => {
       await app.register(pressure, { maxEventLoopUtilization: 0.75, sampleInterval: 50, eventLoopUtilizationMode: 'delta' });
       app.get('/', () => String(waits.count));
       await app.ready();
+      // Or a connection ends just when a client that was kept from running for five seconds sends on it.
+      app.server.keepAliveTimeout = 0;
       const server = net.createServer((socket) => app.server.emit('connection', socket));
       server.listen(0, '127.0.0.1', () => console.log(server.address().port));`;
     const child = spawn(process.execPath, moduleText(program), {
@@ -121,7 +132,7 @@ describe('performance.eventLoopUtilization()', () => {
       };
       // While it starts, or others want the processor, it is under pressure indeed.
       let answers = Infinity;
-      for (let i = 0; i < 20 && answers > 0; i++) answers = await shed();
+      for (let i = 0; i < 200 && answers > 0; i++) answers = await shed();
       assert.equal(answers, 0);
       assert.ok(count >= 20, `it slept ${count} times in the ring`);
     } finally {

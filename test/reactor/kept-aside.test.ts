@@ -17,7 +17,7 @@ describe('a completion that is kept aside', { skip }, () => {
   for (const wait of ['loop', 'ring'] as const) {
     it(
       `given wait: '${wait}' and a queue that is worked off in whole portions, is told`,
-      { timeout: 10_000 },
+      { timeout: 60_000 },
       async () => {
         await using io = new Reactor({ wait });
         const { ring } = partsOf(io).engine;

@@ -45,7 +45,7 @@ describe('a reactor', () => {
     const waits = new Waits(io);
     await waits.tick(LONG_TICK_MS);
     const isLong = (): boolean => waits.calls.some(({ tookMs }) => tookMs > LONG_TICK_MS / 2);
-    for (let i = 0; i < 100 && !isLong(); i++) await io.sleep(LONG_TICK_MS);
+    for (let i = 0; i < 1000 && !isLong(); i++) await io.sleep(LONG_TICK_MS);
     await waits.stop();
     assert.ok(isLong());
   });
@@ -53,7 +53,7 @@ describe('a reactor', () => {
   it('does so for one operation after the other, with nothing else in flight', async () => {
     await using io = new Reactor();
     const waits = new Waits(io);
-    for (let i = 0; i < 500 && waits.count < 20; i++) await io.sleep(2);
+    for (let i = 0; i < 5000 && waits.count < 20; i++) await io.sleep(2);
     assert.ok(waits.count >= 20, `it slept ${waits.count} times in the ring`);
   });
 
@@ -61,18 +61,22 @@ describe('a reactor', () => {
     await using io = new Reactor({ entries: 4, cqEntries: 8 });
     const waits = new Waits(io);
     await waits.tick(TICK_MS);
-    const isOverflown = (): boolean =>
-      io.stats.overflows > 0 && waits.calls.some(({ limitMs }) => limitMs === Infinity);
-    let latestMs = 0;
-    for (let i = 0; i < 100 && !isOverflown(); i++) {
+    // In how many milliseconds all were there, each time that they came while it slept without a limit.
+    const took: number[] = [];
+    // What nobody is woken for comes when one of the ticks ends the wait: eight in ten milliseconds. On a loaded machine
+    // this thread may be late itself, but not every time.
+    const isInTime = (): boolean => took.some((ms) => ms < LONG_TICK_MS + 100);
+    for (let i = 0; i < 200 && !isInTime(); i++) {
+      const first = waits.count;
       const start = performance.now();
-      await Promise.all(Array.from({ length: 200 }, () => io.sleep(LONG_TICK_MS)));
-      latestMs = Math.max(latestMs, performance.now() - start);
+      const end = process.hrtime.bigint() + BigInt(LONG_TICK_MS) * 1_000_000n;
+      await Promise.all(Array.from({ length: 200 }, () => io.sleep(end, { absolute: true })));
+      const ms = performance.now() - start;
+      const long = waits.calls.slice(first).filter(({ limitMs }) => limitMs === Infinity);
+      if (long.some(({ hasOverflown }) => hasOverflown)) took.push(ms);
     }
     await waits.stop();
-    assert.ok(isOverflown());
-    // What nobody is woken for would come when a timer of the ring, or the next of the ticks, ends the wait.
-    assert.ok(latestMs < 1000, `${latestMs} ms`);
+    assert.ok(isInTime(), `they took ${took.join(', ')} ms`);
   });
 
   it('given no more completions, is woken by a timer of the ring, and timers of Node come as they would', async () => {
@@ -132,7 +136,8 @@ describe('while the thread sleeps in its ring', () => {
   it('timers come in their order, each before a later operation', async () => {
     const order: string[] = [];
     const all = [1, 4, 9, 16].map((ms) => timeout(ms).then(() => order.push(`timer ${ms}`)));
-    const slept = io.sleep(300).then(() => order.push('operation'));
+    // Much later: a thread that others keep from running for long finds both at once.
+    const slept = io.sleep(1500).then(() => order.push('operation'));
     await Promise.all([...all, slept]);
     assert.deepEqual(order, ['timer 1', 'timer 4', 'timer 9', 'timer 16', 'operation']);
   });
@@ -329,7 +334,7 @@ describe('a process', () => {
       Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))![1]);
     let woken = Infinity;
     // What V8 does after the start takes its time.
-    for (let i = 0; i < 30 && woken !== 0; i++) {
+    for (let i = 0; i < 200 && woken !== 0; i++) {
       const first = switches();
       await timeout(300);
       woken = switches() - first;
@@ -387,7 +392,7 @@ describe('a process', () => {
         return JSON.parse(String((await answer)[0])) as never;
       };
       let woken = 0;
-      for (let id = 1; id < 500 && woken === 0; id++) {
+      for (let id = 1; id < 5000 && woken === 0; id++) {
         const answer = await ask(id);
         assert.equal(answer.id, id);
         woken = answer.result.result.value;
@@ -448,7 +453,7 @@ describe('workers', () => {
     const [count] = (await once(one, 'message')) as number[];
     assert.ok(count > 0);
     let woken = 0;
-    for (let i = 0; i < 500 && woken === 0; i++) {
+    for (let i = 0; i < 5000 && woken === 0; i++) {
       const answer = once(one, 'message') as Promise<number[]>;
       one.postMessage('');
       [woken] = await answer;

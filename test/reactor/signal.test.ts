@@ -10,7 +10,7 @@ import { it, without } from '../asking.ts';
 import { LoopingKernel } from './looping-kernel.ts';
 
 describe('an eventfd that is never signalled for deferred work', () => {
-  it('loses nothing: an operation that completes while the loop sleeps settles', { timeout: 5000 }, async () => {
+  it('loses nothing: an operation that completes while the loop sleeps settles', { timeout: 60_000 }, async () => {
     const kernel = new LoopingKernel();
     kernel.result = () => undefined;
     const engine = new Engine(8, {}, kernel, new Observer(false));
@@ -33,8 +33,10 @@ describe('an eventfd that is never signalled for deferred work', () => {
     const [userData] = kernel.inFlight;
     assert.equal(typeof userData, 'bigint');
     kernel.complete(userData, 1);
-    const late = new Promise((resolve) => void setTimeout(resolve, 200, 'nobody was woken'));
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise((resolve) => void (timer = setTimeout(resolve, 10_000, 'nobody was woken')));
     assert.equal(await Promise.race([promise, late]), 1);
+    clearTimeout(timer);
     await engine.close(false);
   });
 

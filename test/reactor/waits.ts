@@ -12,6 +12,8 @@ export interface WaitCall {
   limitMs: number;
   /** Milliseconds that it took. */
   tookMs: number;
+  /** Whether completions had come then for which their queue has no room. */
+  hasOverflown: boolean;
 }
 
 /** Counts the calls in which a reactor sleeps in its ring, and keeps it at that with a timer of the kernel. */
@@ -36,7 +38,8 @@ export class Waits {
       try {
         return submitAndWait(waitNr, options);
       } finally {
-        this.calls.push({ limitMs: options?.timeoutMs ?? Infinity, tookMs: performance.now() - start });
+        const tookMs = performance.now() - start;
+        this.calls.push({ limitMs: options?.timeoutMs ?? Infinity, tookMs, hasOverflown: ring.cqHasOverflow });
       }
     };
     const forEachCompletion = ring.forEachCompletion.bind(ring);
@@ -97,7 +100,8 @@ export class Waits {
    */
   async isWokenBy(cause: () => Promise<unknown>): Promise<boolean> {
     const { loopReady } = this;
-    for (let i = 0; i < 200 && this.loopReady === loopReady; i++) {
+    // On a loaded machine it may wait in the loop nearly every time.
+    for (let i = 0; i < 2000 && this.loopReady === loopReady; i++) {
       await cause();
       // After what came from the loop it waits there, for a while.
       if (this.loopReady === loopReady) await this.asleep();

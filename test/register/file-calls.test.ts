@@ -40,6 +40,16 @@ describe('calls of node:fs/promises', () => {
     }
   });
 
+  it('given many from a thread that stands still for most of the time, go through the ring', () => {
+    // As in a container that may use a third of a processor.
+    const throttled = new Program();
+    for (let i = 0; i < (2 * milliseconds) / 100; i++) {
+      throttled.run(10 * pays, 33);
+      throttled.now += 67;
+    }
+    assert.equal(throttled.isOnRing, true);
+  });
+
   it('given that they become few, are Node’s again, and the ring’s when it pays anew', () => {
     const busy = new Program().run(2 * pays, 2 * milliseconds);
     assert.equal(busy.run(1.5 * costs, 4 * milliseconds).isOnRing, true);
@@ -55,8 +65,11 @@ describe('a program with IOURING=fs', () => {
     const path = process.env.FOLDER + '/file';
     await fs.writeFile(path, 'contents');
     const end = Date.now() + Number(process.env.FOR_MS);
+    // Until most went through the ring, however long it takes on a loaded machine until that pays.
+    const isOnRing = () => report().files.read > report().fileCallsByNode;
+    let rounds = 0;
     do await Promise.all(Array.from({ length: 16 }, () => fs.readFile(path)));
-    while (Date.now() < end);
+    while (Date.now() < end && (++rounds % 100 > 0 || !isOnRing()));
     process.stdout.write(JSON.stringify(report()));`;
   const reportOf = async (FOR_MS: string) => {
     using folder = new Temporary();
@@ -95,8 +108,8 @@ describe('a program with IOURING=fs', () => {
   });
 
   it('given many for some seconds, has most of them go through the ring', async () => {
-    const { files, fileCallsByNode } = await reportOf(`${3 * milliseconds}`);
+    const { files, fileCallsByNode } = await reportOf('60000');
     const { read } = files as { read: number };
-    assert.ok(read > (fileCallsByNode as number) / 10, `${read} reads, and ${String(fileCallsByNode)} calls by Node`);
+    assert.ok(read > (fileCallsByNode as number), `${read} reads, and ${String(fileCallsByNode)} calls by Node`);
   });
 });

@@ -34,7 +34,8 @@ async function outcome(own: Record<string, string>): Promise<Outcome> {
 }
 
 it('node --test of fastify’s own tests: the same results with the flag, on the ring, and while that does not pay', {
-  timeout: 240_000,
+  // On a loaded machine the three of them may take minutes.
+  timeout: 1_200_000,
 }, async () => {
   const flag = { IOURING: 'http,net', IOURING_REPORT: 'json', NODE_OPTIONS: `--import=${REGISTER}` };
   const plain = await outcome({ IOURING_EAGER: '' });

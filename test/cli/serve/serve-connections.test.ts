@@ -257,7 +257,7 @@ describe('iouring serve', { concurrency: 4 }, () => {
         const most = descriptors() + 12;
         for (let round = 0; round < 6; round++) await Promise.all(Array.from({ length: 24 }, (_, i) => visit(i)));
         let now = descriptors();
-        for (let i = 0; i < 100 && now > most; i++) {
+        for (let i = 0; i < 2000 && now > most; i++) {
           await served.exchange(get('/1', CLOSE));
           now = descriptors();
         }

@@ -138,7 +138,7 @@ describe('iouring serve', { concurrency: 4 }, () => {
         for (const [path, type] of types) {
           const { headers } = await served.get(path);
           assert.deepEqual([headers['content-type'], headers['x-content-type-options']], [type, 'nosniff']);
-          assert.ok(Math.abs(Date.parse(headers.date!) - Date.now()) < 5000);
+          assert.ok(Math.abs(Date.parse(headers.date!) - Date.now()) < 60_000);
         }
       });
 
@@ -388,7 +388,7 @@ describe('iouring serve', { concurrency: 4 }, () => {
         let body = '';
         while (body !== 'replaced, and longer') {
           body = (await served.get('/changing.txt')).body.toString();
-          assert.ok(performance.now() - appended < 2000, 'the old contents are served for too long');
+          assert.ok(performance.now() - appended < 10_000, 'the old contents are served for too long');
         }
       });
     });

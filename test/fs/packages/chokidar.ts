@@ -74,11 +74,16 @@ async function watchFolder(folder: string, options: ChokidarOptions): Promise<vo
   await act(() => mkdirSync(at(inside('folder')), { recursive: true }), ['addDir', inside('folder')]);
   await act(() => appendFileSync(at(inside('folder/inside')), 'inside'), ['add', inside('folder/inside')]);
   await act(() => appendFileSync(at(inside('folder/inside')), '!'), ['change', inside('folder/inside')]);
-  given('moved');
-  renameSync(at('moved'), at(inside('moved')));
-  await act(() => {}, ['add', inside('moved')]);
-  symlinkSync('moved', at(inside('link')));
-  await act(() => {}, ['add', inside('link')]);
+  const move = (): void => {
+    given('moved');
+    renameSync(at('moved'), at(inside('moved')));
+  };
+  await act(move, ['add', inside('moved')]);
+  const link = (): void => {
+    remove(inside('link'));
+    symlinkSync('moved', at(inside('link')));
+  };
+  await act(link, ['add', inside('link')]);
   await act(() => remove(inside('link')), ['unlink', inside('link')]);
   await act(() => remove(inside('moved')), ['unlink', inside('moved')]);
   await act(() => remove(inside('folder/inside')), ['unlink', inside('folder/inside')]);

@@ -16,6 +16,7 @@ import type { IoUring } from '../../../src/index.ts';
 import { it, without } from '../../asking.ts';
 import { finalized } from '../collect.ts';
 import { Descriptors } from '../libc.ts';
+import { CLOSED_WITHIN_MS } from '../closed-within.ts';
 import { complete, reap } from '../reap.ts';
 import { Temporary } from '../temporary.ts';
 import { completions, isQuiet, results } from './completions.ts';
@@ -340,7 +341,7 @@ it('IORING_OP_READ: a chain that the kernel does not take, for one of it is wron
   assert.ok(isQuiet(ring));
   const start = performance.now();
   ring.close();
-  assert.ok(performance.now() - start < 2500, 'the end of the ring does not wait for it');
+  assert.ok(performance.now() - start < CLOSED_WITHIN_MS, 'the end of the ring does not wait for it');
   await finalized();
   // A read that is under way on a disk would look the same: that memory is never let go of.
   assert.notEqual(kept[1].deref(), undefined);
@@ -432,7 +433,7 @@ it('IORING_OP_NOP: userData that looks like a key of the ring’s own is let go 
     reapAll();
     const start = performance.now();
     ring.close();
-    assert.ok(performance.now() - start < 2500, `${name}: the end of the ring waited for it`);
+    assert.ok(performance.now() - start < CLOSED_WITHIN_MS, `${name}: the end of the ring waited for it`);
   }
 });
 

@@ -148,10 +148,10 @@ it('IORING_REGISTER_MEM_REGION: waits that were registered are kept to', () => {
   ring.prepNop(1);
   assert.equal(ring.submitAndWaitReg(1, 69), 1);
   assert.equal(completions(ring, 1)[0].userData, 1);
-  ring.setWait(0, { timeoutMs: 2000, minWaitMs: 1 });
+  ring.setWait(0, { timeoutMs: 60_000, minWaitMs: 1 });
   ring.prepNop(2);
   ring.submitAndWaitReg(5, 0);
-  assert.ok(performance.now() - start < 1500, 'one will do after the shortest wait');
+  assert.ok(performance.now() - start < 20_000, 'one will do after the shortest wait');
   assert.equal(completions(ring, 1)[0].userData, 2);
   assert.ok(isQuiet(ring));
   refused(ring, 'ERR_OUT_OF_RANGE', [

@@ -159,7 +159,7 @@ describe('http over sockets', () => {
     [],
     'what belongs to sockets: a socket that is upgraded, one that is idle, one that sends no request',
     async (net) => {
-      const server = http.createServer(application).setTimeout(100);
+      const server = http.createServer(application).setTimeout(1000);
       const events: string[] = [];
       server.on('upgrade', (_request, socket, head) => {
         socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: raw\r\nConnection: Upgrade\r\n\r\n');

@@ -265,7 +265,7 @@ describe('resp-server', () => {
       assert.equal(reply, ['OK', `value ${n}`, n + 1][i % 3]);
     }
     await assert.rejects(client.call('MULTI'), { message: /unknown command 'MULTI'/ });
-    const soon = (await client.pipeline().set('soon', 'gone', 'PX', 30).exists('soon').exec())!;
+    const soon = (await client.pipeline().set('soon', 'gone', 'PX', 1000).exists('soon').exec())!;
     assert.deepEqual(soon, [[null, 'OK'], [null, 1]]);
     // Nobody asks for it: it goes by itself.
     while ((await client.dbsize()) > 5002) await new Promise((resolve) => void setTimeout(resolve, 5));

@@ -17,7 +17,7 @@ export type Net = typeof node;
 /** What a body over ours has the reactor do at least. */
 const OPERATIONS_MIN = 3;
 /** So long a socket may take to be closed that belongs to nobody any more. */
-const CLOSED_WITHIN_MS = 5000;
+const CLOSED_WITHIN_MS = 30_000;
 
 /** Sockets that are open: when a body is over there are as many as before. */
 function sockets(): number {

@@ -62,7 +62,7 @@ function program(body: string, main: string): string[] {
       new Worker(new URL('data:text/javascript,' + encodeURIComponent(process.argv[1])), { workerData: { port, which } });
     /** Whether the connections of a worker that has ended are over. */
     const isOver = async () => {
-      const limit = performance.now() + 5000;
+      const limit = performance.now() + 30_000;
       while ((open.size > 0 || sockets() > before) && performance.now() < limit) await turn();
       const left = [open.size, sockets() - before];
       for (const socket of open) socket.destroy();

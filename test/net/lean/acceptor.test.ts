@@ -11,7 +11,7 @@ import { partsOf, Reactor } from '../../../src/reactor/reactor.ts';
 
 describe('an acceptor', () => {
   it('given that another accept of its descriptor is aborted, goes on: it may have had the only wake-up', {
-    timeout: 5000,
+    timeout: 60_000,
   }, async () => {
     await using io = new Reactor();
     const fd = openSocket(AF_INET, SOCK_STREAM);

@@ -346,9 +346,9 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
 
     it('a signal and a time are of no effect on an open connection', async (t) => {
       const controller = new AbortController();
-      const { socket, client, peer } = await connected(t, { signal: controller.signal, timeoutMs: 20 });
+      const { socket, client, peer } = await connected(t, { signal: controller.signal, timeoutMs: 500 });
       controller.abort();
-      await new Promise((resolve) => setTimeout(resolve, 40));
+      await new Promise((resolve) => setTimeout(resolve, 550));
       peer.write('x');
       await client.has(1);
       assert.equal(socket.readyState, 'open');
@@ -746,17 +746,30 @@ export function suite(name: string, { listen, connect }: LeanFace): void {
     });
 
     it('activity puts the timeout off, in both directions', async (t) => {
-      const { server, peer, socket } = await served(t);
+      let active = performance.now();
+      const quiet: number[] = [];
+      const { server, peer, socket } = await served(t, {
+        socket: {
+          data: () => void (active = performance.now()),
+          timeout: () => void quiet.push(performance.now() - active),
+        },
+      });
       socket.setTimeout(200);
       const start = performance.now();
       peer.resume();
       for (let i = 0; performance.now() - start < 450; i++) {
-        if (i % 2 === 0) peer.write('x');
-        else socket.write('x');
+        if (i % 2 === 0) {
+          peer.write('x');
+        } else {
+          socket.write('x');
+          active = performance.now();
+        }
         await new Promise((resolve) => setTimeout(resolve, 20));
       }
-      assert.equal(server.count('timeout'), 0);
-      await server.called('timeout');
+      const { length } = quiet;
+      await server.until(() => quiet.length > length);
+      // On a loaded machine there may be so long a silence in between, too. Timers may be a millisecond early.
+      for (const ms of quiet) assert.ok(ms >= 198, `it was told after ${ms} ms of silence`);
     });
 
     it('setNoDelay and setKeepAlive say whether the socket takes it', async (t) => {

