@@ -303,9 +303,8 @@ function handleFor(socket: SocketMethods, connection: SocketConnection | null | 
       return handle;
     }
     // Somebody who has seen it may keep it: then it stays the socket's.
-    if (socket[WRITES_LEFT] !== 0 && socket !== inNode && handle !== null && !isAskedByOwner(socket)) {
-      socket[WRITES_LEFT] = 0;
-    }
+    if (isTransferring || socket === inNode) return handle;
+    if (socket[WRITES_LEFT] !== 0 && handle !== null && !isAskedByOwner(socket)) socket[WRITES_LEFT] = 0;
     return handle;
   }
   if (socket[IS_LENT]) return connection.seen ?? connection.handle;

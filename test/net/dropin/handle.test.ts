@@ -324,6 +324,34 @@ describe('_handle, when somebody works on it', () => {
   });
 });
 
+it('nobody looks through the stack for who asks at reads and writes of a socket that stays Node’s', async (t) => {
+  const sockets: Socket[] = [];
+  const listener = ours.createServer((socket) => {
+    sockets.push(socket);
+    // node:tls gets the handle before anything has come: the socket is Node's from then on.
+    new tls.TLSSocket(socket, {
+      isServer: true,
+      secureContext: tls.createSecureContext({ key: KEY, cert: CERTIFICATE }),
+    });
+  });
+  listener.listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const client = ours.connect((listener.address() as AddressInfo).port, '127.0.0.1');
+  await Promise.all([once(client, 'connect'), once(listener, 'connection')]);
+  const [socket] = sockets;
+  const capture = t.mock.method(Error, 'captureStackTrace');
+  for (let i = 0; i < 10; i++) {
+    await new Promise((resolve) => void socket.write('x', resolve));
+    socket._read(1);
+  }
+  const looks = capture.mock.callCount();
+  capture.mock.restore();
+  client.destroy();
+  listener.close();
+  await once(socket.destroy(), 'close');
+  assert.equal(looks, 0);
+});
+
 describe('_handle of a server', () => {
   for (const when of ['when the ring pays', 'from the first byte on'] as const) {
     sideBySide(
