@@ -18,8 +18,8 @@ export const CHANGING = {
 const WINDOW = 64;
 
 /**
- * Milliseconds over which calls are counted before they are found too few for the ring to pay: a thread that others keep
- * from running, or that is one of a container with a limit, stands still for some tens of them time and again.
+ * Milliseconds over which calls are counted before they are found too few for the ring to pay: a thread that others
+ * keep from running, or that is one of a container with a limit, stands still for some tens of them time and again.
  */
 const PERIOD_MS = 250;
 
