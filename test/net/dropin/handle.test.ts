@@ -329,10 +329,11 @@ it('nobody looks through the stack for who asks at reads and writes of a socket 
   const listener = ours.createServer((socket) => {
     sockets.push(socket);
     // node:tls gets the handle before anything has come: the socket is Node's from then on.
-    new tls.TLSSocket(socket, {
+    const secured = new tls.TLSSocket(socket, {
       isServer: true,
       secureContext: tls.createSecureContext({ key: KEY, cert: CERTIFICATE }),
     });
+    socket.once('close', () => secured.destroy());
   });
   listener.listen(0, '127.0.0.1');
   await once(listener, 'listening');
