@@ -19,15 +19,13 @@ export async function buildC(launcher: Launcher, name: string): Promise<Built> {
   const source = inProject('bench', 'competitors', `${name}.c`);
   const args = ['-O2', '-std=gnu11', '-Wall', '-Wextra', source, '-o', program, '-luring'];
   try {
-    await launcher.run({ file: 'cc', args }, 'beside', COMPILE_MS);
-    return { program };
-  } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    if (/liburing\.h|-luring/.test(text)) {
-      return { missing: `no liburing to compile with: ${INSTALL}` };
-    }
-    throw error;
+    const header = ['-fsyntax-only', '-include', 'liburing.h', '-x', 'c', '/dev/null'];
+    await launcher.run({ file: 'cc', args: header }, 'beside', COMPILE_MS);
+  } catch {
+    return { missing: `no liburing to compile with: ${INSTALL}` };
   }
+  await launcher.run({ file: 'cc', args }, 'beside', COMPILE_MS);
+  return { program };
 }
 
 /** The version of the liburing that the C competitors are linked with. */
