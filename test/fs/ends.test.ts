@@ -161,9 +161,14 @@ async function bothAt(
 describe('a large file of which Node reads the rest', { skip }, () => {
   const CHUNKS = 3;
   const bytes = contents(HEAD + CHUNKS * CHUNK);
+  /** From version 26 on Node makes other requests for a file than a read after the other: no test can come in between. */
+  const beside = {
+    skip: Number(process.versions.node.split('.')[0]) >= 26 &&
+      'node:fs/promises of this version does not read a file in requests that can be counted',
+  };
 
   for (let chunk = 1; chunk < CHUNKS; chunk++) {
-    it(`given a signal that aborts in its ${chunk}. read, ends as with node:fs/promises`, async () => {
+    it(`given a signal that aborts in its ${chunk}. read, ends as with node:fs/promises`, beside, async () => {
       using temporary = new Temporary();
       const path = temporary.file('large', bytes);
       await bothAt(chunk, () => {
@@ -173,7 +178,7 @@ describe('a large file of which Node reads the rest', { skip }, () => {
     });
   }
 
-  it('given a signal that aborts in the last read of all, ends as with node:fs/promises', async () => {
+  it('given a signal that aborts in the last read of all, ends as with node:fs/promises', beside, async () => {
     using temporary = new Temporary();
     // As many reads for both: what Node reads in the last of them is smaller by the head.
     const path = temporary.file('large', bytes.subarray(0, HEAD + CHUNK));
@@ -210,7 +215,7 @@ describe('a large file of which Node reads the rest', { skip }, () => {
     },
   };
   for (const [change, make] of Object.entries(changes)) {
-    it(`given that it ${change} meanwhile, has the contents that node:fs/promises has`, async () => {
+    it(`given that it ${change} meanwhile, has the contents that node:fs/promises has`, beside, async () => {
       using temporary = new Temporary();
       await bothAt(2, () => {
         const path = temporary.file('large', bytes);
