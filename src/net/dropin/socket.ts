@@ -302,8 +302,8 @@ function handleFor(socket: SocketMethods, connection: SocketConnection | null | 
       socket[ASKED]++;
       return handle;
     }
-    // Somebody who has seen it may keep it: then it stays the socket's.
     if (isTransferring || socket === inNode) return handle;
+    // Somebody who has seen it may keep it: then it stays the socket's.
     if (socket[WRITES_LEFT] !== 0 && handle !== null && !isAskedByOwner(socket)) socket[WRITES_LEFT] = 0;
     return handle;
   }
