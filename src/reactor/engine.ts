@@ -4,6 +4,7 @@ import { NOBODY } from '../native/nobody.ts';
 import { monotonicNow, nextTick, setImmediate, setTimeout } from '../native/timers.ts';
 import { LentMemory } from '../ring/memory/lent-memory.ts';
 import { IoUring } from '../ring/io-uring.ts';
+import { coreOf } from '../ring/ring-core.ts';
 import type { IoUringOptions } from '../ring/setup.ts';
 import { closedError } from './abort.ts';
 import { Iterations } from './engine/iterations.ts';
@@ -61,7 +62,6 @@ export class Engine implements Turns {
     enters: 0,
     wakeUps: 0,
     inlineCompletions: 0,
-    overflows: 0,
     rearms: 0,
     strangers: 0,
   };
@@ -130,6 +130,13 @@ export class Engine implements Turns {
   /** Why it is, if it is. */
   get ended(): Error | undefined {
     return this.#ended;
+  }
+
+  /** How often the kernel began to keep completions aside: see {@link RingCore.noteOverflow}. */
+  get overflows(): number {
+    const core = coreOf(this.ring);
+    if (!this.ring.closed) core.noteOverflow(core.sq.flags);
+    return core.overflows;
   }
 
   /** How many submissions are with the kernel. */

@@ -84,7 +84,10 @@ export interface ReactorStats {
   readonly wakeUps: number;
   /** Completions that were there when the call returned that submitted their operation, and needed no wake-up. */
   readonly inlineCompletions: number;
-  /** How often the kernel had to keep completions aside. None is lost. */
+  /**
+   * How often the kernel began to keep completions aside, because the queue for them was full. None is lost. What it
+   * keeps until all of it was handed over counts once. Kernel 5.8; 0 before that, where it does not tell.
+   */
   readonly overflows: number;
   /** How often a multishot operation was armed anew. */
   readonly rearms: number;
@@ -600,8 +603,8 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
 
   /** The numbers of all that happened so far. */
   get stats(): ReactorStats {
-    const { counters, inFlight, queued } = this.#engine;
-    return { ...counters, inFlight, queued, buffersOut: this.#pools.out };
+    const { counters, overflows, inFlight, queued } = this.#engine;
+    return { ...counters, overflows, inFlight, queued, buffersOut: this.#pools.out };
   }
 
   /** How long operations took, in nanoseconds, by the method's name; undefined unless it was asked for. */

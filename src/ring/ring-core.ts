@@ -6,6 +6,7 @@ import {
   IORING_RECVSEND_BUNDLE,
   IORING_SETUP_SQE128,
   IORING_SETUP_SQE_MIXED,
+  IORING_SQ_CQ_OVERFLOW,
   IOSQE_ASYNC,
   IOSQE_CQE_SKIP_SUCCESS,
   IOSQE_FIXED_FILE,
@@ -103,6 +104,10 @@ export class RingCore {
   refusedAt: number | undefined;
   /** Is a callback of forEachCompletion running? */
   reaping = false;
+  /** How often the kernel began to keep completions aside, as far as {@link noteOverflow} was told. */
+  overflows = 0;
+  /** It did when somebody looked last. */
+  #isOverflown = false;
   /** It is known that the kernel neither blocks on devices nor asks for the position of sockets. */
   #takesEveryFile = false;
   /** Before 6.13: the operations on slots, by their pin; the high half of its key tells whether it is theirs still. */
@@ -118,6 +123,19 @@ export class RingCore {
     this.cq = resources.cq;
     this.pins = resources.pins;
     this.memory = memory;
+  }
+
+  /**
+   * Count it if the kernel has begun to keep completions aside. The ring's flag tells, and the kernel clears it in the
+   * call that hands over the last of them, so that one who looks after calls may miss it. But it keeps completions
+   * aside only when no place is free, and hands them over only when places are: a look each time that places were
+   * given back, before the next call, misses none.
+   * @param flags the flag word of the submission queue
+   */
+  noteOverflow(flags: number): void {
+    const isOverflown = (flags & IORING_SQ_CQ_OVERFLOW) !== 0;
+    if (isOverflown && !this.#isOverflown) this.overflows++;
+    this.#isOverflown = isOverflown;
   }
 
   /**

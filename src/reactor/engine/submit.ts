@@ -308,7 +308,6 @@ export class SubmitQueue {
   countEnter(consumed: number): void {
     if (consumed === 0) return;
     this.#counters.enters++;
-    if (this.#ring.cqHasOverflow) this.#counters.overflows++;
     this.#observer.submitted(consumed, this.inFlight);
   }
 

@@ -24,7 +24,6 @@ export interface Counters {
   enters: number;
   wakeUps: number;
   inlineCompletions: number;
-  overflows: number;
   rearms: number;
   strangers: number;
 }

@@ -10,12 +10,13 @@ import type { RingCore } from '../ring-core.ts';
  * @param ioPolled completions are looked for on the device, and only by a call that waits for them
  * @returns are there completions now?
  */
-export function flushOverflow({ sq, cq, resources }: RingCore, reaped: number, ioPolled: boolean): boolean {
-  const held = reaped === 0
-    ? sq.flags & (IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN)
-    : sq.recentFlags & IORING_SQ_CQ_OVERFLOW;
-  if (held === 0 && (reaped > 0 || !ioPolled)) return false;
+export function flushOverflow(core: RingCore, reaped: number, ioPolled: boolean): boolean {
+  const { sq, cq, resources } = core;
   cq.publish();
+  const flags = reaped === 0 ? sq.flags : sq.recentFlags;
+  core.noteOverflow(flags);
+  const held = flags & (reaped === 0 ? IORING_SQ_CQ_OVERFLOW | IORING_SQ_TASKRUN : IORING_SQ_CQ_OVERFLOW);
+  if (held === 0 && (reaped > 0 || !ioPolled)) return false;
   const result = resources.enter(0, 0, IORING_ENTER_GETEVENTS);
   if (result < 0 && result !== -EINTR && result !== -EBUSY && result !== -EAGAIN) throw enterRefusal(-result);
   return cq.places > 0;

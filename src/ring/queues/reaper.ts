@@ -105,6 +105,8 @@ export class Reaper {
     }
     this.core.reaping = true;
     let reaped = 0;
+    // Was there a look for what the kernel keeps aside, after all places were given back?
+    let isDrained = false;
     try {
       reaped = this.#reap(callback, max);
       while (reaped < max && !this.resources.closed && this.#isMore(reaped, max)) {
@@ -113,9 +115,11 @@ export class Reaper {
         // Not even places that the caller gets nothing of.
         if (this.cq.head === head) break;
       }
+      isDrained = reaped < max;
     } finally {
       this.core.reaping = false;
       this.cq.publish();
+      if (!isDrained) this.core.noteOverflow(this.core.sq.recentFlags);
       if (this.resources.lingering) this.resources.forgetGroups();
     }
     return reaped;
