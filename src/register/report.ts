@@ -23,6 +23,9 @@ export interface Report {
   /** 0 is the main thread. */
   thread: number;
   program: string;
+  /** As `diagnose()` names it: `node 20.20.2`, `bun 1.4.5`, `deno 2.9.1`. */
+  runtime: string;
+  /** `process.version`: in Bun and Deno the version of Node that they are like. */
   node: string;
   kernel: string;
   /** The use that is made of io_uring, or why none is. */
@@ -45,11 +48,12 @@ const LABEL_WIDTH = 16;
 
 /** The report for a person, who sees in the first lines whether the ring was used. */
 export function renderReport(report: Report): string {
-  const { pid, thread, program, node, kernel, ring, sockets, files, fileCallsByNode } = report;
+  const { pid, thread, program, runtime, node, kernel, ring, sockets, files, fileCallsByNode } = report;
   const { systemCalls, operations, advice, replaced } = report;
   const isUsed = operations > 0;
+  const by = runtime.startsWith('node ') ? `node ${node}` : runtime;
   const rows: [label: string, text: string][] = [
-    ['process', `${pid}${thread === 0 ? '' : `, thread ${thread}`}: node ${node} ${program}`],
+    ['process', `${pid}${thread === 0 ? '' : `, thread ${thread}`}: ${by} ${program}`],
     ['kernel', `${kernel}; of io_uring: ${ring}`],
     ['replaced', replaced.map((name) => name.replace(/^(fs\.\w+): .*/, '$1')).join(', ') || 'nothing'],
     ['system calls', isUsed ? callsFor(operations, systemCalls) : 'none'],

@@ -3,6 +3,7 @@ import { writeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { release } from 'node:os';
 import { isMainThread, threadId } from 'node:worker_threads';
+import { runtimeName } from '../native/runtime.ts';
 import type { OperationMessage } from '../reactor/observer.ts';
 import { fileCalls } from './file-calls.ts';
 import type { Outcome, Registration } from './registration.ts';
@@ -188,6 +189,7 @@ export class Reporter {
       pid: process.pid,
       thread: isMainThread ? 0 : threadId,
       program: process.argv[1] ?? '',
+      runtime: runtimeName(),
       node: process.version,
       kernel: release(),
       ring: useOf(ring, outcomes),

@@ -12,7 +12,7 @@ import type { Report } from '../../src/register/index.ts';
 import { forbid, IO_URING_SETUP } from '../kernel/seccomp-filter.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { run } from '../run.ts';
-import { environment } from './flagged.ts';
+import { environment, program, REGISTER } from './flagged.ts';
 
 const MAIN = resolve('dist/cli/main.js');
 const CHOSEN = { IOURING: 'http,net' };
@@ -108,6 +108,21 @@ describe('iouring run', { timeout: 60_000 }, () => {
         left.some(({ name }) => name === 'dgram: dgram.createSocket'),
     );
   });
+
+  for (const runtime of ['bun 1.4.5', 'deno 2.9.1', undefined]) {
+    it(`given ${runtime ?? 'Node'}, the report names it, and the version of Node that it says it is`, async () => {
+      const [name, version] = runtime?.split(' ') ?? [];
+      const fake = `{ ...process.versions, ${name}: '${version}' }`;
+      const text = name === undefined ? '' : `Object.defineProperty(process, 'versions', { value: ${fake} })`;
+      const flags = ['--import', `data:text/javascript,${encodeURIComponent(text)}`, '--import', REGISTER];
+      const reportIn = async (format: string): Promise<string> =>
+        (await program('', { ...CHOSEN, IOURING_REPORT: format }, flags)).stderr;
+      assert.match(await reportIn('1'), new RegExp(`^  process +\\d+: ${runtime ?? `node ${process.version}`} $`, 'm'));
+      const report = JSON.parse(await reportIn('json')) as Report;
+      const expected = { runtime: runtime ?? `node ${process.versions.node}`, node: process.version };
+      assert.deepEqual({ runtime: report.runtime, node: report.node }, expected);
+    });
+  }
 
   it('a program that throws ends as it does by itself, with a report', async () => {
     const { status, stderr } = await iouring(['--report', app, 'throw'], CHOSEN);
