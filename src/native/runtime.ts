@@ -41,6 +41,16 @@ export function ringPaysForSockets(): boolean {
   return hasUvLoop();
 }
 
+/**
+ * Does `cp` of `node:fs/promises` copy a directory to a new name in one request to a thread? From 26.9 on it does, in
+ * less time than a ring, and with half of the CPU. It also keeps names and targets that are not UTF-8, and the slash at
+ * the end of a link's target, which the way before does not. There is no trying it without a copy.
+ */
+export function copiesTreesAtOnce(): boolean {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  return hasUvLoop() && (major > 26 || (major === 26 && minor >= 9));
+}
+
 /** Does `node:net` look at `ipv6Only`? Deno's takes connections by IPv4 all the same. */
 export function hasIpv6Only(): boolean {
   return process.versions.deno === undefined;

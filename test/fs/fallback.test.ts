@@ -56,6 +56,26 @@ describe('without io_uring', () => {
   });
 });
 
+describe('a tree', () => {
+  it('given a Node that copies it in one request, is copied by that; by an older one, through the ring', async () => {
+    using folder = new Temporary();
+    const copied = (version: string): Promise<string> =>
+      program(`
+        Object.defineProperty(process.versions, 'node', { value: '${version}' });
+        const { defaultReactor } = await import(${JSON.stringify(INDEX)});
+        const fs = await import(${JSON.stringify(FS)});
+        const root = ${JSON.stringify(folder.path)} + '/${version}';
+        await fs.mkdir(root + '/from/in', { recursive: true });
+        await fs.writeFile(root + '/from/in/file', '${version}');
+        const { submitted } = defaultReactor().stats;
+        await fs.cp(root + '/from', root + '/to', { recursive: true });
+        console.log(defaultReactor().stats.submitted > submitted, await fs.readFile(root + '/to/in/file', 'utf8'));
+      `);
+    for (const version of ['20.20.2', '26.8.2']) assert.equal(await copied(version), `true ${version}\n`);
+    for (const version of ['26.9.0', '26.12.1', '27.0.0']) assert.equal(await copied(version), `false ${version}\n`);
+  });
+});
+
 /** Is there a permission model, and what is it called? */
 const [major] = process.versions.node.split('.').map(Number);
 const permission = major < 24 ? '--experimental-permission' : '--permission';

@@ -11,6 +11,7 @@ import {
   readFileSync,
   readlinkSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import * as node from 'node:fs/promises';
@@ -23,6 +24,7 @@ import { defaultReactor } from '../../src/index.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { moduleText, run } from '../run.ts';
 import { outcomeOf } from './outcome.ts';
+import { treeOf } from './tree.ts';
 
 /** Is all of it done by Node? Then what only a ring can do is left out. */
 const byNode = process.env['IOURING_DISABLED'] === '1' ? 'this is the run without io_uring' : false;
@@ -412,6 +414,73 @@ describe('trees', () => {
     }
     await ours.rm(source, { recursive: true });
     assert.ok(!existsSync(source));
+  });
+
+  it('cp of relative links: to directories, with a slash at the end, to what is not there', async () => {
+    const targets = ['inner', 'inner/', 'inner//', 'inner/.', './inner/', 'inner/..', '.', '..', '../', 'file/', 'none',
+      'none/', 'none/..', 'link 0/deep/', '/etc/', '//none//'];
+    const trees = await Promise.all([node, ours].map(async (fs) => {
+      using folder = new Temporary();
+      const source = join(folder.path, 'source');
+      mkdirSync(join(source, 'inner/deep'), { recursive: true });
+      writeFileSync(join(source, 'file'), 'x');
+      for (const directory of [source, join(source, 'inner')]) {
+        targets.forEach((target, i) => symlinkSync(target, join(directory, `link ${i}`)));
+      }
+      await fs.cp(source, join(folder.path, 'target'), { recursive: true });
+      return treeOf(folder.path);
+    }));
+    assert.deepEqual(trees[1], trees[0]);
+  });
+
+  it('cp of names and targets that are not UTF-8', async () => {
+    const outcomes = await Promise.all([node, ours].map(async (fs) => {
+      using folder = new Temporary();
+      const source = join(folder.path, 'source');
+      const target = join(folder.path, 'target');
+      const [named, linked] = [join(source, 'named'), join(source, 'linked')];
+      for (const directory of [source, named, linked]) mkdirSync(directory);
+      const wrong = Buffer.from([0xff, 0xfe]);
+      writeFileSync(Buffer.concat([Buffer.from(`${named}/`), wrong]), 'x');
+      symlinkSync(wrong, join(linked, 'link'));
+      const codes = [];
+      for (const from of [named, linked]) {
+        codes.push(await fs.cp(from, target, { recursive: true }).catch(({ code }) => code as string));
+        if (existsSync(target)) codes.push(execFileSync('ls', ['-lAb', '--time-style=+', target]).toString());
+        await fs.rm(target, { recursive: true, force: true });
+      }
+      return codes.map((text) => text?.replaceAll(folder.path, ''));
+    }));
+    assert.deepEqual(outcomes[1], outcomes[0]);
+  });
+
+  it('cp of and to paths that lead through a link and up again', async () => {
+    const paths = [['link/..', 'target'], ['link/../inner', 'target'], ['link/deep', 'target'], ['inner',
+      'up/../target'], ['inner/deep', 'link/../target'], ['inner', 'target/.'], ['./inner/../inner/.', 'target'], [
+      'inner/deep',
+      '../at the side',
+    ]];
+    for (const [from, to] of paths) {
+      const outcomes = [];
+      for (const fs of [node, ours]) {
+        using folder = new Temporary();
+        const root = join(folder.path, 'root');
+        mkdirSync(join(root, 'source/inner/deep'), { recursive: true });
+        for (const place of ['source/inner/file', 'source/inner/deep/file']) writeFileSync(join(root, place), place);
+        symlinkSync('source/inner', join(root, 'link'));
+        symlinkSync('source', join(root, 'up'));
+        symlinkSync('source/inner', join(root, 'inner'));
+        const home = process.cwd();
+        process.chdir(root);
+        try {
+          const { text: told } = await outcomeOf(root, () => fs.cp(from, to, { recursive: true }));
+          outcomes.push([told, ...treeOf(folder.path)]);
+        } finally {
+          process.chdir(home);
+        }
+      }
+      assert.deepEqual(outcomes[1], outcomes[0], `${from} to ${to}`);
+    }
   });
 
   it('given a pipe that nobody writes to, later reads are not kept out', { skip: byNode }, async () => {

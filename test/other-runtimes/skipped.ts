@@ -29,6 +29,7 @@ const REASONS = {
   threadEnd: 'the end of a worker leaves descriptors of the runtime open there',
   commandLine: 'starts the runtime with words of Node’s command line, such as --test and --import',
   ownFs: 'compares with node:fs of the runtime, whose arguments and errors are not those of Node',
+  version: 'the version of Node that the runtime says it is tells nothing of how it copies a tree',
   setgroups: 'process.setgroups is not there',
   uncaught: 'an error that nobody catches fails the test there, whoever listens for it',
   mocks: 'setTimeout of the global object cannot be put in place of there',
@@ -257,6 +258,7 @@ const ROWS: readonly Row[] = [
       'without io_uring > the tests of this folder pass',
     ],
   },
+  { why: 'version', in: ['bun', 'deno'], file: 'fs/fallback', tests: ['a tree > *'] },
   { why: 'files', in: ['deno'], file: 'fs/abort', tests: ['given any number of operations that wait*'] },
   {
     why: 'files',
@@ -303,7 +305,12 @@ const ROWS: readonly Row[] = [
       'handles > are warned about when they are collected without having been closed',
     ],
   },
-  { why: 'ownFs', in: ['deno'], file: 'fs/special', tests: ['trees > mkdir, cp and rm of a tree, as Node does it'] },
+  {
+    why: 'ownFs',
+    in: ['deno'],
+    file: 'fs/special',
+    tests: ['trees > mkdir, cp and rm of a tree, as Node does it', 'trees > cp of *'],
+  },
   {
     why: 'files',
     in: ['deno'],
