@@ -92,7 +92,10 @@ export const IORING_FEAT_NATIVE_WORKERS = 0x200;
 export const IORING_FEAT_RSRC_TAGS = 0x400;
 /** Kernel 5.17. IOSQE_CQE_SKIP_SUCCESS works. */
 export const IORING_FEAT_CQE_SKIP = 0x800;
-/** Kernel 5.18. A linked request looks its file up when it runs: it may use a slot that the chain fills. */
+/**
+ * Kernel 5.18, and point releases of 5.17. A linked request looks its file up when it runs: it may use a slot that the
+ * chain fills.
+ */
 export const IORING_FEAT_LINKED_FILE = 0x1000;
 /** Kernel 6.3. io_uring_register(2) accepts a registered ring (IORING_REGISTER_USE_REGISTERED_RING). */
 export const IORING_FEAT_REG_REG_RING = 0x2000;

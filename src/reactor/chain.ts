@@ -12,7 +12,10 @@ const KEEPS_LINKS = version('5.15');
 /** Before that a timer cannot say that it has succeeded: it ends the chain. */
 const GOES_ON_BEHIND_TIMERS = version('5.16');
 
-/** Before that all transfers of a chain begin where the file stood at first: the second write is over the first. */
+/**
+ * Before that all transfers of a chain begin where the file stood at first: the second write is over the first. Point
+ * releases of 5.10, 5.15 and 5.17 do not, in the end; nothing shows it.
+ */
 const FOLLOWS_THE_FILE = version('5.18');
 const TRANSFERS = new Set(['read', 'write', 'readv', 'writev']);
 

@@ -32,7 +32,7 @@ import {
 } from '../abi/operations.ts';
 import { REGISTRATIONS } from '../abi/registrations.ts';
 import { MSG_TRUNC, MSG_WAITALL } from '../abi/socket-flags.ts';
-import { isBlockingDevice, isSocket, TAKES_EVERY_FILE } from './kernel/odd-file.ts';
+import { isBlockingDevice, isSocket, LEAVES_DEVICES, POSITIONS_SOCKETS } from './kernel/odd-file.ts';
 import { checkUserData, highWord, lowWord, type UserData } from './arguments/user-data.ts';
 import { aligned } from './memory/aligned-memory.ts';
 import { BufferGroup, SpanLease, TruncatedLease } from './buffer-ring.ts';
@@ -108,8 +108,10 @@ export class RingCore {
   overflows = 0;
   /** It did when somebody looked last. */
   #isOverflown = false;
-  /** It is known that the kernel neither blocks on devices nor asks for the position of sockets. */
-  #takesEveryFile = false;
+  /** It is known that the kernel does not block on devices. */
+  #leavesDevices = false;
+  /** It is known that it does not ask for the position of sockets. */
+  #positionsSockets = false;
   /** Before 6.13: the operations on slots, by their pin; the high half of its key tells whether it is theirs still. */
   readonly #onSlots = new Map<number, number>();
   /** Such an operation keeps silent: nothing will tell when it is over. */
@@ -209,16 +211,14 @@ export class RingCore {
    * worker of the kernel does that: IOSQE_ASYNC.
    */
   flagsOfTransfer(fd: number): number {
-    return this.#mayTakeAnyFile() || !isBlockingDevice(fd) ? 0 : IOSQE_ASYNC;
+    this.#leavesDevices ||= this.resources.kernel.isFrom(LEAVES_DEVICES);
+    return this.#leavesDevices || !isBlockingDevice(fd) ? 0 : IOSQE_ASYNC;
   }
 
   /** Is 0 to stand for the position of a file, which has none? */
   beginsAtZero(fd: number): boolean {
-    return !this.#mayTakeAnyFile() && isSocket(fd);
-  }
-
-  #mayTakeAnyFile(): boolean {
-    return (this.#takesEveryFile ||= this.resources.kernel.isFrom(TAKES_EVERY_FILE));
+    this.#positionsSockets ||= this.resources.kernel.isFrom(POSITIONS_SOCKETS);
+    return !this.#positionsSockets && isSocket(fd);
   }
 
   /** Is there no room? To be asked first by operations that need memory of the arena, or more than one entry. */

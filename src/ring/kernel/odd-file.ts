@@ -2,11 +2,13 @@ import { constants, fstatSync, readFileSync, statSync, type Stats } from 'node:f
 import { hasSystemDescriptors } from '../../native/runtime.ts';
 import { version } from './proven-kernel.ts';
 
+/** From this version on a worker of the kernel waits for a device that would block; before, whoever submits does. */
+export const LEAVES_DEVICES = version('5.14');
 /**
- * From this version on a worker of the kernel waits for a device that would block; before, whoever submits does. And a
- * socket has a position: -1, which stands for it, is ESPIPE before.
+ * From this version on -1, which stands for the position of a file, may be that of a socket; before, it is ESPIPE.
+ * Point releases of 5.10 and 5.15 that are younger than 5.16 have it too, which nothing shows.
  */
-export const TAKES_EVERY_FILE = version('5.14');
+export const POSITIONS_SOCKETS = version('5.16');
 
 /** May a transfer block whoever asks for it? Terminals and other character devices do, unless they are non-blocking. */
 export function isBlockingDevice(fd: number): boolean {
