@@ -1,5 +1,6 @@
 import type { CallOff } from '../native/native.ts';
 import type { Engine } from '../reactor/engine.ts';
+import { beforeSubmission } from '../reactor/own-close.ts';
 import type { Reactor } from '../reactor/reactor.ts';
 import { Sequence } from '../reactor/sequence.ts';
 
@@ -27,10 +28,13 @@ export abstract class WholeFile<T> extends Sequence<T> {
     return this.#callOff;
   }
 
-  /** Write the entry of the close. From then on the kernel closes it, and its number may soon be another file's. */
+  /**
+   * Write the entry of the close. When it is submitted the kernel closes it, and its number may soon be another file's.
+   */
   protected prepareClose(ring: Ring, slot: number): boolean {
     if (!ring.prepClose(this.opened, slot)) return false;
-    this.disown()?.();
+    const callOff = this.disown();
+    if (callOff !== undefined) beforeSubmission(ring, callOff);
     return true;
   }
 

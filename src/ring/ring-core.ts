@@ -100,6 +100,8 @@ export class RingCore {
   silent: SilentChain | undefined;
   /** Such chains that the kernel has not taken yet. */
   chained: SilentChain[] | undefined;
+  /** Functions to be called before the kernel is shown the entries that were written so far: see {@link announce}. */
+  unannounced: (() => void)[] | undefined;
   /** The queue's tail when an operation was refused last: there is no entry "just prepared" then. */
   refusedAt: number | undefined;
   /** Is a callback of forEachCompletion running? */
@@ -219,6 +221,13 @@ export class RingCore {
   beginsAtZero(fd: number): boolean {
     this.#positionsSockets ||= this.resources.kernel.isFrom(POSITIONS_SOCKETS);
     return !this.#positionsSockets && isSocket(fd);
+  }
+
+  /** The kernel is going to be shown the entries: tell those who have asked for that. */
+  announce(): void {
+    const calls = this.unannounced!;
+    this.unannounced = undefined;
+    for (const call of calls) call();
   }
 
   /** Is there no room? To be asked first by operations that need memory of the arena, or more than one entry. */

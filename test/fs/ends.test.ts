@@ -262,6 +262,21 @@ describe('a worker is terminated', { skip }, () => {
     await worker.terminate();
   }
 
+  for (const name of ['close', 'readFile'] as const) {
+    it(`between the entry of a close of ${name === 'close' ? 'a handle' : name} and its submission`, async () => {
+      using temporary = new Temporary();
+      const paths = ['a', 'b', 'c'].map((file) => temporary.file(file, contents(4096)));
+      const worker = new Worker(new URL('./busy-worker.js', import.meta.url), { workerData: { name, paths } });
+      await new Promise((resolve, reject) => {
+        worker.once('message', resolve);
+        worker.once('error', reject);
+      });
+      assert.notDeepEqual(openIn(temporary.path), []);
+      await worker.terminate();
+      assert.deepEqual(openIn(temporary.path), []);
+    });
+  }
+
   it('while Node reads the rest of a large file, and the file is closed', async () => {
     using temporary = new Temporary();
     const path = temporary.file('large', contents(HEAD + CHUNK));

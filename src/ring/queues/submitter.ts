@@ -86,6 +86,7 @@ export class Submitter {
   submit(): number {
     this.core.checkOpen();
     if (this.core.chained !== undefined) this.core.endChain();
+    if (this.core.unannounced !== undefined) this.core.announce();
     if (this.#polled) return this.#submitPolled(0, Infinity);
     const toSubmit = this.sq.publish();
     if (toSubmit === 0) return 0;
@@ -107,6 +108,7 @@ export class Submitter {
     const cq = this.cq;
     core.checkOpen();
     if (core.chained !== undefined) core.endChain();
+    if (core.unannounced !== undefined) core.announce();
     const wanted = waitNr > cq.entries ? cq.entries : waitNr;
     if (timeoutMs !== undefined || this.#indirect) {
       return this.#submitFor(wanted, timeoutMs ?? Infinity);
@@ -133,6 +135,7 @@ export class Submitter {
       throw wrongState('ERR_IOURING_UNSUPPORTED', 'Cannot use registered waits: not in a worker, and not with sqPoll');
     }
     if (this.core.chained !== undefined) this.core.endChain();
+    if (this.core.unannounced !== undefined) this.core.announce();
     const { cq, sq, resources } = this.core;
     cq.publish();
     const wanted = Math.min(waitNr, cq.entries);
