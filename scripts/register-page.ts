@@ -7,8 +7,8 @@ const [START, END] = ['<!-- table:start -->\n', '<!-- table:end -->'];
 
 function table(): string {
   const rows = REPLACEMENTS.map((row): string[] => {
-    const { part, name, reason, needs } = row;
-    return [`\`${part}\``, `\`${name}\``, isDefault(row) ? 'yes' : 'no', reason, needs];
+    const { parts, name, reason, needs } = row;
+    return [parts.map((part) => `\`${part}\``).join(', '), `\`${name}\``, isDefault(row) ? 'yes' : 'no', reason, needs];
   });
   // Those of files differ in their names only, and are called as their parts are.
   const names = new Map<string, [parts: Set<string>, names: Set<string>]>();

@@ -65,18 +65,6 @@ export function endsAtHangUp(): boolean {
   return major === 1 && minor < 52;
 }
 
-/** The version of V8 (that of Node 24, at the latest) from which on {@link sharesHiddenClasses} is true. */
-export const SHARING_V8 = 13;
-
-/**
- * Does V8 have one hidden class for all objects that had the same one before they were given the same other prototype?
- * In older versions each of them has its own as soon as it gets another property, and code that works on a dozen of
- * them is slow.
- */
-export function sharesHiddenClasses(): boolean {
-  return Number.parseInt(process.versions.v8, 10) >= SHARING_V8;
-}
-
 /**
  * Does node:http's server ask for the handle of a socket once more, before it takes it over, than from version 22 on?
  * Nothing shows it without a server and a connection.

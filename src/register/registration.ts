@@ -7,8 +7,8 @@ import { imitate } from '../native/imitate.ts';
 import '../native/nobody.ts';
 import type { FallbackMessage } from '../reactor/available-reactor.ts';
 import { isFinal, KernelAge, obstacle } from './obstacle.ts';
-import { chosenParts, type Part } from './parts.ts';
-import { isDefault, misfitOf, REPLACEMENTS, type Call, type Replacement } from './replacements.ts';
+import { chosenParts } from './parts.ts';
+import { isDefault, misfitOf, REPLACEMENTS, wordFor, type Call, type Replacement } from './replacements.ts';
 import type { Loaders, SideName, Sides } from './sides.ts';
 
 /** Why a row is Node's when IOURING is not set. */
@@ -19,7 +19,8 @@ const fallbacks = channel('iouring:fallback');
 
 /** The outcome of a row of the table. */
 export interface Outcome {
-  readonly part: Part;
+  /** The part that the row is for, as IOURING names it, or `sockets`. */
+  readonly word: string;
   readonly name: string;
   /** Why it is Node's; undefined if it is replaced. */
   readonly left: string | undefined;
@@ -42,7 +43,7 @@ export class Registration {
   readonly #replaced: Replaced[] = [];
   readonly #left = new Map<Replacement, string>();
   readonly #unneeded = new Set<Replacement>();
-  readonly #chosen = chosenParts(REPLACEMENTS.map(({ part }) => part));
+  readonly #chosen = chosenParts(REPLACEMENTS.flatMap(({ parts }) => parts));
   readonly #loaders: Loaders;
   /** The sides behind the replacements that were needed so far. */
   readonly sides: { [S in SideName]?: Sides[S] } = {};
@@ -64,12 +65,13 @@ export class Registration {
       syncBuiltinESMExports();
     }
     else if (refused.size > 0) return;
-    debug('replaced: %s', this.#replaced.map(({ row: { part, name } }) => `${part}: ${name}`).join(', ') || 'nothing');
+    debug('replaced: %s', this.#replaced.map(({ row }) => `${wordFor(row)}: ${row.name}`).join(', ') || 'nothing');
   }
 
   #isChosen(row: Replacement): boolean {
-    const isChosen = this.#chosen?.has(row.part) ?? isDefault(row);
-    if (!isChosen) this.#left.set(row, this.#chosen === undefined ? NOT_DEFAULT : `IOURING does not name ${row.part}`);
+    const chosen = this.#chosen;
+    const isChosen = chosen === undefined ? isDefault(row) : row.parts.some((part) => chosen.has(part));
+    if (!isChosen) this.#left.set(row, chosen === undefined ? NOT_DEFAULT : `IOURING does not name ${wordFor(row)}`);
     return isChosen;
   }
 
@@ -114,8 +116,8 @@ export class Registration {
   }
 
   /** A function that Node has under several names stays one. */
-  #standInFor(original: Call, { part, side, replace }: Replacement): StandIn {
-    const twin = this.#replaced.find(({ row, standIn }) => row.part === part && standIn.original === original);
+  #standInFor(original: Call, { parts: [part], side, replace }: Replacement): StandIn {
+    const twin = this.#replaced.find(({ row, standIn }) => row.parts[0] === part && standIn.original === original);
     if (twin !== undefined) return twin.standIn;
     const make = replace as (original: Call, ring: () => Sides[SideName] | undefined) => Call;
     const ours = make(original, () => (standIn.isOn ? this.#side(side) : undefined));
@@ -197,7 +199,7 @@ export class Registration {
   /** The outcome of every row of the table, in its order. */
   get outcomes(): Outcome[] {
     const rows = REPLACEMENTS.filter((row) => !this.#unneeded.has(row));
-    return rows.map((row) => ({ part: row.part, name: row.name, left: this.#left.get(row) }));
+    return rows.map((row) => ({ word: wordFor(row), name: row.name, left: this.#left.get(row) }));
   }
 }
 

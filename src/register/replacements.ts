@@ -14,7 +14,8 @@ import type { ListenPlace, ServerClass } from '../net/dropin/node-net.ts';
 import { fileCalls } from './file-calls.ts';
 import { Choice, type Part } from './parts.ts';
 import type { SideName, Sides } from './sides.ts';
-import { ringPaysForFiles, SHARING_V8, sharesHiddenClasses } from '../native/runtime.ts';
+import { ringPaysForFiles } from '../native/runtime.ts';
+import { isEager } from '../native/eager.ts';
 
 /** A function of Node's, or what stands in its place. */
 export type Call = (...args: never[]) => unknown;
@@ -27,8 +28,8 @@ const BY_DEFAULT = new Choice('');
 
 /** One function that is replaced. */
 interface Row<S extends SideName> {
-  /** The word of IOURING that turns it on; so does the name of its module. */
-  readonly part: Part;
+  /** The words of IOURING that turn it on; so does the name of their module. */
+  readonly parts: readonly Part[];
   /** The side of us that is behind it. */
   readonly side: S;
   /** The function, as one writes it in a program. */
@@ -52,8 +53,13 @@ interface Row<S extends SideName> {
 export type Replacement = Row<'sockets'> | Row<'datagrams'> | Row<'files'>;
 
 /** Is it on when IOURING is not set? */
-export function isDefault({ part }: Replacement): boolean {
-  return BY_DEFAULT.has(part);
+export function isDefault({ parts }: Replacement): boolean {
+  return parts.some((part) => BY_DEFAULT.has(part));
+}
+
+/** The word for what a row replaces: its part, or `sockets` where it is for all of them. */
+export function wordFor({ parts }: Replacement): string {
+  return parts.length === 1 ? parts[0] : 'sockets';
 }
 
 /**
@@ -64,19 +70,13 @@ const builtin = modules.createRequire(process.execPath);
 const nodeNet = (): typeof net => builtin('node:net') as typeof net;
 const nodeHttp = (): typeof http => builtin('node:http') as typeof http;
 
-/** Has anybody used a module of Node's so far? */
-function isLoaded(name: string): boolean {
-  const { moduleLoadList } = process as NodeJS.Process & { readonly moduleLoadList?: readonly string[] };
-  return moduleLoadList?.includes(`NativeModule ${name}`) ?? true;
-}
-
 const LISTEN = 'net.Server.prototype._listen2';
 /** How many arguments Node gives it, in all versions. */
 const LISTEN_ARGUMENTS = 6;
 
 /** A row for the servers that `isOurs` knows. */
 function servers(
-  { isOurs, ...row }: Pick<Replacement, 'part' | 'reason'> & { isOurs(server: ServerClass): boolean },
+  { isOurs, ...row }: Pick<Replacement, 'parts' | 'reason'> & { isOurs(server: ServerClass): boolean },
 ): Row<'sockets'> {
   return {
     ...row,
@@ -91,7 +91,7 @@ function servers(
       return function _listen2(this: ServerClass, ...place: ListenPlace): void {
         const side = isOurs(this) ? ring() : undefined;
         listen.apply(this, place);
-        side?.haveOurSockets(this);
+        side?.haveNodesSockets(this);
       };
     },
   };
@@ -127,35 +127,20 @@ function isOfCluster({ name }: { name: string }): boolean {
 }
 
 /** Which sockets that connect are ours, by what they are told to connect to. */
-interface ClientsRow extends Pick<Replacement, 'part' | 'reason' | 'needs'> {
+interface ClientsRow extends Pick<Replacement, 'parts' | 'reason' | 'needs'> {
   isOurs(target: unknown): boolean;
 }
 
 const CONNECT_NEEDS = 'a socket that connects has no handle before, and keeps `onread` under the symbol kBuffer';
 
-/** The rows for such sockets: where V8 allows it, those that anybody has made; else those of Node's functions. */
-function clients(row: ClientsRow): Row<'sockets'>[] {
-  return [
-    adopted(row),
-    created(row, 'net.connect', nodeNet, 'connect'),
-    created(row, 'net.createConnection', nodeNet, 'createConnection'),
-  ];
-}
-
-function adopted({ isOurs, ...row }: ClientsRow): Row<'sockets'> {
+function clients({ isOurs, ...row }: ClientsRow): Row<'sockets'> {
   return {
     ...row,
-    needs: `V8 ${SHARING_V8} (Node 24): ${row.needs}`,
     side: 'sockets',
     name: 'net.Socket.prototype.connect',
     owner: () => nodeNet().Socket.prototype,
     key: 'connect',
-    misfit() {
-      if (!sharesHiddenClasses()) {
-        return `before version ${SHARING_V8} of V8 each socket would get a hidden class of its own`;
-      }
-      return userBuffer(new (nodeNet().Socket)()) === null ? undefined : 'a new socket has no symbol kBuffer';
-    },
+    misfit: () => userBuffer(new (nodeNet().Socket)()) === null ? undefined : 'a new socket has no symbol kBuffer',
     replace(original, ring) {
       const connect = original as unknown as (this: net.Socket, ...args: unknown[]) => unknown;
       return function (this: net.Socket, ...args: unknown[]): unknown {
@@ -165,41 +150,6 @@ function adopted({ isOurs, ...row }: ClientsRow): Row<'sockets'> {
       };
     },
   };
-}
-
-/** Functions that stand in place of such a one: those of http.client are what those of net.client find. */
-const ours = new WeakSet<object>();
-
-/** A row for a function that makes a socket and connects it. */
-function created({ isOurs, ...row }: ClientsRow, name: string, owner: () => object, key: string): Row<'sockets'> {
-  return {
-    ...row,
-    needs: `V8 before ${SHARING_V8} (Node 20, 22): it makes a socket, and calls its \`connect\`; ${row.needs}`,
-    side: 'sockets',
-    name,
-    owner,
-    key,
-    isUnneeded: sharesHiddenClasses,
-    misfit: () => misfitOfMaker((owner() as Record<string, object>)[key]),
-    replace(original, ring) {
-      const connect = original as unknown as (this: unknown, ...args: unknown[]) => unknown;
-      const made = function (this: unknown, ...args: unknown[]): unknown {
-        const side = isOurs(args[0]) ? ring() : undefined;
-        return side === undefined ? connect.apply(this, args) : side.createConnection(args);
-      };
-      ours.add(made);
-      return made;
-    },
-  };
-}
-
-/** Is it another function than the one of Node's whose work is done here? A program may have replaced it. */
-function misfitOfMaker(connect: object): string | undefined {
-  const source = Function.prototype.toString.call(connect);
-  const isNodes = ['normalizeArgs(args)', 'new Socket(options)', 'socket.connect(normalized)'].every((part) =>
-    source.includes(part)
-  );
-  return isNodes || ours.has(connect) ? undefined : 'it is not the function that makes a socket and connects it';
 }
 
 /** Is it what an agent of node:http connects to? It comes as `net.connect` hands arguments on: in an array. */
@@ -229,8 +179,34 @@ function userBuffer(socket: net.Socket): unknown {
   return kBuffer === undefined ? undefined : (socket as unknown as Record<symbol, unknown>)[kBuffer];
 }
 
+/** How many arguments Node gives it, in all versions. */
+const WRITE_ARGUMENTS = 4;
+/** So many writes later it is asked again where there is nothing behind it, or not any more. */
+const UNKNOWN = 1 << 16;
+
+/** The one that all kinds of sockets need: nothing else of ours is at work while they are Node's. */
+const WRITES: Row<'sockets'> = {
+  parts: ['http.server', 'net.server', 'http.client', 'net.client'],
+  side: 'sockets',
+  name: 'net.Socket.prototype._writeGeneric',
+  reason: 'every write of a socket ends in it: it is counted, until there are so many that the ring may pay',
+  needs: 'every write ends in it, called on the socket itself',
+  owner: () => nodeNet().Socket.prototype,
+  key: '_writeGeneric',
+  isUnneeded: () => isEager,
+  misfit: () => misfitOfLength(nodeNet().Socket.prototype, '_writeGeneric', WRITE_ARGUMENTS),
+  replace(original, ring) {
+    const write = original as unknown as (this: object, ...args: unknown[]) => unknown;
+    let unwatched = 1;
+    return function _writeGeneric(this: object, isMany: unknown, data: unknown, encoding: unknown, done: unknown) {
+      if (--unwatched <= 0) unwatched = ring()?.observe(this) ?? UNKNOWN;
+      return write.call(this, isMany, data, encoding, done);
+    };
+  },
+};
+
 const DATAGRAMS: Row<'datagrams'> = {
-  part: 'dgram',
+  parts: ['dgram'],
   side: 'datagrams',
   name: 'dgram.createSocket',
   reason: 'UDP sockets are made by it; those of `new dgram.Socket()` stay Node’s',
@@ -267,7 +243,7 @@ const FILES = [
 /** A row for a function of node:fs/promises. */
 function file(name: (typeof FILES)[number]): Row<'files'> {
   return {
-    part: `fs.${name}`,
+    parts: [`fs.${name}`],
     side: 'files',
     name: `fs.promises.${name}`,
     reason: 'the ring has an operation for it',
@@ -283,38 +259,29 @@ function file(name: (typeof FILES)[number]): Row<'files'> {
   };
 }
 
-const AGENTS: ClientsRow = {
-  part: 'http.client',
-  reason: 'the agents of node:http connect by it',
-  needs:
-    `${CONNECT_NEEDS}; an agent calls its options \`_agentKey\`, and where it does not, its sockets are those of net.client`,
-  isOurs: isOfAgent,
-};
-
 /** In this order they are put in place; they are taken back in the opposite one. */
 export const REPLACEMENTS: readonly Replacement[] = [
   servers({
-    part: 'http.server',
+    parts: ['http.server'],
     reason:
       'servers of node:http, and with them express, fastify, hono, koa and ws, listen by it: what they accept is ours',
     isOurs: isHttpServer,
   }),
-  servers({ part: 'net.server', reason: 'servers of net.createServer likewise', isOurs: isPlainServer }),
-  {
-    ...created(AGENTS, 'http.Agent.prototype.createConnection', () => nodeHttp().Agent.prototype, 'createConnection'),
-    // An agent takes net.createConnection when node:http is loaded: if that is later, it takes what stands there then.
-    // Some versions have one there that looks net.createConnection up when it is called; that is replaced after this.
-    isUnneeded: () =>
-      sharesHiddenClasses() || !isLoaded('_http_agent') ||
-      nodeHttp().Agent.prototype.createConnection !== nodeNet().createConnection,
-  },
-  ...clients(AGENTS),
-  ...clients({
-    part: 'net.client',
+  servers({ parts: ['net.server'], reason: 'servers of net.createServer likewise', isOurs: isPlainServer }),
+  clients({
+    parts: ['http.client'],
+    reason: 'the agents of node:http connect by it',
+    needs:
+      `${CONNECT_NEEDS}; an agent calls its options \`_agentKey\`, and where it does not, its sockets are those of net.client`,
+    isOurs: isOfAgent,
+  }),
+  clients({
+    parts: ['net.client'],
     reason: 'net.connect, fetch and database drivers come through it',
     needs: CONNECT_NEEDS,
     isOurs: (target) => !isOfAgent(target),
   }),
+  WRITES,
   DATAGRAMS,
   ...FILES.map(file),
 ];

@@ -19,9 +19,7 @@ const NO_BYTES = { bytesRead: 0, bytesWritten: 0, bytesReadByNode: 0, bytesWritt
 const ADVICE =
   'have many connections, or files, at work at a time; or set IOURING_EAGER=1: each is on the ring, paying or not';
 
-const STAYS =
-  'stays Node’s, as TLS, HTTP/2, classes that extend net.Socket, handles that others have taken, and before Node 24 ' +
-  'those of `new net.Socket()` do';
+const STAYS = 'stays Node’s, as TLS, HTTP/2, classes that extend net.Socket, and handles that others have taken do';
 
 const NO_TURNS = 'this version of Node does not show whether the ring pays: 20.18, 22.8 and later do';
 
@@ -157,20 +155,22 @@ export class Reporter {
 
   /** Why a part is Node's altogether. */
   #leftOf(part: Part): string | undefined {
-    const rows = this.#registration.outcomes.filter((row) => row.part === part);
+    const rows = this.#registration.outcomes.filter(({ word }) => word === part);
     return rows.every(({ left }) => left !== undefined) ? rows[0]?.left : undefined;
   }
 
   /** Why the ring did not pay for a socket. */
   #whyEarly(socket: Socket, { showsTurns, wasLookedAt, worth }: SocketSide): string {
-    const { pays, received, sent, writes } = worth;
+    const { pays, received, sent, sustained, writes } = worth;
     this.#isEarly = true;
     if (!showsTurns()) return NO_TURNS;
     if (!wasLookedAt(socket)) {
-      return `too short for the ring to pay, or the only one that writes: fewer than ${writes} messages each`;
+      return `too short for the ring to pay, or one of a few that write: it pays for many that have ${writes} messages each`;
     }
     const large = `more than ${received / 1024} KiB that come or ${sent / 1024} KiB that go`;
-    return `the ring did not pay: fewer than ${pays} messages in a turn of the loop, not for long, or large ones (${large})`;
+    return `the ring did not pay: fewer than ${pays} messages in a turn of the loop, for less than ${
+      sustained / 1000
+    } s, or large ones (${large})`;
   }
 
   get report(): Report {
@@ -199,8 +199,8 @@ export class Reporter {
       systemCalls: ring?.enters ?? 0,
       operations: ring?.submitted ?? 0,
       ...(isUnused && isEarly && { advice: ADVICE }),
-      replaced: outcomes.filter((row) => row.left === undefined).map(({ part, name }) => `${part}: ${name}`),
-      left: left.map(({ part, name, left: reason }) => ({ name: `${part}: ${name}`, reason })),
+      replaced: outcomes.filter((row) => row.left === undefined).map(({ word, name }) => `${word}: ${name}`),
+      left: left.map(({ word, name, left: reason }) => ({ name: `${word}: ${name}`, reason })),
     };
   }
 }

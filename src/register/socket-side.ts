@@ -2,16 +2,14 @@
  * The side that stands behind node:net and node:http when the first server listens, or the first socket connects. What
  * it imports is little: the ring is behind another, which the first connection loads that goes through it.
  */
-import type { Socket as NodeSocket } from 'node:net';
-import { createConnectionOf } from '../net/dropin/create-connection.ts';
 import { ringSide } from '../net/dropin/ring-when-needed.ts';
 import type { ring } from '../net/dropin/ring-side.ts';
-import { StandIn } from '../net/dropin/socket.ts';
 
 export { isBuiltAsNode } from '../net/dropin/node-net.ts';
-export { haveOurSockets } from '../net/dropin/connected.ts';
+export { haveNodesSockets } from '../net/dropin/connected.ts';
 export { bytesByRing, wasLookedAt, wayOf } from '../net/dropin/changing-ways.ts';
 export { connectAdopted } from '../net/dropin/socket.ts';
+export { observe } from '../net/dropin/watch.ts';
 export { load, worth } from '../net/dropin/worth.ts';
 export { showsTurns } from '../net/transport/load.ts';
 
@@ -19,9 +17,4 @@ export { showsTurns } from '../net/transport/load.ts';
 export function loadRingBy(load: () => { readonly ofSockets: typeof ring } | undefined): boolean {
   ringSide.loadBy(() => load()?.ofSockets);
   return ringSide.soFar !== undefined;
-}
-
-/** Does the same as `net.createConnection`, with a socket that goes through the ring while that pays. */
-export function createConnection(args: unknown[]): NodeSocket {
-  return createConnectionOf(StandIn, args);
 }

@@ -1,4 +1,5 @@
 import { load, worth } from '../../src/net/dropin/worth.ts';
+import { watchNext } from '../../src/net/dropin/watch.ts';
 import { worth as worthOfDatagrams } from '../../src/net/udp/worth.ts';
 import { randomOf } from '../reactor/random.ts';
 
@@ -10,6 +11,13 @@ export function fromTheFirstByte(): void {
   worth.writes = worthOfDatagrams.messages = 0;
 }
 
+/** Have each write of a socket that is Node's looked at, and the ring used as soon as it pays. */
+export function atOnce(): void {
+  Object.assign(worth, AT_ONCE);
+  watchNext();
+}
+
+const AT_ONCE = { unwatched: 1, rest: 0, sustained: 0 };
 const asItIs = { ...worth };
 
 /** Settings of {@link worth}, by when a connection changes between Node and the ring. */
@@ -17,6 +25,7 @@ const WAYS = {
   'from the first byte on the ring': { writes: 0 },
   /** Whatever it costs: there at one write, and back at one of the next. */
   'changing all the time': {
+    ...AT_ONCE,
     writes: 1,
     patience: 1,
     pause: 0,
@@ -35,6 +44,7 @@ export const ways = Object.keys(WAYS) as (keyof typeof WAYS)[];
 export async function going<T>(way: keyof typeof WAYS, call: () => Promise<T>): Promise<T> {
   const before = { ...worth };
   Object.assign(worth, { ...asItIs, ...WAYS[way] });
+  watchNext();
   // If it did in turns, each of two sockets would stay where it is. The first is asked for one of Node's.
   const random = randomOf(FIRST_PAYS);
   const pays = { configurable: true, get: () => random(2) === 1 };

@@ -84,4 +84,53 @@ describe('sockets that are taken', () => {
     while (periods.length < 6) periods.push(load.nextPeriod(periods.at(-1)!));
     assert.deepEqual(periods, [256, 1024, 4096, 16_384, 65_536, 65_536]);
   });
+
+  it('for so long as each measurement says so, and no longer: one that does not begins anew, and so does a pause', () => {
+    const program = new Program().run(32);
+    // Since the first of two measurements.
+    const since = program.now - program.milliseconds;
+    assert.deepEqual([program.load.paysFor(0), program.load.paysFor(1000)], [true, false]);
+    while (program.now < since + 3000) {
+      assert.equal(program.load.paysFor(3000), false);
+      program.run(32, 1);
+    }
+    assert.equal(program.load.paysFor(3000), true);
+    assert.equal(program.run(4, 1).run(32, 1).load.paysFor(1), false);
+    assert.equal(program.run(32, 40).load.paysFor(3000), true);
+    program.now += 2000;
+    program.load.beginAnew();
+    assert.equal(program.run(32, 1).load.paysFor(1), false);
+  });
+
+  it('given that not all was counted before, a measurement counts from where that is said', () => {
+    const program = new Program();
+    program.turns += 1000;
+    program.now += 100;
+    program.load.beginAnew();
+    assert.equal(program.run(32, 1).load.pays, true);
+    assert.equal(program.load.wasMeasuredSince(program.now - 1), true);
+  });
+
+  it('is far from it where a few write much in a turn', () => {
+    const program = new Program();
+    program.load.beginAnew();
+    program.turns += 10;
+    for (let i = 0; i < 129; i++) program.load.count(true);
+    assert.equal(program.load.isFarFromPaying, true);
+    program.load.count(true);
+    assert.equal(program.load.isFarFromPaying, false);
+  });
+
+  it('is declined when sixteen were looked at and none was taken, until one is, or another stretch begins', () => {
+    const { load } = new Program();
+    const declined = (times: number): boolean => {
+      for (let i = 0; i < times; i++) load.decline();
+      return load.isDeclined;
+    };
+    assert.deepEqual([declined(15), declined(1)], [false, true]);
+    assert.deepEqual([load.takesTurn(), load.isDeclined], [true, false]);
+    assert.equal(declined(16), true);
+    load.beginAnew();
+    assert.equal(load.isDeclined, false);
+  });
 });

@@ -146,7 +146,7 @@ async function ways(kind: 'net' | 'dgram', entry: 'index' | 'eager', free: numbe
     const load = (name) => import(${JSON.stringify(SRC)} + name);
     const { default: ours } = await load('${kind}/${entry}.js');
     const { worth } = await load('net/${kind === 'net' ? 'dropin' : 'udp'}/worth.js');
-    Object.assign(worth, { writes: 1, messages: 1, patience: 1, milliseconds: 0, pause: 0, pays: 0, costs: 0,
+    Object.assign(worth, { writes: 1, unwatched: 1, rest: 0, sustained: 0, messages: 1, patience: 1, milliseconds: 0, pause: 0, pays: 0, costs: 0,
       received: Infinity, sent: Infinity });
     let socket, way, write, close;
     if ('${kind}' === 'net') {

@@ -24,7 +24,7 @@ const RECORD = `
   });
   process.once('exit', () => {
     console.log(lines.join('\\n'));
-    console.error(net.Server.prototype._listen2.toString().includes('haveOurSockets') ? 'flagged' : 'plain');
+    console.error(net.Server.prototype._listen2.toString().includes('haveNodesSockets') ? 'flagged' : 'plain');
   });`;
 
 const PROGRAMS: Record<string, string> = {

@@ -97,13 +97,13 @@ describe('a server of node:http under the flag', { timeout: 60_000 }, () => {
       const before = rings();
       const isDone = (seen) => {
         const count = seen?.sockets.find(({ way, reason }) => way === 'ring' && reason.startsWith('accepted'));
-        return count?.sockets === 64 && count.bytesRead > 2 * count.bytesReadByNode;
+        return count?.sockets === 64 && 4 * count.bytesRead > count.bytesReadByNode;
       };
       const clients = Array.from({ length: 64 }, (_, i) => client(i));
       let busy;
       let rounds = 0;
-      // One is taken in a millisecond at most.
-      for (let i = 0; i < 1000 && !isDone(busy); i++) {
+      // It has to have paid for some seconds.
+      for (let i = 0; !isDone(busy); i++) {
         await Promise.all(clients.map((ask) => ask(i)));
         rounds++;
         if (i % 50 === 49) busy = report();
@@ -118,7 +118,7 @@ describe('a server of node:http under the flag', { timeout: 60_000 }, () => {
     assert.ok(rings > 0);
     const [whenBusy, whenQuiet, last] = [busy, quiet, atEnd].map((report) => accepted(report, 'ring')!);
     assert.equal(whenBusy.sockets, 64);
-    assert.ok(whenBusy.bytesRead > whenBusy.bytesReadByNode && whenBusy.bytesReadByNode > 0, JSON.stringify(whenBusy));
+    assert.ok(whenBusy.bytesRead > 0 && whenBusy.bytesReadByNode > 0, JSON.stringify(whenBusy));
     // Of the 1600 requests of the one client most were Node's.
     const each = whenBusy.bytesReadByNode + whenBusy.bytesRead;
     const ofOne = (1600 * each) / (64 * rounds);
@@ -162,7 +162,7 @@ describe('a server of node:http under the flag', { timeout: 60_000 }, () => {
     assert.deepEqual(printed, [0, false]);
     assert.match(
       accepted(report, 'node')!.reason,
-      /: too short for the ring to pay, or the only one that writes: fewer/,
+      /: too short for the ring to pay, or one of a few that write: it pays/,
     );
   });
 
@@ -172,7 +172,8 @@ describe('a server of node:http under the flag', { timeout: 60_000 }, () => {
     async () => {
       const [printed, report] = await outcome(`
       const asks = [client(0), client(1)];
-      for (let i = 0; i < 600; i++) await asks[i % 2](i);
+      const isLookedAt = () => report().sockets.some(({ reason }) => reason.includes('the ring did not pay'));
+      for (let i = 0; i % 100 > 0 || !isLookedAt(); i++) await asks[i % 2](i);
       console.log(JSON.stringify([rings(), isKoffiLoaded()]));
       await end();
     `);

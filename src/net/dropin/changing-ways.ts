@@ -1,18 +1,23 @@
 /** Which way the data of a socket goes, Node's or the ring's, and how it changes. */
 import { AsyncResource } from 'node:async_hooks';
 import { nextTick, setImmediate } from '../../native/timers.ts';
+import { isToTellInOrder } from './connecting.ts';
 import { classOf, forward } from './native-handle.ts';
 import {
   hasEnd,
+  hasOwnMethods,
   isIdleGuard,
   isNative,
   isOfHttp2,
+  isOfSharingServer,
   isReadByOthers,
   parserOn,
+  replaceHttpListeners,
   putUnder,
   type HandleParser,
 } from './node-internals.ts';
-import type { Done, NativeHandle } from './node-net.ts';
+import type { NativeHandle } from './node-net.ts';
+import { backAtNode, isOurs, onRing } from './prototypes.ts';
 import { ringSide } from './ring-when-needed.ts';
 import type { SocketConnection } from './socket-connection.ts';
 import {
@@ -27,41 +32,46 @@ import {
   READ_SEEN,
   WRITTEN_SEEN,
   MESSAGES,
+  STRETCH,
   BYTES_BEFORE,
   BYTES_BY_RING,
+  PARSER,
   type Bytes,
   type State,
   type OurSocket,
   prototypeOfNode,
   handleOf,
+  beginConnected,
   isOpen,
-  beginTransfer,
-  endTransfer,
-  writeAsNode,
+  lentTo,
 } from './socket-state.ts';
-import { count, isWorthKeeping, isWorthTaking, last, load, worth } from './worth.ts';
-
-/** Is a socket Node's for now, and connected? */
-export function isEarly(socket: OurSocket): boolean {
-  return socket[WRITES_LEFT] > 0 && !socket.connecting && socket._pendingData === null;
-}
-
-/**
- * It writes by way of Node. More of the message before is not counted, unless every connection is to be taken: where
- * only one writes the ring does not pay, and to count takes a thirtieth of the time of a write.
- */
-export function writeEarly(socket: OurSocket, isMany: boolean, data: unknown, encoding: string, done: Done): void {
-  if (socket !== last || worth.pays === 0) countWrite(socket);
-  beginTransfer();
-  writeAsNode.call(socket, isMany, data, encoding, done);
-  endTransfer();
-}
+import { count, isWorthKeeping, isWorthTaking, load, worth } from './worth.ts';
 
 /** A connection writes: after so many writes somebody is to look whether the ring pays for it. */
 export function countWrite(socket: OurSocket): void {
   if (count(socket)) socket[MESSAGES]++;
   if (socket[WRITES_LEFT] > 1) socket[WRITES_LEFT]--;
   else lookSoon(socket);
+}
+
+/**
+ * The same for one that is Node's, of which only some writes are told, in stretches: a message is judged by what came
+ * and went in the one that it is of.
+ * @param stretch is its number
+ */
+export function countAtNode(socket: OurSocket, stretch: number): void {
+  if (!(CONNECTION in socket)) beginConnected(socket);
+  // One of a class that extends ours may be on the ring, and one that connects has nothing to look at.
+  else if (socket[CONNECTION] !== undefined) return;
+  if (socket.connecting) return;
+  if (socket[STRETCH] !== stretch) {
+    const { bytesRead = 0, bytesWritten = 0 } = handleOf(socket) ?? {};
+    socket[STRETCH] = stretch;
+    socket[READ_SEEN] = bytesRead;
+    socket[WRITTEN_SEEN] = bytesWritten;
+    socket[MESSAGES] = 0;
+  }
+  countWrite(socket);
 }
 
 /** Look when the tick is over. A thousand writes may follow before that, and are not to ask for it again. */
@@ -102,6 +112,9 @@ function look(socket: OurSocket): void {
     if (socket[CONNECTS] && socket[SCOPE] === undefined) noteScope(socket, handle);
     else if (!ringSide.isReady || !load.takesTurn()) socket[WRITES_LEFT] = 1;
     else if (take(socket, handle) !== undefined) socket[WRITES_LEFT] = worth.writes;
+    else load.decline();
+  } else {
+    load.decline();
   }
 }
 
@@ -147,6 +160,9 @@ function take(socket: OurSocket, handle: NativeHandle): SocketConnection | undef
   const owned = { isTcp, handleClass: classOf(handle), userBuffer, scope, isShared, closed, unguard };
   const connection = new ring.SocketConnection(transport, fd, socket, owned);
   socket[CONNECTION] = connection;
+  socket[PARSER] = socket.parser;
+  onRing(socket);
+  replaceHttpListeners(socket, lentTo);
   parser?.unconsume();
   if (reading === true) handle.readStop!();
   Reflect.set(prototypeOfNode, '_handle', null, socket);
@@ -232,7 +248,10 @@ export function connectionOf(socket: OurSocket): SocketConnection | undefined {
   const handle = handleOf(socket);
   if (handle === null) return undefined;
   const connection = handle.reading === true ? undefined : take(socket, handle);
-  if (connection === undefined) socket[CONNECTION] = null;
+  if (connection === undefined) {
+    socket[CONNECTION] = null;
+    backAtNode(socket);
+  }
   return connection;
 }
 
@@ -263,6 +282,7 @@ function goOnByNode(
   parser?.unconsume();
   putUnder(socket, handle);
   Reflect.set(prototypeOfNode, '_handle', handle, socket);
+  backAtNode(socket);
   const bytes = { read: connection.delivered, dispatched: connection.dispatched };
   socket[BYTES_BEFORE] = bytes;
   socket[BYTES_BY_RING] = sumOf(socket[BYTES_BY_RING], bytes);
@@ -280,7 +300,8 @@ function goOnByNode(
 
 /** Is it a handle of Node's on a socket, with which nobody but the socket works, and which writes nothing? */
 function isFree(socket: OurSocket, handle: NativeHandle): handle is NativeHandle & { readonly fd: number } {
-  return isNative(handle) && !isReadByOthers(socket, handle) && !isOfHttp2(socket) && handle.writeQueueSize === 0;
+  const isOthers = hasOwnMethods(handle, isToTellInOrder) || isReadByOthers(socket, handle) || isOfHttp2(socket);
+  return isNative(handle) && !isOthers && !isOfSharingServer(socket) && handle.writeQueueSize === 0;
 }
 
 /**
@@ -288,7 +309,7 @@ function isFree(socket: OurSocket, handle: NativeHandle): handle is NativeHandle
  * come so far.
  */
 export function wayOf(socket: object): 'ring' | 'node' | 'early' | undefined {
-  if (!(CONNECTION in socket)) return 'node';
+  if (!(CONNECTION in socket)) return isOurs(socket) ? 'early' : 'node';
   const { [CONNECTION]: connection, [WRITES_LEFT]: writesLeft } = socket as State;
   if (connection !== undefined) return connection === null ? 'node' : 'ring';
   return writesLeft > 0 ? 'early' : writesLeft === 0 ? 'node' : undefined;

@@ -2,7 +2,9 @@ import { channel } from 'node:diagnostics_channel';
 import type { SocketConstructorOpts } from 'node:net';
 import { node, type NameOf, type NativeHandle, type ServerClass } from './node-net.ts';
 import { ownOptions } from '../../ring/arguments/own-options.ts';
+import { register } from './prototypes.ts';
 import { acceptHandle, announced } from './socket.ts';
+import { worth } from './worth.ts';
 
 const accepted = channel('net.server.socket');
 
@@ -20,6 +22,15 @@ export function haveOurSockets(server: ServerClass): void {
     if (status !== 0 || client === undefined) onconnection.call(handle, status, client);
     else connected(server, client);
   };
+}
+
+/**
+ * The same for a server whose sockets are to be of Node's class: Node makes them, unless each is to go through the ring
+ * from its first byte on.
+ */
+export function haveNodesSockets(server: ServerClass): void {
+  if (worth.writes === 0) haveOurSockets(server);
+  else register(server);
 }
 
 /** Does with a connection as Node does. */

@@ -7,32 +7,28 @@ import {
   CONNECTS,
   SCOPE,
   WRITES_LEFT,
-  PERIOD,
-  READ_SEEN,
-  WRITTEN_SEEN,
-  MESSAGES,
-  BYTES_BEFORE,
-  BYTES_BY_RING,
   ASKED,
+  USER_BUFFER,
   type OurSocket,
   handleOf,
+  begin,
+  beginConnected,
   writesAtFirst,
   isOpen,
   inNode,
   withinNode,
   lend,
 } from './socket-state.ts';
-import { worth } from './worth.ts';
 
 /** The method `connect` of Node, for a socket that is to go through the ring if it lasts. */
 export function connectBy<T>(socket: OurSocket, args: readonly unknown[], connect: () => T): T {
   const connection = socket[CONNECTION];
   // Another life begins.
   if (socket.destroyed) {
-    socket[CONNECTION] = socket[BYTES_BEFORE] = socket[BYTES_BY_RING] = undefined;
+    const { [USER_BUFFER]: userBuffer } = socket;
+    begin(socket);
+    socket[USER_BUFFER] = userBuffer;
     socket[WRITES_LEFT] = writesAtFirst();
-    socket[PERIOD] = worth.writes;
-    socket[READ_SEEN] = socket[WRITTEN_SEEN] = socket[MESSAGES] = 0;
   }
   socket[CONNECTS] = true;
   socket[SCOPE] = isFromTheFirstByte(socket) ? new AsyncResource('IOURINGSOCKET') : undefined;
@@ -45,6 +41,18 @@ export function connectBy<T>(socket: OurSocket, args: readonly unknown[], connec
     const asked = askedOf(socket);
     if (asked !== undefined && binds(args)) socket[ASKED] = asked - ASKED_TO_BIND;
   }
+}
+
+/**
+ * The same for a socket that is Node's: events of the ring are told as they came, before that it is connected. One on a
+ * path is connected in the call.
+ */
+export function connectAsNode<T>(socket: OurSocket, connect: () => T): T {
+  if (socket.destroyed && CONNECTION in socket) beginConnected(socket);
+  const result = connect();
+  const handle = ringSide.soFar === undefined || !socket.connecting ? null : handleOf(socket);
+  if (handle !== null) tellBehindEvents(socket, handle, () => new AsyncResource('IOURINGSOCKET'));
+  return result;
 }
 
 /** The count behind a call of Node's: the compiler takes it for what was assigned before that. */
@@ -91,34 +99,58 @@ interface ConnectRequest {
  * came before it: the server to which it goes, in the same process, has accepted it then.
  */
 export function tellInOrder(socket: OurSocket, handle: NativeHandle): void {
+  // Not in the call that connects, in which nobody but Node asks.
+  if (socket === inNode) socket[ASKED] = 0;
+  tellBehindEvents(socket, handle, () => (socket[SCOPE] ??= new AsyncResource('IOURINGSOCKET')), () => {
+    // Somebody has asked as well, and may keep it: then it stays the socket's.
+    if (socket[ASKED] !== undefined && socket[ASKED] > ASKED_TO_CONNECT) socket[WRITES_LEFT] = 0;
+    socket[ASKED] = undefined;
+  });
+}
+
+/**
+ * @param scope is the context that the socket was told to connect in, in which Node tells of it
+ * @param begins is called when the handle is to connect
+ */
+function tellBehindEvents(
+  socket: OurSocket,
+  handle: NativeHandle,
+  scope: () => AsyncResource,
+  begins?: () => void,
+): void {
   const methods = handle as unknown as Record<
     string,
     ((request: ConnectRequest, ...place: unknown[]) => number) | undefined
   >;
-  // Not in the call that connects, in which nobody but Node asks.
-  if (socket === inNode) socket[ASKED] = 0;
   for (const name of ['connect', 'connect6'] as const) {
     const method = methods[name];
     if (method === undefined) continue;
-    methods[name] = function (this: NativeHandle, request: ConnectRequest, ...place: unknown[]): number {
-      // Somebody has asked as well, and may keep it: then it stays the socket's.
-      if (socket[ASKED] !== undefined && socket[ASKED] > ASKED_TO_CONNECT) socket[WRITES_LEFT] = 0;
-      socket[ASKED] = undefined;
+    const tellsInOrder = function (this: NativeHandle, request: ConnectRequest, ...place: unknown[]): number {
+      begins?.();
       const { oncomplete } = request;
       const inOrder = (...outcome: unknown[]): void => {
         const tell = (): void => oncomplete.apply(request, outcome);
+        let resource: AsyncResource | undefined;
         // A failure is told at once: that of a handle that is closed comes before its 'close', after which the socket
         // may connect anew. Node may give up an attempt that waits to be told of.
         const tellLate = (): void => {
           const isCurrent = request.oncomplete === inOrder && handleOf(socket) === this;
-          if (isCurrent) (socket[SCOPE] as AsyncResource).runInAsyncScope(tell);
+          if (isCurrent) resource!.runInAsyncScope(tell);
         };
         if (outcome[0] !== 0 || ringSide.soFar?.behindEvents(tellLate) !== true) tell();
-        // Node tells of it in the context that the socket was told to connect in.
-        else socket[SCOPE] ??= new AsyncResource('IOURINGSOCKET');
+        else resource = scope();
       };
       request.oncomplete = inOrder;
       return method.call(this, request, ...place);
     };
+    methods[name] = tellsInOrder;
+    ofOurs.add(tellsInOrder);
   }
+}
+
+const ofOurs = new WeakSet<object>();
+
+/** Is a method of a handle one that was put there for this? */
+export function isToTellInOrder(method: object): boolean {
+  return ofOurs.has(method);
 }

@@ -6,15 +6,19 @@ import { imitate } from '../../native/imitate.ts';
  * @param node is what it extends, and looks like
  * @param methods of its prototype; `super` in them is Node's
  * @param shown what objects say is their `constructor`: the class itself, but where it stands in for another
+ * @param instead makes an object of the class itself, and not of one that extends it, in another way, if it returns one
  */
 export function constructorFunction<T extends abstract new (...args: never[]) => object>(
   node: T,
   methods: T,
   init: (this: never, ...args: never[]) => void,
   shown?: T,
+  instead?: (...args: never[]) => object | undefined,
 ): T {
   const made = function (this: unknown, ...args: unknown[]): unknown {
     if (!(this instanceof made)) return Reflect.construct(made, args);
+    const other = new.target === made ? instead?.(...(args as never[])) : undefined;
+    if (other !== undefined) return other;
     Reflect.apply(init, this as never, args as never[]);
     return undefined;
   };
@@ -28,7 +32,7 @@ export function constructorFunction<T extends abstract new (...args: never[]) =>
 }
 
 /** The members of a prototype, with the names, lengths and enumerability of those that they stand in for. */
-function methodsAsOf(node: object, prototype: object): Record<string, PropertyDescriptor> {
+export function methodsAsOf(node: object, prototype: object): Record<string, PropertyDescriptor> {
   const { constructor: _, ...own } = Object.getOwnPropertyDescriptors(prototype) as Record<string, PropertyDescriptor>;
   for (const [name, descriptor] of Object.entries(own)) {
     const model = descriptorOf(node, name);
@@ -40,7 +44,7 @@ function methodsAsOf(node: object, prototype: object): Record<string, PropertyDe
   return own;
 }
 
-function descriptorOf(object: object | null, name: string): PropertyDescriptor | undefined {
+export function descriptorOf(object: object | null, name: string | symbol): PropertyDescriptor | undefined {
   if (object === null) return undefined;
   return Object.getOwnPropertyDescriptor(object, name) ?? descriptorOf(Object.getPrototypeOf(object) as object, name);
 }

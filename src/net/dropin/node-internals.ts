@@ -178,6 +178,60 @@ export function isReadByOthers(socket: SocketClass, handle: NativeHandle): boole
 }
 
 /**
+ * Has somebody put other methods on a handle, which are to be called? Node puts one there, `onread`.
+ * @param isKnown whether it is one of ours
+ *
+ * Leans on: that name. Otherwise: connections stay Node's.
+ *
+ * - watched by test/net/dropin/handle.test.ts: of a socket that is being connected: it stays the same, and what was
+ *   replaced is called
+ */
+export function hasOwnMethods(handle: NativeHandle, isKnown: (method: object) => boolean): boolean {
+  const own = Object.entries(handle) as [string, unknown][];
+  return own.some(([name, value]) => typeof value === 'function' && name !== 'onread' && !isKnown(value));
+}
+
+/**
+ * Has the server of a socket given some of its sockets to other processes? They may have this one, too, and its handle
+ * may wait to be sent.
+ *
+ * Leans on: `_usingWorkers` of a server. Otherwise: to send such a socket, and keep it open here, may fail.
+ *
+ * - watched by test/net/dropin/taking-over.test.ts: given a socket that a server shares with other processes, it stays
+ *   Node’s
+ */
+export function isOfSharingServer({ server }: SocketClass): boolean {
+  return (server as { _usingWorkers?: boolean } | null | undefined)?._usingWorkers === true;
+}
+
+/**
+ * The listeners of node:http's server that start and stop the handle of a socket, at each request with a body: to find
+ * out who asks for the handle costs more than the rest of the request.
+ *
+ * Leans on: their names, and that a socket keeps listeners in `_events`. Otherwise: the stack is looked through at such
+ * requests.
+ *
+ * - watched by test/net/dropin/http-bodies.test.ts: given requests with bodies on connections that go to the ring,
+ *   nobody looks at a stack to see who asks for the handle
+ */
+export function replaceHttpListeners(socket: SocketClass, replace: (listener: Listener) => Listener): void {
+  const { _events: events } = socket as unknown as { _events: Record<string, Listener | Listener[] | undefined> };
+  for (const [event, name] of [['resume', 'onSocketResume'], ['pause', 'onSocketPause']] as const) {
+    const listeners = events[event];
+    if (Array.isArray(listeners)) {
+      const at = listeners.findIndex((listener) => listener.name === name);
+      if (at >= 0) listeners[at] = replace(listeners[at]);
+    } else if (listeners?.name === name) {
+      events[event] = replace(listeners);
+    }
+  }
+}
+
+/** As the types of Node's events have it: what it is called with, and on, depends on the event. */
+// oxlint-disable-next-line typescript/no-explicit-any
+export type Listener = (...args: any[]) => void;
+
+/**
  * Has a socket got the end of the peer's side, be it that nobody has heard of it so far?
  *
  * Leans on: `ended` in the state of a stream. Otherwise: a connection is taken over that has ended, and fails.

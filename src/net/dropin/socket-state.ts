@@ -1,5 +1,6 @@
 /** The facts that sockets of ours have beside those of Node's class, and who is at work on one. */
 import type { AsyncResource } from 'node:async_hooks';
+import type { Listener } from './node-internals.ts';
 import { node, type NativeHandle, type SocketClass } from './node-net.ts';
 import type { SocketConnection } from './socket-connection.ts';
 import type { UserBuffer } from './user-buffer.ts';
@@ -17,7 +18,7 @@ export const CONNECTS: unique symbol = Symbol('connects');
 export const SCOPE: unique symbol = Symbol('scope');
 export const KEEPS_DESCRIPTOR: unique symbol = Symbol('keeps descriptor');
 export const IS_SHARED: unique symbol = Symbol('is shared');
-/** Writes before the next {@link look}, at least 1: 0 of a socket that stays Node's, -1 of one that goes by no look. */
+/** Writes before the next look, at least 1: 0 of a socket that stays Node's, -1 of one that goes by no look. */
 export const WRITES_LEFT: unique symbol = Symbol('writes left');
 /** Writes between two looks while it is Node's. */
 export const PERIOD: unique symbol = Symbol('period');
@@ -25,6 +26,8 @@ export const PERIOD: unique symbol = Symbol('period');
 export const READ_SEEN: unique symbol = Symbol('read seen');
 export const WRITTEN_SEEN: unique symbol = Symbol('written seen');
 export const MESSAGES: unique symbol = Symbol('messages');
+/** The number of the stretch of writes that these are of, while it is Node's. */
+export const STRETCH: unique symbol = Symbol('stretch');
 /** Bytes that went by way of handles and connections that it has no more. */
 export const BYTES_BEFORE: unique symbol = Symbol('bytes before');
 /** Bytes that went through the ring, of one that ever did; as long as it does, less all that had gone before. */
@@ -56,6 +59,7 @@ export interface State {
   [READ_SEEN]: number;
   [WRITTEN_SEEN]: number;
   [MESSAGES]: number;
+  [STRETCH]: number;
   [BYTES_BEFORE]: Bytes | undefined;
   [BYTES_BY_RING]: Bytes | undefined;
   [PARSER]: unknown;
@@ -94,12 +98,23 @@ export function begin(socket: OurSocket): void {
   socket[IS_SHARED] = false;
   socket[WRITES_LEFT] = Math.min(0, writesAtFirst());
   socket[PERIOD] = worth.writes;
-  socket[READ_SEEN] = socket[WRITTEN_SEEN] = socket[MESSAGES] = 0;
+  socket[READ_SEEN] =
+    socket[WRITTEN_SEEN] =
+    socket[MESSAGES] =
+    socket[STRETCH] =
+      0;
   socket[BYTES_BEFORE] = undefined;
   socket[BYTES_BY_RING] = undefined;
   socket[PARSER] = undefined;
   socket[ASKING] = 0;
   socket[ASKED] = undefined;
+}
+
+/** The state of a socket that Node has connected, or accepted. */
+export function beginConnected(socket: OurSocket): void {
+  begin(socket);
+  socket[CONNECTS] = (socket.server ?? null) === null;
+  socket[WRITES_LEFT] = writesAtFirst();
 }
 
 /** Is it ours, and not closed? */
@@ -112,21 +127,6 @@ export function isOpen(connection: SocketConnection | null | undefined): connect
  * takes much longer.
  */
 export let inNode: OurSocket | undefined;
-
-/**
- * Node reads from a socket at this moment, or writes to it: whoever asks for a handle is Node. That is so often that to
- * note which socket it is would cost more than all the rest: V8 notes each young object that an old place comes to
- * hold. Node's methods do not throw, unless the stack is at its end: then the next transfer puts this right.
- */
-export let isTransferring = false;
-
-export function beginTransfer(): void {
-  isTransferring = true;
-}
-
-export function endTransfer(): void {
-  isTransferring = false;
-}
 
 export function withinNode<T>(socket: OurSocket, call: () => T): T {
   const before = inNode;
@@ -149,4 +149,12 @@ export function lend<T>(socket: OurSocket, call: () => T): T {
   } finally {
     socket[IS_LENT] = before;
   }
+}
+
+/** A listener of Node's that finds the connection's handle. Node knows it again when it takes it off. */
+export function lentTo(listener: Listener): Listener {
+  const lent = function (this: OurSocket): void {
+    lend(this, () => listener.call(this));
+  };
+  return Object.assign(lent, { listener });
 }

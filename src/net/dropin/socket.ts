@@ -1,11 +1,19 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
 import { EBADF } from '../../abi/errno.ts';
-import { constructorFunction } from './constructor-function.ts';
-import { isEarly, writeEarly, countWrite, connectionOf, goesToNode } from './changing-ways.ts';
-import { connectBy, tellInOrder } from './connecting.ts';
-import { ASKED_BY_HTTP, isAskedByNode, isClosedAsIdle, symbolsOfTransfer, whoAsks } from './node-internals.ts';
+import { constructorFunction, descriptorOf, methodsAsOf } from './constructor-function.ts';
+import { countWrite, connectionOf, goesToNode } from './changing-ways.ts';
+import { connectAsNode, connectBy, tellInOrder } from './connecting.ts';
+import {
+  ASKED_BY_HTTP,
+  isAskedByNode,
+  isClosedAsIdle,
+  symbolsOfTransfer,
+  whoAsks,
+  type Listener,
+} from './node-internals.ts';
 import { node, type Done, type NativeHandle, type NameOf, type Piece, type SocketClass } from './node-net.ts';
+import { haveTwoWays, register } from './prototypes.ts';
 import { ownOptions } from '../../ring/arguments/own-options.ts';
 import { ringSide } from './ring-when-needed.ts';
 import type { SocketConnection } from './socket-connection.ts';
@@ -30,14 +38,13 @@ import {
   begin,
   isOpen,
   inNode,
-  isTransferring,
-  beginTransfer,
-  endTransfer,
   withinNode,
+  lentTo,
 } from './socket-state.ts';
 import { socketError } from '../transport/socket-error.ts';
 import { isOnRead, UserBuffer, type OnRead } from './user-buffer.ts';
-import { forget, last, worth } from './worth.ts';
+import { watch } from './watch.ts';
+import { forget, worth } from './worth.ts';
 
 const SETTLED = Promise.resolve();
 
@@ -63,8 +70,7 @@ class SocketMethods extends Base {
    */
   override get _handle(): NativeHandle | null {
     const connection = this[CONNECTION];
-    // Node's own methods, at each write.
-    if (connection === undefined && (isTransferring || this === inNode)) return handleOf(this);
+    if (connection === null || (connection === undefined && isNodes(this))) return handleOf(this);
     return handleFor(this, connection);
   }
 
@@ -88,21 +94,12 @@ class SocketMethods extends Base {
   override _read(size: number): void {
     const connection = this[CONNECTION] ?? connectionOf(this);
     if (connection !== undefined) return connection.read();
-    beginTransfer();
-    super._read(size);
-    endTransfer();
+    if (isNodes(this)) super._read(size);
+    else withinNode(this, () => super._read(size));
   }
 
   override _write(data: Uint8Array | string, encoding: BufferEncoding, done: Done): void {
     const connection = this[CONNECTION];
-    if (connection === undefined && isEarly(this)) {
-      // As writeEarly does. The call of that costs a seventieth of what a write does.
-      if (this !== last || worth.pays === 0) countWrite(this);
-      beginTransfer();
-      writeAsNode.call(this, false, data, encoding, done);
-      endTransfer();
-      return;
-    }
     if (!isOpen(connection) || this.connecting) return this._writeGeneric(false, data, encoding, done);
     countWrite(this);
     connection.send(data, encoding, done);
@@ -110,7 +107,6 @@ class SocketMethods extends Base {
 
   override _writev(pieces: Piece[], done: Done): void {
     const connection = this[CONNECTION];
-    if (connection === undefined && isEarly(this)) return writeEarly(this, true, pieces, '', done);
     if (!isOpen(connection) || this.connecting) return this._writeGeneric(true, pieces, '', done);
     countWrite(this);
     connection.sendAll(pieces, done);
@@ -122,12 +118,9 @@ class SocketMethods extends Base {
     const connection = isConnecting ? undefined : connectionOf(this);
     if (!isOpen(connection)) {
       if (isClosedOnly(connection)) return done(socketError(EBADF, 'write'));
+      if (!isConnecting) watch(this);
       // Writes from before the socket was connected call back within the call, so that others run in it.
-      if (this._pendingData !== null) {
-        if (!isConnecting) countWrite(this);
-        return writeAsNode.call(this, isMany, data, encoding, done);
-      }
-      if (!isConnecting) return writeEarly(this, isMany, data, encoding, done);
+      if (isNodes(this) || this._pendingData !== null) return writeAsNode.call(this, isMany, data, encoding, done);
       return withinNode(this, () => writeAsNode.call(this, isMany, data, encoding, done));
     }
     this._pendingData = null;
@@ -255,10 +248,6 @@ for (const symbol of symbolsOfTransfer(prototypeOfNode)) {
   Object.defineProperty(SocketMethods.prototype, symbol, { value: ours, writable: true, configurable: true });
 }
 
-/** As the types of Node's events have it: what it is called with, and on, depends on the event. */
-// oxlint-disable-next-line typescript/no-explicit-any
-type Listener = (...args: any[]) => void;
-
 /** Servers that are to close idle connections once more, and whether one of them does. */
 const closing = new Set<object>();
 let isLater = false;
@@ -295,14 +284,13 @@ function isClosedOnly(connection: SocketConnection | null | undefined): boolean 
 }
 
 /** The handle, for whoever asks, as {@link SocketMethods._handle} says. */
-function handleFor(socket: SocketMethods, connection: SocketConnection | null | undefined): NativeHandle | null {
-  if (connection === undefined || connection === null) {
+function handleFor(socket: SocketMethods, connection: SocketConnection | undefined): NativeHandle | null {
+  if (connection === undefined) {
     const handle = handleOf(socket);
     if (socket[ASKED] !== undefined) {
       socket[ASKED]++;
       return handle;
     }
-    if (isTransferring || socket === inNode) return handle;
     // Somebody who has seen it may keep it: then it stays the socket's.
     if (socket[WRITES_LEFT] !== 0 && handle !== null && !isAskedByOwner(socket)) socket[WRITES_LEFT] = 0;
     return handle;
@@ -342,17 +330,14 @@ function isTakenByHttp(socket: SocketMethods): boolean {
   return true;
 }
 
-/** A listener of Node's that finds the connection's handle. Node knows it again when it takes it off. */
-function lentTo(listener: Listener): Listener {
-  const lent = function (this: SocketMethods): void {
-    lend(this, () => listener.call(this));
-  };
-  return Object.assign(lent, { listener });
-}
-
 /** Is the handle asked for by who owns the socket in Node, and keeps no handle: node:net, or one of node:http? */
 function isAskedByOwner(socket: SocketMethods): boolean {
   return socket.listenerCount('agentRemove') > 0 || isTakenByHttp(socket) || isAskedByNode();
+}
+
+/** Are the methods of a socket Node's for now? Or is Node at work on it? */
+function isNodes(socket: SocketMethods): boolean {
+  return socket[WRITES_LEFT] > 0 || socket === inNode;
 }
 
 /**
@@ -362,10 +347,53 @@ function isAskedByOwner(socket: SocketMethods): boolean {
 export const Socket: typeof node.Socket = socketClass();
 
 /** The same for sockets that Node itself would make: their `constructor` is Node's class. */
-export const StandIn: typeof node.Socket = socketClass(node.Socket);
+const StandIn: typeof node.Socket = socketClass(node.Socket);
 
 function socketClass(shown?: typeof node.Socket): typeof node.Socket {
-  return constructorFunction(node.Socket, SocketMethods as unknown as typeof node.Socket, init, shown);
+  return constructorFunction(node.Socket, SocketMethods as unknown as typeof node.Socket, init, shown, earlySocket);
+}
+
+/** A socket of ours that is Node's has two methods that are not: they count, and tell of events in order. */
+class EarlyMethods extends Base {
+  override connect(...args: unknown[]): this {
+    return connectAsNode(this, () => super.connect(...args));
+  }
+
+  override _writeGeneric(isMany: boolean, data: unknown, encoding: string, done: Done): void {
+    watch(this);
+    return writeAsNode.call(this, isMany, data, encoding, done);
+  }
+}
+
+/**
+ * Sockets that are Node's are instances of {@link Socket} as well. Node's constructor gives them the prototype of this:
+ * V8 gives all of them one hidden class because this is a class, and no function.
+ */
+class EarlySocket extends (Socket as unknown as new () => object) {}
+Reflect.deleteProperty(EarlySocket.prototype, 'constructor');
+Object.defineProperties(EarlySocket.prototype, {
+  ...methodsOfNode(Socket.prototype),
+  ...methodsAsOf(prototypeOfNode, EarlyMethods.prototype),
+});
+
+haveTwoWays(EarlySocket.prototype, Socket.prototype);
+haveTwoWays(prototypeOfNode, StandIn.prototype);
+
+/** The methods of Node's that a prototype has other ones of. */
+function methodsOfNode(prototype: object): Record<string | symbol, PropertyDescriptor> {
+  const keys = Reflect.ownKeys(prototype).filter((key) => key !== 'constructor');
+  return Object.fromEntries(keys.map((key) => [key, descriptorOf(prototypeOfNode, key)!]));
+}
+
+/** A socket that is Node's until the ring pays for it; undefined if it is ours in any case, or has facts of its own. */
+function earlySocket(options?: SocketConstructorOpts | number): NodeSocket | undefined {
+  const { fd, handle, onread } = (typeof options === 'object' ? options : { fd: options }) as {
+    fd?: unknown;
+    handle?: unknown;
+    onread?: unknown;
+  };
+  if (worth.writes === 0 || (fd ?? handle ?? onread ?? null) !== null) return undefined;
+  return Reflect.construct(node.Socket, [options], EarlySocket) as NodeSocket;
 }
 
 function init(this: SocketMethods, options?: SocketConstructorOpts | number): void {
@@ -385,12 +413,16 @@ function init(this: SocketMethods, options?: SocketConstructorOpts | number): vo
 
 /**
  * Have a socket that Node's class has made, and that has neither a connection nor memory of the user's to read into,
- * connect and go through the ring from now on. It is an instance of the same class as before, and its `constructor` is
- * the same.
+ * connect and go through the ring, from now on or when that pays. It is an instance of the same class as before, and
+ * its `constructor` is the same.
  * @param args what it was told to connect to
  * @param connect Node's own: the method of the prototype may be somebody's who has called this one
  */
 export function connectAdopted<T>(socket: NodeSocket, args: readonly unknown[], connect: () => T): T {
+  if (worth.writes > 0) {
+    register(socket);
+    return connectAsNode(socket as unknown as SocketMethods, connect);
+  }
   const adopted = Object.setPrototypeOf(socket, StandIn.prototype) as SocketMethods;
   begin(adopted);
   adopted[WRITES_LEFT] = writesAtFirst();
@@ -409,6 +441,11 @@ export function acceptHandle(
   options: AcceptOptions,
   setUp: (socket: NodeSocket) => void,
 ): NodeSocket {
+  if (worth.writes > 0) {
+    const early = Reflect.construct(node.Socket, [ownOptions({ ...options, handle })], EarlySocket);
+    setUp(early);
+    return early;
+  }
   const given = { ...options, handle, manualStart: true, pauseOnCreate: false };
   const socket = new Socket(ownOptions(given as SocketConstructorOpts)) as unknown as SocketMethods;
   socket[IS_SHARED] = false;
@@ -427,6 +464,7 @@ let newcomer: SocketMethods | undefined;
 export function announced(socket: NodeSocket): void {
   const state = socket as unknown as State;
   newcomer = undefined;
+  if (!(CONNECTION in state)) return;
   state[ASKING] = 0;
   state[CONNECTION]?.announced();
 }

@@ -14,6 +14,18 @@ export const worth = {
    * for it.
    */
   writes: isEager ? 0 : 256,
+  /** Writes of connections that are Node's after which somebody looks whether there are many. */
+  unwatched: 1024,
+  /**
+   * When each write was looked at for a while, and that led to nothing, so many times as many go by that nobody looks
+   * at. With 0 each is looked at.
+   */
+  rest: 4,
+  /**
+   * So many milliseconds it has to have paid before the first connection is taken. V8 compiles what stands behind the
+   * ring then, for which a program takes 0.1 to 0.2 s of CPU: one that does not live long would lose by it.
+   */
+  sustained: 3000,
   pays: 26,
   costs: 12,
   /**
@@ -41,14 +53,14 @@ export function count(connection: object): boolean {
   return begins;
 }
 
-/** It is over. */
-export function forget(connection: object): void {
+/** It is over, or the one that it is, whichever that was. */
+export function forget(connection = last): void {
   if (connection === last) last = undefined;
 }
 
 /** Does it pay to go through the ring, for one with messages of so many bytes? */
 export function isWorthTaking(received: number, sent: number): boolean {
-  return received <= worth.received && sent <= worth.sent && load.pays;
+  return received <= worth.received && sent <= worth.sent && load.paysFor(worth.sustained);
 }
 
 /** Does it pay for one that does? */

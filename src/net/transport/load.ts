@@ -37,6 +37,8 @@ export interface Gauges {
 
 /** Counts between two looks at the clock. */
 const WINDOW = 256;
+/** So many sockets that are looked at, and for which the ring does not pay, speak for the others. */
+const DECLINED = 16;
 /** After so many milliseconds without another one a measurement says nothing any more. */
 const HOLDS_MS = 2000;
 
@@ -56,7 +58,11 @@ export class Load {
   /** The verdict before the last measurement. */
   #paid = false;
   #measuredAt = 0;
+  /** Each measurement since then said that it pays; infinite if the last one did not. */
+  #paysSince = Number.POSITIVE_INFINITY;
   #tookAt = 0;
+  /** Sockets that were looked at since the last was taken. */
+  #declined = 0;
 
   /** @param gauges are those of this thread, but in tests */
   constructor(limits: Limits, gauges: Gauges = GAUGES) {
@@ -78,12 +84,45 @@ export class Load {
     // The first one only begins; so does one that comes after a time in which little was counted.
     this.#paid = this.pays;
     if (now - this.#began < HOLDS_MS) {
+      const isNew = now - this.#measuredAt >= HOLDS_MS;
       this.#perTurn = this.#messages / Math.max(1, turns - this.#turns);
       this.#measuredAt = now;
+      if (!this.pays) this.#paysSince = Number.POSITIVE_INFINITY;
+      else if (isNew || this.#paysSince > now) this.#paysSince = now;
     }
+    this.#beginAt(now, turns);
+  }
+
+  #beginAt(now: number, turns: number): void {
     this.#turns = turns;
     this.#began = now;
     this.#messages = 0;
+  }
+
+  /** Messages are counted from now on: before, not all were. */
+  beginAnew(): void {
+    this.#counts = this.#declined = 0;
+    this.#beginAt(this.#gauges.now(), this.#gauges.turns());
+  }
+
+  /** Has there been less than half of what pays, since {@link beginAnew} or the last measurement? */
+  get isFarFromPaying(): boolean {
+    return this.#messages / Math.max(1, this.turn - this.#turns) < this.#limits.pays / 2;
+  }
+
+  /** The turn that the event loop is in. */
+  get turn(): number {
+    return this.#gauges.turns();
+  }
+
+  /** Was it measured since a moment, in milliseconds of the clock of the gauges? */
+  wasMeasuredSince(moment: number): boolean {
+    return this.#measuredAt > moment;
+  }
+
+  /** Does the ring pay, and has it for so many milliseconds? */
+  paysFor(milliseconds: number): boolean {
+    return this.pays && (milliseconds === 0 || this.#gauges.now() - this.#paysSince >= milliseconds);
   }
 
   /** Does the ring pay, as measured last? */
@@ -97,7 +136,23 @@ export class Load {
     const now = this.#gauges.now();
     if (now - this.#tookAt < this.#limits.pause) return false;
     this.#tookAt = now;
+    this.#declined = 0;
     return true;
+  }
+
+  /** One was looked at, and is not to be taken: its messages are large, or others have its handle. */
+  decline(): void {
+    this.#declined++;
+  }
+
+  /** Is there none to be taken, as far as they were looked at since {@link beginAnew}? */
+  get isDeclined(): boolean {
+    return this.#declined >= DECLINED;
+  }
+
+  /** When the last one was, in milliseconds of the clock of the gauges. */
+  get tookAt(): number {
+    return this.#tookAt;
   }
 
   /** Messages until the next look at a socket that is given back, after so many until this one. */

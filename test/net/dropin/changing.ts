@@ -7,11 +7,13 @@ import type * as node from 'node:net';
 import { join } from 'node:path';
 import ours from '../../../src/net/index.ts';
 import { wayOf } from '../../../src/net/dropin/changing-ways.ts';
+import { beginConnected, CONNECTION, SCOPE, type OurSocket } from '../../../src/net/dropin/socket-state.ts';
 import { worth } from '../../../src/net/dropin/worth.ts';
 import { defaultReactor } from '../../../src/reactor/default-reactor.ts';
 import type { Engine } from '../../../src/reactor/engine.ts';
 import { partsOf } from '../../../src/reactor/reactor.ts';
 import { Temporary } from '../../kernel/temporary.ts';
+import { atOnce } from '../from-the-first-byte.ts';
 import { RawListener, RawPeer } from './raw-peer.ts';
 
 export type Kind = 'TCP' | 'unix';
@@ -26,6 +28,7 @@ export async function turns(count: number): Promise<void> {
 /** It pays whatever comes, or never does; each write leads to a look. */
 export function pays(does: boolean): void {
   const least = does ? 0 : Number.POSITIVE_INFINITY;
+  atOnce();
   Object.assign(worth, {
     writes: 1,
     patience: 1,
@@ -117,8 +120,10 @@ export async function connected(
 
 /** The context of a client is noted when it reads, and before that it stays Node's: here it is known without. */
 function noteScope(socket: node.Socket): void {
-  const scope = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'scope');
-  if (scope !== undefined) Reflect.set(socket, scope, new AsyncResource('IOURINGSOCKET'));
+  // Of one of Node's it is nothing that anybody looks at.
+  const ours = socket as unknown as OurSocket;
+  if (!(CONNECTION in socket)) beginConnected(ours);
+  ours[SCOPE] = new AsyncResource('IOURINGSOCKET');
 }
 
 /** Such a pair, whose socket is on the ring and is going to be given back at the next write. Its peer has no data left. */

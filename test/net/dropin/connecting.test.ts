@@ -17,10 +17,12 @@ import {
 } from '../../../src/net/transport/socket-calls.ts';
 import { withoutIPv6 } from '../../asking.ts';
 import { Temporary } from '../../kernel/temporary.ts';
+import { atOnce } from '../from-the-first-byte.ts';
 import { closed, sideBySide, type Net, type Story } from './side-by-side.ts';
 
 // As in a program: a connection is Node’s at first.
 worth.writes = 16;
+atOnce();
 
 const KINDS = ['TCP', 'IPv6', 'name', 'unix'] as const;
 type Kind = (typeof KINDS)[number];

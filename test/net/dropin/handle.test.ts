@@ -12,14 +12,16 @@ import { IPPROTO_TCP, SO_KEEPALIVE, SOL_SOCKET, TCP_KEEPIDLE, TCP_NODELAY } from
 import ours from '../../../src/net/index.ts';
 import { getsockopt } from '../../../src/net/transport/socket-calls.ts';
 import { Temporary } from '../../kernel/temporary.ts';
+import { atOnce } from '../from-the-first-byte.ts';
 import { CERTIFICATE, KEY } from '../clients/certificate.ts';
 import { closed, connection, listen, sideBySide, type Net, type Story } from './side-by-side.ts';
 
 /** As in a program: a connection is Node’s at first. */
 function asInAProgram(): Disposable {
-  const { writes } = worth;
+  const before = { ...worth };
   worth.writes = 16;
-  return { [Symbol.dispose]: () => void (worth.writes = writes) };
+  atOnce();
+  return { [Symbol.dispose]: () => void Object.assign(worth, before) };
 }
 
 interface Handle {

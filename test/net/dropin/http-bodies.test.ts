@@ -1,10 +1,11 @@
 // node:http's server over the sockets of iouring/net, where requests have bodies: what it costs beside what it answers.
-import { fromTheFirstByte } from '../from-the-first-byte.ts';
+import { atOnce, fromTheFirstByte } from '../from-the-first-byte.ts';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
 import node, { type AddressInfo } from 'node:net';
 import { it } from 'node:test';
+import { worth } from '../../../src/net/dropin/worth.ts';
 import net from '../../../src/net/index.ts';
 import { defaultReactor } from '../../../src/reactor/default-reactor.ts';
 
@@ -62,6 +63,27 @@ it('given requests with bodies, on new connections and on kept ones, nobody look
     agent.destroy();
   }
   assert.equal(captured, 0);
+});
+
+it('given requests with bodies on connections that go to the ring, nobody looks at a stack to see who asks for the handle', async (t) => {
+  const before = { ...worth };
+  t.after(() => void Object.assign(worth, before));
+  atOnce();
+  const any = Number.POSITIVE_INFINITY;
+  Object.assign(worth, { writes: 4, pause: 0, pays: 0, costs: 0, received: any, sent: any });
+  await using server = await lengthServer();
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  t.after(() => agent.destroy());
+  let ways = 0;
+  const looks = t.mock.method(Error, 'captureStackTrace');
+  for (let i = 0; i < 40; i++) {
+    const bytes = i < 20 ? 10 : 100_000;
+    assert.equal(await post(server.port, agent, bytes), `${bytes}`);
+    if (defaultReactor().stats.enters > 0) ways++;
+  }
+  assert.ok(ways > 10, `${ways} requests on the ring`);
+  const others = looks.mock.calls.filter(({ arguments: [, callee] }) => callee?.name !== 'isClosedAsIdle');
+  assert.deepEqual(others.map(({ arguments: [, callee] }) => callee?.name), []);
 });
 
 it('given many requests at once that are answered in a later tick, their answers go out with few system calls', async () => {

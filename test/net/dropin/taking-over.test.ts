@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import http from 'node:http';
 import * as node from 'node:net';
@@ -15,10 +16,22 @@ import { wayOf } from '../../../src/net/dropin/changing-ways.ts';
 import { worth } from '../../../src/net/dropin/worth.ts';
 import { run } from '../../run.ts';
 import { Temporary } from '../../kernel/temporary.ts';
+import { atOnce } from '../from-the-first-byte.ts';
 
 const WRITES = 40;
 
+/** What people use of a handle. */
+interface SeenHandle {
+  readonly fd: number;
+  readonly bytesRead: number;
+  setNoDelay(on: boolean): number;
+  getpeername(out: object): number;
+  unref(): void;
+  hasRef(): boolean;
+}
+
 // However few messages come.
+atOnce();
 Object.assign(worth, {
   writes: 16,
   pause: 0,
@@ -283,21 +296,29 @@ describe('who asks for the handle', () => {
     assert.equal(looks.mock.calls.filter(({ arguments: [, callee] }) => callee?.name === 'isAskedByNode').length, 0);
   });
 
-  it('given that it is seen in the tick before the connection would be taken over, the socket keeps it', async () => {
-    using folder = new Temporary();
-    const [server, place] = await serve('TCP', folder, echo);
-    const client = ours.connect(place) as node.Socket & { _handle: { fd: number } };
-    await exchange(client, 0, 15);
-    client.write('message 15\n');
-    const { _handle: handle } = client;
-    await once(client, 'data');
-    await exchange(client, 16, WRITES);
-    assert.equal(wayOf(client), 'node');
-    assert.equal(client._handle, handle);
-    assert.ok(handle.fd >= 0);
-    client.destroy();
-    server.close();
-  });
+  for (const when of ['before anything was written', 'in the tick before it is taken over'] as const) {
+    it(`given that somebody has it since ${when}, it stands for the connection all the same`, async () => {
+      using folder = new Temporary();
+      const [server, place] = await serve('TCP', folder, echo);
+      const client = ours.connect(place) as node.Socket & { _handle: SeenHandle };
+      let handle: SeenHandle | undefined = when === 'before anything was written' ? client._handle : undefined;
+      await exchange(client, 0, 15);
+      client.write('message 15\n');
+      handle ??= client._handle;
+      await once(client, 'data');
+      await exchange(client, 16, WRITES);
+      assert.equal(wayOf(client), 'ring');
+      const { _handle: now } = client;
+      assert.deepEqual([handle.fd, handle.bytesRead], [now.fd, client.bytesRead]);
+      assert.deepEqual([handle.setNoDelay(true), handle.getpeername({})], [0, 0]);
+      const closed = once(client, 'close');
+      handle.unref();
+      assert.equal(now.hasRef(), false);
+      client.destroy();
+      await closed;
+      server.close();
+    });
+  }
 
   it('given bytes that nobody has asked for, the handle of a connection that was taken over tells of them', async () => {
     using folder = new Temporary();
@@ -346,15 +367,41 @@ describe('what stays Node’s', () => {
     server.close();
   });
 
-  it('given that somebody has seen its handle, the socket keeps it', async () => {
+  it('given a method of its handle that somebody has replaced, the socket keeps the handle', async () => {
     using folder = new Temporary();
     const [server, place] = await serve('TCP', folder, echo);
-    const client = ours.connect(place) as node.Socket & { _handle: object };
+    const client = ours.connect(place) as node.Socket & { _handle: SeenHandle };
     const { _handle: handle } = client;
+    const { unref } = handle;
+    let calls = 0;
+    handle.unref = () => (calls++, unref.call(handle));
     await exchange(client, 0, WRITES);
-    assert.equal(wayOf(client), 'node');
-    assert.equal(client._handle, handle);
+    assert.equal(wayOf(client), 'early');
+    client.unref();
+    assert.deepEqual([client._handle, calls], [handle, 1]);
     client.destroy();
+    server.close();
+  });
+
+  it('given a socket that a server shares with other processes, it stays Node’s', async (t) => {
+    using folder = new Temporary();
+    const child = fork(folder.file('child.cjs', `process.on('message', () => process.send('has it'));`));
+    t.after(() => child.kill());
+    const sockets: node.Socket[] = [];
+    const server = ours.createServer((socket) => void sockets.push(socket)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const client = node.connect((server.address() as node.AddressInfo).port, '127.0.0.1');
+    await once(server, 'connection');
+    const [socket] = sockets;
+    child.send('there', socket, { keepOpen: true });
+    await once(child, 'message');
+    for (let i = 0; i < WRITES; i++) {
+      socket.write('x');
+      await new Promise(setImmediate);
+    }
+    assert.equal(wayOf(socket), 'early');
+    client.destroy();
+    socket.destroy();
     server.close();
   });
 

@@ -21,7 +21,7 @@ function program(body: string, main: string): string[] {
     if (!isMainThread) {
       const [ours, { wayOf }, { worth }, { defaultReactor }, { koffiNative }] =
         await Promise.all([${URLS.map((url) => `import(${url})`).join()}]);
-      const pays = (does) => Object.assign(worth, { writes: 1, patience: 1, milliseconds: 0, pause: 0,
+      const pays = (does) => Object.assign(worth, { writes: 1, unwatched: 1, rest: 0, sustained: 0, patience: 1, milliseconds: 0, pause: 0,
         pays: does ? 0 : Infinity, costs: does ? 0 : Infinity, received: Infinity, sent: Infinity });
       /** The parent is told, and ends this thread. */
       const wait = () => {

@@ -38,7 +38,7 @@ const WORKER = `
   const { default: ours } = await load('net/index.js');
   const { wayOf } = await load('net/dropin/changing-ways.js');
   const { worth } = await load('net/dropin/worth.js');
-  Object.assign(worth, { writes: 1, patience: 1, milliseconds: 0, pause: 0, pays: 0, costs: 0,
+  Object.assign(worth, { writes: 1, unwatched: 1, rest: 0, sustained: 0, patience: 1, milliseconds: 0, pause: 0, pays: 0, costs: 0,
     received: Infinity, sent: Infinity });
   const client = ours.connect(port, '127.0.0.1');
   await once(client, 'connect');
