@@ -120,6 +120,9 @@ export interface LoopResult {
 /** Long enough for JIT compilers to be done. */
 export const WARMUP_SECONDS = 2;
 
+/** For a server: drop-in sockets have found out whether the ring pays, which takes some seconds. */
+export const SERVER_WARMUP_SECONDS = 5;
+
 /** Those who take turns change after so long: where others use the cores as well, they change their pace within a second. */
 export const TURN_SECONDS = 0.15;
 

@@ -8,8 +8,8 @@ import {
   type Contestant,
   type Context,
   type Sample,
+  SERVER_WARMUP_SECONDS,
   TURNS_WARMUP_SECONDS,
-  WARMUP_SECONDS,
 } from './scenario.ts';
 import { WakeUps } from './wake-ups.ts';
 
@@ -59,7 +59,7 @@ export async function measureServed<R extends LoadResult>(
 ): Promise<R & Cost> {
   await using serving = await context.launcher.serve(server);
   const run = (seconds: number): Promise<R> => runLoad(context, serving, load, seconds);
-  await run(WARMUP_SECONDS);
+  await run(SERVER_WARMUP_SECONDS);
   const wakeUps = new WakeUps(serving.pid);
   const cpu = new ProcessCpu(serving.pid);
   const result = await run(context.seconds);
