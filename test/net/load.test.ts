@@ -97,7 +97,7 @@ describe('sockets that are taken', () => {
     assert.equal(program.load.paysFor(3000), true);
     assert.equal(program.run(4, 1).run(32, 1).load.paysFor(1), false);
     assert.equal(program.run(32, 40).load.paysFor(3000), true);
-    program.now += 2000;
+    program.now += 5000;
     program.load.beginAnew();
     assert.equal(program.run(32, 1).load.paysFor(1), false);
   });

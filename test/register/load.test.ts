@@ -103,7 +103,7 @@ describe('a server of node:http under the flag', { timeout: 60_000 }, () => {
       let busy;
       let rounds = 0;
       // It has to have paid for some seconds.
-      for (let i = 0; !isDone(busy); i++) {
+      for (let i = 0; i < 10_000 && !isDone(busy); i++) {
         await Promise.all(clients.map((ask) => ask(i)));
         rounds++;
         if (i % 50 === 49) busy = report();
@@ -167,18 +167,24 @@ describe('a server of node:http under the flag', { timeout: 60_000 }, () => {
   });
 
   it(
-    'given two that take turns, and few messages in a turn, they stay Node’s, and the report says why',
+    'given many at a time, but not for long enough, they stay Node’s, and the report says why',
     { skip },
     async () => {
       const [printed, report] = await outcome(`
-      const asks = [client(0), client(1)];
+      const clients = Array.from({ length: 64 }, (_, i) => client(i));
       const isLookedAt = () => report().sockets.some(({ reason }) => reason.includes('the ring did not pay'));
-      for (let i = 0; i % 100 > 0 || !isLookedAt(); i++) await asks[i % 2](i);
+      for (let i = 0; i < 500 && !isLookedAt(); i++) await Promise.all(clients.map((ask) => ask(i)));
       console.log(JSON.stringify([rings(), isKoffiLoaded()]));
       await end();
     `);
       assert.deepEqual(printed, [0, false]);
-      assert.match(accepted(report, 'node')!.reason, /: the ring did not pay: fewer than 26 messages in a turn/);
+      const reasons = report.sockets.map(({ reason }) => reason);
+      assert.ok(
+        reasons.some((reason) =>
+          /: the ring did not pay: fewer than 26 messages in a turn of the loop, for less than 3 s/.test(reason)
+        ),
+        reasons.join(),
+      );
     },
   );
 });

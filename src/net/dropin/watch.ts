@@ -9,7 +9,7 @@ import { isOurs } from './prototypes.ts';
 import { forget, last, load, worth } from './worth.ts';
 
 /** Writes are few if there is not one in so many milliseconds. */
-const EACH_MS = 1;
+const EACH_MS = 4;
 /** While that does not show whether the ring pays, each write is looked at for so many milliseconds at most. */
 const UNMEASURED_MS = 1000;
 /** Where it pays, each write is looked at until no connection was taken for so many milliseconds. */

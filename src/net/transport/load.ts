@@ -41,6 +41,8 @@ const WINDOW = 256;
 const DECLINED = 16;
 /** After so many milliseconds without another one a measurement says nothing any more. */
 const HOLDS_MS = 2000;
+/** Two measurements that are so far from each other do not say what was in between. */
+const APART_MS = 5000;
 
 /**
  * The messages of a kind of socket, and whether the ring pays for them. It saves system calls, by one that serves many,
@@ -84,7 +86,7 @@ export class Load {
     // The first one only begins; so does one that comes after a time in which little was counted.
     this.#paid = this.pays;
     if (now - this.#began < HOLDS_MS) {
-      const isNew = now - this.#measuredAt >= HOLDS_MS;
+      const isNew = now - this.#measuredAt >= APART_MS;
       this.#perTurn = this.#messages / Math.max(1, turns - this.#turns);
       this.#measuredAt = now;
       if (!this.pays) this.#paysSince = Number.POSITIVE_INFINITY;
