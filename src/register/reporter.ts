@@ -145,7 +145,7 @@ export class Reporter {
     const kind = kindOf(socket);
     if (this.#wayOf(socket) === undefined) return `${kind}: closed before anything was read or written`;
     const { sides, unloadable } = this.#registration;
-    const left = this.#leftOf(KINDS[kind]);
+    const left = this.#leftOf(KINDS[kind]) ?? this.#leftOf('sockets');
     if (left !== undefined) return `${kind}: ${left}`;
     const missing = (['sockets', 'ring'] as const).find((side) => sides[side] === undefined && side in unloadable);
     if (missing !== undefined) return `${kind}: not loaded: ${unloadable[missing]}`;
@@ -154,7 +154,7 @@ export class Reporter {
   }
 
   /** Why a part is Node's altogether. */
-  #leftOf(part: Part): string | undefined {
+  #leftOf(part: Part | 'sockets'): string | undefined {
     const rows = this.#registration.outcomes.filter(({ word }) => word === part);
     return rows.every(({ left }) => left !== undefined) ? rows[0]?.left : undefined;
   }

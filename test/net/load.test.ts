@@ -128,7 +128,9 @@ describe('sockets that are taken', () => {
       return load.isDeclined;
     };
     assert.deepEqual([declined(15), declined(1)], [false, true]);
-    assert.deepEqual([load.takesTurn(), load.isDeclined], [true, false]);
+    assert.deepEqual([load.takesTurn(), load.isDeclined], [true, true]);
+    load.took();
+    assert.equal(load.isDeclined, false);
     assert.equal(declined(16), true);
     load.beginAnew();
     assert.equal(load.isDeclined, false);

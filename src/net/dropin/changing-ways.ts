@@ -9,6 +9,7 @@ import {
   isIdleGuard,
   isNative,
   isOfHttp2,
+  isOfNode,
   isOfSharingServer,
   isReadByOthers,
   parserOn,
@@ -17,7 +18,7 @@ import {
   type HandleParser,
 } from './node-internals.ts';
 import type { NativeHandle } from './node-net.ts';
-import { backAtNode, isOurs, onRing } from './prototypes.ts';
+import { backAtNode, canChange, isOurs, onRing } from './prototypes.ts';
 import { ringSide } from './ring-when-needed.ts';
 import type { SocketConnection } from './socket-connection.ts';
 import {
@@ -33,6 +34,7 @@ import {
   WRITTEN_SEEN,
   MESSAGES,
   STRETCH,
+  WAS_LOOKED_AT,
   BYTES_BEFORE,
   BYTES_BY_RING,
   PARSER,
@@ -67,12 +69,17 @@ export function countAtNode(socket: OurSocket, stretch: number): void {
   if (socket[STRETCH] !== stretch) {
     const { bytesRead = 0, bytesWritten = 0 } = handleOf(socket) ?? {};
     socket[STRETCH] = stretch;
+    socket[WAS_LOOKED_AT] ||= socket[MESSAGES] >= FEW;
     socket[READ_SEEN] = bytesRead;
     socket[WRITTEN_SEEN] = bytesWritten;
     socket[MESSAGES] = 0;
+    if (socket[WRITES_LEFT] > 0) socket[WRITES_LEFT] = Math.max(socket[WRITES_LEFT], Math.min(FEW, worth.writes));
   }
   countWrite(socket);
 }
+
+/** So many messages of a stretch are needed to judge by. */
+const FEW = 16;
 
 /** Look when the tick is over. A thousand writes may follow before that, and are not to ask for it again. */
 function lookSoon(socket: OurSocket): void {
@@ -96,6 +103,7 @@ function look(socket: OurSocket): void {
   const isRing = isOpen(connection);
   // Patience is for Node's way: on the other one what it costs is found out soon.
   socket[WRITES_LEFT] = isRing ? worth.writes : socket[PERIOD];
+  socket[WAS_LOOKED_AT] = true;
   if (!isAtWork(socket)) return;
   const handle = isRing ? connection : handleOf(socket);
   if (handle === null) return;
@@ -111,12 +119,18 @@ function look(socket: OurSocket): void {
   } else if (connection === undefined && isWorthTaking(received, sent)) {
     if (socket[CONNECTS] && socket[SCOPE] === undefined) noteScope(socket, handle);
     else if (!ringSide.isReady || !load.takesTurn()) socket[WRITES_LEFT] = 1;
-    else if (take(socket, handle) !== undefined) socket[WRITES_LEFT] = worth.writes;
-    else load.decline();
+    else if (take(socket, handle) === undefined) load.decline();
+    else {
+      socket[WRITES_LEFT] = worth.writes;
+      load.took();
+    }
   } else {
     load.decline();
   }
 }
+
+/** The functions by which {@link noteScope} hears of a read. */
+const noting = new WeakSet<object>();
 
 /**
  * A socket that connects is told things in the context that it was told to connect in, and so is what its handle reads:
@@ -126,13 +140,15 @@ function look(socket: OurSocket): void {
 function noteScope(socket: OurSocket, handle: NativeHandle): void {
   const { onread } = handle;
   if (onread === undefined || isIdleGuard(onread)) return;
-  handle.onread = function (this: NativeHandle, ...args: unknown[]): unknown {
-    if (handle.onread === noting) handle.onread = onread;
+  if (noting.has(onread)) return load.decline();
+  const note = function (this: NativeHandle, ...args: unknown[]): unknown {
+    if (handle.onread === note) handle.onread = onread;
     socket[SCOPE] ??= new AsyncResource('IOURINGSOCKET');
     if (socket[WRITES_LEFT] > 0) socket[WRITES_LEFT] = 1;
     return Reflect.apply(onread, this, args);
   };
-  const noting = handle.onread;
+  noting.add(note);
+  handle.onread = note;
 }
 
 /**
@@ -300,8 +316,11 @@ function goOnByNode(
 
 /** Is it a handle of Node's on a socket, with which nobody but the socket works, and which writes nothing? */
 function isFree(socket: OurSocket, handle: NativeHandle): handle is NativeHandle & { readonly fd: number } {
-  const isOthers = hasOwnMethods(handle, isToTellInOrder) || isReadByOthers(socket, handle) || isOfHttp2(socket);
-  return isNative(handle) && !isOthers && !isOfSharingServer(socket) && handle.writeQueueSize === 0;
+  const { onread } = handle;
+  const isOthers = hasOwnMethods(handle, isToTellInOrder) || isReadByOthers(socket, handle) || isOfHttp2(socket) ||
+    !(onread === undefined || isOfNode(onread) || noting.has(onread));
+  return isNative(handle) && !isOthers && !isOfSharingServer(socket) && canChange(socket) &&
+    handle.writeQueueSize === 0;
 }
 
 /**
@@ -326,5 +345,6 @@ export function bytesByRing(socket: object): { read: number; written: number } |
 
 /** Has it been looked at whether the ring pays for a socket? One that is short, or alone, has no such look. */
 export function wasLookedAt(socket: object): boolean {
-  return ((socket as Partial<State>)[WRITTEN_SEEN] ?? 0) > 0;
+  const { [WAS_LOOKED_AT]: was, [MESSAGES]: messages = 0 } = socket as Partial<State>;
+  return was === true || messages >= FEW;
 }

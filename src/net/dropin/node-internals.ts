@@ -192,6 +192,18 @@ export function hasOwnMethods(handle: NativeHandle, isKnown: (method: object) =>
 }
 
 /**
+ * Is it the function of Node's that a handle tells of what it has read? A program may have put another one there.
+ *
+ * Leans on: its name. Otherwise: connections stay Node's.
+ *
+ * - watched by test/net/dropin/taking-over.test.ts: given a handle that tells somebody else of what it reads, the
+ *   socket keeps it
+ */
+export function isOfNode({ name }: { readonly name: string }): boolean {
+  return name === 'onStreamRead';
+}
+
+/**
  * Has the server of a socket given some of its sockets to other processes? They may have this one, too, and its handle
  * may wait to be sent.
  *

@@ -5,7 +5,7 @@
  * get no other property afterwards: so they have got their state before.
  */
 import { connectAsNode } from './connecting.ts';
-import { methodsAsOf } from './constructor-function.ts';
+import { descriptorOf, methodsAsOf } from './constructor-function.ts';
 import { node, type SocketClass } from './node-net.ts';
 import { BYTES_BEFORE, CONNECTION, type OurSocket, type State } from './socket-state.ts';
 
@@ -41,6 +41,15 @@ class BackMethods extends Base {
 export function haveTwoWays(early: object, ring: object): void {
   const methods = methodsAsOf(node.Socket.prototype, BackMethods.prototype);
   known.push({ early, ring, back: Object.create(early, methods) as object });
+}
+
+const getHandle = Object.getOwnPropertyDescriptor(node.Socket.prototype, '_handle')?.get;
+
+/** Would it have our methods on the ring? Not if a program has given it a prototype that inherits Node's. */
+export function canChange(socket: object): boolean {
+  const now = Object.getPrototypeOf(socket) as object;
+  return known.some(({ early, back }) => now === early || now === back) ||
+    descriptorOf(now, '_handle')?.get !== getHandle;
 }
 
 export function onRing(socket: object): void {

@@ -28,6 +28,8 @@ export const WRITTEN_SEEN: unique symbol = Symbol('written seen');
 export const MESSAGES: unique symbol = Symbol('messages');
 /** The number of the stretch of writes that these are of, while it is Node's. */
 export const STRETCH: unique symbol = Symbol('stretch');
+/** Was it looked at whether the ring pays for it? */
+export const WAS_LOOKED_AT: unique symbol = Symbol('was looked at');
 /** Bytes that went by way of handles and connections that it has no more. */
 export const BYTES_BEFORE: unique symbol = Symbol('bytes before');
 /** Bytes that went through the ring, of one that ever did; as long as it does, less all that had gone before. */
@@ -60,6 +62,7 @@ export interface State {
   [WRITTEN_SEEN]: number;
   [MESSAGES]: number;
   [STRETCH]: number;
+  [WAS_LOOKED_AT]: boolean;
   [BYTES_BEFORE]: Bytes | undefined;
   [BYTES_BY_RING]: Bytes | undefined;
   [PARSER]: unknown;
@@ -103,6 +106,7 @@ export function begin(socket: OurSocket): void {
     socket[MESSAGES] =
     socket[STRETCH] =
       0;
+  socket[WAS_LOOKED_AT] = false;
   socket[BYTES_BEFORE] = undefined;
   socket[BYTES_BY_RING] = undefined;
   socket[PARSER] = undefined;

@@ -342,7 +342,7 @@ function isNodes(socket: SocketMethods): boolean {
 
 /**
  * `net.Socket` on the ring. An instance of Node's class as well; arguments, events and errors are Node's. Where there
- * is no ring, or where somebody has taken the native handle of a socket before it was used, it stays Node's altogether.
+ * is no ring it stays Node's altogether.
  */
 export const Socket: typeof node.Socket = socketClass();
 
@@ -371,34 +371,45 @@ class EarlyMethods extends Base {
  */
 class EarlySocket extends (Socket as unknown as new () => object) {}
 Reflect.deleteProperty(EarlySocket.prototype, 'constructor');
-Object.defineProperties(EarlySocket.prototype, {
-  ...methodsOfNode(Socket.prototype),
-  ...methodsAsOf(prototypeOfNode, EarlyMethods.prototype),
-});
+Object.defineProperties(EarlySocket.prototype, methodsAsOf(prototypeOfNode, EarlyMethods.prototype));
 
 haveTwoWays(EarlySocket.prototype, Socket.prototype);
 haveTwoWays(prototypeOfNode, StandIn.prototype);
 
-/** The methods of Node's that a prototype has other ones of. */
-function methodsOfNode(prototype: object): Record<string | symbol, PropertyDescriptor> {
-  const keys = Reflect.ownKeys(prototype).filter((key) => key !== 'constructor');
-  return Object.fromEntries(keys.map((key) => [key, descriptorOf(prototypeOfNode, key)!]));
+const OURS = Object.getOwnPropertyDescriptors(Socket.prototype) as unknown as Record<string, PropertyDescriptor>;
+let hasNodesMethods = false;
+
+/**
+ * A socket with Node's methods, as they are when the first is made, in place of those of ours that no program has
+ * replaced until then.
+ */
+function makeEarly(options: unknown): NodeSocket {
+  if (!hasNodesMethods) {
+    hasNodesMethods = true;
+    for (const [name, { get, value }] of Object.entries(OURS)) {
+      const now = Object.getOwnPropertyDescriptor(Socket.prototype, name);
+      const isOurs = now?.get === get && now?.value === value;
+      if (!isOurs || name === 'constructor' || Object.hasOwn(EarlySocket.prototype, name)) continue;
+      Object.defineProperty(EarlySocket.prototype, name, descriptorOf(prototypeOfNode, name)!);
+    }
+  }
+  return Reflect.construct(node.Socket, [options], EarlySocket) as NodeSocket;
 }
 
 /** A socket that is Node's until the ring pays for it; undefined if it is ours in any case, or has facts of its own. */
 function earlySocket(options?: SocketConstructorOpts | number): NodeSocket | undefined {
-  const { fd, handle, onread } = (typeof options === 'object' ? options : { fd: options }) as {
+  const { fd, handle, onread } = (typeof options === 'object' && options !== null ? options : { fd: options }) as {
     fd?: unknown;
     handle?: unknown;
     onread?: unknown;
   };
   if (worth.writes === 0 || (fd ?? handle ?? onread ?? null) !== null) return undefined;
-  return Reflect.construct(node.Socket, [options], EarlySocket) as NodeSocket;
+  return makeEarly(options);
 }
 
 function init(this: SocketMethods, options?: SocketConstructorOpts | number): void {
   begin(this);
-  const onread: unknown = typeof options === 'object' ? (options as { onread?: OnRead }).onread : undefined;
+  const onread: unknown = typeof options === 'object' ? (options as { onread?: OnRead } | null)?.onread : undefined;
   const userBuffer = isOnRead(onread) ? new UserBuffer(onread) : undefined;
   this[USER_BUFFER] = userBuffer;
   this[KEEPS_DESCRIPTOR] = typeof options === 'number' || options?.fd !== undefined;
@@ -442,7 +453,7 @@ export function acceptHandle(
   setUp: (socket: NodeSocket) => void,
 ): NodeSocket {
   if (worth.writes > 0) {
-    const early = Reflect.construct(node.Socket, [ownOptions({ ...options, handle })], EarlySocket);
+    const early = makeEarly(ownOptions({ ...options, handle }));
     setUp(early);
     return early;
   }

@@ -62,6 +62,7 @@ export class Load {
   #measuredAt = 0;
   /** Each measurement since then said that it pays; infinite if the last one did not. */
   #paysSince = Number.POSITIVE_INFINITY;
+  #triedAt = 0;
   #tookAt = 0;
   /** Sockets that were looked at since the last was taken. */
   #declined = 0;
@@ -136,10 +137,15 @@ export class Load {
   /** May one be taken now? Then it is to be. */
   takesTurn(): boolean {
     const now = this.#gauges.now();
-    if (now - this.#tookAt < this.#limits.pause) return false;
-    this.#tookAt = now;
-    this.#declined = 0;
+    if (now - this.#triedAt < this.#limits.pause) return false;
+    this.#triedAt = now;
     return true;
+  }
+
+  /** One was taken. */
+  took(): void {
+    this.#tookAt = this.#gauges.now();
+    this.#declined = 0;
   }
 
   /** One was looked at, and is not to be taken: its messages are large, or others have its handle. */
@@ -147,12 +153,12 @@ export class Load {
     this.#declined++;
   }
 
-  /** Is there none to be taken, as far as they were looked at since {@link beginAnew}? */
+  /** Is there none to be taken, as far as they were looked at since one was, and since {@link beginAnew}? */
   get isDeclined(): boolean {
     return this.#declined >= DECLINED;
   }
 
-  /** When the last one was, in milliseconds of the clock of the gauges. */
+  /** When the last one was taken, in milliseconds of the clock of the gauges. */
   get tookAt(): number {
     return this.#tookAt;
   }

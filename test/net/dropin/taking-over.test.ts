@@ -383,6 +383,55 @@ describe('what stays Node’s', () => {
     server.close();
   });
 
+  it('given a handle that tells somebody else of what it reads, the socket keeps it', async () => {
+    using folder = new Temporary();
+    const [server, place] = await serve('TCP', folder, echo);
+    const client = ours.connect(place) as node.Socket & { _handle: { onread(...args: unknown[]): unknown } };
+    await once(client, 'connect');
+    const { onread } = client._handle;
+    let calls = 0;
+    client._handle.onread = function (...args) {
+      calls++;
+      return Reflect.apply(onread, this, args);
+    };
+    await exchange(client, 0, WRITES);
+    assert.equal(wayOf(client), 'early');
+    assert.equal(calls, WRITES);
+    client.destroy();
+    server.close();
+  });
+
+  it('given a prototype of the program’s own, the socket stays Node’s, and goes on', async () => {
+    using folder = new Temporary();
+    const [server, place] = await serve('TCP', folder, echo);
+    const client = ours.connect(place);
+    await exchange(client, 0, 2);
+    Object.setPrototypeOf(client, Object.create(Object.getPrototypeOf(client) as object) as object);
+    await exchange(client, 2, WRITES);
+    assert.equal(wayOf(client), 'early');
+    client.destroy();
+    server.close();
+  });
+
+  it('given writes without an answer, and one at last, it is told of that', async () => {
+    using folder = new Temporary();
+    let served: node.Socket | undefined;
+    const [server, place] = await serve('TCP', folder, (socket) => void (served = socket).resume());
+    const client = ours.connect(place);
+    await once(client, 'connect');
+    worth.writes = 1;
+    // Each is looked at: what hears of a read was put on the handle each time once.
+    for (let i = 0; i < 15_000; i++) {
+      client.write('x');
+      if (i % 10 === 0) await new Promise(setImmediate);
+    }
+    served!.write('hello');
+    assert.equal(String((await once(client, 'data'))[0]), 'hello');
+    worth.writes = 16;
+    client.destroy();
+    server.close();
+  });
+
   it('given a socket that a server shares with other processes, it stays Node’s', async (t) => {
     using folder = new Temporary();
     const child = fork(folder.file('child.cjs', `process.on('message', () => process.send('has it'));`));
