@@ -253,7 +253,7 @@ describe('the options of a socket', () => {
       },
     };
     const { client, peer, close } = await pair(net, story, { onread } as object);
-    peer.end('0123456789abcdefghijklmnopqrstuvwxyz');
+    peer.end('ABCDEFGHIJabcdefghijklmnopqrstuvwxyz');
     await once(client, 'end');
     story.tell('client', all, calls, client.bytesRead);
     await close();
@@ -272,7 +272,7 @@ describe('the options of a socket', () => {
       },
     };
     const { client, peer, close } = await pair(net, story, { onread } as object);
-    peer.end('0123456789abcdefghij');
+    peer.end('ABCDEFGHIJabcdefghij');
     await once(client, 'end');
     story.tell('client', all, made);
     await close();
@@ -377,7 +377,7 @@ describe('pause, resume and back-pressure', () => {
     const { client, peer, close } = await pair(net, story);
     peer.removeAllListeners('data');
     peer.pause();
-    client.end('0123456789');
+    client.end('abcdefghij');
     const parts: string[] = [];
     peer.on('readable', () => {
       for (let part = peer.read(4) as Buffer | null; part !== null; part = peer.read(4) as Buffer | null) {
