@@ -386,7 +386,8 @@ let hasNodesMethods = false;
 function makeEarly(options: unknown): NodeSocket {
   if (!hasNodesMethods) {
     hasNodesMethods = true;
-    for (const [name, { get, value }] of Object.entries(OURS)) {
+    for (const name of Reflect.ownKeys(OURS)) {
+      const { get, value } = OURS[name as string];
       const now = Object.getOwnPropertyDescriptor(Socket.prototype, name);
       const isOurs = now?.get === get && now?.value === value;
       if (!isOurs || name === 'constructor' || Object.hasOwn(EarlySocket.prototype, name)) continue;
