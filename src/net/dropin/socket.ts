@@ -340,18 +340,16 @@ function isNodes(socket: SocketMethods): boolean {
   return socket[WRITES_LEFT] > 0 || socket === inNode;
 }
 
+const METHODS = SocketMethods as unknown as typeof node.Socket;
+
 /**
  * `net.Socket` on the ring. An instance of Node's class as well; arguments, events and errors are Node's. Where there
  * is no ring it stays Node's altogether.
  */
-export const Socket: typeof node.Socket = socketClass();
+export const Socket: typeof node.Socket = constructorFunction(node.Socket, METHODS, init, undefined, earlySocket);
 
 /** The same for sockets that Node itself would make: their `constructor` is Node's class. */
-const StandIn: typeof node.Socket = socketClass(node.Socket);
-
-function socketClass(shown?: typeof node.Socket): typeof node.Socket {
-  return constructorFunction(node.Socket, SocketMethods as unknown as typeof node.Socket, init, shown, earlySocket);
-}
+const StandIn: typeof node.Socket = constructorFunction(node.Socket, METHODS, init, node.Socket);
 
 /** A socket of ours that is Node's has two methods that are not: they count, and tell of events in order. */
 class EarlyMethods extends Base {
