@@ -17,43 +17,28 @@ import {
   putUnder,
   type HandleParser,
 } from './node-internals.ts';
-import type { NativeHandle } from './node-net.ts';
+import type { NativeHandle, SocketClass } from './node-net.ts';
 import { backAtNode, canChange, isOurs, onRing } from './prototypes.ts';
 import { ringSide } from './ring-when-needed.ts';
 import type { SocketConnection } from './socket-connection.ts';
 import {
-  CONNECTION,
-  USER_BUFFER,
-  CONNECTS,
-  SCOPE,
-  KEEPS_DESCRIPTOR,
-  IS_SHARED,
-  WRITES_LEFT,
-  PERIOD,
-  READ_SEEN,
-  WRITTEN_SEEN,
-  MESSAGES,
-  STRETCH,
-  WAS_LOOKED_AT,
-  BYTES_BEFORE,
-  BYTES_BY_RING,
-  PARSER,
-  type Bytes,
-  type State,
-  type OurSocket,
-  prototypeOfNode,
-  handleOf,
   beginConnected,
+  connectionUnder,
+  handleOf,
   isOpen,
   lentTo,
+  prototypeOfNode,
+  stateOf,
+  type Bytes,
+  type State,
 } from './socket-state.ts';
 import { count, isWorthKeeping, isWorthTaking, load, worth } from './worth.ts';
 
 /** A connection writes: after so many writes somebody is to look whether the ring pays for it. */
-export function countWrite(socket: OurSocket): void {
-  if (count(socket)) socket[MESSAGES]++;
-  if (socket[WRITES_LEFT] > 1) socket[WRITES_LEFT]--;
-  else lookSoon(socket);
+export function countWrite(socket: SocketClass, state: State): void {
+  if (count(socket)) state.messages++;
+  if (state.writesLeft > 1) state.writesLeft--;
+  else lookSoon(socket, state);
 }
 
 /**
@@ -61,67 +46,67 @@ export function countWrite(socket: OurSocket): void {
  * and went in the one that it is of.
  * @param stretch is its number
  */
-export function countAtNode(socket: OurSocket, stretch: number): void {
-  if (!(CONNECTION in socket)) beginConnected(socket);
+export function countAtNode(socket: SocketClass, stretch: number): void {
+  const state = stateOf(socket) ?? beginConnected(socket);
   // One of a class that extends ours may be on the ring, and one that connects has nothing to look at.
-  else if (socket[CONNECTION] !== undefined) return;
+  if (state.connection !== undefined) return;
   if (socket.connecting) return;
-  if (socket[STRETCH] !== stretch) {
+  if (state.stretch !== stretch) {
     const { bytesRead = 0, bytesWritten = 0 } = handleOf(socket) ?? {};
-    socket[STRETCH] = stretch;
-    socket[WAS_LOOKED_AT] ||= socket[MESSAGES] >= FEW;
-    socket[READ_SEEN] = bytesRead;
-    socket[WRITTEN_SEEN] = bytesWritten;
-    socket[MESSAGES] = 0;
-    if (socket[WRITES_LEFT] > 0) socket[WRITES_LEFT] = Math.max(socket[WRITES_LEFT], Math.min(FEW, worth.writes));
+    state.stretch = stretch;
+    state.wasLookedAt ||= state.messages >= FEW;
+    state.readSeen = bytesRead;
+    state.writtenSeen = bytesWritten;
+    state.messages = 0;
+    if (state.writesLeft > 0) state.writesLeft = Math.max(state.writesLeft, Math.min(FEW, worth.writes));
   }
-  countWrite(socket);
+  countWrite(socket, state);
 }
 
 /** So many messages of a stretch are needed to judge by. */
 const FEW = 16;
 
 /** Look when the tick is over. A thousand writes may follow before that, and are not to ask for it again. */
-function lookSoon(socket: OurSocket): void {
-  if (socket[WRITES_LEFT] < 1) return;
-  socket[WRITES_LEFT] = Math.max(1, socket[PERIOD]);
-  nextTick(lookWhenSent, socket);
+function lookSoon(socket: SocketClass, state: State): void {
+  if (state.writesLeft < 1) return;
+  state.writesLeft = Math.max(1, state.period);
+  nextTick(lookWhenSent, socket, state);
 }
 
 /** When what it has written is with the kernel. */
-function lookWhenSent(socket: OurSocket): void {
-  const connection = socket[CONNECTION];
-  if (isOpen(connection)) connection.whenSent(() => look(socket));
-  else look(socket);
+function lookWhenSent(socket: SocketClass, state: State): void {
+  const { connection } = state;
+  if (isOpen(connection)) connection.whenSent(() => look(socket, state));
+  else look(socket, state);
 }
 
 /** Go on with the one of Node and the ring that costs less: see {@link worth}. */
-function look(socket: OurSocket): void {
+function look(socket: SocketClass, state: State): void {
   // Meanwhile its handle may have been seen.
-  if (socket[WRITES_LEFT] <= 0) return;
-  const connection = socket[CONNECTION];
+  if (state.writesLeft <= 0) return;
+  const { connection } = state;
   const isRing = isOpen(connection);
   // Patience is for Node's way: on the other one what it costs is found out soon.
-  socket[WRITES_LEFT] = isRing ? worth.writes : socket[PERIOD];
-  socket[WAS_LOOKED_AT] = true;
-  if (!isAtWork(socket)) return;
+  state.writesLeft = isRing ? worth.writes : state.period;
+  state.wasLookedAt = true;
+  if (!isAtWork(socket, state)) return;
   const handle = isRing ? connection : handleOf(socket);
   if (handle === null) return;
   const { bytesRead = 0, bytesWritten = 0 } = handle;
-  const messages = Math.max(1, socket[MESSAGES]);
-  const received = (bytesRead - socket[READ_SEEN]) / messages;
-  const sent = (bytesWritten - socket[WRITTEN_SEEN]) / messages;
-  socket[READ_SEEN] = bytesRead;
-  socket[WRITTEN_SEEN] = bytesWritten;
-  socket[MESSAGES] = 0;
+  const messages = Math.max(1, state.messages);
+  const received = (bytesRead - state.readSeen) / messages;
+  const sent = (bytesWritten - state.writtenSeen) / messages;
+  state.readSeen = bytesRead;
+  state.writtenSeen = bytesWritten;
+  state.messages = 0;
   if (isRing) {
-    if (!isWorthKeeping(received, sent)) giveBackInTime(socket, connection);
+    if (!isWorthKeeping(received, sent)) giveBackInTime(socket, state, connection);
   } else if (connection === undefined && isWorthTaking(received, sent)) {
-    if (socket[CONNECTS] && socket[SCOPE] === undefined) noteScope(socket, handle);
-    else if (!ringSide.isReady || !load.takesTurn()) socket[WRITES_LEFT] = 1;
-    else if (take(socket, handle) === undefined) load.decline();
+    if (state.connects && state.scope === undefined) noteScope(state, handle);
+    else if (!ringSide.isReady || !load.takesTurn()) state.writesLeft = 1;
+    else if (take(socket, state, handle) === undefined) load.decline();
     else {
-      socket[WRITES_LEFT] = worth.writes;
+      state.writesLeft = worth.writes;
       load.took();
     }
   } else {
@@ -137,14 +122,14 @@ const noting = new WeakSet<object>();
  * it is noted when that comes next, and the write after that looks again. To note it before would show in async_hooks,
  * for each socket.
  */
-function noteScope(socket: OurSocket, handle: NativeHandle): void {
+function noteScope(state: State, handle: NativeHandle): void {
   const { onread } = handle;
   if (onread === undefined || isIdleGuard(onread)) return;
   if (noting.has(onread)) return load.decline();
   const note = function (this: NativeHandle, ...args: unknown[]): unknown {
     if (handle.onread === note) handle.onread = onread;
-    socket[SCOPE] ??= new AsyncResource('IOURINGSOCKET');
-    if (socket[WRITES_LEFT] > 0) socket[WRITES_LEFT] = 1;
+    state.scope ??= new AsyncResource('IOURINGSOCKET');
+    if (state.writesLeft > 0) state.writesLeft = 1;
     return Reflect.apply(onread, this, args);
   };
   noting.add(note);
@@ -155,7 +140,7 @@ function noteScope(socket: OurSocket, handle: NativeHandle): void {
  * The descriptor becomes ours, unless something is under way on it, or others than Node may have its handle. All that
  * libuv has read was handed over in the call that read it.
  */
-function take(socket: OurSocket, handle: NativeHandle): SocketConnection | undefined {
+function take(socket: SocketClass, state: State, handle: NativeHandle): SocketConnection | undefined {
   if (!isFree(socket, handle)) return undefined;
   const ring = ringSide.get();
   const io = ring?.ringForSockets();
@@ -167,16 +152,15 @@ function take(socket: OurSocket, handle: NativeHandle): SocketConnection | undef
   const isTcp = handle.getpeername !== undefined;
   const parser = parserOn(socket, handle);
   // A descriptor that was given to it by number stays what it is as long as the socket lives.
-  const keeps = socket[KEEPS_DESCRIPTOR];
-  const { [USER_BUFFER]: userBuffer, [SCOPE]: scope, [IS_SHARED]: isShared } = socket;
+  const { keepsDescriptor: keeps, userBuffer, scope, isShared } = state;
   const closed = keeps ? () => handle.close() : undefined;
   const transport = ring.transportOf(io);
   const { fd, callOff: unguard } = ring.duplicateGuarded(handle.fd);
   if (fd < 0) return undefined;
   const owned = { isTcp, handleClass: classOf(handle), userBuffer, scope, isShared, closed, unguard };
   const connection = new ring.SocketConnection(transport, fd, socket, owned);
-  socket[CONNECTION] = connection;
-  socket[PARSER] = socket.parser;
+  state.connection = connection;
+  state.parser = socket.parser;
   onRing(socket);
   replaceHttpListeners(socket, lentTo);
   parser?.unconsume();
@@ -188,10 +172,10 @@ function take(socket: OurSocket, handle: NativeHandle): SocketConnection | undef
     handle.close();
     forward(handle, () => currentHandle(socket));
   }
-  const before = sumOf(socket[BYTES_BEFORE], { read: bytesRead, dispatched: bytesWritten });
-  socket[BYTES_BY_RING] = sumOf(socket[BYTES_BY_RING], { read: -before.read, dispatched: -before.dispatched });
-  socket[READ_SEEN] = before.read;
-  socket[WRITTEN_SEEN] = before.dispatched;
+  const before = sumOf(state.bytesBefore, { read: bytesRead, dispatched: bytesWritten });
+  state.bytesByRing = sumOf(state.bytesByRing, { read: -before.read, dispatched: -before.dispatched });
+  state.readSeen = before.read;
+  state.writtenSeen = before.dispatched;
   connection.goOn(before.read, before.dispatched);
   if (!isRef) connection.unref();
   if (parser !== undefined) {
@@ -208,15 +192,17 @@ function take(socket: OurSocket, handle: NativeHandle): SocketConnection | undef
  * under way. A peer that answers at once has sent something by then; so the ring is to receive no more, and when the
  * socket was told of all that had come, Node goes on.
  */
-function giveBackInTime(socket: OurSocket, connection: SocketConnection): void {
-  if (socket[KEEPS_DESCRIPTOR] || socket[IS_SHARED] || connection.isHeldByOthers) return;
-  if (giveBack(socket, connection)) return;
+function giveBackInTime(socket: SocketClass, state: State, connection: SocketConnection): void {
+  if (state.keepsDescriptor || state.isShared || connection.isHeldByOthers) return;
+  if (giveBack(socket, state, connection)) return;
   connection.rest(() => {
     let isResting = true;
     connection.whenSent(() => {
-      if (!isResting || socket[CONNECTION] !== connection || !connection.isOpen) return;
+      if (!isResting || state.connection !== connection || !connection.isOpen) return;
       isResting = false;
-      if (!isAtWork(socket) || connection.isHeldByOthers || !giveBack(socket, connection)) connection.wake();
+      if (!isAtWork(socket, state) || connection.isHeldByOthers || !giveBack(socket, state, connection)) {
+        connection.wake();
+      }
     });
     // A peer that does not read may itself wait to be read.
     const goOn = (): void => {
@@ -228,20 +214,20 @@ function giveBackInTime(socket: OurSocket, connection: SocketConnection): void {
 }
 
 /** Node goes on with what was ours. False if something is under way. */
-function giveBack(socket: OurSocket, connection: SocketConnection): boolean {
+function giveBack(socket: SocketClass, state: State, connection: SocketConnection): boolean {
   const { seen } = connection;
   const parser = seen === undefined ? undefined : parserOn(socket, seen);
-  if (!goOnByNode(socket, connection, parser, true)) return false;
-  socket[CONNECTION] = undefined;
+  if (!goOnByNode(socket, state, connection, parser, true)) return false;
+  state.connection = undefined;
   forward(connection.handle, () => currentHandle(socket));
-  socket[READ_SEEN] = socket[WRITTEN_SEEN] = 0;
-  socket[WRITES_LEFT] = socket[PERIOD] = load.nextPeriod(socket[PERIOD]);
+  state.readSeen = state.writtenSeen = 0;
+  state.writesLeft = state.period = load.nextPeriod(state.period);
   return true;
 }
 
 /** The handle that a socket works with now. */
-function currentHandle(socket: OurSocket): object | null {
-  const connection = socket[CONNECTION];
+function currentHandle(socket: SocketClass): object | null {
+  const connection = connectionUnder(socket);
   return isOpen(connection) ? connection.handle : handleOf(socket);
 }
 
@@ -251,21 +237,23 @@ function sumOf(some: Bytes | undefined, others: Bytes): Bytes {
 }
 
 /** Is a socket in the middle of its life: open in both directions, with nothing that waits to be written? */
-function isAtWork(socket: OurSocket): boolean {
-  const { destroyed, writable, writableLength, connecting, [USER_BUFFER]: userBuffer } = socket;
+function isAtWork(socket: SocketClass, { userBuffer }: State): boolean {
+  const { destroyed, writable, writableLength, connecting } = socket;
   return writable && !destroyed && !connecting && writableLength === 0 && userBuffer === undefined && !hasEnd(socket);
 }
 
 /** The connection of a socket. If it is to be ours from the beginning, the descriptor becomes ours now. */
-export function connectionOf(socket: OurSocket): SocketConnection | undefined {
-  const known = socket[CONNECTION];
+export function connectionOf(socket: SocketClass): SocketConnection | undefined {
+  const state = stateOf(socket);
+  if (state === undefined) return undefined;
+  const { connection: known } = state;
   if (known !== undefined) return known ?? undefined;
-  if (socket.connecting || socket[WRITES_LEFT] >= 0) return undefined;
+  if (socket.connecting || state.writesLeft >= 0) return undefined;
   const handle = handleOf(socket);
   if (handle === null) return undefined;
-  const connection = handle.reading === true ? undefined : take(socket, handle);
+  const connection = handle.reading === true ? undefined : take(socket, state, handle);
   if (connection === undefined) {
-    socket[CONNECTION] = null;
+    state.connection = null;
     backAtNode(socket);
   }
   return connection;
@@ -276,9 +264,9 @@ export function connectionOf(socket: OurSocket): SocketConnection | undefined {
  * in for a handle that code would be called, and call back, in other turns, and at a higher cost. False if something
  * has come already.
  */
-export function goesToNode(socket: OurSocket, connection: SocketConnection): boolean {
-  if (!goOnByNode(socket, connection, undefined, false)) return false;
-  socket[CONNECTION] = null;
+export function goesToNode(socket: SocketClass, state: State, connection: SocketConnection): boolean {
+  if (!goOnByNode(socket, state, connection, undefined, false)) return false;
+  state.connection = null;
   return true;
 }
 
@@ -287,7 +275,8 @@ export function goesToNode(socket: OurSocket, connection: SocketConnection): boo
  * is in its place; see {@link SocketConnection.giveAway}.
  */
 function goOnByNode(
-  socket: OurSocket,
+  socket: SocketClass,
+  state: State,
   connection: SocketConnection,
   parser: HandleParser | undefined,
   isReleased: boolean,
@@ -300,8 +289,8 @@ function goOnByNode(
   Reflect.set(prototypeOfNode, '_handle', handle, socket);
   backAtNode(socket);
   const bytes = { read: connection.delivered, dispatched: connection.dispatched };
-  socket[BYTES_BEFORE] = bytes;
-  socket[BYTES_BY_RING] = sumOf(socket[BYTES_BY_RING], bytes);
+  state.bytesBefore = bytes;
+  state.bytesByRing = sumOf(state.bytesByRing, bytes);
   if (!connection.isRef) handle.unref?.();
   if (parser !== undefined) {
     handle._consumed = true;
@@ -315,7 +304,7 @@ function goOnByNode(
 }
 
 /** Is it a handle of Node's on a socket, with which nobody but the socket works, and which writes nothing? */
-function isFree(socket: OurSocket, handle: NativeHandle): handle is NativeHandle & { readonly fd: number } {
+function isFree(socket: SocketClass, handle: NativeHandle): handle is NativeHandle & { readonly fd: number } {
   const { onread } = handle;
   const isOthers = hasOwnMethods(handle, isToTellInOrder) || isReadByOthers(socket, handle) || isOfHttp2(socket) ||
     !(onread === undefined || isOfNode(onread) || noting.has(onread));
@@ -328,16 +317,16 @@ function isFree(socket: OurSocket, handle: NativeHandle): handle is NativeHandle
  * come so far.
  */
 export function wayOf(socket: object): 'ring' | 'node' | 'early' | undefined {
-  if (!(CONNECTION in socket)) return isOurs(socket) ? 'early' : 'node';
-  const { [CONNECTION]: connection, [WRITES_LEFT]: writesLeft } = socket as State;
+  const state = stateOf(socket);
+  if (state === undefined) return isOurs(socket) ? 'early' : 'node';
+  const { connection, writesLeft } = state;
   if (connection !== undefined) return connection === null ? 'node' : 'ring';
   return writesLeft > 0 ? 'early' : writesLeft === 0 ? 'node' : undefined;
 }
 
 /** Bytes of a socket that went through the ring; undefined if it never did. */
 export function bytesByRing(socket: object): { read: number; written: number } | undefined {
-  if (!(CONNECTION in socket)) return undefined;
-  const { [CONNECTION]: connection, [BYTES_BY_RING]: before } = socket as State;
+  const { connection, bytesByRing: before } = stateOf(socket) ?? {};
   if (before === undefined) return undefined;
   const { delivered = 0, dispatched = 0 } = connection ?? {};
   return { read: before.read + delivered, written: before.dispatched + dispatched };
@@ -345,6 +334,6 @@ export function bytesByRing(socket: object): { read: number; written: number } |
 
 /** Has it been looked at whether the ring pays for a socket? One that is short, or alone, has no such look. */
 export function wasLookedAt(socket: object): boolean {
-  const { [WAS_LOOKED_AT]: was, [MESSAGES]: messages = 0 } = socket as Partial<State>;
-  return was === true || messages >= FEW;
+  const { wasLookedAt: was = false, messages = 0 } = stateOf(socket) ?? {};
+  return was || messages >= FEW;
 }

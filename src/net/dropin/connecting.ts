@@ -1,45 +1,41 @@
 import { AsyncResource } from 'node:async_hooks';
 import { ASKED_TO_BIND, ASKED_TO_CONNECT } from './node-internals.ts';
-import type { NativeHandle } from './node-net.ts';
+import type { NativeHandle, SocketClass } from './node-net.ts';
 import { ringSide } from './ring-when-needed.ts';
 import {
-  CONNECTION,
-  CONNECTS,
-  SCOPE,
-  WRITES_LEFT,
-  ASKED,
-  USER_BUFFER,
-  type OurSocket,
-  handleOf,
   begin,
   beginConnected,
-  writesAtFirst,
-  isOpen,
+  handleOf,
   inNode,
-  withinNode,
+  isOpen,
   lend,
+  stateOf,
+  withinNode,
+  writesAtFirst,
+  type State,
 } from './socket-state.ts';
 
 /** The method `connect` of Node, for a socket that is to go through the ring if it lasts. */
-export function connectBy<T>(socket: OurSocket, args: readonly unknown[], connect: () => T): T {
-  const connection = socket[CONNECTION];
+export function connectBy<T>(socket: SocketClass, args: readonly unknown[], connect: () => T): T {
+  const before = stateOf(socket);
+  const { connection } = before ?? {};
+  let state = before;
   // Another life begins.
-  if (socket.destroyed) {
-    const { [USER_BUFFER]: userBuffer } = socket;
-    begin(socket);
-    socket[USER_BUFFER] = userBuffer;
-    socket[WRITES_LEFT] = writesAtFirst();
+  if (state === undefined || socket.destroyed) {
+    state = begin(socket);
+    state.userBuffer = before?.userBuffer;
+    state.writesLeft = writesAtFirst();
   }
-  socket[CONNECTS] = true;
-  socket[SCOPE] = isFromTheFirstByte(socket) ? new AsyncResource('IOURINGSOCKET') : undefined;
-  socket[ASKED] = undefined;
+  state.connects = true;
+  state.scope = isFromTheFirstByte(state) ? new AsyncResource('IOURINGSOCKET') : undefined;
+  state.asked = undefined;
   if (isOpen(connection)) return lend(socket, connect);
   if (callsOthers(socket, args)) return connect();
   try {
     return withinNode(socket, connect);
   } finally {
-    const asked = askedOf(socket);
-    if (asked !== undefined && binds(args)) socket[ASKED] = asked - ASKED_TO_BIND;
+    const asked = askedOf(state);
+    if (asked !== undefined && binds(args)) state.asked = asked - ASKED_TO_BIND;
   }
 }
 
@@ -47,8 +43,8 @@ export function connectBy<T>(socket: OurSocket, args: readonly unknown[], connec
  * The same for a socket that is Node's: events of the ring are told as they came, before that it is connected. One on a
  * path is connected in the call.
  */
-export function connectAsNode<T>(socket: OurSocket, connect: () => T): T {
-  if (socket.destroyed && CONNECTION in socket) beginConnected(socket);
+export function connectAsNode<T>(socket: SocketClass, connect: () => T): T {
+  if (socket.destroyed && stateOf(socket) !== undefined) beginConnected(socket);
   const result = connect();
   const handle = ringSide.soFar === undefined || !socket.connecting ? null : handleOf(socket);
   if (handle !== null) tellBehindEvents(socket, handle, () => new AsyncResource('IOURINGSOCKET'));
@@ -56,17 +52,17 @@ export function connectAsNode<T>(socket: OurSocket, connect: () => T): T {
 }
 
 /** The count behind a call of Node's: the compiler takes it for what was assigned before that. */
-function askedOf(socket: OurSocket): number | undefined {
-  return socket[ASKED];
+function askedOf(state: State): number | undefined {
+  return state.asked;
 }
 
 /** Is it to be ours without a look? */
-function isFromTheFirstByte(socket: OurSocket): boolean {
-  return socket[WRITES_LEFT] < 0;
+function isFromTheFirstByte(state: State): boolean {
+  return state.writesLeft < 0;
 }
 
 /** Does a call that connects a socket call a function of the user's, which may ask for the handle? */
-function callsOthers(socket: OurSocket, args: readonly unknown[]): boolean {
+function callsOthers(socket: SocketClass, args: readonly unknown[]): boolean {
   return optionsOf(args)?.lookup !== undefined || socket.listenerCount('connectionAttempt') > 0;
 }
 
@@ -98,13 +94,13 @@ interface ConnectRequest {
  * The events of the ring are told in another phase of the loop than those of libuv. A connection is told of behind what
  * came before it: the server to which it goes, in the same process, has accepted it then.
  */
-export function tellInOrder(socket: OurSocket, handle: NativeHandle): void {
+export function tellInOrder(socket: SocketClass, state: State, handle: NativeHandle): void {
   // Not in the call that connects, in which nobody but Node asks.
-  if (socket === inNode) socket[ASKED] = 0;
-  tellBehindEvents(socket, handle, () => (socket[SCOPE] ??= new AsyncResource('IOURINGSOCKET')), () => {
+  if (socket === inNode) state.asked = 0;
+  tellBehindEvents(socket, handle, () => (state.scope ??= new AsyncResource('IOURINGSOCKET')), () => {
     // Somebody has asked as well, and may keep it: then it stays the socket's.
-    if (socket[ASKED] !== undefined && socket[ASKED] > ASKED_TO_CONNECT) socket[WRITES_LEFT] = 0;
-    socket[ASKED] = undefined;
+    if (state.asked !== undefined && state.asked > ASKED_TO_CONNECT) state.writesLeft = 0;
+    state.asked = undefined;
   });
 }
 
@@ -113,7 +109,7 @@ export function tellInOrder(socket: OurSocket, handle: NativeHandle): void {
  * @param begins is called when the handle is to connect
  */
 function tellBehindEvents(
-  socket: OurSocket,
+  socket: SocketClass,
   handle: NativeHandle,
   scope: () => AsyncResource,
   begins?: () => void,

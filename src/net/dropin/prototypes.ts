@@ -2,12 +2,12 @@
  * The prototypes of sockets, by the way that their data goes. One that is Node's has Node's methods, and nothing of
  * ours between them and its handle. When it goes through the ring it gets a prototype with ours, and when it is given
  * back one with Node's again. V8 has one hidden class for all sockets that change so, before version 13 as long as they
- * get no other property afterwards: so they have got their state before.
+ * get no other property afterwards.
  */
 import { connectAsNode } from './connecting.ts';
 import { descriptorOf, methodsAsOf } from './constructor-function.ts';
 import { node, type SocketClass } from './node-net.ts';
-import { BYTES_BEFORE, CONNECTION, type OurSocket, type State } from './socket-state.ts';
+import { stateOf } from './socket-state.ts';
 
 interface Prototypes {
   /** As it is made. */
@@ -20,7 +20,7 @@ interface Prototypes {
 
 const known: Prototypes[] = [];
 
-const Base = node.Socket as unknown as new () => SocketClass & State;
+const Base = node.Socket as unknown as new () => SocketClass;
 
 /** A socket that was given back has another handle than before: its bytes are those of both. */
 class BackMethods extends Base {
@@ -29,11 +29,11 @@ class BackMethods extends Base {
   }
 
   override get bytesRead(): number {
-    return super.bytesRead + (this[BYTES_BEFORE]?.read ?? 0);
+    return super.bytesRead + (stateOf(this)?.bytesBefore?.read ?? 0);
   }
 
   override get _bytesDispatched(): number {
-    return super._bytesDispatched + (this[BYTES_BEFORE]?.dispatched ?? 0);
+    return super._bytesDispatched + (stateOf(this)?.bytesBefore?.dispatched ?? 0);
   }
 }
 
@@ -73,8 +73,8 @@ export function register(owner: object): void {
 }
 
 /** Is it a socket that goes through the ring when that pays? */
-export function isOurs(socket: object): socket is OurSocket {
+export function isOurs(socket: object): socket is SocketClass {
   const now = Object.getPrototypeOf(socket) as object;
   if (now === node.Socket.prototype) return registered.has((socket as SocketClass).server ?? socket);
-  return CONNECTION in socket || known.some(({ early }) => now === early);
+  return stateOf(socket) !== undefined || known.some(({ early }) => now === early);
 }

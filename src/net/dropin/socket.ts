@@ -18,28 +18,19 @@ import { ownOptions } from '../../ring/arguments/own-options.ts';
 import { ringSide } from './ring-when-needed.ts';
 import type { SocketConnection } from './socket-connection.ts';
 import {
-  CONNECTION,
-  IS_LENT,
-  USER_BUFFER,
-  CONNECTS,
-  KEEPS_DESCRIPTOR,
-  IS_SHARED,
-  WRITES_LEFT,
-  BYTES_BEFORE,
-  PARSER,
-  ASKING,
-  ASKED,
-  type State,
-  prototypeOfNode,
-  handleOf,
-  writesAtFirst,
-  writeAsNode,
-  lend,
   begin,
-  isOpen,
+  connectionUnder,
+  handleOf,
   inNode,
-  withinNode,
+  isOpen,
+  lend,
   lentTo,
+  prototypeOfNode,
+  stateOf,
+  withinNode,
+  writeAsNode,
+  writesAtFirst,
+  type State,
 } from './socket-state.ts';
 import { socketError } from '../transport/socket-error.ts';
 import { isOnRead, UserBuffer, type OnRead } from './user-buffer.ts';
@@ -48,8 +39,7 @@ import { forget, worth } from './worth.ts';
 
 const SETTLED = Promise.resolve();
 
-/** Node's class, with what ours have beside it. */
-const Base = node.Socket as unknown as new () => SocketClass & State;
+const Base = node.Socket as unknown as new () => SocketClass;
 
 /** The answer of Node's getter. */
 function asNode(socket: object, name: string): unknown {
@@ -69,19 +59,21 @@ class SocketMethods extends Base {
    * reads from as well; and a handle of libuv's on the same socket for another process.
    */
   override get _handle(): NativeHandle | null {
-    const connection = this[CONNECTION];
-    if (connection === null || (connection === undefined && isNodes(this))) return handleOf(this);
-    return handleFor(this, connection);
+    const state = stateOf(this);
+    if (state === undefined || state.connection === null) return handleOf(this);
+    if (state.connection === undefined && isNodes(this, state)) return handleOf(this);
+    return handleFor(this, state);
   }
 
   override set _handle(handle: NativeHandle | null) {
-    const connection = this[CONNECTION];
-    if (handle !== null && connection === undefined && this[CONNECTS]) tellInOrder(this, handle);
+    const state = stateOf(this);
+    const { connection } = state ?? {};
+    if (handle !== null && connection === undefined && state?.connects === true) tellInOrder(this, state, handle);
     if (connection === undefined || connection === null) Reflect.set(prototypeOfNode, '_handle', handle, this);
     else if (handle === null) {
       connection.isLetGo = true;
       // Another process has it. Else nobody decides of ours.
-      if (!this[IS_LENT]) connection.handedOver();
+      if (!state!.isLent) connection.handedOver();
     }
   }
 
@@ -92,23 +84,26 @@ class SocketMethods extends Base {
   // ---------------------------------------------------------------- the stream
 
   override _read(size: number): void {
-    const connection = this[CONNECTION] ?? connectionOf(this);
+    const state = stateOf(this);
+    const connection = state?.connection ?? connectionOf(this);
     if (connection !== undefined) return connection.read();
-    if (isNodes(this)) super._read(size);
+    if (isNodes(this, state)) super._read(size);
     else withinNode(this, () => super._read(size));
   }
 
   override _write(data: Uint8Array | string, encoding: BufferEncoding, done: Done): void {
-    const connection = this[CONNECTION];
+    const state = stateOf(this);
+    const { connection } = state ?? {};
     if (!isOpen(connection) || this.connecting) return this._writeGeneric(false, data, encoding, done);
-    countWrite(this);
+    countWrite(this, state!);
     connection.send(data, encoding, done);
   }
 
   override _writev(pieces: Piece[], done: Done): void {
-    const connection = this[CONNECTION];
+    const state = stateOf(this);
+    const { connection } = state ?? {};
     if (!isOpen(connection) || this.connecting) return this._writeGeneric(true, pieces, '', done);
-    countWrite(this);
+    countWrite(this, state!);
     connection.sendAll(pieces, done);
   }
 
@@ -120,7 +115,9 @@ class SocketMethods extends Base {
       if (isClosedOnly(connection)) return done(socketError(EBADF, 'write'));
       if (!isConnecting) watch(this);
       // Writes from before the socket was connected call back within the call, so that others run in it.
-      if (isNodes(this) || this._pendingData !== null) return writeAsNode.call(this, isMany, data, encoding, done);
+      if (isNodes(this, stateOf(this)) || this._pendingData !== null) {
+        return writeAsNode.call(this, isMany, data, encoding, done);
+      }
       return withinNode(this, () => writeAsNode.call(this, isMany, data, encoding, done));
     }
     this._pendingData = null;
@@ -138,18 +135,18 @@ class SocketMethods extends Base {
 
   /** One that a server of node:http closes as idle is not, if its request is here: see {@link closesLater}. */
   override destroy(error?: Error): this {
-    const isRequested = error === undefined && this.parser && this[CONNECTION]?.hasArrived === true;
+    const isRequested = error === undefined && this.parser && connectionUnder(this)?.hasArrived === true;
     return isRequested && isClosedAsIdle() && closesLater(this.server) ? this : super.destroy(error);
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     forget(this);
-    if (isOpen(this[CONNECTION])) lend(this, () => super._destroy(error, done));
+    if (isOpen(connectionUnder(this))) lend(this, () => super._destroy(error, done));
     else withinNode(this, () => super._destroy(error, done));
   }
 
   override resetAndDestroy(): this {
-    const connection = this[CONNECTION];
+    const connection = connectionUnder(this);
     if (!isOpen(connection)) return super.resetAndDestroy();
     if (connection.isTcp) this._reset();
     // Node says that this is no handle for it.
@@ -158,15 +155,15 @@ class SocketMethods extends Base {
   }
 
   override pause(): this {
-    return this[CONNECTION]?.isReadByUser === true ? lend(this, () => super.pause()) : super.pause();
+    return connectionUnder(this)?.isReadByUser === true ? lend(this, () => super.pause()) : super.pause();
   }
 
   override resume(): this {
-    return this[CONNECTION]?.isReadByUser === true ? lend(this, () => super.resume()) : super.resume();
+    return connectionUnder(this)?.isReadByUser === true ? lend(this, () => super.resume()) : super.resume();
   }
 
   override read(size?: number): ReturnType<SocketClass['read']> {
-    return this[CONNECTION]?.isReadByUser === true ? lend(this, () => super.read(size)) : super.read(size);
+    return connectionUnder(this)?.isReadByUser === true ? lend(this, () => super.read(size)) : super.read(size);
   }
 
   // ---------------------------------------------------------------- who listens
@@ -177,7 +174,7 @@ class SocketMethods extends Base {
    * costs more than the rest of the request.
    */
   override on(event: string | symbol, listener: Listener): this {
-    const isOfHttp = (event === 'resume' || event === 'pause') && isBeingTaken(this);
+    const isOfHttp = (event === 'resume' || event === 'pause') && isBeingTaken(this, stateOf(this));
     return super.on(event, isOfHttp ? lentTo(listener) : listener);
   }
 
@@ -208,22 +205,25 @@ class SocketMethods extends Base {
   }
 
   override get pending(): boolean {
-    return isOpen(this[CONNECTION]) ? this.connecting : (withinNode(this, () => asNode(this, 'pending')) as boolean);
+    return isOpen(connectionUnder(this)) ? this.connecting
+      : (withinNode(this, () => asNode(this, 'pending')) as boolean);
   }
 
   override get bufferSize(): number | undefined {
-    return isOpen(this[CONNECTION]) ? this.writableLength
+    return isOpen(connectionUnder(this)) ? this.writableLength
       : (withinNode(this, () => asNode(this, 'bufferSize')) as number | undefined);
   }
 
   override get bytesRead(): number {
-    return this[CONNECTION]?.delivered ??
-      (withinNode(this, () => asNode(this, 'bytesRead')) as number) + (this[BYTES_BEFORE]?.read ?? 0);
+    const { connection, bytesBefore } = stateOf(this) ?? {};
+    return connection?.delivered ??
+      (withinNode(this, () => asNode(this, 'bytesRead')) as number) + (bytesBefore?.read ?? 0);
   }
 
   override get _bytesDispatched(): number {
-    return this[CONNECTION]?.dispatched ??
-      (withinNode(this, () => asNode(this, '_bytesDispatched')) as number) + (this[BYTES_BEFORE]?.dispatched ?? 0);
+    const { connection, bytesBefore } = stateOf(this) ?? {};
+    return connection?.dispatched ??
+      (withinNode(this, () => asNode(this, '_bytesDispatched')) as number) + (bytesBefore?.dispatched ?? 0);
   }
 }
 
@@ -241,8 +241,9 @@ for (const name of ['setTypeOfService', 'getTypeOfService'] as const) {
 for (const symbol of symbolsOfTransfer(prototypeOfNode)) {
   const method = Reflect.get(prototypeOfNode, symbol) as (this: unknown) => unknown;
   const ours = function (this: SocketMethods): unknown {
-    const connection = this[CONNECTION];
-    if (isOpen(connection) && connection.delivered + connection.dispatched === 0) goesToNode(this, connection);
+    const state = stateOf(this);
+    const { connection } = state ?? {};
+    if (isOpen(connection) && connection.delivered + connection.dispatched === 0) goesToNode(this, state!, connection);
     return withinNode(this, () => method.call(this));
   };
   Object.defineProperty(SocketMethods.prototype, symbol, { value: ours, writable: true, configurable: true });
@@ -284,60 +285,61 @@ function isClosedOnly(connection: SocketConnection | null | undefined): boolean 
 }
 
 /** The handle, for whoever asks, as {@link SocketMethods._handle} says. */
-function handleFor(socket: SocketMethods, connection: SocketConnection | undefined): NativeHandle | null {
-  if (connection === undefined) {
+function handleFor(socket: SocketMethods, state: State): NativeHandle | null {
+  const { connection } = state;
+  if (connection === undefined || connection === null) {
     const handle = handleOf(socket);
-    if (socket[ASKED] !== undefined) {
-      socket[ASKED]++;
+    if (state.asked !== undefined) {
+      state.asked++;
       return handle;
     }
     // Somebody who has seen it may keep it: then it stays the socket's.
-    if (socket[WRITES_LEFT] !== 0 && handle !== null && !isAskedByOwner(socket)) socket[WRITES_LEFT] = 0;
+    if (state.writesLeft !== 0 && handle !== null && !isAskedByOwner(socket, state)) state.writesLeft = 0;
     return handle;
   }
-  if (socket[IS_LENT]) return connection.seen ?? connection.handle;
+  if (state.isLent) return connection.seen ?? connection.handle;
   if (!connection.isOpen) return (!connection.isLetGo && connection.seen) || null;
   if (socket.listenerCount('agentRemove') > 0) return connection.handle;
-  const who = isTakenByHttp(socket) ? 'http' : whoAsks();
+  const who = isTakenByHttp(socket, state) ? 'http' : whoAsks();
   if (who === 'child process') return connection.native;
-  if (who === 'protocol' && goesToNode(socket, connection)) return handleOf(socket);
+  if (who === 'protocol' && goesToNode(socket, state, connection)) return handleOf(socket);
   // Node's own modules look at it, and keep none.
-  if (who !== 'http' && !connection.isShown) connection.isShown = !isAskedByOwner(socket);
+  if (who !== 'http' && !connection.isShown) connection.isShown = !isAskedByOwner(socket, state);
   return connection.stream.handle as unknown as NativeHandle;
 }
 
 /** Has node:http's server given it a parser, and not yet looked for a stream to read from? */
-function isBeingTaken({ parser, server, [PARSER]: known }: SocketMethods): boolean {
-  return parser !== undefined && parser !== null && server !== null && parser !== known;
+function isBeingTaken({ parser, server }: SocketMethods, state: State | undefined): boolean {
+  return parser !== undefined && parser !== null && server !== null && parser !== state?.parser;
 }
 
 /**
  * Is node:http's server just taking the socket over for its parser? It asks for the handle several times in one call,
  * and nobody else does until its parser reads from it.
  */
-function isTakenByHttp(socket: SocketMethods): boolean {
+function isTakenByHttp(socket: SocketMethods, state: State): boolean {
   const { parser } = socket;
-  if (isBeingTaken(socket)) {
-    socket[PARSER] = parser;
-    socket[ASKING] = ASKED_BY_HTTP - 1;
+  if (isBeingTaken(socket, state)) {
+    state.parser = parser;
+    state.asking = ASKED_BY_HTTP - 1;
     // Nobody else asks before the server has told of it. One that is given to a server later may be asked by others.
-    if (socket !== newcomer) void SETTLED.then(() => (socket[ASKING] = 0));
-    socket[CONNECTION]?.parsedBy(parser);
+    if (socket !== newcomer) void SETTLED.then(() => (state.asking = 0));
+    state.connection?.parsedBy(parser);
     return true;
   }
-  if (socket[ASKING] === 0 || parser !== socket[PARSER]) return false;
-  socket[ASKING]--;
+  if (state.asking === 0 || parser !== state.parser) return false;
+  state.asking--;
   return true;
 }
 
 /** Is the handle asked for by who owns the socket in Node, and keeps no handle: node:net, or one of node:http? */
-function isAskedByOwner(socket: SocketMethods): boolean {
-  return socket.listenerCount('agentRemove') > 0 || isTakenByHttp(socket) || isAskedByNode();
+function isAskedByOwner(socket: SocketMethods, state: State): boolean {
+  return socket.listenerCount('agentRemove') > 0 || isTakenByHttp(socket, state) || isAskedByNode();
 }
 
 /** Are the methods of a socket Node's for now? Or is Node at work on it? */
-function isNodes(socket: SocketMethods): boolean {
-  return socket[WRITES_LEFT] > 0 || socket === inNode;
+function isNodes(socket: SocketMethods, state: State | undefined): boolean {
+  return (state !== undefined && state.writesLeft > 0) || socket === inNode;
 }
 
 const METHODS = SocketMethods as unknown as typeof node.Socket;
@@ -407,18 +409,18 @@ function earlySocket(options?: SocketConstructorOpts | number): NodeSocket | und
 }
 
 function init(this: SocketMethods, options?: SocketConstructorOpts | number): void {
-  begin(this);
+  const state = begin(this);
   const onread: unknown = typeof options === 'object' ? (options as { onread?: OnRead } | null)?.onread : undefined;
   const userBuffer = isOnRead(onread) ? new UserBuffer(onread) : undefined;
-  this[USER_BUFFER] = userBuffer;
-  this[KEEPS_DESCRIPTOR] = typeof options === 'number' || options?.fd !== undefined;
+  state.userBuffer = userBuffer;
+  state.keepsDescriptor = typeof options === 'number' || options?.fd !== undefined;
   // So node:child_process makes one of what it was sent, and process.stdout is one of what this process was started
   // with.
-  this[IS_SHARED] = this[KEEPS_DESCRIPTOR] || (options as { handle?: unknown } | undefined)?.handle !== undefined;
+  state.isShared = state.keepsDescriptor || (options as { handle?: unknown } | undefined)?.handle !== undefined;
   const given = userBuffer === undefined ? options
     : ownOptions({ ...(options as SocketConstructorOpts), onread: userBuffer.option });
   withinNode(this, () => Reflect.apply(node.Socket, this, [given]));
-  this[WRITES_LEFT] = writesAtFirst();
+  state.writesLeft = writesAtFirst();
 }
 
 /**
@@ -434,8 +436,7 @@ export function connectAdopted<T>(socket: NodeSocket, args: readonly unknown[], 
     return connectAsNode(socket as unknown as SocketMethods, connect);
   }
   const adopted = Object.setPrototypeOf(socket, StandIn.prototype) as SocketMethods;
-  begin(adopted);
-  adopted[WRITES_LEFT] = writesAtFirst();
+  begin(adopted).writesLeft = writesAtFirst();
   return connectBy(adopted, args, connect);
 }
 
@@ -458,7 +459,7 @@ export function acceptHandle(
   }
   const given = { ...options, handle, manualStart: true, pauseOnCreate: false };
   const socket = new Socket(ownOptions(given as SocketConstructorOpts)) as unknown as SocketMethods;
-  socket[IS_SHARED] = false;
+  stateOf(socket)!.isShared = false;
   newcomer = socket;
   setUp(socket as unknown as NodeSocket);
   connectionOf(socket)?.isNew();
@@ -472,9 +473,9 @@ let newcomer: SocketMethods | undefined;
 
 /** The server has told of a socket that it has accepted: from now on it receives. */
 export function announced(socket: NodeSocket): void {
-  const state = socket as unknown as State;
   newcomer = undefined;
-  if (!(CONNECTION in state)) return;
-  state[ASKING] = 0;
-  state[CONNECTION]?.announced();
+  const state = stateOf(socket);
+  if (state === undefined) return;
+  state.asking = 0;
+  state.connection?.announced();
 }

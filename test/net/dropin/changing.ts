@@ -7,7 +7,8 @@ import type * as node from 'node:net';
 import { join } from 'node:path';
 import ours from '../../../src/net/index.ts';
 import { wayOf } from '../../../src/net/dropin/changing-ways.ts';
-import { beginConnected, CONNECTION, SCOPE, type OurSocket } from '../../../src/net/dropin/socket-state.ts';
+import type { SocketClass } from '../../../src/net/dropin/node-net.ts';
+import { beginConnected, stateOf } from '../../../src/net/dropin/socket-state.ts';
 import { worth } from '../../../src/net/dropin/worth.ts';
 import { defaultReactor } from '../../../src/reactor/default-reactor.ts';
 import type { Engine } from '../../../src/reactor/engine.ts';
@@ -121,9 +122,8 @@ export async function connected(
 /** The context of a client is noted when it reads, and before that it stays Node's: here it is known without. */
 function noteScope(socket: node.Socket): void {
   // Of one of Node's it is nothing that anybody looks at.
-  const ours = socket as unknown as OurSocket;
-  if (!(CONNECTION in socket)) beginConnected(ours);
-  ours[SCOPE] = new AsyncResource('IOURINGSOCKET');
+  const state = stateOf(socket) ?? beginConnected(socket as unknown as SocketClass);
+  state.scope = new AsyncResource('IOURINGSOCKET');
 }
 
 /** Such a pair, whose socket is on the ring and is going to be given back at the next write. Its peer has no data left. */

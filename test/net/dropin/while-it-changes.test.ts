@@ -12,6 +12,7 @@ import { ECANCELED, ENOENT } from '../../../src/abi/errno.ts';
 import { IORING_CQE_F_BUFFER, IORING_CQE_F_MORE } from '../../../src/abi/flags.ts';
 import { wayOf } from '../../../src/net/dropin/changing-ways.ts';
 import type { SocketConnection } from '../../../src/net/dropin/socket-connection.ts';
+import { connectionUnder } from '../../../src/net/dropin/socket-state.ts';
 import { worth } from '../../../src/net/dropin/worth.ts';
 import { koffiNative } from '../../../src/native/koffi.ts';
 import { defaultReactor } from '../../../src/reactor/default-reactor.ts';
@@ -47,8 +48,7 @@ const LIMIT = { timeout: 20_000 };
 
 /** The connection under a socket. */
 function connectionOf(socket: node.Socket): SocketConnection {
-  const symbol = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'connection')!;
-  return (socket as unknown as Record<symbol, SocketConnection>)[symbol];
+  return connectionUnder(socket)!;
 }
 
 interface Openable {
