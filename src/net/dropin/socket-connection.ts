@@ -233,10 +233,10 @@ export class SocketConnection extends Connection {
 
   #take(bytes: Buffer, receiverOwnsMemory: boolean): void {
     const { socket } = this;
+    // The timer of a parsed one is put off by node:http, behind the requests: mostly it has none then.
+    if (this.#stream?.isConsumed === true && this.#isParsed) return giveToParser(this.#parser, this.#toStream, bytes);
     socket._unrefTimer();
-    if (this.#stream?.isConsumed === true) {
-      return this.#isParsed ? giveToParser(this.#parser, this.#toStream, bytes) : this.#stream.received(bytes);
-    }
+    if (this.#stream?.isConsumed === true) return this.#stream.received(bytes);
     if (this.#isGuarded) return void socket.destroy();
     if (this.#userBuffer !== undefined) return this.#userBuffer.received(this, bytes);
     // A decoder makes text of it at once.

@@ -18,7 +18,8 @@ export interface Bytes {
  */
 export class State {
   /**
-   * The connection under it; null if it stays Node's; undefined as long as that is not decided: see {@link connectionOf}.
+   * The connection under it; null if it stays Node's; undefined as long as that is not decided: see
+   * {@link connectionOf}.
    */
   connection: SocketConnection | null | undefined = undefined;
   /** One of Node's methods is at work on it, and is to find a handle. */

@@ -437,6 +437,7 @@ export class Sender extends Submission {
 
   override over(): void {
     const isKnown = this.#isNothing || this.#isForeseen;
+    const hasWaited = this.waiting > 0;
     this.#isNothing = this.#isForeseen = false;
     if (!isKnown) {
       const res = this.#res;
@@ -450,7 +451,9 @@ export class Sender extends Submission {
     // The one that is told may write more, close it, or end the process, which sends what is under way by then.
     this.#isUnderWay = false;
     if (this.#first !== undefined && !this.#isClosed) this.#begin();
-    if (!isKnown) this.#owner.sent(this.#res);
+    // What counts as sent was told when it was written.
+    if (hasWaited && !isKnown) this.#owner.sent(this.#res);
+    else if (!isKnown) this.#owner.tookAtOnce(this.#res);
     this.#tell();
     if (this.#isClosed) this.#closed();
   }

@@ -171,10 +171,15 @@ export class Settler {
     return this.planned === 0 || this.#isSubmissionDue();
   };
 
-  /** Was enough told since what is asked for was submitted? If those who are told take long, one of them is enough. */
+  /**
+   * Was enough told since what is asked for was submitted? If those who are told take long, one of them is enough. The
+   * clock is looked at when there are twice as many as the last time: that alone would show in what an event costs.
+   */
   #isSubmissionDue(): boolean {
+    const told = ++this.#toldEvents;
+    if ((told & (told - 1)) !== 0) return false;
     const now = monotonicNow();
-    if (++this.#toldEvents < EVENTS_A_SUBMISSION && now - this.#submittedAt < SUBMISSION_MS) return false;
+    if (told < EVENTS_A_SUBMISSION && now - this.#submittedAt < SUBMISSION_MS) return false;
     this.#toldEvents = 0;
     this.#submittedAt = now;
     return true;
