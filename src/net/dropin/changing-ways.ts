@@ -18,7 +18,7 @@ import {
   type HandleParser,
 } from './node-internals.ts';
 import type { NativeHandle, SocketClass } from './node-net.ts';
-import { backAtNode, canChange, isOurs, onRing } from './prototypes.ts';
+import { canChange, isOurs, onRing } from './prototypes.ts';
 import { ringSide } from './ring-when-needed.ts';
 import type { SocketConnection } from './socket-connection.ts';
 import {
@@ -252,10 +252,7 @@ export function connectionOf(socket: SocketClass): SocketConnection | undefined 
   const handle = handleOf(socket);
   if (handle === null) return undefined;
   const connection = handle.reading === true ? undefined : take(socket, state, handle);
-  if (connection === undefined) {
-    state.connection = null;
-    backAtNode(socket);
-  }
+  if (connection === undefined) state.connection = null;
   return connection;
 }
 
@@ -287,7 +284,6 @@ function goOnByNode(
   parser?.unconsume();
   putUnder(socket, handle);
   Reflect.set(prototypeOfNode, '_handle', handle, socket);
-  backAtNode(socket);
   const bytes = { read: connection.delivered, dispatched: connection.dispatched };
   state.bytesBefore = bytes;
   state.bytesByRing = sumOf(state.bytesByRing, bytes);

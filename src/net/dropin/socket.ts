@@ -110,12 +110,17 @@ class SocketMethods extends Base {
   /** Also what Node calls, when it is connected, with what was written before. */
   override _writeGeneric(isMany: boolean, data: unknown, encoding: string, done: Done): void {
     const isConnecting = this.connecting;
+    const state = stateOf(this);
+    if (!isConnecting && state !== undefined && state.writesLeft > 0 && state.connection === undefined) {
+      watch(this);
+      return writeAsNode.call(this, isMany, data, encoding, done);
+    }
     const connection = isConnecting ? undefined : connectionOf(this);
     if (!isOpen(connection)) {
       if (isClosedOnly(connection)) return done(socketError(EBADF, 'write'));
       if (!isConnecting) watch(this);
       // Writes from before the socket was connected call back within the call, so that others run in it.
-      if (isNodes(this, stateOf(this)) || this._pendingData !== null) {
+      if (isNodes(this, state) || this._pendingData !== null) {
         return writeAsNode.call(this, isMany, data, encoding, done);
       }
       return withinNode(this, () => writeAsNode.call(this, isMany, data, encoding, done));
