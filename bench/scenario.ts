@@ -127,10 +127,11 @@ export const SERVER_WARMUP_SECONDS = 5;
 export const TURN_SECONDS = 0.15;
 
 /**
- * Their warm-up: JIT compilers are done, V8 has tidied up after the start, which it does some 8 seconds later, and drop-in sockets have
- * found out whether the ring pays.
+ * Their warm-up: JIT compilers are done, V8 has tidied up after the start and enlarged the space for new objects, and
+ * drop-in sockets have found out whether the ring pays. The larger space makes pauses rarer and longer, after 6 to 9
+ * seconds of an echo of ws: whoever has it already has another p99.
  */
-export const TURNS_WARMUP_SECONDS = 6;
+export const TURNS_WARMUP_SECONDS = 10;
 
 /** Runs one competitor that measures its own loop. */
 export async function measureLoop<C extends Case>(
