@@ -70,20 +70,22 @@ const FEW = 16;
 function lookSoon(socket: SocketClass, state: State): void {
   if (state.writesLeft < 1) return;
   state.writesLeft = Math.max(1, state.period);
-  nextTick(lookWhenSent, socket, state);
+  nextTick(lookWhenSent, socket);
 }
 
 /** When what it has written is with the kernel. */
-function lookWhenSent(socket: SocketClass, state: State): void {
-  const { connection } = state;
-  if (isOpen(connection)) connection.whenSent(() => look(socket, state));
-  else look(socket, state);
+function lookWhenSent(socket: SocketClass): void {
+  const connection = connectionUnder(socket);
+  if (isOpen(connection)) connection.whenSent(() => look(socket));
+  else look(socket);
 }
 
 /** Go on with the one of Node and the ring that costs less: see {@link worth}. */
-function look(socket: SocketClass, state: State): void {
-  // Meanwhile its handle may have been seen.
-  if (state.writesLeft <= 0) return;
+function look(socket: SocketClass): void {
+  // It may have begun another life meanwhile.
+  const state = stateOf(socket);
+  // Its handle may have been seen.
+  if (state === undefined || state.writesLeft <= 0) return;
   const { connection } = state;
   const isRing = isOpen(connection);
   // Patience is for Node's way: on the other one what it costs is found out soon.

@@ -1,9 +1,9 @@
 /**
  * The prototypes of sockets, by the way that their data goes. One that is Node's has Node's methods, and nothing of
- * ours between them and its handle. When it goes through the ring for the first time it gets a prototype with ours, and
- * keeps it: they do as Node's do where it is Node's again. V8 has one hidden class for all sockets that change so,
- * before version 13 as long as they get no other property afterwards. Each further change of the prototype would make
- * one more, and Node's functions are slower from the fifth on that they see.
+ * ours between them and its handle. When it goes through the ring for the first time it gets a prototype with our
+ * methods, and keeps it: where it is Node's again they do as Node's do. V8 has one hidden class for all sockets that
+ * change so, before version 13 as long as they get no other property afterwards. Each further change of the prototype
+ * would make one more, and Node's functions are slower from the fifth on that they see.
  */
 import { descriptorOf } from './constructor-function.ts';
 import { node, type SocketClass } from './node-net.ts';

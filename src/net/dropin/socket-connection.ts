@@ -233,7 +233,7 @@ export class SocketConnection extends Connection {
 
   #take(bytes: Buffer, receiverOwnsMemory: boolean): void {
     const { socket } = this;
-    // The timer of a parsed one is put off by node:http, behind the requests: mostly it has none then.
+    // node:http puts the timer off of a socket that its parser reads, behind the requests: mostly there is none then.
     if (this.#stream?.isConsumed === true && this.#isParsed) return giveToParser(this.#parser, this.#toStream, bytes);
     socket._unrefTimer();
     if (this.#stream?.isConsumed === true) return this.#stream.received(bytes);

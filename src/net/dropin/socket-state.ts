@@ -13,8 +13,8 @@ export interface Bytes {
 }
 
 /**
- * They are not kept on the socket itself: V8 would have another hidden class for each stage that sockets get them at,
- * and Node's functions that work on sockets are slower from the fifth on that they see.
+ * The facts about one socket. They are not kept on the socket itself: V8 would have another hidden class for each stage
+ * that sockets get them at, and Node's functions that work on sockets are slower from the fifth on that they see.
  */
 export class State {
   /**
@@ -59,16 +59,25 @@ export class State {
   asked: number | undefined = undefined;
 }
 
+/**
+ * States, by the object in which Node keeps the state of the readable side: a Proxy in front of a socket has the same.
+ * A socket that is being made has none so far, and its state stands under the socket itself.
+ */
 const states = new WeakMap<object, State>();
+
+/** The object in which Node keeps the state of the readable side of a socket. */
+function readableStateOf(socket: object): object | undefined {
+  return (socket as { readonly _readableState?: object })._readableState;
+}
 
 /** The state of a socket; undefined of one that is Node's and has never been looked at. */
 export function stateOf(socket: object): State | undefined {
-  return states.get(socket);
+  return states.get(readableStateOf(socket)!) ?? states.get(socket);
 }
 
 /** The connection of a socket, as its state has it. */
 export function connectionUnder(socket: object): State['connection'] {
-  return states.get(socket)?.connection;
+  return stateOf(socket)?.connection;
 }
 
 export const prototypeOfNode: object = node.Socket.prototype;
@@ -91,8 +100,13 @@ export function writesAtFirst(): number {
 /** A new state for a socket, which has no connection yet. While it is being made nobody looks at it. */
 export function begin(socket: object): State {
   const state = new State();
-  states.set(socket, state);
+  states.set(readableStateOf(socket) ?? socket, state);
   return state;
+}
+
+/** The socket that a state was begun for is made: the state is found through a Proxy from now on. */
+export function made(socket: object, state: State): void {
+  states.set(readableStateOf(socket)!, state);
 }
 
 /** The same for a socket that Node has connected, or accepted. */

@@ -25,6 +25,7 @@ import {
   isOpen,
   lend,
   lentTo,
+  made,
   prototypeOfNode,
   stateOf,
   withinNode,
@@ -425,6 +426,7 @@ function init(this: SocketMethods, options?: SocketConstructorOpts | number): vo
   const given = userBuffer === undefined ? options
     : ownOptions({ ...(options as SocketConstructorOpts), onread: userBuffer.option });
   withinNode(this, () => Reflect.apply(node.Socket, this, [given]));
+  made(this, state);
   state.writesLeft = writesAtFirst();
 }
 

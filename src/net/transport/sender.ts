@@ -40,7 +40,7 @@ export const WAITS = 0;
 export interface SenderOwner {
   /** So many bytes more are with the kernel. */
   sent(bytes: number): void;
-  /** They are, within a call of a method: nobody need be told. */
+  /** They are, and all that was written counted as sent already: nobody need be told. */
   tookAtOnce(bytes: number): void;
   /** The end of the peer's side is to be told first, if that is why nothing more can be sent. */
   readonly isEndExpected: boolean;
@@ -451,8 +451,7 @@ export class Sender extends Submission {
     // The one that is told may write more, close it, or end the process, which sends what is under way by then.
     this.#isUnderWay = false;
     if (this.#first !== undefined && !this.#isClosed) this.#begin();
-    // What counts as sent was told when it was written.
-    if (hasWaited && !isKnown) this.#owner.sent(this.#res);
+    if (!isKnown && hasWaited) this.#owner.sent(this.#res);
     else if (!isKnown) this.#owner.tookAtOnce(this.#res);
     this.#tell();
     if (this.#isClosed) this.#closed();
