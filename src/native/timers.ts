@@ -13,9 +13,17 @@ const nextTick = process.nextTick.bind(process);
  */
 const monotonicNow = performance.now.bind(performance);
 
+/** Has an error be uncaught: in a tick, where there is nothing better. */
+let tellUncaught = (error: unknown): void => nextTick(rethrow, error);
+
+/** Have uncaught errors told at once by `tell`. */
+export function tellUncaughtBy(tell: (error: unknown) => void): void {
+  tellUncaught = tell;
+}
+
 /** Throw what nobody is there to catch, as a call by the event loop would. */
 export function throwUncaught(error: unknown): void {
-  nextTick(rethrow, error);
+  tellUncaught(error);
 }
 
 function rethrow(error: unknown): never {

@@ -1,7 +1,7 @@
 import { ECANCELED } from '../abi/errno.ts';
 import type { CallOff, Native } from '../native/native.ts';
 import { NOBODY } from '../native/nobody.ts';
-import { monotonicNow, nextTick, setImmediate, setTimeout } from '../native/timers.ts';
+import { monotonicNow, nextTick, setTimeout } from '../native/timers.ts';
 import { LentMemory } from '../ring/memory/lent-memory.ts';
 import { IoUring } from '../ring/io-uring.ts';
 import { coreOf } from '../ring/ring-core.ts';
@@ -9,6 +9,7 @@ import type { IoUringOptions } from '../ring/setup.ts';
 import { closedError } from './abort.ts';
 import { Iterations } from './engine/iterations.ts';
 import { OrderedCall } from './engine/ordered-call.ts';
+import { type Passes, passesOf } from './engine/passes.ts';
 import { Reaper } from './engine/reap.ts';
 import { RingSleep } from './engine/ring-sleep.ts';
 import { Settler, TURN_MS } from './engine/settle.ts';
@@ -67,6 +68,7 @@ export class Engine implements Turns {
   };
   /** How often the event loop has come round to it. */
   turns = 0;
+  isTellingNatives = false;
   readonly #observer: Observer;
   readonly #native: Native;
   readonly #memory: LentMemory;
@@ -76,10 +78,11 @@ export class Engine implements Turns {
   readonly #settler: Settler;
   readonly #sleeper: Sleeper;
   readonly #iterations = new Iterations();
+  readonly #passes: Passes;
   /** The user wants the process kept alive. */
   #isWanted = true;
   #scheduled = false;
-  #immediate = false;
+  #isAsked = false;
   #isTurning = false;
   /** How many ticks of this pass of the loop had a turn. */
   #submissions = 0;
@@ -112,7 +115,8 @@ export class Engine implements Turns {
     const ringSleep = loop === undefined ? undefined : new RingSleep(ring, loop);
     this.#queue = new SubmitQueue(ring, this.#slots, this.counters, observer, this);
     this.#reaper = new Reaper(ring, this.#slots, this.counters, ringSleep);
-    this.#settler = new Settler(this.#queue, this.#reaper, this.counters, this);
+    this.#passes = passesOf(native);
+    this.#settler = new Settler(this.#queue, this.#reaper, this.counters, this, this.#passes);
     this.#sleeper = new Sleeper(wakeUp, ringSleep);
     dropped.register(this, { ring, wakeUp }, this);
     keepTickObject();
@@ -302,9 +306,9 @@ export class Engine implements Turns {
     void SETTLED.then(this.#afterMicrotask);
   }
 
-  /** Is there nothing to do before the immediate that was asked for? */
+  /** Is there nothing to do before the pass that was asked for? */
   #isPutOff(): boolean {
-    return this.#immediate && !this.#sleeper.isToWait;
+    return this.#isAsked && !this.#sleeper.isToWait;
   }
 
   /** From a microtask on, the next tick comes when all microtasks have run. */
@@ -328,52 +332,58 @@ export class Engine implements Turns {
 
   later(): void {
     this.#sleeper.isToWait = false;
-    this.#askForImmediate();
+    this.#askForPass();
   }
 
-  #askForImmediate(): void {
-    if (this.#immediate) return;
-    this.#immediate = true;
-    setImmediate(this.#onImmediate);
+  #askForPass(): void {
+    if (this.#isAsked) return;
+    this.#isAsked = true;
+    this.#passes.ask(this.#onPass);
   }
 
-  readonly #onImmediate = (): void => {
-    this.#immediate = false;
+  readonly #onPass = (): (() => void) | undefined => {
+    this.#isAsked = false;
     this.turns++;
     this.#settler.hops = 0;
     this.#reaper.completions = 0;
     this.#submissions = 0;
-    if (!this.closed) NOBODY.runInAsyncScope(this.turn, this, false);
+    return this.closed ? undefined : this.#turnInPass;
   };
+
+  readonly #turnInPass = (): void => this.turn(false);
 
   static #wake(engine: Engine | undefined): void {
     if (engine !== undefined) engine.#woken();
   }
 
-  /**
-   * The loop found completions. Promises that are resolved here would not continue: not every way of waking is a turn.
-   */
+  /** The loop found completions. */
   #woken(): void {
     if (this.closed) return;
     this.#sleeper.woken();
-    if (this.#isPutOff()) return;
     this.counters.wakeUps++;
-    this.later();
+    this.#sleeper.isToWait = false;
+    if (this.#isAsked) return;
+    this.#isAsked = true;
+    this.#passes.enter(this.#onPass);
   }
 
-  inTurn(call: () => boolean): void {
-    NOBODY.runInAsyncScope(this.#called, this, call);
-  }
-
-  #called(call: () => boolean): void {
-    let isMore = false;
+  during(call: () => boolean): boolean {
     this.#isTurning = true;
     try {
-      isMore = call();
+      return call();
     } finally {
       this.#isTurning = false;
     }
-    if (isMore && !this.closed) this.turn(true);
+  }
+
+  /** Have `call` called in the next pass of the loop, before it polls, in the context of nobody. */
+  inNextPass(call: () => void): void {
+    this.#passes.ask(() => call);
+  }
+
+  /** The same where the loop tells of what was closed. */
+  whenClosed(call: () => void): void {
+    this.#passes.close(call);
   }
 
   // ---------------------------------------------------------------- a turn
@@ -413,8 +423,8 @@ export class Engine implements Turns {
     const reaper = this.#reaper;
     const start = monotonicNow();
     let before = 0;
-    // An event is told at once, and what it leads to goes along, if nobody has been told of anything. Others have their
-    // own immediates.
+    // An event is told at once, and what it leads to goes along, if nobody has been told of anything. Others are told
+    // apart.
     let isFirst = !isInline && this.#settler.planned === 0;
     do {
       before = reaper.completions;
@@ -477,10 +487,17 @@ export class Engine implements Turns {
 
   /** Choose where this thread waits for what is under way. */
   #sleep(isWait: boolean, hasCompleted: boolean): void {
-    // The immediate that comes anyway decides.
-    if (this.#immediate || this.#settler.planned > 0) return;
-    if (this.#sleeper.waitsInRing(isWait, hasCompleted, this.#isHolding())) this.#askForImmediate();
-    else if (!this.#sleeper.leaveRing() || this.#leaveLoop()) this.#sleeper.listen();
+    // The pass that comes anyway decides.
+    if (this.#isAsked || this.#settler.planned > 0) return;
+    if (this.#sleeper.waitsInRing(isWait, hasCompleted, this.#isHolding())) this.#askForPass();
+    else if (!this.#sleeper.leaveRing() || this.#leaveLoop()) this.#listen();
+  }
+
+  #listen(): void {
+    if (!this.#sleeper.listen()) return;
+    this.#sleeper.woken();
+    this.counters.wakeUps++;
+    this.later();
   }
 
   /** Submit that the loop is not polled any more. False if something else has completed with that: a turn follows. */

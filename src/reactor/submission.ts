@@ -61,10 +61,20 @@ export abstract class Submission {
   }
 
   /**
-   * Do its completions tell a program of events of Node's own kind? Each of those is told in an immediate of its own:
+   * Do its completions tell a program of events of Node's own kind? Each of those is told apart, see {@link Passes}:
    * before the next comes, all ticks and microtasks that it has led to have run, as after each event of Node's.
    */
   get isEvent(): boolean {
+    return false;
+  }
+
+  /**
+   * Is its next event given to native code of Node's at once, which calls JavaScript as for a descriptor that it waits
+   * for? It is told outside of any other call then: what the program asks for in ticks and microtasks runs when Node's
+   * code has it run.
+   * @param res the result of the completion
+   */
+  isNatives(_res: number): boolean {
     return false;
   }
 

@@ -99,7 +99,7 @@ it(`an abort storm, IOURING_SEED=${SEED}`, async () => {
   const late = guarded.filter((buffer) => buffer.some((byte) => byte !== GUARD));
   assert.equal(late.length, 0, `${late.length} buffers were written to later`);
   assert.ok(outcomes.get('AbortError')! > OPERATIONS / 4, JSON.stringify([...outcomes]));
-  assert.ok(outcomes.get('done')! > OPERATIONS / 10, JSON.stringify([...outcomes]));
+  assert.ok(outcomes.get('done')! > OPERATIONS / 20, JSON.stringify([...outcomes]));
   const known = new Set(['done', 'AbortError', 'TimeoutError', 'EAGAIN']);
   assert.deepEqual([...outcomes.keys()].filter((outcome) => !known.has(outcome)), []);
   await io.close();

@@ -134,7 +134,7 @@ describe('performance.eventLoopUtilization()', () => {
       let answers = Infinity;
       for (let i = 0; i < 200 && answers > 0; i++) answers = await shed();
       assert.equal(answers, 0);
-      assert.ok(count >= 20, `it slept ${count} times in the ring`);
+      assert.ok(count >= 5, `it slept ${count} times in the ring`);
     } finally {
       child.kill();
       await ended;
@@ -145,12 +145,14 @@ describe('performance.eventLoopUtilization()', () => {
 /** libuv as koffi would show it, with one thing about it that is not as it should be, perhaps. */
 function fakeLibuv(
   wrong: Partial<Record<string, unknown>> = {},
-): { koffi: typeof Koffi; libc: Koffi.LibraryHandle; fields: BigUint64Array } {
+): { koffi: typeof Koffi; libc: Koffi.LibraryHandle; fields: BigUint64Array; loop: BigUint64Array } {
   const fields = new BigUint64Array(19);
   fields.set([7n, 8n, 9n], 1);
   fields[18] = 5_000n;
-  const loop = new BigUint64Array(6);
+  const loop = new BigUint64Array(13);
   loop[5] = (wrong['fieldsAt'] ?? 0x2000n) as bigint;
+  loop[8] = (wrong['ownFd'] ?? 12n) as bigint;
+  loop.set([(wrong['next'] ?? 0x1058n) as bigint, 0x1058n], 11);
   fields[17] = (wrong['entryTime'] ?? 0n) as bigint;
   const functions: Record<string, (...args: never[]) => unknown> = {
     uv_version: () => wrong['version'] ?? 0x01_33_00,
@@ -178,7 +180,7 @@ function fakeLibuv(
       return functions[name];
     },
   };
-  return { koffi: koffi as unknown as typeof Koffi, libc: libc as unknown as Koffi.LibraryHandle, fields };
+  return { koffi: koffi as unknown as typeof Koffi, libc: libc as unknown as Koffi.LibraryHandle, fields, loop };
 }
 
 describe('the event loop', () => {
@@ -194,8 +196,19 @@ describe('the event loop', () => {
     const loop = found()!;
     assert.equal(loop.backendFd, 12);
     assert.equal(loop.pass, 7);
-    assert.equal(loop.events, 8);
+    assert.equal(loop.hasUnwatched, false);
     assert.equal(loop.timeout(), Infinity);
+  });
+
+  it('tells of descriptors of which the kernel was not told so far', () => {
+    const { koffi, libc, loop: words } = fakeLibuv();
+    const loop = uvEventLoop(koffi, libc)!;
+    words.set([0x5000n, 0x5000n], 11);
+    assert.equal(loop.hasUnwatched, true);
+    words.set([0x1_0000_1058n, 0x1_0000_1058n], 11);
+    assert.equal(loop.hasUnwatched, true);
+    words.set([0x1058n, 0x1058n], 11);
+    assert.equal(loop.hasUnwatched, false);
   });
 
   it('counts idle time to the nanosecond, beyond 32 bits too', () => {
@@ -224,6 +237,9 @@ describe('the event loop', () => {
       'the counters are others than uv_metrics_info tells': { info: true },
       'uv_metrics_info refuses': { infoStatus: -22 },
       'the loop seems to be asleep while this runs': { entryTime: 17n },
+      'its descriptor is another in its memory': { ownFd: 13n },
+      'what should be a list is none': { next: 0n },
+      'the list has an end, and no beginning': { next: 0x5000n },
       'the idle time is another': { isConstant: 4_999 },
       'the idle time is not read from there': { isConstant: 5_000 },
     })

@@ -65,7 +65,8 @@ export class LoopingKernel extends FakeKernel {
 /** An event loop that the test says everything of. */
 export class FakeLoop implements EventLoop {
   readonly backendFd = BACKEND_FD;
-  events = 0;
+  hasUnwatched = false;
+  readonly phases = undefined;
   #pass = 0;
   timeoutMs = Infinity;
   idleMs = 0;

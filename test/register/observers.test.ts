@@ -40,18 +40,25 @@ describe('those who observe', () => {
         response.on('finish', () => say('finish')).on('close', () => say('close'));
       });
     }));
-    server.on('connection', (socket) => { say('connection'); socket.on('close', () => say('socket close')); });
+    let closed;
+    server.on('connection', (socket) => {
+      say('connection');
+      closed = new Promise((resolve) => socket.on('close', () => resolve(storage.getStore())));
+    });
     const port = await storage.run('listen', () => listening(server));
     for (const name of ['first', 'second']) {
       await storage.run(name, async () => { await get(port); say('answered'); });
+      // When the other side hears of the end is nobody's promise.
+      console.log('socket close', await closed);
     }
     await storage.run('fetch', async () => { await (await fetch('http://127.0.0.1:' + port)).text(); say('fetched'); });
+    const ofFetch = closed;
     // Which of the two sides hears first of the other's end is nobody's promise.
     const told = [];
     const tell = (what) => told.push(what + ' ' + storage.getStore());
     storage.run('socket', () => {
       const socket = net.connect(port, '127.0.0.1', () => { tell('connect'); socket.end(); });
-      socket.resume().on('end', () => tell('ended')).on('close', () => { tell('closed'); server.close(() => console.log(told.join())); server.closeAllConnections(); });
+      socket.resume().on('end', () => tell('ended')).on('close', () => { tell('closed'); server.close(async () => console.log(told.join(), await ofFetch, await closed)); server.closeAllConnections(); });
     });`,
   );
 

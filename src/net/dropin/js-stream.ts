@@ -1,9 +1,10 @@
 import type { Duplex } from 'node:stream';
 import { ECANCELED, ENOTCONN } from '../../abi/errno.ts';
+import { nativeStreamClass } from '../../native/native-stream.ts';
 import { nextTick, setImmediate } from '../../native/timers.ts';
 import { ownOptions } from '../../ring/arguments/own-options.ts';
 import { TAKEN } from '../transport/sender.ts';
-import { isOfHttp2, nativeStreamClass } from './node-internals.ts';
+import { isOfHttp2 } from './node-internals.ts';
 
 /** A request of Node's native code. */
 type Request = object;

@@ -4,12 +4,7 @@
  * what becomes of a socket in a version that does it otherwise, and the test that fails then (which
  * test/net/dropin/node-internals.test.ts checks to be there).
  */
-import modules from 'node:module';
-import { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
-import type * as tls from 'node:tls';
 import { asksOftenForHandle } from '../../native/runtime.ts';
-import { ownOptions } from '../../ring/arguments/own-options.ts';
 import type { NativeHandle, SocketClass } from './node-net.ts';
 
 // ---------------------------------------------------------------- who asks for a socket's handle
@@ -319,26 +314,4 @@ export function symbolsOfTransfer(prototype: object): symbol[] {
 
 function symbolOf(object: object, name: string): symbol {
   return Object.getOwnPropertySymbols(object).find(({ description }) => description === name)!;
-}
-
-/**
- * Node's class JSStream, which it does not export: a native stream whose work is done in JavaScript.
- *
- * Leans on: that a TLSSocket over a stream that is no socket stands on one, which its handle has as `_parent`.
- * Otherwise: it throws.
- *
- * - watched by test/net/dropin/protocols.test.ts: http
- */
-export function nativeStreamClass(): new () => object {
-  // A built-in module is the same from everywhere; a bundle may have no import.meta.url.
-  const { TLSSocket, createSecureContext } = modules.createRequire(process.execPath)('node:tls') as typeof tls;
-  const none = new Duplex(ownOptions({ read() {}, write() {} }));
-  // With no certificates: Node's own list takes milliseconds to read.
-  const probe = new TLSSocket(none, ownOptions({ secureContext: createSecureContext(ownOptions({ ca: [] })) }));
-  const { _handle: wrap } = probe as unknown as TLSSocket & { _handle: { _parent: object } };
-  const found = wrap._parent.constructor as new () => object;
-  probe.on('error', () => {});
-  probe.destroy();
-  none.destroy();
-  return found;
 }

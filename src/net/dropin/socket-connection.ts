@@ -2,7 +2,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { ECANCELED } from '../../abi/errno.ts';
 import type { CallOff } from '../../native/native.ts';
 import { NOBODY } from '../../native/nobody.ts';
-import { nextTick, setImmediate, throwUncaught } from '../../native/timers.ts';
+import { nextTick, throwUncaught } from '../../native/timers.ts';
 import { closeNow, duplicate } from '../transport/socket-calls.ts';
 import { isCancelledWriteTold } from './cancelled-write.ts';
 import { Connection, type FailedOperation } from '../transport/connection.ts';
@@ -231,10 +231,17 @@ export class SocketConnection extends Connection {
     else this.#scope.runInAsyncScope(this.#take, this, bytes, receiverOwnsMemory);
   }
 
+  override get isReadByNatives(): boolean {
+    return this.#stream?.isConsumed === true && this.#isParsed && this.#scope === undefined;
+  }
+
   #take(bytes: Buffer, receiverOwnsMemory: boolean): void {
     const { socket } = this;
     // node:http puts the timer off of a socket that its parser reads, behind the requests: mostly there is none then.
-    if (this.#stream?.isConsumed === true && this.#isParsed) return giveToParser(this.#parser, this.#toStream, bytes);
+    if (this.#stream?.isConsumed === true && this.#isParsed) {
+      if (this.isCalledBare) return this.#stream.received(bytes);
+      return giveToParser(this.#parser, this.#toStream, bytes);
+    }
     socket._unrefTimer();
     if (this.#stream?.isConsumed === true) return this.#stream.received(bytes);
     if (this.#isGuarded) return void socket.destroy();
@@ -273,7 +280,7 @@ export class SocketConnection extends Connection {
   override ended(): void {
     if (!this.isOpen) return;
     if (this.#isOrphan) return this.close();
-    if (this.#isNew) return void setImmediate(() => this.ended());
+    if (this.#isNew) return this.inNextPass(() => this.ended());
     this.tell(() => {
       this.socket._unrefTimer();
       if (this.#stream?.isConsumed === true) return this.#stream.ended();
@@ -290,7 +297,7 @@ export class SocketConnection extends Connection {
     if (!this.isOpen || this.#refused !== undefined) return;
     if (this.#isOrphan) return this.close();
     this.#broken = error;
-    if (this.#isNew) return void setImmediate(() => this.failed(error, operation));
+    if (this.#isNew) return this.inNextPass(() => this.failed(error, operation));
     // Those who wait for what they wrote are told, and the stream by them.
     if (operation === 'write' && this.#waiting > 0) return;
     this.tell(() => this.socket.destroy(error));

@@ -3,8 +3,6 @@ import { EINVAL, EISCONN, ENOTCONN } from '../../abi/errno.ts';
 import { IP_TOS, IPPROTO_IP, IPPROTO_IPV6, IPV6_TCLASS } from '../../abi/socket-flags.ts';
 import { withZone } from '../transport/address-zone.ts';
 import { addressOf, getsockopt, setsockopt } from '../transport/socket-calls.ts';
-import { NOBODY } from '../../native/nobody.ts';
-import { setImmediate } from '../../native/timers.ts';
 import { keepAliveAsNode } from './keep-alive.ts';
 import type { NameOf, NativeHandle } from './node-net.ts';
 
@@ -22,6 +20,8 @@ export interface HandledConnection {
   readonly isBehind: boolean;
   readByHandle(): void;
   pause(): void;
+  /** Have it called where libuv tells of what was closed. */
+  whenClosed(call: () => void): void;
   close(done?: () => void): void;
   reset(done?: () => void): void;
   tell(call: () => void): void;
@@ -133,8 +133,7 @@ export class SocketHandle implements NativeHandle {
     const tell = (): void => {
       if (isDone && mayTell) this.connection.tell(done);
     };
-    // The context of whoever closes a socket that was accepted is not the one that its 'close' is told in.
-    NOBODY.runInAsyncScope(setImmediate, undefined, () => {
+    this.connection.whenClosed(() => {
       mayTell = true;
       tell();
     });

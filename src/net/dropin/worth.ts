@@ -27,7 +27,7 @@ export const worth = {
    */
   sustained: 3000,
   pays: 26,
-  costs: 12,
+  costs: 20,
   /**
    * Bytes of a message that comes, and of one that goes, in the mean, up to which it pays. Once it does, up to twice as
    * many.

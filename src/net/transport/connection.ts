@@ -301,6 +301,26 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
     this.close();
   }
 
+  /** Does native code of Node's read from it, and call for each piece as for a descriptor that it waits for? */
+  get isReadByNatives(): boolean {
+    return false;
+  }
+
+  /** Is it being given a piece outside of any other call? */
+  protected get isCalledBare(): boolean {
+    return this.#transport.engine.isTellingNatives;
+  }
+
+  /** Have `call` called in the next pass of the event loop, where it would be told of what comes then. */
+  protected inNextPass(call: () => void): void {
+    this.#transport.engine.inNextPass(call);
+  }
+
+  /** Have `call` called where libuv tells of what was closed. */
+  whenClosed(call: () => void): void {
+    this.#transport.engine.whenClosed(call);
+  }
+
   /** One half is with the kernel no more. */
   #halfClosed(): void {
     if (this.#pending > 0 && --this.#pending === 0) this.#closeNow();

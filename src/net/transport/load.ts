@@ -22,7 +22,7 @@ export interface Limits extends Readonly<typeof CHANGING> {
   readonly pays: number;
   /**
    * From there on it does until there are fewer than these. A program whose sockets are part Node's and part the ring's
-   * pays for both, so it is one verdict for all of them. On the ring a turn has some half as many.
+   * pays for both, so it is one verdict for all of them.
    */
   readonly costs: number;
 }

@@ -8,7 +8,7 @@ import { bufferOf, lengthOf } from './intrinsic.ts';
 import { isAtEnd, isHungUp, isReadable, recvNow } from './socket-calls.ts';
 import { ArmedMultishot } from '../../reactor/engine/armed-multishot.ts';
 import type { Completion, IoUring } from '../../reactor/submission.ts';
-import { nextTick, setImmediate } from '../../native/timers.ts';
+import { nextTick } from '../../native/timers.ts';
 import type { Transport } from './transport.ts';
 
 /**
@@ -58,6 +58,8 @@ export interface ReceiverOwner {
    */
   received(bytes: Buffer, receiverOwnsMemory: boolean): void;
   threw(error: unknown): void;
+  /** Does it give what it receives to native code of Node's? */
+  readonly isReadByNatives: boolean;
   /** The peer has ended its side: nothing more will come. */
   ended(): void;
   /** Nothing more will come: `errno`, or the reactor is closed. */
@@ -121,6 +123,11 @@ export class Receiver extends ArmedMultishot implements Starved {
 
   override get isEvent(): boolean {
     return this.#owner.isNodeLike;
+  }
+
+  override isNatives(res: number): boolean {
+    return res > 0 && !this.#isPoll && this.#isWanted && this.#kept === undefined && !this.#isClosed &&
+      this.#owner.isReadByNatives;
   }
 
   /**
@@ -410,7 +417,7 @@ export class Receiver extends ArmedMultishot implements Starved {
       // A tick that a microtask asks for comes when the ticks and microtasks that there are have run.
       void SETTLED.then(() => nextTick(tellEnd));
     } else {
-      setImmediate(tellEnd);
+      this.engine.inNextPass(tellEnd);
     }
   }
 

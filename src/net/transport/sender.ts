@@ -1,6 +1,6 @@
 import { EAGAIN, EBADF, ECANCELED, EPIPE } from '../../abi/errno.ts';
 import { MSG_DONTWAIT, MSG_MORE, MSG_NOSIGNAL } from '../../abi/socket-flags.ts';
-import { nextTick, setImmediate } from '../../native/timers.ts';
+import { nextTick } from '../../native/timers.ts';
 import { roomToSend, sendNow } from './socket-calls.ts';
 import { Submission, type Completion, type IoUring } from '../../reactor/submission.ts';
 import { bufferOf, bytesIn, lengthOf } from './intrinsic.ts';
@@ -494,7 +494,7 @@ export class Sender extends Submission {
       this.#owner.sendFailed(errno === ECANCELED && reason !== undefined ? EBADF : errno, reason, wasWaiting);
       this.#drop(reason);
     };
-    if (errno === EPIPE && wasWaiting && this.#owner.isEndExpected) setImmediate(fail);
+    if (errno === EPIPE && wasWaiting && this.#owner.isEndExpected) this.#transport.engine.inNextPass(fail);
     else fail();
   }
 

@@ -86,6 +86,11 @@ export class Arrivals {
     return this.#submissions[this.#head];
   }
 
+  /** The result of its completion, if there is one. */
+  get firstResult(): number {
+    return this.#words[3 * this.#head + 1];
+  }
+
   /** The completion of the one that was shifted last; its userData is not told. */
   get completion(): Completion {
     return this.#cursor;

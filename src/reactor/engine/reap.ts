@@ -20,7 +20,7 @@ const COMPLETIONS_A_REAP = 512;
 export class Reaper {
   /** Completions that were reaped, and their submissions are to be told of. */
   readonly arrivals = new Arrivals();
-  /** The same of those that are events, each of which gets an immediate. */
+  /** The same of those that are events, each of which is told apart. */
   readonly events = new Arrivals();
   /** How many were reaped in this pass of the loop. */
   completions = 0;

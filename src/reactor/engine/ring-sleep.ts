@@ -10,10 +10,10 @@ export const LOOP_LEFT = LOOP_READY + 1;
 /** The userData of the timer that ends a wait without a limit of its own. */
 export const WAITED_LONG = LOOP_READY + 2;
 
-/** Milliseconds that a wait may take where the loop might watch a descriptor that it has not told the kernel of. */
-const SHORT_MS = 1;
-/** And where it cannot; to wait for so long without a completion was in vain. */
+/** Milliseconds that a wait may take: to wait for so long without a completion was in vain. */
 const LONG_MS = 100;
+/** Those of a wait that a timer has made short. */
+const SHORT_MS = 1;
 
 /** After waits in vain, so many wake-ups pass at most before the next wait. */
 const FORGONE_MAX = 64;
@@ -43,10 +43,10 @@ const nothing = (): void => {};
  * sleeps in io_uring_enter(2) has the completion when that call returns, and what is queued is submitted by the same
  * call.
  *
- * It sleeps in an immediate, so that promises go on when the immediate returns. The loop's own descriptor is polled by
- * the ring: what libuv waits for (descriptors, signals, other threads) wakes the call. Timers do not, so they limit it;
- * and what waits for its turn in this pass of the loop forbids it. libuv tells the kernel of a descriptor that it is to
- * watch only when it goes to sleep itself; so a wait is short unless no JavaScript has run since then.
+ * It sleeps in a pass of {@link Passes}. The loop's own descriptor is polled by the ring: what libuv waits for
+ * (descriptors, signals, other threads) wakes the call. Timers do not, so they limit it; and what waits for its turn in
+ * this pass of the loop forbids it, as does a descriptor that the loop is to watch, and has not told the kernel of: it
+ * does so when it polls.
  *
  * A limit is dear where a message comes every 100 µs: the kernel sets a timer of the processor for it, and sets it
  * back, each of which leaves a virtual machine. So a wait that may be long has none, and a timer of the ring ends
@@ -64,9 +64,6 @@ export class RingSleep {
   #hasCompleted = false;
   /** It has ended the last wait, and completions had come meanwhile. */
   #isTimedOut = false;
-  /** Nothing else waited for its turn when the next wait was asked for, after so many events of the loop. */
-  #isQuiet = false;
-  #events = 0;
   /** Completions came one soon after the other, so far. */
   #isWarm = false;
   /** The last wait might be a long one. */
@@ -127,14 +124,6 @@ export class RingSleep {
     if (sleeper.is === this) sleeper.is = undefined;
   }
 
-  /** A wait is going to be asked for: the caller asks for an immediate next, and waits in that. */
-  prepare(): void {
-    // Until another one is cleared, the immediate that is running counts as one that waits.
-    clearImmediate(setImmediate(nothing));
-    this.#isQuiet = this.#loop.timeout() > 0;
-    this.#events = this.#loop.events;
-  }
-
   /**
    * Hand over what is queued, and sleep until something comes; or do neither, if something else waits for its turn.
    * @returns the entries that the kernel has consumed
@@ -146,9 +135,10 @@ export class RingSleep {
     this.#isLoopReady = false;
     this.#isTimedOut = false;
     this.#wasLong = false;
-    clearImmediate(setImmediate(nothing));
-    const timeoutMs = Math.min(loop.timeout(), this.#limit());
-    if (timeoutMs <= 0 || ring.cqReady > 0) return 0;
+    // Until another one is cleared, the immediate that is running counts as one that waits.
+    if (loop.phases === undefined) clearImmediate(setImmediate(nothing));
+    const timeoutMs = Math.min(loop.timeout(), LONG_MS);
+    if (timeoutMs <= 0 || loop.hasUnwatched || ring.cqReady > 0) return 0;
     if (!this.#isArmed) {
       if (!ring.prepPollAdd(loop.backendFd, POLLIN, LOOP_READY)) return 0;
       this.#isArmed = true;
@@ -184,15 +174,6 @@ export class RingSleep {
     this.#passMs = monotonicNow();
     this.#asked = 0;
     return false;
-  }
-
-  /**
-   * May the loop have descriptors to watch of which it has not told the kernel? Then the wait is short. JavaScript that
-   * runs between the loop's poll and this immediate was called by an event of that poll, which counts, or by what such
-   * a one has put off.
-   */
-  #limit(): number {
-    return this.#isQuiet && this.#events === this.#loop.events ? LONG_MS : SHORT_MS;
   }
 
   /**

@@ -1,8 +1,10 @@
 import { ENOENT } from '../../abi/errno.ts';
-import { monotonicNow, nextTick, setImmediate, throwUncaught } from '../../native/timers.ts';
+import { NOBODY } from '../../native/nobody.ts';
+import { monotonicNow, nextTick, throwUncaught } from '../../native/timers.ts';
 import type { Completion } from '../../ring/completion.ts';
 import type { Submission } from '../submission.ts';
 import type { Arrivals } from './arrivals.ts';
+import type { Passes } from './passes.ts';
 import type { Reaper } from './reap.ts';
 import { CALL, TIMER } from './slots.ts';
 import type { SubmitQueue } from './submit.ts';
@@ -11,10 +13,7 @@ import type { Counters, Turns } from './turns.ts';
 /** For how many milliseconds completions are told before timers and others get their turn. */
 export const TURN_MS = 2;
 
-/**
- * So many events are told before timers and others get their turn: each in an immediate, and in ticks behind another
- * one.
- */
+/** So many events are told before timers and others get their turn: each apart, and in ticks behind another one. */
 const EVENTS_A_PASS = 64;
 const HOPS_A_PASS = 16;
 
@@ -27,15 +26,15 @@ const SETTLED = Promise.resolve();
 
 /**
  * Tells submissions of what has completed. What goes wrong in one of them concerns nobody else. Completions are told
- * one after the other in a turn; but events, which a program would be told of by Node one by one, get an immediate
- * each.
+ * one after the other in a turn; but events, which a program would be told of by Node one by one, are told apart.
  */
 export class Settler {
   readonly #queue: SubmitQueue;
   readonly #reaper: Reaper;
   readonly #counters: Counters;
   readonly #turns: Turns;
-  /** So many events have an immediate or a tick that was asked for. */
+  readonly #passes: Passes;
+  /** So many events have a call, or a tick, that was asked for. */
   planned = 0;
   /** Events told since what they asked for was submitted, and when that was. */
   #toldEvents = 0;
@@ -43,11 +42,12 @@ export class Settler {
   /** So many may be told in ticks behind one that was told in this pass of the loop. */
   hops = 0;
 
-  constructor(queue: SubmitQueue, reaper: Reaper, counters: Counters, turns: Turns) {
+  constructor(queue: SubmitQueue, reaper: Reaper, counters: Counters, turns: Turns, passes: Passes) {
     this.#queue = queue;
     this.#reaper = reaper;
     this.#counters = counters;
     this.#turns = turns;
+    this.#passes = passes;
   }
 
   /**
@@ -119,33 +119,34 @@ export class Settler {
 
   /** Tell the first event at once, if there is one: nobody has been told of anything in this pass. */
   tellFirst(): void {
-    if (this.#reaper.events.length === 0) return;
-    // The others come before the immediates that this one asks for.
+    const { length } = this.#reaper.events;
+    if (length === 0 || (length > 1 && this.#passes.isFollowed)) return;
+    // The others come before what this one asks for in immediates.
     this.plan(1);
     this.hops = HOPS_A_PASS;
     this.#tellEvent();
   }
 
   /**
-   * Events that came are told one by one from now on: in the next pass of the loop, each in an immediate. Only what
-   * comes behind an event of the same submission, which was told in this pass, is told in a tick that a microtask asks
-   * for: it comes when the ticks and microtasks of the one before have run, and before the immediates that they have
-   * asked for.
+   * Events that came are told one by one from now on: in the pass that has brought them, or in the next. Where that is
+   * far, what comes behind an event of the same submission, which was told in this pass, is told in a tick that a
+   * microtask asks for: it comes when the ticks and microtasks of the one before have run, and before the immediates
+   * that they have asked for.
    */
   plan(told = 0): void {
     const { events } = this.#reaper;
     if (this.planned > 0 || events.length === told) return;
-    if (this.hops > 0 && told === 0 && events.first!.toldIn === this.#turns.turns) {
+    if (this.#passes.areFar && this.hops > 0 && told === 0 && events.first!.toldIn === this.#turns.turns) {
       this.planned = 1;
       void SETTLED.then(this.#askForEvent);
       return;
     }
     const count = Math.min(events.length - told, EVENTS_A_PASS);
     this.planned = count;
-    this.#turns.turns++;
+    if (!this.#passes.isFollowed) this.#turns.turns++;
     this.#toldEvents = 0;
     this.#submittedAt = monotonicNow();
-    for (let i = 0; i < count; i++) setImmediate(this.#onEvent);
+    for (let i = 0; i < count; i++) this.#passes.follow(this.#onEvent);
   }
 
   readonly #askForEvent = (): void => nextTick(this.#onNextEvent);
@@ -155,17 +156,30 @@ export class Settler {
     this.hops--;
     this.planned--;
     // A turn follows, and plans what comes with that.
-    this.#turns.inTurn(this.#tellPlanned);
+    NOBODY.runInAsyncScope(this.#tellApart);
   };
 
-  readonly #onEvent = (): void => {
+  readonly #onEvent = (): (() => void) | undefined => {
     this.planned--;
-    if (this.#turns.closed) return;
+    if (this.#turns.closed) return undefined;
     this.hops = HOPS_A_PASS;
-    this.#turns.inTurn(this.#tellPlanned);
+    const { events } = this.#reaper;
+    if (this.#passes.areFar || events.first?.isNatives(events.firstResult) !== true) return this.#tellApart;
+    this.#turns.isTellingNatives = true;
+    const isTurnDue = this.#turns.during(this.#tellPlanned);
+    this.#turns.isTellingNatives = false;
+    return isTurnDue ? this.#turn : undefined;
   };
 
-  /** One event, and a turn behind the last of them, or behind some: what they have to send is sent. */
+  readonly #tellApart = (): void => {
+    if (this.#turns.during(this.#tellPlanned)) this.#turn();
+  };
+
+  readonly #turn = (): void => {
+    if (!this.#turns.closed) this.#turns.turn(true);
+  };
+
+  /** One event. A turn is due behind the last of them, and behind some: what they have to send is sent. */
   readonly #tellPlanned = (): boolean => {
     if (this.#reaper.events.length > 0) this.#tellEvent();
     return this.planned === 0 || this.#isSubmissionDue();

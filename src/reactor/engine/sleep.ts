@@ -9,7 +9,7 @@ export type Wait = 'ring' | 'loop';
  * completions keep coming; else in the event loop, which the ring wakes.
  */
 export class Sleeper {
-  /** The immediate that was asked for waits in the ring. */
+  /** The pass that was asked for waits in the ring. */
   isToWait = false;
   readonly #wakeUp: WakeUp;
   readonly #ringSleep: RingSleep | undefined;
@@ -79,7 +79,7 @@ export class Sleeper {
   }
 
   /**
-   * Is the next wait one in the ring? An immediate is to be asked for then, in which {@link wait} is called. If not,
+   * Is the next wait one in the ring? A pass is to be asked for then, in which {@link wait} is called. If not,
    * {@link leaveRing} and {@link listen} follow.
    */
   waitsInRing(hasWaited: boolean, hasCompleted: boolean, isHolding: boolean): boolean {
@@ -89,7 +89,6 @@ export class Sleeper {
     if (ringSleep === undefined) return false;
     const isWorthIt = hasWaited ? ringSleep.goesOn(hasCompleted) : ringSleep.isWorthIt(wasWoken);
     if (!isWorthIt || !isHolding) return false;
-    ringSleep.prepare();
     this.isToWait = true;
     return true;
   }
@@ -105,10 +104,10 @@ export class Sleeper {
     return this.#ringSleep !== undefined && this.#ringSleep.leave();
   }
 
-  /** Have the loop wake this thread. */
-  listen(): void {
+  /** Have the loop wake this thread. True if there is something already, and it will not. */
+  listen(): boolean {
     this.#isListening = true;
-    this.#wakeUp.listen();
+    return this.#wakeUp.listen();
   }
 
   /** This thread looks by itself. */

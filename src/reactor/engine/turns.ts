@@ -11,10 +11,12 @@ export interface Turns {
   /** A turn at once. `isInline`: within a pass of the loop that has seen one, so that nothing else came meanwhile. */
   turn(isInline: boolean): void;
   /**
-   * Call something as a turn calls what it tells: what begins in it does not ask for another turn. One follows if it
-   * says so.
+   * Call something as a turn calls what it tells: what begins in it does not ask for another turn. Returns what it
+   * does.
    */
-  inTurn(call: () => boolean): void;
+  during(call: () => boolean): boolean;
+  /** Is native code of Node's being told of something, outside of any other call? See {@link Submission.isNatives}. */
+  isTellingNatives: boolean;
 }
 
 /** The numbers of all that happened. */

@@ -44,7 +44,7 @@ export const openPipeWakeUp: OpenWakeUp = (ring, native, onWake) => {
       settle();
     },
     listen() {
-      if (isClosed) return;
+      if (isClosed) return false;
       if (!isWatching) {
         isWatching = true;
         watcher.forEachCompletion(() => {});
@@ -53,7 +53,7 @@ export const openPipeWakeUp: OpenWakeUp = (ring, native, onWake) => {
         watcher.prepWrite(writer, byte, 1, 2);
         watcher.submit();
       }
-      if (signal.listen()) onWake();
+      return signal.listen();
     },
     pause: () => signal.pause(),
     ref() {

@@ -42,9 +42,7 @@ export const openPollWakeUp: OpenWakeUp = (ring, native, onWake) => {
   return {
     engage: () => settle(true, isWanted),
     disengage: () => settle(false, isWanted),
-    listen() {
-      if (!isClosed && signal.listen()) onWake();
-    },
+    listen: () => !isClosed && signal.listen(),
     pause: () => signal.pause(),
     ref: () => settle(isBusy, true),
     unref: () => settle(isBusy, false),

@@ -8,10 +8,10 @@ export interface WakeUp {
   /** Nothing is: the process may end. */
   disengage(): void;
   /**
-   * The loop is going to sleep: `onWake` is to be called on it soon after the kernel posts a completion, or at once if
-   * there is one.
+   * The loop is going to sleep: `onWake` is to be called by it soon after the kernel posts a completion. True if there
+   * is one already, of which nobody will be told.
    */
-  listen(): void;
+  listen(): boolean;
   /** The ring is being looked at: nobody need be told of completions until {@link listen} is called again. */
   pause(): void;
   /** Keep the process alive as long as something is in flight: so it is in the beginning. */

@@ -30,10 +30,10 @@ it('given requests that come together, and a server that is closed as the first 
   const ready = await Promise.all(clients.map(ask));
   const idle = node.connect(port, '127.0.0.1');
   assert.match(await ask(idle.setEncoding('latin1')), /hello/);
-  const closed = Promise.all([idle, ...clients].map(async (client) => once(client, 'close')));
+  const closed = Promise.all([idle, ...clients, server].map(async (emitter) => once(emitter, 'close')));
   isToClose = true;
   const answers = await Promise.all(clients.map(ask));
-  await Promise.all([closed, once(server, 'close')]);
+  await closed;
   assert.deepEqual([...ready, ...answers].map((answer) => answer.endsWith('hello')), Array(16).fill(true));
   assert.equal(requests, 17);
 });
