@@ -41,6 +41,8 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
   #isReset = false;
   /** Halves that the kernel was at when it was closed. */
   #isSending = false;
+  /** Something is to be sent when the kernel has let go of the rest. */
+  #sendsLast = false;
   #isReceiving = false;
   /** Halves that the kernel could not be made to let go of at once, when it was closed. */
   #pending = 0;
@@ -228,11 +230,17 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
     if (this.#isClosing) return;
     this.#isClosing = true;
     if (this.#transport.engine.closed) return this.#closeNow();
-    this.#isSending = this.#sender !== undefined && !this.#sender.close(this.#isReset);
     this.#isReceiving = !this.#receiver.close();
+    // A peer that answers meanwhile is to find it closed, not open and unread: nothing comes between the two.
+    this.#sendsLast = this.#isReceiving && this.#sender?.waitForClose() === true;
+    if (!this.#sendsLast) this.#closeSender();
     // An armed receive holds the socket, and would keep the peer from hearing of the end.
     if (this.#isSending || this.#isReceiving) this.#transport.letGoOf(this);
     else this.letGo(true);
+  }
+
+  #closeSender(): void {
+    this.#isSending = this.#sender !== undefined && !this.#sender.close(this.#isReset);
   }
 
   /**
@@ -242,6 +250,7 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
    */
   letGo(isFree: boolean): void {
     if (this.#fd < 0) return;
+    if (this.#sendsLast) this.#closeSender();
     // Data that nobody read makes the kernel end the connection with a reset. What was taken from it is out of its
     // sight.
     if (this.hasUnread || this.#receiver.hasLeft || this.#receiver.hasTakenBytes) resetOnClose(this.#fd);

@@ -386,6 +386,16 @@ export class Sender extends Submission {
   // ---------------------------------------------------------------- the end
 
   /**
+   * Have what waits for the end of the tick wait for {@link close} instead. False if nothing does, or somebody is to be
+   * told of it.
+   */
+  waitForClose(): boolean {
+    if (this.#first === undefined || this.#isBroken || !this.#isFree()) return false;
+    this.#callOff();
+    return !this.#isUnderWay;
+  }
+
+  /**
    * For good. What counts as sent is sent now; and what was copied besides, as far as the kernel takes it, unless it
    * `isReset`. True if nothing is with the kernel; if not, the owner is told.
    */

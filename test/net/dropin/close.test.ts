@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { once } from 'node:events';
+import { fstatSync } from 'node:fs';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { describe, it } from 'node:test';
+import { koffiNative } from '../../../src/native/koffi.ts';
 import { defaultReactor } from '../../../src/reactor/default-reactor.ts';
 import { partsOf } from '../../../src/reactor/reactor.ts';
 import ours from '../../../src/net/index.ts';
@@ -110,6 +112,39 @@ for (const kind of KINDS) {
         },
       );
     }
+
+    it('given a message that is sent as its socket is destroyed, nothing comes between it and the end', async (t) => {
+      await using peer = await PeerThread.start();
+      const [server, place] = await listening(ours, kind, `${process.pid} nothing between`);
+      const sockets = await accepted(server, place, peer);
+      const calls: string[] = [];
+      const native = koffiNative();
+      const { engine } = partsOf(defaultReactor());
+      for (const [index, socket] of sockets.slice(0, 2).entries()) {
+        const { fd } = (socket as unknown as { _handle: { fd: number } })._handle;
+        const { send } = native;
+        const sending = t.mock.method(native, 'send', (...args: Parameters<typeof send>) => {
+          calls.push(`send ${index}`);
+          return send(...args);
+        });
+        const { submitAndWait } = engine.ring;
+        const entering = t.mock.method(engine.ring, 'submitAndWait', (...args: Parameters<typeof submitAndWait>) => {
+          calls.push(`enter ${index}`);
+          return submitAndWait.apply(engine.ring, args);
+        });
+        socket.write('x');
+        socket.destroy();
+        sending.mock.restore();
+        entering.mock.restore();
+        assert.throws(() => fstatSync(fd), { code: 'EBADF' }, 'it is closed when the call returns');
+        // The next one that is closed in the same tick waits for others.
+        await new Promise((resolve) => void setImmediate(resolve));
+      }
+      assert.deepEqual(calls, ['enter 0', 'send 0', 'enter 1', 'send 1']);
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await closed(server);
+    });
 
     it('given that all are on the ring, a system call lets go of several', async (t) => {
       await using peer = await PeerThread.start();
