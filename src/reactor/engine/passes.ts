@@ -24,8 +24,8 @@ export interface Passes {
   /** The loop has called, for what it found: call this as if it had been asked for. */
   enter(call: Call): void;
   /**
-   * Have the program told where the loop tells of what was closed: behind immediates, and before timers. Those that were
-   * asked for last come first, as with libuv.
+   * Have the program told where the loop tells of what was closed: behind immediates, and before timers. Those that
+   * were asked for last come first, as with libuv.
    */
   close(tell: () => void): void;
 }
