@@ -155,6 +155,7 @@ export class Registration {
       return undefined;
     }
     Object.assign(this.sides, { [name]: side });
+    if ('nameNodesClass' in side) side.nameNodesClass(true);
     if ('loadRingBy' in side && side.loadRingBy(() => this.#side('ring'))) this.#side('ring');
     return side;
   }
@@ -194,6 +195,8 @@ export class Registration {
     if (this.#notice !== undefined) fallbacks.unsubscribe(this.#notice);
     this.#notice = undefined;
     this.#giveBack(() => true, 'unregister() was called');
+    this.sides.sockets?.unregisterAll();
+    this.sides.ring?.nameNodesClass(false);
   }
 
   /** The outcome of every row of the table, in its order. */

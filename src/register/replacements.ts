@@ -1,6 +1,7 @@
 /**
  * Everything that `iouring/register` replaces in Node's own modules: all of it stands in this table, and no other file
- * replaces anything.
+ * replaces anything. Two methods of `process` are replaced as well when a socket goes through the ring, as they are for
+ * `iouring/net`: see `active-resources.ts`.
  *
  * Classes are never replaced, for node:http, node:tls and node:net itself hold the originals; methods of their
  * prototypes are. Those reach TLS, HTTP/2 and child processes as well, so each looks at the class that it is called on,

@@ -7,6 +7,7 @@ import type { ring } from '../net/dropin/ring-side.ts';
 
 export { isBuiltAsNode } from '../net/dropin/node-net.ts';
 export { haveNodesSockets } from '../net/dropin/connected.ts';
+export { unregisterAll } from '../net/dropin/prototypes.ts';
 export { bytesByRing, wasLookedAt, wayOf } from '../net/dropin/changing-ways.ts';
 export { connectAdopted } from '../net/dropin/socket.ts';
 export { observe } from '../net/dropin/watch.ts';

@@ -34,7 +34,7 @@ export function register(place: string | undefined, loaders: Loaders): void {
 }
 
 /**
- * Give Node's modules back what was replaced in this thread. Sockets that are open stay on the ring.
+ * Give Node's modules, and the process, back what was replaced in this thread. Sockets that are open stay on the ring.
  * @returns false if there was nothing to give back: another copy of the package has registered, or it was done before
  * @example
  * import { unregister } from 'iouring/register';

@@ -364,6 +364,82 @@ describe('unregister()', () => {
     assert.equal(stdout, '1111 false false\ntrue 0000 true true false\n', stderr);
   });
 
+  /** Every function of the process, of Node's modules and of the prototypes of sockets; the names of those that are others. */
+  const COMPARING = `
+    import { once } from 'node:events';
+    import { createRequire } from 'node:module';
+    import net from 'node:net';
+    const require = createRequire('/');
+    const modules = ['net', 'http', 'https', 'tls', 'dgram', 'fs', 'fs/promises', 'events', 'stream', 'timers', 'async_hooks',
+      'diagnostics_channel', 'worker_threads', 'child_process', 'cluster'];
+    const owners = Object.fromEntries(modules.map((name) => [name, require(name)]));
+    for (const name of ['net.Socket', 'net.Server', 'http.Server', 'http.Agent', 'dgram.Socket', 'stream.Duplex']) {
+      const [module, key] = name.split('.');
+      owners[name] = require(module)[key].prototype;
+    }
+    Object.assign(owners, { process, globalThis });
+    const all = () => new Map(Object.entries(owners).flatMap(([name, owner]) => Reflect.ownKeys(owner).flatMap((key) => {
+      const { get, value = get } = Object.getOwnPropertyDescriptor(owner, key);
+      return typeof value === 'function' ? [[name + ' ' + String(key), value]] : [];
+    })));
+    // Node loads some of its modules and classes when they are first asked for, and has other functions there then.
+    process.noDeprecation = true;
+    for (const name of ['fs', 'globalThis']) for (const key of Object.getOwnPropertyNames(owners[name])) owners[name][key];
+    const atFirst = all();
+    const differences = () => {
+      const now = all();
+      return [...new Set([...atFirst.keys(), ...now.keys()])].filter((name) => atFirst.get(name) !== now.get(name));
+    };
+    const ofProcess = () => differences().filter((name) => /^process [a-z_]+$/i.test(name)).sort().join();
+    const tcp = () => process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+    const { unregister } = await import(${JSON.stringify(REGISTER)});
+    const server = net.createServer((socket) => socket.resume());
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const connected = async () => {
+      const socket = net.connect(server.address().port, '127.0.0.1').resume();
+      await Promise.all([once(socket, 'connect'), once(server, 'connection')]);
+      socket.write('x');
+      return socket;
+    };`;
+
+  it('leaves no function that is not Node’s, while sockets are on the ring, and when others come', async () => {
+    const text = `${COMPARING}
+      const sockets = [await connected()];
+      console.log(differences().includes('net.Socket connect'), ofProcess(), tcp());
+      console.log(unregister(), '[' + differences().join() + ']');
+      sockets.push(await connected());
+      sockets[0].write('x');
+      await new Promise(setImmediate);
+      console.log('[' + differences().join() + ']', tcp());
+      for (const socket of sockets) socket.destroy();
+      server.close();`;
+    const { stdout, stderr } = await program(text, { IOURING: 'net,http,fs,dgram' }, []);
+    const methods = 'process _getActiveHandles,process getActiveResourcesInfo';
+    assert.equal(stdout, `true ${methods} 2\ntrue []\n[] 2\n`, stderr);
+  });
+
+  it('methods of the process are Node’s before a socket goes through the ring', async () => {
+    const text = `${COMPARING}
+      const socket = await connected();
+      console.log('[' + ofProcess() + ']', tcp());
+      socket.destroy();
+      server.close();`;
+    const { stdout, stderr } = await program(text, { IOURING: 'net', IOURING_EAGER: '' }, []);
+    assert.equal(stdout, '[] 2\n', stderr);
+  });
+
+  it('given methods of the process that a program has put over ours, leaves those, and they do as Node’s do', async () => {
+    const text = `${COMPARING}
+      const socket = await connected();
+      const ours = process.getActiveResourcesInfo;
+      const theirs = (process.getActiveResourcesInfo = () => ours());
+      console.log(tcp(), unregister(), process.getActiveResourcesInfo === theirs, tcp());
+      socket.destroy();
+      server.close();`;
+    const { stdout, stderr } = await program(text, { IOURING: 'net' }, []);
+    assert.equal(stdout, '2 true true 0\n', stderr);
+  });
+
   it('given a function that a program has put over it, that calls Node’s afterwards', async () => {
     const text = `
       import http from 'node:http';

@@ -18,7 +18,7 @@ import {
   type HandleParser,
 } from './node-internals.ts';
 import type { NativeHandle, SocketClass } from './node-net.ts';
-import { canChange, isOurs, onRing } from './prototypes.ts';
+import { canChange, isOfNodesClass, isOurs, onRing } from './prototypes.ts';
 import { ringSide } from './ring-when-needed.ts';
 import type { SocketConnection } from './socket-connection.ts';
 import {
@@ -161,6 +161,7 @@ function take(socket: SocketClass, state: State, handle: NativeHandle): SocketCo
   if (fd < 0) return undefined;
   const owned = { isTcp, handleClass: classOf(handle), userBuffer, scope, isShared, closed, unguard };
   const connection = new ring.SocketConnection(transport, fd, socket, owned);
+  ring.replaceMethods(isOfNodesClass(socket));
   state.connection = connection;
   state.parser = socket.parser;
   onRing(socket);

@@ -2,7 +2,7 @@ import { channel } from 'node:diagnostics_channel';
 import type { SocketConstructorOpts } from 'node:net';
 import { node, type NameOf, type NativeHandle, type ServerClass } from './node-net.ts';
 import { ownOptions } from '../../ring/arguments/own-options.ts';
-import { register } from './prototypes.ts';
+import { isRegistered, register } from './prototypes.ts';
 import { acceptHandle, announced } from './socket.ts';
 import { worth } from './worth.ts';
 
@@ -13,13 +13,14 @@ type Options = SocketConstructorOpts & { pauseOnCreate: boolean };
 /**
  * Have the sockets of a server that listens be ours. It is Node that listens and accepts: a short connection gains
  * nothing from the ring, and one that lasts goes through it when that pays.
+ * @param isWanted is asked at each: where it says no, the socket is Node's
  */
-export function haveOurSockets(server: ServerClass): void {
+export function haveOurSockets(server: ServerClass, isWanted = () => true): void {
   const handle = server._handle;
   const onconnection = handle?.onconnection;
   if (handle === null || onconnection === undefined) return;
   handle.onconnection = (status, client) => {
-    if (status !== 0 || client === undefined) onconnection.call(handle, status, client);
+    if (status !== 0 || client === undefined || !isWanted()) onconnection.call(handle, status, client);
     else connected(server, client);
   };
 }
@@ -29,8 +30,8 @@ export function haveOurSockets(server: ServerClass): void {
  * from its first byte on.
  */
 export function haveNodesSockets(server: ServerClass): void {
-  if (worth.writes === 0) haveOurSockets(server);
-  else register(server);
+  register(server);
+  if (worth.writes === 0) haveOurSockets(server, () => isRegistered(server));
 }
 
 /** Does with a connection as Node does. */

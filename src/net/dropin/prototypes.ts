@@ -32,10 +32,19 @@ export function onRing(socket: object): void {
 }
 
 /** Servers of Node's class, and sockets of it that connect, which `iouring/register` has made ours. */
-const registered = new WeakSet<object>();
+let registered = new WeakSet<object>();
 
 export function register(owner: object): void {
   registered.add(owner);
+}
+
+export function isRegistered(owner: object): boolean {
+  return registered.has(owner);
+}
+
+/** Those of Node's class that are not on the ring stay Node's from now on. */
+export function unregisterAll(): void {
+  registered = new WeakSet();
 }
 
 /** Is it a socket that goes through the ring when that pays? */
@@ -43,4 +52,10 @@ export function isOurs(socket: object): socket is SocketClass {
   const now = Object.getPrototypeOf(socket) as object;
   if (now === node.Socket.prototype) return registered.has((socket as SocketClass).server ?? socket);
   return stateOf(socket) !== undefined || ringFor.has(now);
+}
+
+/** Is it of Node's own class, be it on the ring, as `iouring/register` leaves it? */
+export function isOfNodesClass(socket: object): boolean {
+  const now = Object.getPrototypeOf(socket) as object;
+  return now === node.Socket.prototype || now === ringFor.get(node.Socket.prototype);
 }

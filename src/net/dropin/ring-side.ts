@@ -1,4 +1,5 @@
 import { SocketConnection } from './socket-connection.ts';
+import { replaceMethods } from '../transport/active-resources.ts';
 import { behindEvents, ringForSockets, tellFallback } from '../transport/ring-or-node.ts';
 import { addressOf, duplicateGuarded } from '../transport/socket-calls.ts';
 import { transportOf } from '../transport/transport.ts';
@@ -17,6 +18,7 @@ export const ring = {
   addressOf,
   behindEvents,
   duplicateGuarded,
+  replaceMethods,
   ringForSockets,
   tellForeign,
   transportOf,
