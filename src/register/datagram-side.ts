@@ -7,7 +7,7 @@ import type { ring } from '../net/udp/ring-side.ts';
 
 export { isBuiltAsNode } from '../net/dropin/node-net.ts';
 export { showsTurns } from '../net/transport/load.ts';
-export { createSocket, lifeOf, UdpSocket } from '../net/udp/udp-socket.ts';
+export { createNodesSocket, lifeOf, UdpSocket } from '../net/udp/udp-socket.ts';
 export { load, worth } from '../net/udp/worth.ts';
 
 /** Say how the ring is loaded. Is it there already? The program may have imported `iouring/dgram` as well. */

@@ -218,7 +218,7 @@ const DATAGRAMS: Row<'datagrams'> = {
   // Node's is called with `new` by some.
   replace: (original, ring) =>
     function (...args) {
-      return ((ring()?.createSocket as Call | undefined) ?? original)(...args);
+      return ((ring()?.createNodesSocket as Call | undefined) ?? original)(...args);
     },
 };
 

@@ -591,6 +591,34 @@ describe('what is left alone', () => {
     assert.ok(expected.stdout.includes('Early'), expected.stderr);
   });
 
+  it('given UDP sockets, they look as Node’s, on the ring as well', async () => {
+    const text = `
+      import dgram, { Socket } from 'node:dgram';
+      import { once } from 'node:events';
+      import { inspect } from 'node:util';
+      const { Socket: Early } = dgram;
+      if (process.env.IOURING) await import(${JSON.stringify(REGISTER)});
+      const socket = dgram.createSocket({ type: 'udp4' });
+      const show = () => {
+        console.log(socket.constructor === dgram.Socket, socket.constructor === Socket, dgram.Socket === Early, socket instanceof Early);
+        console.log(socket.constructor.name, inspect(socket, { depth: 4 }).replace(/\\d+/g, 'n'), Object.keys(socket).join());
+        const names = [];
+        for (const name in socket) names.push(name);
+        for (const name of names.sort()) {
+          if (typeof socket[name] === 'function') console.log(name, socket[name].name, socket[name].length);
+        }
+      };
+      show();
+      await once(socket.bind(0, '127.0.0.1'), 'listening');
+      socket.send('x', socket.address().port, '127.0.0.1');
+      await once(socket, 'message');
+      show();
+      socket.close();`;
+    const [expected, actual] = await Promise.all([program(text, {}, []), program(text, { IOURING: 'dgram' }, [])]);
+    assert.equal(actual.stdout, expected.stdout, actual.stderr);
+    assert.match(expected.stdout, /^true true true true\nSocket <ref \*n> Socket \{/, expected.stderr);
+  });
+
   it('a socket that reads into the memory of its user, servers of TLS and HTTP/2', async () => {
     const text = `
       import { once } from 'node:events';

@@ -46,6 +46,9 @@ type HandleMethods = Pick<UdpHandle, (typeof HANDLE_METHODS)[number]>;
 /** From a microtask on, the next tick comes when all microtasks have run. */
 const SETTLED = Promise.resolve();
 
+/** Those at work, by their descriptor. */
+const atWork = new Map<number, RingUdp>();
+
 /** At the end of the process, what was sent in the last tick is sent. */
 let isExitHeeded = false;
 
@@ -119,6 +122,21 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
   /** Its methods, which stand in for the handle's. */
   #methods: HandleMethods | undefined;
 
+  /** Is there one at work? */
+  static get isAnyAtWork(): boolean {
+    return atWork.size > 0;
+  }
+
+  /** Does the ring receive by this descriptor? */
+  static receivesBy(fd: unknown): boolean {
+    const one = atWork.get(fd as number);
+    return one !== undefined && one.#isReceiving;
+  }
+
+  #forget(): void {
+    if (atWork.get(this.fd) === this) atWork.delete(this.fd);
+  }
+
   /** @param context in which messages are told of */
   constructor(state: SocketState, handle: UdpHandle, isIPv6: boolean, context: AsyncResource) {
     this.#state = state;
@@ -183,6 +201,7 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
       if (this.#sends.length > 0) return;
     }
     this.#transport = undefined;
+    this.#forget();
     this.#isOver = true;
     this.#uninstall();
     done();
@@ -260,6 +279,7 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
       return undefined;
     }
     this.fd = fd;
+    atWork.set(fd, this);
     if (!isExitHeeded) {
       isExitHeeded = true;
       // Before what is with the ring is handed over.
@@ -342,6 +362,7 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
   #leave(): void {
     if (this.#transport === undefined || this.#isClosed) return;
     this.#transport = undefined;
+    this.#forget();
     this.#receiver = undefined;
     if (this.#isReceiving && !this.#isReceivedByNode) this.#native.recvStart.call(this.#handle);
     this.#goOnWithNode();
@@ -529,6 +550,7 @@ export class RingUdp implements DatagramReceiverOwner<SenderAddress>, DatagramSe
     if (this.#transport !== undefined) beginHeld();
     this.#isClosed = true;
     this.#isReceiving = false;
+    this.#forget();
     const transport = this.#transport;
     if (transport === undefined || transport.engine.closed) return close();
     const { engine } = transport;

@@ -1,5 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { Socket, type RemoteInfo, type SocketOptions, type SocketType } from 'node:dgram';
+import { EEXIST } from '../../abi/errno.ts';
+import { imitate } from '../../native/imitate.ts';
 import { setImmediate } from '../../native/timers.ts';
 import { ownOptions } from '../../ring/arguments/own-options.ts';
 import { BOUND, hasOwnMethods, stateOf, type SocketState, type UdpHandle } from './node-dgram.ts';
@@ -22,7 +24,13 @@ type SendCallback = (error: Error | null, bytes: number) => void;
 type MessageListener = (message: Buffer, sender: RemoteInfo) => void;
 
 /** Node's prototype: types have it that each event is emitted with arguments of its own. */
-const { prototype } = Socket as unknown as { prototype: { emit(...args: unknown[]): boolean } };
+const { prototype } = Socket as unknown as {
+  prototype: Pick<Socket, MethodName> & { emit(...args: unknown[]): boolean };
+};
+
+/** The methods that stand in for Node's. */
+const METHODS = ['emit', 'bind', 'send', 'setSendBufferSize'] as const;
+type MethodName = Exclude<(typeof METHODS)[number], 'emit'>;
 
 /** Nobody is told when it is collected. */
 const MANUAL = ownOptions({ requireManualDestroy: true });
@@ -231,6 +239,38 @@ if (handleOfNode !== undefined) {
   });
 }
 
+/**
+ * As `socket.bind()` of `node:dgram`. libuv refuses a descriptor that another socket receives by; where the ring does
+ * that for the other, libuv would not know.
+ */
+function bind(this: UdpSocket, ...args: unknown[]): unknown {
+  const nodes = (): unknown => Reflect.apply(prototype.bind, this, args);
+  const ringUdp = ringSide.soFar?.RingUdp;
+  const [place] = args as [{ fd?: unknown } | null | undefined];
+  if (ringUdp?.isAnyAtWork !== true || typeof place !== 'object' || !ringUdp.receivesBy(place?.fd)) return nodes();
+  const handle = stateOf(this)?.handle;
+  if (!handle || Object.hasOwn(handle, 'open')) return nodes();
+  Object.defineProperty(handle, 'open', { value: () => -EEXIST, configurable: true });
+  try {
+    return nodes();
+  } finally {
+    Reflect.deleteProperty(handle, 'open');
+  }
+}
+
+Object.defineProperty(UdpSocket.prototype, 'bind', { value: bind, writable: true, configurable: true });
+
+imitate(UdpSocket, Socket);
+for (const name of METHODS) {
+  imitate(UdpSocket.prototype[name], prototype[name]);
+  Object.defineProperty(UdpSocket.prototype, name, { enumerable: true });
+}
+
+/** The same, of the class that Node's `createSocket` makes, as far as one can see. */
+class StandIn extends UdpSocket {}
+
+Object.defineProperty(StandIn.prototype, 'constructor', { value: Socket, writable: true, configurable: true });
+
 /** How it is with a socket of ours. */
 export function lifeOf(socket: UdpSocket): Life {
   return read(socket);
@@ -251,4 +291,9 @@ export function lifeOf(socket: UdpSocket): Life {
  */
 export function createSocket(options: SocketType | UdpSocketOptions, callback?: MessageListener): UdpSocket {
   return new UdpSocket(options, callback);
+}
+
+/** The same under `iouring/register`: the `constructor` of what it makes is `dgram.Socket` of `node:dgram`. */
+export function createNodesSocket(options: SocketType | UdpSocketOptions, callback?: MessageListener): UdpSocket {
+  return new StandIn(options, callback);
 }

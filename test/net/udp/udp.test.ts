@@ -1,8 +1,11 @@
 // UDP sockets beside node:dgram's own: the same is done with both, and the same must be seen.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import dgram, { type Socket, type SocketOptions, type SocketType } from 'node:dgram';
 import { afterEach, describe, it } from 'node:test';
+import { inspect } from 'node:util';
 import { createSocket, Socket as UdpSocket } from '../../../src/dgram/index.ts';
+import { stateOf } from '../../../src/net/udp/node-dgram.ts';
 import { worth } from '../../../src/net/udp/worth.ts';
 import { withoutIPv6 } from '../../asking.ts';
 import { fromTheFirstByte } from '../from-the-first-byte.ts';
@@ -46,7 +49,42 @@ describe('createSocket', () => {
     socket.close();
   });
 
+  it('makes one that says to be what it is', () => {
+    const socket = createSocket('udp4');
+    const { constructor } = socket;
+    assert.deepEqual([constructor, constructor.name, constructor.length], [UdpSocket, 'Socket', dgram.Socket.length]);
+    assert.match(inspect(socket), /^(<ref \*1> )?Socket \{/);
+    socket.close();
+  });
+
   for (const [way, go] of Object.entries(WAYS)) {
+    it(`given a descriptor that another socket receives by, fails as node:dgram, ${way}`, async () => {
+      const failure = async (create: typeof theirs): Promise<unknown> => {
+        const first = create('udp4').bind(0, '127.0.0.1');
+        await once(first, 'listening');
+        const { fd } = stateOf(first)!.handle!;
+        const second = create('udp4');
+        const bind = (): unknown => {
+          try {
+            return second.bind({ fd });
+          } catch (error) {
+            const { message, code, syscall } = error as NodeJS.ErrnoException;
+            return { message, code, syscall };
+          }
+        };
+        const failed = bind();
+        first.close();
+        second.close();
+        await once(second, 'close');
+        return failed;
+      };
+      const expected = await failure(theirs);
+      assert.deepEqual(expected, { message: 'open EEXIST', code: 'EEXIST', syscall: 'open' });
+      const end = go();
+      assert.deepEqual(await failure(ours), expected);
+      end();
+    });
+
     for (const [name, scenario] of Object.entries(SCENARIOS)) {
       it(`as node:dgram, ${way}: ${name}`, { skip: name === 'IPv6' && withoutIPv6 }, async () => {
         const expected = await seen(theirs, scenario);
