@@ -7,11 +7,14 @@
  * prototypes are. Those reach TLS, HTTP/2 and child processes as well, so each looks at the class that it is called on,
  * and leaves alone what is not its own.
  */
+import type dgram from 'node:dgram';
+import type fs from 'node:fs';
 import type * as http from 'node:http';
 import modules from 'node:module';
 import type net from 'node:net';
 import { node as promisesOfNode } from '../fs/node-promises.ts';
 import type { ListenPlace, ServerClass } from '../net/dropin/node-net.ts';
+import type { UdpHandle } from '../net/udp/node-dgram.ts';
 import { fileCalls } from './file-calls.ts';
 import { Choice, type Part } from './parts.ts';
 import type { SideName, Sides } from './sides.ts';
@@ -206,15 +209,39 @@ const WRITES: Row<'sockets'> = {
   },
 };
 
+const nodeDgram = (): typeof dgram => builtin('node:dgram') as typeof dgram;
+/** How many arguments it takes, in all versions. */
+const CREATE_ARGUMENTS = 2;
+
+/** Has a UDP socket a handle where iouring/dgram looks for it? A socket that is not bound has no descriptor yet. */
+function hasUdpHandle(): boolean {
+  try {
+    // Without a function that looks names up node:dns would be loaded, which async_hooks tell of.
+    const options = { type: 'udp4', lookup: (): void => undefined };
+    const socket = Reflect.construct(nodeDgram().Socket, [options]) as object;
+    const state = Object.getOwnPropertySymbols(socket).find(({ description }) => description === 'state symbol');
+    const { handle } = (socket as Record<symbol, { handle?: Partial<UdpHandle> } | undefined>)[state!] ?? {};
+    const isKnown = [handle?.recvStart, handle?.recvStop, handle?.send].every((one) => typeof one === 'function');
+    // Nobody is told of its end, and it is not named among what is active until the event loop has closed it.
+    handle?.unref?.();
+    handle?.close?.();
+    return isKnown;
+  } catch {
+    return false;
+  }
+}
+
 const DATAGRAMS: Row<'datagrams'> = {
   parts: ['dgram'],
   side: 'datagrams',
   name: 'dgram.createSocket',
   reason: 'UDP sockets are made by it; those of `new dgram.Socket()` stay Node’s',
-  needs: 'what iouring/dgram needs: a handle that is kept under a symbol',
-  owner: () => builtin('node:dgram') as object,
+  needs: 'a socket keeps its handle under a symbol `state symbol`, and the handle receives and sends',
+  owner: nodeDgram,
   key: 'createSocket',
-  misfit: () => undefined,
+  misfit: () =>
+    misfitOfLength(nodeDgram(), 'createSocket', CREATE_ARGUMENTS) ??
+      (hasUdpHandle() ? undefined : 'a new UDP socket has no handle under a symbol'),
   // Node's is called with `new` by some.
   replace: (original, ring) =>
     function (...args) {
@@ -222,36 +249,51 @@ const DATAGRAMS: Row<'datagrams'> = {
     },
 };
 
-/** The functions that `iouring/fs` does through the ring. The callbacks and streams of node:fs are to follow. */
-const FILES = [
-  'appendFile',
-  'cp',
-  'link',
-  'lstat',
-  'mkdir',
-  'open',
-  'readFile',
-  'rename',
-  'rm',
-  'rmdir',
-  'stat',
-  'symlink',
-  'truncate',
-  'unlink',
-  'writeFile',
-] as const;
+/**
+ * The functions that `iouring/fs` does through the ring, and how many arguments they say to take, in all versions. The
+ * callbacks and streams of node:fs are to follow.
+ */
+const FILES = {
+  appendFile: 3,
+  cp: 3,
+  link: 2,
+  lstat: 1,
+  mkdir: 2,
+  open: 3,
+  readFile: 2,
+  rename: 2,
+  rm: 2,
+  rmdir: 2,
+  stat: 1,
+  symlink: 3,
+  truncate: 1,
+  unlink: 1,
+  writeFile: 3,
+} as const;
+
+const promisesOf = (): object => builtin('node:fs/promises') as object;
+
+/** Is what programs find as `fs.promises` the object whose functions are replaced, and nothing but an object? */
+function misfitOfPromises(): string | undefined {
+  const { promises } = builtin('node:fs') as typeof fs;
+  if (promises !== promisesOf()) return 'fs.promises and node:fs/promises are not the same';
+  return Object.getPrototypeOf(promises) === Object.prototype ? undefined : 'fs.promises is no ordinary object';
+}
 
 /** A row for a function of node:fs/promises. */
-function file(name: (typeof FILES)[number]): Row<'files'> {
+function file(name: keyof typeof FILES): Row<'files'> {
   return {
     parts: [`fs.${name}`],
     side: 'files',
     name: `fs.promises.${name}`,
     reason: 'the ring has an operation for it',
-    needs: 'fs.promises is an ordinary object',
-    owner: () => builtin('node:fs/promises') as object,
+    needs:
+      '`fs.promises` is an ordinary object, and node:fs/promises the same; its functions take the arguments that they take',
+    owner: promisesOf,
     key: name,
-    misfit: () => (ringPaysForFiles() ? undefined : 'the calls of this runtime are the faster ones'),
+    misfit: () =>
+      ringPaysForFiles() ? misfitOfPromises() ?? misfitOfLength(promisesOf(), name, FILES[name])
+        : 'the calls of this runtime are the faster ones',
     // As they were before any of them was replaced: what is behind them is loaded later, and calls Node's as well.
     replace: (_original, ring) => (...args) => {
       const side = fileCalls.count() ? ring() : undefined;
@@ -284,7 +326,7 @@ export const REPLACEMENTS: readonly Replacement[] = [
   }),
   WRITES,
   DATAGRAMS,
-  ...FILES.map(file),
+  ...(Object.keys(FILES) as (keyof typeof FILES)[]).map(file),
 ];
 
 /** Why a row cannot be put in place here; undefined if it can. */

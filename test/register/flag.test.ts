@@ -97,6 +97,45 @@ describe('the table', () => {
     const { stdout } = await program(text, { ...BOTH, IOURING_REPORT: '1' }, []);
     assert.match(stdout, /^true .*"reason":"_listen2 takes 0 arguments and not 6"/);
   });
+
+  const handleless = `dgram.Socket = function () { this[Symbol('state symbol')] = { handle: {} }; };`;
+  const inherited = `Object.setPrototypeOf(fs.promises, { stat: fs.promises.stat });`;
+  const other = `Object.defineProperty(fs, 'promises', { value: { ...fs.promises } });`;
+
+  for (
+    const [what, change, key, expected] of [
+      ['another createSocket', 'dgram.createSocket = () => {};', 'dgram.createSocket',
+        'createSocket takes 0 arguments and not 2'],
+      ['UDP sockets without a handle', handleless, 'dgram.createSocket',
+        'a new UDP socket has no handle under a symbol'],
+      ['no UDP sockets', 'delete dgram.Socket;', 'dgram.createSocket', 'a new UDP socket has no handle under a symbol'],
+      ['another stat', 'fs.promises.stat = async () => {};', 'fs.promises.stat', 'stat takes 0 arguments and not 1'],
+      ['no stat', 'delete fs.promises.stat;', 'fs.promises.stat', 'there is no such function'],
+      ['fs.promises that inherit', inherited, 'fs.promises.stat', 'fs.promises is no ordinary object'],
+      ['other fs.promises', other, 'fs.promises.stat', 'fs.promises and node:fs/promises are not the same'],
+    ]
+  ) {
+    it(`given a Node that has ${what}, leaves it alone, and the report says so`, async () => {
+      const text = `
+        import dgram from 'node:dgram';
+        import fs from 'node:fs';
+        ${change}
+        const before = ${key};
+        const { report } = await import(${JSON.stringify(REGISTER)});
+        const { left, replaced } = report();
+        console.log(${key} === before, replaced.length, left.find(({ name }) => name.endsWith('${key}')).reason);`;
+      const { stdout, stderr } = await program(text, { IOURING: 'dgram,fs.stat', IOURING_REPORT: '1' }, []);
+      assert.equal(stdout, `true 1 ${expected}\n`, stderr);
+    });
+  }
+
+  it('given UDP sockets that are on, none is left of having looked how they are made', async () => {
+    const text = `
+      const { report } = await import(${JSON.stringify(REGISTER)});
+      console.log(report().replaced.join(), process.getActiveResourcesInfo().filter((name) => name.startsWith('UDP')).length);`;
+    const { stdout, stderr } = await program(text, { IOURING: 'dgram', IOURING_REPORT: '1' }, []);
+    assert.equal(stdout, 'dgram: dgram.createSocket 0\n', stderr);
+  });
 });
 
 describe('how it gets into a program', () => {
