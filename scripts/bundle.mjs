@@ -6,7 +6,7 @@
  * The list of entries is in package.json, `exports` and `bin`: dist/x.js is made of src/x.ts. A package that is imported and is
  * no dependency there becomes a part of the bundle, and its licence a part of dist/THIRD-PARTY-LICENSES.txt.
  */
-import { chmodSync, copyFileSync, readFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
@@ -150,9 +150,7 @@ await bundle.write({
 });
 await bundle.close();
 for (const name of commands) chmodSync(join(root, `dist/${name}.js`), 0o755);
-// For versions of Node that cannot require ES modules.
-for (const { require } of Object.values(exports)) {
-  for (const file of Object.values(require ?? {})) {
-    copyFileSync(join(root, file.replace(/^\.\/dist\//, 'src/')), join(root, file));
-  }
+// CommonJS, and its types, is published as it is.
+for (const file of readdirSync(sources, { recursive: true }).filter((name) => /\.c[jt]s$/.test(name))) {
+  copyFileSync(join(sources, file), join(root, 'dist', file));
 }

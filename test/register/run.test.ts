@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { resolve } from 'node:path';
+import { cpSync, symlinkSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
 import { IORING_OP_SEND_ZC } from '../../src/abi/index.ts';
@@ -12,10 +13,43 @@ import type { Report } from '../../src/register/index.ts';
 import { forbid, IO_URING_SETUP } from '../kernel/seccomp-filter.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { run } from '../run.ts';
-import { environment, program, REGISTER } from './flagged.ts';
+import { environment, program, REGISTER, requiresEsm } from './flagged.ts';
 
 const MAIN = resolve('dist/cli/main.js');
 const CHOSEN = { IOURING: 'http,net' };
+
+/** A CommonJS program whose worker of a cluster is sent a message as soon as it is there. */
+const CLUSTER = `
+  const cluster = require('node:cluster');
+  if (cluster.isPrimary) {
+    const worker = cluster.fork();
+    worker.once('online', () => worker.send('as soon as online'));
+    worker.once('message', (message) => console.log(message));
+    const late = setTimeout(() => worker.process.kill('SIGKILL'), 20_000);
+    worker.once('exit', (...end) => {
+      clearTimeout(late);
+      console.log('exit', ...end);
+    });
+  } else {
+    process.once('message', (message) => process.send('heard ' + message, () => cluster.worker.disconnect()));
+  }`;
+
+/** The same of a child that is forked, which is sent a message before it is there. */
+const FORK = `
+  if (process.argv[2] === 'child') {
+    process.once('message', (message) => {
+      console.log('heard', message);
+      process.disconnect();
+    });
+  } else {
+    const child = require('node:child_process').fork(__filename, ['child']);
+    child.send('early');
+    const late = setTimeout(() => child.kill('SIGKILL'), 20_000);
+    child.once('exit', (...end) => {
+      clearTimeout(late);
+      console.log('exit', ...end);
+    });
+  }`;
 
 /** A server that answers itself once; then it does what its argument says. */
 const APP = `
@@ -74,7 +108,12 @@ describe('iouring run', { timeout: 60_000 }, () => {
     });
     const { rest, options, execArgv } = JSON.parse(stdout) as { rest: string[]; options: string; execArgv: string[] };
     assert.deepEqual(rest, ['--report', '-x']);
-    assert.match(options, /^--import=file:\/\/\/.*\/dist\/register\/index\.js --no-warnings$/);
+    assert.match(
+      options,
+      requiresEsm
+        ? /^--no-warnings --require=\/.*\/dist\/register\/preload\.cjs$/
+        : /^--import=file:\/\/\/.*\/dist\/register\/eager\.js --no-warnings$/,
+    );
     assert.deepEqual(execArgv, ['--no-deprecation']);
     assert.deepEqual([status, stderr], [5, '']);
   });
@@ -182,6 +221,83 @@ describe('iouring run', { timeout: 60_000 }, () => {
       [whyNot(old, 'fs,http.server'), whyNot(old, 'fs'), whyNot(old), whyNot(all, 'net')],
       [sentence, undefined, undefined, undefined],
     );
+  });
+
+  /** The reports that stand among other lines. */
+  const reportsIn = (output: string): Report[] =>
+    output.split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Report);
+
+  // Later versions begin a CommonJS program as early with --import as without.
+  for (const [name, source] of Object.entries({ cluster: CLUSTER, fork: FORK })) {
+    it(`a ${name} in CommonJS hears what its parent sends at once, as it does alone`, async (t) => {
+      if (!requiresEsm) return t.skip('needs a Node that can require ES modules: 20.19 or 22.12');
+      const file = folder.file(`${name}.cjs`, source);
+      const [alone, ours] = await Promise.all([
+        run(process.execPath, [file], { env: environment() }),
+        iouring([file], { ...CHOSEN, IOURING_REPORT: 'json' }),
+      ]);
+      assert.match(alone.stdout, /^heard .*\nexit 0 null\n$/);
+      assert.deepEqual([ours.status, ours.stdout], [alone.status, alone.stdout], ours.stderr);
+      assert.equal(reportsIn(ours.stderr).length, 2);
+    });
+  }
+
+  /** A server that answers one request of its own. */
+  const SERVER = `
+    import http from 'node:http';
+    const server = http.createServer((request, response) => response.end()).listen(0, '127.0.0.1', () => {
+      http.get({ host: '127.0.0.1', port: server.address().port, agent: false }, (response) => {
+        response.resume().on('end', () => server.close());
+      });
+    });`;
+
+  for (
+    const [title, args, text] of [
+      ['an ES module', [], SERVER],
+      ['a worker thread', [],
+        `import { Worker } from 'node:worker_threads'; new Worker(new URL('served.mjs', import.meta.url));`],
+      ['a file of tests', ['--test'], SERVER],
+      ['a program with hooks of modules', [], `
+        import { register } from 'node:module';
+        register('data:text/javascript,export const resolve = (...args) => args[2](args[0], args[1]);');
+        await import('./served.mjs');`],
+    ] as const
+  ) {
+    it(`${title} has it, and Node warns of nothing`, async () => {
+      folder.file('served.mjs', SERVER);
+      const file = folder.file('main.test.mjs', text);
+      const { status, stdout, stderr } = await iouring([...args, file], {
+        ...CHOSEN,
+        IOURING_REPORT: 'json',
+        NODE_NO_WARNINGS: '0',
+        NODE_OPTIONS: '--no-deprecation',
+      });
+      assert.equal(status, 0, stderr);
+      // A file of tests is a process whose stderr the first prints among the results.
+      const reports = reportsIn((stdout + stderr).replace(/^# /gm, ''));
+      assert.ok(reports.some(({ operations }) => operations > 0), stdout + stderr);
+      assert.doesNotMatch(stdout + stderr, /warning/i);
+    });
+  }
+
+  it('given a path with blanks and quotes, it is found by children as well', async () => {
+    const place = join(folder.path, 'a "quoted" path of ’the’ package/node_modules');
+    cpSync(resolve('dist'), join(place, 'iouring/dist'), { recursive: true });
+    cpSync(resolve('package.json'), join(place, 'iouring/package.json'));
+    symlinkSync(resolve('node_modules/koffi'), join(place, 'koffi'));
+    const file = folder.file('parent.cjs', `require('node:child_process').fork(process.argv[2], ['end']);`);
+    const env = environment({ ...CHOSEN, IOURING_REPORT: 'json' });
+    const main = join(place, 'iouring/dist/cli/main.js');
+    const { stderr } = await run(process.execPath, [main, 'run', file, app], { env });
+    const used = reportsIn(stderr).map(({ program, operations }) => `${basename(program)}: ${operations > 0}`);
+    assert.deepEqual(used.sort(), ['parent.cjs: false', 'the app.cjs: true'], stderr);
+  });
+
+  it('given a child that cannot require ES modules, it runs on Node’s own', async (t) => {
+    if (!requiresEsm) return t.skip('needs a Node that can require ES modules: 20.19 or 22.12');
+    const { status, stdout, stderr } = await iouring(['--no-experimental-require-module', app, 'end'], CHOSEN);
+    assert.deepEqual([status, stderr], [5, '']);
+    assert.match(stdout, /preload\.cjs/);
   });
 
   it('without a program it is wrong usage', async () => {

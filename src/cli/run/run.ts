@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { IORING_OP_SEND_ZC } from '../../abi/index.ts';
 import { diagnose, type Diagnosis } from '../../index.ts';
+import type { Entry } from '../package.ts';
 
 /** Signals that end, stop or tell a program something; what the kernel sends for a fault is the program's own. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGCONT', 'SIGWINCH'] as const;
@@ -13,18 +14,17 @@ const OF_TERMINAL: ReadonlySet<string> = new Set(['SIGINT', 'SIGQUIT', 'SIGWINCH
  * Start a program with `iouring/register` in it, and in the Node processes and threads that it starts. Resolves to its
  * exit status, once it has ended; if a signal has ended it, this process ends by the same.
  * @param args what node is given: its options, the program, and its arguments
- * @param entry URL of `iouring/register`
+ * @param entry how `iouring/register` comes into it
  */
 export async function runProgram(
   args: readonly string[],
-  { report, entry }: { report: boolean; entry: string },
+  { report, entry }: { report: boolean; entry: Entry },
 ): Promise<number> {
   sayIfUnusable();
   const { NODE_OPTIONS: options = '', IOURING_REPORT: format } = process.env;
   const env = {
     ...process.env,
-    // By its address: a bare name is looked for from the folder of each process that inherits the variable.
-    NODE_OPTIONS: `--import=${entry} ${options}`.trim(),
+    NODE_OPTIONS: withEntry(options, entry),
     ...(report && { IOURING_REPORT: format === undefined || format === '' ? '1' : format }),
   };
   const child = spawn(process.execPath, args, { stdio: 'inherit', env });
@@ -41,6 +41,20 @@ export async function runProgram(
   process.removeAllListeners(signal);
   process.kill(process.pid, signal);
   return 128 + constants.signals[signal];
+}
+
+/**
+ * NODE_OPTIONS with the entry in it. Modules that the program's own --require names come first, and those of its
+ * --import afterwards: Yarn's Plug'n'Play, by --require, is how ours find koffi.
+ */
+function withEntry(options: string, { option, place }: Entry): string {
+  const word = `${option}=${quoted(place)}`;
+  return (option === '--require' ? `${options} ${word}` : `${word} ${options}`).trim();
+}
+
+/** A word as NODE_OPTIONS has to have it: blanks part words but between double quotes, where a backslash escapes. */
+function quoted(word: string): string {
+  return /[ "\\]/.test(word) ? `"${word.replace(/["\\]/g, '\\$&')}"` : word;
 }
 
 /** Docker's default profile forbids io_uring: many meet it there first. */
