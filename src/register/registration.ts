@@ -12,7 +12,7 @@ import { isDefault, misfitOf, REPLACEMENTS, wordFor, type Call, type Replacement
 import type { Loaders, SideName, Sides } from './sides.ts';
 
 /** Why a row is Node's when IOURING is not set. */
-const NOT_DEFAULT = 'not on as long as IOURING is not set';
+export const NOT_DEFAULT = 'not on as long as IOURING is not set';
 
 const debug = debuglog('iouring');
 const fallbacks = channel('iouring:fallback');

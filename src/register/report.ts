@@ -44,6 +44,10 @@ export interface Report {
   left: { name: string; reason: string }[];
 }
 
+/** The advice for what was on, and Node's all the same because the ring would not have paid. */
+export const HOW_TO_SEE =
+  'have many connections, or files, at work at a time; or set IOURING_EAGER=1: each is on the ring, paying or not';
+
 const LABEL_WIDTH = 16;
 
 /** The report for a person, who sees in the first lines whether the ring was used. */
@@ -73,7 +77,7 @@ export function renderReport(report: Report): string {
 /** The first line, which says whether the ring was used. */
 function titleOf({ sockets, operations, advice }: Report): string {
   if (operations === 0) {
-    return `iouring: the ring was NOT used${advice === undefined ? '' : ': it would not have paid'}`;
+    return `iouring: the ring was NOT used${advice === HOW_TO_SEE ? ': it would not have paid' : ''}`;
   }
   const ofRing = sockets.filter(({ way }) => way === 'ring');
   const used = 'iouring: the ring was used';

@@ -6,18 +6,15 @@ import { isMainThread, threadId } from 'node:worker_threads';
 import { runtimeName } from '../native/runtime.ts';
 import type { OperationMessage } from '../reactor/observer.ts';
 import { fileCalls } from './file-calls.ts';
-import type { Outcome, Registration } from './registration.ts';
+import { NOT_DEFAULT, type Outcome, type Registration } from './registration.ts';
 import type { Part } from './parts.ts';
-import { renderReport, type Report, type SocketCount } from './report.ts';
+import { HOW_TO_SEE, renderReport, type Report, type SocketCount } from './report.ts';
 import type { DatagramSide, SocketSide } from './sides.ts';
 
 /** Sockets are looked at again when so many have come: those that are closed are added up, and forgotten. */
 const SWEEP_AT = 1024;
 
 const NO_BYTES = { bytesRead: 0, bytesWritten: 0, bytesReadByNode: 0, bytesWrittenByNode: 0 };
-
-const ADVICE =
-  'have many connections, or files, at work at a time; or set IOURING_EAGER=1: each is on the ring, paying or not';
 
 const STAYS = 'stays Node’s, as TLS, HTTP/2, classes that extend net.Socket, and handles that others have taken do';
 
@@ -68,6 +65,8 @@ export class Reporter {
   readonly #files: Record<string, number> = {};
   /** Some sockets were Node's because the ring did not pay for them. */
   #isEarly = false;
+  /** Parts whose sockets were Node's because IOURING is not set. */
+  readonly #unset = new Set<string>();
 
   constructor(registration: Registration) {
     this.#registration = registration;
@@ -156,7 +155,23 @@ export class Reporter {
   /** Why a part is Node's altogether. */
   #leftOf(part: Part | 'sockets'): string | undefined {
     const rows = this.#registration.outcomes.filter(({ word }) => word === part);
-    return rows.every(({ left }) => left !== undefined) ? rows[0]?.left : undefined;
+    const left = rows.every((row) => row.left !== undefined) ? rows[0]?.left : undefined;
+    if (left === NOT_DEFAULT && part !== 'sockets') this.#unset.add(part);
+    return left;
+  }
+
+  /** How to have the ring used, if it was not and could have been. */
+  #adviceOn(outcomes: readonly Outcome[]): string | undefined {
+    if (this.#isEarly || fileCalls.byNode > 0) return HOW_TO_SEE;
+    const isNothingOn = outcomes.every(({ left }) => left === NOT_DEFAULT);
+    if (this.#unset.size === 0) return isNothingOn ? `set IOURING, for example IOURING=${outcomes[0].word}` : undefined;
+    // Nothing that was on is: there can be no ring here.
+    if (!isNothingOn && outcomes.every(({ left }) => left !== undefined)) return undefined;
+    // The parts that are on by default are on no more when it is set.
+    const parts = outcomes.filter(({ word, left }) =>
+      this.#unset.has(word) || (left === undefined && word !== 'sockets')
+    );
+    return `set IOURING=${parts.map(({ word }) => word).join(',')}`;
   }
 
   /** Why the ring did not pay for a socket. */
@@ -182,7 +197,7 @@ export class Reporter {
     const sockets = tally.counts;
     const { outcomes, sides } = this.#registration;
     const ring = (sides.ring ?? sides.files)?.ringSoFar();
-    const isEarly = this.#isEarly || fileCalls.byNode > 0;
+    const advice = this.#adviceOn(outcomes);
     const isUnused = !sockets.some(({ way }) => way === 'ring') && Object.keys(this.#files).length === 0;
     const left = outcomes.filter((row): row is Outcome & { left: string } => row.left !== undefined);
     return {
@@ -198,7 +213,7 @@ export class Reporter {
       fileCallsByNode: fileCalls.byNode,
       systemCalls: ring?.enters ?? 0,
       operations: ring?.submitted ?? 0,
-      ...(isUnused && isEarly && { advice: ADVICE }),
+      ...(isUnused && advice !== undefined && { advice }),
       replaced: outcomes.filter((row) => row.left === undefined).map(({ word, name }) => `${word}: ${name}`),
       left: left.map(({ word, name, left: reason }) => ({ name: `${word}: ${name}`, reason })),
     };

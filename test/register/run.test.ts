@@ -10,6 +10,7 @@ import { IORING_OP_SEND_ZC } from '../../src/abi/index.ts';
 import { whyNot } from '../../src/cli/run/run.ts';
 import { diagnose } from '../../src/index.ts';
 import type { Report } from '../../src/register/index.ts';
+import { isDefault, REPLACEMENTS, wordFor } from '../../src/register/replacements.ts';
 import { forbid, IO_URING_SETUP } from '../kernel/seccomp-filter.ts';
 import { Temporary } from '../kernel/temporary.ts';
 import { run } from '../run.ts';
@@ -131,6 +132,32 @@ describe('iouring run', { timeout: 60_000 }, () => {
     const { stderr } = await iouring(['--report', app, 'end'], { IOURING: 'off' });
     assert.match(stderr, /^iouring: the ring was NOT used\n.*IOURING is off/s);
     assert.match(stderr, /^ {2}sockets, node +1, .*accepted by node:http: IOURING does not name http\.server$/m);
+  });
+
+  it('--report: given no IOURING, it says what to set, with which the ring is used', async () => {
+    const file = folder.file(
+      'net.cjs',
+      `
+      const net = require('node:net');
+      const server = net.createServer((socket) => socket.end('x')).listen(0, '127.0.0.1', () => {
+        net.connect(server.address().port, '127.0.0.1').resume().on('close', () => server.close());
+      });`,
+    );
+    const unset = await iouring(['--report', file], {});
+    assert.match(unset.stderr, /^iouring: the ring was NOT used\n/);
+    assert.match(unset.stderr, /^ {2}sockets, node +1, .*accepted: not on as long as IOURING is not set$/m);
+    const [, words = ''] = /^ {2}to see the ring +set IOURING=(\S+)$/m.exec(unset.stderr) ?? [];
+    const byDefault = REPLACEMENTS.filter(isDefault).map(wordFor).filter((word) => word !== 'sockets');
+    assert.deepEqual(words.split(',').sort(), [...byDefault, 'net.client', 'net.server'].sort(), unset.stderr);
+    assert.match((await iouring(['--report', file], { IOURING: words })).stderr, /^iouring: the ring was used by /);
+  });
+
+  it('--report: given no IOURING and nothing that would go through the ring, it has an example where nothing is on', async () => {
+    const { stderr } = await iouring(['--report', '-e', '0'], {});
+    const example = /^ {2}to see the ring +set IOURING, for example IOURING=http\.server$/m.test(stderr);
+    assert.equal(example, !REPLACEMENTS.some(isDefault), stderr);
+    const chosen = await iouring(['--report', '-e', '0'], { IOURING: 'off' });
+    assert.doesNotMatch(chosen.stderr, /to see the ring/);
   });
 
   it('IOURING_REPORT=json: the same for programs', async () => {
