@@ -1,5 +1,6 @@
-// `iouring run` has this loaded by --require, which lets a CommonJS program begin as it does alone: after --import it
-// begins later on Node 20, and on 22 before 22.18, and messages that its parent sends meanwhile are lost.
+// What require('iouring/register') and --require find, and what `iouring run` has loaded by --require: that lets a
+// CommonJS program begin as it does alone. After --import it begins later on Node 20, and on 22 before 22.18, and
+// messages that its parent sends meanwhile are lost.
 const { isMainThread, parentPort } = require('node:worker_threads');
 
 /** @param why this thread has Node's own modules */

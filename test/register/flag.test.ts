@@ -184,6 +184,16 @@ describe('how it gets into a program', () => {
     });
   }
 
+  it('--require, with hooks of modules, whose thread cannot require ES modules in some versions', async (t) => {
+    if (!requiresEsm) return t.skip('needs a Node that can require ES modules: 20.19 or 22.12');
+    const hooks = `data:text/javascript,${
+      encodeURIComponent(`
+        import { register } from 'node:module';
+        register('data:text/javascript,export const resolve = (...args) => args[2](args[0], args[1]);');`)
+    }`;
+    return single('esm', ['--no-warnings', '--require', 'iouring/register', '--import', hooks]);
+  });
+
   it('what a Node finds that cannot require ES modules says which can', async () => {
     const flags = requiresEsm ? ['--no-experimental-require-module'] : [];
     const { status, stderr } = await run(process.execPath, [...flags, REQUIRED]);
