@@ -8,7 +8,7 @@
  * `IOURING_REPORT=1` (or `json`) prints at the end, on stderr, what went through the ring and what did not.
  * @example
  * import http from 'node:http';
- * import { unregister } from 'iouring/register'; // IOURING=http has to be set
+ * import { unregister } from 'iouring/register';
  *
  * http.createServer((_, response) => response.end('through the ring')).listen(8080);
  * process.once('SIGUSR2', () => unregister());

@@ -28,7 +28,7 @@ export type Call = (...args: never[]) => unknown;
  * The parts that are on when IOURING is not set, as IOURING itself would say it: `'http.server, net.server'`. Only what
  * was measured never to be slower than Node alone is.
  */
-const BY_DEFAULT = new Choice('');
+const BY_DEFAULT = new Choice('http');
 
 /** One function that is replaced. */
 interface Row<S extends SideName> {

@@ -282,6 +282,7 @@ describe('IOURING', () => {
       }); console.log(JSON.stringify(report().replaced));`;
       const { stdout } = await program(text, {
         IOURING_REPORT: '1',
+        IOURING_EAGER: '',
         ...(value === undefined ? {} : { IOURING: value }),
       });
       assert.deepEqual(JSON.parse(stdout), REPLACEMENTS.filter(isDefault).map((row) => `${wordFor(row)}: ${row.name}`));
