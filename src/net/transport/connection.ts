@@ -83,37 +83,35 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
     return !this.#isClosing && this.#receiver.hasTaken;
   }
 
-  /** Was the owner given bytes that nobody has seen yet? @internal */
+  /** Was the owner given bytes that nobody has seen yet? */
   get hasUnread(): boolean {
     return false;
   }
 
-  /**
-   * Is it told that the peer is gone, and not of a reset, when it waits to send? So a unix socket of Node's. @internal
-   */
+  /** Is it told that the peer is gone, and not of a reset, when it waits to send? So a unix socket of Node's. */
   get hearsOfGonePeer(): boolean {
     return false;
   }
 
-  /** Large receives go into memory that the owner may keep. @internal */
+  /** Large receives go into memory that the owner may keep. */
   get keepsMemory(): boolean {
     return false;
   }
 
-  /** It is told of what happens as Node's sockets are: see {@link ReceiverOwner.isNodeLike}. @internal */
+  /** It is told of what happens as Node's sockets are: see {@link ReceiverOwner.isNodeLike}. */
   get isNodeLike(): boolean {
     return false;
   }
 
-  /** Bytes have come. Unless `receiverOwnsMemory` they are a view that is valid during the call. @internal */
+  /** Bytes have come. Unless `receiverOwnsMemory` they are a view that is valid during the call. */
   abstract bytesReceived(bytes: Buffer, receiverOwnsMemory: boolean): void;
-  /** A call of {@link bytesReceived} threw. @internal */
+  /** A call of {@link bytesReceived} threw. */
   abstract threw(error: unknown): void;
-  /** The peer has ended its side: nothing more will come. @internal */
+  /** The peer has ended its side: nothing more will come. */
   abstract ended(): void;
-  /** The connection broke. It is to be closed. @internal */
+  /** The connection broke. It is to be closed. */
   abstract failed(error: Error, operation: FailedOperation): void;
-  /** Bytes are with the kernel. @internal */
+  /** Bytes are with the kernel. */
   abstract progressed(bytes: number): void;
 
   // ---------------------------------------------------------------- what it wants
@@ -393,40 +391,33 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
 
   // ---------------------------------------------------------------- of its halves
 
-  /** @internal */
   received(bytes: Buffer, receiverOwnsMemory: boolean): void {
     this.bytesRead += bytes.length;
     this.bytesReceived(bytes, receiverOwnsMemory);
   }
 
-  /** @internal */
   receiveFailed(errno: number, reason: Error | undefined): void {
     if (!this.#isClosing) this.failed(reason ?? socketError(errno, 'read'), 'read');
   }
 
-  /** @internal */
   receiverClosed(): void {
     this.#halfClosed();
   }
 
-  /** @internal */
   sent(bytes: number): void {
     this.bytesWritten += bytes;
     if (!this.#isClosing) this.progressed(bytes);
   }
 
-  /** @internal */
   get isEndExpected(): boolean {
     const { isWanted, isEndTold, failure } = this.#receiver;
     return isWanted && !isEndTold && failure === 0 && !this.#isClosing;
   }
 
-  /** @internal */
   tookAtOnce(bytes: number): void {
     this.bytesWritten += bytes;
   }
 
-  /** @internal */
   sendFailed(errno: number, reason: Error | undefined, wasWaiting: boolean): void {
     if (this.#isClosing) return;
     if (reason !== undefined) return this.failed(reason, 'write');
@@ -447,7 +438,6 @@ export abstract class Connection implements ReceiverOwner, SenderOwner {
     else this.failed(socketError(errno, 'write'), 'write');
   }
 
-  /** @internal */
   senderClosed(): void {
     this.#halfClosed();
   }
