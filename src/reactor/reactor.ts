@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { inspect, type InspectOptionsStylized } from 'node:util';
+import { inspect, type InspectOptions } from 'node:util';
 import type { RecordableHistogram } from 'node:perf_hooks';
 import { ECANCELED, ENOENT, ENXIO, ERANGE } from '../abi/errno.ts';
 import { AT_FDCWD, AT_SYMLINK_NOFOLLOW } from '../abi/file-flags.ts';
@@ -704,7 +704,7 @@ export class Reactor extends WaitMethods implements AsyncDisposable {
   }
 
   /** For console.log. */
-  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+  [inspect.custom](depth: number, options: InspectOptions, show: typeof inspect): string {
     return shown('Reactor', () => ({ closed: this.closed, ...this.stats }), depth, options, show);
   }
 }

@@ -1,4 +1,4 @@
-import { inspect, type InspectOptionsStylized } from 'node:util';
+import { inspect, type InspectOptions } from 'node:util';
 import { ENOBUFS } from '../abi/errno.ts';
 import { IORING_OP_RECV, IORING_OP_RECVMSG } from '../abi/operations.ts';
 import { MSG_CMSG_CLOEXEC } from '../abi/socket-flags.ts';
@@ -66,7 +66,7 @@ export class Chunk implements Disposable {
   }
 
   /** For console.log. */
-  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+  [inspect.custom](depth: number, options: InspectOptions, show: typeof inspect): string {
     return shown(
       'Chunk',
       () => (this.#bytes === undefined ? { disposed: true } : { bytes: this.#bytes }),
@@ -118,7 +118,7 @@ export class Datagram extends Chunk {
   }
 
   /** For console.log. */
-  override [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+  override [inspect.custom](depth: number, options: InspectOptions, show: typeof inspect): string {
     const fields = (): object => {
       if (isDisposed(this)) return { disposed: true };
       return { address: this.address, bytes: this.bytes, flags: this.flags, truncated: this.truncated };

@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { inspect, type InspectOptionsStylized } from 'node:util';
+import { inspect, type InspectOptions } from 'node:util';
 import { IORING_CQE_F_BUF_MORE, IOU_PBUF_RING_INC, IOU_PBUF_RING_MMAP } from '../abi/flags.ts';
 import {
   IO_URING_BUF,
@@ -499,7 +499,7 @@ export class ProvidedBufRing implements Disposable {
   }
 
   /** For console.log. */
-  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+  [inspect.custom](depth: number, options: InspectOptions, show: typeof inspect): string {
     return shown(
       'ProvidedBufRing',
       () => ({

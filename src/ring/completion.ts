@@ -1,4 +1,4 @@
-import { inspect, type InspectOptionsStylized } from 'node:util';
+import { inspect, type InspectOptions } from 'node:util';
 import {
   CQE_FLAGS,
   IORING_CQE_BUFFER_SHIFT,
@@ -148,7 +148,7 @@ export class Completion {
   }
 
   /** For console.log. */
-  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+  [inspect.custom](depth: number, options: InspectOptions, show: typeof inspect): string {
     return shown(
       'Completion',
       () => ({

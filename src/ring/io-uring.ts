@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" preserve="true" />
-import { inspect, type InspectOptionsStylized } from 'node:util';
+import { inspect, type InspectOptions } from 'node:util';
 import { FEATURES, flagNames, IORING_SQ_CQ_OVERFLOW, IORING_SQ_TASKRUN, SETUP_FLAGS } from '../abi/flags.ts';
 import { koffiNative } from '../native/koffi.ts';
 import type { Native } from '../native/native.ts';
@@ -331,7 +331,7 @@ export class IoUring extends Ring implements Disposable {
   }
 
   /** For console.log. */
-  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+  [inspect.custom](depth: number, options: InspectOptions, show: typeof inspect): string {
     return shown(
       'IoUring',
       () => ({

@@ -3,14 +3,14 @@
  * kernel.
  */
 import { errnoName } from '../abi/errno.ts';
-import type { InspectOptionsStylized, inspect } from 'node:util';
+import type { InspectOptions, inspect } from 'node:util';
 
 /** The fields of an object under its name, for a method `[inspect.custom]`, whose arguments are the last three. */
 export function shown(
   name: string,
   fields: () => object,
   depth: number,
-  options: InspectOptionsStylized,
+  options: InspectOptions,
   show: typeof inspect,
 ): string {
   if (depth < 0) return `[${name}]`;

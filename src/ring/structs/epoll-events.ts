@@ -1,4 +1,4 @@
-import { inspect, type InspectOptionsStylized } from 'node:util';
+import { inspect, type InspectOptions } from 'node:util';
 import {
   EPOLL_EVENT,
   EPOLL_EVENT_ARM64,
@@ -93,7 +93,7 @@ export class EpollEvents {
   }
 
   /** For console.log. */
-  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+  [inspect.custom](depth: number, options: InspectOptions, show: typeof inspect): string {
     return shown('EpollEvents', () => ({ max: this.max }), depth, options, show);
   }
 }

@@ -1,4 +1,4 @@
-import { inspect, type InspectOptionsStylized } from 'node:util';
+import { inspect, type InspectOptions } from 'node:util';
 import { SIGINFO, SIGINFO_SIZE } from '../../abi/layouts.ts';
 import { isObject, wrongType } from '../arguments/argument-errors.ts';
 import { shown } from '../shown.ts';
@@ -62,7 +62,7 @@ export class Siginfo {
   }
 
   /** For console.log. */
-  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+  [inspect.custom](depth: number, options: InspectOptions, show: typeof inspect): string {
     return shown('Siginfo', () => (this.toJSON()), depth, options, show);
   }
 }

@@ -1,4 +1,4 @@
-import { inspect, type InspectOptionsStylized } from 'node:util';
+import { inspect, type InspectOptions } from 'node:util';
 import { isUtf8 } from 'node:buffer';
 import { isIPv4, isIPv6 } from 'node:net';
 import { types } from 'node:util';
@@ -362,7 +362,7 @@ export class SocketAddressBuffer {
   }
 
   /** For console.log. */
-  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+  [inspect.custom](depth: number, options: InspectOptions, show: typeof inspect): string {
     return shown(
       'SocketAddressBuffer',
       () => ({ address: this.address, truncated: this.truncated }),

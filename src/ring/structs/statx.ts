@@ -1,4 +1,4 @@
-import { inspect, type InspectOptionsStylized } from 'node:util';
+import { inspect, type InspectOptions } from 'node:util';
 import { STATX_STRUCT, STATX_STRUCT_SIZE, STATX_TIMESTAMP } from '../../abi/layouts.ts';
 import { isObject, wrongType } from '../arguments/argument-errors.ts';
 import { shown } from '../shown.ts';
@@ -378,7 +378,7 @@ export class Statx {
   }
 
   /** For console.log. */
-  [inspect.custom](depth: number, options: InspectOptionsStylized, show: typeof inspect): string {
+  [inspect.custom](depth: number, options: InspectOptions, show: typeof inspect): string {
     return shown('Statx', () => (this.toJSON()), depth, options, show);
   }
 }
