@@ -2,6 +2,7 @@
 import type * as node from 'node:fs/promises';
 import type { BigIntStats, Stats } from 'node:fs';
 import * as named from '../../src/fs/index.ts';
+import type * as types from '../../src/fs/types.ts';
 import ours, { open, readFiles, statMany, type FileHandle, type HotFileHandle } from '../../src/fs/index.ts';
 
 /** Compiles only if the one can stand for the other. */
@@ -11,6 +12,9 @@ type Module = typeof node;
 stands<Omit<Module, 'default'>>(ours);
 stands<Omit<Module, 'default'>>(named);
 stands<Pick<Module, keyof typeof ours>>(ours);
+
+// The types that are published are of what there is.
+stands<typeof types>(named);
 
 /** And the other way round, but for what `open` can do here besides. */
 export const back = (module: Module): Omit<typeof ours, 'open'> => module;

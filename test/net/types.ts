@@ -3,6 +3,11 @@ import http from 'node:http';
 import type * as nodeDgram from 'node:dgram';
 import type * as node from 'node:net';
 import tls from 'node:tls';
+import * as namedHttp from '../../src/http/index.ts';
+import type * as typesOfHttp from '../../src/http/types.ts';
+import type * as typesOfDgram from '../../src/dgram/types.ts';
+import type * as types from '../../src/net/types.ts';
+import * as namedDgram from '../../src/dgram/index.ts';
 import * as named from '../../src/net/index.ts';
 import dgram, { createSocket, Socket as UdpSocket } from '../../src/dgram/index.ts';
 import ours, { connect, createServer, Socket, type Server } from '../../src/net/index.ts';
@@ -14,6 +19,11 @@ const stands = <T>(value: T): T => value;
 type Module = typeof node;
 stands<Omit<Module, 'default'>>(ours);
 stands<Omit<Module, 'default'>>(named);
+
+// The types that are published are of what there is.
+stands<typeof types>(named);
+stands<typeof typesOfDgram>(namedDgram);
+stands<typeof typesOfHttp>(namedHttp);
 
 /** And the other way round, but for what `connect` can do here besides. */
 export const back = (module: Module): Omit<typeof ours, 'connect' | 'default'> => module;
