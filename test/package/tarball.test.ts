@@ -40,6 +40,131 @@ after(() => project[Symbol.dispose]());
 
 const node = (...args: string[]): ReturnType<typeof run> => run(process.execPath, args, inProject);
 
+/** Puts the types of Node into the project, for the compiler. */
+function addNodeTypes(): void {
+  mkdirSync(join(project.path, 'types'), { recursive: true });
+  for (const name of ['@types/node', 'undici-types']) {
+    cpSync(resolve('node_modules', name), join(project.path, 'node_modules', name), { recursive: true });
+  }
+}
+
+/** Runs the compiler on files of the project. What it prints; nothing if they compile. */
+async function complaints(...args: string[]): Promise<string> {
+  const options = ['--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2022,esnext.disposable', '--types',
+    'node'];
+  const tsc = resolve('node_modules/typescript/bin/tsc');
+  const { status, stdout, stderr } = await node(tsc, '--ignoreConfig', ...options, ...args);
+  return status === 0 ? stdout : `${stdout}${stderr}exit status ${status}`;
+}
+
+/** To compile only if two types are the same one. */
+const SAME = `
+  type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+  const same = <A, B>(_: Same<A, B>): void => {};`;
+
+/**
+ * The types of each entry as they are used. What uses the default export, `entry`, has to do with all the names of the
+ * entry together as well. Beside it is what uses names that were imported one by one.
+ */
+const USES: Record<string, { node?: string; byDefault?: string; byName: string; beside: string }> = {
+  iouring: {
+    byName: `import { IoUring, type Completion, Reactor } from 'iouring';`,
+    beside: `export const use = (ring: IoUring, _: Reactor, done: Completion): unknown => [ring.features, done.res];`,
+  },
+  'iouring/abi': {
+    byName: `import { EPERM, OPERATIONS } from 'iouring/abi';`,
+    beside: `export const first: [number, string] = [EPERM, OPERATIONS[0].name];`,
+  },
+  'iouring/fs': {
+    node: 'node:fs/promises',
+    byDefault: `
+      same<entry.FileHandle, node.FileHandle>(true);
+      same<entry.FileReadResult<Buffer>, node.FileReadResult<Buffer>>(true);
+      same<typeof entry.readFile, typeof node.readFile>(true);
+      void (async (): Promise<entry.FileHandle> => entry.open('x'))();
+      void entry.open('x', { direct: true }).then((handle) => handle.alignment);`,
+    byName: `import { open, readFile, readFiles, statMany, type FileHandle, type HotFileHandle } from 'iouring/fs';`,
+    beside: `
+      same<FileHandle, node.FileHandle>(true);
+      export const plain = (handle: HotFileHandle): FileHandle => handle;
+      void [open, readFile, readFiles, statMany];`,
+  },
+  'iouring/net': {
+    node: 'node:net',
+    byDefault: `
+      same<entry.Socket, node.Socket>(true);
+      same<entry.Server, node.Server>(true);
+      same<entry.AddressInfo, node.AddressInfo>(true);
+      same<typeof entry.Socket, typeof node.Socket>(true);
+      const socket: entry.Socket = entry.connect(80);
+      const server: entry.Server = entry.createServer((socket: entry.Socket) => socket.end());
+      const address = server.address() as entry.AddressInfo;
+      void [socket, address.port, class extends entry.Socket {}];`,
+    byName: `import { connect, createServer, listen, Server, Socket } from 'iouring/net';
+      import type { AddressInfo, NetConnectOpts } from 'iouring/net';`,
+    beside: `
+      same<Socket, node.Socket>(true);
+      same<AddressInfo, node.AddressInfo>(true);
+      same<NetConnectOpts, node.NetConnectOpts>(true);
+      export const named: [Socket, Server] = [connect(80), createServer()];
+      void [listen, class extends Socket {}];`,
+  },
+  'iouring/socket': {
+    byName: `import { connect, listen, type LeanSocket, type Listener } from 'iouring/socket';`,
+    beside: `
+      export const listener: Listener = listen({ port: 0, socket: {} });
+      export const socket: Promise<LeanSocket> = connect({ port: 80, socket: {} });`,
+  },
+  'iouring/dgram': {
+    node: 'node:dgram',
+    byDefault: `
+      same<entry.Socket, node.Socket>(true);
+      same<entry.RemoteInfo, node.RemoteInfo>(true);
+      const socket: entry.Socket = entry.createSocket('udp4', (_: Buffer, sender: entry.RemoteInfo) => sender.port);
+      void [socket, new entry.Socket({ type: 'udp4', reusePort: true }) satisfies entry.Socket];`,
+    byName: `import { createSocket, Socket, type RemoteInfo, type UdpSocketOptions } from 'iouring/dgram';`,
+    beside: `
+      same<Socket, node.Socket>(true);
+      same<RemoteInfo, node.RemoteInfo>(true);
+      export const named = (options: UdpSocketOptions): Socket[] => [createSocket(options), new Socket(options)];`,
+  },
+  'iouring/http': {
+    node: 'node:http',
+    byDefault: `
+      let x: entry.IncomingMessage | undefined;
+      const options: entry.RequestOptions = { agent: new entry.Agent() };
+      const listener = (request: entry.IncomingMessage, response: entry.ServerResponse): void => {
+        x = request;
+        response.end();
+      };
+      const server: entry.Server = entry.createServer(listener);
+      class Message extends entry.IncomingMessage {}
+      const derived: entry.Server<typeof Message> = entry.createServer({ IncomingMessage: Message });
+      void [x, server, derived, entry.request(options) satisfies entry.ClientRequest];
+      same<entry.IncomingMessage, node.IncomingMessage>(true);
+      same<entry.Server, node.Server>(true);
+      same<entry.RequestOptions, node.RequestOptions>(true);
+      same<typeof entry.createServer, typeof node.createServer>(true);`,
+    byName:
+      `import { createServer, get, IncomingMessage, Server, ServerResponse, type RequestOptions } from 'iouring/http';`,
+    beside: `
+      same<IncomingMessage, node.IncomingMessage>(true);
+      same<RequestOptions, node.RequestOptions>(true);
+      export const named: Server<typeof IncomingMessage, typeof ServerResponse> = createServer();
+      export const answer = (response: ServerResponse<IncomingMessage>): IncomingMessage => response.req;
+      void get;`,
+  },
+  'iouring/register': {
+    byName: `import { report, unregister, type Report, type SocketCount } from 'iouring/register';`,
+    beside: `
+      export const told: Report | undefined = report();
+      export const counts: SocketCount[] | undefined = told?.sockets;
+      export const done: boolean = unregister();
+      // @ts-expect-error there is no such name
+      all.nothing;`,
+  },
+};
+
 /** Each file of JavaScript that is shipped, with its source map. */
 function bundled(): { file: string; map: { sources: string[]; sourcesContent: (string | null)[] } }[] {
   const dist = join(project.path, 'node_modules/iouring/dist');
@@ -146,11 +271,7 @@ describe('the installed package', () => {
   });
 
   it('type-checks under strict, and refuses what is wrong', async () => {
-    mkdirSync(join(project.path, 'types'), { recursive: true });
-    cpSync(resolve('node_modules/@types/node'), join(project.path, 'node_modules/@types/node'), { recursive: true });
-    cpSync(resolve('node_modules/undici-types'), join(project.path, 'node_modules/undici-types'), {
-      recursive: true,
-    });
+    addNodeTypes();
     project.file(
       'types/right.ts',
       `import { IoUring, ProvidedBufRing, type Completion, type IoUringOptions, allocateAligned, diagnose } from 'iouring';
@@ -186,12 +307,31 @@ describe('the installed package', () => {
        // @ts-expect-error nor is the inside of a ring
        ring.pins;`,
     );
-    const options = ['--noEmit', '--strict', '--target', 'es2022', '--lib', 'es2022,esnext.disposable'];
-    const modules = ['--module', 'nodenext', '--types', 'node', 'types/right.ts', 'types/wrong.ts'];
-    const tsc = resolve('node_modules/typescript/bin/tsc');
-    const { status, stdout } = await node(tsc, '--ignoreConfig', ...options, ...modules);
-    assert.equal(stdout, '');
-    assert.equal(status, 0);
+    assert.equal(await complaints('--module', 'nodenext', 'types/right.ts', 'types/wrong.ts'), '');
+  });
+
+  it('has the types of @types/node in every entry: by default and by names, imported and required', async () => {
+    addNodeTypes();
+    assert.deepEqual(Object.keys(USES), entries);
+    const programs = Object.entries(USES).flatMap(([entry, { node, byDefault = '', byName, beside }]) => {
+      const path = `types/${entry.replace('/', '-')}`;
+      const base = node === undefined ? '' : `import type * as node from '${node}'; ${SAME}`;
+      const text = `${base}
+        ${node === undefined ? '' : `import entry from '${entry}';`}
+        import * as all from '${entry}';
+        ${byName}
+        { ${byDefault} }
+        { ${byDefault.replaceAll('entry.', 'all.')} void all; }
+        ${beside}`;
+      project.file(`${path}.mts`, text);
+      project.file(`${path}.cts`, text);
+      project.file(`${path}-required.cts`, `${base} import entry = require('${entry}'); { ${byDefault} void entry; }`);
+      return ['.mts', '.cts', '-required.cts'].map((ending) => `${path}${ending}`);
+    });
+    assert.equal(await complaints('--module', 'nodenext', '--skipLibCheck', 'false', ...programs), '');
+    const bundled = programs.filter((program) => program.endsWith('.mts'));
+    const bundler = ['--module', 'esnext', '--moduleResolution', 'bundler'];
+    assert.equal(await complaints(...bundler, '--skipLibCheck', 'false', ...bundled), '');
   });
 
   it('ships the declarations of every entry', () => {
