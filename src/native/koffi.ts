@@ -1,6 +1,4 @@
 import { constants } from 'node:fs';
-// Not by its name: webpack puts something of its own in the place of a createRequire that is imported so.
-import modules from 'node:module';
 import type Threads from 'node:worker_threads';
 import type * as Koffi from 'koffi';
 import { F_DUPFD_CLOEXEC, MADV_DONTNEED, O_CLOEXEC } from '../abi/file-flags.ts';
@@ -14,6 +12,7 @@ import {
   PROT_READ,
   PROT_WRITE,
 } from '../abi/mmap.ts';
+import { builtin } from './builtin.ts';
 import { uvEventLoop, type EventLoop } from './event-loop.ts';
 import { loadKoffi } from './load-koffi.ts';
 import type { CallOff, Guarded, Native } from './native.ts';
@@ -40,7 +39,7 @@ export function koffiNative(): Native {
 }
 
 function bind(koffi: typeof Koffi): Native {
-  threads = modules.createRequire(process.execPath)('node:worker_threads') as typeof Threads;
+  threads = builtin('node:worker_threads') as typeof Threads;
   const libc = koffi.load(null);
   // syscall(2) is variadic in C; with integer arguments only, both ABIs pass them as if it were not.
   // Each signature is as short and as narrow as it can be: koffi's price is by the argument.

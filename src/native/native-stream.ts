@@ -1,7 +1,7 @@
-import modules from 'node:module';
 import { Duplex, type DuplexOptions } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type * as tls from 'node:tls';
+import { builtin } from './builtin.ts';
 
 /** Node's class JSStream: a native stream whose work is done in JavaScript. */
 export type NativeStreamClass = new () => object;
@@ -34,7 +34,7 @@ function ofBinding(): NativeStreamClass | undefined {
 
 function ofTls(): NativeStreamClass {
   // A built-in module is the same from everywhere; a bundle may have no import.meta.url.
-  const { TLSSocket, createSecureContext } = modules.createRequire(process.execPath)('node:tls') as typeof tls;
+  const { TLSSocket, createSecureContext } = builtin('node:tls') as typeof tls;
   const none = new Duplex({ __proto__: null, read() {}, write() {} } as DuplexOptions);
   // With no certificates: Node's own list takes milliseconds to read.
   const secureContext = createSecureContext({ __proto__: null, ca: [] } as tls.SecureContextOptions);

@@ -1,5 +1,7 @@
 import { channel } from 'node:diagnostics_channel';
-import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
+import type * as hooks from 'node:perf_hooks';
+import type { RecordableHistogram } from 'node:perf_hooks';
+import { builtin } from '../native/builtin.ts';
 import { monotonicNow } from '../native/timers.ts';
 
 /** Told of each operation that completed and began when somebody listened: {@link OperationMessage}. */
@@ -59,7 +61,10 @@ export class Observer {
   #record(name: string, durationMs: number): void {
     const { histograms } = this;
     let histogram = histograms!.get(name);
-    if (histogram === undefined) histograms!.set(name, histogram = createHistogram());
+    if (histogram === undefined) {
+      const { createHistogram } = builtin('node:perf_hooks') as typeof hooks;
+      histograms!.set(name, histogram = createHistogram());
+    }
     histogram.record(Math.max(1, Math.round(durationMs * 1e6)));
   }
 }

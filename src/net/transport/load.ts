@@ -1,4 +1,5 @@
-import { performance } from 'node:perf_hooks';
+import type * as hooks from 'node:perf_hooks';
+import { builtin } from '../../native/builtin.ts';
 import { monotonicNow } from '../../native/timers.ts';
 
 /** How sockets of all kinds change between Node and the ring. */
@@ -174,14 +175,20 @@ interface LoopTiming {
   readonly uvMetricsInfo?: { readonly loopCount: number };
 }
 
-const { nodeTiming } = performance as unknown as { nodeTiming: LoopTiming };
+let nodeTiming: LoopTiming | undefined;
+
+/** The turns of the loop; its module is loaded by the first who asks, and few programs have anybody who does. */
+function turnsOfLoop(): number | undefined {
+  nodeTiming ??= (builtin('node:perf_hooks') as typeof hooks).performance.nodeTiming as LoopTiming;
+  return nodeTiming.uvMetricsInfo?.loopCount;
+}
 
 /** Does this version of Node count the turns of its loop? Where it does not, nothing shows that the ring pays. */
 export function showsTurns(): boolean {
-  return nodeTiming.uvMetricsInfo !== undefined;
+  return turnsOfLoop() !== undefined;
 }
 
 const GAUGES: Gauges = {
   now: monotonicNow,
-  turns: () => nodeTiming.uvMetricsInfo?.loopCount ?? Number.POSITIVE_INFINITY,
+  turns: () => turnsOfLoop() ?? Number.POSITIVE_INFINITY,
 };
