@@ -30,8 +30,13 @@ const commands = Object.values(bin).map(nameOf);
 const FIRST = ['register/socket-side', 'register/datagram-side', 'net/index', 'http/index', 'dgram/index'];
 /** The one that asks the kernel whether there may be a ring: it is to wait for nothing else. */
 const ASKING = 'register/kernel-side';
+/**
+ * The one that is loaded at the start where IOURING names net or http. What it does not import is apart: with UDP comes
+ * node:dgram.
+ */
+const SOCKETS = 'register/socket-side';
 /** What has to be loaded before anything is replaced. */
-const BEFORE = 'fs/node-promises';
+const BEFORE = 'native/promises-of-node';
 const loaded = [...FIRST, ASKING, 'net/ring-side', 'register/ring-side', 'register/file-side'];
 const names = [...new Set([...libraries, ...loaded, ...commands])];
 
@@ -49,10 +54,11 @@ const active = new Set(sideEffects.map((path) => join(sources, `${nameOf(path)}.
  * are not to wait for what comes into play only when something goes through the ring.
  */
 const early = new Set();
+const sockets = new Set();
 const asking = new Set();
 
 function gather(modules, id, graph) {
-  if (early.has(id) || modules.has(id) || !id.startsWith(sources)) return;
+  if (modules.has(id) || !id.startsWith(sources)) return;
   modules.add(id);
   for (const imported of graph.getModuleInfo(id).importedIds) gather(modules, imported, graph);
 }
@@ -62,10 +68,12 @@ function chunkOf(id, graph) {
   const folder = folderOf(id.slice(sources.length));
   if (apart.has(folder)) return null;
   for (const name of [...FIRST, BEFORE]) gather(early, join(sources, `${name}.ts`), graph);
+  gather(sockets, join(sources, `${SOCKETS}.ts`), graph);
   gather(asking, join(sources, `${ASKING}.ts`), graph);
-  if (asking.has(id)) return folder === 'abi' ? 'early-abi' : 'asking';
+  if (asking.has(id) && !early.has(id)) return folder === 'abi' ? 'early-abi' : 'asking';
   const name = folders.has(folder) ? folder : 'core';
-  return early.has(id) ? `early-${name}` : name;
+  if (!early.has(id)) return name;
+  return name === 'net' && !sockets.has(id) ? 'early-udp' : `early-${name}`;
 }
 
 /** Where source maps point to, src/ is published with the package; a bundled package's sources are not. */
@@ -84,6 +92,11 @@ function keepToLatin1(file) {
     /[\u0100-\uffff]/g,
     (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
+}
+
+/** The bundler's functions do nothing until they are called: a file that calls none need not open theirs. */
+function dropUnusedRuntime(file) {
+  file.code = file.code?.replace(/^import "[./]+(?:chunks\/)?rolldown-runtime\.js";$/m, '');
 }
 
 /** The bundler's function that makes a namespace lists inherited names, too: those that a program has put into Object.prototype. */
@@ -124,6 +137,7 @@ const bundle = await rolldown({
         }
       },
     },
+    { name: 'drop-unused-runtime', generateBundle: (_, files) => Object.values(files).forEach(dropUnusedRuntime) },
     { name: 'keep-to-latin-1', generateBundle: (_, files) => Object.values(files).forEach(keepToLatin1) },
   ],
   // How long the plugins take is no fault of the build's: it failed on a busy machine.

@@ -4,7 +4,7 @@
  * error, are those of the version that runs.
  */
 import { constants } from 'node:fs';
-import { types } from 'node:util';
+import { types } from '../native/node-util.ts';
 import { fileURLToPath } from 'node:url';
 import { outOfRange } from '../ring/arguments/argument-errors.ts';
 import { ownOptions } from '../ring/arguments/own-options.ts';

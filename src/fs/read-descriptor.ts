@@ -1,6 +1,6 @@
 import { read } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
-import { promisify } from 'node:util';
+import { promisify } from '../native/node-util.ts';
 import { hasSystemDescriptors } from '../native/runtime.ts';
 import { AbortError } from '../reactor/abort.ts';
 import type { Reactor } from '../reactor/reactor.ts';

@@ -1,4 +1,4 @@
-import { AsyncResource } from 'node:async_hooks';
+import { AsyncResource } from './node-hooks.ts';
 
 /**
  * The context of nobody: the one that this module is loaded in. `iouring/register` loads it before the program begins,

@@ -2,7 +2,7 @@
  * A name that stood here in version 0.1 and has an entry point of its own now: it goes on for one version, and says so
  * once.
  */
-import { deprecate } from 'node:util';
+import { deprecate } from '../native/node-util.ts';
 import type { connectLean as connect } from './lean/connect.ts';
 import type { listen as listenNow } from './lean/listen.ts';
 import type * as ring from './ring-side.ts';

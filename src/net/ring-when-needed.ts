@@ -1,5 +1,5 @@
 import modules from 'node:module';
-import { debuglog } from 'node:util';
+import { debuglog } from '../native/node-util.ts';
 import { ringSide as ofSockets } from './dropin/ring-when-needed.ts';
 import type * as ring from './ring-side.ts';
 import { WhenNeeded } from './transport/when-needed.ts';

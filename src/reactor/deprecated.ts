@@ -1,5 +1,5 @@
 /** Forms of version 0.1 that have a name of their own now: they go on for one version, and each says so once. */
-import { deprecate } from 'node:util';
+import { deprecate } from '../native/node-util.ts';
 
 const once = (text: string, code: string): () => void => deprecate(() => {}, text, code);
 

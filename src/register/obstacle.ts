@@ -1,6 +1,9 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { release } from 'node:os';
+import type * as fs from 'node:fs';
+import type * as os from 'node:os';
+import { builtin } from '../native/builtin.ts';
 import type { KernelSide, SideName } from './sides.ts';
+
+const { readdirSync, readFileSync, readlinkSync } = builtin('node:fs') as typeof fs;
 
 /** 1 keeps all drop-ins on Node, whichever way they were imported. */
 const DISABLING_VARIABLE = 'IOURING_DISABLED';
@@ -74,13 +77,13 @@ const SIDES_IN_WORDS: Readonly<Record<SideName, string>> = {
  */
 export class KernelAge {
   readonly #loadKernelSide: () => KernelSide;
-  readonly #version: string;
+  #version: string | undefined;
   #isAsked = false;
   #refusal: Error | undefined;
   #last: number | undefined;
 
   /** @param loadKernelSide loads what asks the kernel; it is called when the version says that it is old */
-  constructor(loadKernelSide: () => KernelSide, version = release()) {
+  constructor(loadKernelSide: () => KernelSide, version?: string) {
     this.#loadKernelSide = loadKernelSide;
     this.#version = version;
   }
@@ -91,12 +94,16 @@ export class KernelAge {
     if (!this.#isBefore(linux)) return undefined;
     if (!this.#isAsked) this.#ask();
     if (this.#refusal !== undefined || this.#last === undefined || this.#last >= operation) return this.#refusal;
-    const what = `${SIDES_IN_WORDS[side]} need Linux ${linux.join('.')}, this is ${this.#version}`;
+    const what = `${SIDES_IN_WORDS[side]} need Linux ${linux.join('.')}, this is ${this.#release}`;
     return refusal(what, 'ERR_IOURING_UNSUPPORTED');
   }
 
+  get #release(): string {
+    return (this.#version ??= (builtin('node:os') as typeof os).release());
+  }
+
   #isBefore([major, minor]: Need['linux']): boolean {
-    const [, ...numbers] = /^(\d+)\.(\d+)/.exec(this.#version) ?? [];
+    const [, ...numbers] = /^(\d+)\.(\d+)/.exec(this.#release) ?? [];
     if (numbers.length === 0) return false;
     const [ownMajor, ownMinor] = numbers.map(Number);
     return ownMajor < major || (ownMajor === major && ownMinor < minor);

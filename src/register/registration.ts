@@ -1,6 +1,7 @@
-import { channel, type ChannelListener } from 'node:diagnostics_channel';
+import type { ChannelListener } from 'node:diagnostics_channel';
 import { syncBuiltinESMExports } from 'node:module';
-import { debuglog } from 'node:util';
+import { channel } from '../native/node-hooks.ts';
+import { debuglog } from '../native/node-util.ts';
 import { imitate } from '../native/imitate.ts';
 // For the modules behind the replacements, which may be loaded in any of the program's contexts.
 // oxlint-disable-next-line import/no-unassigned-import

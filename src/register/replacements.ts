@@ -10,9 +10,9 @@
 import type dgram from 'node:dgram';
 import type fs from 'node:fs';
 import type * as http from 'node:http';
-import modules from 'node:module';
 import type net from 'node:net';
-import { node as promisesOfNode } from '../fs/node-promises.ts';
+import { promisesOfNode } from '../native/promises-of-node.ts';
+import { builtin } from '../native/builtin.ts';
 import type { ListenPlace, ServerClass } from '../net/dropin/node-net.ts';
 import type { UdpHandle } from '../net/udp/node-dgram.ts';
 import { fileCalls } from './file-calls.ts';
@@ -66,11 +66,7 @@ export function wordFor({ parts }: Replacement): string {
   return parts.length === 1 ? parts[0] : 'sockets';
 }
 
-/**
- * A module of Node's, which is loaded when a row is chosen that needs it. Built-in modules are the same from
- * everywhere.
- */
-const builtin = modules.createRequire(process.execPath);
+// Node's modules are loaded when a row is chosen that needs them.
 const nodeNet = (): typeof net => builtin('node:net') as typeof net;
 const nodeHttp = (): typeof http => builtin('node:http') as typeof http;
 
@@ -295,9 +291,12 @@ function file(name: keyof typeof FILES): Row<'files'> {
       ringPaysForFiles() ? misfitOfPromises() ?? misfitOfLength(promisesOf(), name, FILES[name])
         : 'the calls of this runtime are the faster ones',
     // As they were before any of them was replaced: what is behind them is loaded later, and calls Node's as well.
-    replace: (_original, ring) => (...args) => {
-      const side = fileCalls.count() ? ring() : undefined;
-      return ((side?.promises ?? promisesOfNode)[name] as Call)(...args);
+    replace(_original, ring) {
+      const node = promisesOfNode();
+      return (...args) => {
+        const side = fileCalls.count() ? ring() : undefined;
+        return ((side?.promises ?? node)[name] as Call)(...args);
+      };
     },
   };
 }

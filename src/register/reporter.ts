@@ -1,8 +1,9 @@
-import { subscribe } from 'node:diagnostics_channel';
-import { writeSync } from 'node:fs';
+import { subscribe } from '../native/node-hooks.ts';
+import type * as fs from 'node:fs';
 import type { Socket } from 'node:net';
-import { release } from 'node:os';
-import { isMainThread, threadId } from 'node:worker_threads';
+import type * as os from 'node:os';
+import type * as workers from 'node:worker_threads';
+import { builtin } from '../native/builtin.ts';
 import { runtimeName } from '../native/runtime.ts';
 import type { OperationMessage } from '../reactor/observer.ts';
 import { fileCalls } from './file-calls.ts';
@@ -202,11 +203,11 @@ export class Reporter {
     const left = outcomes.filter((row): row is Outcome & { left: string } => row.left !== undefined);
     return {
       pid: process.pid,
-      thread: isMainThread ? 0 : threadId,
+      thread: threadOfProcess(),
       program: process.argv[1] ?? '',
       runtime: runtimeName(),
       node: process.version,
-      kernel: release(),
+      kernel: (builtin('node:os') as typeof os).release(),
       ring: useOf(ring, outcomes),
       sockets,
       files: this.#files,
@@ -247,11 +248,18 @@ function useOf(ring: { hasSockets: boolean } | undefined, outcomes: readonly Out
   return `none: ${(others.length > 0 ? others : ['IOURING is off']).join('; ')}`;
 }
 
+/** The number of this thread; 0 is the main one, whatever number an embedder has given it. */
+function threadOfProcess(): number {
+  const { isMainThread, threadId } = builtin('node:worker_threads') as typeof workers;
+  return isMainThread ? 0 : threadId;
+}
+
 /** Signals that end a program that does not heed them, without an 'exit'. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Print the report on stderr when this thread ends. */
 export function reportAtEnd(reporter: Reporter, format: 'table' | 'json'): void {
+  const { writeSync } = builtin('node:fs') as typeof fs;
   let isPrinted = false;
   const print = (): void => {
     if (isPrinted) return;
@@ -265,7 +273,7 @@ export function reportAtEnd(reporter: Reporter, format: 'table' | 'json'): void 
     }
   };
   process.on('exit', print);
-  if (!isMainThread) return;
+  if (threadOfProcess() !== 0) return;
   for (const signal of SIGNALS) {
     const heed = (): void => {
       // The program heeds it itself.

@@ -1,5 +1,5 @@
 /** The work of both entries of `iouring/register`. */
-import { debuglog } from 'node:util';
+import { debuglog } from '../native/node-util.ts';
 import { Registration } from './registration.ts';
 import type { Report } from './report.ts';
 import { Reporter, reportAtEnd } from './reporter.ts';

@@ -1,5 +1,5 @@
 /** Which way the data of a socket goes, Node's or the ring's, and how it changes. */
-import { AsyncResource } from 'node:async_hooks';
+import { AsyncResource } from '../../native/node-hooks.ts';
 import { nextTick, setImmediate } from '../../native/timers.ts';
 import { isToTellInOrder } from './connecting.ts';
 import { classOf, forward } from './native-handle.ts';

@@ -1,4 +1,4 @@
-import { channel } from 'node:diagnostics_channel';
+import { channel } from '../../native/node-hooks.ts';
 import type { SocketConstructorOpts } from 'node:net';
 import { node, type NameOf, type NativeHandle, type ServerClass } from './node-net.ts';
 import { ownOptions } from '../../ring/arguments/own-options.ts';

@@ -1,4 +1,4 @@
-import { AsyncResource } from 'node:async_hooks';
+import { AsyncResource } from '../../native/node-hooks.ts';
 import { ASKED_TO_BIND, ASKED_TO_CONNECT } from './node-internals.ts';
 import type { NativeHandle, SocketClass } from './node-net.ts';
 import { ringSide } from './ring-when-needed.ts';

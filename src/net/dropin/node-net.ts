@@ -1,7 +1,8 @@
-import net from 'node:net';
+import type net from 'node:net';
 import type { EventEmitter } from 'node:events';
 import type { Server } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { builtin } from '../../native/builtin.ts';
 import { hasUvLoop } from '../../native/runtime.ts';
 
 /** Called with an error or nothing when something is over. */
@@ -112,9 +113,12 @@ interface ModuleInternals {
 
 /**
  * Node's own module as it is when this one is loaded: a program may put this one in its place afterwards, and would
- * then be called by it in a circle.
+ * then be called by it in a circle. Getters stay getters: some load what few programs need.
  */
-export const node: typeof net & ModuleInternals = { ...net } as typeof net & ModuleInternals;
+export const node = Object.defineProperties(
+  {},
+  Object.getOwnPropertyDescriptors(builtin('node:net') as typeof net),
+) as typeof net & ModuleInternals;
 
 const OF_SOCKETS = ['_writeGeneric', '_getsockname', '_getpeername', '_reset', '_unrefTimer', '_final', '_destroy'];
 

@@ -1,6 +1,5 @@
-import { AsyncResource } from 'node:async_hooks';
+import { AsyncResource } from '../../native/node-hooks.ts';
 import type { Socket as NodeSocket, SocketConstructorOpts } from 'node:net';
-import { EBADF } from '../../abi/errno.ts';
 import { constructorFunction, descriptorOf, methodsAsOf } from './constructor-function.ts';
 import { countWrite, connectionOf, goesToNode } from './changing-ways.ts';
 import { connectAsNode, connectBy, tellInOrder } from './connecting.ts';
@@ -33,12 +32,14 @@ import {
   writesAtFirst,
   type State,
 } from './socket-state.ts';
-import { socketError } from '../transport/socket-error.ts';
+import { namedError } from '../transport/named-error.ts';
 import { isOnRead, UserBuffer, type OnRead } from './user-buffer.ts';
 import { watch } from './watch.ts';
 import { forget, worth } from './worth.ts';
 
 const SETTLED = Promise.resolve();
+/** The kernel's number, here so that the table of all need not be loaded at the start. */
+const EBADF = 9;
 
 const Base = node.Socket as unknown as new () => SocketClass;
 
@@ -118,7 +119,7 @@ class SocketMethods extends Base {
     }
     const connection = isConnecting ? undefined : connectionOf(this);
     if (!isOpen(connection)) {
-      if (isClosedOnly(connection)) return done(socketError(EBADF, 'write'));
+      if (isClosedOnly(connection)) return done(namedError(EBADF, 'EBADF', 'write'));
       if (!isConnecting) watch(this);
       // Writes from before the socket was connected call back within the call, so that others run in it.
       if (isNodes(this, state) || this._pendingData !== null) {

@@ -1,4 +1,5 @@
-import { ENOBUFS } from '../../abi/errno.ts';
+/** The kernel's number, here so that the table of all need not be loaded at the start. */
+const ENOBUFS = 105;
 
 /**
  * The option `onread` of a socket: bytes go into memory of the user's, and a callback takes the place of `'data'`

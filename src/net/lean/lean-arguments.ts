@@ -2,7 +2,7 @@
  * The arguments of `listen` and `connect` of the lean face: checked in one place, whatever sockets they make of them.
  */
 import { isIP } from 'node:net';
-import { deprecate, types } from 'node:util';
+import { deprecate, types } from '../../native/node-util.ts';
 import { checkSignal, checkTimeout } from '../../reactor/abort.ts';
 import { checkInteger, outOfRange, wrongType, wrongValue } from '../../ring/arguments/argument-errors.ts';
 import { bytesIn, bytesInView, lengthOf } from '../transport/intrinsic.ts';

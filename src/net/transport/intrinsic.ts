@@ -1,4 +1,4 @@
-import { types } from 'node:util';
+import { types } from '../../native/node-util.ts';
 
 /*
  * A view as it really is. Its properties say what its owner likes: an own `length`, or a subclass's getter, would have

@@ -1,4 +1,4 @@
-import { types } from 'node:util';
+import { types } from '../../native/node-util.ts';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { memoryLength } from './intrinsic.ts';
 

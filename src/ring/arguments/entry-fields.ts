@@ -1,4 +1,4 @@
-import { types } from 'node:util';
+import { types } from '../../native/node-util.ts';
 import { IORING_FILE_INDEX_ALLOC } from '../../abi/flags.ts';
 import type { Lendable } from '../memory/lent-memory.ts';
 import { copyOfAddress, SOCKADDR_MAX, writeSocketAddress, type SocketAddressLike } from '../structs/socket-address.ts';

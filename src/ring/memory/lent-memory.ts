@@ -1,4 +1,4 @@
-import { types } from 'node:util';
+import { types } from '../../native/node-util.ts';
 import type { Native } from '../../native/native.ts';
 import { outOfRange, wrongType, wrongValue } from '../arguments/argument-errors.ts';
 import { isWebAssemblyMemory } from './webassembly-memory.ts';

@@ -1,4 +1,4 @@
-import { types } from 'node:util';
+import { types } from '../../native/node-util.ts';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import threads from 'node:worker_threads';

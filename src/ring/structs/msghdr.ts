@@ -1,5 +1,5 @@
 import { inspect, type InspectOptions } from 'node:util';
-import { types } from 'node:util';
+import { types } from '../../native/node-util.ts';
 import {
   CMSGHDR,
   CMSGHDR_SIZE,

@@ -1,7 +1,7 @@
 import { inspect, type InspectOptions } from 'node:util';
 import { isUtf8 } from 'node:buffer';
 import { isIPv4, isIPv6 } from 'node:net';
-import { types } from 'node:util';
+import { types } from '../../native/node-util.ts';
 import {
   SOCKADDR_IN,
   SOCKADDR_IN6,
